@@ -1,0 +1,257 @@
+//! What is different between two snapshots.
+
+use std::{cmp::Ordering, fmt, sync::Arc};
+
+use crate::{Item, Snapshot, View};
+
+/// One entry that is different.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Change<I> {
+    /// It was not there before.
+    Added(Arc<I>),
+    /// It was there, and holds something else now.
+    Updated {
+        /// As it was.
+        old: Arc<I>,
+        /// As it is.
+        new: Arc<I>,
+    },
+    /// It is gone.
+    Removed(Arc<I>),
+}
+
+/// Which way an entry is different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ChangeKind {
+    /// It was not there before.
+    Added,
+    /// It holds something else.
+    Updated,
+    /// It is gone.
+    Removed,
+}
+
+impl fmt::Display for ChangeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Added => "added",
+            Self::Updated => "updated",
+            Self::Removed => "removed",
+        })
+    }
+}
+
+impl<I> Change<I> {
+    /// Which way it is different.
+    pub fn kind(&self) -> ChangeKind {
+        match self {
+            Self::Added(_) => ChangeKind::Added,
+            Self::Updated { .. } => ChangeKind::Updated,
+            Self::Removed(_) => ChangeKind::Removed,
+        }
+    }
+
+    /// The entry: as it is now, or as it last was when it is gone.
+    pub fn item(&self) -> &Arc<I> {
+        match self {
+            Self::Added(item) | Self::Removed(item) | Self::Updated { new: item, .. } => item,
+        }
+    }
+
+    /// The entry as it was, unless it is new.
+    pub fn old(&self) -> Option<&Arc<I>> {
+        match self {
+            Self::Added(_) => None,
+            Self::Updated { old, .. } | Self::Removed(old) => Some(old),
+        }
+    }
+
+    /// The entry as it is, unless it is gone.
+    pub fn new(&self) -> Option<&Arc<I>> {
+        match self {
+            Self::Added(new) | Self::Updated { new, .. } => Some(new),
+            Self::Removed(_) => None,
+        }
+    }
+}
+
+impl<I> Clone for Change<I> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Added(item) => Self::Added(Arc::clone(item)),
+            Self::Updated { old, new } => Self::Updated { old: Arc::clone(old), new: Arc::clone(new) },
+            Self::Removed(item) => Self::Removed(Arc::clone(item)),
+        }
+    }
+}
+
+/// Prints as `added <item>`, `updated <item>` (as it is now) or `removed <item>`.
+impl<I: fmt::Display> fmt::Display for Change<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind(), self.item())
+    }
+}
+
+/// The changes that lead from `previous` to `current`, by identity, in the order of the identities.
+///
+/// Without a `previous` every entry is added. `view` says which entries count and what makes two of
+/// them the same.
+pub fn changes<S: Snapshot>(previous: Option<&S>, current: &S, view: &View<S::Item>) -> Vec<Change<S::Item>> {
+    let mut found = Vec::new();
+    visit(previous, current, view, |change| {
+        found.push(change);
+        true
+    });
+    found
+}
+
+/// Whether there is any change at all; stops at the first.
+pub(crate) fn differ<S: Snapshot>(previous: &S, current: &S, view: &View<S::Item>) -> bool {
+    let mut any = false;
+    visit(Some(previous), current, view, |_| {
+        any = true;
+        false
+    });
+    any
+}
+
+/// Merges the two snapshots by identity and hands each change that counts to `found`, until it says no.
+fn visit<S: Snapshot>(
+    previous: Option<&S>,
+    current: &S,
+    view: &View<S::Item>,
+    mut found: impl FnMut(Change<S::Item>) -> bool,
+) {
+    let old = Sorted::of(previous.map_or(&[][..], Snapshot::items));
+    let new = Sorted::of(current.items());
+    let (mut at_old, mut at_new) = (0, 0);
+    let mut tell = |change: Change<S::Item>| if view.wants(&change) { found(change) } else { true };
+    loop {
+        let go_on = match (old.get(at_old), new.get(at_new)) {
+            (None, None) => return,
+            (Some(was), None) => {
+                at_old += 1;
+                S::APPEND_ONLY || tell(Change::Removed(Arc::clone(was)))
+            }
+            (None, Some(is)) => {
+                at_new += 1;
+                tell(Change::Added(Arc::clone(is)))
+            }
+            // An entry shared by both needs no look inside.
+            (Some(was), Some(is)) if Arc::ptr_eq(was, is) => {
+                at_old += 1;
+                at_new += 1;
+                true
+            }
+            (Some(was), Some(is)) => match was.id().cmp(&is.id()) {
+                Ordering::Less => {
+                    at_old += 1;
+                    S::APPEND_ONLY || tell(Change::Removed(Arc::clone(was)))
+                }
+                Ordering::Greater => {
+                    at_new += 1;
+                    tell(Change::Added(Arc::clone(is)))
+                }
+                Ordering::Equal => {
+                    at_old += 1;
+                    at_new += 1;
+                    view.same(was, is) || tell(Change::Updated { old: Arc::clone(was), new: Arc::clone(is) })
+                }
+            },
+        };
+        if !go_on {
+            return;
+        }
+    }
+}
+
+/// A snapshot's entries in the order of their identities: as they stand where they already are.
+enum Sorted<'a, I> {
+    AsIs(&'a [Arc<I>]),
+    Ordered(Vec<&'a Arc<I>>),
+}
+
+impl<'a, I: Item> Sorted<'a, I> {
+    fn of(items: &'a [Arc<I>]) -> Self {
+        if items.is_sorted_by(|a, b| a.id() <= b.id()) {
+            return Self::AsIs(items);
+        }
+        let mut ordered: Vec<_> = items.iter().collect();
+        ordered.sort_by(|a, b| a.id().cmp(&b.id()));
+        Self::Ordered(ordered)
+    }
+
+    fn get(&self, at: usize) -> Option<&'a Arc<I>> {
+        match self {
+            Self::AsIs(items) => items.get(at),
+            Self::Ordered(items) => items.get(at).copied(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{Entry, Table};
+
+    /// What applying the changes to `previous` gives: the law that `changes` has to keep.
+    fn apply(previous: Option<&Table>, changes: &[Change<Entry>]) -> BTreeMap<String, (u64, u64)> {
+        let mut map = previous.map(Table::to_map).unwrap_or_default();
+        for change in changes {
+            match change {
+                Change::Added(item) => {
+                    assert!(map.insert(item.key.clone(), (item.value, item.stamp)).is_none());
+                }
+                Change::Updated { old, new } => {
+                    assert_eq!(old.key, new.key);
+                    assert!(map.insert(new.key.clone(), (new.value, new.stamp)).is_some());
+                }
+                Change::Removed(item) => assert!(map.remove(&item.key).is_some()),
+            }
+        }
+        map
+    }
+
+    proptest! {
+        #[test]
+        fn applied_to_previous_they_give_current(old in Table::any(), new in Table::any(), had in any::<bool>()) {
+            let old = had.then_some(old);
+            let found = changes(old.as_ref(), &new, &View::default());
+            let applied: BTreeMap<_, _> = apply(old.as_ref(), &found).into_iter().map(|(k, v)| (k, v.0)).collect();
+            let expected: BTreeMap<_, _> = new.to_map().into_iter().map(|(k, v)| (k, v.0)).collect();
+            prop_assert_eq!(applied, expected);
+        }
+
+        #[test]
+        fn none_between_equals_and_differ_agrees(old in Table::any(), new in Table::any()) {
+            prop_assert!(changes(Some(&old), &old.reversed(), &View::default()).is_empty());
+            let found = changes(Some(&old), &new, &View::default());
+            prop_assert_eq!(differ(&old, &new, &View::default()), !found.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_write_of_the_same_value_is_no_change_unless_asked_for() {
+        let old = Table::of(&[("a", 1, 1)]);
+        let new = Table::of(&[("a", 1, 2)]);
+        assert!(changes(Some(&old), &new, &View::default()).is_empty());
+        let every_write = View::default().same_when(|a: &Entry, b| a.stamp == b.stamp);
+        assert_eq!(changes(Some(&old), &new, &every_write).len(), 1);
+    }
+
+    #[test]
+    fn changes_the_view_does_not_want_are_left_out() {
+        let old = Table::of(&[("a", 1, 1)]);
+        let new = Table::of(&[("a", 2, 2), ("b", 1, 2)]);
+        let view = View::default().only(|change: &Change<Entry>| change.item().key == "b");
+        let found = changes(Some(&old), &new, &view);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].kind(), ChangeKind::Added);
+    }
+}

@@ -1,0 +1,123 @@
+//! The updates in flight to a watcher's subscribers.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use actix::{MailboxError, Message, dev::RecipientRequest};
+use futures_util::{Stream, stream::FuturesUnordered};
+
+use crate::SubscriptionId;
+
+/// The answers that are waited for, at most one a subscriber. They outlive restarts of the watcher:
+/// dropping one takes the message back out of the subscriber's mailbox.
+pub(crate) struct Deliveries<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    waiting: FuturesUnordered<Answer<M>>,
+    places: HashMap<SubscriptionId, Place<M>>,
+    waker: Option<Waker>,
+}
+
+/// A request that can be taken away from whoever waits for it.
+type Place<M> = Arc<Mutex<Option<Pin<Box<RecipientRequest<M>>>>>>;
+
+struct Answer<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    subscription: SubscriptionId,
+    place: Place<M>,
+}
+
+impl<M> Future for Answer<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    type Output = (SubscriptionId, Option<Result<M::Result, MailboxError>>);
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(request) = place.as_mut() else { return Poll::Ready((self.subscription, None)) };
+        match request.as_mut().poll(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(answer) => {
+                *place = None;
+                Poll::Ready((self.subscription, Some(answer)))
+            }
+        }
+    }
+}
+
+impl<M> Deliveries<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    /// Waits for the answer to a message that was just sent.
+    pub(crate) fn push(&mut self, subscription: SubscriptionId, request: RecipientRequest<M>) {
+        let place: Place<M> = Arc::new(Mutex::new(Some(Box::pin(request))));
+        self.places.insert(subscription, Arc::clone(&place));
+        self.waiting.push(Answer { subscription, place });
+        // A set that was found empty does not wake by itself.
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Takes back what this subscriber has not begun to handle.
+    pub(crate) fn cancel(&mut self, subscription: SubscriptionId) {
+        if let Some(place) = self.places.remove(&subscription) {
+            place.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+    }
+
+    /// The next answer.
+    pub(crate) fn poll_answer(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<(SubscriptionId, Result<M::Result, MailboxError>)> {
+        loop {
+            match Pin::new(&mut self.waiting).poll_next(context) {
+                Poll::Ready(Some((subscription, Some(answer)))) => {
+                    self.places.remove(&subscription);
+                    return Poll::Ready((subscription, answer));
+                }
+                Poll::Ready(Some((_, None))) => {}
+                Poll::Ready(None) | Poll::Pending => {
+                    self.waker = Some(context.waker().clone());
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}
+
+impl<M> Default for Deliveries<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    fn default() -> Self {
+        Self { waiting: FuturesUnordered::new(), places: HashMap::new(), waker: None }
+    }
+}
+
+impl<M> fmt::Debug for Deliveries<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deliveries").field("in_flight", &self.waiting.len()).finish()
+    }
+}

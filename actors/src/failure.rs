@@ -1,0 +1,68 @@
+//! Why a query failed, and what the engine does about it.
+
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+/// What kind of failure this is: it decides what the watcher does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureClass {
+    /// Tried again after a back-off: a refused connection, a cut body, a 5xx.
+    Transient,
+    /// As transient; the peer probably refused because it has too many connections from here.
+    LimitSuspected,
+    /// The credentials do not allow the query. Tried again, since rights and tokens change.
+    Denied,
+    /// The query itself is wrong. It would fail for ever, so the watch ends and its subscribers are told.
+    Invalid,
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Transient => "transient",
+            Self::LimitSuspected => "limit suspected",
+            Self::Denied => "denied",
+            Self::Invalid => "invalid",
+        })
+    }
+}
+
+/// A failed query: its class, and the cause as the source that ran it reported it.
+///
+/// Cheap to clone, since [`Status`](crate::Status) and every observer keep a copy.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{source}")]
+pub struct Failure {
+    class: FailureClass,
+    retry_after: Option<Duration>,
+    source: Arc<dyn Error + Send + Sync>,
+}
+
+impl Failure {
+    /// Wraps `source` as a failure of this class.
+    pub fn new(class: FailureClass, source: impl Error + Send + Sync + 'static) -> Self {
+        Self { class, retry_after: None, source: Arc::new(source) }
+    }
+
+    /// Asks for at least this long a pause before the next attempt, as an HTTP `Retry-After` does.
+    #[must_use]
+    pub fn retry_after(mut self, pause: Option<Duration>) -> Self {
+        self.retry_after = pause;
+        self
+    }
+
+    /// What kind of failure this is.
+    pub fn class(&self) -> FailureClass {
+        self.class
+    }
+
+    /// The shortest pause the peer asked for.
+    pub fn pause(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The cause itself, to be matched on after a downcast.
+    pub fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.source
+    }
+}

@@ -1,0 +1,61 @@
+//! A query of any type as the identity of its watch.
+
+use std::{
+    any::{Any, TypeId},
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
+
+use crate::Query;
+
+trait Erased: Any + Send + Sync {
+    fn equals(&self, other: &dyn Erased) -> bool;
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl<Q: Query> Erased for Q {
+    fn equals(&self, other: &dyn Erased) -> bool {
+        other.as_any().downcast_ref::<Q>() == Some(self)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// Two keys are equal when they are of equal queries of one type.
+#[derive(Clone)]
+pub(crate) struct WatchKey {
+    query: Arc<dyn Erased>,
+    hash: u64,
+}
+
+impl WatchKey {
+    pub(crate) fn of<Q: Query>(query: &Q) -> Self {
+        let mut hasher = DefaultHasher::new();
+        TypeId::of::<Q>().hash(&mut hasher);
+        query.hash(&mut hasher);
+        Self { query: Arc::new(query.clone()), hash: hasher.finish() }
+    }
+}
+
+impl PartialEq for WatchKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.query.equals(&*other.query)
+    }
+}
+
+impl Eq for WatchKey {}
+
+impl Hash for WatchKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.hash.hash(state);
+    }
+}
+
+impl fmt::Debug for WatchKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WatchKey({:016x})", self.hash)
+    }
+}

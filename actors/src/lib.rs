@@ -1,0 +1,60 @@
+//! The engine of consul-watch: supervised actors that watch anything a blocking query can answer.
+//!
+//! It knows no HTTP and no Consul; `consul-watch` brings those. Start with [`WatchSupervisor`] and the
+//! message [`Watch`]; to watch something of your own, implement [`Source`] and [`Query`].
+//!
+//! | to say | message | reply |
+//! |---|---|---|
+//! | watch this for me | [`Watch`] | [`SubscriptionId`] |
+//! | (what you receive) | [`Changed`] | `()`: it asks for the next one |
+//! | end a watch | [`Stop`] | [`Stopped`], when nothing more will come |
+//! | start afresh | [`Reset`] | the number of watchers |
+//! | how does it stand | [`Status`] | [`WatchStatus`] of each |
+//! | tell me when that changes | [`Observe`] | `()`; then [`WatchEvent`]s |
+//! | wait for the first answer | [`Ready`] | `Ok` when it is there |
+//! | the values, from any thread | [`GetSnapshots`] | [`Snapshots`] |
+
+mod arbiters;
+mod backoff;
+mod change;
+mod deliveries;
+mod failure;
+mod key;
+mod messages;
+mod observers;
+mod path;
+mod progress;
+mod query;
+mod quiescence;
+mod snapshot;
+mod snapshots;
+mod status;
+mod subscriber;
+mod subscription;
+mod supervisor;
+#[cfg(test)]
+mod testing;
+mod throttle;
+mod view;
+mod watcher;
+
+pub use self::{
+    backoff::{Backoff, BackoffError},
+    change::{Change, ChangeKind, changes},
+    failure::{Failure, FailureClass},
+    messages::{
+        Changed, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason, Reset, ResetError,
+        Selection, Status, Stop, Stopped, SubscriptionId, Watch, WatchError, WatchEvent,
+    },
+    path::WatchPath,
+    query::{Answer, Cursor, Outcome, Position, Query, Request, Source},
+    quiescence::Quiescence,
+    snapshot::{Item, Snapshot},
+    snapshots::Snapshots,
+    status::{WatchState, WatchStatus},
+    subscriber::Subscriber,
+    supervisor::WatchSupervisor,
+    throttle::Throttle,
+    view::View,
+    watcher::WatcherActor,
+};

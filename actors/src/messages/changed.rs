@@ -1,0 +1,109 @@
+//! What a subscriber receives.
+
+use std::{fmt, sync::Arc};
+
+use actix::Message;
+
+use crate::{Change, Query, Snapshot, SubscriptionId, View, change};
+
+/// Why an update came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The subscriber's first: the state as it was found.
+    First,
+    /// Something changed while the watch was live.
+    Change,
+    /// After an outage or a [`Reset`](crate::Reset) the state was found to be another one.
+    Resync,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::First => "first",
+            Self::Change => "change",
+            Self::Resync => "resync",
+        })
+    }
+}
+
+/// The watched value is another one: what a subscriber actor handles.
+///
+/// The next one comes only after the handler's result is there, so an asynchronous handler slows down
+/// its own feed and nobody else's. What happens meanwhile is folded into one update: the latest state
+/// always arrives, in order, and never twice in a row.
+#[derive(Message)]
+#[rtype(result = "()")]
+#[non_exhaustive]
+pub struct Changed<Q: Query> {
+    /// What was asked.
+    pub query: Arc<Q>,
+    /// The subscription it comes by.
+    pub subscription: SubscriptionId,
+    /// The index `current` was read at; 0 for hash-based queries.
+    pub index: u64,
+    /// The index `previous` was read at.
+    pub previous_index: Option<u64>,
+    /// What this subscriber saw last; `None` the first time.
+    pub previous: Option<Arc<Q::Value>>,
+    /// What holds now.
+    pub current: Arc<Q::Value>,
+    /// Why it came.
+    pub reason: Reason,
+    /// How many states in between this subscriber was not shown, because its handler was busy, a quiet
+    /// period held them back or its watcher had to start again.
+    pub folded: u64,
+    pub(crate) view: Arc<View<Item<Q>>>,
+}
+
+type Item<Q> = <<Q as Query>::Value as Snapshot>::Item;
+
+impl<Q: Query> Changed<Q> {
+    /// A first update, as a test of a subscriber may want to send it.
+    pub fn first(query: Q, current: Q::Value, index: u64) -> Self {
+        Self {
+            query: Arc::new(query),
+            subscription: SubscriptionId::default(),
+            index,
+            previous_index: None,
+            previous: None,
+            current: Arc::new(current),
+            reason: Reason::First,
+            folded: 0,
+            view: Arc::default(),
+        }
+    }
+
+    /// What was added, updated and removed since this subscriber's last update, in the order of the
+    /// entries' identities. The first time everything is added.
+    pub fn changes(&self) -> Vec<Change<Item<Q>>> {
+        change::changes(self.previous.as_deref(), &self.current, &self.view)
+    }
+}
+
+impl<Q: Query> Clone for Changed<Q> {
+    fn clone(&self) -> Self {
+        Self {
+            query: Arc::clone(&self.query),
+            previous: self.previous.clone(),
+            current: Arc::clone(&self.current),
+            view: Arc::clone(&self.view),
+            ..*self
+        }
+    }
+}
+
+impl<Q: Query> fmt::Debug for Changed<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Changed")
+            .field("path", &format_args!("{}", self.query.path()))
+            .field("subscription", &self.subscription)
+            .field("index", &self.index)
+            .field("previous_index", &self.previous_index)
+            .field("reason", &self.reason)
+            .field("folded", &self.folded)
+            .field("current", &self.current)
+            .finish()
+    }
+}

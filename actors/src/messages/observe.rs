@@ -1,0 +1,34 @@
+//! The message by which an actor asks for the states of watches.
+
+use actix::Message;
+
+use crate::{Selection, Subscriber, WatchEvent};
+
+/// Sends [`WatchEvent`]s to an actor: the state each selected watch is in now, and every other state
+/// it goes into. An observer ends when its actor does.
+///
+/// Events come in order, one in flight; an observer that lags more than 1,024 behind misses the
+/// oldest, and is told how many.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Observe {
+    pub(crate) observer: Subscriber<WatchEvent>,
+    pub(crate) selection: Selection,
+}
+
+impl Observe {
+    /// Observes all watches, the later ones too.
+    pub fn all(observer: impl Into<Subscriber<WatchEvent>>) -> Self {
+        Self::selected(Selection::All, observer)
+    }
+
+    /// Observes the watches of this path, the later ones too.
+    pub fn path(path: impl Into<String>, observer: impl Into<Subscriber<WatchEvent>>) -> Self {
+        Self::selected(Selection::path(path), observer)
+    }
+
+    /// Observes the selected watches.
+    pub fn selected(selection: Selection, observer: impl Into<Subscriber<WatchEvent>>) -> Self {
+        Self { observer: observer.into(), selection }
+    }
+}

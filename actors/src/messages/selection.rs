@@ -1,0 +1,57 @@
+//! Which watches a message is about.
+
+use std::fmt;
+
+use crate::{Query, SubscriptionId, WatchPath, key::WatchKey};
+
+/// Which watches a message is about.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Selection {
+    /// All of them.
+    All,
+    /// Those that are called so: by name (`app`, whatever the kind) or in full (`keyprefix:app`).
+    Paths(Vec<String>),
+    /// The watch of one query.
+    Query(QueryId),
+    /// The watch of one subscription.
+    Subscription(SubscriptionId),
+}
+
+/// One query, whatever its type.
+#[derive(Debug, Clone)]
+pub struct QueryId {
+    pub(crate) key: WatchKey,
+    path: WatchPath,
+}
+
+impl Selection {
+    /// The watches of this path.
+    pub fn path(path: impl Into<String>) -> Self {
+        Self::Paths(vec![path.into()])
+    }
+
+    /// The watch of this query.
+    pub fn query<Q: Query>(query: &Q) -> Self {
+        Self::Query(QueryId { key: WatchKey::of(query), path: query.path() })
+    }
+
+    /// The parts of the selection, each as it is to be reported when it selects nothing.
+    pub(crate) fn parts(&self) -> Vec<Self> {
+        match self {
+            Self::Paths(paths) => paths.iter().cloned().map(Self::path).collect(),
+            other => vec![other.clone()],
+        }
+    }
+}
+
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all watches"),
+            Self::Paths(paths) => f.write_str(&paths.join(", ")),
+            Self::Query(query) => query.path.fmt(f),
+            Self::Subscription(id) => write!(f, "subscription {id}"),
+        }
+    }
+}

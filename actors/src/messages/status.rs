@@ -1,0 +1,32 @@
+//! The messages that ask how things stand.
+
+use actix::Message;
+
+use crate::{Query, Selection, Snapshots, WatchStatus};
+
+/// Asks for the status of watches, sorted by path. One that is not watched is not in the reply.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<WatchStatus>")]
+pub struct Status(pub(crate) Selection);
+
+impl Status {
+    /// Of all watches.
+    pub fn all() -> Self {
+        Self(Selection::All)
+    }
+
+    /// Of the watches of this path.
+    pub fn path(path: impl Into<String>) -> Self {
+        Self(Selection::path(path))
+    }
+
+    /// Of the watch of this query.
+    pub fn query<Q: Query>(query: &Q) -> Self {
+        Self(Selection::query(query))
+    }
+}
+
+/// Asks for the handle by which any thread reads the latest values.
+#[derive(Debug, Message)]
+#[rtype(result = "Snapshots")]
+pub struct GetSnapshots;

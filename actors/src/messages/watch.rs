@@ -1,0 +1,137 @@
+//! The message that starts a watch, or joins it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use actix::Message;
+
+use crate::{Change, Changed, Item, Query, Quiescence, Snapshot, Subscriber, View, WatchEvent, WatchPath};
+
+/// Subscribes an actor to a query's value.
+///
+/// The first subscriber of a query starts its watcher; another one joins it and is handed the latest
+/// value at once. The reply is the subscription's id.
+#[derive(Debug)]
+pub struct Watch<Q: Query> {
+    pub(crate) query: Q,
+    pub(crate) subscriber: Subscriber<Changed<Q>>,
+    pub(crate) observer: Option<Subscriber<WatchEvent>>,
+    pub(crate) options: SubscribeOptions<<Q::Value as Snapshot>::Item>,
+}
+
+/// How a subscription wants its updates.
+#[derive(Debug)]
+pub(crate) struct SubscribeOptions<I> {
+    pub(crate) changes_only: bool,
+    pub(crate) view: Arc<View<I>>,
+    pub(crate) quiescence: Option<Quiescence>,
+}
+
+impl<I> Clone for SubscribeOptions<I> {
+    fn clone(&self) -> Self {
+        Self { view: Arc::clone(&self.view), ..*self }
+    }
+}
+
+impl<Q: Query> Watch<Q> {
+    /// Sends every change of `query`'s value to `subscriber`, beginning with the current state.
+    ///
+    /// An `Addr` or a `Recipient` is kept alive by the watch; a `WeakAddr` or `WeakRecipient` is not.
+    pub fn new(query: Q, subscriber: impl Into<Subscriber<Changed<Q>>>) -> Self {
+        let options = SubscribeOptions { changes_only: false, view: Arc::default(), quiescence: None };
+        Self { query, subscriber: subscriber.into(), observer: None, options }
+    }
+
+    /// Does not send the current state: the first update is the first change after it.
+    #[must_use]
+    pub fn changes_only(mut self) -> Self {
+        self.options.changes_only = true;
+        self
+    }
+
+    /// Looks at the value in this way: see [`View`].
+    #[must_use]
+    pub fn view(mut self, view: View<<Q::Value as Snapshot>::Item>) -> Self {
+        self.options.view = Arc::new(view);
+        self
+    }
+
+    /// Takes for news only what differs in `part` of an entry.
+    #[must_use]
+    pub fn project<P: PartialEq>(
+        self,
+        part: impl Fn(&<Q::Value as Snapshot>::Item) -> P + Send + Sync + 'static,
+    ) -> Self
+    where
+        <Q::Value as Snapshot>::Item: Item,
+    {
+        let view = View::clone(&self.options.view).project(part);
+        self.view(view)
+    }
+
+    /// Takes for news only changes for which `wanted` holds.
+    #[must_use]
+    pub fn only(
+        self,
+        wanted: impl Fn(&Change<<Q::Value as Snapshot>::Item>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let view = View::clone(&self.options.view).only(wanted);
+        self.view(view)
+    }
+
+    /// Delivers a change only after this long without another one, and after four times as long at
+    /// most. The first value never waits. Off by default.
+    #[must_use]
+    pub fn quiet(self, period: Duration) -> Self {
+        self.quiescence(Quiescence::new(period))
+    }
+
+    /// Delivers changes as this quiescence says.
+    #[must_use]
+    pub fn quiescence(mut self, quiescence: Quiescence) -> Self {
+        self.options.quiescence = Some(quiescence);
+        self
+    }
+
+    /// Tells `observer` what happens to the watch itself: its states, its end, a value that could not
+    /// be read. See [`Observe`](crate::Observe) for all watches at once.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Into<Subscriber<WatchEvent>>) -> Self {
+        self.observer = Some(observer.into());
+        self
+    }
+}
+
+/// The result is the subscription's id, or why there is none.
+impl<Q: Query> Message for Watch<Q> {
+    type Result = Result<SubscriptionId, WatchError>;
+}
+
+/// The number of a subscription, unique within its supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct SubscriptionId(pub(crate) u64);
+
+impl fmt::Display for SubscriptionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Why a [`Watch`] was not begun.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum WatchError {
+    /// The same actor is subscribed to the same query already, by this subscription.
+    #[error("this actor is watching {path} already (subscription {subscription}): stop that one first")]
+    AlreadyWatching {
+        /// The watch.
+        path: WatchPath,
+        /// The subscription it has.
+        subscription: SubscriptionId,
+    },
+    /// The subscriber's actor is not running.
+    #[error("the actor that was to watch {path} is not running: start it before `Watch` is sent")]
+    SubscriberGone {
+        /// The watch.
+        path: WatchPath,
+    },
+}

@@ -1,0 +1,55 @@
+//! The actors that want to know what happens to watches.
+
+use std::collections::VecDeque;
+
+use actix::dev::RecipientRequest;
+
+use crate::{EventKind, Selection, Subscriber, WatchEvent, WatchPath};
+
+/// How many events wait for an observer before the oldest are let go.
+const MOST_WAITING: usize = 1024;
+
+/// One observer: one event in flight, the others in a queue that is bounded.
+#[derive(Debug)]
+pub(crate) struct Observer {
+    pub(crate) id: u64,
+    pub(crate) selection: Selection,
+    address: Subscriber<WatchEvent>,
+    waiting: VecDeque<WatchEvent>,
+    missed: u64,
+    busy: bool,
+}
+
+impl Observer {
+    pub(crate) fn new(id: u64, selection: Selection, address: Subscriber<WatchEvent>) -> Self {
+        Self { id, selection, address, waiting: VecDeque::new(), missed: 0, busy: false }
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.address.is_connected()
+    }
+
+    pub(crate) fn tell(&mut self, path: &WatchPath, kind: EventKind) {
+        if self.waiting.len() == MOST_WAITING {
+            self.waiting.pop_front();
+            self.missed += 1;
+        }
+        self.waiting.push_back(WatchEvent { path: path.clone(), kind, missed: 0 });
+    }
+
+    /// The next event, on its way, if the one before was handled.
+    pub(crate) fn send(&mut self) -> Option<RecipientRequest<WatchEvent>> {
+        if self.busy {
+            return None;
+        }
+        let mut event = self.waiting.pop_front()?;
+        event.missed = std::mem::take(&mut self.missed);
+        let request = self.address.send(event)?;
+        self.busy = true;
+        Some(request)
+    }
+
+    pub(crate) fn handled(&mut self) {
+        self.busy = false;
+    }
+}

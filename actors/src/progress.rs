@@ -1,0 +1,227 @@
+//! What an answer means after the one before: the contract of blocking queries, without clock or I/O.
+
+use std::{error::Error, sync::Arc};
+
+use crate::{Answer, Cursor, Outcome, Position, Request};
+
+/// A value and the index it was read at.
+#[derive(Debug)]
+pub(crate) struct Version<V> {
+    pub(crate) value: Arc<V>,
+    pub(crate) index: u64,
+}
+
+impl<V> Clone for Version<V> {
+    fn clone(&self) -> Self {
+        Self { value: Arc::clone(&self.value), index: self.index }
+    }
+}
+
+/// Where a watcher stands. It outlives the watcher's restarts.
+#[derive(Debug)]
+pub(crate) struct Progress<V> {
+    cursor: Cursor,
+    /// The highest index since the source last started over.
+    reached: Option<u64>,
+    current: Option<Version<V>>,
+    /// The next answer comes after a break, so what it changes is a resync.
+    resyncing: bool,
+}
+
+impl<V> Default for Progress<V> {
+    fn default() -> Self {
+        Self { cursor: Cursor::Start, reached: None, current: None, resyncing: false }
+    }
+}
+
+/// What an answer means.
+#[derive(Debug)]
+pub(crate) enum Step<V> {
+    /// The value is another one; with whether it came after a break.
+    News(Version<V>, bool),
+    /// Nothing changed.
+    NoNews,
+    /// The answer holds no value that can be used.
+    Rejected(Arc<dyn Error + Send + Sync>),
+}
+
+impl<V: PartialEq> Progress<V> {
+    /// What to ask next.
+    pub(crate) fn request(&self) -> Request<V> {
+        Request {
+            cursor: self.cursor.clone(),
+            previous: self.current.as_ref().map(|version| Arc::clone(&version.value)),
+        }
+    }
+
+    /// The last value.
+    pub(crate) fn current(&self) -> Option<&Version<V>> {
+        self.current.as_ref()
+    }
+
+    /// Whether the next query blocks, so that an early answer is a wake-up.
+    pub(crate) fn is_blocking(&self) -> bool {
+        self.cursor != Cursor::Start
+    }
+
+    /// Takes an answer in.
+    pub(crate) fn step(&mut self, answer: Answer<V>) -> Step<V> {
+        let index = answer.position.index();
+        self.cursor = self.follow(answer.position);
+        let value = match answer.outcome {
+            Outcome::Rejected(reason) => return Step::Rejected(reason),
+            Outcome::Same => None,
+            Outcome::Value(value) => Some(value),
+        };
+        let resync = std::mem::take(&mut self.resyncing);
+        match (value, &self.current) {
+            (None, _) => Step::NoNews,
+            (Some(value), Some(current)) if value == *current.value => Step::NoNews,
+            (Some(value), _) => {
+                let version = Version { value: Arc::new(value), index };
+                self.current = Some(version.clone());
+                Step::News(version, resync)
+            }
+        }
+    }
+
+    /// The cursor after an answer that stands here (Consul's documentation, "Blocking Queries").
+    fn follow(&mut self, position: Position) -> Cursor {
+        match position {
+            Position::Hash(hash) => Cursor::Hash(hash),
+            // Opaque indexes go up and down; only whether they are equal means something.
+            Position::Opaque(index) => Cursor::Index(index.max(1)),
+            Position::Index(index) => {
+                let index = index.max(1);
+                let fell = self.reached.is_some_and(|reached| index < reached);
+                self.reached = if fell { None } else { Some(index) };
+                if fell { Cursor::Start } else { Cursor::Index(index) }
+            }
+        }
+    }
+
+    /// The connection broke or the query failed: ask from the start again, since the source may be
+    /// another one now, whose indexes say nothing about the old ones.
+    pub(crate) fn interrupted(&mut self) {
+        self.cursor = Cursor::Start;
+        self.reached = None;
+        self.resyncing = self.current.is_some();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(position: Position, value: u8) -> Answer<u8> {
+        Answer { position, outcome: Outcome::Value(value), last_contact: None }
+    }
+
+    fn index(index: u64, value: u8) -> Answer<u8> {
+        at(Position::Index(index), value)
+    }
+
+    #[test]
+    fn an_unchanged_value_is_no_news_though_the_index_moved() {
+        let mut progress = Progress::default();
+        assert!(matches!(progress.step(index(5, 1)), Step::News(Version { index: 5, .. }, false)));
+        assert!(matches!(progress.step(index(9, 1)), Step::NoNews));
+        assert_eq!(progress.request().cursor, Cursor::Index(9));
+    }
+
+    #[test]
+    fn an_index_that_fell_starts_from_nothing_and_is_compared() {
+        let mut progress = Progress::default();
+        progress.step(index(100, 1));
+        assert!(matches!(progress.step(index(7, 1)), Step::NoNews));
+        assert_eq!(progress.request().cursor, Cursor::Start);
+        assert!(matches!(progress.step(index(7, 2)), Step::News(..)));
+        assert_eq!(progress.request().cursor, Cursor::Index(7));
+    }
+
+    #[test]
+    fn index_zero_is_treated_as_one() {
+        let mut progress = Progress::default();
+        progress.step(index(0, 1));
+        assert_eq!(progress.request().cursor, Cursor::Index(1));
+    }
+
+    #[test]
+    fn an_opaque_index_may_fall() {
+        let mut progress = Progress::default();
+        progress.step(at(Position::Opaque(900), 1));
+        progress.step(at(Position::Opaque(3), 2));
+        assert_eq!(progress.request().cursor, Cursor::Index(3));
+    }
+
+    #[test]
+    fn a_hash_is_sent_back() {
+        let mut progress = Progress::default();
+        progress.step(at(Position::Hash("abc".to_owned()), 1));
+        assert_eq!(progress.request().cursor, Cursor::Hash("abc".to_owned()));
+    }
+
+    #[test]
+    fn after_a_break_it_asks_from_the_start_and_only_a_difference_is_a_resync() {
+        let mut progress = Progress::default();
+        progress.step(index(5, 1));
+        progress.interrupted();
+        assert_eq!(progress.request().cursor, Cursor::Start);
+        assert!(matches!(progress.step(index(2, 1)), Step::NoNews));
+        assert!(matches!(progress.step(index(3, 2)), Step::News(_, false)), "the break is over");
+        progress.interrupted();
+        assert!(matches!(progress.step(index(3, 3)), Step::News(_, true)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_keeps_the_last_good_value_and_moves_on() {
+        let mut progress = Progress::default();
+        progress.step(index(5, 1));
+        let bad = Answer {
+            position: Position::Index(6),
+            outcome: Outcome::Rejected(Arc::new(std::fmt::Error)),
+            last_contact: None,
+        };
+        assert!(matches!(progress.step(bad), Step::Rejected(_)));
+        assert_eq!(*progress.current().unwrap().value, 1);
+        assert_eq!(progress.request().cursor, Cursor::Index(6));
+    }
+
+    #[derive(Debug, Clone)]
+    enum Event {
+        Answer(u64, u8),
+        Same(u64),
+        Break,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            6 => (0u64..20, 0u8..3).prop_map(|(index, value)| Event::Answer(index, value)),
+            1 => (0u64..20).prop_map(Event::Same),
+            1 => Just(Event::Break),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn news_never_repeats_and_the_last_value_always_shows(events in prop::collection::vec(event(), 0..100)) {
+            let mut progress = Progress::default();
+            let (mut told, mut truth) = (None, None);
+            for event in events {
+                let answer = match event {
+                    Event::Break => { progress.interrupted(); prop_assert_eq!(progress.request().cursor, Cursor::Start); continue }
+                    Event::Same(at) => Answer { position: Position::Index(at), outcome: Outcome::Same, last_contact: None },
+                    Event::Answer(at, value) => { truth = Some(value); index(at, value) }
+                };
+                if let Step::News(version, _) = progress.step(answer) {
+                    prop_assert_ne!(told, Some(*version.value));
+                    told = Some(*version.value);
+                }
+                prop_assert_eq!(told, truth);
+                prop_assert_ne!(progress.request().cursor, Cursor::Index(0));
+            }
+        }
+    }
+}

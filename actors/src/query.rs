@@ -1,0 +1,123 @@
+//! What can be watched: a query, the source that answers it, and the shape of an answer.
+
+use std::{error::Error, fmt::Debug, hash::Hash, sync::Arc, time::Duration};
+
+use futures_util::future::LocalBoxFuture;
+
+use crate::{Failure, Snapshot, WatchPath};
+
+/// A place that answers queries: a configuration that any thread may hold.
+///
+/// Each watcher makes its own [`Client`](Source::Client) from it, on the arbiter it runs on, when it
+/// starts and after every [`Reset`](crate::Reset). A source whose clients are costly shares them
+/// within a thread by itself.
+pub trait Source: Clone + Send + Sync + Unpin + 'static {
+    /// What sends the queries. It stays on its arbiter, so it need not be `Send`.
+    type Client: Clone + Unpin + 'static;
+
+    /// Makes a client on the current thread.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] is treated as one of a query: it is retried unless its class is
+    /// [`Invalid`](crate::FailureClass::Invalid).
+    fn connect(&self) -> Result<Self::Client, Failure>;
+
+    /// Checks the configuration without connecting; a [`Reset`](crate::Reset) with one that fails
+    /// is refused and the running one stays.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the configuration.
+    fn validate(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// Something that can be watched by asking for it again and again.
+///
+/// Two queries that are equal are one watch: their subscribers share one [`WatcherActor`](crate::WatcherActor).
+pub trait Query: Clone + Eq + Hash + Debug + Send + Sync + Unpin + 'static {
+    /// Who answers it.
+    type Source: Source;
+    /// The answer, as a whole.
+    type Value: Snapshot;
+
+    /// The name that logs, [`Status`](crate::Status) and [`Stop`](crate::Stop) use. It holds no secret.
+    fn path(&self) -> WatchPath;
+
+    /// Asks once. With a cursor other than [`Cursor::Start`] the source may hold the answer back until
+    /// there is something newer; the future ends by itself in every case (it has a deadline of its
+    /// own), and dropping it ends the request.
+    fn run(
+        &self,
+        client: &<Self::Source as Source>::Client,
+        request: Request<Self::Value>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>>;
+}
+
+/// What a query is asked with.
+#[derive(Debug)]
+pub struct Request<V> {
+    /// Where the last answer left off.
+    pub cursor: Cursor,
+    /// The last value, so that the unchanged entries of the next one can be shared with it.
+    pub previous: Option<Arc<V>>,
+}
+
+/// Where the next query goes on from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum Cursor {
+    /// From nowhere: answered at once.
+    #[default]
+    Start,
+    /// Answered when there is something newer than this index, which is never 0.
+    Index(u64),
+    /// Answered when the content no longer has this hash.
+    Hash(String),
+}
+
+/// How the source told where its answer stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Position {
+    /// An index that only grows; one that fell means that the source started over.
+    Index(u64),
+    /// An index that may go either way; only its equality means something.
+    Opaque(u64),
+    /// A hash of the content.
+    Hash(String),
+}
+
+impl Position {
+    /// The index, or 0 for a hash.
+    pub fn index(&self) -> u64 {
+        match self {
+            Self::Index(index) | Self::Opaque(index) => *index,
+            Self::Hash(_) => 0,
+        }
+    }
+}
+
+/// A query's answer.
+#[derive(Debug)]
+pub struct Answer<V> {
+    /// Where it stands.
+    pub position: Position,
+    /// What it says.
+    pub outcome: Outcome<V>,
+    /// How long ago the answering server heard from its leader, where it told.
+    pub last_contact: Option<Duration>,
+}
+
+/// What an answer says.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Outcome<V> {
+    /// The value as it is now.
+    Value(V),
+    /// The value is the one the request carried as `previous`.
+    Same,
+    /// There is an answer, but it cannot be taken as a value. The last good value stays, observers
+    /// are told, and the watch goes on.
+    Rejected(Arc<dyn Error + Send + Sync>),
+}

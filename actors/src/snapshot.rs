@@ -1,0 +1,52 @@
+//! A watched value as a set of items, each with an identity of its own.
+
+use std::{fmt::Debug, sync::Arc};
+
+/// One entry of a watched value: a key and its value, a node, a check.
+pub trait Item: Debug + Send + Sync + 'static {
+    /// What makes it the same entry in two snapshots.
+    type Id<'a>: Ord
+    where
+        Self: 'a;
+
+    /// Its identity.
+    fn id(&self) -> Self::Id<'_>;
+
+    /// Whether the two hold the same, as a subscriber without a projection sees it. What only says
+    /// that something was written again (an index) does not count.
+    fn same(&self, other: &Self) -> bool;
+}
+
+/// A watched value as a whole: a set of [`Item`]s.
+///
+/// `PartialEq` compares all there is, indexes included; [`Item::same`] decides what is news.
+pub trait Snapshot: PartialEq + Debug + Send + Sync + 'static {
+    /// Its entries.
+    type Item: Item;
+
+    /// Whether entries that are missing were merely forgotten, as old events are: such a value only
+    /// ever adds.
+    const APPEND_ONLY: bool = false;
+
+    /// The entries, in any order; no identity comes twice. Two snapshots share an unchanged entry
+    /// where the query could tell, which makes comparing them cheap.
+    fn items(&self) -> &[Arc<Self::Item>];
+}
+
+/// A value of one entry at most: what is absent is a value too.
+impl<I: Item + PartialEq> Snapshot for Option<Arc<I>> {
+    type Item = I;
+
+    fn items(&self) -> &[Arc<I>] {
+        self.as_slice()
+    }
+}
+
+/// A list of entries; none may be there.
+impl<I: Item + PartialEq> Snapshot for Vec<Arc<I>> {
+    type Item = I;
+
+    fn items(&self) -> &[Arc<I>] {
+        self
+    }
+}

@@ -1,0 +1,69 @@
+//! The latest value and the status of every watch, readable from any thread.
+
+use std::{
+    any::Any,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use dashmap::DashMap;
+
+use crate::{Query, WatchStatus, key::WatchKey};
+
+/// The latest value of every watch, readable from any thread without asking an actor.
+///
+/// A clone is another handle to the same values; take one by
+/// [`WatchSupervisor::snapshots`](crate::WatchSupervisor::snapshots) before the supervisor starts, or
+/// later with the message [`GetSnapshots`](crate::GetSnapshots).
+#[derive(Debug, Clone, Default)]
+pub struct Snapshots {
+    slots: Arc<DashMap<WatchKey, Arc<Slot>>>,
+}
+
+impl Snapshots {
+    /// The latest value of this query; `None` while it is not watched or has no answer yet.
+    ///
+    /// A value outlives outages: while Consul is away this is the last one it gave.
+    pub fn get<Q: Query>(&self, query: &Q) -> Option<Arc<Q::Value>> {
+        let slot = self.slots.get(&WatchKey::of(query)).map(|slot| Arc::clone(&slot))?;
+        let value = slot.read().value.clone()?;
+        value.downcast().ok()
+    }
+
+    /// The status of this query's watch; `None` when it is not watched.
+    pub fn status<Q: Query>(&self, query: &Q) -> Option<WatchStatus> {
+        self.slots.get(&WatchKey::of(query)).map(|slot| slot.read().status.clone())
+    }
+
+    pub(crate) fn insert(&self, key: WatchKey, slot: Arc<Slot>) {
+        self.slots.insert(key, slot);
+    }
+
+    pub(crate) fn remove(&self, key: &WatchKey) {
+        self.slots.remove(key);
+    }
+}
+
+/// One watch's place among the snapshots. Its watcher writes it, everybody may read it.
+#[derive(Debug)]
+pub(crate) struct Slot(RwLock<Content>);
+
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub(crate) status: WatchStatus,
+    pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Slot {
+    pub(crate) fn new(status: WatchStatus) -> Self {
+        Self(RwLock::new(Content { status, value: None }))
+    }
+
+    /// Nothing in here can be left half-written, so a poisoned lock is as good as a clean one.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Content> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Content> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,117 @@
+//! What state a watch is in.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use crate::{Failure, WatchPath};
+
+/// The state of a watch.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum WatchState {
+    /// No answer yet.
+    Connecting,
+    /// The last query was answered, the next one is on its way.
+    Live,
+    /// The last query failed; another attempt follows.
+    Retrying {
+        /// Why it failed.
+        error: Failure,
+        /// How many attempts in a row have failed.
+        attempt: u32,
+        /// When the next one starts.
+        next: SystemTime,
+    },
+    /// The query can never be answered, so the watch asks no more until a [`Reset`](crate::Reset) or a
+    /// new subscriber.
+    Stopped {
+        /// Why.
+        error: Failure,
+    },
+}
+
+impl WatchState {
+    /// The name alone: `connecting`, `live`, `retrying`, `stopped`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Live => "live",
+            Self::Retrying { .. } => "retrying",
+            Self::Stopped { .. } => "stopped",
+        }
+    }
+
+    /// Whether the last query was answered.
+    pub fn is_live(&self) -> bool {
+        matches!(self, Self::Live)
+    }
+
+    /// The failure behind it, if one is.
+    pub fn error(&self) -> Option<&Failure> {
+        match self {
+            Self::Retrying { error, .. } | Self::Stopped { error } => Some(error),
+            Self::Connecting | Self::Live => None,
+        }
+    }
+
+    /// Whether going from `self` to `next` is worth telling: another state or another class of failure,
+    /// but not one more attempt.
+    pub(crate) fn is_news(&self, next: &Self) -> bool {
+        let class = |state: &Self| state.error().map(Failure::class);
+        self.name() != next.name() || class(self) != class(next)
+    }
+}
+
+impl fmt::Display for WatchState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Retrying { error, attempt, .. } => {
+                write!(f, "retrying (attempt {attempt} failed: {error})")
+            }
+            Self::Stopped { error } => write!(f, "stopped ({error})"),
+            Self::Connecting | Self::Live => f.write_str(self.name()),
+        }
+    }
+}
+
+/// All about one watch: the answer to [`Status`](crate::Status).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct WatchStatus {
+    /// Which watch.
+    pub path: WatchPath,
+    /// Its state.
+    pub state: WatchState,
+    /// The index of the last answer; 0 before the first, and for hash-based queries.
+    pub index: u64,
+    /// When the last good answer came.
+    pub last_answer: Option<SystemTime>,
+    /// How long before that answer the answering server had heard from its leader, where it told.
+    pub last_contact: Option<Duration>,
+    /// How many subscribers it has.
+    pub subscribers: usize,
+    /// How often its watcher was restarted by its supervisor, after an error, a panic or a reset.
+    pub restarts: u64,
+}
+
+impl WatchStatus {
+    pub(crate) fn new(path: WatchPath) -> Self {
+        Self {
+            path,
+            state: WatchState::Connecting,
+            index: 0,
+            last_answer: None,
+            last_contact: None,
+            subscribers: 0,
+            restarts: 0,
+        }
+    }
+}
+
+impl fmt::Display for WatchStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}, index {}, {} subscribers", self.path, self.state, self.index, self.subscribers)
+    }
+}

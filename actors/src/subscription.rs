@@ -1,0 +1,289 @@
+//! What one subscriber is owed: one update in flight, the latest state waiting. No clock, no I/O.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::{Backoff, Quiescence, Reason, Snapshot, View, change::differ, progress::Version};
+
+/// The feed of one subscriber. It outlives restarts of its watcher.
+#[derive(Debug)]
+pub(crate) struct Subscription<S: Snapshot> {
+    view: Arc<View<S::Item>>,
+    quiescence: Option<Quiescence>,
+    /// The first state counts as seen without being delivered.
+    skip_first: bool,
+    seen: Option<Version<S>>,
+    in_flight: Option<(Version<S>, Reason)>,
+    pending: Option<Pending<S>>,
+    /// After a lost delivery: not before this.
+    not_before: Option<Instant>,
+    losses: Backoff,
+}
+
+#[derive(Debug)]
+struct Pending<S> {
+    version: Version<S>,
+    reason: Reason,
+    /// How many states it stands for.
+    states: u64,
+    first: Instant,
+    last: Instant,
+}
+
+/// What to do for a subscriber now.
+#[derive(Debug)]
+pub(crate) enum Next<S> {
+    /// Nothing is owed, or its handler is still at work.
+    Idle,
+    /// Look again at this time.
+    Wait(Instant),
+    /// Send this.
+    Deliver(Delivery<S>),
+}
+
+/// One update.
+#[derive(Debug)]
+pub(crate) struct Delivery<S> {
+    pub(crate) previous: Option<Version<S>>,
+    pub(crate) current: Version<S>,
+    pub(crate) reason: Reason,
+    pub(crate) folded: u64,
+}
+
+impl<S: Snapshot> Subscription<S> {
+    pub(crate) fn new(
+        view: Arc<View<S::Item>>,
+        quiescence: Option<Quiescence>,
+        skip_first: bool,
+        seen: Option<Version<S>>,
+    ) -> Self {
+        Self {
+            view,
+            quiescence,
+            skip_first,
+            seen,
+            in_flight: None,
+            pending: None,
+            not_before: None,
+            // A handler that dies on its message is given it again, at a pace that harms nobody.
+            losses: Backoff::default().with_sustained(Duration::ZERO),
+        }
+    }
+
+    /// A new state: it replaces the one that waits.
+    pub(crate) fn offer(&mut self, version: &Version<S>, resync: bool, now: Instant) {
+        if std::mem::take(&mut self.skip_first) {
+            self.seen = Some(version.clone());
+            return;
+        }
+        let reason = if resync { Reason::Resync } else { Reason::Change };
+        match &mut self.pending {
+            None => {
+                let version = version.clone();
+                self.pending = Some(Pending { version, reason, states: 1, first: now, last: now });
+            }
+            Some(pending) => {
+                pending.version = version.clone();
+                pending.reason = pending.reason.max(reason);
+                pending.states += 1;
+                pending.last = now;
+            }
+        }
+    }
+
+    /// What to do now; a delivery is in flight from here on.
+    pub(crate) fn next(&mut self, now: Instant) -> Next<S> {
+        if self.in_flight.is_some() {
+            return Next::Idle;
+        }
+        let Some(pending) = &self.pending else { return Next::Idle };
+        if let Some(seen) = &self.seen
+            && !differ(&*seen.value, &*pending.version.value, &self.view)
+        {
+            // Without predicates the two look the same for good, and the older one can be let go.
+            if !self.view.is_selective() {
+                self.seen = Some(pending.version.clone());
+            }
+            self.pending = None;
+            return Next::Idle;
+        }
+        let quiet = self.quiescence.filter(|_| self.seen.is_some());
+        let due = quiet.map(|quiet| quiet.due(pending.first, pending.last)).max(self.not_before);
+        if let Some(due) = due.filter(|due| *due > now) {
+            return Next::Wait(due);
+        }
+        let Some(Pending { version, reason, states, .. }) = self.pending.take() else { return Next::Idle };
+        let reason = if self.seen.is_none() { Reason::First } else { reason };
+        self.in_flight = Some((version.clone(), reason));
+        Next::Deliver(Delivery { previous: self.seen.clone(), current: version, reason, folded: states - 1 })
+    }
+
+    /// The subscriber's handler has finished.
+    pub(crate) fn acknowledged(&mut self, now: Instant) {
+        if let Some((version, _)) = self.in_flight.take() {
+            self.seen = Some(version);
+            self.not_before = None;
+            self.losses.succeeded(now);
+        }
+    }
+
+    /// The subscriber lost the message (its actor restarted in the middle): it is owed again.
+    pub(crate) fn lost(&mut self, now: Instant) {
+        let Some((version, reason)) = self.in_flight.take() else { return };
+        self.not_before = Some(now + self.losses.failed(now));
+        match &mut self.pending {
+            None => {
+                self.pending = Some(Pending { version, reason, states: 1, first: now, last: now });
+            }
+            Some(pending) => {
+                pending.reason = pending.reason.max(reason);
+                pending.states += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::Table;
+
+    fn version(table: &Table, index: u64) -> Version<Table> {
+        Version { value: Arc::new(table.clone()), index }
+    }
+
+    fn plain() -> Subscription<Table> {
+        Subscription::new(Arc::default(), None, false, None)
+    }
+
+    fn delivery(next: Next<Table>) -> Delivery<Table> {
+        match next {
+            Next::Deliver(delivery) => delivery,
+            other => panic!("expected a delivery, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn states_in_between_are_folded_and_the_delta_is_from_what_was_seen() {
+        let now = Instant::now();
+        let mut feed = plain();
+        feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
+        let first = delivery(feed.next(now));
+        assert_eq!((first.reason, first.folded, first.previous.is_none()), (Reason::First, 0, true));
+        for value in 2..5 {
+            feed.offer(&version(&Table::of(&[("a", value, value)]), value), false, now);
+            assert!(matches!(feed.next(now), Next::Idle), "one in flight at most");
+        }
+        feed.acknowledged(now);
+        let second = delivery(feed.next(now));
+        assert_eq!((second.reason, second.folded), (Reason::Change, 2));
+        assert_eq!((second.previous.unwrap().index, second.current.index), (1, 4));
+    }
+
+    #[test]
+    fn a_change_that_was_taken_back_in_flight_is_none() {
+        let now = Instant::now();
+        let mut feed = plain();
+        let (a, b) = (Table::of(&[("a", 1, 1)]), Table::of(&[("a", 2, 2)]));
+        feed.offer(&version(&a, 1), false, now);
+        delivery(feed.next(now));
+        feed.offer(&version(&b, 2), false, now);
+        feed.offer(&version(&a, 3), false, now);
+        feed.acknowledged(now);
+        assert!(matches!(feed.next(now), Next::Idle));
+    }
+
+    #[test]
+    fn changes_only_skips_the_first_state() {
+        let now = Instant::now();
+        let mut feed = Subscription::new(Arc::default(), None, true, None);
+        feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
+        assert!(matches!(feed.next(now), Next::Idle));
+        feed.offer(&version(&Table::of(&[]), 2), false, now);
+        let removed = delivery(feed.next(now));
+        assert_eq!(removed.previous.unwrap().index, 1);
+    }
+
+    #[test]
+    fn a_lost_delivery_is_owed_again_after_a_pause() {
+        let now = Instant::now();
+        let mut feed = plain();
+        feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
+        delivery(feed.next(now));
+        feed.lost(now);
+        let later = now + Backoff::DEFAULT_CEILING;
+        assert_eq!(delivery(feed.next(later)).current.index, 1);
+    }
+
+    #[test]
+    fn quiet_is_waited_for_but_not_by_the_first_value() {
+        let now = Instant::now();
+        let quiet = Quiescence::new(Duration::from_secs(1));
+        let mut feed = Subscription::new(Arc::default(), Some(quiet), false, None);
+        feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
+        delivery(feed.next(now));
+        feed.acknowledged(now);
+        feed.offer(&version(&Table::of(&[("a", 2, 2)]), 2), false, now);
+        let Next::Wait(due) = feed.next(now) else { panic!("it should wait for quiet") };
+        assert_eq!(due, now + Duration::from_secs(1));
+        assert_eq!(delivery(feed.next(due)).current.index, 2);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Event {
+        Offer(Table),
+        Acknowledge,
+        Lose,
+        Pass,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            4 => Table::any().prop_map(Event::Offer),
+            3 => Just(Event::Acknowledge),
+            1 => Just(Event::Lose),
+            1 => Just(Event::Pass),
+        ]
+    }
+
+    proptest! {
+        /// The promise: the latest state always arrives, in order, never twice in a row.
+        #[test]
+        fn the_latest_arrives_and_nothing_twice(events in prop::collection::vec(event(), 1..60), quiet in any::<bool>()) {
+            let quiet = quiet.then(|| Quiescence::new(Duration::from_millis(50)));
+            let mut feed = Subscription::new(Arc::default(), quiet, false, None);
+            let mut now = Instant::now();
+            let content = |table: &Table| table.to_map().into_iter().map(|(k, v)| (k, v.0)).collect::<Vec<_>>();
+            let (mut latest, mut handled, mut in_flight) = (None, None, None);
+            let mut last_index = 0;
+            for (index, event) in (1..).zip(events) {
+                match event {
+                    Event::Offer(table) => { feed.offer(&version(&table, index), false, now); latest = Some(table); }
+                    Event::Acknowledge => { feed.acknowledged(now); if let Some(got) = in_flight.take() { handled = Some(got); } }
+                    Event::Lose => { feed.lost(now); in_flight = None; }
+                    Event::Pass => now += Duration::from_secs(31),
+                }
+                if let Next::Deliver(delivery) = feed.next(now) {
+                    prop_assert!(in_flight.is_none(), "two in flight");
+                    let got = content(&delivery.current.value);
+                    prop_assert_ne!(Some(&got), handled.as_ref(), "twice in a row");
+                    prop_assert_eq!(delivery.previous.map(|p| content(&p.value)), handled.clone());
+                    prop_assert!(delivery.current.index >= last_index, "out of order");
+                    last_index = delivery.current.index;
+                    in_flight = Some(got);
+                }
+            }
+            // Left in peace, the feed comes to the latest state.
+            for _ in 0..3 {
+                now += Duration::from_secs(31);
+                if let Next::Deliver(delivery) = feed.next(now) { in_flight = Some(content(&delivery.current.value)); }
+                feed.acknowledged(now);
+                if let Some(got) = in_flight.take() { handled = Some(got); }
+            }
+            prop_assert_eq!(handled, latest.as_ref().map(content));
+        }
+    }
+}

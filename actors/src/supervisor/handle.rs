@@ -1,0 +1,173 @@
+//! One watcher as its supervisor holds it, whatever the type of its query.
+
+use std::{any::Any, collections::HashMap, sync::Arc};
+
+use actix::prelude::*;
+use futures_util::future::LocalBoxFuture;
+use tokio::time::Instant;
+
+use crate::{
+    Changed, Query, Snapshot, Source, Subscriber, SubscriptionId, WatcherActor,
+    arbiters::Arbiters,
+    messages::SubscribeOptions,
+    watcher::{End, Link, Restart, Subscribe, Unsubscribe, WatcherState},
+};
+
+/// How often a watcher is given to another arbiter when the one it was given to has stopped.
+const MOST_ARBITERS: usize = 64;
+
+/// What a supervisor does with a watcher without knowing its query.
+pub(super) trait Handle<S: Source>: Any {
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+    fn subscriptions(&self) -> Vec<SubscriptionId>;
+    fn is_deserted(&self) -> bool;
+    /// Subscriptions whose actors are gone.
+    fn dead(&self) -> Vec<SubscriptionId>;
+    fn remove(&mut self, id: SubscriptionId) -> LocalBoxFuture<'static, ()>;
+    fn end(&mut self) -> LocalBoxFuture<'static, ()>;
+    fn restart(&mut self, source: Option<Arc<S>>) -> LocalBoxFuture<'static, ()>;
+    /// Starts another watcher in place of one that panicked, from the state it left.
+    fn revive(
+        &mut self,
+        state: Box<dyn Any + Send>,
+        incarnation: u64,
+        source: &Arc<S>,
+        arbiters: &mut Arbiters,
+    ) -> bool;
+}
+
+/// A watcher of this query, and the subscribers that were promised its updates.
+pub(super) struct Watcher<Q: Query> {
+    address: Addr<WatcherActor<Q>>,
+    /// What its next incarnation is made with.
+    link: LinkParts<Q>,
+    subscribers: HashMap<SubscriptionId, Registered<Q>>,
+    /// The subscription of each actor.
+    by_actor: HashMap<u64, SubscriptionId>,
+}
+
+struct Registered<Q: Query> {
+    subscriber: Subscriber<Changed<Q>>,
+    options: SubscribeOptions<<Q::Value as Snapshot>::Item>,
+    actor: u64,
+}
+
+/// A [`Link`] without the number of its incarnation.
+type LinkParts<Q> = Box<dyn Fn(u64) -> Link<Q>>;
+
+impl<Q: Query> Watcher<Q> {
+    pub(super) fn start(
+        link: impl Fn(u64) -> Link<Q> + 'static,
+        incarnation: u64,
+        source: &Arc<Q::Source>,
+        arbiters: &mut Arbiters,
+        state: WatcherState<Q>,
+    ) -> Self {
+        let (address, _) = launch(link(incarnation), source, arbiters, state);
+        Self { address, link: Box::new(link), subscribers: HashMap::new(), by_actor: HashMap::new() }
+    }
+
+    pub(super) fn subscription_of(&self, actor: u64) -> Option<SubscriptionId> {
+        self.by_actor.get(&actor).copied()
+    }
+
+    pub(super) fn subscribe(&mut self, message: Subscribe<Q>, actor: u64) {
+        let registered =
+            Registered { subscriber: message.subscriber.clone(), options: message.options.clone(), actor };
+        self.subscribers.insert(message.id, registered);
+        self.by_actor.insert(actor, message.id);
+        self.address.do_send(message);
+    }
+}
+
+/// Starts a watcher on an arbiter that takes it.
+fn launch<Q: Query>(
+    link: Link<Q>,
+    source: &Arc<Q::Source>,
+    arbiters: &mut Arbiters,
+    state: WatcherState<Q>,
+) -> (Addr<WatcherActor<Q>>, bool) {
+    let source = Arc::clone(source);
+    let watcher = move |_: &mut Context<WatcherActor<Q>>| WatcherActor::new(link, source, state);
+    // An arbiter that has stopped refuses everything; one that works takes the first thing it is sent.
+    let arbiter = (0..MOST_ARBITERS).map(|_| arbiters.next()).find(|arbiter| arbiter.spawn_fn(|| {}));
+    let found = arbiter.is_some();
+    let arbiter = arbiter.unwrap_or_else(Arbiter::current);
+    (actix::Supervisor::start_in_arbiter(&arbiter, watcher), found)
+}
+
+impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn subscriptions(&self) -> Vec<SubscriptionId> {
+        self.subscribers.keys().copied().collect()
+    }
+
+    fn is_deserted(&self) -> bool {
+        self.subscribers.is_empty()
+    }
+
+    fn dead(&self) -> Vec<SubscriptionId> {
+        self.subscribers
+            .iter()
+            .filter(|(_, registered)| !registered.subscriber.is_connected())
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    fn remove(&mut self, id: SubscriptionId) -> LocalBoxFuture<'static, ()> {
+        if let Some(registered) = self.subscribers.remove(&id) {
+            self.by_actor.remove(&registered.actor);
+        }
+        ask(self.address.send(Unsubscribe(id)))
+    }
+
+    fn end(&mut self) -> LocalBoxFuture<'static, ()> {
+        ask(self.address.send(End))
+    }
+
+    fn restart(&mut self, source: Option<Arc<Q::Source>>) -> LocalBoxFuture<'static, ()> {
+        ask(self.address.send(Restart(source)))
+    }
+
+    fn revive(
+        &mut self,
+        state: Box<dyn Any + Send>,
+        incarnation: u64,
+        source: &Arc<Q::Source>,
+        arbiters: &mut Arbiters,
+    ) -> bool {
+        let Ok(mut state) = state.downcast::<WatcherState<Q>>() else { return false };
+        let now = Instant::now();
+        // What was said to the dead watcher and never read is made up for from what was promised.
+        let strangers: Vec<_> =
+            state.subscribers.keys().filter(|id| !self.subscribers.contains_key(id)).copied().collect();
+        for id in strangers {
+            state.unsubscribe(id);
+        }
+        for (&id, registered) in &self.subscribers {
+            if !state.subscribers.contains_key(&id) {
+                let (subscriber, options) = (registered.subscriber.clone(), registered.options.clone());
+                state.subscribe(Subscribe { id, subscriber, options }, now);
+            }
+        }
+        state.progress.interrupted();
+        state.postpone(None);
+        let (address, found) = launch((self.link)(incarnation), source, arbiters, *state);
+        self.address = address;
+        found
+    }
+}
+
+/// A watcher that does not answer has panicked: its supervisor is told by other means.
+fn ask<A, M>(request: Request<A, M>) -> LocalBoxFuture<'static, ()>
+where
+    A: Actor + Handler<M>,
+    A::Context: actix::dev::ToEnvelope<A, M>,
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    Box::pin(async move { drop(request.await) })
+}

@@ -1,0 +1,201 @@
+//! What an application may say to the supervisor.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::{Entry, Waiting, all_of, handle::Watcher};
+use crate::{
+    EventKind, GetSnapshots, Observe, Query, Ready, ReadyError, Reset, ResetError, Selection, Source, Status,
+    Stop, Stopped, SubscriptionId, Watch, WatchError, WatchStatus, WatchSupervisor,
+    key::WatchKey,
+    observers::Observer,
+    snapshots::Slot,
+    watcher::{Link, Subscribe, WatcherState},
+};
+
+impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
+    type Result = Result<SubscriptionId, WatchError>;
+
+    fn handle(&mut self, watch: Watch<Q>, ctx: &mut Self::Context) -> Self::Result {
+        let Watch { query, subscriber, observer, options } = watch;
+        let path = query.path();
+        let actor = subscriber.identity().ok_or_else(|| WatchError::SubscriberGone { path: path.clone() })?;
+        let key = WatchKey::of(&query);
+        let id = SubscriptionId(self.number());
+        if let Some(observer) = observer {
+            self.observe(Selection::query(&query), observer.into(), ctx);
+        }
+        if !self.entries.contains_key(&key) {
+            let entry = self.start_watcher(&key, query, ctx);
+            self.entries.insert(key.clone(), entry);
+        }
+        let Some(entry) = self.entries.get_mut(&key) else { unreachable!("it was just put there") };
+        let Some(watcher) = entry.handle.as_any_mut().downcast_mut::<Watcher<Q>>() else {
+            unreachable!("equal keys are of equal types")
+        };
+        if let Some(subscription) = watcher.subscription_of(actor) {
+            return Err(WatchError::AlreadyWatching { path, subscription });
+        }
+        watcher.subscribe(Subscribe { id, subscriber, options }, actor);
+        entry.slot.write().status.subscribers += 1;
+        self.subscriptions.insert(id, key);
+        Ok(id)
+    }
+}
+
+impl<S: Source> WatchSupervisor<S> {
+    fn start_watcher<Q: Query<Source = S>>(
+        &mut self,
+        key: &WatchKey,
+        query: Q,
+        ctx: &mut Context<Self>,
+    ) -> Entry<S> {
+        let path = query.path();
+        tracing::debug!(%path, "the watch begins");
+        let slot = Arc::new(Slot::new(WatchStatus::new(path.clone())));
+        self.snapshots.insert(key.clone(), Arc::clone(&slot));
+        let incarnation = self.number();
+        let supervisor = ctx.address().downgrade();
+        let link = {
+            let (key, path, slot, query) = (key.clone(), path.clone(), Arc::clone(&slot), Arc::new(query));
+            move |incarnation| Link {
+                key: key.clone(),
+                path: path.clone(),
+                query: Arc::clone(&query),
+                slot: Arc::clone(&slot),
+                incarnation,
+                supervisor: supervisor.clone(),
+            }
+        };
+        let state = WatcherState::new(self.settings.backoff.fresh(), self.settings.throttle.clone());
+        let watcher = Watcher::start(link, incarnation, &self.source, &mut self.arbiters, state);
+        Entry { path, slot, incarnation, handle: Box::new(watcher) }
+    }
+
+    fn observe(
+        &mut self,
+        selection: Selection,
+        address: crate::Subscriber<crate::WatchEvent>,
+        ctx: &mut Context<Self>,
+    ) {
+        let mut observer = Observer::new(self.number(), selection, address);
+        for key in self.select(&observer.selection).0 {
+            if let Some(entry) = self.entries.get(&key) {
+                let state = entry.slot.read().status.state.clone();
+                observer.tell(&entry.path, EventKind::State(state));
+            }
+        }
+        self.observers.push(observer);
+        self.pump_observers(ctx);
+    }
+}
+
+impl<S: Source> Handler<Stop> for WatchSupervisor<S> {
+    type Result = ResponseFuture<Stopped>;
+
+    fn handle(&mut self, Stop(selection): Stop, ctx: &mut Self::Context) -> Self::Result {
+        let mut stopped = Stopped::default();
+        let mut ends = Vec::new();
+        if let Selection::Subscription(id) = selection {
+            match self.unsubscribe(id) {
+                Some((path, ended, told)) => {
+                    stopped.subscriptions = 1;
+                    stopped.ended.extend(ended.then_some(path));
+                    ends.push(told);
+                }
+                None => stopped.not_watched.push(selection.to_string()),
+            }
+        } else {
+            let (keys, missing) = self.select(&selection);
+            stopped.not_watched = missing;
+            for (entry, ended) in keys.iter().filter_map(|key| self.remove(key)).collect::<Vec<_>>() {
+                stopped.subscriptions += entry.handle.subscriptions().len();
+                stopped.ended.push(entry.path);
+                ends.push(ended);
+            }
+        }
+        stopped.ended.sort();
+        self.pump_observers(ctx);
+        let all = all_of(ends, ctx.address());
+        Box::pin(async move {
+            all.await;
+            stopped
+        })
+    }
+}
+
+impl<S: Source> Handler<Reset<S>> for WatchSupervisor<S> {
+    type Result = ResponseFuture<Result<usize, ResetError>>;
+
+    fn handle(&mut self, Reset(source): Reset<S>, ctx: &mut Self::Context) -> Self::Result {
+        if let Some(source) = source {
+            if let Err(refused) = source.validate() {
+                return Box::pin(std::future::ready(Err(ResetError::Refused(refused))));
+            }
+            self.source = Arc::new(source);
+        }
+        let restarts: Vec<_> = self
+            .entries
+            .values_mut()
+            .map(|entry| entry.handle.restart(Some(Arc::clone(&self.source))))
+            .collect();
+        let count = restarts.len();
+        let all = all_of(restarts, ctx.address());
+        Box::pin(async move {
+            all.await;
+            Ok(count)
+        })
+    }
+}
+
+impl<S: Source> Handler<Status> for WatchSupervisor<S> {
+    type Result = Vec<WatchStatus>;
+
+    fn handle(&mut self, Status(selection): Status, _: &mut Self::Context) -> Self::Result {
+        let mut statuses: Vec<_> = self
+            .select(&selection)
+            .0
+            .iter()
+            .filter_map(|key| Some(self.entries.get(key)?.slot.read().status.clone()))
+            .collect();
+        statuses.sort_by(|a, b| a.path.cmp(&b.path));
+        statuses
+    }
+}
+
+impl<S: Source> Handler<GetSnapshots> for WatchSupervisor<S> {
+    type Result = MessageResult<GetSnapshots>;
+
+    fn handle(&mut self, _: GetSnapshots, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.snapshots.clone())
+    }
+}
+
+impl<S: Source> Handler<Observe> for WatchSupervisor<S> {
+    type Result = ();
+
+    fn handle(&mut self, Observe { observer, selection }: Observe, ctx: &mut Self::Context) {
+        self.observe(selection, observer, ctx);
+    }
+}
+
+impl<S: Source> Handler<Ready> for WatchSupervisor<S> {
+    type Result = ResponseFuture<Result<(), ReadyError>>;
+
+    fn handle(&mut self, Ready(selection): Ready, _: &mut Self::Context) -> Self::Result {
+        let (keys, missing) = self.select(&selection);
+        if let Some(missing) = missing.into_iter().next() {
+            return Box::pin(std::future::ready(Err(ReadyError::NotWatched(missing))));
+        }
+        if let Some(answer) = self.readiness(&keys) {
+            return Box::pin(std::future::ready(answer));
+        }
+        let (reply, answer) = oneshot::channel();
+        self.waiting.push(Waiting { keys, reply });
+        let name = selection.to_string();
+        // The supervisor itself may go before the watch is ready.
+        Box::pin(async move { answer.await.unwrap_or(Err(ReadyError::Stopped(name))) })
+    }
+}

@@ -1,0 +1,308 @@
+//! The actor that owns the watchers.
+
+mod handle;
+mod handlers;
+mod reports;
+
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+
+use actix::prelude::*;
+use futures_util::future::{LocalBoxFuture, join_all};
+use tokio::sync::oneshot;
+
+use self::handle::Handle;
+pub(crate) use self::reports::{Died, Report, ReportKind};
+use crate::{
+    Backoff, EventKind, Failure, Selection, Snapshots, Source, SubscriptionId, Throttle, WatchPath,
+    arbiters::Arbiters, key::WatchKey, observers::Observer, snapshots::Slot,
+};
+
+/// How often subscribers and observers that are gone are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// The actor that owns one watcher per path, and to which everything is said.
+///
+/// It takes [`Watch`](crate::Watch), [`Stop`](crate::Stop), [`Reset`](crate::Reset),
+/// [`Status`](crate::Status), [`Observe`](crate::Observe), [`Ready`](crate::Ready) and
+/// [`GetSnapshots`](crate::GetSnapshots). When the last of its addresses is dropped it ends, and its
+/// watches with it.
+pub struct WatchSupervisor<S: Source> {
+    source: Arc<S>,
+    settings: Settings,
+    arbiters: Arbiters,
+    entries: HashMap<WatchKey, Entry<S>>,
+    subscriptions: HashMap<SubscriptionId, WatchKey>,
+    snapshots: Snapshots,
+    observers: Vec<Observer>,
+    waiting: Vec<Waiting>,
+    /// The last number given to a subscription, a watcher or an observer.
+    last_number: u64,
+}
+
+/// What every watcher is made with.
+#[derive(Debug, Clone)]
+struct Settings {
+    arbiters: usize,
+    backoff: Backoff,
+    throttle: Throttle,
+}
+
+/// One watch.
+struct Entry<S: Source> {
+    path: WatchPath,
+    slot: Arc<Slot>,
+    incarnation: u64,
+    handle: Box<dyn Handle<S>>,
+}
+
+/// Somebody waits until these watches are ready.
+struct Waiting {
+    keys: Vec<WatchKey>,
+    reply: oneshot::Sender<Result<(), crate::ReadyError>>,
+}
+
+impl<S: Source> WatchSupervisor<S> {
+    /// How many arbiters of its own a supervisor starts: 1, so that a handler that blocks its thread
+    /// holds up no watch.
+    pub const DEFAULT_ARBITERS: usize = 1;
+
+    /// A supervisor that is yet to be started with [`Actor::start`].
+    pub fn new(source: S) -> Self {
+        Self {
+            source: Arc::new(source),
+            settings: Settings {
+                arbiters: Self::DEFAULT_ARBITERS,
+                backoff: Backoff::default(),
+                throttle: Throttle::default(),
+            },
+            arbiters: Arbiters::default(),
+            entries: HashMap::new(),
+            subscriptions: HashMap::new(),
+            snapshots: Snapshots::default(),
+            observers: Vec::new(),
+            waiting: Vec::new(),
+            last_number: 0,
+        }
+    }
+
+    /// Spreads the watchers over this many arbiters (threads) of the supervisor's own (default 1);
+    /// with 0 they run on the arbiter that the supervisor is started on.
+    #[must_use]
+    pub fn arbiters(mut self, count: usize) -> Self {
+        self.settings.arbiters = count;
+        self
+    }
+
+    /// Sets the back-off between a watcher's attempts (default 250 ms doubling to 30 s, full jitter).
+    #[must_use]
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.settings.backoff = backoff;
+        self
+    }
+
+    /// Sets how often a watcher may ask (default a burst of 2, then one query each 10 ms).
+    #[must_use]
+    pub fn throttle(mut self, throttle: Throttle) -> Self {
+        self.settings.throttle = throttle;
+        self
+    }
+
+    /// The latest values of all watches, readable from any thread.
+    pub fn snapshots(&self) -> Snapshots {
+        self.snapshots.clone()
+    }
+
+    fn number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// The watches that are selected, and the names that select none.
+    fn select(&self, selection: &Selection) -> (Vec<WatchKey>, Vec<String>) {
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        for part in selection.parts() {
+            let before = found.len();
+            match &part {
+                Selection::All => found.extend(self.entries.keys().cloned()),
+                Selection::Paths(names) => found.extend(
+                    self.entries
+                        .iter()
+                        .filter(|(key, entry)| {
+                            names.iter().any(|name| entry.path.is_called(name))
+                                && !found[..before].contains(key)
+                        })
+                        .map(|(key, _)| key.clone())
+                        .collect::<Vec<_>>(),
+                ),
+                Selection::Query(id) => {
+                    found.extend(self.entries.contains_key(&id.key).then(|| id.key.clone()))
+                }
+                Selection::Subscription(id) => found.extend(self.subscriptions.get(id).cloned()),
+            }
+            if found.len() == before && !matches!(part, Selection::All) {
+                missing.push(part.to_string());
+            }
+        }
+        (found, missing)
+    }
+
+    /// Forgets a watch and ends its watcher: the future resolves when its request is closed.
+    fn remove(&mut self, key: &WatchKey) -> Option<(Entry<S>, LocalBoxFuture<'static, ()>)> {
+        let mut entry = self.entries.remove(key)?;
+        let ended = entry.handle.end();
+        self.snapshots.remove(key);
+        for id in entry.handle.subscriptions() {
+            self.subscriptions.remove(&id);
+        }
+        tracing::debug!(path = %entry.path, "the watch ends");
+        self.tell(Some(key), &entry.path, &EventKind::Ended);
+        self.answer_waiting();
+        Some((entry, ended))
+    }
+
+    /// Forgets one subscription; its watch ends with the last one.
+    fn unsubscribe(&mut self, id: SubscriptionId) -> Option<(WatchPath, bool, LocalBoxFuture<'static, ()>)> {
+        let key = self.subscriptions.remove(&id)?;
+        let entry = self.entries.get_mut(&key)?;
+        let path = entry.path.clone();
+        let told = entry.handle.remove(id);
+        if !entry.handle.is_deserted() {
+            return Some((path, false, told));
+        }
+        let (_, ended) = self.remove(&key)?;
+        Some((
+            path,
+            true,
+            Box::pin(async move {
+                join_all([told, ended]).await;
+            }),
+        ))
+    }
+
+    /// Queues an event for every observer that wants it. A watch that has no key any more is
+    /// matched by its path.
+    fn tell(&mut self, key: Option<&WatchKey>, path: &WatchPath, kind: &EventKind) {
+        for observer in &mut self.observers {
+            let wanted = match &observer.selection {
+                Selection::All => true,
+                Selection::Paths(names) => names.iter().any(|name| path.is_called(name)),
+                Selection::Query(id) => Some(&id.key) == key,
+                Selection::Subscription(id) => self.subscriptions.get(id) == key,
+            };
+            if wanted {
+                observer.tell(path, kind.clone());
+            }
+        }
+    }
+
+    /// Sends observers what is queued for them.
+    fn pump_observers(&mut self, ctx: &mut Context<Self>) {
+        let requests: Vec<_> =
+            self.observers.iter_mut().filter_map(|observer| Some((observer.id, observer.send()?))).collect();
+        for (id, request) in requests {
+            ctx.spawn(request.into_actor(self).map(move |_, supervisor, ctx| {
+                if let Some(observer) = supervisor.observers.iter_mut().find(|observer| observer.id == id) {
+                    observer.handled();
+                }
+                supervisor.pump_observers(ctx);
+            }));
+        }
+    }
+
+    /// Answers those who wait for watches that are ready now, or never will be.
+    fn answer_waiting(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for Waiting { keys, reply } in waiting {
+            match self.readiness(&keys) {
+                Some(answer) => drop(reply.send(answer)),
+                None if reply.is_closed() => {}
+                None => self.waiting.push(Waiting { keys, reply }),
+            }
+        }
+    }
+
+    fn readiness(&self, keys: &[WatchKey]) -> Option<Result<(), crate::ReadyError>> {
+        let mut ready = true;
+        for key in keys {
+            let Some(entry) = self.entries.get(key) else {
+                return Some(Err(crate::ReadyError::Stopped(format!("{key:?}"))));
+            };
+            let slot = entry.slot.read();
+            match &slot.status.state {
+                crate::WatchState::Stopped { error } => {
+                    return Some(Err(crate::ReadyError::Invalid {
+                        path: entry.path.to_string(),
+                        error: Failure::clone(error),
+                    }));
+                }
+                _ => ready &= slot.value.is_some(),
+            }
+        }
+        ready.then_some(Ok(()))
+    }
+
+    /// Lets go of subscribers and observers whose actors are gone.
+    fn sweep(&mut self, ctx: &mut Context<Self>) {
+        if !ctx.connected() {
+            ctx.stop();
+            return;
+        }
+        let dead: Vec<_> = self.entries.values().flat_map(|entry| entry.handle.dead()).collect();
+        for id in dead {
+            if let Some((.., ended)) = self.unsubscribe(id) {
+                ctx.spawn(ended.into_actor(self));
+            }
+        }
+        self.observers.retain(Observer::is_connected);
+        self.answer_waiting();
+        self.pump_observers(ctx);
+    }
+}
+
+impl<S: Source> Actor for WatchSupervisor<S> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.arbiters = Arbiters::start(self.settings.arbiters);
+        ctx.run_interval(SWEEP, Self::sweep);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        for entry in self.entries.values_mut() {
+            // Nobody waits for it: the watcher drops its request by itself.
+            drop(entry.handle.end());
+        }
+    }
+}
+
+impl<S: Source> fmt::Debug for WatchSupervisor<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchSupervisor")
+            .field("settings", &self.settings)
+            .field("watches", &self.entries.values().map(|entry| entry.path.to_string()).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sent to itself to be behind everything that was said before.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct Fence;
+
+impl<S: Source> Handler<Fence> for WatchSupervisor<S> {
+    type Result = ();
+
+    fn handle(&mut self, _: Fence, _: &mut Self::Context) {}
+}
+
+/// Waits for all of these, and then until what dying watchers said before is done with too.
+fn all_of<S: Source>(
+    futures: Vec<LocalBoxFuture<'static, ()>>,
+    supervisor: Addr<WatchSupervisor<S>>,
+) -> LocalBoxFuture<'static, ()> {
+    Box::pin(async move {
+        join_all(futures).await;
+        // A supervisor that has gone has nothing left to be done.
+        let _ = supervisor.send(Fence).await;
+    })
+}

@@ -1,0 +1,109 @@
+//! What watchers tell their supervisor.
+
+use std::{any::Any, error::Error, fmt, sync::Arc, time::SystemTime};
+
+use actix::prelude::*;
+
+use crate::{
+    EventKind, Failure, FailureClass, Source, SubscriptionId, WatchState, WatchSupervisor, key::WatchKey,
+};
+
+/// Something happened to a watcher.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Report {
+    pub(crate) key: WatchKey,
+    pub(crate) incarnation: u64,
+    pub(crate) kind: ReportKind,
+}
+
+#[derive(Debug)]
+pub(crate) enum ReportKind {
+    State(WatchState),
+    Rejected(Arc<dyn Error + Send + Sync>),
+    SubscriberGone(SubscriptionId),
+}
+
+/// A watcher has gone without having been ended; with the state it leaves.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Died {
+    pub(crate) key: WatchKey,
+    pub(crate) incarnation: u64,
+    pub(crate) state: Box<dyn Any + Send>,
+}
+
+impl fmt::Debug for Died {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Died")
+            .field("key", &self.key)
+            .field("incarnation", &self.incarnation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of a watcher that is no more.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+enum WatcherLost {
+    #[error("the watcher panicked (its message is on standard error); another one takes over")]
+    Panicked,
+    #[error("every arbiter of the supervisor has stopped, so nothing can watch: start another supervisor")]
+    NoArbiter,
+}
+
+impl<S: Source> Handler<Report> for WatchSupervisor<S> {
+    type Result = ();
+
+    fn handle(&mut self, report: Report, ctx: &mut Self::Context) {
+        let Some(entry) = self.entries.get(&report.key) else { return };
+        if entry.incarnation != report.incarnation {
+            return;
+        }
+        let path = entry.path.clone();
+        match report.kind {
+            ReportKind::State(state) => {
+                self.tell(Some(&report.key), &path, &EventKind::State(state));
+                self.answer_waiting();
+            }
+            ReportKind::Rejected(reason) => {
+                self.tell(Some(&report.key), &path, &EventKind::Rejected(reason));
+            }
+            ReportKind::SubscriberGone(id) => {
+                if let Some((.., ended)) = self.unsubscribe(id) {
+                    ctx.spawn(ended.into_actor(self));
+                }
+            }
+        }
+        self.pump_observers(ctx);
+    }
+}
+
+impl<S: Source> Handler<Died> for WatchSupervisor<S> {
+    type Result = ();
+
+    fn handle(&mut self, died: Died, ctx: &mut Self::Context) {
+        let incarnation = self.number();
+        let Some(entry) = self.entries.get_mut(&died.key) else { return };
+        if entry.incarnation != died.incarnation {
+            return;
+        }
+        entry.incarnation = incarnation;
+        let revived = entry.handle.revive(died.state, incarnation, &self.source, &mut self.arbiters);
+        let path = entry.path.clone();
+        let state = if revived {
+            tracing::error!(%path, "a watcher has panicked, another one takes over");
+            let error = Failure::new(FailureClass::Transient, WatcherLost::Panicked);
+            WatchState::Retrying { error, attempt: 1, next: SystemTime::now() }
+        } else {
+            tracing::error!(%path, "every arbiter has stopped, the watch cannot go on");
+            WatchState::Stopped { error: Failure::new(FailureClass::Transient, WatcherLost::NoArbiter) }
+        };
+        {
+            let mut slot = entry.slot.write();
+            slot.status.restarts += 1;
+            slot.status.state = state.clone();
+        }
+        self.tell(Some(&died.key), &path, &EventKind::State(state));
+        self.pump_observers(ctx);
+    }
+}

@@ -1,0 +1,107 @@
+//! How often a watcher may ask.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A token bucket that keeps a watcher from asking in a hot loop.
+///
+/// It holds `burst` tokens and gains one each `every`. Answers that bring no news although nobody
+/// waited for them stretch `every`, doubling up to 64 times, since they are what a hot loop is made of;
+/// the first news shrinks it again.
+#[derive(Debug, Clone)]
+pub struct Throttle {
+    burst: u32,
+    every: Duration,
+    idle: u32,
+    /// When the bucket will be full again: the one number that a token bucket needs.
+    full_at: Option<Instant>,
+}
+
+impl Throttle {
+    /// The default burst: 2 (Consul's documentation, "Blocking Queries").
+    pub const DEFAULT_BURST: u32 = 2;
+    /// The default pace: one query each 10 ms.
+    pub const DEFAULT_EVERY: Duration = Duration::from_millis(10);
+    /// How often fruitless answers double the pace.
+    const MOST_DOUBLINGS: u32 = 6;
+
+    /// A bucket of `burst` tokens (at least 1) that gains one each `every`.
+    pub fn new(burst: u32, every: Duration) -> Self {
+        Self { burst: burst.max(1), every, idle: 0, full_at: None }
+    }
+
+    /// Takes a token: how long to wait before it may be used.
+    pub fn take(&mut self, now: Instant) -> Duration {
+        let every = self.every.saturating_mul(1 << self.idle.min(Self::MOST_DOUBLINGS));
+        let full_at = self.full_at.map_or(now, |at| at.max(now)) + every;
+        self.full_at = Some(full_at);
+        (full_at - now).saturating_sub(every.saturating_mul(self.burst))
+    }
+
+    /// The last query brought news.
+    pub fn fruitful(&mut self) {
+        self.idle = 0;
+    }
+
+    /// The last query came back early and brought nothing.
+    pub fn fruitless(&mut self) {
+        self.idle = self.idle.saturating_add(1);
+    }
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self::new(Self::DEFAULT_BURST, Self::DEFAULT_EVERY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_burst_is_free_and_then_the_pace_holds() {
+        let mut throttle = Throttle::new(2, Duration::from_millis(10));
+        let now = Instant::now();
+        assert_eq!(throttle.take(now), Duration::ZERO);
+        assert_eq!(throttle.take(now), Duration::ZERO);
+        assert_eq!(throttle.take(now), Duration::from_millis(10));
+        assert_eq!(throttle.take(now + Duration::from_secs(1)), Duration::ZERO, "it fills up again");
+    }
+
+    #[test]
+    fn fruitless_answers_slow_down_and_news_speeds_up() {
+        let mut throttle = Throttle::new(1, Duration::from_millis(10));
+        let mut now = Instant::now();
+        for _ in 0..20 {
+            throttle.fruitless();
+            now += throttle.take(now);
+        }
+        assert_eq!(throttle.take(now), Duration::from_millis(640));
+        throttle.fruitful();
+        now += Duration::from_secs(10);
+        assert_eq!(throttle.take(now), Duration::ZERO);
+        assert_eq!(throttle.take(now), Duration::from_millis(10));
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_than_burst_and_pace_in_any_run(burst in 1u32..5, steps in prop::collection::vec(0u64..30, 1..200)) {
+            let every = Duration::from_millis(10);
+            let mut throttle = Throttle::new(burst, every);
+            let start = Instant::now();
+            let mut now = start;
+            let mut taken = 0u32;
+            for step in steps {
+                now += Duration::from_millis(step);
+                now += throttle.take(now);
+                taken += 1;
+                let allowed = u128::from(burst) + (now - start).as_nanos() / every.as_nanos();
+                prop_assert!(u128::from(taken) <= allowed, "{taken} taken, {allowed} allowed");
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What a supervisor tells a watcher.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{Item, WatcherActor};
+use crate::{
+    Changed, Query, Subscriber, SubscriptionId, WatchState, deliveries::Deliveries,
+    messages::SubscribeOptions,
+};
+
+/// Takes a subscriber on.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Subscribe<Q: Query> {
+    pub(crate) id: SubscriptionId,
+    pub(crate) subscriber: Subscriber<Changed<Q>>,
+    pub(crate) options: SubscribeOptions<Item<Q>>,
+}
+
+impl<Q: Query> Handler<Subscribe<Q>> for WatcherActor<Q> {
+    type Result = ();
+
+    fn handle(&mut self, message: Subscribe<Q>, ctx: &mut Self::Context) {
+        if self.ended {
+            return;
+        }
+        let id = message.id;
+        self.state.subscribe(message, Instant::now());
+        self.pump(id, ctx);
+        if std::mem::take(&mut self.state.halted) {
+            self.transition(WatchState::Connecting);
+            self.ask(ctx);
+        }
+    }
+}
+
+/// Lets a subscriber go. Answered when nothing more will be delivered to it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Unsubscribe(pub(crate) SubscriptionId);
+
+impl<Q: Query> Handler<Unsubscribe> for WatcherActor<Q> {
+    type Result = ();
+
+    fn handle(&mut self, Unsubscribe(id): Unsubscribe, _: &mut Self::Context) {
+        self.state.unsubscribe(id);
+    }
+}
+
+/// Ends the watcher. Answered when its request is closed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct End;
+
+impl<Q: Query> Handler<End> for WatcherActor<Q> {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: End, ctx: &mut Self::Context) -> Self::Result {
+        self.ended = true;
+        self.state.subscribers.clear();
+        self.state.deliveries = Deliveries::default();
+        let closed = self.cancel_query(ctx);
+        ctx.stop();
+        Box::pin(wait_until_closed(closed))
+    }
+}
+
+/// Starts the watcher afresh, with another source if one is given. Answered when its request is closed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Restart<S>(pub(crate) Option<Arc<S>>);
+
+impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Restart(source): Restart<Q::Source>, ctx: &mut Self::Context) -> Self::Result {
+        if self.ended {
+            return Box::pin(std::future::ready(()));
+        }
+        if let Some(source) = source {
+            self.source = source;
+        }
+        self.client = None;
+        self.state.progress.interrupted();
+        self.state.backoff.reset();
+        self.state.next_attempt = None;
+        self.state.halted = false;
+        let closed = self.cancel_query(ctx);
+        self.transition(WatchState::Connecting);
+        ctx.stop();
+        Box::pin(wait_until_closed(closed))
+    }
+}
+
+async fn wait_until_closed(closed: Option<oneshot::Receiver<()>>) {
+    if let Some(closed) = closed {
+        // The guard never sends: it is dropped with the request.
+        let _ = closed.await;
+    }
+}

@@ -1,0 +1,75 @@
+//! One blocking query.
+
+use awc::http::{Method, StatusCode, header::HeaderMap};
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+
+use super::{
+    answer::{QueryAnswer, decode, index},
+    error::ClientError,
+    request::QueryRequest,
+    text,
+    transport::{ConsulClient, Exchange, Pool},
+};
+
+impl ConsulClient {
+    /// Asks once, and waits as long as the request says ("Blocking Queries").
+    ///
+    /// The deadline is the wait, a sixteenth more that Consul may add, and the slack; without a cursor
+    /// the short-call timeout. It covers the body too. That this returns does not mean that anything
+    /// changed. Dropping the future closes the connection; Consul holds its side of it until the wait
+    /// ends.
+    ///
+    /// ```no_run
+    /// use consul_watch::client::{ConsulClient, ConsulConfig, Cursor, KeyPath, QueryRequest};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ConsulClient::new(&ConsulConfig::from_env()?)?;
+    /// let request = QueryRequest::new(KeyPath::of_key("app")?.path()).accept_404(true);
+    /// let now = client.blocking_query(&request).await?;
+    /// let next = request.with_cursor(now.index.map_or(Cursor::Start, Cursor::Index));
+    /// let later = client.blocking_query(&next).await?;
+    /// println!("{:?} → {:?}", now.index, later.index);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ClientError`], by the stage that failed. A 404 is an error unless the request accepts it *and*
+    /// it carries `X-Consul-Index`. A success without a body, or with a page for people in it, is a
+    /// [`ClientError::Decode`], never an empty value.
+    pub async fn blocking_query(&self, request: &QueryRequest) -> Result<QueryAnswer, ClientError> {
+        self.query(request, Pool::Polls).await
+    }
+
+    pub(crate) async fn query(&self, request: &QueryRequest, pool: Pool) -> Result<QueryAnswer, ClientError> {
+        let config = self.config();
+        let reply = self
+            .exchange(Exchange {
+                method: Method::GET,
+                path: request.path(),
+                query: &request.query(config),
+                body: Bytes::new(),
+                pool,
+                deadline: request.deadline(config),
+                token: request.token(),
+                accept: if request.accepts_404() { absent } else { never },
+            })
+            .await?;
+        let found = reply.status.is_success();
+        if found && text::hint(&reply.body).is_some() {
+            // Fails, since neither nothing nor a page is JSON, and says why.
+            decode::<IgnoredAny>(&reply.target, &reply.body)?;
+        }
+        Ok(QueryAnswer::new(reply.target, found, &reply.headers, reply.body))
+    }
+}
+
+/// A 404 by which Consul, and nobody else, says that there is nothing.
+fn absent(status: StatusCode, headers: &HeaderMap) -> bool {
+    status == StatusCode::NOT_FOUND && index(headers).is_some()
+}
+
+pub(super) fn never(_: StatusCode, _: &HeaderMap) -> bool {
+    false
+}

@@ -1,0 +1,104 @@
+//! Reading a body: bounded, and known to be whole.
+
+use std::io;
+
+use awc::{
+    ClientResponse,
+    error::PayloadError,
+    http::header::{CONTENT_ENCODING, CONTENT_LENGTH},
+};
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+
+use super::error::ClientError;
+
+/// How much memory is set aside on the word of a header.
+const BELIEVED: usize = 1024 * 1024;
+
+/// Why a body cannot be had.
+#[derive(Debug)]
+pub(crate) enum BodyFault {
+    TooLarge { limit: usize },
+    Broken { received: usize, source: io::Error },
+}
+
+impl BodyFault {
+    pub(crate) fn into_error(self, target: String) -> ClientError {
+        match self {
+            Self::TooLarge { limit } => ClientError::TooLarge { target, limit },
+            Self::Broken { received, source } => ClientError::Body { target, received, source },
+        }
+    }
+}
+
+/// The whole body, decompressed, of at most `limit` bytes.
+pub(crate) async fn read<S>(response: &mut ClientResponse<S>, limit: usize) -> Result<Bytes, BodyFault>
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
+    let declared = declared_length(response);
+    if declared.is_some_and(|length| length > limit) {
+        return Err(BodyFault::TooLarge { limit });
+    }
+    // A small body comes in one piece, which is then the answer without a copy.
+    let mut first: Option<Bytes> = None;
+    let mut rest = BytesMut::new();
+    let mut received = 0_usize;
+    while let Some(piece) = response.next().await {
+        let piece = piece.map_err(|error| broken(error, received, limit))?;
+        received = received.saturating_add(piece.len());
+        if received > limit {
+            return Err(BodyFault::TooLarge { limit });
+        }
+        match first.take() {
+            None if rest.is_empty() => first = Some(piece),
+            None => rest.extend_from_slice(&piece),
+            Some(before) => {
+                rest.reserve(declared.unwrap_or(received).clamp(received, received.max(BELIEVED)));
+                rest.extend_from_slice(&before);
+                rest.extend_from_slice(&piece);
+            }
+        }
+    }
+    // awc ends the stream at the end of the connection, whether or not the body is whole.
+    if let Some(length) = declared.filter(|length| *length != received) {
+        let text = format!("of {length} bytes");
+        return Err(BodyFault::Broken { received, source: io::Error::new(io::ErrorKind::UnexpectedEof, text) });
+    }
+    Ok(first.unwrap_or_else(|| rest.freeze()))
+}
+
+/// The start of a body, as far as it comes; for what an error says.
+pub(crate) async fn read_start<S>(response: &mut ClientResponse<S>, enough: usize) -> Vec<u8>
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
+    let mut start = Vec::new();
+    while let Some(Ok(piece)) = response.next().await {
+        let room = enough.saturating_sub(start.len());
+        start.extend_from_slice(&piece[..piece.len().min(room)]);
+        if piece.len() >= room {
+            break;
+        }
+    }
+    start
+}
+
+/// The length of the body as it will arrive here; unknown when it is compressed or sent in chunks.
+fn declared_length<S>(response: &ClientResponse<S>) -> Option<usize> {
+    let headers = response.headers();
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return None;
+    }
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+fn broken(error: PayloadError, received: usize, limit: usize) -> BodyFault {
+    let source = match error {
+        PayloadError::Overflow => return BodyFault::TooLarge { limit },
+        PayloadError::Io(source) | PayloadError::Incomplete(Some(source)) => source,
+        PayloadError::Incomplete(None) => io::ErrorKind::UnexpectedEof.into(),
+        other => io::Error::new(io::ErrorKind::InvalidData, other.to_string()),
+    };
+    BodyFault::Broken { received, source }
+}

@@ -1,0 +1,462 @@
+//! [`ConsulConfig`]: everything one needs to know to talk to Consul.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    address::Address,
+    config_error::ConfigError,
+    consistency::Consistency,
+    secret::Secret,
+    tls::{ClientCertificate, TlsSettings},
+};
+
+/// Consul refuses none, but caps a longer wait to this ("Blocking Queries").
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+/// Where Consul is, who we are, and how patient to be.
+///
+/// [`from_env`](Self::from_env) reads the variables that Consul's own clients read; the setters change
+/// what the environment does not say. It is cheap to clone, may go to any thread, and two of them are
+/// equal when they ask for the same, which tells whether a `Reset` changes anything.
+///
+/// ```
+/// use std::time::Duration;
+/// use consul_watch::client::{Consistency, ConsulConfig};
+///
+/// let config = ConsulConfig::default()
+///     .with_address("consul.example:8500")?
+///     .with_prefix("kvTest")
+///     .with_datacenter("east")
+///     .with_consistency(Consistency::Stale { max_stale: Some(Duration::from_secs(10)) })
+///     .with_wait(Duration::from_secs(60));
+/// assert_eq!(config.prefix(), "kvTest/");
+/// # Ok::<(), consul_watch::client::ConfigError>(())
+/// ```
+///
+/// | setting | default | comes from |
+/// |---|---|---|
+/// | address | `http://127.0.0.1:8500` | `CONSUL_HTTP_ADDR`, `CONSUL_HTTP_SSL` |
+/// | token | none | `CONSUL_HTTP_TOKEN`; `CONSUL_HTTP_TOKEN_FILE` wins |
+/// | basic auth | none | `CONSUL_HTTP_AUTH` |
+/// | namespace, partition | the token's | `CONSUL_NAMESPACE`, `CONSUL_PARTITION` |
+/// | TLS | the system's authorities, verified | `CONSUL_CACERT`, `CONSUL_CAPATH`, `CONSUL_CLIENT_CERT`, `CONSUL_CLIENT_KEY`, `CONSUL_TLS_SERVER_NAME`, `CONSUL_HTTP_SSL_VERIFY` |
+/// | datacenter | the agent's | |
+/// | prefix | none | |
+/// | consistency | [`Consistency::Default`] | |
+/// | wait | 5 min, Consul's own default | |
+/// | slack | 10 s | |
+/// | connect timeout | 5 s | |
+/// | short-call timeout | 10 s | |
+/// | body limit | 32 MiB | |
+/// | gzip | on | |
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct ConsulConfig(Arc<Settings>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Settings {
+    address: Address,
+    basic_auth: Option<BasicAuth>,
+    token: Option<Secret>,
+    token_file: Option<PathBuf>,
+    datacenter: Option<String>,
+    namespace: Option<String>,
+    partition: Option<String>,
+    prefix: String,
+    consistency: Consistency,
+    wait: Duration,
+    slack: Duration,
+    connect_timeout: Duration,
+    short_timeout: Duration,
+    body_limit: usize,
+    gzip: bool,
+    tls: TlsSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            address: Address::default(),
+            basic_auth: None,
+            token: None,
+            token_file: None,
+            datacenter: None,
+            namespace: None,
+            partition: None,
+            prefix: String::new(),
+            consistency: Consistency::default(),
+            wait: Duration::from_secs(300),
+            slack: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(5),
+            short_timeout: Duration::from_secs(10),
+            body_limit: 32 * 1024 * 1024,
+            gzip: true,
+            tls: TlsSettings::default(),
+        }
+    }
+}
+
+/// A user and a password for a reverse proxy before Consul.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct BasicAuth {
+    pub(crate) user: String,
+    pub(crate) password: Secret,
+}
+
+impl ConsulConfig {
+    /// Sets where Consul listens; the forms are those of [`Address`].
+    ///
+    /// # Errors
+    /// [`ConfigError::Address`] for what is no address; it shows neither credentials nor a query.
+    pub fn with_address(self, address: impl AsRef<str>) -> Result<Self, ConfigError> {
+        let address = address.as_ref().parse()?;
+        Ok(self.set(|settings| settings.address = address))
+    }
+
+    /// Sets an address that is already parsed.
+    #[must_use]
+    pub fn with_parsed_address(self, address: Address) -> Self {
+        self.set(|settings| settings.address = address)
+    }
+
+    /// Sets the folder that all keys live beneath: with `kvTest`, the path `test` is the key
+    /// `kvTest/test`. Slashes before and behind make no difference; an empty prefix takes it away.
+    #[must_use]
+    pub fn with_prefix(self, prefix: impl AsRef<str>) -> Self {
+        let prefix = prefix.as_ref().trim_matches('/');
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        self.set(|settings| settings.prefix = prefix)
+    }
+
+    /// Sets the ACL token, sent as `X-Consul-Token` and never in a URL ("API Authentication"). An
+    /// empty one takes it away.
+    #[must_use]
+    pub fn with_token(self, token: impl Into<Secret>) -> Self {
+        let token = token.into();
+        self.set(|settings| settings.token = (!token.is_empty()).then_some(token))
+    }
+
+    /// Sets a file to read the ACL token from; it wins over [`with_token`](Self::with_token). White
+    /// space around the token is dropped.
+    #[must_use]
+    pub fn with_token_file(self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self.set(|settings| settings.token_file = Some(path))
+    }
+
+    /// Sets a user and a password, for a reverse proxy before Consul that asks for HTTP basic
+    /// authentication.
+    #[must_use]
+    pub fn with_basic_auth(self, user: impl Into<String>, password: impl Into<Secret>) -> Self {
+        let auth = BasicAuth { user: user.into(), password: password.into() };
+        self.set(|settings| settings.basic_auth = Some(auth))
+    }
+
+    /// Sets the datacenter to ask (`dc`). Default: the agent's own.
+    #[must_use]
+    pub fn with_datacenter(self, datacenter: impl Into<String>) -> Self {
+        let datacenter = some(datacenter);
+        self.set(|settings| settings.datacenter = datacenter)
+    }
+
+    /// Sets the namespace (`ns`, Consul Enterprise). Default: the token's.
+    #[must_use]
+    pub fn with_namespace(self, namespace: impl Into<String>) -> Self {
+        let namespace = some(namespace);
+        self.set(|settings| settings.namespace = namespace)
+    }
+
+    /// Sets the admin partition (`partition`, Consul Enterprise). Default: the agent's.
+    #[must_use]
+    pub fn with_partition(self, partition: impl Into<String>) -> Self {
+        let partition = some(partition);
+        self.set(|settings| settings.partition = partition)
+    }
+
+    /// Sets how fresh a read must be. Default: [`Consistency::Default`].
+    #[must_use]
+    pub fn with_consistency(self, consistency: Consistency) -> Self {
+        self.set(|settings| settings.consistency = consistency)
+    }
+
+    /// Sets how long Consul holds a blocking query when nothing changes. Default: 5 min, which is
+    /// Consul's own; from 1 ms to 10 min, beyond which Consul caps it ("Blocking Queries"). A shorter
+    /// wait frees the agent's slot of an abandoned query sooner; a longer one asks less often.
+    #[must_use]
+    pub fn with_wait(self, wait: Duration) -> Self {
+        self.set(|settings| settings.wait = wait)
+    }
+
+    /// Sets the time a blocking query may take beyond its wait and the sixteenth that Consul adds at
+    /// random ("Blocking Queries"), body included. Default: 10 s, ours.
+    #[must_use]
+    pub fn with_slack(self, slack: Duration) -> Self {
+        self.set(|settings| settings.slack = slack)
+    }
+
+    /// Sets how long to try to reach the agent, name resolution included. Default: 5 s, awc's.
+    #[must_use]
+    pub fn with_connect_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.connect_timeout = timeout)
+    }
+
+    /// Sets how long a call that does not block may take from its start to the end of its body: all of
+    /// the KV store, and the first query of a watch. Default: 10 s, ours.
+    #[must_use]
+    pub fn with_short_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.short_timeout = timeout)
+    }
+
+    /// Sets how many bytes an answer may have, after decompression. Default: 32 MiB, ours: sixty of
+    /// the largest values Consul takes.
+    #[must_use]
+    pub fn with_body_limit(self, bytes: usize) -> Self {
+        self.set(|settings| settings.body_limit = bytes)
+    }
+
+    /// Sets whether Consul may compress its answers. Default: yes. It saves the network and costs both
+    /// ends some processor time, which on a loopback connection is all cost.
+    #[must_use]
+    pub fn with_gzip(self, gzip: bool) -> Self {
+        self.set(|settings| settings.gzip = gzip)
+    }
+
+    /// Sets a PEM file of the authorities to trust, instead of the system's.
+    #[must_use]
+    pub fn with_ca_file(self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self.set(|settings| settings.tls.ca_file = Some(path))
+    }
+
+    /// Sets a directory of PEM files of the authorities to trust, instead of the system's.
+    #[must_use]
+    pub fn with_ca_path(self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self.set(|settings| settings.tls.ca_path = Some(path))
+    }
+
+    /// Sets the PEM files of the client certificate and of its key.
+    #[must_use]
+    pub fn with_client_certificate(self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        let client = ClientCertificate { certificate: certificate.into(), key: key.into() };
+        self.set(|settings| settings.tls.client = Some(client))
+    }
+
+    /// Sets the name the server's certificate must bear. Default: the host of the address.
+    #[must_use]
+    pub fn with_tls_server_name(self, name: impl Into<String>) -> Self {
+        let name = some(name);
+        self.set(|settings| settings.tls.server_name = name)
+    }
+
+    /// Sets whether the server's certificate is checked. Default: yes.
+    #[must_use]
+    pub fn with_tls_verify(self, verify: bool) -> Self {
+        self.set(|settings| settings.tls.verify = verify)
+    }
+
+    /// Where Consul listens.
+    pub fn address(&self) -> &Address {
+        &self.0.address
+    }
+
+    /// The folder all keys live beneath: empty, or with one slash at its end.
+    pub fn prefix(&self) -> &str {
+        &self.0.prefix
+    }
+
+    /// The ACL token that was set; a [`token_file`](Self::token_file) wins over it.
+    pub fn token(&self) -> Option<&Secret> {
+        self.0.token.as_ref()
+    }
+
+    /// The file the ACL token is read from.
+    pub fn token_file(&self) -> Option<&Path> {
+        self.0.token_file.as_deref()
+    }
+
+    /// The datacenter to ask.
+    pub fn datacenter(&self) -> Option<&str> {
+        self.0.datacenter.as_deref()
+    }
+
+    /// The namespace.
+    pub fn namespace(&self) -> Option<&str> {
+        self.0.namespace.as_deref()
+    }
+
+    /// The admin partition.
+    pub fn partition(&self) -> Option<&str> {
+        self.0.partition.as_deref()
+    }
+
+    /// How fresh a read must be.
+    pub fn consistency(&self) -> Consistency {
+        self.0.consistency
+    }
+
+    /// How long Consul holds a blocking query when nothing changes.
+    pub fn wait(&self) -> Duration {
+        self.0.wait
+    }
+
+    /// The time a blocking query may take beyond what Consul may.
+    pub fn slack(&self) -> Duration {
+        self.0.slack
+    }
+
+    /// How long to try to reach the agent.
+    pub fn connect_timeout(&self) -> Duration {
+        self.0.connect_timeout
+    }
+
+    /// How long a call that does not block may take.
+    pub fn short_timeout(&self) -> Duration {
+        self.0.short_timeout
+    }
+
+    /// How many bytes an answer may have.
+    pub fn body_limit(&self) -> usize {
+        self.0.body_limit
+    }
+
+    /// Whether Consul may compress its answers.
+    pub fn gzip(&self) -> bool {
+        self.0.gzip
+    }
+
+    /// What TLS needs to know.
+    pub fn tls(&self) -> &TlsSettings {
+        &self.0.tls
+    }
+
+    /// The parameters that every request carries: where in Consul it is about.
+    pub(crate) fn scope(&self) -> Vec<(String, String)> {
+        let scope = [("dc", self.datacenter()), ("ns", self.namespace()), ("partition", self.partition())];
+        scope.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect()
+    }
+
+    pub(crate) fn basic_auth(&self) -> Option<&BasicAuth> {
+        self.0.basic_auth.as_ref()
+    }
+
+    /// Checks what the setters took on trust. [`from_env`](Self::from_env) and
+    /// [`ConsulClient::new`](super::ConsulClient::new) call it.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] for a wait of zero or beyond 10 min, a timeout of zero or a body
+    /// limit of zero; [`ConfigError::Header`] for a token, or a user with a colon, that cannot be sent.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let settings = &*self.0;
+        check_wait(settings.wait)?;
+        for (what, value) in
+            [("the connect timeout", settings.connect_timeout), ("the short-call timeout", settings.short_timeout)]
+        {
+            if value.is_zero() {
+                return Err(ConfigError::OutOfRange { what, value: "0".into(), range: "more than zero" });
+            }
+        }
+        if settings.body_limit == 0 {
+            return Err(ConfigError::OutOfRange {
+                what: "the body limit",
+                value: "0".into(),
+                range: "at least one byte",
+            });
+        }
+        if let Some(token) = &settings.token {
+            check_token(token)?;
+        }
+        if settings.basic_auth.as_ref().is_some_and(|auth| auth.user.contains(':')) {
+            return Err(ConfigError::Header { what: "the user of the basic authentication" });
+        }
+        Ok(())
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+}
+
+/// A wait that Consul takes as it is.
+pub(super) fn check_wait(wait: Duration) -> Result<(), ConfigError> {
+    if wait.is_zero() || wait > LONGEST_WAIT {
+        return Err(ConfigError::OutOfRange {
+            what: "the wait",
+            value: format!("{wait:?}"),
+            range: "more than zero and at most 10 minutes",
+        });
+    }
+    Ok(())
+}
+
+/// A token that an HTTP header can carry.
+pub(super) fn check_token(token: &Secret) -> Result<(), ConfigError> {
+    let fits = token.expose().bytes().all(|byte| matches!(byte, b'!'..=b'~'));
+    if fits { Ok(()) } else { Err(ConfigError::Header { what: "the token" }) }
+}
+
+fn some(text: impl Into<String>) -> Option<String> {
+    Some(text.into()).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_has_one_slash_at_its_end() {
+        for (given, kept) in [("kvTest", "kvTest/"), ("/a/b//", "a/b/"), ("", ""), ("/", "")] {
+            assert_eq!(ConsulConfig::default().with_prefix(given).prefix(), kept, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn equal_settings_are_equal_and_clones_are_apart() {
+        let config = ConsulConfig::default().with_token("a");
+        assert_eq!(config, ConsulConfig::default().with_token("a"));
+        let other = config.clone().with_token("b");
+        assert_ne!(config, other);
+        assert_eq!(config.token(), Some(&Secret::from("a")));
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let config = ConsulConfig::default().with_token("hunter2").with_basic_auth("me", "hunter3");
+        assert!(!format!("{config:?}").contains("hunter"));
+    }
+
+    #[test]
+    fn an_empty_setting_is_none() {
+        let config = ConsulConfig::default().with_token("").with_datacenter("").with_namespace("");
+        assert_eq!(config, ConsulConfig::default());
+    }
+
+    #[test]
+    fn what_consul_would_not_take_is_refused() {
+        let ok = ConsulConfig::default();
+        assert!(ok.validate().is_ok());
+        for bad in [
+            ok.clone().with_wait(Duration::ZERO),
+            ok.clone().with_wait(Duration::from_secs(601)),
+            ok.clone().with_connect_timeout(Duration::ZERO),
+            ok.clone().with_short_timeout(Duration::ZERO),
+            ok.clone().with_body_limit(0),
+            ok.clone().with_token("hunter2\r\nX-Evil: 1"),
+            ok.clone().with_basic_auth("a:b", "c"),
+        ] {
+            let error = bad.validate().expect_err("refused");
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+        assert!(ok.with_wait(Duration::from_secs(600)).validate().is_ok());
+    }
+
+    #[test]
+    fn it_may_go_to_any_thread() {
+        fn everywhere<T: Send + Sync + Clone + Default + Eq + std::hash::Hash>() {}
+        everywhere::<ConsulConfig>();
+    }
+}

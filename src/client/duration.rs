@@ -1,0 +1,123 @@
+//! Durations as Consul writes them: Go's `1h30m`, `250ms`, `1.5s`.
+
+use std::time::Duration;
+
+/// Reads a duration in Go's notation, as Consul's configuration and API use it: a sequence of decimal
+/// numbers each with its unit (`h`, `m`, `s`, `ms`, `us`, `µs`, `ns`), or a bare `0`.
+///
+/// `None` for anything else, a negative duration and one that does not fit included.
+///
+/// ```
+/// use std::time::Duration;
+/// use consul_watch::client::parse_duration;
+///
+/// assert_eq!(parse_duration("1m30s"), Some(Duration::from_secs(90)));
+/// assert_eq!(parse_duration("90"), None);
+/// ```
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let mut rest = text.strip_prefix('+').unwrap_or(text);
+    if rest == "0" {
+        return Some(Duration::ZERO);
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    let mut total: u128 = 0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, tail) = rest.split_at(digits);
+        let unit_end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(unit_end);
+        total = total.checked_add(nanoseconds(number, unit_size(unit)?)?)?;
+        rest = tail;
+    }
+    let seconds = u64::try_from(total / 1_000_000_000).ok()?;
+    let nanos = u32::try_from(total % 1_000_000_000).ok()?;
+    Some(Duration::new(seconds, nanos))
+}
+
+/// A duration as a query parameter: whole milliseconds, rounded up, since Consul reads `0ms` as "the
+/// default".
+pub(crate) fn milliseconds(duration: Duration) -> String {
+    format!("{}ms", duration.as_nanos().div_ceil(1_000_000))
+}
+
+fn unit_size(unit: &str) -> Option<u128> {
+    Some(match unit {
+        "ns" => 1,
+        "us" | "µs" | "μs" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60 * 1_000_000_000,
+        "h" => 3_600 * 1_000_000_000,
+        _ => return None,
+    })
+}
+
+/// `number` of `unit` nanoseconds each, without going through a float; digits below a nanosecond are
+/// dropped.
+fn nanoseconds(number: &str, unit: u128) -> Option<u128> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
+        return None;
+    }
+    let whole: u128 = if whole.is_empty() { 0 } else { u64::from_str_radix(whole, 10).ok()?.into() };
+    let mut total = whole.checked_mul(unit)?;
+    let mut size = unit;
+    for digit in fraction.chars() {
+        size /= 10;
+        total = total.checked_add(size * u128::from(digit.to_digit(10)?))?;
+    }
+    Some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn reads_what_go_prints() {
+        let cases = [
+            ("0", 0),
+            ("1ns", 1),
+            ("1.5us", 1_500),
+            ("2µs", 2_000),
+            ("250ms", 250_000_000),
+            (".5s", 500_000_000),
+            ("10s", 10_000_000_000),
+            ("1h30m5.25s", 5_405_250_000_000),
+            ("+1m", 60_000_000_000),
+        ];
+        for (text, nanos) in cases {
+            assert_eq!(parse_duration(text), Some(Duration::from_nanos(nanos)), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_everything_else() {
+        for text in ["", "10", "s", "-1s", "1 s", "1s ", "1d", "1..5s", ".s", "1e3s", "99999999999999999999h"] {
+            assert_eq!(parse_duration(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_never_rounded_to_zero() {
+        assert_eq!(milliseconds(Duration::from_secs(300)), "300000ms");
+        assert_eq!(milliseconds(Duration::from_nanos(1)), "1ms");
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "\\PC{0,40}|[0-9.hmsuµn+-]{0,40}") {
+            let _ = parse_duration(&text);
+        }
+
+        #[test]
+        fn milliseconds_come_back(ms in 1_u64..10_000_000_000) {
+            let duration = Duration::from_millis(ms);
+            prop_assert_eq!(parse_duration(&milliseconds(duration)), Some(duration));
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Talking to Consul: configuration, connections, one blocking query, errors.
+//!
+//! Start with [`ConsulConfig::from_env`]. An application that watches needs nothing more of this module,
+//! since the supervisor makes its own clients, and [`KvStore`](crate::kv::KvStore) reads and writes keys.
+//! Below that, a [`ConsulClient`] sends a [`QueryRequest`] and brings a [`QueryAnswer`] or a
+//! [`ClientError`], which [`ClientError::class`] sorts by what is to be done about it.
+
+mod address;
+mod answer;
+mod blocking;
+mod body;
+mod classify;
+mod config;
+mod config_error;
+mod consistency;
+mod duration;
+mod env;
+mod error;
+mod key;
+mod request;
+mod secret;
+mod short;
+mod text;
+mod tls;
+mod transport;
+mod wire;
+#[cfg(test)]
+mod wire_tests;
+
+pub use consul_watch_actors::Cursor;
+
+pub use self::{
+    address::{Address, AddressError, AddressFault, Scheme},
+    answer::{QueryAnswer, QueryMeta},
+    config::ConsulConfig,
+    config_error::ConfigError,
+    consistency::Consistency,
+    duration::parse_duration,
+    error::{ClientError, ConnectStage, Stage},
+    key::{EmptyKey, KeyPath},
+    request::QueryRequest,
+    secret::Secret,
+    tls::{ClientCertificate, TlsSettings},
+    transport::ConsulClient,
+};

@@ -1,0 +1,230 @@
+//! [`QueryRequest`]: what one blocking query asks.
+
+use std::time::Duration;
+
+use consul_watch_actors::Cursor;
+
+use super::{config::ConsulConfig, consistency::Consistency, duration::milliseconds, secret::Secret};
+
+/// One blocking query: a path of Consul's API, its parameters, and where to wait from.
+///
+/// What it does not say comes from the [`ConsulConfig`] of the client that sends it.
+///
+/// ```
+/// use consul_watch::client::{Cursor, KeyPath, QueryRequest};
+///
+/// let first = QueryRequest::new(KeyPath::of_prefix("app/").path()).with_param("recurse", "").accept_404(true);
+/// let next = first.clone().with_cursor(Cursor::Index(42));
+/// # let _ = next;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct QueryRequest {
+    path: String,
+    params: Vec<(String, String)>,
+    cursor: Cursor,
+    wait: Option<Duration>,
+    token: Option<Secret>,
+    datacenter: Option<String>,
+    namespace: Option<String>,
+    partition: Option<String>,
+    consistency: Option<Consistency>,
+    accept_404: bool,
+}
+
+impl QueryRequest {
+    /// A query of this path, `/v1/…`, which must already be percent-encoded.
+    pub fn new(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            params: Vec::new(),
+            cursor: Cursor::Start,
+            wait: None,
+            token: None,
+            datacenter: None,
+            namespace: None,
+            partition: None,
+            consistency: None,
+            accept_404: false,
+        }
+    }
+
+    /// Adds a query parameter; it is percent-encoded here. With an empty value it stands alone, as
+    /// `recurse` does.
+    #[must_use]
+    pub fn with_param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.params.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets where to wait from. Default: [`Cursor::Start`].
+    #[must_use]
+    pub fn with_cursor(mut self, cursor: Cursor) -> Self {
+        self.cursor = cursor;
+        self
+    }
+
+    /// Sets how long Consul holds the query when nothing changes. Default: the configuration's.
+    #[must_use]
+    pub fn with_wait(mut self, wait: Duration) -> Self {
+        self.wait = Some(wait);
+        self
+    }
+
+    /// Sets the token of this query alone. Default: the configuration's.
+    #[must_use]
+    pub fn with_token(mut self, token: impl Into<Secret>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// Sets the datacenter of this query alone. Default: the configuration's.
+    #[must_use]
+    pub fn with_datacenter(mut self, datacenter: impl Into<String>) -> Self {
+        self.datacenter = Some(datacenter.into());
+        self
+    }
+
+    /// Sets the namespace of this query alone. Default: the configuration's.
+    #[must_use]
+    pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// Sets the admin partition of this query alone. Default: the configuration's.
+    #[must_use]
+    pub fn with_partition(mut self, partition: impl Into<String>) -> Self {
+        self.partition = Some(partition.into());
+        self
+    }
+
+    /// Sets how fresh the answer must be. Default: the configuration's.
+    #[must_use]
+    pub fn with_consistency(mut self, consistency: Consistency) -> Self {
+        self.consistency = Some(consistency);
+        self
+    }
+
+    /// Sets whether a 404 that carries `X-Consul-Index` is an answer ("there is nothing") and not an
+    /// error, as for the KV store. A 404 without the index is always an error: it comes from a proxy,
+    /// and absence it does not prove. Default: no.
+    #[must_use]
+    pub fn accept_404(mut self, accept: bool) -> Self {
+        self.accept_404 = accept;
+        self
+    }
+
+    /// The path, percent-encoded.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Where it waits from.
+    pub fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    pub(crate) fn accepts_404(&self) -> bool {
+        self.accept_404
+    }
+
+    pub(crate) fn token(&self) -> Option<&Secret> {
+        self.token.as_ref()
+    }
+
+    /// How long Consul may hold it; `None` when it answers at once.
+    pub(crate) fn held(&self, config: &ConsulConfig) -> Option<Duration> {
+        (self.cursor != Cursor::Start).then(|| self.wait.unwrap_or(config.wait()))
+    }
+
+    /// How long it may take, to the last byte of the body: what Consul may hold it, a sixteenth more
+    /// that Consul adds at random, and the slack; or the short-call timeout when it does not block.
+    pub(crate) fn deadline(&self, config: &ConsulConfig) -> Duration {
+        match self.held(config) {
+            Some(wait) => wait.saturating_add(wait / 16).saturating_add(config.slack()),
+            None => config.short_timeout(),
+        }
+    }
+
+    /// All parameters, in the order they are sent.
+    pub(crate) fn query(&self, config: &ConsulConfig) -> Vec<(String, String)> {
+        let mut query = self.params.clone();
+        let mut push = |name: &str, value: String| query.push((name.to_owned(), value));
+        match &self.cursor {
+            Cursor::Start => {}
+            Cursor::Index(index) => push("index", (*index).max(1).to_string()),
+            Cursor::Hash(hash) => push("hash", hash.clone()),
+        }
+        if let Some(wait) = self.held(config) {
+            push("wait", milliseconds(wait));
+        }
+        for (name, own, common) in [
+            ("dc", self.datacenter.as_deref(), config.datacenter()),
+            ("ns", self.namespace.as_deref(), config.namespace()),
+            ("partition", self.partition.as_deref(), config.partition()),
+        ] {
+            if let Some(value) = own.or(common) {
+                push(name, value.to_owned());
+            }
+        }
+        for (name, value) in self.consistency.unwrap_or(config.consistency()).params() {
+            push(name, value);
+        }
+        query
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(request: &QueryRequest, config: &ConsulConfig) -> String {
+        let query = request.query(config);
+        query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+    }
+
+    #[test]
+    fn the_first_query_does_not_wait() {
+        let config = ConsulConfig::default();
+        let request = QueryRequest::new("/v1/kv/a").with_param("recurse", "");
+        assert_eq!(sent(&request, &config), "recurse=");
+        assert_eq!(request.deadline(&config), config.short_timeout());
+    }
+
+    #[test]
+    fn the_deadline_covers_what_consul_may_take() {
+        let config = ConsulConfig::default();
+        let request = QueryRequest::new("/v1/kv/a").with_cursor(Cursor::Index(7));
+        assert_eq!(sent(&request, &config), "index=7&wait=300000ms");
+        assert_eq!(request.deadline(&config), Duration::from_millis(300_000 + 18_750 + 10_000));
+        let brief = request.with_wait(Duration::from_secs(16));
+        assert_eq!(brief.deadline(&config), Duration::from_secs(16 + 1 + 10));
+    }
+
+    #[test]
+    fn index_zero_is_never_sent() {
+        let config = ConsulConfig::default().with_wait(Duration::from_secs(1));
+        let request = QueryRequest::new("/v1/kv/a").with_cursor(Cursor::Index(0));
+        assert_eq!(sent(&request, &config), "index=1&wait=1000ms");
+    }
+
+    #[test]
+    fn a_hash_takes_the_place_of_the_index() {
+        let config = ConsulConfig::default().with_wait(Duration::from_secs(1));
+        let request = QueryRequest::new("/v1/agent/service/a").with_cursor(Cursor::Hash("ab".into()));
+        assert_eq!(sent(&request, &config), "hash=ab&wait=1000ms");
+    }
+
+    #[test]
+    fn the_query_wins_over_the_configuration() {
+        let config = ConsulConfig::default()
+            .with_datacenter("east")
+            .with_namespace("team")
+            .with_partition("part")
+            .with_consistency(Consistency::Consistent);
+        let request = QueryRequest::new("/v1/catalog/nodes");
+        assert_eq!(sent(&request, &config), "dc=east&ns=team&partition=part&consistent=");
+        let request = request.with_datacenter("west").with_consistency(Consistency::Stale { max_stale: None });
+        assert_eq!(sent(&request, &config), "dc=west&ns=team&partition=part&stale=");
+    }
+}

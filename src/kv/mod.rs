@@ -1,0 +1,23 @@
+//! Consul's key-value store: put, get, list, delete, check-and-set, and a value inside a value.
+//!
+//! Start with [`KvStore`]. Values come as a [`KvPair`], whose [`to_value`](KvPair::to_value) reads them
+//! as text, numbers or JSON; [`KvStore::get_nearest`] finds a value inside the JSON of a key above it.
+
+mod ancestor;
+mod error;
+mod folder;
+mod listing;
+mod pair;
+mod store;
+mod txn;
+mod value;
+
+pub use self::{
+    ancestor::Nearest,
+    error::KvError,
+    folder::Folder,
+    listing::Listing,
+    pair::KvPair,
+    store::KvStore,
+    value::{KvValue, ValueError},
+};

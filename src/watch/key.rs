@@ -1,0 +1,107 @@
+//! One key.
+
+use std::sync::Arc;
+
+use consul_watch_actors::{Answer, Failure, FailureClass, Outcome, Query, Request, WatchPath};
+use futures_util::future::LocalBoxFuture;
+
+use super::{
+    options::{Options, option_setters},
+    pairs::Reading,
+    source::{by_index, failure},
+};
+use crate::{
+    client::{ConsulClient, ConsulConfig, KeyPath, QueryRequest},
+    kv::KvPair,
+};
+
+/// Watches one key (Consul's watch type `key`; "KV Store HTTP API").
+///
+/// The value is the pair, or `None` when there is no such key: absence is a value, and deleting the key
+/// a change to it. A key that was deleted and created again with its old value has changed; one that was
+/// written again with the value it had has not, unless the subscriber's view says so
+/// (`view.project(|pair| pair.modify_index)`).
+///
+/// The key is named beneath the configuration's prefix.
+///
+/// ```no_run
+/// use actix::prelude::*;
+/// use consul_watch::{Changed, ConsulConfig, Key, Watch, WatchSupervisor};
+///
+/// struct Port;
+/// impl Actor for Port { type Context = Context<Self>; }
+/// impl Handler<Changed<Key>> for Port {
+///     type Result = ();
+///     fn handle(&mut self, changed: Changed<Key>, _: &mut Self::Context) {
+///         match &*changed.current {
+///             Some(pair) => println!("the port is {}", pair.as_str().unwrap_or("not text")),
+///             None => println!("there is no port"),
+///         }
+///     }
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let watches = WatchSupervisor::new(ConsulConfig::from_env()?).start();
+/// watches.send(Watch::new(Key::new("app/port"), Port.start())).await??;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    name: String,
+    options: Options,
+}
+
+impl Key {
+    /// The key of this name beneath the configuration's prefix. It is taken as it is: slashes, dots and
+    /// spaces are part of it. An empty name cannot be watched: it ends the watch as invalid.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), options: Options::default() }
+    }
+
+    /// Its name, without the configuration's prefix.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    option_setters!();
+}
+
+impl Query for Key {
+    type Source = ConsulConfig;
+    type Value = Option<Arc<KvPair>>;
+
+    fn path(&self) -> WatchPath {
+        self.options.describe(WatchPath::new("key", &*self.name))
+    }
+
+    fn run(
+        &self,
+        client: &ConsulClient,
+        request: Request<Self::Value>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+        let client = client.clone();
+        let options = self.options.clone();
+        let key = if self.name.is_empty() { String::new() } else { format!("{}{}", client.config().prefix(), self.name) };
+        Box::pin(async move {
+            let query = match KeyPath::of_key(&key) {
+                Ok(KeyPath::Direct(path)) => QueryRequest::new(path),
+                Ok(KeyPath::Within(path)) => QueryRequest::new(path).with_param("recurse", ""),
+                Err(empty) => return Err(Failure::new(FailureClass::Invalid, empty)),
+            };
+            let query = options.apply(query).with_cursor(request.cursor.clone()).accept_404(true);
+            let answer = client.blocking_query(&query).await.map_err(failure)?;
+            let previous = request.previous.as_ref().map_or(&[][..], |previous| previous.as_slice());
+            let trusted = Reading::trusts(&request.cursor, &answer);
+            let pairs = Reading { previous, trusted, keep: &|found| found == key }.read(&answer).map_err(failure)?;
+            let value = pairs.into_iter().next();
+            let same = request.previous.is_some_and(|previous| match (&*previous, &value) {
+                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+                (None, None) => true,
+                _ => false,
+            });
+            Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(value) }))
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! All keys with a prefix.
+
+use std::sync::Arc;
+
+use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
+use futures_util::future::LocalBoxFuture;
+
+use super::{
+    options::{Options, option_setters},
+    pairs::Reading,
+    source::{by_index, failure},
+};
+use crate::{
+    client::{ConsulClient, ConsulConfig, KeyPath, QueryRequest},
+    kv::KvPair,
+};
+
+/// Watches all keys of a folder, or with a prefix (Consul's watch type `keyprefix`; "KV Store HTTP API").
+///
+/// The value is the list of pairs in the order of their keys, empty when there are none. [`changes`]
+/// tells which were added, updated and removed. What counts as a change is told at [`Key`](super::Key).
+///
+/// Names are beneath the configuration's prefix; the keys of the pairs are Consul's own, in full.
+///
+/// ```no_run
+/// use actix::prelude::*;
+/// use consul_watch::{Changed, ConsulConfig, KeyPrefix, Watch, WatchSupervisor};
+///
+/// struct App;
+/// impl Actor for App { type Context = Context<Self>; }
+/// impl Handler<Changed<KeyPrefix>> for App {
+///     type Result = ();
+///     fn handle(&mut self, changed: Changed<KeyPrefix>, _: &mut Self::Context) {
+///         for change in changed.changes() { println!("{change}"); }
+///     }
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let consul = ConsulConfig::from_env()?.with_prefix("kvTest");
+/// let watches = WatchSupervisor::new(consul).start();
+/// watches.send(Watch::new(KeyPrefix::new("test"), App.start().recipient())).await??;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [`changes`]: crate::Changed::changes
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KeyPrefix {
+    name: String,
+    raw: bool,
+    options: Options,
+}
+
+impl KeyPrefix {
+    /// The folder `name/` and the key `name` itself: `test` means `test` and `test/a`, never `test2`.
+    ///
+    /// With a slash at its end it is the folder alone; empty, it is all there is beneath the
+    /// configuration's prefix.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), raw: false, options: Options::default() }
+    }
+
+    /// Every key that begins with this text, as Consul itself understands a prefix: `test` means `test`,
+    /// `test/a` and `test2`.
+    pub fn raw(prefix: impl Into<String>) -> Self {
+        Self { name: prefix.into(), raw: true, options: Options::default() }
+    }
+
+    /// Its name, without the configuration's prefix.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    option_setters!();
+}
+
+/// Whether `key` belongs to what is watched: any key that Consul answers for a raw prefix or a folder
+/// with its slash, else the folder's key and what is beneath it.
+fn belongs(key: &str, whole: &str, folder: bool) -> bool {
+    match key.strip_prefix(whole) {
+        Some(rest) => !folder || rest.is_empty() || rest.starts_with('/'),
+        None => false,
+    }
+}
+
+impl Query for KeyPrefix {
+    type Source = ConsulConfig;
+    type Value = Vec<Arc<KvPair>>;
+
+    fn path(&self) -> WatchPath {
+        let path = WatchPath::new("keyprefix", &*self.name);
+        self.options.describe(if self.raw { path.option("raw") } else { path })
+    }
+
+    fn run(
+        &self,
+        client: &ConsulClient,
+        request: Request<Self::Value>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+        let client = client.clone();
+        let whole = format!("{}{}", client.config().prefix(), self.name);
+        let folder = !self.raw && !self.name.is_empty() && !self.name.ends_with('/');
+        let query = QueryRequest::new(KeyPath::of_prefix(&whole).path())
+            .with_param("recurse", "")
+            .with_cursor(request.cursor.clone())
+            .accept_404(true);
+        let query = self.options.apply(query);
+        Box::pin(async move {
+            let answer = client.blocking_query(&query).await.map_err(failure)?;
+            let previous = request.previous.as_ref().map_or(&[][..], |previous| previous.as_slice());
+            let trusted = Reading::trusts(&request.cursor, &answer);
+            let keep = |key: &str| belongs(key, &whole, folder);
+            let pairs = Reading { previous, trusted, keep: &keep }.read(&answer).map_err(failure)?;
+            let same = request.previous.is_some()
+                && pairs.len() == previous.len()
+                && pairs.iter().zip(previous).all(|(new, old)| Arc::ptr_eq(new, old));
+            Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(pairs) }))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_not_its_neighbour() {
+        assert!(belongs("kv/test", "kv/test", true));
+        assert!(belongs("kv/test/", "kv/test", true));
+        assert!(belongs("kv/test/a", "kv/test", true));
+        assert!(!belongs("kv/test2", "kv/test", true));
+        assert!(!belongs("kv/tes", "kv/test", true));
+        assert!(belongs("kv/test2", "kv/test", false));
+        assert!(belongs("kv/test/a", "kv/test/", false));
+    }
+
+    #[test]
+    fn a_raw_prefix_is_another_watch_of_another_name() {
+        assert_ne!(KeyPrefix::new("a"), KeyPrefix::raw("a"));
+        assert_eq!(KeyPrefix::new("a").path().to_string(), "keyprefix:a");
+        assert_eq!(KeyPrefix::raw("a").with_datacenter("x").path().to_string(), "keyprefix:a?raw&dc=x");
+    }
+}

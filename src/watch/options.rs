@@ -1,0 +1,111 @@
+//! What every watch type may say about how it is asked.
+
+use std::time::Duration;
+
+use consul_watch_actors::WatchPath;
+
+use crate::client::{Consistency, QueryRequest, Secret};
+
+/// The parameters that all endpoints take. What is not set comes from the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Options {
+    pub(super) datacenter: Option<String>,
+    pub(super) namespace: Option<String>,
+    pub(super) partition: Option<String>,
+    pub(super) token: Option<Secret>,
+    pub(super) consistency: Option<Consistency>,
+    pub(super) wait: Option<Duration>,
+}
+
+impl Options {
+    /// The request with these parameters.
+    pub(super) fn apply(&self, mut request: QueryRequest) -> QueryRequest {
+        if let Some(datacenter) = &self.datacenter {
+            request = request.with_datacenter(datacenter);
+        }
+        if let Some(namespace) = &self.namespace {
+            request = request.with_namespace(namespace);
+        }
+        if let Some(partition) = &self.partition {
+            request = request.with_partition(partition);
+        }
+        if let Some(token) = &self.token {
+            request = request.with_token(token.clone());
+        }
+        if let Some(consistency) = self.consistency {
+            request = request.with_consistency(consistency);
+        }
+        if let Some(wait) = self.wait {
+            request = request.with_wait(wait);
+        }
+        request
+    }
+
+    /// The path with these parameters, so that two watches that differ in them have two names.
+    pub(super) fn describe(&self, mut path: WatchPath) -> WatchPath {
+        let named = [("dc", &self.datacenter), ("ns", &self.namespace), ("partition", &self.partition)];
+        for (name, value) in named {
+            if let Some(value) = value {
+                path = path.option(format_args!("{name}={value}"));
+            }
+        }
+        match self.consistency {
+            Some(Consistency::Stale { .. }) => path = path.option("stale"),
+            Some(Consistency::Consistent) => path = path.option("consistent"),
+            Some(_) | None => {}
+        }
+        if self.token.is_some() {
+            path = path.option("token");
+        }
+        path
+    }
+}
+
+/// The setters of [`Options`], for a type that has them in a field `options`.
+macro_rules! option_setters {
+    () => {
+        /// Asks this datacenter. Default: the configuration's, else the agent's own.
+        #[must_use]
+        pub fn with_datacenter(mut self, datacenter: impl Into<String>) -> Self {
+            self.options.datacenter = Some(datacenter.into());
+            self
+        }
+
+        /// Asks within this namespace (Consul Enterprise). Default: the configuration's.
+        #[must_use]
+        pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
+            self.options.namespace = Some(namespace.into());
+            self
+        }
+
+        /// Asks within this admin partition (Consul Enterprise). Default: the configuration's.
+        #[must_use]
+        pub fn with_partition(mut self, partition: impl Into<String>) -> Self {
+            self.options.partition = Some(partition.into());
+            self
+        }
+
+        /// Asks with a token of its own. Default: the configuration's.
+        #[must_use]
+        pub fn with_token(mut self, token: impl Into<$crate::client::Secret>) -> Self {
+            self.options.token = Some(token.into());
+            self
+        }
+
+        /// How fresh an answer must be ("Consistency Modes"). Default: the configuration's.
+        #[must_use]
+        pub fn with_consistency(mut self, consistency: $crate::client::Consistency) -> Self {
+            self.options.consistency = Some(consistency);
+            self
+        }
+
+        /// How long Consul holds a query when nothing changes ("Blocking Queries"; at most 10 minutes).
+        /// Default: the configuration's.
+        #[must_use]
+        pub fn with_wait(mut self, wait: ::std::time::Duration) -> Self {
+            self.options.wait = Some(wait);
+            self
+        }
+    };
+}
+pub(super) use option_setters;

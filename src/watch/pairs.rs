@@ -1,0 +1,208 @@
+//! Reading a list of KV pairs, sharing what did not change with the list before.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use consul_watch_actors::Item;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Error as _, SeqAccess, Visitor},
+};
+
+use crate::{
+    client::{ClientError, Cursor, QueryAnswer},
+    kv::KvPair,
+};
+
+/// A pair is identified by its key. Written again with the same value it is the same: all counts but
+/// `modify_index`. Deleted and created again it is another, since `create_index` differs.
+impl Item for KvPair {
+    type Id<'a> = &'a str;
+
+    fn id(&self) -> &str {
+        &self.key
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self.create_index == other.create_index
+            && self.value == other.value
+            && self.flags == other.flags
+            && self.session == other.session
+            && self.lock_index == other.lock_index
+    }
+}
+
+/// What the answer is read against.
+pub(super) struct Reading<'a> {
+    /// The pairs of the last answer.
+    pub(super) previous: &'a [Arc<KvPair>],
+    /// Whether equal indexes mean equal content.
+    pub(super) trusted: bool,
+    /// Which keys belong to what is watched.
+    pub(super) keep: &'a dyn Fn(&str) -> bool,
+}
+
+impl Reading<'_> {
+    /// Indexes identify content only while one server's count goes on: not after a break, and not when
+    /// the index fell.
+    pub(super) fn trusts(cursor: &Cursor, answer: &QueryAnswer) -> bool {
+        matches!((cursor, answer.index), (Cursor::Index(before), Some(now)) if now >= *before)
+    }
+
+    /// The pairs of the answer, in Consul's order; none when it found nothing.
+    pub(super) fn read(&self, answer: &QueryAnswer) -> Result<Vec<Arc<KvPair>>, ClientError> {
+        if !answer.found {
+            return Ok(Vec::new());
+        }
+        self.parse(&answer.body).or_else(|_| {
+            // Read again by the slow way, which can say where it fails.
+            let pairs: Vec<Arc<KvPair>> = answer.json()?;
+            Ok(pairs.into_iter().filter(|pair| (self.keep)(&pair.key)).collect())
+        })
+    }
+
+    fn parse(&self, body: &[u8]) -> serde_json::Result<Vec<Arc<KvPair>>> {
+        let mut reader = serde_json::Deserializer::from_slice(body);
+        let pairs = self.deserialize(&mut reader)?;
+        reader.end()?;
+        Ok(pairs)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &Reading<'_> {
+    type Value = Vec<Arc<KvPair>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &Reading<'_> {
+    type Value = Vec<Arc<KvPair>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of KV pairs")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut pairs = Vec::with_capacity(self.previous.len());
+        // Both lists are in the order of the keys, so one walk along the old one finds every partner.
+        let mut old = self.previous.iter().peekable();
+        while let Some(raw) = list.next_element::<RawPair<'de>>()? {
+            if !(self.keep)(&raw.key) {
+                continue;
+            }
+            while old.next_if(|pair| *pair.key < *raw.key).is_some() {}
+            let partner = old.next_if(|pair| *pair.key == *raw.key);
+            pairs.push(raw.shared(partner, self.trusted).map_err(A::Error::custom)?);
+        }
+        Ok(pairs)
+    }
+}
+
+/// A pair as it stands in the body, borrowed from it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawPair<'a> {
+    #[serde(borrow)]
+    key: Cow<'a, str>,
+    create_index: u64,
+    modify_index: u64,
+    lock_index: u64,
+    #[serde(default)]
+    flags: u64,
+    #[serde(borrow, default)]
+    value: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    session: Option<Cow<'a, str>>,
+}
+
+impl RawPair<'_> {
+    /// The old pair where this is the same, else a new one.
+    fn shared(self, old: Option<&Arc<KvPair>>, trusted: bool) -> Result<Arc<KvPair>, base64::DecodeError> {
+        match old {
+            Some(old)
+                if trusted
+                    && old.modify_index == self.modify_index
+                    && old.create_index == self.create_index
+                    && old.lock_index == self.lock_index =>
+            {
+                Ok(Arc::clone(old))
+            }
+            Some(old) => {
+                let new = self.owned()?;
+                Ok(if **old == new { Arc::clone(old) } else { Arc::new(new) })
+            }
+            None => self.owned().map(Arc::new),
+        }
+    }
+
+    fn owned(self) -> Result<KvPair, base64::DecodeError> {
+        Ok(KvPair {
+            key: self.key.into_owned(),
+            create_index: self.create_index,
+            modify_index: self.modify_index,
+            lock_index: self.lock_index,
+            flags: self.flags,
+            value: self.value.map(|text| STANDARD.decode(&*text)).transpose()?.map(Into::into),
+            session: self.session.map(Cow::into_owned),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(pairs: &[(&str, u64, &str)]) -> String {
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(key, index, value)| {
+                format!(
+                    r#"{{"LockIndex":0,"Key":"{key}","Flags":0,"Value":"{}","CreateIndex":1,"ModifyIndex":{index}}}"#,
+                    STANDARD.encode(value)
+                )
+            })
+            .collect();
+        format!("[{}]", pairs.join(","))
+    }
+
+    fn read(previous: &[Arc<KvPair>], trusted: bool, text: &str) -> Vec<Arc<KvPair>> {
+        Reading { previous, trusted, keep: &|_| true }.parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_did_not_change_is_shared() {
+        let old = read(&[], false, &body(&[("a", 1, "x"), ("b", 2, "y"), ("d", 3, "z")]));
+        let new = read(&old, true, &body(&[("a", 1, "x"), ("b", 9, "w"), ("c", 9, ""), ("d", 3, "z")]));
+        assert!(Arc::ptr_eq(&old[0], &new[0]));
+        assert_eq!(new[1].value.as_deref(), Some(&b"w"[..]));
+        assert!(Arc::ptr_eq(&old[2], &new[3]), "a key that came in between does not end the sharing");
+    }
+
+    #[test]
+    fn after_a_break_equal_indexes_prove_nothing() {
+        let old = read(&[], false, &body(&[("a", 1, "x"), ("b", 2, "y")]));
+        let new = read(&old, false, &body(&[("a", 1, "other"), ("b", 2, "y")]));
+        assert_eq!(new[0].value.as_deref(), Some(&b"other"[..]));
+        assert!(Arc::ptr_eq(&old[1], &new[1]));
+    }
+
+    #[test]
+    fn keys_that_are_not_watched_are_left_out() {
+        let text = body(&[("test", 1, "x"), ("test/a", 1, "y"), ("test2", 1, "z")]);
+        let keep = |key: &str| key == "test" || key.starts_with("test/");
+        let pairs = Reading { previous: &[], trusted: false, keep: &keep }.parse(text.as_bytes()).unwrap();
+        assert_eq!(pairs.len(), 2);
+    }
+
+    #[test]
+    fn escapes_nulls_and_unknown_fields_are_read_and_bad_base64_is_not() {
+        let text = r#"[{"LockIndex":0,"Key":"a\"b","Flags":7,"Value":null,"CreateIndex":1,"ModifyIndex":2,"Session":"s","New":[1]}]"#;
+        let pairs = read(&[], false, text);
+        assert_eq!((&*pairs[0].key, pairs[0].flags, &pairs[0].value), ("a\"b", 7, &None));
+        assert_eq!(pairs[0].session.as_deref(), Some("s"));
+        let bad = text.replace("null", "\"***\"");
+        assert!(Reading { previous: &[], trusted: false, keep: &|_| true }.parse(bad.as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,37 @@
+//! Consul as the engine's source of answers.
+
+use consul_watch_actors::{Answer, Failure, FailureClass, Outcome, Position, Source};
+
+use crate::client::{ClientError, ConfigError, ConsulClient, ConsulConfig, QueryAnswer};
+
+impl Source for ConsulConfig {
+    type Client = ConsulClient;
+
+    fn connect(&self) -> Result<ConsulClient, Failure> {
+        ConsulClient::new(self).map_err(refused)
+    }
+
+    fn validate(&self) -> Result<(), Failure> {
+        ConsulConfig::validate(self).map_err(refused)
+    }
+}
+
+/// A configuration that cannot be used will not mend itself.
+fn refused(error: ConfigError) -> Failure {
+    Failure::new(FailureClass::Invalid, error)
+}
+
+/// Makes the engine's answer of Consul's, for the endpoints that block by index.
+pub(super) fn by_index<V>(answer: &QueryAnswer, outcome: Outcome<V>) -> Answer<V> {
+    Answer {
+        // Without the header there is nothing to wait from: ask at once again, at the throttle's pace.
+        position: Position::Index(answer.index.unwrap_or(0)),
+        outcome,
+        last_contact: answer.meta.last_contact,
+    }
+}
+
+/// A failure of the client, as the engine takes it.
+pub(super) fn failure(error: ClientError) -> Failure {
+    error.into()
+}

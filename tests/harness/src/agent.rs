@@ -1,0 +1,389 @@
+//! A real Consul agent for one test.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::binary;
+use crate::builder::{AgentBuilder, AgentError, AgentPorts, log_path};
+use crate::http::Http;
+use crate::ports::Ports;
+use crate::signal::{Signal, has_stopped, signal};
+
+const POLL: Duration = Duration::from_millis(20);
+const LOG_LINES: usize = 40;
+
+/// Written and deleted again to see that writes work.
+const READY_KEY: &str = "consul-watch-harness/ready";
+
+/// A real `consul agent` on 127.0.0.1, with ports and a directory of its own; gone when dropped.
+///
+/// It can be killed, stopped, paused and started again, with its data or empty, always on the same ports. All
+/// of it through `&self`, so that an `Arc` can share it between threads. It derefs to [`Http`]: `put`, `get`,
+/// `list`, `delete`, `delete_tree` and `request` go straight to the agent.
+#[derive(Debug)]
+pub struct TestAgent {
+    spec: AgentBuilder,
+    binary: PathBuf,
+    ports: AgentPorts,
+    home: TempDir,
+    http: Http,
+    process: Mutex<Option<Child>>,
+}
+
+impl TestAgent {
+    /// Starts a server that keeps its data over a restart. It takes one to two seconds, most of it the wait
+    /// for an election; a test that needs no data after a restart is quicker with [`TestAgent::dev`].
+    ///
+    /// # Panics
+    ///
+    /// When there is no Consul, or the agent does not become ready; the message holds the end of its log.
+    #[track_caller]
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// [`TestAgent::start`] without the panic.
+    ///
+    /// # Errors
+    ///
+    /// When there is no Consul, or the agent does not become ready.
+    pub fn try_start() -> Result<Self, AgentError> {
+        Self::builder().try_start()
+    }
+
+    /// Starts a `-dev` agent in a tenth of a second: Connect is on, and a restart finds nothing.
+    ///
+    /// # Panics
+    ///
+    /// When there is no Consul, or the agent does not become ready; the message holds the end of its log.
+    #[track_caller]
+    pub fn dev() -> Self {
+        Self::builder().dev().start()
+    }
+
+    /// An agent with settings of its own.
+    pub fn builder() -> AgentBuilder {
+        AgentBuilder::default()
+    }
+
+    pub(crate) fn launch(spec: &AgentBuilder) -> Result<Self, AgentError> {
+        let binary = binary::consul()?;
+        let mut attempt = 1;
+        loop {
+            let ports = AgentPorts(Ports::reserve().map_err(io("reserve ports"))?);
+            let home = tempfile::Builder::new()
+                .prefix("consul-watch-")
+                .tempdir()
+                .map_err(io("make a directory for the agent"))?;
+            let mut http = Http::new(ports.http());
+            if let Some(token) = &spec.token {
+                http = http.with_token(token.clone());
+            }
+            let process = Mutex::new(None);
+            let agent = Self { spec: spec.clone(), binary: binary.clone(), ports, home, http, process };
+            match agent.run() {
+                Ok(()) => return Ok(agent),
+                // Somebody outside the harness was quicker: other ports will do.
+                Err(AgentError::Died { log, .. })
+                    if log.contains("address already in use") && attempt < 5 =>
+                {
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The address of its HTTP port.
+    pub fn http_addr(&self) -> SocketAddr {
+        self.ports.http()
+    }
+
+    /// The address of its HTTPS port, open if the builder said so.
+    pub fn https_addr(&self) -> SocketAddr {
+        self.ports.https()
+    }
+
+    /// Its HTTP address as `http://127.0.0.1:port`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.http_addr())
+    }
+
+    /// A client of its own for another thread; it stays good over restarts.
+    pub fn http(&self) -> Http {
+        self.http.clone()
+    }
+
+    /// The process, while there is one.
+    pub fn pid(&self) -> Option<u32> {
+        self.process().as_ref().map(Child::id)
+    }
+
+    /// Kills the agent with SIGKILL and waits until it is gone; its connections are reset.
+    pub fn kill(&self) {
+        if let Some(mut child) = self.process().take() {
+            // It can only have ended by itself, which is as good.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Stops the agent with SIGTERM, as an administrator would, and waits until it is gone.
+    ///
+    /// # Panics
+    ///
+    /// When it has not ended after 15 s.
+    #[track_caller]
+    pub fn stop(&self) {
+        self.signal(Signal::TERM);
+        let mut process = self.process();
+        let Some(child) = process.as_mut() else { return };
+        let ended = until(Duration::from_secs(15), || child.try_wait().ok().flatten());
+        assert!(ended.is_some(), "the Consul agent did not end after SIGTERM; its log:\n{}", self.log_tail());
+        *process = None;
+    }
+
+    /// Freezes the agent with SIGSTOP: its connections stay open and nothing answers.
+    ///
+    /// # Panics
+    ///
+    /// When it is not frozen after 10 s.
+    #[track_caller]
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+        let process = self.process();
+        let Some(child) = process.as_ref() else { return };
+        // The signal is only on its way: a thread of the agent may still be answering.
+        let stopped = until(Duration::from_secs(10), || has_stopped(child).then_some(()));
+        assert!(stopped.is_some(), "the Consul agent did not stop at SIGSTOP");
+    }
+
+    /// Lets a paused agent go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Starts the agent again with its data and on its ports, killing it first if it runs.
+    ///
+    /// # Panics
+    ///
+    /// When it does not become ready, and for a `-dev` agent, which has no data to start with.
+    #[track_caller]
+    pub fn restart(&self) {
+        assert!(
+            !self.spec.dev,
+            "a -dev agent keeps no data: use restart_empty(), or an agent by TestAgent::start()"
+        );
+        self.kill();
+        self.run().unwrap_or_else(|error| panic!("restart: {error}"));
+    }
+
+    /// Starts the agent again on its ports with nothing in it, killing it first if it runs. Its indexes begin
+    /// anew.
+    ///
+    /// # Panics
+    ///
+    /// When it does not become ready.
+    #[track_caller]
+    pub fn restart_empty(&self) {
+        self.kill();
+        let data = self.home.path().join("data");
+        if let Err(error) = fs::remove_dir_all(&data) {
+            assert!(error.kind() == io::ErrorKind::NotFound, "cannot remove {}: {error}", data.display());
+        }
+        self.run().unwrap_or_else(|error| panic!("restart_empty: {error}"));
+    }
+
+    /// The last lines of its log, over all its restarts.
+    pub fn log_tail(&self) -> String {
+        let log = fs::read(log_path(self.home.path())).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+    }
+
+    fn run(&self) -> Result<(), AgentError> {
+        let child = self
+            .spec
+            .command(&self.binary, self.home.path(), &self.ports)
+            .map_err(io("write the agent's configuration"))?
+            .spawn()
+            .map_err(io(&format!("run {}", self.binary.display())))?;
+        *self.process() = Some(child);
+        let ready = self.wait_until_ready();
+        if ready.is_err() {
+            self.kill();
+        }
+        ready
+    }
+
+    fn wait_until_ready(&self) -> Result<(), AgentError> {
+        let mut reason = String::new();
+        let outcome = until(self.spec.ready_within, || {
+            if let Some(status) = self.ended() {
+                return Some(Err(AgentError::Died { status: status.to_string(), log: self.log_tail() }));
+            }
+            match self.ready() {
+                Ok(()) => Some(Ok(())),
+                Err(missing) => {
+                    reason = missing;
+                    None
+                }
+            }
+        });
+        outcome.unwrap_or_else(|| {
+            let log = self.log_tail();
+            Err(AgentError::NotReady { within: self.spec.ready_within, reason, log })
+        })
+    }
+
+    fn ended(&self) -> Option<ExitStatus> {
+        self.process().as_mut().and_then(|child| child.try_wait().ok().flatten())
+    }
+
+    /// A leader is known and a write works, or what of it is missing.
+    fn ready(&self) -> Result<(), String> {
+        let http = self.http().with_timeout(Duration::from_secs(5));
+        let leader = http.try_request("GET", "/v1/status/leader", &[], b"").map_err(|e| e.to_string())?;
+        if leader.status != 200 || leader.text().trim().len() <= 2 {
+            return Err(format!("no leader yet ({} {})", leader.status, leader.text()));
+        }
+        let target = format!("/v1/kv/{READY_KEY}");
+        let written = http.try_request("PUT", &target, &[], b"").map_err(|e| e.to_string())?;
+        // Without a token an agent with ACLs rightly refuses, and by that it shows that it is there.
+        if written.status == 403 && self.spec.token.is_none() {
+            return Ok(());
+        }
+        if written.status != 200 {
+            return Err(format!("no write yet ({} {})", written.status, written.text()));
+        }
+        http.try_delete(READY_KEY).map_err(|e| e.to_string())
+    }
+
+    fn signal(&self, which: Signal) {
+        if let Some(child) = self.process().as_ref() {
+            // The child is not waited for yet, so its id is still its own, even if it has ended.
+            let _ = signal(child, which);
+        }
+    }
+
+    fn process(&self) -> MutexGuard<'_, Option<Child>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Deref for TestAgent {
+    type Target = Http;
+
+    fn deref(&self) -> &Http {
+        &self.http
+    }
+}
+
+impl Drop for TestAgent {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn until<T>(within: Duration, mut find: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + within;
+    loop {
+        let found = find();
+        if found.is_some() || Instant::now() >= deadline {
+            return found;
+        }
+        thread::sleep(POLL);
+    }
+}
+
+fn io(what: &str) -> impl FnOnce(io::Error) -> AgentError + use<> {
+    let what = what.to_owned();
+    move |source| AgentError::Io { what, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_its_data_over_a_kill_and_a_stop_and_loses_it_when_told() {
+        let agent = TestAgent::start();
+        let (url, pid) = (agent.url(), agent.pid());
+        agent.put("a/b", b"one");
+        let (value, index) = agent.get("a/b").expect("written");
+        assert_eq!(value, b"one");
+
+        agent.kill();
+        assert_eq!(agent.pid(), None);
+        assert!(agent.try_put("a/b", b"two").is_err(), "a killed agent takes no write");
+        agent.restart();
+        assert_eq!(agent.url(), url, "the ports stay");
+        assert_ne!(agent.pid(), pid);
+        assert_eq!(agent.get("a/b"), Some((b"one".to_vec(), index)));
+
+        agent.stop();
+        agent.restart();
+        assert_eq!(agent.get("a/b"), Some((b"one".to_vec(), index)));
+
+        agent.restart_empty();
+        assert_eq!(agent.list(""), []);
+        agent.put("c", b"");
+        assert!(agent.entry("c").expect("written").create_index < index + 20, "indexes began anew");
+    }
+
+    #[test]
+    fn awkward_keys_reach_consul_as_they_are() {
+        let agent = TestAgent::dev();
+        let keys = ["a b", "a//b", "a/../b", "a/./b", "ü/?x=1#y", "100%", "a/", "%2F", "/x", "..", "a/.."];
+        for key in keys {
+            agent.put(key, key.as_bytes());
+        }
+        for key in keys {
+            assert_eq!(agent.get(key).expect(key).0, key.as_bytes());
+        }
+        let mut found: Vec<_> = agent.list("").into_iter().map(|entry| entry.key).collect();
+        found.sort();
+        let mut keys = keys.map(str::to_owned);
+        keys.sort();
+        assert_eq!(found, keys);
+        agent.delete("a b");
+        agent.delete_tree("a/");
+        assert_eq!(agent.list("a"), []);
+    }
+
+    #[test]
+    fn a_paused_agent_answers_when_it_goes_on() {
+        let agent = TestAgent::dev();
+        agent.pause();
+        let http = agent.http().with_timeout(Duration::from_millis(200));
+        assert!(http.try_put("k", b"v").is_err());
+        agent.resume();
+        agent.put("k", b"v");
+    }
+
+    #[test]
+    fn a_wrong_configuration_is_told_with_the_log() {
+        let error = TestAgent::builder().dev().config("no_such_setting = true").try_start().unwrap_err();
+        assert!(error.to_string().contains("no_such_setting"), "{error}");
+    }
+
+    #[test]
+    fn an_agent_with_acls_is_asked_with_the_builders_token() {
+        let acl = r#"acl { enabled = true default_policy = "deny" tokens { master = "the-master-token" } }"#;
+        let agent = TestAgent::builder().dev().config(acl).token("the-master-token").start();
+        agent.put("k", b"v");
+        let stranger = Http::new(agent.http_addr());
+        assert_eq!(stranger.request("GET", "/v1/kv/k", &[], b"").status, 403);
+        assert!(!format!("{agent:?}").contains("the-master-token"), "no token in Debug");
+    }
+}

@@ -1,0 +1,255 @@
+//! How a test's agent is to be.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::agent::TestAgent;
+use crate::binary::BinaryError;
+use crate::ports::Ports;
+
+/// Why an agent did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// There is no Consul to run.
+    #[error(transparent)]
+    Binary(#[from] BinaryError),
+    /// A file, a port or the process could not be had.
+    #[error("cannot {what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The agent ended instead of serving; most often its configuration is wrong.
+    #[error("the Consul agent ended with {status} before it was ready; the end of its log:\n{log}")]
+    Died {
+        /// Its exit status.
+        status: String,
+        /// The end of its log.
+        log: String,
+    },
+    /// The agent runs, but had no leader or took no write in time.
+    #[error("the Consul agent was not ready within {within:?}: {reason}; the end of its log:\n{log}")]
+    NotReady {
+        /// How long it was waited for.
+        within: Duration,
+        /// The last thing that was missing.
+        reason: String,
+        /// The end of its log.
+        log: String,
+    },
+}
+
+/// How a [`TestAgent`] is to be; see [`TestAgent::builder`].
+#[derive(Clone)]
+pub struct AgentBuilder {
+    pub(crate) dev: bool,
+    pub(crate) token: Option<String>,
+    pub(crate) ready_within: Duration,
+    https: bool,
+    log_level: String,
+    fragments: Vec<String>,
+}
+
+impl Default for AgentBuilder {
+    fn default() -> Self {
+        Self {
+            dev: false,
+            token: None,
+            ready_within: Duration::from_secs(30),
+            https: false,
+            log_level: "warn".to_owned(),
+            fragments: Vec::new(),
+        }
+    }
+}
+
+/// Without token and configuration: a failing test prints this.
+impl fmt::Debug for AgentBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentBuilder").field("dev", &self.dev).finish_non_exhaustive()
+    }
+}
+
+impl AgentBuilder {
+    /// Consul's own `-dev`: starts in a tenth of a second with Connect on, but keeps nothing over a restart.
+    #[must_use]
+    pub fn dev(mut self) -> Self {
+        self.dev = true;
+        self
+    }
+
+    /// Adds a piece of configuration, in JSON when it starts with `{`, else in HCL. Later pieces win.
+    #[must_use]
+    pub fn config(mut self, fragment: impl Into<String>) -> Self {
+        self.fragments.push(fragment.into());
+        self
+    }
+
+    /// Opens the HTTPS port ([`TestAgent::https_addr`]); the certificates come by [`AgentBuilder::config`].
+    #[must_use]
+    pub fn https(mut self) -> Self {
+        self.https = true;
+        self
+    }
+
+    /// The token of the agent's own requests, for an agent with ACLs.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// The level of the agent's log; default `warn`.
+    #[must_use]
+    pub fn log_level(mut self, level: impl Into<String>) -> Self {
+        self.log_level = level.into();
+        self
+    }
+
+    /// How long the agent may take until it is ready; default 30 s.
+    #[must_use]
+    pub fn ready_within(mut self, limit: Duration) -> Self {
+        self.ready_within = limit;
+        self
+    }
+
+    /// Starts the agent and waits until it is ready.
+    ///
+    /// # Panics
+    ///
+    /// When it does not become ready; the message holds the end of its log.
+    #[track_caller]
+    pub fn start(self) -> TestAgent {
+        self.try_start().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Starts the agent and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// When there is no Consul, or the agent does not become ready.
+    pub fn try_start(self) -> Result<TestAgent, AgentError> {
+        TestAgent::launch(&self)
+    }
+
+    /// Writes the configuration files into `home` and returns the command that runs the agent with them.
+    pub(crate) fn command(&self, binary: &Path, home: &Path, ports: &AgentPorts) -> io::Result<Command> {
+        let mut config = json!({
+            "node_name": "harness",
+            "bind_addr": "127.0.0.1",
+            "client_addr": "127.0.0.1",
+            "log_level": self.log_level,
+            "disable_update_check": true,
+            "disable_remote_exec": true,
+            "leave_on_terminate": false,
+            "skip_leave_on_interrupt": true,
+            "ports": {
+                "http": ports.http().port(),
+                "https": if self.https { i32::from(ports.https().port()) } else { -1 },
+                "server": ports.server().port(),
+                "serf_lan": ports.serf_lan().port(),
+                "serf_wan": -1,
+                "grpc": -1,
+                "dns": -1,
+            },
+        });
+        if grpc_tls_is_known(binary) {
+            config["ports"]["grpc_tls"] = json!(-1);
+        }
+        if !self.dev {
+            config["server"] = json!(true);
+            config["bootstrap_expect"] = json!(1);
+            config["data_dir"] = json!(home.join("data"));
+            // The shortest elections that Consul allows: one to two seconds.
+            config["performance"] = json!({ "raft_multiplier": 1 });
+        }
+        let mut files = vec![(home.join("base.json"), config.to_string())];
+        for (turn, fragment) in self.fragments.iter().enumerate() {
+            let kind = if fragment.trim_start().starts_with('{') { "json" } else { "hcl" };
+            files.push((home.join(format!("extra-{turn}.{kind}")), fragment.clone()));
+        }
+        let log = fs::File::options().create(true).append(true).open(log_path(home))?;
+        let mut command = Command::new(binary);
+        command.arg("agent").current_dir(home);
+        if self.dev {
+            command.arg("-dev");
+        }
+        for (path, text) in files {
+            fs::write(&path, text)?;
+            command.arg("-config-file").arg(path);
+        }
+        // What the caller's shell says about another Consul is none of this agent's business.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CONSUL_") {
+                command.env_remove(name);
+            }
+        }
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        Ok(command)
+    }
+}
+
+pub(crate) fn log_path(home: &Path) -> PathBuf {
+    home.join("agent.log")
+}
+
+/// The agent's ports, the same over all its restarts.
+#[derive(Debug)]
+pub(crate) struct AgentPorts(pub(crate) Ports);
+
+impl AgentPorts {
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.0.addr(0)
+    }
+
+    pub(crate) fn https(&self) -> SocketAddr {
+        self.0.addr(1)
+    }
+
+    fn server(&self) -> SocketAddr {
+        self.0.addr(2)
+    }
+
+    fn serf_lan(&self) -> SocketAddr {
+        self.0.addr(3)
+    }
+}
+
+/// Since 1.14 a server opens a port for gRPC over TLS by itself; older versions refuse to hear of it.
+fn grpc_tls_is_known(binary: &Path) -> bool {
+    static KNOWN: OnceLock<bool> = OnceLock::new();
+    *KNOWN.get_or_init(|| {
+        let said = Command::new(binary).arg("version").stdin(Stdio::null()).output();
+        let said =
+            said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        version(&said).is_some_and(|version| version >= (1, 14))
+    })
+}
+
+fn version(said: &str) -> Option<(u32, u32)> {
+    let mut numbers = said.lines().next()?.strip_prefix("Consul v")?.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_version() {
+        assert_eq!(version("Consul v1.8.7\nProtocol 2 spoken"), Some((1, 8)));
+        assert_eq!(version("Consul v1.21.0-dev\n"), Some((1, 21)));
+        assert_eq!(version("something else"), None);
+    }
+}

@@ -1,0 +1,119 @@
+//! The proxy's thread: it listens, or does not, and gives each connection a task.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::fault::{Cut, Refusal};
+use super::relay;
+use super::state::Shared;
+
+pub(super) enum Command {
+    Listen,
+    Refuse(Refusal),
+    End,
+}
+
+type Order = (Command, mpsc::Sender<io::Result<()>>);
+
+/// Tells the thread what to do, and waits until it is done.
+pub(super) struct Commands(UnboundedSender<Order>);
+
+impl Commands {
+    pub(super) fn send(&self, command: Command) -> io::Result<()> {
+        let (done, wait) = mpsc::channel();
+        let gone = || io::Error::other("its thread has ended");
+        self.0.send((command, done)).map_err(|_| gone())?;
+        wait.recv().map_err(|_| gone())?
+    }
+}
+
+pub(super) fn spawn(addr: SocketAddr, shared: Arc<Shared>) -> io::Result<(Commands, JoinHandle<()>)> {
+    let (commands, orders) = unbounded_channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let thread = thread::Builder::new()
+        .name("fault-proxy".to_owned())
+        .spawn(move || runtime.block_on(listen(addr, shared, orders)))?;
+    Ok((Commands(commands), thread))
+}
+
+async fn listen(addr: SocketAddr, shared: Arc<Shared>, mut orders: UnboundedReceiver<Order>) {
+    let mut listener = None;
+    let mut reset = false;
+    loop {
+        tokio::select! {
+            // Orders first: who has told it to refuse sees no connection accepted after that.
+            biased;
+            order = orders.recv() => {
+                let Some((command, done)) = order else { return };
+                let outcome = match command {
+                    Command::End => return,
+                    Command::Refuse(Refusal::Closed) => {
+                        listener = None;
+                        Ok(())
+                    }
+                    Command::Refuse(Refusal::Reset) => {
+                        reset = true;
+                        open(&mut listener, addr).await
+                    }
+                    Command::Listen => {
+                        reset = false;
+                        open(&mut listener, addr).await
+                    }
+                };
+                // Nobody waits any more: nobody has to know.
+                let _ = done.send(outcome);
+            }
+            Some(client) = accept(listener.as_ref()) => {
+                let shared = Arc::clone(&shared);
+                let open = shared.opened();
+                if reset {
+                    close(client, Cut::Reset).await;
+                    continue;
+                }
+                tokio::spawn(async move {
+                    let mut client = client;
+                    let how = tokio::select! {
+                        biased;
+                        how = shared.cut_of(open.id) => how,
+                        how = relay::relay(&mut client, &shared, open.id) => how,
+                    };
+                    close(client, how).await;
+                    drop(open);
+                });
+            }
+        }
+    }
+}
+
+async fn open(listener: &mut Option<TcpListener>, addr: SocketAddr) -> io::Result<()> {
+    if listener.is_none() {
+        *listener = Some(TcpListener::bind(addr).await?);
+    }
+    Ok(())
+}
+
+async fn accept(listener: Option<&TcpListener>) -> Option<TcpStream> {
+    match listener {
+        // A client that left while it waited is none.
+        Some(listener) => listener.accept().await.ok().map(|(client, _)| client),
+        None => std::future::pending().await,
+    }
+}
+
+async fn close(mut client: TcpStream, how: Cut) {
+    // Either fails only on a connection that is closed already.
+    match how {
+        Cut::Reset => {
+            let _ = client.set_zero_linger();
+        }
+        Cut::Fin => {
+            let _ = client.shutdown().await;
+        }
+    }
+}

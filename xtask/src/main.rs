@@ -1,0 +1,41 @@
+//! The project's own commands: `cargo xtask demo` and `cargo xtask test`.
+
+mod cargo;
+mod demo;
+mod test;
+
+use std::env;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  demo             watch a real Consul change, die and come back, and show each delivery
+  test [-- args]   run every test and doc test; with arguments for the test runner, only what they choose
+
+Consul is found by CONSUL_BIN, then on PATH; else Debian's package is fetched into the target directory.";
+
+fn main() -> ExitCode {
+    let mut args = env::args().skip(1);
+    let command = args.next();
+    let mut rest: Vec<String> = args.collect();
+    if rest.first().is_some_and(|first| first == "--") {
+        rest.remove(0);
+    }
+    let outcome = match command.as_deref() {
+        Some("demo") if rest.is_empty() => demo::run(),
+        Some("test") => test::run(&rest),
+        Some("help" | "--help" | "-h") => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
