@@ -4,6 +4,8 @@
 //! la carte: [`kv`] reads and writes keys, [`client`] talks to Consul without any actor.
 
 pub mod client;
+pub mod decode;
+pub mod definition;
 pub mod kv;
 pub mod watch;
 
@@ -12,8 +14,8 @@ pub use consul_watch_actors as actors;
 pub use consul_watch_actors::{
     Backoff, BackoffError, Change, ChangeKind, Changed, EventKind, Failure, FailureClass, GetSnapshots, Item,
     Observe, Quiescence, Ready, ReadyError, Reason, ResetError, Selection, Snapshot, Snapshots, Status, Stop,
-    Stopped, Subscriber, SubscriptionId, Throttle, View, Watch, WatchError, WatchEvent, WatchPath, WatchState,
-    WatchStatus,
+    Stopped, Subscriber, SubscriptionId, Throttle, View, Watch, WatchError, WatchEvent, WatchPath,
+    WatchState, WatchStatus,
 };
 
 pub use self::{

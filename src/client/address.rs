@@ -225,7 +225,8 @@ fn port_number(text: &str) -> Result<u16, AddressFault> {
 
 fn path_prefix(path: &str) -> Result<String, AddressFault> {
     let path = path.trim_end_matches('/');
-    let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}');
+    let fits =
+        |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}');
     if path.chars().all(fits) { Ok(path.to_owned()) } else { Err(AddressFault::Path) }
 }
 

@@ -1,6 +1,6 @@
 //! [`QueryAnswer`]: what Consul said, and how it stands to its data.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use awc::http::header::HeaderMap;
 use bytes::Bytes;
@@ -9,7 +9,9 @@ use serde::Deserialize;
 use super::{error::ClientError, text};
 
 /// The answer to one query: its position, what the headers say about it, and the body undecoded.
-#[derive(Debug, Clone)]
+///
+/// `Debug` shows the length of the body and not the body, since what is stored in Consul is often secret.
+#[derive(Clone)]
 pub struct QueryAnswer {
     /// `false` for a 404 that [`accept_404`](super::QueryRequest::accept_404) takes as an answer.
     pub found: bool,
@@ -66,12 +68,26 @@ impl QueryAnswer {
     }
 }
 
+impl fmt::Debug for QueryAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueryAnswer")
+            .field("target", &self.target)
+            .field("found", &self.found)
+            .field("index", &self.index)
+            .field("content_hash", &self.content_hash)
+            .field("meta", &self.meta)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish()
+    }
+}
+
 impl QueryMeta {
     pub(crate) fn read(headers: &HeaderMap) -> Self {
         let owned = |name| text_of(headers, name).map(str::to_owned);
         let number = |name| text_of(headers, name)?.parse::<u64>().ok();
         Self {
-            known_leader: text_of(headers, "x-consul-knownleader").map(|text| text.eq_ignore_ascii_case("true")),
+            known_leader: text_of(headers, "x-consul-knownleader")
+                .map(|text| text.eq_ignore_ascii_case("true")),
             last_contact: number("x-consul-lastcontact").map(Duration::from_millis),
             results_filtered_by_acls: text_of(headers, "x-consul-results-filtered-by-acls")
                 .is_some_and(|text| text.eq_ignore_ascii_case("true")),
@@ -153,6 +169,12 @@ mod tests {
     fn what_was_not_found_has_no_body() {
         let answer = QueryAnswer::new(String::new(), false, &HeaderMap::new(), Bytes::from_static(b"junk"));
         assert!(answer.body.is_empty());
+    }
+
+    #[test]
+    fn debug_does_not_show_the_body() {
+        let answer = QueryAnswer::new(String::new(), true, &HeaderMap::new(), Bytes::from_static(b"hunter2"));
+        assert!(!format!("{answer:?}").contains("hunter2"));
     }
 
     #[test]

@@ -63,7 +63,10 @@ where
     // awc ends the stream at the end of the connection, whether or not the body is whole.
     if let Some(length) = declared.filter(|length| *length != received) {
         let text = format!("of {length} bytes");
-        return Err(BodyFault::Broken { received, source: io::Error::new(io::ErrorKind::UnexpectedEof, text) });
+        return Err(BodyFault::Broken {
+            received,
+            source: io::Error::new(io::ErrorKind::UnexpectedEof, text),
+        });
     }
     Ok(first.unwrap_or_else(|| rest.freeze()))
 }

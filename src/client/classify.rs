@@ -31,10 +31,11 @@ impl ClientError {
     /// Too large is transient because the next value may fit; the error says how to raise the limit.
     pub fn class(&self) -> FailureClass {
         match self {
-            Self::Build { .. } => FailureClass::Invalid,
             Self::Dropped { after, .. } if *after < AT_ONCE => FailureClass::LimitSuspected,
             Self::Denied { .. } => FailureClass::Denied,
-            Self::Status { status: 400 | 405 | 413 | 414, from_consul: true, .. } => FailureClass::Invalid,
+            Self::Build { .. } | Self::Status { status: 400 | 405 | 413 | 414, from_consul: true, .. } => {
+                FailureClass::Invalid
+            }
             Self::Connect { .. }
             | Self::Dropped { .. }
             | Self::Timeout { .. }

@@ -14,9 +14,6 @@ use super::{
     tls::{ClientCertificate, TlsSettings},
 };
 
-/// Consul refuses none, but caps a longer wait to this ("Blocking Queries").
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
-
 /// Where Consul is, who we are, and how patient to be.
 ///
 /// [`from_env`](Self::from_env) reads the variables that Consul's own clients read; the setters change
@@ -343,60 +340,10 @@ impl ConsulConfig {
         self.0.basic_auth.as_ref()
     }
 
-    /// Checks what the setters took on trust. [`from_env`](Self::from_env) and
-    /// [`ConsulClient::new`](super::ConsulClient::new) call it.
-    ///
-    /// # Errors
-    /// [`ConfigError::OutOfRange`] for a wait of zero or beyond 10 min, a timeout of zero or a body
-    /// limit of zero; [`ConfigError::Header`] for a token, or a user with a colon, that cannot be sent.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        let settings = &*self.0;
-        check_wait(settings.wait)?;
-        for (what, value) in
-            [("the connect timeout", settings.connect_timeout), ("the short-call timeout", settings.short_timeout)]
-        {
-            if value.is_zero() {
-                return Err(ConfigError::OutOfRange { what, value: "0".into(), range: "more than zero" });
-            }
-        }
-        if settings.body_limit == 0 {
-            return Err(ConfigError::OutOfRange {
-                what: "the body limit",
-                value: "0".into(),
-                range: "at least one byte",
-            });
-        }
-        if let Some(token) = &settings.token {
-            check_token(token)?;
-        }
-        if settings.basic_auth.as_ref().is_some_and(|auth| auth.user.contains(':')) {
-            return Err(ConfigError::Header { what: "the user of the basic authentication" });
-        }
-        Ok(())
-    }
-
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
     }
-}
-
-/// A wait that Consul takes as it is.
-pub(super) fn check_wait(wait: Duration) -> Result<(), ConfigError> {
-    if wait.is_zero() || wait > LONGEST_WAIT {
-        return Err(ConfigError::OutOfRange {
-            what: "the wait",
-            value: format!("{wait:?}"),
-            range: "more than zero and at most 10 minutes",
-        });
-    }
-    Ok(())
-}
-
-/// A token that an HTTP header can carry.
-pub(super) fn check_token(token: &Secret) -> Result<(), ConfigError> {
-    let fits = token.expose().bytes().all(|byte| matches!(byte, b'!'..=b'~'));
-    if fits { Ok(()) } else { Err(ConfigError::Header { what: "the token" }) }
 }
 
 fn some(text: impl Into<String>) -> Option<String> {
@@ -433,25 +380,6 @@ mod tests {
     fn an_empty_setting_is_none() {
         let config = ConsulConfig::default().with_token("").with_datacenter("").with_namespace("");
         assert_eq!(config, ConsulConfig::default());
-    }
-
-    #[test]
-    fn what_consul_would_not_take_is_refused() {
-        let ok = ConsulConfig::default();
-        assert!(ok.validate().is_ok());
-        for bad in [
-            ok.clone().with_wait(Duration::ZERO),
-            ok.clone().with_wait(Duration::from_secs(601)),
-            ok.clone().with_connect_timeout(Duration::ZERO),
-            ok.clone().with_short_timeout(Duration::ZERO),
-            ok.clone().with_body_limit(0),
-            ok.clone().with_token("hunter2\r\nX-Evil: 1"),
-            ok.clone().with_basic_auth("a:b", "c"),
-        ] {
-            let error = bad.validate().expect_err("refused");
-            assert!(!error.to_string().contains("hunter2"), "{error}");
-        }
-        assert!(ok.with_wait(Duration::from_secs(600)).validate().is_ok());
     }
 
     #[test]

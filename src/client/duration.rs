@@ -61,7 +61,7 @@ fn nanoseconds(number: &str, unit: u128) -> Option<u128> {
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
         return None;
     }
-    let whole: u128 = if whole.is_empty() { 0 } else { u64::from_str_radix(whole, 10).ok()?.into() };
+    let whole: u128 = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()?.into() };
     let mut total = whole.checked_mul(unit)?;
     let mut size = unit;
     for digit in fraction.chars() {
@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn refuses_everything_else() {
-        for text in ["", "10", "s", "-1s", "1 s", "1s ", "1d", "1..5s", ".s", "1e3s", "99999999999999999999h"] {
+        for text in ["", "10", "s", "-1s", "1 s", "1s ", "1d", "1..5s", ".s", "1e3s", "99999999999999999999h"]
+        {
             assert_eq!(parse_duration(text), None, "{text:?}");
         }
     }

@@ -5,11 +5,7 @@ use std::{
     ffi::OsString,
 };
 
-use super::{
-    address::Address,
-    config::ConsulConfig,
-    config_error::ConfigError,
-};
+use super::{address::Address, config::ConsulConfig, config_error::ConfigError};
 
 /// What Go's `strconv.ParseBool` takes, which Consul's clients read their switches with.
 const BOOLEAN: &str = "a boolean (true, false, 1, 0, t or f)";
@@ -26,7 +22,7 @@ impl ConsulConfig {
     /// [`ConfigError`], naming the variable. The token's file is read later, by
     /// [`ConsulClient::new`](super::ConsulClient::new).
     pub fn from_env() -> Result<Self, ConfigError> {
-        read(|name| env::var(name))
+        read(env::var)
     }
 }
 

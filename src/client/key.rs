@@ -4,8 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Everything is encoded but what RFC 3986 calls unreserved, and the slash, which Consul's router needs
 /// as it is or encoded, to the same effect.
-const ENCODED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
 /// The longest encoded key put into a URL. Consul takes more (100,000 bytes were measured); reverse
 /// proxies often stop at 8 KiB for the whole request line.

@@ -23,6 +23,7 @@ mod short;
 mod text;
 mod tls;
 mod transport;
+mod validate;
 mod wire;
 #[cfg(test)]
 mod wire_tests;

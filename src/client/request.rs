@@ -224,7 +224,8 @@ mod tests {
             .with_consistency(Consistency::Consistent);
         let request = QueryRequest::new("/v1/catalog/nodes");
         assert_eq!(sent(&request, &config), "dc=east&ns=team&partition=part&consistent=");
-        let request = request.with_datacenter("west").with_consistency(Consistency::Stale { max_stale: None });
+        let request =
+            request.with_datacenter("west").with_consistency(Consistency::Stale { max_stale: None });
         assert_eq!(sent(&request, &config), "dc=west&ns=team&partition=part&stale=");
     }
 }

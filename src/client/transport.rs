@@ -16,11 +16,13 @@ use tokio::time::{Instant, timeout};
 use super::{
     address::Scheme,
     body,
-    config::{ConsulConfig, check_token},
+    config::ConsulConfig,
     config_error::ConfigError,
     error::{ClientError, Stage},
     secret::Secret,
-    text, wire,
+    text,
+    validate::check_token,
+    wire,
 };
 
 const UNRESERVED_KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -205,8 +207,9 @@ impl ConsulClient {
             request = request.insert_header((header::EXPECT, "100-continue"));
         }
         if let Some(token) = token {
-            let mut value = HeaderValue::from_str(token.expose())
-                .map_err(|_| build("its token has a character that an HTTP header cannot carry".to_owned()))?;
+            let mut value = HeaderValue::from_str(token.expose()).map_err(|_| {
+                build("its token has a character that an HTTP header cannot carry".to_owned())
+            })?;
             value.set_sensitive(true);
             request = request.insert_header(("x-consul-token", value));
         }

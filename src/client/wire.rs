@@ -16,7 +16,9 @@ pub(crate) fn failed(target: String, error: SendRequestError, after: Duration) -
         SendRequestError::Send(source) => ClientError::Dropped { target, after, source },
         SendRequestError::Response(error) => match ended(&error) {
             Some(kind) => ClientError::Dropped { target, after, source: io::Error::new(kind, error) },
-            None => ClientError::Protocol { target, source: io::Error::new(io::ErrorKind::InvalidData, error) },
+            None => {
+                ClientError::Protocol { target, source: io::Error::new(io::ErrorKind::InvalidData, error) }
+            }
         },
         SendRequestError::H2(error) => ClientError::Protocol { target, source: io::Error::other(error) },
         SendRequestError::Timeout => ClientError::Timeout { target, stage: Stage::Headers, deadline: after },

@@ -52,7 +52,9 @@ fn lookup(mut json: Value, path: &str) -> Result<Value, &str> {
         end += part.len();
         let next = match json {
             Value::Object(mut fields) => fields.remove(part),
-            Value::Array(mut items) => position(part).filter(|at| *at < items.len()).map(|at| items.swap_remove(at)),
+            Value::Array(mut items) => {
+                position(part).filter(|at| *at < items.len()).map(|at| items.swap_remove(at))
+            }
             _ => None,
         };
         json = next.ok_or(&path[..end])?;

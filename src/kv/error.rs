@@ -37,7 +37,9 @@ pub enum KvError {
     #[error(transparent)]
     EmptyKey(#[from] EmptyKey),
     /// Deleting everything in Consul was asked for by an empty path without a prefix.
-    #[error("an empty path without a prefix would delete the whole store; name a path, or configure a prefix")]
+    #[error(
+        "an empty path without a prefix would delete the whole store; name a path, or configure a prefix"
+    )]
     WholeStore,
     /// The value cannot be turned into JSON.
     #[error("the value for `{key}` cannot be written as JSON")]

@@ -125,7 +125,8 @@ impl<'de> Visitor<'de> for Base64 {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
         // The text itself stays out of the error: it is somebody's value.
-        let value = STANDARD.decode(text).map_err(|error| E::custom(format!("not base64: {}", fault(&error))))?;
+        let value =
+            STANDARD.decode(text).map_err(|error| E::custom(format!("not base64: {}", fault(&error))))?;
         Ok(Some(Bytes::from(value)))
     }
 }
@@ -146,8 +147,7 @@ mod tests {
 
     use super::*;
 
-    const PAIR: &str =
-        r#"{"LockIndex":1,"Key":"a/b","Flags":42,"Value":"AP8=","Session":"s-1","CreateIndex":5,"ModifyIndex":6}"#;
+    const PAIR: &str = r#"{"LockIndex":1,"Key":"a/b","Flags":42,"Value":"AP8=","Session":"s-1","CreateIndex":5,"ModifyIndex":6}"#;
 
     #[test]
     fn json_is_consuls_both_ways() {

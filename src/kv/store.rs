@@ -172,7 +172,8 @@ impl KvStore {
     /// # Errors
     /// [`KvError::Encode`] when it cannot be written as JSON, and those of [`put`](Self::put).
     pub async fn put_json<T: Serialize + ?Sized>(&self, path: &str, value: &T) -> Result<(), KvError> {
-        let json = serde_json::to_vec(value).map_err(|source| KvError::Encode { key: self.key(path), source })?;
+        let json =
+            serde_json::to_vec(value).map_err(|source| KvError::Encode { key: self.key(path), source })?;
         self.put(path, json).await
     }
 
@@ -224,7 +225,9 @@ impl KvStore {
         }
         let mut ops = vec![Op::delete_tree(&beneath)];
         ops.extend(folder.own_key().map(|key| Op::delete(key, None)));
-        self.transact(folder.prefix(), &ops, &self.scope()).await?.map_err(|faults| refused(folder.prefix(), &faults))?;
+        self.transact(folder.prefix(), &ops, &self.scope())
+            .await?
+            .map_err(|faults| refused(folder.prefix(), &faults))?;
         Ok(())
     }
 
@@ -254,7 +257,9 @@ impl KvStore {
                 let query = QueryRequest::new("/v1/txn").query(self.client.config());
                 match self.transact(key, &[Op::get(key)], &query).await? {
                     Ok(pairs) => pairs,
-                    Err(faults) if faults.iter().all(|fault| fault.kind() == FaultKind::Absent) => return Ok(None),
+                    Err(faults) if faults.iter().all(|fault| fault.kind() == FaultKind::Absent) => {
+                        return Ok(None);
+                    }
                     Err(faults) => return Err(refused(key, &faults)),
                 }
             }
@@ -280,9 +285,10 @@ impl KvStore {
 
     async fn write(&self, key: &str, value: &[u8], cas: Option<u64>) -> Result<bool, KvError> {
         let done = match KeyPath::of_key(key)? {
-            KeyPath::Direct(path) => {
-                self.change(Method::PUT, &path, Bytes::copy_from_slice(value), cas).await.map_err(KvError::from)
-            }
+            KeyPath::Direct(path) => self
+                .change(Method::PUT, &path, Bytes::copy_from_slice(value), cas)
+                .await
+                .map_err(KvError::from),
             KeyPath::Within(_) => self.change_by_txn(key, Op::set(key, value, cas)).await,
         };
         done.map_err(|error| match error {
@@ -300,7 +306,13 @@ impl KvStore {
         }
     }
 
-    async fn change(&self, method: Method, path: &str, body: Bytes, cas: Option<u64>) -> Result<bool, ClientError> {
+    async fn change(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        cas: Option<u64>,
+    ) -> Result<bool, ClientError> {
         let mut query = self.scope();
         query.extend(cas.map(|index| ("cas".to_owned(), index.to_string())));
         self.client.write(method, path, &query, body).await

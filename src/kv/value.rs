@@ -263,7 +263,9 @@ mod tests {
         assert!(KvValue::new("k", &b"\xff"[..]).as_str().is_err());
         assert!(value("-1").as_u64().is_err() && value("").as_i64().is_err());
         assert!(value("1 2").scan::<u64>().is_err());
-        let error = value(r#"{"a":[1,"x"]}"#).scan::<std::collections::HashMap<String, Vec<u8>>>().expect_err("a string");
+        let error = value(r#"{"a":[1,"x"]}"#)
+            .scan::<std::collections::HashMap<String, Vec<u8>>>()
+            .expect_err("a string");
         assert!(matches!(&error, ValueError::Json { path, line: 1, .. } if path == "a[1]"), "{error:?}");
     }
 

@@ -6,12 +6,13 @@ use consul_watch_actors::{Answer, Failure, FailureClass, Outcome, Query, Request
 use futures_util::future::LocalBoxFuture;
 
 use super::{
+    json::Json,
     options::{Options, option_setters},
     pairs::Reading,
     source::{by_index, failure},
 };
 use crate::{
-    client::{ConsulClient, ConsulConfig, KeyPath, QueryRequest},
+    client::{ConsulClient, ConsulConfig, KeyPath, QueryAnswer, QueryRequest},
     kv::KvPair,
 };
 
@@ -65,7 +66,83 @@ impl Key {
         &self.name
     }
 
+    /// Watches the key's value as JSON of the type `T`.
+    ///
+    /// The value is `None` when there is no such key. One that does not decode is told to observers as
+    /// [`EventKind::Rejected`](crate::EventKind::Rejected), with the key, the field and the reason, and
+    /// the last good value stays.
+    ///
+    /// ```no_run
+    /// # use actix::prelude::*;
+    /// use consul_watch::{Changed, Key, Watch, watch::Json};
+    ///
+    /// #[derive(Debug, PartialEq, serde::Deserialize)]
+    /// struct Limits { connections: u32 }
+    ///
+    /// # struct Server;
+    /// # impl Actor for Server { type Context = Context<Self>; }
+    /// impl Handler<Changed<Json<Limits>>> for Server {
+    ///     type Result = ();
+    ///     fn handle(&mut self, changed: Changed<Json<Limits>>, _: &mut Self::Context) {
+    ///         if let Some(limits) = changed.current.as_deref() {
+    ///             println!("at most {} connections", limits.connections);
+    ///         }
+    ///     }
+    /// }
+    /// # async fn example(watches: Addr<consul_watch::WatchSupervisor>) -> Result<(), Box<dyn std::error::Error>> {
+    /// watches.send(Watch::new(Key::new("app/limits").json::<Limits>(), Server.start())).await??;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn json<T>(self) -> Json<T> {
+        Json::new(self)
+    }
+
     option_setters!();
+
+    /// Asks for the pair once.
+    pub(super) fn fetch(
+        &self,
+        client: &ConsulClient,
+        request: Request<Option<Arc<KvPair>>>,
+    ) -> impl Future<Output = Result<Fetched, Failure>> + use<> {
+        let client = client.clone();
+        let options = self.options.clone();
+        let key = if self.name.is_empty() { String::new() } else { self.key(&client) };
+        async move {
+            let query = match KeyPath::of_key(&key) {
+                Ok(KeyPath::Direct(path)) => QueryRequest::new(path),
+                Ok(KeyPath::Within(path)) => QueryRequest::new(path).with_param("recurse", ""),
+                Err(empty) => return Err(Failure::new(FailureClass::Invalid, empty)),
+            };
+            let query = options.apply(query).with_cursor(request.cursor.clone()).accept_404(true);
+            let answer = client.blocking_query(&query).await.map_err(failure)?;
+            let previous = request.previous.as_ref().map_or(&[][..], |previous| previous.as_slice());
+            let trusted = Reading::trusts(&request.cursor, &answer);
+            let pairs =
+                Reading { previous, trusted, keep: &|found| found == key }.read(&answer).map_err(failure)?;
+            let pair = pairs.into_iter().next();
+            let same = request.previous.is_some_and(|previous| match (&*previous, &pair) {
+                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+                (None, None) => true,
+                _ => false,
+            });
+            Ok(Fetched { answer, pair, same })
+        }
+    }
+
+    /// Its key in full.
+    pub(super) fn key(&self, client: &ConsulClient) -> String {
+        format!("{}{}", client.config().prefix(), self.name)
+    }
+}
+
+/// What asking for a key brought.
+pub(super) struct Fetched {
+    pub(super) answer: QueryAnswer,
+    pub(super) pair: Option<Arc<KvPair>>,
+    /// It is the pair that the request carried.
+    pub(super) same: bool,
 }
 
 impl Query for Key {
@@ -81,27 +158,10 @@ impl Query for Key {
         client: &ConsulClient,
         request: Request<Self::Value>,
     ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
-        let client = client.clone();
-        let options = self.options.clone();
-        let key = if self.name.is_empty() { String::new() } else { format!("{}{}", client.config().prefix(), self.name) };
+        let fetch = self.fetch(client, request);
         Box::pin(async move {
-            let query = match KeyPath::of_key(&key) {
-                Ok(KeyPath::Direct(path)) => QueryRequest::new(path),
-                Ok(KeyPath::Within(path)) => QueryRequest::new(path).with_param("recurse", ""),
-                Err(empty) => return Err(Failure::new(FailureClass::Invalid, empty)),
-            };
-            let query = options.apply(query).with_cursor(request.cursor.clone()).accept_404(true);
-            let answer = client.blocking_query(&query).await.map_err(failure)?;
-            let previous = request.previous.as_ref().map_or(&[][..], |previous| previous.as_slice());
-            let trusted = Reading::trusts(&request.cursor, &answer);
-            let pairs = Reading { previous, trusted, keep: &|found| found == key }.read(&answer).map_err(failure)?;
-            let value = pairs.into_iter().next();
-            let same = request.previous.is_some_and(|previous| match (&*previous, &value) {
-                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
-                (None, None) => true,
-                _ => false,
-            });
-            Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(value) }))
+            let Fetched { answer, pair, same } = fetch.await?;
+            Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(pair) }))
         })
     }
 }

@@ -6,13 +6,14 @@ use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
 use futures_util::future::LocalBoxFuture;
 
 use super::{
+    decode::Decode,
     options::{Options, option_setters},
     pairs::Reading,
     source::{by_index, failure},
 };
 use crate::{
     client::{ConsulClient, ConsulConfig, KeyPath, QueryRequest},
-    kv::KvPair,
+    kv::{Folder, KvPair},
 };
 
 /// Watches all keys of a folder, or with a prefix (Consul's watch type `keyprefix`; "KV Store HTTP API").
@@ -72,16 +73,53 @@ impl KeyPrefix {
         &self.name
     }
 
-    option_setters!();
-}
-
-/// Whether `key` belongs to what is watched: any key that Consul answers for a raw prefix or a folder
-/// with its slash, else the folder's key and what is beneath it.
-fn belongs(key: &str, whole: &str, folder: bool) -> bool {
-    match key.strip_prefix(whole) {
-        Some(rest) => !folder || rest.is_empty() || rest.starts_with('/'),
-        None => false,
+    /// Watches what lies beneath the folder as one value of the type `T`: each key is a field, each `/`
+    /// goes one deeper. [`decode::from_pairs`](crate::decode::from_pairs) tells how texts become fields.
+    ///
+    /// There is always a value: a key that is missing or deleted is the field's `#[serde(default)]`. What
+    /// does not decode is told to observers as [`EventKind::Rejected`](crate::EventKind::Rejected), and
+    /// the last good value stays.
+    ///
+    /// ```no_run
+    /// # use actix::prelude::*;
+    /// use consul_watch::{Changed, KeyPrefix, Watch, watch::Decode};
+    ///
+    /// #[derive(Debug, PartialEq, serde::Deserialize)]
+    /// struct Web { #[serde(default = "http")] port: u16, #[serde(default)] timeout: std::time::Duration }
+    /// fn http() -> u16 { 80 }
+    ///
+    /// # struct Server;
+    /// # impl Actor for Server { type Context = Context<Self>; }
+    /// impl Handler<Changed<Decode<Web>>> for Server {
+    ///     type Result = ();
+    ///     fn handle(&mut self, changed: Changed<Decode<Web>>, _: &mut Self::Context) {
+    ///         println!("port {}, timeout {:?}", changed.current.port, changed.current.timeout);
+    ///     }
+    /// }
+    /// # async fn example(watches: Addr<consul_watch::WatchSupervisor>) -> Result<(), Box<dyn std::error::Error>> {
+    /// watches.send(Watch::new(KeyPrefix::new("web").decode::<Web>(), Server.start())).await??;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn decode<T>(self) -> Decode<T> {
+        Decode::new(self)
     }
+
+    /// What lies beneath it: the folder without its own key.
+    pub(super) fn beneath(mut self) -> Self {
+        if !self.name.is_empty() && !self.name.ends_with('/') {
+            self.name.push('/');
+        }
+        self.raw = false;
+        self
+    }
+
+    /// Its prefix in full.
+    pub(super) fn whole(&self, client: &ConsulClient) -> String {
+        format!("{}{}", client.config().prefix(), self.name)
+    }
+
+    option_setters!();
 }
 
 impl Query for KeyPrefix {
@@ -99,8 +137,8 @@ impl Query for KeyPrefix {
         request: Request<Self::Value>,
     ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
         let client = client.clone();
-        let whole = format!("{}{}", client.config().prefix(), self.name);
-        let folder = !self.raw && !self.name.is_empty() && !self.name.ends_with('/');
+        let whole = self.whole(&client);
+        let folder = (!self.raw).then(|| Folder::new(&*whole));
         let query = QueryRequest::new(KeyPath::of_prefix(&whole).path())
             .with_param("recurse", "")
             .with_cursor(request.cursor.clone())
@@ -110,7 +148,9 @@ impl Query for KeyPrefix {
             let answer = client.blocking_query(&query).await.map_err(failure)?;
             let previous = request.previous.as_ref().map_or(&[][..], |previous| previous.as_slice());
             let trusted = Reading::trusts(&request.cursor, &answer);
-            let keep = |key: &str| belongs(key, &whole, folder);
+            // A raw prefix may have been too awkward to be asked for whole.
+            let keep =
+                |key: &str| folder.as_ref().map_or_else(|| key.starts_with(&whole), |folder| folder.has(key));
             let pairs = Reading { previous, trusted, keep: &keep }.read(&answer).map_err(failure)?;
             let same = request.previous.is_some()
                 && pairs.len() == previous.len()
@@ -123,17 +163,6 @@ impl Query for KeyPrefix {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_folder_is_not_its_neighbour() {
-        assert!(belongs("kv/test", "kv/test", true));
-        assert!(belongs("kv/test/", "kv/test", true));
-        assert!(belongs("kv/test/a", "kv/test", true));
-        assert!(!belongs("kv/test2", "kv/test", true));
-        assert!(!belongs("kv/tes", "kv/test", true));
-        assert!(belongs("kv/test2", "kv/test", false));
-        assert!(belongs("kv/test/a", "kv/test/", false));
-    }
 
     #[test]
     fn a_raw_prefix_is_another_watch_of_another_name() {

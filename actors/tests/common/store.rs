@@ -1,0 +1,318 @@
+//! An in-memory source: folders of rows, blocking queries over them, and whatever can go wrong.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use consul_watch_actors::{
+    Answer, Cursor, Failure, FailureClass, Item, Outcome, Position, Query, Request, Snapshot, Source,
+    WatchPath,
+};
+use futures_util::future::LocalBoxFuture;
+use tokio::{sync::watch, time::Instant};
+
+/// A row: `value` is its content, `stamp` the index it was written at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    pub key: String,
+    pub value: u64,
+    pub stamp: u64,
+}
+
+impl Item for Row {
+    type Id<'a> = &'a str;
+
+    fn id(&self) -> &str {
+        &self.key
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+/// A folder's rows. Comparing two of which one holds [`Rows::CURSED`] panics.
+#[derive(Debug, Clone)]
+pub struct Rows(pub Vec<Arc<Row>>);
+
+impl Rows {
+    /// The value that cannot be compared.
+    pub const CURSED: u64 = u64::MAX;
+
+    pub fn to_map(&self) -> BTreeMap<String, u64> {
+        self.0.iter().map(|row| (row.key.clone(), row.value)).collect()
+    }
+}
+
+impl PartialEq for Rows {
+    fn eq(&self, other: &Self) -> bool {
+        let cursed = |rows: &Self| rows.0.iter().any(|row| row.value == Self::CURSED);
+        assert!(!cursed(self) && !cursed(other), "this value cannot be compared");
+        self.0 == other.0
+    }
+}
+
+impl Snapshot for Rows {
+    type Item = Row;
+
+    fn items(&self) -> &[Arc<Row>] {
+        &self.0
+    }
+}
+
+/// How queries of a folder are answered.
+#[derive(Debug, Clone, Default)]
+pub enum Mode {
+    /// As blocking queries are.
+    #[default]
+    Honest,
+    /// At once, whether there is news or not.
+    Impatient,
+    /// With a failure of this class, at once.
+    Fail(FailureClass),
+    /// With a failure that asks for a pause.
+    FailFor(Duration),
+    /// With a value that cannot be read; at once when the flag is set.
+    Reject(&'static str, bool),
+    /// Not at all: the query's future panics.
+    Panic,
+    /// Never.
+    Silent,
+}
+
+#[derive(Debug)]
+struct State {
+    index: u64,
+    folders: HashMap<String, BTreeMap<String, Arc<Row>>>,
+    modes: HashMap<String, Mode>,
+    asked: Vec<Asked>,
+    open: usize,
+    dropped: usize,
+    connects: usize,
+    refuse: bool,
+}
+
+/// One query that came.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub folder: String,
+    pub cursor: Cursor,
+    pub at: Instant,
+}
+
+/// The source. A clone is another handle to the same rows.
+#[derive(Debug, Clone)]
+pub struct Store {
+    state: Arc<Mutex<State>>,
+    bell: watch::Sender<()>,
+}
+
+impl Store {
+    pub fn new() -> Self {
+        let state = State {
+            index: 1,
+            folders: HashMap::new(),
+            modes: HashMap::new(),
+            asked: Vec::new(),
+            open: 0,
+            dropped: 0,
+            connects: 0,
+            refuse: false,
+        };
+        Self { state: Arc::new(Mutex::new(state)), bell: watch::Sender::new(()) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds the store")
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let result = change(&mut self.lock());
+        self.bell.send_replace(());
+        result
+    }
+
+    /// Writes a row; the index it got.
+    pub fn put(&self, folder: &str, key: &str, value: u64) -> u64 {
+        self.change(|state| {
+            state.index += 1;
+            let row = Row { key: key.to_owned(), value, stamp: state.index };
+            state.folders.entry(folder.to_owned()).or_default().insert(key.to_owned(), Arc::new(row));
+            state.index
+        })
+    }
+
+    /// Removes a row.
+    pub fn delete(&self, folder: &str, key: &str) {
+        self.change(|state| {
+            state.index += 1;
+            state.folders.entry(folder.to_owned()).or_default().remove(key);
+        });
+    }
+
+    /// Starts over: nothing is there, and the index is 1 again.
+    pub fn wipe(&self) {
+        self.change(|state| {
+            state.index = 1;
+            state.folders.clear();
+        });
+    }
+
+    /// Answers queries of this folder in this way from now on, those that wait included.
+    pub fn mode(&self, folder: &str, mode: Mode) {
+        self.change(|state| state.modes.insert(folder.to_owned(), mode));
+    }
+
+    /// Whether [`Source::validate`] fails.
+    pub fn refuse(&self, refuse: bool) {
+        self.lock().refuse = refuse;
+    }
+
+    /// The rows of a folder now.
+    pub fn rows(&self, folder: &str) -> BTreeMap<String, u64> {
+        let state = self.lock();
+        let rows = state.folders.get(folder);
+        rows.into_iter().flatten().map(|(key, row)| (key.clone(), row.value)).collect()
+    }
+
+    /// The queries of this folder that came.
+    pub fn asked(&self, folder: &str) -> Vec<Asked> {
+        self.lock().asked.iter().filter(|asked| asked.folder == folder).cloned().collect()
+    }
+
+    /// How many requests are open.
+    pub fn open(&self) -> usize {
+        self.lock().open
+    }
+
+    /// How many requests were dropped before they were answered.
+    pub fn dropped(&self) -> usize {
+        self.lock().dropped
+    }
+
+    /// How many clients were made.
+    pub fn connects(&self) -> usize {
+        self.lock().connects
+    }
+
+    /// The answer to a query now, if there is one.
+    fn answer(&self, folder: &str, cursor: &Cursor) -> Option<Result<Answer<Rows>, Failure>> {
+        let state = self.lock();
+        let mode = state.modes.get(folder).cloned().unwrap_or_default();
+        let news = !matches!(cursor, Cursor::Index(index) if *index == state.index);
+        let rows = || {
+            Rows(state.folders.get(folder).map(|rows| rows.values().cloned().collect()).unwrap_or_default())
+        };
+        let (position, last_contact) = (Position::Index(state.index), None);
+        match mode {
+            Mode::Honest if !news => None,
+            Mode::Honest | Mode::Impatient => {
+                Some(Ok(Answer { position, outcome: Outcome::Value(rows()), last_contact }))
+            }
+            Mode::Fail(class) => Some(Err(Failure::new(class, Told("it went wrong")))),
+            Mode::FailFor(pause) => {
+                let failure = Failure::new(FailureClass::Transient, Told("come back later"));
+                Some(Err(failure.retry_after(Some(pause))))
+            }
+            Mode::Reject(why, at_once) if news || at_once => {
+                let outcome = Outcome::Rejected(Arc::new(Told(why)));
+                Some(Ok(Answer { position, outcome, last_contact }))
+            }
+            Mode::Panic => {
+                drop(state);
+                panic!("the query of {folder} panics, as the test wants it")
+            }
+            Mode::Silent | Mode::Reject(..) => None,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Told(&'static str);
+
+impl Source for Store {
+    // Not `Send`, as most clients of one thread are not.
+    type Client = Rc<Store>;
+
+    fn connect(&self) -> Result<Self::Client, Failure> {
+        self.lock().connects += 1;
+        Ok(Rc::new(self.clone()))
+    }
+
+    fn validate(&self) -> Result<(), Failure> {
+        let refuse = self.lock().refuse;
+        if refuse { Err(Failure::new(FailureClass::Invalid, Told("no such place"))) } else { Ok(()) }
+    }
+}
+
+/// The query of a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Folder(String);
+
+impl Folder {
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+}
+
+impl Query for Folder {
+    type Source = Store;
+    type Value = Rows;
+
+    fn path(&self) -> WatchPath {
+        WatchPath::new("folder", self.0.clone())
+    }
+
+    fn run(
+        &self,
+        client: &Rc<Store>,
+        request: Request<Rows>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
+        let (store, folder) = (Store::clone(client), self.0.clone());
+        Box::pin(async move {
+            let mut open = Open::new(store.clone(), &folder, &request.cursor);
+            let mut bell = store.bell.subscribe();
+            loop {
+                bell.borrow_and_update();
+                if let Some(answer) = store.answer(&folder, &request.cursor) {
+                    open.answered = true;
+                    return answer;
+                }
+                bell.changed().await.expect("the store lives as long as its queries");
+            }
+        })
+    }
+}
+
+/// A request that is open.
+struct Open {
+    store: Store,
+    answered: bool,
+}
+
+impl Open {
+    fn new(store: Store, folder: &str, cursor: &Cursor) -> Self {
+        {
+            let mut state = store.lock();
+            state.open += 1;
+            state.asked.push(Asked {
+                folder: folder.to_owned(),
+                cursor: cursor.clone(),
+                at: Instant::now(),
+            });
+        }
+        Self { store, answered: false }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut state = self.store.lock();
+        state.open -= 1;
+        state.dropped += usize::from(!self.answered);
+    }
+}

@@ -1,0 +1,84 @@
+//! A decoded value as the engine delivers it.
+
+use std::{fmt, ops::Deref, sync::Arc};
+
+use consul_watch_actors::{Item, Snapshot};
+
+/// A value of the application's own type. It is read as one, by [`Deref`].
+///
+/// Two are the same when the values are, whatever was written: another order of the fields is no news.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document<T>(T);
+
+impl<T> Document<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value itself.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Document<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Document<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T: PartialEq + fmt::Debug + Send + Sync + 'static> Item for Document<T> {
+    type Id<'a> = ();
+
+    fn id(&self) {}
+
+    fn same(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+/// A folder decoded into the application's own type. It is read as one, by [`Deref`]; a clone shares it.
+#[derive(Debug)]
+pub struct Settings<T>(Arc<Document<T>>);
+
+impl<T> Settings<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Arc::new(Document::new(value)))
+    }
+}
+
+impl<T> Clone for Settings<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Deref for Settings<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: PartialEq> PartialEq for Settings<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<T: PartialEq + fmt::Debug + Send + Sync + 'static> Snapshot for Settings<T> {
+    type Item = Document<T>;
+
+    fn items(&self) -> &[Arc<Document<T>>] {
+        std::slice::from_ref(&self.0)
+    }
+}

@@ -1,0 +1,130 @@
+//! Why a value cannot be decoded.
+
+use std::fmt;
+
+use serde::de::{self, DeserializeOwned};
+
+/// A value that is not what the application's type says. The value itself is not shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// A field's text does not fit its type, or the field is missing.
+    #[error("`{key}` cannot be used{}: {reason}", in_field(field))]
+    Field {
+        /// The key.
+        key: String,
+        /// The field, as a path through the type; empty for the whole.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// One key has a value and keys beneath it.
+    #[error(
+        "`{leaf}` has a value, and `{deeper}` lies beneath it, so it is a text and a folder at once: delete one of them"
+    )]
+    LeafAndFolder {
+        /// The key that has a value.
+        leaf: String,
+        /// A key beneath it.
+        deeper: String,
+    },
+    /// The key's bytes are not text.
+    #[error("`{key}` is not UTF-8 text, so no field can be read from it")]
+    NotText {
+        /// The key.
+        key: String,
+    },
+}
+
+fn in_field(field: &str) -> String {
+    if field.is_empty() { String::new() } else { format!(" for the field `{field}`") }
+}
+
+/// Decodes the JSON of one key.
+pub(crate) fn from_json<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, DecodeError> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let failed = |field: String, reason: String| DecodeError::Field { key: key.to_owned(), field, reason };
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let field = error.path().to_string();
+        failed(
+            if field == "." { String::new() } else { field },
+            without_value(&error.into_inner().to_string()),
+        )
+    })?;
+    reader.end().map_err(|error| failed(String::new(), error.to_string()))?;
+    Ok(value)
+}
+
+/// Takes the value out of serde's reasons, which show it: what is configured by keys is often secret.
+///
+/// serde says `invalid type: string "hunter2", expected u16`, and this leaves `invalid type: string,
+/// expected u16`.
+pub(super) fn without_value(reason: &str) -> String {
+    let shows_value = ["invalid type: ", "invalid value: ", "unknown variant "]
+        .iter()
+        .any(|start| reason.starts_with(start));
+    match (shows_value, reason.rfind(", expected ")) {
+        (true, Some(expected)) => {
+            let shown = reason[..expected].find(['"', '`']).unwrap_or(expected);
+            format!("{}{}", reason[..shown].trim_end(), &reason[expected..])
+        }
+        _ => reason.to_owned(),
+    }
+}
+
+/// A failure inside a tree of keys, before it is known where.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// The key, when the failure is of one key and not of the field around it.
+    pub(super) key: Option<String>,
+    pub(super) reason: String,
+}
+
+impl Fault {
+    /// The error with the place it happened at.
+    pub(super) fn at(self, folder: &str, path: &serde_path_to_error::Path) -> DecodeError {
+        let field = path.to_string();
+        let field = if field == "." { String::new() } else { field };
+        let key = self.key.unwrap_or_else(|| format!("{folder}{}", field.replace('.', "/")));
+        DecodeError::Field { key, field, reason: self.reason }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl de::Error for Fault {
+    fn custom<T: fmt::Display>(reason: T) -> Self {
+        Self { key: None, reason: without_value(&reason.to_string()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_field_is_named_and_the_value_is_not_shown() {
+        #[derive(serde::Deserialize, Debug)]
+        struct Web {
+            #[expect(dead_code, reason = "only whether it decodes is of interest")]
+            port: u16,
+        }
+        let error = from_json::<Web>("app", br#"{"port": "hunter2, expected"}"#).unwrap_err();
+        let DecodeError::Field { key, field, reason } = &error else { panic!("a field: {error}") };
+        assert_eq!((&**key, &**field), ("app", "port"));
+        assert!(reason.starts_with("invalid type: string, expected u16"), "{reason}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn what_follows_the_json_is_an_error() {
+        assert!(from_json::<u8>("app", b"1 2").is_err());
+        assert_eq!(from_json::<u8>("app", b" 1\n").unwrap(), 1);
+    }
+}

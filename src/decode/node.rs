@@ -1,0 +1,300 @@
+//! A tree of keys as whatever type is asked of it.
+
+use std::collections::BTreeMap;
+
+use serde::{
+    Deserializer,
+    de::{
+        DeserializeSeed, IntoDeserializer, MapAccess, Visitor,
+        value::{SeqDeserializer, StrDeserializer},
+    },
+};
+
+use super::{Unknown, error::Fault, leaf::Leaf, tree::Tree};
+
+/// Reads a tree.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) tree: &'a Tree<'a>,
+    pub(super) unknown: Unknown,
+}
+
+impl<'de> Reader<'de> {
+    fn map(self, entries: &'de BTreeMap<&'de str, Tree<'de>>) -> Entries<'de> {
+        Entries { entries: entries.iter(), value: None, unknown: self.unknown }
+    }
+}
+
+/// Sends what a leaf knows to the leaf; a folder has an answer of its own.
+macro_rules! of_leaf {
+    ($($method:ident ( $($argument:ident : $kind:ty),* )),* $(,)?) => {
+        $(fn $method<V: Visitor<'de>>(self, $($argument: $kind,)* visitor: V) -> Result<V::Value, Fault> {
+            match self.tree {
+                Tree::Leaf { key, text } => Leaf { key, text }.$method($($argument,)* visitor),
+                Tree::Folder(_) => self.deserialize_any(visitor),
+            }
+        })*
+    };
+}
+
+impl<'de> Deserializer<'de> for Reader<'de> {
+    type Error = Fault;
+
+    of_leaf! {
+        deserialize_bool(), deserialize_char(), deserialize_str(), deserialize_string(),
+        deserialize_i8(), deserialize_i16(), deserialize_i32(), deserialize_i64(), deserialize_i128(),
+        deserialize_u8(), deserialize_u16(), deserialize_u32(), deserialize_u64(), deserialize_u128(),
+        deserialize_f32(), deserialize_f64(), deserialize_bytes(), deserialize_byte_buf(),
+        deserialize_unit(), deserialize_identifier(), deserialize_map(),
+        deserialize_unit_struct(name: &'static str),
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.tree {
+            Tree::Leaf { key, text } => Leaf { key, text }.deserialize_any(visitor),
+            Tree::Folder(entries) => visitor.visit_map(self.map(entries)),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    /// Keys beneath a list are its entries, in the order of the keys: `hosts/0`, `hosts/1`.
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.tree {
+            Tree::Leaf { key, text } => Leaf { key, text }.deserialize_seq(visitor),
+            Tree::Folder(entries) => {
+                let mut entries: Vec<_> = entries.iter().collect();
+                // By number where all are numbers, so that 10 comes after 9.
+                if entries.iter().all(|(name, _)| name.parse::<u64>().is_ok()) {
+                    entries.sort_by_key(|(name, _)| name.parse::<u64>().ok());
+                }
+                let unknown = self.unknown;
+                visitor.visit_seq(SeqDeserializer::new(
+                    entries.into_iter().map(move |(_, tree)| Element(Reader { tree, unknown })),
+                ))
+            }
+        }
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match self.tree {
+            Tree::Leaf { key, text } => Leaf { key, text }.deserialize_struct(name, fields, visitor),
+            Tree::Folder(entries) => {
+                if self.unknown == Unknown::Refuse
+                    && let Some(stranger) = entries.keys().find(|key| !fields.contains(key))
+                {
+                    let reason = format!(
+                        "there is no field for the key `{stranger}` in {name}, which has {}",
+                        fields.join(", ")
+                    );
+                    return Err(Fault { key: None, reason });
+                }
+                visitor.visit_map(self.map(entries))
+            }
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match self.tree {
+            Tree::Leaf { key, text } => Leaf { key, text }.deserialize_enum(name, variants, visitor),
+            // One key beneath it names the variant, and what is beneath that is its content.
+            Tree::Folder(entries) => {
+                visitor.visit_enum(serde::de::value::MapAccessDeserializer::new(self.map(entries)))
+            }
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_unit()
+    }
+}
+
+/// The entries of a folder as those of a map.
+struct Entries<'a> {
+    entries: std::collections::btree_map::Iter<'a, &'a str, Tree<'a>>,
+    value: Option<Reader<'a>>,
+    unknown: Unknown,
+}
+
+impl<'de> MapAccess<'de> for Entries<'de> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+        let Some((name, tree)) = self.entries.next() else { return Ok(None) };
+        self.value = Some(Reader { tree, unknown: self.unknown });
+        let name: StrDeserializer<'_, Fault> = (*name).into_deserializer();
+        seed.deserialize(name).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        let value =
+            self.value.take().ok_or_else(|| <Fault as serde::de::Error>::custom("a value before its key"))?;
+        seed.deserialize(value)
+    }
+}
+
+struct Element<'a>(Reader<'a>);
+
+impl<'de> IntoDeserializer<'de, Fault> for Element<'de> {
+    type Deserializer = Reader<'de>;
+
+    fn into_deserializer(self) -> Reader<'de> {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, time::Duration};
+
+    use serde::Deserialize;
+
+    use super::super::{DecodeError, from_pairs, tree::tests::pairs};
+    use super::*;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct App {
+        port: u16,
+        #[serde(default)]
+        debug: bool,
+        #[serde(default = "half")]
+        ratio: f64,
+        timeout: Option<Duration>,
+        #[serde(default)]
+        hosts: Vec<String>,
+        #[serde(default)]
+        limits: HashMap<String, u32>,
+        database: Database,
+        #[serde(default)]
+        mode: Mode,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Database {
+        url: String,
+        pool: usize,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq, Default)]
+    #[serde(rename_all = "lowercase")]
+    enum Mode {
+        #[default]
+        Fast,
+        Safe,
+    }
+
+    fn half() -> f64 {
+        0.5
+    }
+
+    fn app(entries: &[(&str, &str)]) -> Result<App, DecodeError> {
+        from_pairs("app/", &pairs(entries), Unknown::Ignore)
+    }
+
+    const LEAST: [(&str, &str); 3] =
+        [("app/database/pool", "4"), ("app/database/url", "pg://"), ("app/port", "80")];
+
+    #[test]
+    fn texts_become_what_the_fields_are() {
+        let mut entries = LEAST.to_vec();
+        entries.extend([
+            ("app/debug", "on"),
+            ("app/hosts/0", "a"),
+            ("app/hosts/10", "c"),
+            ("app/hosts/9", "b"),
+            ("app/limits/x", "1"),
+            ("app/limits/y", " 2\n"),
+            ("app/mode", "safe"),
+            ("app/ratio", "1.5"),
+            ("app/timeout", "1m30s"),
+        ]);
+        let app = app(&entries).unwrap();
+        assert_eq!((app.port, app.debug, app.ratio, app.mode), (80, true, 1.5, Mode::Safe));
+        assert_eq!(app.timeout, Some(Duration::from_secs(90)));
+        assert_eq!(app.hosts, ["a", "b", "c"]);
+        assert_eq!(app.limits["y"], 2);
+    }
+
+    #[test]
+    fn missing_keys_are_defaults() {
+        let app = app(&LEAST).unwrap();
+        assert_eq!((app.debug, app.ratio, app.timeout, app.mode), (false, 0.5, None, Mode::Fast));
+    }
+
+    #[test]
+    fn json_stands_in_for_deeper_keys() {
+        let app = app(&[
+            ("app/database", r#"{"url": "pg://", "pool": 9}"#),
+            ("app/hosts", r#"["x", "y"]"#),
+            ("app/limits", r#"{"a": 3}"#),
+            ("app/port", "80"),
+        ])
+        .unwrap();
+        assert_eq!((app.database.pool, app.hosts.len(), app.limits["a"]), (9, 2, 3));
+    }
+
+    #[test]
+    fn lists_may_be_parts_between_commas() {
+        let mut entries = LEAST.to_vec();
+        entries.push(("app/hosts", "a, b ,c,"));
+        assert_eq!(app(&entries).unwrap().hosts, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn errors_name_the_key_the_field_and_the_reason() {
+        let mut entries = LEAST.to_vec();
+        entries[0].1 = "four";
+        let DecodeError::Field { key, field, reason } = app(&entries).unwrap_err() else { panic!("a field") };
+        assert_eq!((&*key, &*field), ("app/database/pool", "database.pool"));
+        assert!(reason.contains("whole number"), "{reason}");
+        assert!(!reason.contains("four"), "the value is not shown: {reason}");
+
+        let error = app(&LEAST[..2]).unwrap_err().to_string();
+        assert!(error.contains("missing field `port`"), "{error}");
+
+        let error = app(&[("app/database", "{\"url\": 1}"), ("app/port", "1")]).unwrap_err().to_string();
+        assert!(error.contains("`app/database`") && error.contains("JSON"), "{error}");
+    }
+
+    #[test]
+    fn unknown_keys_are_ignored_or_refused() {
+        let mut entries = LEAST.to_vec();
+        entries.push(("app/prot", "1"));
+        assert!(app(&entries).is_ok());
+        let error = from_pairs::<App>("app/", &pairs(&entries), Unknown::Refuse).unwrap_err().to_string();
+        assert!(error.contains("`prot`") && error.contains("port"), "{error}");
+    }
+}

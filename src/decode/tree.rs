@@ -1,0 +1,108 @@
+//! Keys as a tree.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::DecodeError;
+use crate::kv::KvPair;
+
+/// A key's text, or the keys beneath it.
+#[derive(Debug, PartialEq)]
+pub(super) enum Tree<'a> {
+    Leaf { key: &'a str, text: &'a str },
+    Folder(BTreeMap<&'a str, Tree<'a>>),
+}
+
+impl<'a> Tree<'a> {
+    /// The keys below `folder`, nested by `/`.
+    pub(super) fn build(folder: &str, pairs: &'a [Arc<KvPair>]) -> Result<Self, DecodeError> {
+        let mut root = BTreeMap::new();
+        for pair in pairs {
+            let Some(rest) = pair.key.strip_prefix(folder).filter(|rest| !rest.is_empty()) else { continue };
+            let value = pair.value.as_deref().unwrap_or_default();
+            if rest.ends_with('/') && value.is_empty() {
+                continue;
+            }
+            let text =
+                std::str::from_utf8(value).map_err(|_| DecodeError::NotText { key: pair.key.clone() })?;
+            insert(&mut root, rest, Self::Leaf { key: &pair.key, text })?;
+        }
+        Ok(Self::Folder(root))
+    }
+
+    /// Any key in it, to name it by.
+    fn some_key(&self) -> Option<&'a str> {
+        match self {
+            Self::Leaf { key, .. } => Some(key),
+            Self::Folder(entries) => entries.values().find_map(Self::some_key),
+        }
+    }
+}
+
+fn insert<'a>(
+    entries: &mut BTreeMap<&'a str, Tree<'a>>,
+    path: &'a str,
+    leaf: Tree<'a>,
+) -> Result<(), DecodeError> {
+    let (name, rest) = path.split_once('/').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let deeper = leaf.some_key().unwrap_or_default().to_owned();
+    match (entries.get_mut(name), rest) {
+        (None, None) => {
+            entries.insert(name, leaf);
+            Ok(())
+        }
+        (None, Some(rest)) => {
+            let mut folder = BTreeMap::new();
+            insert(&mut folder, rest, leaf)?;
+            entries.insert(name, Tree::Folder(folder));
+            Ok(())
+        }
+        (Some(Tree::Folder(folder)), Some(rest)) => insert(folder, rest, leaf),
+        (Some(Tree::Leaf { key, .. }), _) => {
+            Err(DecodeError::LeafAndFolder { leaf: (*key).to_owned(), deeper })
+        }
+        (Some(folder), None) => Err(DecodeError::LeafAndFolder {
+            leaf: deeper,
+            deeper: folder.some_key().unwrap_or_default().to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::decode) fn pairs(entries: &[(&str, &str)]) -> Vec<Arc<KvPair>> {
+        entries
+            .iter()
+            .map(|(key, value)| {
+                Arc::new(KvPair {
+                    key: (*key).to_owned(),
+                    value: Some(value.as_bytes().to_vec().into()),
+                    lock_index: 0,
+                    flags: 0,
+                    session: None,
+                    create_index: 1,
+                    modify_index: 1,
+                })
+            })
+            .collect()
+    }
+
+    #[test]
+    fn slashes_nest_and_folder_entries_are_passed_over() {
+        let pairs = pairs(&[("app/", ""), ("app/a", "1"), ("app/b/", ""), ("app/b/c", "2"), ("other", "3")]);
+        let Tree::Folder(root) = Tree::build("app/", &pairs).unwrap() else { panic!("a folder") };
+        assert_eq!(root["a"], Tree::Leaf { key: "app/a", text: "1" });
+        assert!(matches!(&root["b"], Tree::Folder(b) if b.len() == 1));
+        assert_eq!(root.len(), 2);
+    }
+
+    #[test]
+    fn a_text_and_a_folder_at_once_is_an_error_in_any_order() {
+        let conflict = DecodeError::LeafAndFolder { leaf: "app/a".to_owned(), deeper: "app/a/b".to_owned() };
+        for order in [[("app/a", "1"), ("app/a/b", "2")], [("app/a/b", "2"), ("app/a", "1")]] {
+            assert_eq!(Tree::build("app/", &pairs(&order)).unwrap_err(), conflict);
+        }
+        assert!(conflict.to_string().contains("`app/a`") && conflict.to_string().contains("`app/a/b`"));
+    }
+}

@@ -1,0 +1,102 @@
+//! The fields of a definition, and which of them somebody has asked for.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::error::{DefinitionError, DefinitionErrors, nearest};
+
+/// Reads the fields of an object one by one, and tells at the end which nobody knows.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    map: &'a Map<String, Value>,
+    known: BTreeSet<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of this object.
+    pub fn new(map: &'a Map<String, Value>) -> Self {
+        Self { map, known: BTreeSet::new() }
+    }
+
+    /// A field as it is. A null counts as not given.
+    pub fn get(&mut self, name: &'static str) -> Option<&'a Value> {
+        self.known.insert(name);
+        self.map.get(name).filter(|value| !value.is_null())
+    }
+
+    /// A field that is text.
+    pub fn string(&mut self, name: &'static str, errors: &mut DefinitionErrors) -> Option<String> {
+        let value = self.get(name)?;
+        let text = value.as_str().map(str::to_owned);
+        if text.is_none() {
+            errors.push(DefinitionError::wrong_type(name, "a string", value));
+        }
+        text
+    }
+
+    /// A field that is text and must be there, not empty.
+    pub fn required(
+        &mut self,
+        name: &'static str,
+        mend: &str,
+        errors: &mut DefinitionErrors,
+    ) -> Option<String> {
+        if self.get(name).is_none() {
+            errors.push(DefinitionError::missing(name, mend));
+            return None;
+        }
+        let text = self.string(name, errors)?;
+        if text.is_empty() {
+            errors.push(DefinitionError::unusable(name, format!("it is empty; {mend}")));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A field that is true or false.
+    pub fn boolean(&mut self, name: &'static str, errors: &mut DefinitionErrors) -> Option<bool> {
+        let value = self.get(name)?;
+        if value.as_bool().is_none() {
+            errors.push(DefinitionError::wrong_type(name, "true or false", value));
+        }
+        value.as_bool()
+    }
+
+    /// A field that is a text or a list of texts.
+    pub fn strings(&mut self, name: &'static str, errors: &mut DefinitionErrors) -> Vec<String> {
+        match self.get(name) {
+            None => Vec::new(),
+            Some(Value::String(text)) => vec![text.clone()],
+            Some(Value::Array(list)) => list
+                .iter()
+                .enumerate()
+                .filter_map(|(at, entry)| {
+                    let text = entry.as_str().map(str::to_owned);
+                    if text.is_none() {
+                        errors.push(DefinitionError::wrong_type(format!("{name}[{at}]"), "a string", entry));
+                    }
+                    text
+                })
+                .collect(),
+            Some(other) => {
+                errors.push(DefinitionError::wrong_type(name, "a string or a list of strings", other));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Refuses every field that has not been asked for, with the nearest one that was.
+    pub fn refuse_unread(&self, errors: &mut DefinitionErrors) {
+        for field in self.map.keys().filter(|field| !self.known.contains(field.as_str())) {
+            errors.push(DefinitionError::Unknown {
+                field: field.clone(),
+                allowed: self.known.iter().copied().collect::<Vec<_>>().join(", "),
+                nearest: nearest(
+                    field,
+                    self.known.iter().copied().filter(|name| !self.map.contains_key(*name)),
+                ),
+            });
+        }
+    }
+}

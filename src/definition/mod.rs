@@ -1,0 +1,220 @@
+//! A watch as data: its type and parameters, as the agent's `watches` stanza and `consul watch` name them.
+//!
+//! Start with [`Definition::from_json`]; [`Definition::to_json`] prints it again. A stanza that says more
+//! than the watch (its handler) is read with [`Fields`], which knows what nobody has asked for.
+
+mod error;
+mod fields;
+mod parse;
+
+pub use self::{
+    error::{DefinitionError, DefinitionErrors},
+    fields::Fields,
+};
+
+use serde_json::{Map, Value, json};
+
+use crate::client::Secret;
+
+/// What to watch, and how to ask for it ("Watches Overview and Reference").
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Definition {
+    /// The watch type and its parameters.
+    pub target: Target,
+    /// `datacenter`: which one to ask. Default: the agent's own.
+    pub datacenter: Option<String>,
+    /// `token`: the ACL token to ask with. Default: the client's.
+    pub token: Option<Secret>,
+    /// `namespace` (Consul Enterprise).
+    pub namespace: Option<String>,
+    /// `partition` (Consul Enterprise).
+    pub partition: Option<String>,
+    /// `stale`: whether any server may answer, not the leader alone. Default: no.
+    pub stale: bool,
+    /// `filter`: an expression of Consul's filter language.
+    pub filter: Option<String>,
+}
+
+/// A watch type with its parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Target {
+    /// `key`: one key.
+    Key {
+        /// Its name.
+        key: String,
+    },
+    /// `keyprefix`: every key that begins with a text.
+    KeyPrefix {
+        /// The text.
+        prefix: String,
+    },
+    /// `services`: the names of all services, with their tags.
+    Services,
+    /// `nodes`: all nodes.
+    Nodes,
+    /// `service`: the instances of a service, with their checks.
+    Service {
+        /// Its name.
+        service: String,
+        /// `tag`: only instances that have all of these.
+        tags: Vec<String>,
+        /// `passingonly`: only instances whose checks all pass.
+        passing_only: bool,
+    },
+    /// `checks`: the checks of one service, or in one state, or all.
+    Checks {
+        /// The service.
+        service: Option<String>,
+        /// The state: `passing`, `warning`, `critical` or `any`.
+        state: Option<String>,
+    },
+    /// `event`: user events.
+    Event {
+        /// Only those of this name.
+        name: Option<String>,
+    },
+    /// `connect_roots`: the certificates of the service mesh's authorities.
+    ConnectRoots,
+    /// `connect_leaf`: the certificate of one service.
+    ConnectLeaf {
+        /// The service.
+        service: String,
+    },
+    /// `agent_service`: one service as its agent has it.
+    AgentService {
+        /// Its id.
+        service_id: String,
+    },
+}
+
+impl Target {
+    /// Consul's names of all types.
+    pub const TYPES: [&'static str; 10] = [
+        "key",
+        "keyprefix",
+        "services",
+        "nodes",
+        "service",
+        "checks",
+        "event",
+        "connect_roots",
+        "connect_leaf",
+        "agent_service",
+    ];
+
+    /// Consul's name of the type.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Key { .. } => "key",
+            Self::KeyPrefix { .. } => "keyprefix",
+            Self::Services => "services",
+            Self::Nodes => "nodes",
+            Self::Service { .. } => "service",
+            Self::Checks { .. } => "checks",
+            Self::Event { .. } => "event",
+            Self::ConnectRoots => "connect_roots",
+            Self::ConnectLeaf { .. } => "connect_leaf",
+            Self::AgentService { .. } => "agent_service",
+        }
+    }
+}
+
+impl Definition {
+    /// A definition of this target, with everything else at its default.
+    pub fn new(target: Target) -> Self {
+        Self {
+            target,
+            datacenter: None,
+            token: None,
+            namespace: None,
+            partition: None,
+            stale: false,
+            filter: None,
+        }
+    }
+
+    /// Reads a definition that says nothing beyond the watch.
+    ///
+    /// ```
+    /// use consul_watch::definition::Definition;
+    ///
+    /// let watch = serde_json::json!({ "type": "service", "service": "web", "tag": ["v1", "blue"] });
+    /// assert_eq!(Definition::from_json(&watch)?.to_json(), watch);
+    ///
+    /// let wrong = serde_json::json!({ "type": "service", "servcie": "web" });
+    /// let errors = Definition::from_json(&wrong).unwrap_err();
+    /// assert!(errors.to_string().contains("did you mean `service`?"), "{errors}");
+    /// # Ok::<(), consul_watch::definition::DefinitionErrors>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it, at once: see [`DefinitionError`].
+    pub fn from_json(json: &Value) -> Result<Self, DefinitionErrors> {
+        let mut errors = DefinitionErrors::default();
+        let Some(map) = json.as_object() else {
+            errors.push(DefinitionError::wrong_type("", "an object", json));
+            return Err(errors);
+        };
+        let mut fields = Fields::new(map);
+        let definition = Self::read(&mut fields, &mut errors);
+        fields.refuse_unread(&mut errors);
+        match definition {
+            Some(definition) if errors.is_empty() => Ok(definition),
+            _ => Err(errors),
+        }
+    }
+
+    /// The definition as JSON, its token included; defaults are left out.
+    pub fn to_json(&self) -> Value {
+        let mut map = Map::new();
+        let mut put = |name: &str, value: Value| {
+            map.insert(name.to_owned(), value);
+        };
+        put("type", json!(self.target.type_name()));
+        match &self.target {
+            Target::Key { key } => put("key", json!(key)),
+            Target::KeyPrefix { prefix } => put("prefix", json!(prefix)),
+            Target::Service { service, tags, passing_only } => {
+                put("service", json!(service));
+                match &tags[..] {
+                    [] => {}
+                    [tag] => put("tag", json!(tag)),
+                    tags => put("tag", json!(tags)),
+                }
+                if *passing_only {
+                    put("passingonly", json!(true));
+                }
+            }
+            Target::Checks { service, state } => {
+                for (name, value) in [("service", service), ("state", state)] {
+                    if let Some(value) = value {
+                        put(name, json!(value));
+                    }
+                }
+            }
+            Target::Event { name: Some(name) } => put("name", json!(name)),
+            Target::ConnectLeaf { service } => put("service", json!(service)),
+            Target::AgentService { service_id } => put("service_id", json!(service_id)),
+            Target::Services | Target::Nodes | Target::Event { name: None } | Target::ConnectRoots => {}
+        }
+        let named = [
+            ("datacenter", self.datacenter.as_deref()),
+            ("token", self.token.as_ref().map(Secret::expose)),
+            ("namespace", self.namespace.as_deref()),
+            ("partition", self.partition.as_deref()),
+            ("filter", self.filter.as_deref()),
+        ];
+        for (name, value) in named {
+            if let Some(value) = value {
+                put(name, json!(value));
+            }
+        }
+        if self.stale {
+            put("stale", json!(true));
+        }
+        Value::Object(map)
+    }
+}

@@ -1,0 +1,197 @@
+//! From the fields of a stanza to a definition.
+
+use super::{
+    Definition, Target,
+    error::{DefinitionError, DefinitionErrors, nearest},
+    fields::Fields,
+};
+use crate::client::Secret;
+
+/// The states of checks that can be asked for ("Health HTTP Endpoint").
+const STATES: [&str; 4] = ["any", "passing", "warning", "critical"];
+
+impl Definition {
+    /// Reads what a stanza says of the watch, and leaves the rest of its fields to others. What is wrong
+    /// goes to `errors`; there is a definition only when its type and parameters could be read.
+    pub fn read(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Self> {
+        let target = read_target(fields, errors);
+        let kind = target.as_ref().map(Target::type_name);
+        let takes = |kinds: &[&str]| kind.is_none_or(|kind| kinds.contains(&kind));
+        let mut definition = Definition {
+            datacenter: fields.string("datacenter", errors),
+            token: fields.string("token", errors).map(Secret::from),
+            namespace: fields.string("namespace", errors),
+            partition: fields.string("partition", errors),
+            ..Self::new(Target::Services)
+        };
+        if takes(&["key", "keyprefix", "services", "nodes", "service", "checks"]) {
+            definition.stale = fields.boolean("stale", errors).unwrap_or(false);
+        }
+        if takes(&["services", "nodes", "service", "checks"]) {
+            definition.filter = fields.string("filter", errors);
+        }
+        Some(Definition { target: target?, ..definition })
+    }
+}
+
+fn read_target(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Target> {
+    let types = Target::TYPES.join(", ");
+    let kind = fields.required("type", &format!("say what to watch, one of {types}"), errors)?;
+    let mut missing = |name: &'static str, what: &str| {
+        fields.required(name, &format!("a watch of type `{kind}` needs {what}"), errors)
+    };
+    Some(match &*kind {
+        "key" => Target::Key { key: missing("key", "the name of a single key")? },
+        "keyprefix" => {
+            // Empty is a prefix too: of everything.
+            if fields.get("prefix").is_none() {
+                errors.push(DefinitionError::missing(
+                    "prefix",
+                    "a watch of type `keyprefix` needs a single prefix",
+                ));
+            }
+            Target::KeyPrefix { prefix: fields.string("prefix", errors)? }
+        }
+        "services" => Target::Services,
+        "nodes" => Target::Nodes,
+        "service" => {
+            let service = missing("service", "the name of a single service");
+            let tags = fields.strings("tag", errors);
+            let passing_only = fields.boolean("passingonly", errors).unwrap_or(false);
+            Target::Service { service: service?, tags, passing_only }
+        }
+        "checks" => {
+            let service = fields.string("service", errors).filter(|service| !service.is_empty());
+            let state = fields.string("state", errors).filter(|state| !state.is_empty());
+            if service.is_some() && state.is_some() {
+                errors.push(DefinitionError::Together {
+                    first: "service".to_owned(),
+                    second: "state".to_owned(),
+                });
+            }
+            if let Some(state) = state.as_deref().filter(|state| !STATES.contains(state)) {
+                errors.push(DefinitionError::NotAllowed {
+                    field: "state".to_owned(),
+                    found: state.to_owned(),
+                    allowed: STATES.join(", "),
+                    nearest: nearest(state, STATES),
+                });
+            }
+            Target::Checks { service, state }
+        }
+        "event" => Target::Event { name: fields.string("name", errors).filter(|name| !name.is_empty()) },
+        "connect_roots" => Target::ConnectRoots,
+        "connect_leaf" => {
+            Target::ConnectLeaf { service: missing("service", "the name of a single service")? }
+        }
+        "agent_service" => {
+            Target::AgentService { service_id: missing("service_id", "the id of a single service")? }
+        }
+        other => {
+            errors.push(DefinitionError::NotAllowed {
+                field: "type".to_owned(),
+                found: other.to_owned(),
+                allowed: types,
+                nearest: nearest(other, Target::TYPES),
+            });
+            return None;
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn errors(json: &Value) -> String {
+        Definition::from_json(json).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_type_is_read_and_printed_again() {
+        for watch in [
+            json!({ "type": "key", "key": "a", "stale": true }),
+            json!({ "type": "keyprefix", "prefix": "" }),
+            json!({ "type": "services", "filter": "web in ServiceName" }),
+            json!({ "type": "nodes", "datacenter": "dc2" }),
+            json!({ "type": "service", "service": "web", "tag": "v1", "passingonly": true }),
+            json!({ "type": "service", "service": "web", "tag": ["a", "b"], "token": "t" }),
+            json!({ "type": "checks" }),
+            json!({ "type": "checks", "service": "web" }),
+            json!({ "type": "checks", "state": "critical" }),
+            json!({ "type": "event", "name": "deploy" }),
+            json!({ "type": "connect_roots" }),
+            json!({ "type": "connect_leaf", "service": "web", "namespace": "n", "partition": "p" }),
+            json!({ "type": "agent_service", "service_id": "web-1" }),
+        ] {
+            assert_eq!(Definition::from_json(&watch).unwrap().to_json(), watch);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_mend() {
+        assert!(
+            errors(&json!({})).starts_with("`type` is missing: say what to watch, one of key, keyprefix")
+        );
+        assert_eq!(
+            errors(&json!({ "type": "key" })),
+            "`key` is missing: a watch of type `key` needs the name of a single key"
+        );
+        assert!(errors(&json!({ "type": "service", "service": "" })).contains("it is empty"));
+        assert!(errors(&json!({ "type": "keyprefix" })).contains("needs a single prefix"));
+    }
+
+    #[test]
+    fn a_type_that_is_not_there_gets_the_nearest() {
+        let text = errors(&json!({ "type": "servics" }));
+        assert!(
+            text.starts_with("`type` cannot be `servics` (did you mean `service`?)")
+                || text.contains("`services`"),
+            "{text}"
+        );
+        assert!(errors(&json!({ "type": 7 })).contains("`type` must be a string, but it is a number"));
+    }
+
+    #[test]
+    fn wrong_types_are_named_with_their_place() {
+        let text =
+            errors(&json!({ "type": "service", "service": "web", "tag": ["a", 1], "passingonly": "yes" }));
+        assert_eq!(
+            text,
+            "`tag[1]` must be a string, but it is a number\n`passingonly` must be true or false, but it is a string"
+        );
+    }
+
+    #[test]
+    fn all_errors_come_at_once_and_a_token_is_not_shown() {
+        let text = errors(
+            &json!({ "type": "checks", "service": "a", "state": "passng", "token": ["s3cret"], "x": 1 }),
+        );
+        assert_eq!(text.lines().count(), 4, "{text}");
+        assert!(text.contains("cannot be given together"));
+        assert!(text.contains("did you mean `passing`?"));
+        assert!(!text.contains("s3cret"));
+    }
+
+    #[test]
+    fn a_field_of_another_type_is_unknown_here() {
+        let text = errors(&json!({ "type": "key", "key": "a", "filter": "x" }));
+        assert!(text.starts_with("`filter` is not a field here"), "{text}");
+        let text = errors(&json!({ "type": "key", "key": "a", "datacentre": "x" }));
+        assert!(text.contains("did you mean `datacenter`?"), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_json_makes_it_panic(kind in "[a-z_]{0,12}", name in "[a-z_]{0,10}", value in prop_oneof![
+            Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from),
+            "\\PC{0,8}".prop_map(Value::from), Just(json!([1, "a", null])), Just(json!({"a": {}})),
+        ]) {
+            let _ = Definition::from_json(&value);
+            let _ = Definition::from_json(&json!({ "type": kind, name: value }));
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! All keys of a folder, decoded into a struct.
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    marker::PhantomData,
+    sync::Arc,
+};
+
+use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
+use futures_util::future::LocalBoxFuture;
+use serde::de::DeserializeOwned;
+
+use super::key_prefix::KeyPrefix;
+use crate::{
+    client::{ConsulClient, ConsulConfig},
+    decode::{Settings, Unknown, from_pairs},
+};
+
+/// Watches a folder as one value of the type `T`: made by [`KeyPrefix::decode`].
+pub struct Decode<T> {
+    folder: KeyPrefix,
+    unknown: Unknown,
+    decoded: PhantomData<fn() -> T>,
+}
+
+impl<T> Decode<T> {
+    pub(super) fn new(folder: KeyPrefix) -> Self {
+        Self { folder: folder.beneath(), unknown: Unknown::Ignore, decoded: PhantomData }
+    }
+
+    /// Refuses a folder with keys that the type has no field for; otherwise they are passed over.
+    #[must_use]
+    pub fn refuse_unknown(mut self) -> Self {
+        self.unknown = Unknown::Refuse;
+        self
+    }
+}
+
+impl<T> Clone for Decode<T> {
+    fn clone(&self) -> Self {
+        Self { folder: self.folder.clone(), unknown: self.unknown, decoded: PhantomData }
+    }
+}
+
+impl<T> PartialEq for Decode<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.folder == other.folder && self.unknown == other.unknown
+    }
+}
+
+impl<T> Eq for Decode<T> {}
+
+impl<T> Hash for Decode<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.folder.hash(state);
+        self.unknown.hash(state);
+    }
+}
+
+impl<T> fmt::Debug for Decode<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decode").field("folder", &self.folder).field("unknown", &self.unknown).finish()
+    }
+}
+
+impl<T> Query for Decode<T>
+where
+    T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static,
+{
+    type Source = ConsulConfig;
+    type Value = Settings<T>;
+
+    fn path(&self) -> WatchPath {
+        let path = self.folder.path().option("decode");
+        if self.unknown == Unknown::Refuse { path.option("refuse_unknown") } else { path }
+    }
+
+    fn run(
+        &self,
+        client: &ConsulClient,
+        request: Request<Self::Value>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+        let folder = self.folder.whole(client);
+        let unknown = self.unknown;
+        let fetch = self.folder.run(client, Request { cursor: request.cursor, previous: None });
+        Box::pin(async move {
+            let Answer { position, outcome, last_contact } = fetch.await?;
+            let outcome = match outcome {
+                Outcome::Value(pairs) => match from_pairs(&folder, &pairs, unknown) {
+                    Ok(value) => Outcome::Value(Settings::new(value)),
+                    Err(error) => Outcome::Rejected(Arc::new(error)),
+                },
+                Outcome::Rejected(reason) => Outcome::Rejected(reason),
+                _ => Outcome::Same,
+            };
+            Ok(Answer { position, outcome, last_contact })
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! One key, decoded from JSON.
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    marker::PhantomData,
+    sync::Arc,
+};
+
+use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
+use futures_util::future::LocalBoxFuture;
+use serde::de::DeserializeOwned;
+
+use super::{
+    key::{Fetched, Key},
+    source::by_index,
+};
+use crate::{
+    client::{ConsulClient, ConsulConfig},
+    decode::{Document, from_json},
+};
+
+/// Watches one key whose value is JSON: made by [`Key::json`].
+pub struct Json<T> {
+    key: Key,
+    decoded: PhantomData<fn() -> T>,
+}
+
+impl<T> Json<T> {
+    pub(super) fn new(key: Key) -> Self {
+        Self { key, decoded: PhantomData }
+    }
+}
+
+impl<T> Clone for Json<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.key.clone())
+    }
+}
+
+impl<T> PartialEq for Json<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl<T> Eq for Json<T> {}
+
+impl<T> Hash for Json<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key.hash(state);
+    }
+}
+
+impl<T> fmt::Debug for Json<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Json").field(&self.key).finish()
+    }
+}
+
+impl<T> Query for Json<T>
+where
+    T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static,
+{
+    type Source = ConsulConfig;
+    type Value = Option<Arc<Document<T>>>;
+
+    fn path(&self) -> WatchPath {
+        self.key.path().option("json")
+    }
+
+    fn run(
+        &self,
+        client: &ConsulClient,
+        request: Request<Self::Value>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+        let key = self.key.key(client);
+        let fetch = self.key.fetch(client, Request { cursor: request.cursor, previous: None });
+        Box::pin(async move {
+            let Fetched { answer, pair, .. } = fetch.await?;
+            let outcome = match pair {
+                None => Outcome::Value(None),
+                Some(pair) => match from_json(&key, pair.value.as_deref().unwrap_or_default()) {
+                    Ok(value) => Outcome::Value(Some(Arc::new(Document::new(value)))),
+                    Err(error) => Outcome::Rejected(Arc::new(error)),
+                },
+            };
+            Ok(by_index(&answer, outcome))
+        })
+    }
+}

@@ -1,0 +1,29 @@
+//! What `consul-watch` promises, one file per guarantee, each kept against a real Consul agent.
+//!
+//! No test takes a time for its verdict: each waits for what has to come, with a deadline that only ends a
+//! test that has failed. That nothing came is shown by a marker: a change that has to be the very next
+//! delivery.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod awkward_names;
+mod campaign;
+mod every_removal_is_a_change;
+mod example;
+mod first_delivery;
+mod heard;
+mod never_a_false_delete;
+mod no_hot_loop;
+mod no_secret_is_told;
+mod nothing_false;
+mod one_bad_watch_harms_no_other;
+mod public_types;
+mod readers_on_any_thread;
+mod recorder;
+mod reset_repeats_nothing;
+mod sizes;
+mod stage;
+mod stop_is_final;
+mod subscribers_of_all_kinds;
+mod the_latest_arrives_after_a_burst;
+mod the_latest_arrives_after_an_outage;

@@ -1,0 +1,185 @@
+//! Nothing is delivered that did not change.
+
+use consul_watch::{Key, KeyPrefix, Reason, Watch};
+use consul_watch_harness::{Cut, ResponseFault, Rule};
+
+use crate::recorder::{Feed, SOON};
+use crate::stage::{Stage, impatient, subscribe};
+use consul_watch_harness::TestAgent;
+
+#[actix_rt::test]
+async fn a_wake_up_by_a_neighbour_is_not_delivered() {
+    let stage = Stage::dev();
+    let mut feed = stage.watch(KeyPrefix::new("test")).await;
+    feed.next("the first delivery").await;
+    // Consul's prefix is a string: `test2` wakes whoever waits for `test`.
+    for turn in 0..5 {
+        stage.until_woken(|agent| agent.put("test2", turn.to_string())).await;
+    }
+    stage.until_woken(|agent| agent.delete("test2")).await;
+    stage.agent.put("test/marker", "x");
+    feed.says(&["added test/marker=x"]).await;
+}
+
+#[actix_rt::test]
+async fn a_wait_that_ends_without_a_change_is_not_delivered() {
+    let stage = Stage::of(TestAgent::dev(), impatient);
+    stage.agent.put("k", "1");
+    let mut key = stage.watch(Key::new("k")).await;
+    let mut prefix = stage.watch(KeyPrefix::new("k")).await;
+    key.says(&["added k=1"]).await;
+    prefix.says(&["added k=1"]).await;
+    let before = stage.proxy.stats().requests;
+    stage.proxy.until(SOON, "waits to end", |stats| stats.requests >= before + 6).await;
+    stage.agent.put("k", "2");
+    key.says(&["updated k=1→2"]).await;
+    prefix.says(&["updated k=1→2"]).await;
+}
+
+#[actix_rt::test]
+async fn the_same_value_written_again_is_news_only_to_who_asks_for_it() {
+    let stage = Stage::dev();
+    stage.agent.put("k", "1");
+    let mut plain = stage.watch(Key::new("k")).await;
+    let every_write = |watch: Watch<Key>| watch.project(|pair| pair.modify_index);
+    let mut written =
+        subscribe(&stage.watches, Key::new("k"), Feed::start().projected(), every_write).await;
+    plain.says(&["added k=1"]).await;
+    let mut index = written.says(&["added k=1"]).await.index;
+    for _ in 0..3 {
+        stage.agent.put("k", "1");
+        let changed = written.says(&["updated k=1→1"]).await;
+        assert!(changed.index > index);
+        index = changed.index;
+    }
+    stage.agent.put("k", "2");
+    plain.says(&["updated k=1→2"]).await;
+    written.says(&["updated k=1→2"]).await;
+}
+
+#[actix_rt::test]
+async fn a_lock_and_its_release_are_changes_but_not_of_the_value() {
+    let stage = Stage::dev();
+    stage.agent.put("k", "1");
+    let mut pair = stage.watch(Key::new("k")).await;
+    let value = |watch: Watch<Key>| watch.project(|pair| pair.value.clone());
+    let mut value = subscribe(&stage.watches, Key::new("k"), Feed::start().projected(), value).await;
+    pair.says(&["added k=1"]).await;
+    value.says(&["added k=1"]).await;
+
+    let made = stage.agent.request("PUT", "/v1/session/create", &[], b"");
+    let made: serde_json::Value = serde_json::from_slice(&made.body).expect("a session");
+    let session = made["ID"].as_str().expect("its id");
+    stage.agent.request("PUT", &format!("/v1/kv/k?acquire={session}"), &[], b"1");
+    let locked = pair.says(&["updated k=1→1"]).await;
+    let locked = locked.current.as_ref().as_ref().expect("it is there");
+    assert_eq!((locked.session.as_deref(), locked.lock_index), (Some(session), 1));
+    stage.agent.request("PUT", &format!("/v1/kv/k?release={session}"), &[], b"1");
+    let released = pair.says(&["updated k=1→1"]).await;
+    assert_eq!(released.current.as_ref().as_ref().expect("it is there").session, None);
+
+    stage.agent.put("k", "2");
+    pair.says(&["updated k=1→2"]).await;
+    value.says(&["updated k=1→2"]).await;
+}
+
+#[actix_rt::test]
+async fn a_view_hears_only_of_what_it_wants() {
+    let stage = Stage::dev();
+    let only_ports = |watch: Watch<KeyPrefix>| watch.only(|change| change.item().key.ends_with("port"));
+    let feed = Feed::start().projected();
+    let mut ports = subscribe(&stage.watches, KeyPrefix::new("app"), feed, only_ports).await;
+    ports.next("the first delivery").await;
+    stage.until_woken(|agent| agent.put("app/host", "a")).await;
+    stage.agent.put("app/port", "1");
+    ports.says(&["added app/port=1"]).await;
+}
+
+#[actix_rt::test]
+async fn a_connection_that_is_cut_and_made_again_repeats_nothing() {
+    let stage = Stage::dev();
+    stage.agent.put("k/a", "1");
+    let mut key = stage.watch(Key::new("k/a")).await;
+    let mut prefix = stage.watch(KeyPrefix::new("k")).await;
+    key.says(&["added k/a=1"]).await;
+    prefix.says(&["added k/a=1"]).await;
+    for (turn, how) in [Cut::Reset, Cut::Fin].into_iter().cycle().take(6).enumerate() {
+        let before = stage.proxy.stats();
+        stage.proxy.cut(how);
+        let back = |stats: &consul_watch_harness::ProxyStats| stats.requests >= before.requests + 4;
+        stage.proxy.until(SOON, "both to ask again and to wait", back).await;
+        if turn % 2 == 1 {
+            stage.agent.put("k/a", format!("{}", turn + 1));
+            let expected = format!("updated k/a={}→{}", (turn - 1).max(1), turn + 1);
+            key.says(&[&expected]).await;
+            prefix.says(&[&expected]).await;
+        }
+    }
+}
+
+/// Consul's index falls when its data was restored or lost; a proxy plays that here.
+#[actix_rt::test]
+async fn an_index_that_falls_repeats_nothing_and_loses_nothing() {
+    let stage = Stage::dev();
+    stage.agent.put("test/a", "1");
+    let mut feed = stage.watch(KeyPrefix::new("test")).await;
+    feed.says(&["added test/a=1"]).await;
+    let mut old = "1".to_owned();
+    for (turn, index) in [1, 0, 2].into_iter().enumerate() {
+        stage.proxy.inject(Rule::next(turn + 1, ResponseFault::index(index)));
+        stage.until_woken(|agent| agent.put("test2", turn.to_string())).await;
+        let new = format!("x{turn}");
+        stage.agent.put("test/a", &new);
+        feed.says(&[&format!("updated test/a={old}→{new}")]).await;
+        old = new;
+    }
+    // A change and a fall in one answer.
+    stage.proxy.inject(Rule::next(1, ResponseFault::index(1)));
+    stage.agent.put("test/a", "end");
+    feed.says(&[&format!("updated test/a={old}→end")]).await;
+    stage.agent.put("test/marker", "x");
+    feed.says(&["added test/marker=x"]).await;
+}
+
+#[actix_rt::test]
+async fn an_agent_that_comes_back_empty_removes_what_is_really_gone() {
+    let stage = Stage::dev();
+    for turn in 0..50 {
+        stage.agent.put("elsewhere", turn.to_string());
+    }
+    stage.agent.put("app/a", "1");
+    stage.agent.put("app/b", "2");
+    let mut key = stage.watch(Key::new("app/a")).await;
+    let mut prefix = stage.watch(KeyPrefix::new("app")).await;
+    key.says(&["added app/a=1"]).await;
+    let before = prefix.says(&["added app/a=1", "added app/b=2"]).await;
+    stage.agent.restart_empty();
+    assert_eq!(key.says(&["removed app/a=1"]).await.reason, Reason::Resync);
+    let gone = prefix.says(&["removed app/a=1", "removed app/b=2"]).await;
+    assert_eq!(gone.reason, Reason::Resync);
+    assert!(gone.index < before.index, "the index fell: {} after {}", gone.index, before.index);
+    stage.agent.put("app/a", "1");
+    key.says(&["added app/a=1"]).await;
+    prefix.says(&["added app/a=1"]).await;
+}
+
+#[actix_rt::test]
+async fn the_subscribers_of_one_path_share_one_connection() {
+    let stage = Stage::dev();
+    let mut feeds = Vec::new();
+    for _ in 0..5 {
+        feeds.push(stage.watch(KeyPrefix::new("app")).await);
+    }
+    for feed in &mut feeds {
+        feed.next("the first delivery").await;
+    }
+    for turn in 0..3 {
+        stage.agent.put("app/k", turn.to_string());
+        for feed in &mut feeds {
+            feed.next("a change").await;
+        }
+    }
+    let stats = stage.proxy.stats();
+    assert_eq!((stats.open, stats.accepted), (1, 1), "{stats:?}");
+    assert_eq!(stage.status("app").await.subscribers, 5);
+}
