@@ -3,10 +3,13 @@
 //! Start with [`WatchSupervisor`]: it takes [`Watch`] and sends [`Changed`] to your actor. The rest is à
 //! la carte: [`kv`] reads and writes keys, [`client`] talks to Consul without any actor.
 
+pub mod checkpoint;
 pub mod client;
 pub mod decode;
 pub mod definition;
+pub mod handlers;
 pub mod kv;
+pub mod model;
 pub mod watch;
 
 #[doc(no_inline)]
@@ -21,7 +24,10 @@ pub use consul_watch_actors::{
 pub use self::{
     client::{ConsulClient, ConsulConfig},
     kv::{KvPair, KvStore},
-    watch::{Key, KeyPrefix},
+    watch::{
+        AgentService, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, KeySpaces, Nodes, Service,
+        Services,
+    },
 };
 
 /// The actor that owns the watches of one Consul configuration.

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// As good as for ever, and still fit to be added to a point in time.
+pub(crate) const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+
 /// The pause before each attempt after a failure: full jitter under a doubling ceiling.
 ///
 /// The n-th pause is drawn evenly from zero to `base`·2ⁿ, and never above `ceiling`, so that many
@@ -92,13 +95,12 @@ impl Backoff {
 
     /// An attempt failed: the pause before the next one.
     pub fn failed(&mut self, now: Instant) -> Duration {
-        let healthy = self.healthy_since.take().map_or(Duration::ZERO, |since| now - since);
-        if healthy >= self.sustained {
+        if self.healthy_since.take().is_some_and(|since| now - since >= self.sustained) {
             self.attempt = 0;
         }
         let highest = self.base.saturating_mul(2u32.saturating_pow(self.attempt)).min(self.ceiling);
         self.attempt = self.attempt.saturating_add(1);
-        highest.mul_f64(self.random.f64())
+        highest.min(FAR).mul_f64(self.random.f64())
     }
 
     /// Forgets all failures.

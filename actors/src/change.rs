@@ -69,6 +69,7 @@ impl<I> Change<I> {
     }
 
     /// The entry as it is, unless it is gone.
+    #[allow(clippy::new_ret_no_self, reason = "it is the counterpart of `old`")]
     pub fn new(&self) -> Option<&Arc<I>> {
         match self {
             Self::Added(new) | Self::Updated { new, .. } => Some(new),

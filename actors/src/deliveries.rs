@@ -27,7 +27,17 @@ where
 }
 
 /// A request that can be taken away from whoever waits for it.
-type Place<M> = Arc<Mutex<Option<Pin<Box<RecipientRequest<M>>>>>>;
+type Place<M> = Arc<Mutex<InFlight<M>>>;
+
+struct InFlight<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    request: Option<Pin<Box<RecipientRequest<M>>>>,
+    /// Who waits: an answer that was taken away has to be let go of, or it would stay for ever.
+    waiter: Option<Waker>,
+}
 
 struct Answer<M>
 where
@@ -47,11 +57,14 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(request) = place.as_mut() else { return Poll::Ready((self.subscription, None)) };
+        let Some(request) = place.request.as_mut() else { return Poll::Ready((self.subscription, None)) };
         match request.as_mut().poll(context) {
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                place.waiter = Some(context.waker().clone());
+                Poll::Pending
+            }
             Poll::Ready(answer) => {
-                *place = None;
+                place.request = None;
                 Poll::Ready((self.subscription, Some(answer)))
             }
         }
@@ -65,7 +78,8 @@ where
 {
     /// Waits for the answer to a message that was just sent.
     pub(crate) fn push(&mut self, subscription: SubscriptionId, request: RecipientRequest<M>) {
-        let place: Place<M> = Arc::new(Mutex::new(Some(Box::pin(request))));
+        let in_flight = InFlight { request: Some(Box::pin(request)), waiter: None };
+        let place = Arc::new(Mutex::new(in_flight));
         self.places.insert(subscription, Arc::clone(&place));
         self.waiting.push(Answer { subscription, place });
         // A set that was found empty does not wake by itself.
@@ -77,7 +91,13 @@ where
     /// Takes back what this subscriber has not begun to handle.
     pub(crate) fn cancel(&mut self, subscription: SubscriptionId) {
         if let Some(place) = self.places.remove(&subscription) {
-            place.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+            place.request = None;
+            let waiter = place.waiter.take();
+            drop(place);
+            if let Some(waiter) = waiter {
+                waiter.wake();
+            }
         }
     }
 

@@ -44,7 +44,8 @@ impl Failure {
         Self { class, retry_after: None, source: Arc::new(source) }
     }
 
-    /// Asks for at least this long a pause before the next attempt, as an HTTP `Retry-After` does.
+    /// Asks for at least this long a pause before the next attempt, as an HTTP `Retry-After` does; an hour
+    /// counts as the longest.
     #[must_use]
     pub fn retry_after(mut self, pause: Option<Duration>) -> Self {
         self.retry_after = pause;

@@ -18,11 +18,13 @@ mod arbiters;
 mod backoff;
 mod change;
 mod deliveries;
+mod derive;
 mod failure;
 mod key;
 mod messages;
 mod observers;
 mod path;
+mod places;
 mod progress;
 mod query;
 mod quiescence;
@@ -41,12 +43,14 @@ mod watcher;
 pub use self::{
     backoff::{Backoff, BackoffError},
     change::{Change, ChangeKind, changes},
+    derive::{Derivation, Input, Inputs, never_asked},
     failure::{Failure, FailureClass},
     messages::{
         Changed, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason, Reset, ResetError,
         Selection, Status, Stop, Stopped, SubscriptionId, Watch, WatchError, WatchEvent,
     },
     path::WatchPath,
+    places::Places,
     query::{Answer, Cursor, Outcome, Position, Query, Request, Source},
     quiescence::Quiescence,
     snapshot::{Item, Snapshot},

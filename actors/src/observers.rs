@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use actix::dev::RecipientRequest;
 
-use crate::{EventKind, Selection, Subscriber, WatchEvent, WatchPath};
+use crate::{EventKind, Selection, Subscriber, WatchEvent, WatchPath, key::WatchKey};
 
 /// How many events wait for an observer before the oldest are let go.
 const MOST_WAITING: usize = 1024;
@@ -15,14 +15,42 @@ pub(crate) struct Observer {
     pub(crate) id: u64,
     pub(crate) selection: Selection,
     address: Subscriber<WatchEvent>,
+    /// The watch it came with and ends with.
+    watch: Option<WatchKey>,
+    /// That watch has ended: nothing more is told than what waits.
+    ending: bool,
     waiting: VecDeque<WatchEvent>,
     missed: u64,
     busy: bool,
 }
 
 impl Observer {
-    pub(crate) fn new(id: u64, selection: Selection, address: Subscriber<WatchEvent>) -> Self {
-        Self { id, selection, address, waiting: VecDeque::new(), missed: 0, busy: false }
+    pub(crate) fn new(
+        id: u64,
+        selection: Selection,
+        address: Subscriber<WatchEvent>,
+        watch: Option<WatchKey>,
+    ) -> Self {
+        let waiting = VecDeque::new();
+        Self { id, selection, address, watch, ending: false, waiting, missed: 0, busy: false }
+    }
+
+    /// Whether both tell the same actor of the same watches.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        !self.ending
+            && self.watch == other.watch
+            && self.selection == other.selection
+            && self.address.identity().is_some_and(|actor| Some(actor) == other.address.identity())
+    }
+
+    /// A watch is no more.
+    pub(crate) fn watch_ended(&mut self, key: &WatchKey) {
+        self.ending |= self.watch.as_ref() == Some(key);
+    }
+
+    /// Whether there is nothing left to tell it, now or later.
+    pub(crate) fn is_done(&self) -> bool {
+        self.ending && self.waiting.is_empty()
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -30,6 +58,9 @@ impl Observer {
     }
 
     pub(crate) fn tell(&mut self, path: &WatchPath, kind: EventKind) {
+        if self.ending {
+            return;
+        }
         if self.waiting.len() == MOST_WAITING {
             self.waiting.pop_front();
             self.missed += 1;

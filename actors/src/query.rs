@@ -4,7 +4,7 @@ use std::{error::Error, fmt::Debug, hash::Hash, sync::Arc, time::Duration};
 
 use futures_util::future::LocalBoxFuture;
 
-use crate::{Failure, Snapshot, WatchPath};
+use crate::{Derivation, Failure, Places, Snapshot, WatchPath};
 
 /// A place that answers queries: a configuration that any thread may hold.
 ///
@@ -32,6 +32,17 @@ pub trait Source: Clone + Send + Sync + Unpin + 'static {
     fn validate(&self) -> Result<(), Failure> {
         Ok(())
     }
+
+    /// The budget of connections that held queries share; none by default.
+    fn places(&self) -> Option<Places> {
+        None
+    }
+
+    /// The same configuration as a [`Reset`](crate::Reset) uses it: whatever clients share is made anew.
+    #[must_use]
+    fn renewed(self) -> Self {
+        self
+    }
 }
 
 /// Something that can be watched by asking for it again and again.
@@ -54,6 +65,12 @@ pub trait Query: Clone + Eq + Hash + Debug + Send + Sync + Unpin + 'static {
         client: &<Self::Source as Source>::Client,
         request: Request<Self::Value>,
     ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>>;
+
+    /// How its value is made of other watched values, for a query that is not asked itself: its
+    /// [`run`](Query::run) then returns [`never_asked`](crate::never_asked).
+    fn derivation(&self) -> Option<&dyn Derivation<Self>> {
+        None
+    }
 }
 
 /// What a query is asked with.

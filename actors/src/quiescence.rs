@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::backoff::FAR;
+
 /// A quiet period and a longest wait: a change is delivered once nothing has come for the quiet
 /// period, and no later than the longest wait after the first change that is held back.
 ///
@@ -17,13 +19,14 @@ pub struct Quiescence {
 impl Quiescence {
     /// A quiet period alone waits four times as long at most.
     pub fn new(period: Duration) -> Self {
+        let period = period.min(FAR);
         Self { period, longest: period.saturating_mul(4) }
     }
 
     /// Sets the longest wait; one below the quiet period is raised to it.
     #[must_use]
     pub fn with_longest(mut self, longest: Duration) -> Self {
-        self.longest = longest.max(self.period);
+        self.longest = longest.clamp(self.period, FAR * 4);
         self
     }
 

@@ -15,6 +15,12 @@ pub enum WatchState {
     Connecting,
     /// The last query was answered, the next one is on its way.
     Live,
+    /// It has no place among the connections that may be held (see [`Places`](crate::Places)), and asks
+    /// from time to time instead.
+    Waiting {
+        /// How many watches may be held.
+        places: usize,
+    },
     /// The last query failed; another attempt follows.
     Retrying {
         /// Why it failed.
@@ -33,11 +39,12 @@ pub enum WatchState {
 }
 
 impl WatchState {
-    /// The name alone: `connecting`, `live`, `retrying`, `stopped`.
+    /// The name alone: `connecting`, `live`, `waiting`, `retrying`, `stopped`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
             Self::Live => "live",
+            Self::Waiting { .. } => "waiting",
             Self::Retrying { .. } => "retrying",
             Self::Stopped { .. } => "stopped",
         }
@@ -52,7 +59,7 @@ impl WatchState {
     pub fn error(&self) -> Option<&Failure> {
         match self {
             Self::Retrying { error, .. } | Self::Stopped { error } => Some(error),
-            Self::Connecting | Self::Live => None,
+            Self::Connecting | Self::Live | Self::Waiting { .. } => None,
         }
     }
 
@@ -71,6 +78,7 @@ impl fmt::Display for WatchState {
                 write!(f, "retrying (attempt {attempt} failed: {error})")
             }
             Self::Stopped { error } => write!(f, "stopped ({error})"),
+            Self::Waiting { places } => write!(f, "waiting for one of {places} places"),
             Self::Connecting | Self::Live => f.write_str(self.name()),
         }
     }

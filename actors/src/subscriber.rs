@@ -44,7 +44,7 @@ where
     }
 
     /// Whether its actor is alive.
-    pub(crate) fn is_connected(&self) -> bool {
+    pub fn is_connected(&self) -> bool {
         match &self.0 {
             Kind::Strong(recipient) => recipient.connected(),
             Kind::Weak(_) => self.recipient().is_some(),
@@ -52,7 +52,7 @@ where
     }
 
     /// Sends a message that is answered; `None` when the actor is gone.
-    pub(crate) fn send(&self, message: M) -> Option<RecipientRequest<M>> {
+    pub fn send(&self, message: M) -> Option<RecipientRequest<M>> {
         match &self.0 {
             Kind::Strong(recipient) => recipient.connected().then(|| recipient.send(message)),
             Kind::Weak(_) => Some(self.recipient()?.send(message)),

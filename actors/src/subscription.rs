@@ -1,24 +1,38 @@
 //! What one subscriber is owed: one update in flight, the latest state waiting. No clock, no I/O.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::{Backoff, Quiescence, Reason, Snapshot, View, change::differ, progress::Version};
 
+/// Decides whether a first state counts as seen.
+pub(crate) type SkipFirst<S> = Arc<dyn Fn(&S) -> bool + Send + Sync>;
+
 /// The feed of one subscriber. It outlives restarts of its watcher.
-#[derive(Debug)]
 pub(crate) struct Subscription<S: Snapshot> {
     view: Arc<View<S::Item>>,
     quiescence: Option<Quiescence>,
-    /// The first state counts as seen without being delivered.
-    skip_first: bool,
+    /// Whether the first state counts as seen without being delivered.
+    skip_first: Option<SkipFirst<S>>,
+    /// What it was shown last, or what was looked at for it since and held nothing it wants.
     seen: Option<Version<S>>,
     in_flight: Option<(Version<S>, Reason)>,
     pending: Option<Pending<S>>,
-    /// After a lost delivery: not before this.
+    /// After a lost delivery or a panic of the view: not before this.
     not_before: Option<Instant>,
     losses: Backoff,
+}
+
+impl<S: Snapshot> fmt::Debug for Subscription<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let index = |version: &Version<S>| version.index;
+        f.debug_struct("Subscription")
+            .field("seen", &self.seen.as_ref().map(index))
+            .field("in_flight", &self.in_flight.as_ref().map(|(version, _)| version.index))
+            .field("pending", &self.pending.as_ref().map(|pending| pending.version.index))
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -55,7 +69,7 @@ impl<S: Snapshot> Subscription<S> {
     pub(crate) fn new(
         view: Arc<View<S::Item>>,
         quiescence: Option<Quiescence>,
-        skip_first: bool,
+        skip_first: Option<SkipFirst<S>>,
         seen: Option<Version<S>>,
     ) -> Self {
         Self {
@@ -73,7 +87,7 @@ impl<S: Snapshot> Subscription<S> {
 
     /// A new state: it replaces the one that waits.
     pub(crate) fn offer(&mut self, version: &Version<S>, resync: bool, now: Instant) {
-        if std::mem::take(&mut self.skip_first) {
+        if self.skip_first.take().is_some_and(|skip| skip(&version.value)) {
             self.seen = Some(version.clone());
             return;
         }
@@ -98,18 +112,18 @@ impl<S: Snapshot> Subscription<S> {
             return Next::Idle;
         }
         let Some(pending) = &self.pending else { return Next::Idle };
+        if let Some(later) = self.not_before.filter(|later| *later > now) {
+            return Next::Wait(later);
+        }
         if let Some(seen) = &self.seen
             && !differ(&*seen.value, &*pending.version.value, &self.view)
         {
-            // Without predicates the two look the same for good, and the older one can be let go.
-            if !self.view.is_selective() {
-                self.seen = Some(pending.version.clone());
-            }
-            self.pending = None;
+            // Looked at and found without news: what comes next is compared with this one.
+            self.seen = self.pending.take().map(|pending| pending.version);
             return Next::Idle;
         }
         let quiet = self.quiescence.filter(|_| self.seen.is_some());
-        let due = quiet.map(|quiet| quiet.due(pending.first, pending.last)).max(self.not_before);
+        let due = quiet.map(|quiet| quiet.due(pending.first, pending.last));
         if let Some(due) = due.filter(|due| *due > now) {
             return Next::Wait(due);
         }
@@ -126,6 +140,13 @@ impl<S: Snapshot> Subscription<S> {
             self.not_before = None;
             self.losses.succeeded(now);
         }
+    }
+
+    /// The view has panicked: it is asked again, at the pace of lost deliveries.
+    pub(crate) fn stumbled(&mut self, now: Instant) -> Next<S> {
+        let later = now + self.losses.failed(now);
+        self.not_before = Some(later);
+        Next::Wait(later)
     }
 
     /// The subscriber lost the message (its actor restarted in the middle): it is owed again.
@@ -156,7 +177,7 @@ mod tests {
     }
 
     fn plain() -> Subscription<Table> {
-        Subscription::new(Arc::default(), None, false, None)
+        Subscription::new(Arc::default(), None, None, None)
     }
 
     fn delivery(next: Next<Table>) -> Delivery<Table> {
@@ -199,7 +220,7 @@ mod tests {
     #[test]
     fn changes_only_skips_the_first_state() {
         let now = Instant::now();
-        let mut feed = Subscription::new(Arc::default(), None, true, None);
+        let mut feed = Subscription::new(Arc::default(), None, Some(Arc::new(|_: &Table| true)), None);
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
         assert!(matches!(feed.next(now), Next::Idle));
         feed.offer(&version(&Table::of(&[]), 2), false, now);
@@ -222,7 +243,7 @@ mod tests {
     fn quiet_is_waited_for_but_not_by_the_first_value() {
         let now = Instant::now();
         let quiet = Quiescence::new(Duration::from_secs(1));
-        let mut feed = Subscription::new(Arc::default(), Some(quiet), false, None);
+        let mut feed = Subscription::new(Arc::default(), Some(quiet), None, None);
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
         delivery(feed.next(now));
         feed.acknowledged(now);
@@ -254,7 +275,7 @@ mod tests {
         #[test]
         fn the_latest_arrives_and_nothing_twice(events in prop::collection::vec(event(), 1..60), quiet in any::<bool>()) {
             let quiet = quiet.then(|| Quiescence::new(Duration::from_millis(50)));
-            let mut feed = Subscription::new(Arc::default(), quiet, false, None);
+            let mut feed = Subscription::new(Arc::default(), quiet, None, None);
             let mut now = Instant::now();
             let content = |table: &Table| table.to_map().into_iter().map(|(k, v)| (k, v.0)).collect::<Vec<_>>();
             let (mut latest, mut handled, mut in_flight) = (None, None, None);

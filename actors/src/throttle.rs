@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::backoff::FAR;
+
 /// A token bucket that keeps a watcher from asking in a hot loop.
 ///
 /// It holds `burst` tokens and gains one each `every`. Answers that bring no news although nobody
@@ -28,7 +30,7 @@ impl Throttle {
 
     /// A bucket of `burst` tokens (at least 1) that gains one each `every`.
     pub fn new(burst: u32, every: Duration) -> Self {
-        Self { burst: burst.max(1), every, idle: 0, full_at: None }
+        Self { burst: burst.max(1), every: every.min(FAR), idle: 0, full_at: None }
     }
 
     /// Takes a token: how long to wait before it may be used.

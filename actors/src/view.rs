@@ -29,6 +29,9 @@ impl<I: Item> View<I> {
     }
 
     /// Wants only changes for which `wanted` holds; with several predicates, all must.
+    ///
+    /// Changes are reckoned from the last state that was looked at, whether it was delivered or not: a key
+    /// that came without being wanted is removed all the same when it goes.
     #[must_use]
     pub fn only(mut self, wanted: impl Fn(&Change<I>) -> bool + Send + Sync + 'static) -> Self {
         self.wanted.push(Arc::new(wanted));
@@ -38,11 +41,6 @@ impl<I: Item> View<I> {
     /// Whether the two entries are the same to this subscriber.
     pub fn same(&self, a: &I, b: &I) -> bool {
         self.same.as_ref().map_or_else(|| a.same(b), |same| same(a, b))
-    }
-
-    /// Whether there are predicates.
-    pub(crate) fn is_selective(&self) -> bool {
-        !self.wanted.is_empty()
     }
 
     /// Whether this subscriber wants to hear of the change.

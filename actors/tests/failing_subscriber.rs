@@ -6,7 +6,11 @@ mod common;
 use std::time::Duration;
 
 use actix::prelude::*;
-use common::{Folder, Recorder, Say, Store, actors::{Habit, Leave}, pass, paused, until};
+use common::{
+    Folder, Recorder, Say, Store,
+    actors::{Habit, Leave},
+    pass, paused, until,
+};
 use consul_watch_actors::{Change, Watch, WatchError};
 
 #[actix::test]
@@ -46,7 +50,11 @@ async fn a_panic_in_a_predicate_is_its_own_subscribers_trouble() {
     until("the good one goes on", || good_sight.shows(2)).await;
     pass(30).await;
     let status = watches.status("app").await.unwrap();
-    assert_eq!((status.restarts, status.subscribers), (0, 2), "the watcher lives, and so do the subscriptions");
+    assert_eq!(
+        (status.restarts, status.subscribers),
+        (0, 2),
+        "the watcher lives, and so do the subscriptions"
+    );
     let asked = store.asked("app").len();
     assert!(asked < 5, "nobody asks again for that: {asked} queries");
     store.put("app", "a", 3);
@@ -167,7 +175,11 @@ async fn one_that_loses_every_update_is_tried_at_a_pace_that_harms_nobody() {
     impl Supervised for Forgetful {}
     impl Handler<consul_watch_actors::Changed<Folder>> for Forgetful {
         type Result = ResponseActFuture<Self, ()>;
-        fn handle(&mut self, _: consul_watch_actors::Changed<Folder>, ctx: &mut Context<Self>) -> Self::Result {
+        fn handle(
+            &mut self,
+            _: consul_watch_actors::Changed<Folder>,
+            ctx: &mut Context<Self>,
+        ) -> Self::Result {
             self.0.set(self.0.get() + 1);
             ctx.stop();
             Box::pin(std::future::pending().into_actor(self))

@@ -19,8 +19,7 @@ async fn without_a_difference_nothing_is_delivered() {
         assert_eq!(watches.send(Reset::new()).await.unwrap().unwrap(), 1);
         assert_eq!(store.dropped(), round, "the old request is closed by now");
         until("the watch is live again", || {
-            store.open() == 1
-                && matches!(store.asked("app").last().unwrap().cursor, Cursor::Index(_))
+            store.open() == 1 && matches!(store.asked("app").last().unwrap().cursor, Cursor::Index(_))
         })
         .await;
         assert_eq!(store.connects(), round + 1, "with a client of its own");

@@ -4,8 +4,8 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Folder, Recorder, Say, Store, actors::Occupy, pass, paused, supervisor, until};
 use actix::prelude::*;
+use common::{Folder, Recorder, Say, Store, actors::Occupy, pass, paused, supervisor, until};
 use consul_watch_actors::{FailureClass, Stop, Watch};
 use tokio::sync::Semaphore;
 

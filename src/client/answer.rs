@@ -56,6 +56,12 @@ impl QueryAnswer {
         decode(&self.target, &self.body)
     }
 
+    /// What to say of a body that is JSON, and yet none of Consul's.
+    pub(crate) fn undecodable(&self, what: &str) -> ClientError {
+        let source = serde::de::Error::custom(what);
+        ClientError::Decode { target: self.target.clone(), path: ".".to_owned(), hint: None, source }
+    }
+
     pub(crate) fn new(target: String, found: bool, headers: &HeaderMap, body: Bytes) -> Self {
         Self {
             found,

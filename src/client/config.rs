@@ -6,8 +6,11 @@ use std::{
     time::Duration,
 };
 
+use consul_watch_actors::Places;
+
 use super::{
-    address::Address,
+    address::{Address, Scheme},
+    budget,
     config_error::ConfigError,
     consistency::Consistency,
     secret::Secret,
@@ -50,6 +53,7 @@ use super::{
 /// | short-call timeout | 10 s | |
 /// | body limit | 32 MiB | |
 /// | gzip | on | |
+/// | watch connections | 160, below Consul's 200 | |
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct ConsulConfig(Arc<Settings>);
 
@@ -70,6 +74,7 @@ struct Settings {
     short_timeout: Duration,
     body_limit: usize,
     gzip: bool,
+    watch_connections: usize,
     tls: TlsSettings,
 }
 
@@ -91,6 +96,7 @@ impl Default for Settings {
             short_timeout: Duration::from_secs(10),
             body_limit: 32 * 1024 * 1024,
             gzip: true,
+            watch_connections: 160,
             tls: TlsSettings::default(),
         }
     }
@@ -235,6 +241,14 @@ impl ConsulConfig {
         self.set(|settings| settings.tls.ca_path = Some(path))
     }
 
+    /// Sets how many connections to this address the process holds for watches. Default: 160, which with
+    /// the others stays below the 200 that Consul takes from one client
+    /// (`limits.http_max_conns_per_client`). A watch beyond it is waiting: it asks every 10 s instead.
+    #[must_use]
+    pub fn with_watch_connections(self, count: usize) -> Self {
+        self.set(|settings| settings.watch_connections = count)
+    }
+
     /// Sets the PEM files of the client certificate and of its key.
     #[must_use]
     pub fn with_client_certificate(self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
@@ -323,6 +337,27 @@ impl ConsulConfig {
     /// Whether Consul may compress its answers.
     pub fn gzip(&self) -> bool {
         self.0.gzip
+    }
+
+    /// How many connections the process holds for watches.
+    pub fn watch_connections(&self) -> usize {
+        self.0.watch_connections
+    }
+
+    /// The budget of those connections; a connection that carries many queries needs none.
+    pub(crate) fn places(&self) -> Option<Places> {
+        (self.0.address.scheme() == Scheme::Http)
+            .then(|| budget::places(&self.0.address, self.0.watch_connections))
+    }
+
+    /// The same settings, but not the same as far as clients are shared.
+    pub(crate) fn renewed(self) -> Self {
+        Self(Arc::new(Settings::clone(&self.0)))
+    }
+
+    /// Whether the two are clones of each other.
+    pub(crate) fn is_clone_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// What TLS needs to know.

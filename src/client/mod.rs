@@ -9,6 +9,7 @@ mod address;
 mod answer;
 mod blocking;
 mod body;
+mod budget;
 mod classify;
 mod config;
 mod config_error;

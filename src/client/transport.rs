@@ -1,6 +1,12 @@
 //! [`ConsulClient`]: the connections, and one HTTP exchange over them.
 
-use std::{cell::RefCell, fmt, fs, path::Path, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    fmt, fs,
+    path::Path,
+    rc::{Rc, Weak},
+    time::Duration,
+};
 
 use awc::{
     Client, ClientRequest, Connector,
@@ -9,6 +15,7 @@ use awc::{
         header::{self, HeaderMap, HeaderValue},
     },
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::{Instant, timeout};
@@ -37,8 +44,9 @@ const CALLS: usize = 16;
 /// awc would throw a connection away after 75 s, so that every five-minute poll had to connect anew.
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// How long an idle connection is kept: less than what common proxies allow.
-const IDLE: Duration = Duration::from_secs(15);
+/// How long an idle connection is kept: long enough for the next query of a watch, which follows at once,
+/// and not so long that a place given to another watch counts twice in Consul's limit.
+const IDLE: Duration = Duration::from_secs(2);
 
 /// How much of a failed answer is read, and for how long: Consul's texts are a line.
 const ERROR_TEXT: usize = 4096;
@@ -67,6 +75,11 @@ struct Inner {
     polls: Client,
     calls: Client,
     token: RefCell<Option<Secret>>,
+}
+
+thread_local! {
+    /// The clients of this thread's watchers.
+    static CLIENTS: RefCell<Vec<Weak<Inner>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Which set of connections an exchange uses.
@@ -107,23 +120,7 @@ impl ConsulClient {
     /// [`ConfigError`]: what [`ConsulConfig::validate`] finds, a token file that cannot be read, or a
     /// transport (`https://`, `unix://`) that is not built in.
     pub fn new(config: &ConsulConfig) -> Result<Self, ConfigError> {
-        config.validate()?;
-        match config.address().scheme() {
-            Scheme::Http => {}
-            Scheme::Https => {
-                return Err(ConfigError::Unsupported {
-                    what: "HTTPS",
-                    mend: "use an http:// address, such as that of an agent on this machine",
-                });
-            }
-            Scheme::Unix => {
-                return Err(ConfigError::Unsupported {
-                    what: "a unix socket",
-                    mend: "use the agent's http:// address",
-                });
-            }
-        }
-        let token = read_token(config)?;
+        let token = usable(config)?;
         Ok(Self(Rc::new(Inner {
             config: config.clone(),
             base: config.address().base_url(),
@@ -131,6 +128,26 @@ impl ConsulClient {
             calls: build(config, CALLS),
             token: RefCell::new(token),
         })))
+    }
+
+    /// Whether a client can be made of this configuration.
+    pub(crate) fn check(config: &ConsulConfig) -> Result<(), ConfigError> {
+        usable(config).map(drop)
+    }
+
+    /// The client that clones of this configuration share on this thread.
+    pub(crate) fn shared(config: &ConsulConfig) -> Result<Self, ConfigError> {
+        CLIENTS.with_borrow_mut(|clients| {
+            clients.retain(|client| client.strong_count() > 0);
+            let known =
+                clients.iter().filter_map(Weak::upgrade).find(|inner| inner.config.is_clone_of(config));
+            if let Some(inner) = known {
+                return Ok(Self(inner));
+            }
+            let client = Self::new(config)?;
+            clients.push(Rc::downgrade(&client.0));
+            Ok(client)
+        })
     }
 
     /// The configuration it was made from.
@@ -227,8 +244,13 @@ impl ConsulClient {
         said: &[u8],
         token: Option<&Secret>,
     ) -> ClientError {
-        let password = self.0.config.basic_auth().map(|auth| &auth.password);
-        let secrets: Vec<&Secret> = token.into_iter().chain(password).collect();
+        // A page may send back what it was sent: the token, and the credentials in either form.
+        let credentials = self.0.config.basic_auth().map(|auth| {
+            let sent = STANDARD.encode(format!("{}:{}", auth.user, auth.password.expose()));
+            [auth.password.clone(), Secret::from(sent)]
+        });
+        let credentials = credentials.as_ref().map_or(&[][..], |both| both);
+        let secrets: Vec<&Secret> = token.into_iter().chain(credentials).collect();
         let text = if status.is_redirection() {
             "a redirect, which is not followed since it would carry the token away".to_owned()
         } else {
@@ -277,6 +299,27 @@ fn url(base: &str, path: &str, query: &[(String, String)]) -> String {
         mark = '&';
     }
     url
+}
+
+/// The token, if the configuration is one that a client can be made of.
+fn usable(config: &ConsulConfig) -> Result<Option<Secret>, ConfigError> {
+        config.validate()?;
+        match config.address().scheme() {
+            Scheme::Http => {}
+            Scheme::Https => {
+                return Err(ConfigError::Unsupported {
+                    what: "HTTPS",
+                    mend: "use an http:// address, such as that of an agent on this machine",
+                });
+            }
+            Scheme::Unix => {
+                return Err(ConfigError::Unsupported {
+                    what: "a unix socket",
+                    mend: "use the agent's http:// address",
+                });
+            }
+        }
+    read_token(config)
 }
 
 fn read_token(config: &ConsulConfig) -> Result<Option<Secret>, ConfigError> {

@@ -8,7 +8,7 @@ use futures_util::future::LocalBoxFuture;
 use super::{
     decode::Decode,
     options::{Options, option_setters},
-    pairs::Reading,
+    pairs::{Reading, check_removals},
     source::{by_index, failure},
 };
 use crate::{
@@ -143,7 +143,8 @@ impl Query for KeyPrefix {
             .with_param("recurse", "")
             .with_cursor(request.cursor.clone())
             .accept_404(true);
-        let query = self.options.apply(query);
+        let options = self.options.clone();
+        let query = options.apply(query);
         Box::pin(async move {
             let answer = client.blocking_query(&query).await.map_err(failure)?;
             let previous = request.previous.as_ref().map_or(&[][..], |previous| previous.as_slice());
@@ -151,7 +152,9 @@ impl Query for KeyPrefix {
             // A raw prefix may have been too awkward to be asked for whole.
             let keep =
                 |key: &str| folder.as_ref().map_or_else(|| key.starts_with(&whole), |folder| folder.has(key));
-            let pairs = Reading { previous, trusted, keep: &keep }.read(&answer).map_err(failure)?;
+            let reading = Reading { previous, trusted, keep: &keep };
+            let pairs = reading.read(&answer).map_err(failure)?;
+            check_removals(&client, &options, &reading, &pairs).await.map_err(failure)?;
             let same = request.previous.is_some()
                 && pairs.len() == previous.len()
                 && pairs.iter().zip(previous).all(|(new, old)| Arc::ptr_eq(new, old));

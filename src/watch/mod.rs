@@ -1,11 +1,26 @@
 //! What can be watched in Consul: one type per watch type.
 
+mod agent_service;
+mod catalog;
+mod checks;
+mod connect_leaf;
+mod connect_roots;
 mod decode;
+mod event;
 mod json;
 mod key;
 mod key_prefix;
+mod key_spaces;
+mod nodes;
 mod options;
 mod pairs;
+pub mod predicates;
+mod service;
+mod services;
 mod source;
 
-pub use self::{decode::Decode, json::Json, key::Key, key_prefix::KeyPrefix};
+pub use self::{
+    agent_service::AgentService, checks::Checks, connect_leaf::ConnectLeaf, connect_roots::ConnectRoots,
+    decode::Decode, event::Event, json::Json, key::Key, key_prefix::KeyPrefix, key_spaces::KeySpaces,
+    nodes::Nodes, service::Service, services::Services,
+};

@@ -61,44 +61,55 @@ impl Options {
     }
 }
 
-/// The setters of [`Options`], for a type that has them in a field `options`.
+/// The setters of [`Options`], for a type that has them in a field `options`: all of them, or those named.
 macro_rules! option_setters {
     () => {
+        $crate::watch::options::option_setters!(datacenter, namespace, partition, token, consistency, wait);
+    };
+    ($($name:ident),+) => {
+        $( $crate::watch::options::option_setters!(@ $name); )+
+    };
+    (@ datacenter) => {
         /// Asks this datacenter. Default: the configuration's, else the agent's own.
         #[must_use]
         pub fn with_datacenter(mut self, datacenter: impl Into<String>) -> Self {
             self.options.datacenter = Some(datacenter.into());
             self
         }
-
+    };
+    (@ namespace) => {
         /// Asks within this namespace (Consul Enterprise). Default: the configuration's.
         #[must_use]
         pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
             self.options.namespace = Some(namespace.into());
             self
         }
-
+    };
+    (@ partition) => {
         /// Asks within this admin partition (Consul Enterprise). Default: the configuration's.
         #[must_use]
         pub fn with_partition(mut self, partition: impl Into<String>) -> Self {
             self.options.partition = Some(partition.into());
             self
         }
-
+    };
+    (@ token) => {
         /// Asks with a token of its own. Default: the configuration's.
         #[must_use]
         pub fn with_token(mut self, token: impl Into<$crate::client::Secret>) -> Self {
             self.options.token = Some(token.into());
             self
         }
-
+    };
+    (@ consistency) => {
         /// How fresh an answer must be ("Consistency Modes"). Default: the configuration's.
         #[must_use]
         pub fn with_consistency(mut self, consistency: $crate::client::Consistency) -> Self {
             self.options.consistency = Some(consistency);
             self
         }
-
+    };
+    (@ wait) => {
         /// How long Consul holds a query when nothing changes ("Blocking Queries"; at most 10 minutes).
         /// Default: the configuration's.
         #[must_use]

@@ -9,8 +9,9 @@ use serde::{
     de::{DeserializeSeed, Error as _, SeqAccess, Visitor},
 };
 
+use super::options::Options;
 use crate::{
-    client::{ClientError, Cursor, QueryAnswer},
+    client::{ClientError, ConsulClient, Cursor, KeyPath, QueryAnswer, QueryRequest},
     kv::KvPair,
 };
 
@@ -31,6 +32,12 @@ impl Item for KvPair {
             && self.lock_index == other.lock_index
     }
 }
+
+/// Where there is nothing, Consul answers 404; so whoever sends an empty list is not Consul.
+const EMPTY: &str = "the list is empty, which Consul's never is";
+
+/// How many of the keys that are gone are looked at; more than that, and they are taken at even distances.
+const LOOKED_AT: usize = 16;
 
 /// What the answer is read against.
 pub(super) struct Reading<'a> {
@@ -57,6 +64,9 @@ impl Reading<'_> {
         self.parse(&answer.body).or_else(|_| {
             // Read again by the slow way, which can say where it fails.
             let pairs: Vec<Arc<KvPair>> = answer.json()?;
+            if pairs.is_empty() {
+                return Err(answer.undecodable(EMPTY));
+            }
             Ok(pairs.into_iter().filter(|pair| (self.keep)(&pair.key)).collect())
         })
     }
@@ -86,9 +96,11 @@ impl<'de> Visitor<'de> for &Reading<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let mut pairs = Vec::with_capacity(self.previous.len());
+        let mut is_empty = true;
         // Both lists are in the order of the keys, so one walk along the old one finds every partner.
         let mut old = self.previous.iter().peekable();
         while let Some(raw) = list.next_element::<RawPair<'de>>()? {
+            is_empty = false;
             if !(self.keep)(&raw.key) {
                 continue;
             }
@@ -96,8 +108,31 @@ impl<'de> Visitor<'de> for &Reading<'_> {
             let partner = old.next_if(|pair| *pair.key == *raw.key);
             pairs.push(raw.shared(partner, self.trusted).map_err(A::Error::custom)?);
         }
-        Ok(pairs)
+        if is_empty { Err(A::Error::custom(EMPTY)) } else { Ok(pairs) }
     }
+}
+
+/// Fails if a key that is gone from the list is only hidden: Consul leaves out what the token may not read,
+/// as if it were not there ("ACL Rules", "Key/Value Rules"), but refuses a key that is asked for by its name.
+pub(super) async fn check_removals(
+    client: &ConsulClient,
+    options: &Options,
+    reading: &Reading<'_>,
+    pairs: &[Arc<KvPair>],
+) -> Result<(), ClientError> {
+    let mut there = pairs.iter().peekable();
+    let is_gone = |old: &&Arc<KvPair>| {
+        while there.next_if(|pair| pair.key < old.key).is_some() {}
+        // After a reset the list may be of another prefix.
+        there.peek().is_none_or(|pair| pair.key != old.key) && (reading.keep)(&old.key)
+    };
+    let gone: Vec<&Arc<KvPair>> = reading.previous.iter().filter(is_gone).collect();
+    for pair in gone.iter().step_by(gone.len().div_ceil(LOOKED_AT).max(1)) {
+        if let Ok(KeyPath::Direct(path)) = KeyPath::of_key(&pair.key) {
+            client.blocking_query(&options.apply(QueryRequest::new(path)).accept_404(true)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// A pair as it stands in the body, borrowed from it.

@@ -1,6 +1,6 @@
 //! Consul as the engine's source of answers.
 
-use consul_watch_actors::{Answer, Failure, FailureClass, Outcome, Position, Source};
+use consul_watch_actors::{Answer, Failure, FailureClass, Outcome, Places, Position, Source};
 
 use crate::client::{ClientError, ConfigError, ConsulClient, ConsulConfig, QueryAnswer};
 
@@ -8,11 +8,20 @@ impl Source for ConsulConfig {
     type Client = ConsulClient;
 
     fn connect(&self) -> Result<ConsulClient, Failure> {
-        ConsulClient::new(self).map_err(refused)
+        ConsulClient::shared(self).map_err(refused)
     }
 
     fn validate(&self) -> Result<(), Failure> {
-        ConsulConfig::validate(self).map_err(refused)
+        // A token file or a transport that is not there would otherwise end every watch.
+        ConsulClient::check(self).map_err(refused)
+    }
+
+    fn places(&self) -> Option<Places> {
+        ConsulConfig::places(self)
+    }
+
+    fn renewed(self) -> Self {
+        ConsulConfig::renewed(self)
     }
 }
 

@@ -1,7 +1,10 @@
 //! What goes is told like what comes: keys, prefixes, and keys that come back as they were.
 
-use consul_watch::{Key, KeyPrefix};
+use consul_watch::actors::Query;
+use consul_watch::{Key, KeyPrefix, KvPair, Snapshot};
+use consul_watch_harness::TestAgent;
 
+use crate::recorder::{Feed, said};
 use crate::stage::Stage;
 
 #[actix_rt::test]
@@ -57,13 +60,9 @@ async fn a_key_that_is_deleted_and_made_again_as_it_was_has_changed() {
     }
 }
 
-async fn said_until_there<Q>(feed: &mut crate::recorder::Feed<Q>) -> Vec<String>
-where
-    Q: consul_watch::actors::Query<Value: consul_watch::Snapshot<Item = consul_watch::KvPair>>,
-{
-    use consul_watch::Snapshot;
+async fn said_until_there<Q: Query<Value: Snapshot<Item = KvPair>>>(feed: &mut Feed<Q>) -> Vec<String> {
     let all = feed.until("the new key", |changed| !changed.current.items().is_empty()).await;
-    all.iter().flat_map(crate::recorder::said).collect()
+    all.iter().flat_map(said).collect()
 }
 
 #[actix_rt::test]
@@ -98,7 +97,7 @@ async fn a_folder_is_its_own_key_and_what_is_beneath_and_never_its_neighbour() {
 
 #[actix_rt::test]
 async fn everything_beneath_the_prefix_is_the_empty_path() {
-    let stage = Stage::of(consul_watch_harness::TestAgent::dev(), |config| config.with_prefix("kvTest"));
+    let stage = Stage::of(TestAgent::dev(), |config| config.with_prefix("kvTest"));
     stage.agent.put("kvTest", "no");
     stage.agent.put("kvTest2/a", "no");
     stage.agent.put("kvTest/a", "yes");

@@ -153,7 +153,10 @@ impl<Q: Query> Feed<Q> {
                 assert!(!self.changes_only, "{what}: the first state was not asked for");
             }
             (None, Some(_)) => {
-                assert!(self.changes_only, "{what}: a subscriber's first delivery has no previous: {changed:?}");
+                assert!(
+                    self.changes_only,
+                    "{what}: a subscriber's first delivery has no previous: {changed:?}"
+                );
             }
             (Some(_), None) => panic!("{what}: a first state was delivered for the second time: {changed:?}"),
             (Some(last), Some(previous)) => {
@@ -206,6 +209,7 @@ pub(crate) fn said<Q: Query<Value: Snapshot<Item = KvPair>>>(changed: &Changed<Q
             Change::Added(new) => format!("added {key}={}", text(new)),
             Change::Updated { old, new } => format!("updated {key}={}→{}", text(old), text(new)),
             Change::Removed(old) => format!("removed {key}={}", text(old)),
+            other => panic!("a kind of change that these tests do not know: {other:?}"),
         }
     };
     changed.changes().iter().map(told).collect()
@@ -214,7 +218,11 @@ pub(crate) fn said<Q: Query<Value: Snapshot<Item = KvPair>>>(changed: &Changed<Q
 /// A pair's value as text.
 pub(crate) fn text(pair: &KvPair) -> String {
     let value = pair.value.as_deref().unwrap_or_default();
-    if value.len() > 60 { format!("({} bytes)", value.len()) } else { String::from_utf8_lossy(value).into_owned() }
+    if value.len() > 60 {
+        format!("({} bytes)", value.len())
+    } else {
+        String::from_utf8_lossy(value).into_owned()
+    }
 }
 
 /// The values by their keys.

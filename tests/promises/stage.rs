@@ -61,7 +61,12 @@ impl Stage {
         self.until(path, &what, |status| failed(status, class)).await
     }
 
-    /// Waits until the watch is live and has a request on its way again.
+    /// Waits until the watch is being retried, whatever the failure looked like from here.
+    pub(crate) async fn until_failing(&self, path: &str) {
+        self.until(path, "a failure", |status| status.state.name() == "retrying").await;
+    }
+
+    /// Waits until the watch is live.
     pub(crate) async fn until_live(&self, path: &str) {
         self.until(path, "that it is live", |status| status.state.is_live()).await;
     }

@@ -1,7 +1,5 @@
 //! Whatever happens to Consul or the network, the latest state arrives when it can, and once.
 
-use std::time::Duration;
-
 use consul_watch::{FailureClass, Key, KeyPrefix, Reason, WatchState};
 use consul_watch_harness::{Cut, FaultProxy, Refusal, TestAgent};
 use tracing::Level;
@@ -21,7 +19,7 @@ async fn a_killed_agent_that_comes_back_with_its_data() {
     prefix.says(&["added app/a=1", "added app/b=1"]).await;
     for turn in 1..3 {
         stage.agent.kill();
-        stage.until_retrying("keyprefix:app", FailureClass::Transient).await;
+        stage.until_failing("keyprefix:app").await;
         stage.agent.restart();
         stage.agent.put("app/a", (turn + 1).to_string());
         let update = format!("updated app/a={turn}→{}", turn + 1);
@@ -53,8 +51,7 @@ async fn what_changed_while_the_network_was_away_is_one_delivery() {
     stage.until_retrying("app", FailureClass::Transient).await;
     feed.has_nothing("the network is away");
     stage.proxy.pass();
-    let changed =
-        feed.says(&["updated app/changed=1→8", "removed app/deleted=1", "added app/new=1"]).await;
+    let changed = feed.says(&["updated app/changed=1→8", "removed app/deleted=1", "added app/new=1"]).await;
     assert_eq!(changed.reason, Reason::Resync);
     stage.agent.put("app/marker", "x");
     assert_eq!(feed.says(&["added app/marker=x"]).await.reason, Reason::Change);
@@ -87,10 +84,11 @@ async fn a_peer_that_falls_silent() {
     let told = status.state.to_string();
     assert!(told.contains("within"), "the error tells of a deadline: {told}");
     stage.agent.put("app/a", "2");
-    stage.until("app", "more attempts", |status| {
-        matches!(status.state, WatchState::Retrying { attempt: 2.., .. })
-    })
-    .await;
+    stage
+        .until("app", "more attempts", |status| {
+            matches!(status.state, WatchState::Retrying { attempt: 2.., .. })
+        })
+        .await;
     feed.has_nothing("nothing gets through");
     stage.proxy.pass();
     assert_eq!(feed.says(&["updated app/a=1→2"]).await.reason, Reason::Resync);
@@ -164,15 +162,15 @@ async fn a_consul_that_is_not_there_yet_is_told_once_and_waited_for() {
     until(&watches, path, "that it is live", |status| status.state.is_live()).await;
     assert_eq!(warnings(), 1);
 
-    // The next outage is the next change of state. The query has waited long enough not to look refused.
-    tokio::time::sleep(Duration::from_millis(1100)).await;
+    // The next outage is the next change of state; and another one if the query that is cut was so young
+    // that it looks turned away.
     proxy.refuse(Refusal::Closed);
     proxy.cut(Cut::Reset);
     until(&watches, path, "several attempts", |status| {
         matches!(status.state, WatchState::Retrying { attempt: 10.., .. })
     })
     .await;
-    assert_eq!(warnings(), 2, "{:#?}", heard(path));
+    assert!(matches!(warnings(), 2..=3), "{:#?}", heard(path));
     proxy.pass();
     agent.put("not-there-yet/a", "2");
     feed.says(&["updated not-there-yet/a=1→2"]).await;
@@ -191,7 +189,7 @@ async fn many_watches_all_come_back() {
         feed.next("the first delivery").await;
     }
     stage.agent.kill();
-    stage.until_retrying("app/29", FailureClass::Transient).await;
+    stage.until_failing("app/29").await;
     stage.agent.restart();
     for (number, _) in &feeds {
         stage.agent.put(&format!("app/{number}/k"), number.to_string());

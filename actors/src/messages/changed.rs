@@ -45,7 +45,8 @@ pub struct Changed<Q: Query> {
     pub index: u64,
     /// The index `previous` was read at.
     pub previous_index: Option<u64>,
-    /// What this subscriber saw last; `None` the first time.
+    /// What this subscriber saw last; `None` the first time. With predicates ([`Watch::only`](crate::Watch::only))
+    /// it is the last state that was looked at for it.
     pub previous: Option<Arc<Q::Value>>,
     /// What holds now.
     pub current: Arc<Q::Value>,

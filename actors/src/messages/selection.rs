@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{Query, SubscriptionId, WatchPath, key::WatchKey};
 
 /// Which watches a message is about.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Selection {
     /// All of them.
@@ -19,7 +19,7 @@ pub enum Selection {
 }
 
 /// One query, whatever its type.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryId {
     pub(crate) key: WatchKey,
     path: WatchPath,

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use actix::Message;
 
-use crate::{Change, Changed, Item, Query, Quiescence, Snapshot, Subscriber, View, WatchEvent, WatchPath};
+use crate::{Change, Changed, Item, Query, Quiescence, Snapshot, Subscriber, View, WatchEvent, WatchPath, subscription::SkipFirst};
 
 /// Subscribes an actor to a query's value.
 ///
@@ -15,20 +15,29 @@ pub struct Watch<Q: Query> {
     pub(crate) query: Q,
     pub(crate) subscriber: Subscriber<Changed<Q>>,
     pub(crate) observer: Option<Subscriber<WatchEvent>>,
-    pub(crate) options: SubscribeOptions<<Q::Value as Snapshot>::Item>,
+    pub(crate) options: SubscribeOptions<Q::Value>,
 }
 
 /// How a subscription wants its updates.
-#[derive(Debug)]
-pub(crate) struct SubscribeOptions<I> {
-    pub(crate) changes_only: bool,
-    pub(crate) view: Arc<View<I>>,
+pub(crate) struct SubscribeOptions<S: Snapshot> {
+    pub(crate) skip_first: Option<SkipFirst<S>>,
+    pub(crate) view: Arc<View<S::Item>>,
     pub(crate) quiescence: Option<Quiescence>,
 }
 
-impl<I> Clone for SubscribeOptions<I> {
+impl<S: Snapshot> Clone for SubscribeOptions<S> {
     fn clone(&self) -> Self {
-        Self { view: Arc::clone(&self.view), ..*self }
+        Self { skip_first: self.skip_first.clone(), view: Arc::clone(&self.view), quiescence: self.quiescence }
+    }
+}
+
+impl<S: Snapshot> fmt::Debug for SubscribeOptions<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubscribeOptions")
+            .field("skips_first", &self.skip_first.is_some())
+            .field("view", &self.view)
+            .field("quiescence", &self.quiescence)
+            .finish()
     }
 }
 
@@ -37,14 +46,21 @@ impl<Q: Query> Watch<Q> {
     ///
     /// An `Addr` or a `Recipient` is kept alive by the watch; a `WeakAddr` or `WeakRecipient` is not.
     pub fn new(query: Q, subscriber: impl Into<Subscriber<Changed<Q>>>) -> Self {
-        let options = SubscribeOptions { changes_only: false, view: Arc::default(), quiescence: None };
+        let options = SubscribeOptions { skip_first: None, view: Arc::default(), quiescence: None };
         Self { query, subscriber: subscriber.into(), observer: None, options }
     }
 
     /// Does not send the current state: the first update is the first change after it.
     #[must_use]
-    pub fn changes_only(mut self) -> Self {
-        self.options.changes_only = true;
+    pub fn changes_only(self) -> Self {
+        self.skip_first_when(|_| true)
+    }
+
+    /// Does not send the first state when `seen` says that it was seen before, in an earlier run of the
+    /// application for one. The first update is then the first change after it.
+    #[must_use]
+    pub fn skip_first_when(mut self, seen: impl Fn(&Q::Value) -> bool + Send + Sync + 'static) -> Self {
+        self.options.skip_first = Some(Arc::new(seen));
         self
     }
 

@@ -4,10 +4,10 @@ use std::{any::Any, collections::HashMap, sync::Arc};
 
 use actix::prelude::*;
 use futures_util::future::LocalBoxFuture;
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
-    Changed, Query, Snapshot, Source, Subscriber, SubscriptionId, WatcherActor,
+    Changed, Query, Source, Subscriber, SubscriptionId, WatcherActor,
     arbiters::Arbiters,
     messages::SubscribeOptions,
     watcher::{End, Link, Restart, Subscribe, Unsubscribe, WatcherState},
@@ -33,7 +33,7 @@ pub(super) trait Handle<S: Source>: Any {
         incarnation: u64,
         source: &Arc<S>,
         arbiters: &mut Arbiters,
-    ) -> bool;
+    );
 }
 
 /// A watcher of this query, and the subscribers that were promised its updates.
@@ -48,7 +48,7 @@ pub(super) struct Watcher<Q: Query> {
 
 struct Registered<Q: Query> {
     subscriber: Subscriber<Changed<Q>>,
-    options: SubscribeOptions<<Q::Value as Snapshot>::Item>,
+    options: SubscribeOptions<Q::Value>,
     actor: u64,
 }
 
@@ -63,7 +63,7 @@ impl<Q: Query> Watcher<Q> {
         arbiters: &mut Arbiters,
         state: WatcherState<Q>,
     ) -> Self {
-        let (address, _) = launch(link(incarnation), source, arbiters, state);
+        let address = launch(link(incarnation), source, arbiters, state);
         Self { address, link: Box::new(link), subscribers: HashMap::new(), by_actor: HashMap::new() }
     }
 
@@ -80,20 +80,18 @@ impl<Q: Query> Watcher<Q> {
     }
 }
 
-/// Starts a watcher on an arbiter that takes it.
+/// Starts a watcher on an arbiter that takes it: the supervisor's own one, if all others have stopped.
 fn launch<Q: Query>(
     link: Link<Q>,
     source: &Arc<Q::Source>,
     arbiters: &mut Arbiters,
     state: WatcherState<Q>,
-) -> (Addr<WatcherActor<Q>>, bool) {
+) -> Addr<WatcherActor<Q>> {
     let source = Arc::clone(source);
     let watcher = move |_: &mut Context<WatcherActor<Q>>| WatcherActor::new(link, source, state);
     // An arbiter that has stopped refuses everything; one that works takes the first thing it is sent.
     let arbiter = (0..MOST_ARBITERS).map(|_| arbiters.next()).find(|arbiter| arbiter.spawn_fn(|| {}));
-    let found = arbiter.is_some();
-    let arbiter = arbiter.unwrap_or_else(Arbiter::current);
-    (actix::Supervisor::start_in_arbiter(&arbiter, watcher), found)
+    actix::Supervisor::start_in_arbiter(&arbiter.unwrap_or_else(Arbiter::current), watcher)
 }
 
 impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
@@ -125,7 +123,12 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
     }
 
     fn end(&mut self) -> LocalBoxFuture<'static, ()> {
-        ask(self.address.send(End))
+        let (done, closed) = oneshot::channel();
+        self.address.do_send(End(done));
+        Box::pin(async move {
+            // Nothing is ever sent: it is dropped by the watcher, or with the mailbox of a dead one.
+            let _ = closed.await;
+        })
     }
 
     fn restart(&mut self, source: Option<Arc<Q::Source>>) -> LocalBoxFuture<'static, ()> {
@@ -138,8 +141,10 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
         incarnation: u64,
         source: &Arc<Q::Source>,
         arbiters: &mut Arbiters,
-    ) -> bool {
-        let Ok(mut state) = state.downcast::<WatcherState<Q>>() else { return false };
+    ) {
+        let Ok(mut state) = state.downcast::<WatcherState<Q>>() else {
+            unreachable!("equal keys are of equal types")
+        };
         let now = Instant::now();
         // What was said to the dead watcher and never read is made up for from what was promised.
         let strangers: Vec<_> =
@@ -155,9 +160,7 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
         }
         state.progress.interrupted();
         state.postpone(None);
-        let (address, found) = launch((self.link)(incarnation), source, arbiters, *state);
-        self.address = address;
-        found
+        self.address = launch((self.link)(incarnation), source, arbiters, *state);
     }
 }
 

@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 use super::{Entry, Waiting, all_of, handle::Watcher};
 use crate::{
     EventKind, GetSnapshots, Observe, Query, Ready, ReadyError, Reset, ResetError, Selection, Source, Status,
-    Stop, Stopped, SubscriptionId, Watch, WatchError, WatchStatus, WatchSupervisor,
+    Stop, Stopped, Subscriber, SubscriptionId, Watch, WatchError, WatchEvent, WatchState, WatchStatus,
+    WatchSupervisor,
     key::WatchKey,
     observers::Observer,
     snapshots::Slot,
@@ -24,12 +25,11 @@ impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
         let actor = subscriber.identity().ok_or_else(|| WatchError::SubscriberGone { path: path.clone() })?;
         let key = WatchKey::of(&query);
         let id = SubscriptionId(self.number());
-        if let Some(observer) = observer {
-            self.observe(Selection::query(&query), observer.into(), ctx);
-        }
+        let selection = Selection::query(&query);
         if !self.entries.contains_key(&key) {
             let entry = self.start_watcher(&key, query, ctx);
             self.entries.insert(key.clone(), entry);
+            self.tell(&key, &path, &EventKind::State(WatchState::Connecting));
         }
         let Some(entry) = self.entries.get_mut(&key) else { unreachable!("it was just put there") };
         let Some(watcher) = entry.handle.as_any_mut().downcast_mut::<Watcher<Q>>() else {
@@ -40,7 +40,11 @@ impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
         }
         watcher.subscribe(Subscribe { id, subscriber, options }, actor);
         entry.slot.write().status.subscribers += 1;
-        self.subscriptions.insert(id, key);
+        self.subscriptions.insert(id, key.clone());
+        if let Some(observer) = observer {
+            self.observe(selection, observer, Some(key));
+        }
+        self.pump_observers(ctx);
         Ok(id)
     }
 }
@@ -74,13 +78,11 @@ impl<S: Source> WatchSupervisor<S> {
         Entry { path, slot, incarnation, handle: Box::new(watcher) }
     }
 
-    fn observe(
-        &mut self,
-        selection: Selection,
-        address: crate::Subscriber<crate::WatchEvent>,
-        ctx: &mut Context<Self>,
-    ) {
-        let mut observer = Observer::new(self.number(), selection, address);
+    /// Takes an observer on and tells it how things stand; one that comes with a `watch` ends with it.
+    fn observe(&mut self, selection: Selection, address: Subscriber<WatchEvent>, watch: Option<WatchKey>) {
+        let mut observer = Observer::new(self.number(), selection, address, watch);
+        // Who asks twice for the same is told once, and from now on.
+        self.observers.retain(|other| !other.is_same(&observer));
         for key in self.select(&observer.selection).0 {
             if let Some(entry) = self.entries.get(&key) {
                 let state = entry.slot.read().status.state.clone();
@@ -88,7 +90,6 @@ impl<S: Source> WatchSupervisor<S> {
             }
         }
         self.observers.push(observer);
-        self.pump_observers(ctx);
     }
 }
 
@@ -136,6 +137,7 @@ impl<S: Source> Handler<Reset<S>> for WatchSupervisor<S> {
             }
             self.source = Arc::new(source);
         }
+        self.source = Arc::new(S::clone(&self.source).renewed());
         let restarts: Vec<_> = self
             .entries
             .values_mut()
@@ -177,7 +179,8 @@ impl<S: Source> Handler<Observe> for WatchSupervisor<S> {
     type Result = ();
 
     fn handle(&mut self, Observe { observer, selection }: Observe, ctx: &mut Self::Context) {
-        self.observe(selection, observer, ctx);
+        self.observe(selection, observer, None);
+        self.pump_observers(ctx);
     }
 }
 
@@ -189,11 +192,15 @@ impl<S: Source> Handler<Ready> for WatchSupervisor<S> {
         if let Some(missing) = missing.into_iter().next() {
             return Box::pin(std::future::ready(Err(ReadyError::NotWatched(missing))));
         }
-        if let Some(answer) = self.readiness(&keys) {
+        let watches: Vec<_> = keys
+            .into_iter()
+            .filter_map(|key| Some((key.clone(), self.entries.get(&key)?.path.clone())))
+            .collect();
+        if let Some(answer) = self.readiness(&watches) {
             return Box::pin(std::future::ready(answer));
         }
         let (reply, answer) = oneshot::channel();
-        self.waiting.push(Waiting { keys, reply });
+        self.waiting.push(Waiting { watches, reply });
         let name = selection.to_string();
         // The supervisor itself may go before the watch is ready.
         Box::pin(async move { answer.await.unwrap_or(Err(ReadyError::Stopped(name))) })

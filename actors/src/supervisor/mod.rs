@@ -57,7 +57,8 @@ struct Entry<S: Source> {
 
 /// Somebody waits until these watches are ready.
 struct Waiting {
-    keys: Vec<WatchKey>,
+    /// With their names, for when one of them is stopped.
+    watches: Vec<(WatchKey, WatchPath)>,
     reply: oneshot::Sender<Result<(), crate::ReadyError>>,
 }
 
@@ -121,26 +122,25 @@ impl<S: Source> WatchSupervisor<S> {
     fn select(&self, selection: &Selection) -> (Vec<WatchKey>, Vec<String>) {
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         for part in selection.parts() {
-            let before = found.len();
-            match &part {
-                Selection::All => found.extend(self.entries.keys().cloned()),
-                Selection::Paths(names) => found.extend(
-                    self.entries
-                        .iter()
-                        .filter(|(key, entry)| {
-                            names.iter().any(|name| entry.path.is_called(name))
-                                && !found[..before].contains(key)
-                        })
-                        .map(|(key, _)| key.clone())
-                        .collect::<Vec<_>>(),
-                ),
-                Selection::Query(id) => {
-                    found.extend(self.entries.contains_key(&id.key).then(|| id.key.clone()))
+            let selected: Vec<_> = match &part {
+                Selection::All => self.entries.keys().collect(),
+                Selection::Paths(names) => {
+                    let called = |path: &WatchPath| names.iter().any(|name| path.is_called(name));
+                    self.entries.iter().filter(|(_, entry)| called(&entry.path)).map(|(key, _)| key).collect()
                 }
-                Selection::Subscription(id) => found.extend(self.subscriptions.get(id).cloned()),
-            }
-            if found.len() == before && !matches!(part, Selection::All) {
+                Selection::Query(id) => {
+                    self.entries.get_key_value(&id.key).map(|(key, _)| key).into_iter().collect()
+                }
+                Selection::Subscription(id) => self.subscriptions.get(id).into_iter().collect(),
+            };
+            if selected.is_empty() && !matches!(part, Selection::All) {
                 missing.push(part.to_string());
+            }
+            // Two names may call the same watch.
+            for key in selected {
+                if !found.contains(key) {
+                    found.push(key.clone());
+                }
             }
         }
         (found, missing)
@@ -151,22 +151,25 @@ impl<S: Source> WatchSupervisor<S> {
         let mut entry = self.entries.remove(key)?;
         let ended = entry.handle.end();
         self.snapshots.remove(key);
-        for id in entry.handle.subscriptions() {
-            self.subscriptions.remove(&id);
-        }
         tracing::debug!(path = %entry.path, "the watch ends");
-        self.tell(Some(key), &entry.path, &EventKind::Ended);
+        self.tell(key, &entry.path, &EventKind::Ended);
+        self.subscriptions.retain(|_, watch| watch != key);
+        for observer in &mut self.observers {
+            observer.watch_ended(key);
+        }
         self.answer_waiting();
         Some((entry, ended))
     }
 
     /// Forgets one subscription; its watch ends with the last one.
     fn unsubscribe(&mut self, id: SubscriptionId) -> Option<(WatchPath, bool, LocalBoxFuture<'static, ()>)> {
-        let key = self.subscriptions.remove(&id)?;
+        let key = self.subscriptions.get(&id)?.clone();
         let entry = self.entries.get_mut(&key)?;
         let path = entry.path.clone();
         let told = entry.handle.remove(id);
+        entry.slot.write().status.subscribers = entry.handle.subscriptions().len();
         if !entry.handle.is_deserted() {
+            self.subscriptions.remove(&id);
             return Some((path, false, told));
         }
         let (_, ended) = self.remove(&key)?;
@@ -179,15 +182,14 @@ impl<S: Source> WatchSupervisor<S> {
         ))
     }
 
-    /// Queues an event for every observer that wants it. A watch that has no key any more is
-    /// matched by its path.
-    fn tell(&mut self, key: Option<&WatchKey>, path: &WatchPath, kind: &EventKind) {
+    /// Queues an event for every observer that wants it.
+    fn tell(&mut self, key: &WatchKey, path: &WatchPath, kind: &EventKind) {
         for observer in &mut self.observers {
             let wanted = match &observer.selection {
                 Selection::All => true,
                 Selection::Paths(names) => names.iter().any(|name| path.is_called(name)),
-                Selection::Query(id) => Some(&id.key) == key,
-                Selection::Subscription(id) => self.subscriptions.get(id) == key,
+                Selection::Query(id) => id.key == *key,
+                Selection::Subscription(id) => self.subscriptions.get(id) == Some(key),
             };
             if wanted {
                 observer.tell(path, kind.clone());
@@ -197,6 +199,7 @@ impl<S: Source> WatchSupervisor<S> {
 
     /// Sends observers what is queued for them.
     fn pump_observers(&mut self, ctx: &mut Context<Self>) {
+        self.observers.retain(|observer| !observer.is_done());
         let requests: Vec<_> =
             self.observers.iter_mut().filter_map(|observer| Some((observer.id, observer.send()?))).collect();
         for (id, request) in requests {
@@ -212,20 +215,20 @@ impl<S: Source> WatchSupervisor<S> {
     /// Answers those who wait for watches that are ready now, or never will be.
     fn answer_waiting(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
-        for Waiting { keys, reply } in waiting {
-            match self.readiness(&keys) {
+        for Waiting { watches, reply } in waiting {
+            match self.readiness(&watches) {
                 Some(answer) => drop(reply.send(answer)),
                 None if reply.is_closed() => {}
-                None => self.waiting.push(Waiting { keys, reply }),
+                None => self.waiting.push(Waiting { watches, reply }),
             }
         }
     }
 
-    fn readiness(&self, keys: &[WatchKey]) -> Option<Result<(), crate::ReadyError>> {
+    fn readiness(&self, watches: &[(WatchKey, WatchPath)]) -> Option<Result<(), crate::ReadyError>> {
         let mut ready = true;
-        for key in keys {
+        for (key, path) in watches {
             let Some(entry) = self.entries.get(key) else {
-                return Some(Err(crate::ReadyError::Stopped(format!("{key:?}"))));
+                return Some(Err(crate::ReadyError::Stopped(path.to_string())));
             };
             let slot = entry.slot.read();
             match &slot.status.state {

@@ -44,12 +44,8 @@ impl fmt::Debug for Died {
 
 /// What became of a watcher that is no more.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-enum WatcherLost {
-    #[error("the watcher panicked (its message is on standard error); another one takes over")]
-    Panicked,
-    #[error("every arbiter of the supervisor has stopped, so nothing can watch: start another supervisor")]
-    NoArbiter,
-}
+#[error("the watcher panicked (its message is on standard error); another one takes over")]
+struct WatcherPanicked;
 
 impl<S: Source> Handler<Report> for WatchSupervisor<S> {
     type Result = ();
@@ -62,11 +58,11 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
         let path = entry.path.clone();
         match report.kind {
             ReportKind::State(state) => {
-                self.tell(Some(&report.key), &path, &EventKind::State(state));
+                self.tell(&report.key, &path, &EventKind::State(state));
                 self.answer_waiting();
             }
             ReportKind::Rejected(reason) => {
-                self.tell(Some(&report.key), &path, &EventKind::Rejected(reason));
+                self.tell(&report.key, &path, &EventKind::Rejected(reason));
             }
             ReportKind::SubscriberGone(id) => {
                 if let Some((.., ended)) = self.unsubscribe(id) {
@@ -88,22 +84,21 @@ impl<S: Source> Handler<Died> for WatchSupervisor<S> {
             return;
         }
         entry.incarnation = incarnation;
-        let revived = entry.handle.revive(died.state, incarnation, &self.source, &mut self.arbiters);
+        entry.handle.revive(died.state, incarnation, &self.source, &mut self.arbiters);
         let path = entry.path.clone();
-        let state = if revived {
-            tracing::error!(%path, "a watcher has panicked, another one takes over");
-            let error = Failure::new(FailureClass::Transient, WatcherLost::Panicked);
-            WatchState::Retrying { error, attempt: 1, next: SystemTime::now() }
-        } else {
-            tracing::error!(%path, "every arbiter has stopped, the watch cannot go on");
-            WatchState::Stopped { error: Failure::new(FailureClass::Transient, WatcherLost::NoArbiter) }
-        };
-        {
+        let error = Failure::new(FailureClass::Transient, WatcherPanicked);
+        let state = WatchState::Retrying { error, attempt: 1, next: SystemTime::now() };
+        let news = {
             let mut slot = entry.slot.write();
             slot.status.restarts += 1;
+            let news = slot.status.state.is_news(&state);
             slot.status.state = state.clone();
+            news
+        };
+        if news {
+            tracing::error!(%path, "a watcher has panicked, another one takes over");
+            self.tell(&died.key, &path, &EventKind::State(state));
+            self.pump_observers(ctx);
         }
-        self.tell(Some(&died.key), &path, &EventKind::State(state));
-        self.pump_observers(ctx);
     }
 }

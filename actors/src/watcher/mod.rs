@@ -1,5 +1,6 @@
 //! The actor that watches one path.
 
+mod following;
 mod orders;
 mod state;
 
@@ -7,6 +8,7 @@ use std::{
     any::Any,
     error::Error,
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task,
@@ -16,14 +18,16 @@ use std::{
 use actix::{WeakAddr, prelude::*};
 use tokio::{sync::oneshot, time::Instant};
 
+use self::following::Following;
 pub(crate) use self::{
     orders::{End, Restart, Subscribe, Unsubscribe},
     state::WatcherState,
 };
 use crate::{
-    Answer, Changed, Failure, FailureClass, Query, Source, SubscriptionId, View, WatchPath, WatchState,
+    Answer, Changed, Cursor, Failure, FailureClass, Query, Request, Source, SubscriptionId, View, WatchPath, WatchState,
     WatchSupervisor,
     key::WatchKey,
+    places::{Seat, Turn, in_turn},
     progress::Step,
     snapshots::Slot,
     subscription::{Delivery, Next},
@@ -45,10 +49,17 @@ pub struct WatcherActor<Q: Query> {
     source: Arc<Q::Source>,
     state: WatcherState<Q>,
     client: Option<<Q::Source as Source>::Client>,
-    /// The query on its way, and the word that it has been dropped.
-    query: Option<(SpawnHandle, oneshot::Receiver<()>)>,
+    /// A query is on its way; with the word that it has been dropped.
+    ///
+    /// Nothing here is cancelled by its `SpawnHandle`: a context that is started again counts its handles
+    /// from the beginning, and what was cancelled in the last life would be cancelled in the next one too.
+    query: Option<oneshot::Receiver<()>>,
     /// The earliest time at which a subscription wants to be looked at again.
-    timer: Option<(Instant, SpawnHandle)>,
+    timer: Option<Instant>,
+    /// Its turn in the queue for a place, while it waits for one.
+    turn: Option<Turn>,
+    /// What it follows, if its query is a derived one.
+    following: Option<Following>,
     ended: bool,
 }
 
@@ -75,11 +86,16 @@ pub(crate) struct Link<Q: Query> {
 
 impl<Q: Query> WatcherActor<Q> {
     pub(crate) fn new(link: Link<Q>, source: Arc<Q::Source>, state: WatcherState<Q>) -> Self {
-        Self { link, source, state, client: None, query: None, timer: None, ended: false }
+        let following = link.query.derivation().map(|_| Following::default());
+        Self { link, source, state, client: None, query: None, timer: None, turn: None, following, ended: false }
     }
 
     /// Sends the next query as soon as the throttle allows it.
     fn ask(&mut self, ctx: &mut Context<Self>) {
+        if self.following.is_some() {
+            self.follow(ctx);
+            return self.derive(ctx);
+        }
         if self.ended || self.state.halted || self.query.is_some() {
             return;
         }
@@ -99,27 +115,70 @@ impl<Q: Query> WatcherActor<Q> {
             Ok(client) => self.client.insert(client),
             Err(failure) => return self.failed(failure, ctx),
         };
+        let client = client.clone();
         let request = self.state.progress.request();
         let blocking = self.state.progress.is_blocking();
         let sent = Instant::now();
-        let query = self.link.query.run(client, request);
         let (guard, closed) = oneshot::channel::<()>();
+        let query = self.in_its_place(client, request, blocking);
         let query = async move {
             // Dropped after the query itself: by then its request is closed.
             let _guard = guard;
             query.await
         };
-        let handle = ctx.spawn(query.into_actor(self).map(move |answer, watcher, ctx| {
+        ctx.spawn(query.into_actor(self).map(move |(answer, seat), watcher, ctx| {
             watcher.query = None;
+            let early = blocking && matches!(seat, Seat::Held) && sent.elapsed() < EARLY;
+            watcher.turn = match seat {
+                Seat::Polled(turn) => Some(turn),
+                Seat::Held => None,
+            };
             match answer {
-                Ok(answer) => watcher.answered(answer, blocking && sent.elapsed() < EARLY, ctx),
+                Ok(answer) => watcher.answered(answer, early, ctx),
                 Err(failure) => watcher.failed(failure, ctx),
             }
         }));
-        self.query = Some((handle, closed));
+        self.query = Some(closed);
+    }
+
+    /// The query with the place it needs, if places are counted.
+    fn in_its_place(
+        &mut self,
+        client: <Q::Source as Source>::Client,
+        request: Request<Q::Value>,
+        blocking: bool,
+    ) -> impl Future<Output = (Result<Answer<Q::Value>, Failure>, Seat)> + 'static {
+        let query = Arc::clone(&self.link.query);
+        let places = self.source.places();
+        let turn = self.turn.take();
+        if let Some(places) = places.as_ref().filter(|places| blocking && turn.is_none() && places.free() == 0) {
+            places.warn();
+            self.transition(WatchState::Waiting { places: places.count() });
+        }
+        async move {
+            match places {
+                None => (query.run(&client, request).await, Seat::Held),
+                Some(places) if !blocking => {
+                    let _place = places.brief().await;
+                    let answer = query.run(&client, request).await;
+                    (answer, turn.map_or(Seat::Held, Seat::Polled))
+                }
+                Some(places) => {
+                    let turn = turn.unwrap_or_else(|| places.queue());
+                    let at_once = Request { cursor: Cursor::Start, previous: request.previous.clone() };
+                    in_turn(places, turn, || query.run(&client, request), || query.run(&client, at_once)).await
+                }
+            }
+        }
     }
 
     fn answered(&mut self, answer: Answer<Q::Value>, early: bool, ctx: &mut Context<Self>) {
+        self.take_in(answer, early, ctx);
+        self.ask(ctx);
+    }
+
+    /// Takes an answer in, and sends subscribers what it brought.
+    fn take_in(&mut self, answer: Answer<Q::Value>, early: bool, ctx: &mut Context<Self>) {
         let now = Instant::now();
         self.state.backoff.succeeded(now);
         self.state.next_attempt = None;
@@ -135,25 +194,39 @@ impl<Q: Query> WatcherActor<Q> {
                 self.state.rejection = None;
                 // Readable before it is delivered, so that a handler never reads an older value.
                 self.link.slot.write().value = Some(Arc::clone(&version.value) as Arc<dyn Any + Send + Sync>);
-                self.transition(WatchState::Live);
+                self.transition(self.good_state());
                 for subscribed in self.state.subscribers.values_mut() {
                     subscribed.feed.offer(&version, resync, now);
                 }
                 self.pump_all(ctx);
             }
             Step::NoNews => {
-                if early {
-                    self.state.throttle.fruitless();
-                }
+                self.fruitless(early);
                 self.state.rejection = None;
-                self.transition(WatchState::Live);
+                self.transition(self.good_state());
             }
             Step::Rejected(reason) => {
-                self.transition(WatchState::Live);
+                self.fruitless(early);
+                self.transition(self.good_state());
                 self.reject(reason);
             }
         }
-        self.ask(ctx);
+    }
+
+    /// The state after a good answer.
+    fn good_state(&self) -> WatchState {
+        match (&self.following, &self.turn, self.source.places()) {
+            (Some(_), ..) => self.state_of_inputs(),
+            (None, Some(_), Some(places)) => WatchState::Waiting { places: places.count() },
+            _ => WatchState::Live,
+        }
+    }
+
+    /// An answer without news: one that nobody had to wait for is what a hot loop is made of.
+    fn fruitless(&mut self, early: bool) {
+        if early {
+            self.state.throttle.fruitless();
+        }
     }
 
     fn reject(&mut self, reason: Arc<dyn Error + Send + Sync>) {
@@ -203,6 +276,7 @@ impl<Q: Query> WatcherActor<Q> {
                 tracing::error!(%path, error = %error, "the watch can never be answered and has stopped");
             }
             WatchState::Live => tracing::info!(%path, "the watch is live"),
+            WatchState::Waiting { places } => tracing::debug!(%path, places, "the watch waits for a place"),
             WatchState::Connecting => tracing::debug!(%path, "the watch connects"),
         }
         self.report(ReportKind::State(next));
@@ -229,7 +303,13 @@ impl<Q: Query> WatcherActor<Q> {
     /// Sends one subscriber what it is owed.
     fn pump(&mut self, id: SubscriptionId, ctx: &mut Context<Self>) {
         let Some(subscribed) = self.state.subscribers.get_mut(&id) else { return };
-        match subscribed.feed.next(Instant::now()) {
+        let now = Instant::now();
+        // A view is the subscriber's own code: its panic must not reach those it shares the watcher with.
+        let next = catch_unwind(AssertUnwindSafe(|| subscribed.feed.next(now))).unwrap_or_else(|_| {
+            tracing::error!(path = %self.link.path, subscription = %id, "the subscriber's view has panicked, it is asked again later");
+            subscribed.feed.stumbled(now)
+        });
+        match next {
             Next::Idle => {}
             Next::Wait(due) => self.look_again(due, ctx),
             Next::Deliver(delivery) => {
@@ -243,17 +323,15 @@ impl<Q: Query> WatcherActor<Q> {
     }
 
     fn look_again(&mut self, due: Instant, ctx: &mut Context<Self>) {
-        if let Some((at, handle)) = self.timer {
-            if at <= due {
-                return;
-            }
-            ctx.cancel_future(handle);
+        if self.timer.is_some_and(|at| at <= due) {
+            return;
         }
-        let handle = ctx.run_later(due - Instant::now(), |watcher, ctx| {
-            watcher.timer = None;
+        self.timer = Some(due);
+        // A later timer that this one goes ahead of looks once for nothing.
+        ctx.run_later(due - Instant::now(), move |watcher, ctx| {
+            watcher.timer = watcher.timer.filter(|at| *at != due);
             watcher.pump_all(ctx);
         });
-        self.timer = Some((due, handle));
     }
 
     /// A subscriber has answered, or its mailbox has.
@@ -275,11 +353,16 @@ impl<Q: Query> WatcherActor<Q> {
         self.report(ReportKind::SubscriberGone(id));
     }
 
-    /// Drops the query on its way; the receiver resolves when its request is closed.
-    fn cancel_query(&mut self, ctx: &mut Context<Self>) -> Option<oneshot::Receiver<()>> {
-        let (handle, closed) = self.query.take()?;
-        ctx.cancel_future(handle);
-        Some(closed)
+    /// Ends this life, which drops the query on its way: the future resolves when its request is closed.
+    fn end_life(&mut self, ctx: &mut Context<Self>) -> impl Future<Output = ()> + 'static {
+        ctx.stop();
+        let query = self.query.take();
+        async move {
+            if let Some(closed) = query {
+                // The guard never sends: it is dropped with the request.
+                let _ = closed.await;
+            }
+        }
     }
 }
 
@@ -324,7 +407,7 @@ impl<Q: Query> Actor for WatcherActor<Q> {
 
 impl<Q: Query> Supervised for WatcherActor<Q> {
     fn restarting(&mut self, _: &mut Self::Context) {
-        // Handles of the last life would name futures of the next one.
+        // They ended with the last life.
         self.query = None;
         self.timer = None;
         if !self.ended {

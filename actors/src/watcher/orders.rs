@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Item, WatcherActor};
+use super::WatcherActor;
 use crate::{
     Changed, Query, Subscriber, SubscriptionId, WatchState, deliveries::Deliveries,
     messages::SubscribeOptions,
@@ -17,7 +17,7 @@ use crate::{
 pub(crate) struct Subscribe<Q: Query> {
     pub(crate) id: SubscriptionId,
     pub(crate) subscriber: Subscriber<Changed<Q>>,
-    pub(crate) options: SubscribeOptions<Item<Q>>,
+    pub(crate) options: SubscribeOptions<Q::Value>,
 }
 
 impl<Q: Query> Handler<Subscribe<Q>> for WatcherActor<Q> {
@@ -50,21 +50,29 @@ impl<Q: Query> Handler<Unsubscribe> for WatcherActor<Q> {
     }
 }
 
-/// Ends the watcher. Answered when its request is closed.
+/// Ends the watcher. What it carries is dropped when its request is closed.
+///
+/// It is no request of its own, since one that nobody waits for any more is never handled, and an end has
+/// to be.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct End;
+pub(crate) struct End(pub(crate) oneshot::Sender<()>);
 
 impl<Q: Query> Handler<End> for WatcherActor<Q> {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, _: End, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, End(done): End, ctx: &mut Self::Context) -> Self::Result {
         self.ended = true;
         self.state.subscribers.clear();
         self.state.deliveries = Deliveries::default();
-        let closed = self.cancel_query(ctx);
-        ctx.stop();
-        Box::pin(wait_until_closed(closed))
+        self.turn = None;
+        let let_go = self.let_go();
+        let closed = self.end_life(ctx);
+        Box::pin(async move {
+            closed.await;
+            let_go.await;
+            drop(done);
+        })
     }
 }
 
@@ -83,21 +91,17 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
         if let Some(source) = source {
             self.source = source;
         }
-        self.client = None;
         self.state.progress.interrupted();
+        if self.following.is_some() {
+            // Its inputs are watches that start afresh themselves.
+            return Box::pin(std::future::ready(()));
+        }
+        self.client = None;
+        self.turn = None;
         self.state.backoff.reset();
         self.state.next_attempt = None;
         self.state.halted = false;
-        let closed = self.cancel_query(ctx);
         self.transition(WatchState::Connecting);
-        ctx.stop();
-        Box::pin(wait_until_closed(closed))
-    }
-}
-
-async fn wait_until_closed(closed: Option<oneshot::Receiver<()>>) {
-    if let Some(closed) = closed {
-        // The guard never sends: it is dropped with the request.
-        let _ = closed.await;
+        Box::pin(self.end_life(ctx))
     }
 }

@@ -10,6 +10,9 @@ use crate::{
     progress::Progress, subscription::Subscription,
 };
 
+/// The longest pause that a peer can ask for: whatever it says, it is asked again within the hour.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
+
 /// What outlives restarts, and panics too: it is handed to the watcher that takes over.
 #[derive(Debug)]
 pub(crate) struct WatcherState<Q: Query> {
@@ -57,7 +60,7 @@ impl<Q: Query> WatcherState<Q> {
     pub(crate) fn subscribe(&mut self, message: Subscribe<Q>, now: Instant) {
         let Subscribe { id, subscriber, options } = message;
         let view = options.view;
-        let mut feed = Subscription::new(Arc::clone(&view), options.quiescence, options.changes_only, None);
+        let mut feed = Subscription::new(Arc::clone(&view), options.quiescence, options.skip_first, None);
         if let Some(current) = self.progress.current() {
             feed.offer(current, false, now);
         }
@@ -73,7 +76,8 @@ impl<Q: Query> WatcherState<Q> {
     /// Schedules the next attempt after a failure.
     pub(crate) fn postpone(&mut self, at_least: Option<Duration>) {
         let now = Instant::now();
-        let pause = self.backoff.failed(now).max(at_least.unwrap_or_default());
+        let at_least = at_least.unwrap_or_default().min(LONGEST_PAUSE);
+        let pause = self.backoff.failed(now).max(at_least);
         self.next_attempt = Some(now + pause);
     }
 }

@@ -1,7 +1,13 @@
 //! What the tests of the engine's guarantees share: a scripted source, recording actors, and waiting
 //! with a deadline.
 
-#![allow(dead_code, unused_imports, unreachable_pub, missing_docs, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_docs,
+    reason = "each test file uses a part of it"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says why")]
 
 pub mod actors;
@@ -61,8 +67,12 @@ pub trait Say {
     fn stop(&self, stop: Stop) -> impl Future<Output = Stopped>;
     fn ready(&self, folder: &str) -> impl Future<Output = ()>;
     /// Waits until the status of a watch is so.
-    fn until_status(&self, folder: &str, what: &str, so: impl Fn(&WatchStatus) -> bool)
-    -> impl Future<Output = WatchStatus>;
+    fn until_status(
+        &self,
+        folder: &str,
+        what: &str,
+        so: impl Fn(&WatchStatus) -> bool,
+    ) -> impl Future<Output = WatchStatus>;
 }
 
 impl Say for Addr<WatchSupervisor<Store>> {
@@ -91,12 +101,7 @@ impl Say for Addr<WatchSupervisor<Store>> {
             .expect("the watch becomes ready");
     }
 
-    async fn until_status(
-        &self,
-        folder: &str,
-        what: &str,
-        so: impl Fn(&WatchStatus) -> bool,
-    ) -> WatchStatus {
+    async fn until_status(&self, folder: &str, what: &str, so: impl Fn(&WatchStatus) -> bool) -> WatchStatus {
         let deadline = Instant::now() + DEADLINE;
         loop {
             let status = self.status(folder).await;

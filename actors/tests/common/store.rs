@@ -299,11 +299,7 @@ impl Open {
         {
             let mut state = store.lock();
             state.open += 1;
-            state.asked.push(Asked {
-                folder: folder.to_owned(),
-                cursor: cursor.clone(),
-                at: Instant::now(),
-            });
+            state.asked.push(Asked { folder: folder.to_owned(), cursor: cursor.clone(), at: Instant::now() });
         }
         Self { store, answered: false }
     }

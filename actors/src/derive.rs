@@ -1,0 +1,107 @@
+//! Values that are made of other watched values.
+
+use std::{any::Any, collections::HashMap, fmt, sync::Arc};
+
+use actix::{WeakAddr, prelude::*};
+use futures_util::future::LocalBoxFuture;
+
+use crate::{
+    Answer, Failure, FailureClass, Outcome, Query, SubscriptionId, Watch, WatchError, WatchPath, WatchSupervisor,
+    WatcherActor, key::WatchKey,
+};
+
+/// How a query's value is made of other watched values, its inputs.
+///
+/// The inputs are watches of their own, shared with whoever else watches them. They come and go as
+/// [`inputs`](Derivation::inputs) says.
+pub trait Derivation<Q: Query> {
+    /// What it is made of, given what is known. It is asked again after each change of an input, so a
+    /// value may decide what else is watched.
+    fn inputs(&self, known: &Inputs) -> Vec<Input<Q>>;
+
+    /// The value as it follows from what is known; `None` while too little is.
+    fn derive(&self, known: &Inputs, previous: Option<&Q::Value>) -> Option<Outcome<Q::Value>>;
+}
+
+/// The latest values of a derived query's inputs.
+#[derive(Default)]
+pub struct Inputs {
+    values: HashMap<WatchKey, (Arc<dyn Any + Send + Sync>, u64)>,
+}
+
+impl Inputs {
+    /// The value of this input; `None` before its first answer.
+    pub fn get<Q: Query>(&self, query: &Q) -> Option<Arc<Q::Value>> {
+        let (value, _) = self.values.get(&WatchKey::of(query))?;
+        Arc::clone(value).downcast().ok()
+    }
+
+    /// The highest index among them.
+    pub(crate) fn index(&self) -> u64 {
+        self.values.values().map(|(_, index)| *index).max().unwrap_or(0)
+    }
+
+    pub(crate) fn insert(&mut self, key: WatchKey, value: Arc<dyn Any + Send + Sync>, index: u64) {
+        self.values.insert(key, (value, index));
+    }
+
+    pub(crate) fn remove(&mut self, key: &WatchKey) {
+        self.values.remove(key);
+    }
+}
+
+impl fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inputs").field("known", &self.values.len()).finish()
+    }
+}
+
+/// One input of the derived query `Q`.
+pub struct Input<Q: Query> {
+    pub(crate) key: WatchKey,
+    pub(crate) path: WatchPath,
+    query: Box<dyn Follow<Q>>,
+}
+
+impl<Q: Query> Input<Q> {
+    /// The value of this query as an input.
+    pub fn of<I: Query<Source = Q::Source>>(query: I) -> Self {
+        Self { key: WatchKey::of(&query), path: query.path(), query: Box::new(query) }
+    }
+
+    pub(crate) fn follow(
+        &self,
+        supervisor: &Addr<WatchSupervisor<Q::Source>>,
+        follower: WeakAddr<WatcherActor<Q>>,
+    ) -> Followed {
+        self.query.follow(supervisor, follower)
+    }
+}
+
+impl<Q: Query> fmt::Debug for Input<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Input({})", self.path)
+    }
+}
+
+type Followed = LocalBoxFuture<'static, Result<Result<SubscriptionId, WatchError>, MailboxError>>;
+
+trait Follow<Q: Query>: Send + Sync {
+    fn follow(&self, supervisor: &Addr<WatchSupervisor<Q::Source>>, follower: WeakAddr<WatcherActor<Q>>) -> Followed;
+}
+
+impl<Q: Query, I: Query<Source = Q::Source>> Follow<Q> for I {
+    fn follow(&self, supervisor: &Addr<WatchSupervisor<Q::Source>>, follower: WeakAddr<WatcherActor<Q>>) -> Followed {
+        let watch = Watch::new(self.clone(), follower.clone()).observer(follower);
+        Box::pin(supervisor.send(watch))
+    }
+}
+
+/// What [`Query::run`] of a derived query returns: it is never asked.
+pub fn never_asked<V: 'static>() -> LocalBoxFuture<'static, Result<Answer<V>, Failure>> {
+    Box::pin(std::future::ready(Err(Failure::new(FailureClass::Invalid, NeverAsked))))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a derived query has no answer of its own: its value follows from its inputs")]
+struct NeverAsked;

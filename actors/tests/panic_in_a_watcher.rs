@@ -1,0 +1,138 @@
+//! A panic in a watcher costs nobody anything: another one takes over for the same subscribers, and
+//! nothing is repeated or lost.
+
+mod common;
+
+use actix::prelude::*;
+use common::{Events, Mode, Recorder, Rows, Say, Store, pass, paused, supervisor, until};
+use consul_watch_actors::{Observe, Reset, Stop};
+
+#[actix::test]
+async fn another_watcher_takes_over_after_a_panic_in_a_query() {
+    let store = Store::new();
+    store.put("app", "a", 1);
+    store.put("else", "a", 1);
+    let watches = paused(&store);
+    let (observer, events) = Events::start_new();
+    let (subscriber, sight) = Recorder::prompt();
+    let (bystander, bystander_sight) = Recorder::prompt();
+    watches.watch("app", subscriber).await;
+    watches.watch("else", bystander).await;
+    until("both have the first state", || sight.shows(1) && bystander_sight.shows(1)).await;
+    watches.send(Observe::path("app", observer)).await.unwrap();
+    store.mode("app", Mode::Panic);
+    pass(30).await;
+    let panics = store.asked("app").len();
+    assert!((20..500).contains(&panics), "{panics} attempts in 30 seconds, with a back-off to 500 ms");
+    assert_eq!(events.names(), ["live", "retrying"], "told once, not once an attempt");
+    store.mode("app", Mode::Honest);
+    watches.until_status("app", "live", |status| status.state.is_live()).await;
+    pass(5).await;
+    assert_eq!((sight.count(), bystander_sight.count()), (1, 1), "nothing is repeated");
+    let status = watches.status("app").await.unwrap();
+    assert_eq!((status.subscribers, store.open()), (1, 2));
+    assert!(status.restarts > 0, "and it is counted");
+    store.put("app", "a", 2);
+    until("the feed goes on", || sight.shows(2)).await;
+}
+
+#[actix::test]
+async fn and_after_one_in_the_comparison_of_values() {
+    let store = Store::new();
+    store.put("app", "a", 1);
+    let watches = paused(&store);
+    let (slow, slow_sight, gate) = Recorder::gated();
+    let (quick, quick_sight) = Recorder::prompt();
+    watches.watch("app", slow).await;
+    watches.watch("app", quick).await;
+    until("both have the first state", || slow_sight.shows(1) && quick_sight.shows(1)).await;
+    store.put("app", "a", 2);
+    until("the quick one goes on", || quick_sight.shows(2)).await;
+    store.put("app", "b", Rows::CURSED);
+    watches.until_status("app", "restarted", |status| status.restarts > 3).await;
+    // Who comes now gets the last good state.
+    let (late, late_sight) = Recorder::prompt();
+    watches.watch("app", late).await;
+    until("a late one has the last good state", || late_sight.shows(2)).await;
+    store.delete("app", "b");
+    watches.until_status("app", "live", |status| status.state.is_live()).await;
+    gate.add_permits(9);
+    until("what waited is delivered", || slow_sight.shows(2)).await;
+    pass(5).await;
+    assert_eq!((slow_sight.count(), quick_sight.count(), late_sight.count()), (2, 2, 1));
+    assert_eq!(watches.status("app").await.unwrap().subscribers, 3);
+}
+
+#[actix::test]
+async fn what_is_said_to_a_dying_watcher_is_done_by_the_next_one() {
+    tokio::time::pause();
+    for when in 0..40 {
+        let store = Store::new();
+        store.put("app", "a", 1);
+        let watches = supervisor(&store).arbiters(0).start();
+        let (staying, staying_sight) = Recorder::prompt();
+        let (leaving, _) = Recorder::prompt();
+        let (coming, coming_sight) = Recorder::prompt();
+        watches.watch("app", staying).await;
+        let leaver = watches.watch("app", leaving).await;
+        until("it begins", || staying_sight.shows(1)).await;
+        store.mode("app", Mode::Panic);
+        for _ in 0..when {
+            tokio::task::yield_now().await;
+        }
+        let stopped = watches.stop(Stop::subscription(leaver)).await;
+        assert_eq!(stopped.subscriptions, 1);
+        watches.watch("app", coming).await;
+        assert_eq!(watches.send(Reset::new()).await.unwrap().unwrap(), 1);
+        store.mode("app", Mode::Honest);
+        store.put("app", "a", 2);
+        until(&format!("both are told, after {when} turns"), || {
+            staying_sight.shows(2) && coming_sight.shows(2)
+        })
+        .await;
+        assert_eq!(watches.status("app").await.unwrap().subscribers, 2);
+        store.mode("app", Mode::Panic);
+        for _ in 0..when {
+            tokio::task::yield_now().await;
+        }
+        watches.stop(Stop::all()).await;
+        assert_eq!(store.open(), 0);
+        let asked = store.asked("app").len();
+        pass(10).await;
+        assert_eq!(store.asked("app").len(), asked, "nothing rises again after a stop");
+    }
+}
+
+/// In real time: watchers panic on threads of their own.
+#[actix::test]
+async fn it_holds_on_other_threads_too() {
+    let store = Store::new();
+    let watches = supervisor(&store).arbiters(2).start();
+    let folders: Vec<_> = (0..6).map(|n| format!("folder{n}")).collect();
+    let mut sights = Vec::new();
+    for folder in &folders {
+        store.put(folder, "a", 0);
+        let (subscriber, sight) = Recorder::prompt();
+        watches.watch(folder, subscriber).await;
+        sights.push(sight);
+    }
+    for round in 1..=10 {
+        for folder in &folders {
+            store.mode(folder, Mode::Panic);
+        }
+        for folder in &folders {
+            store.put(folder, "a", round);
+            store.mode(folder, Mode::Honest);
+        }
+        for (folder, sight) in folders.iter().zip(&sights) {
+            until(&format!("{folder} shows {round}"), || sight.shows(round)).await;
+        }
+    }
+    for sight in &sights {
+        let values = sight.values();
+        assert!(values.is_sorted(), "in order: {values:?}");
+        assert!(values.windows(2).all(|pair| pair[0] != pair[1]), "nothing twice: {values:?}");
+    }
+    watches.stop(Stop::all()).await;
+    assert_eq!(store.open(), 0);
+}

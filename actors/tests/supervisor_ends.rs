@@ -1,0 +1,82 @@
+//! When the last address of the supervisor is dropped, its watches end with it.
+
+mod common;
+
+use std::time::Duration;
+
+use actix::prelude::*;
+use common::{Mode, Recorder, Say, Store, pass, paused, supervisor, until};
+use consul_watch_actors::{FailureClass, Ready, ReadyError, Reset, Stop};
+
+#[actix::test]
+async fn dropping_the_last_address_ends_every_request() {
+    let store = Store::new();
+    store.mode("broken", Mode::Fail(FailureClass::Transient));
+    store.mode("panics", Mode::Panic);
+    let watches = paused(&store);
+    let (subscriber, sight) = Recorder::prompt();
+    for n in 0..40 {
+        watches.watch(&format!("folder{n}"), subscriber.clone()).await;
+    }
+    for folder in ["broken", "panics"] {
+        watches.watch(folder, subscriber.clone()).await;
+    }
+    until("all wait", || store.open() == 40 && sight.count() == 40).await;
+    let second = watches.clone();
+    drop(watches);
+    pass(5).await;
+    assert_eq!(store.open(), 40, "somebody still holds it");
+    drop(second);
+    until("every request is closed", || store.open() == 0).await;
+    let asked = (store.asked("broken").len(), store.asked("panics").len());
+    store.put("folder1", "a", 1);
+    pass(60).await;
+    assert_eq!((store.asked("broken").len(), store.asked("panics").len()), asked);
+    assert_eq!(sight.count(), 40);
+    let weak = subscriber.downgrade();
+    drop(subscriber);
+    pass(1).await;
+    assert!(weak.upgrade().is_none_or(|address| !address.connected()), "its subscribers are let go");
+}
+
+#[actix::test]
+async fn on_other_threads_too() {
+    let store = Store::new();
+    let watches = supervisor(&store).arbiters(2).start();
+    let (subscriber, sight) = Recorder::prompt();
+    for n in 0..40 {
+        watches.watch(&format!("folder{n}"), subscriber.clone()).await;
+    }
+    until("all wait", || store.open() == 40 && sight.count() == 40).await;
+    drop(watches);
+    until("every request is closed", || store.open() == 0).await;
+}
+
+#[actix::test]
+async fn who_waits_for_it_is_answered() {
+    let store = Store::new();
+    store.mode("app", Mode::Silent);
+    let watches = paused(&store);
+    let (subscriber, _) = Recorder::prompt();
+    watches.watch("app", subscriber).await;
+    let waiting = actix::spawn(watches.send(Ready::all()));
+    pass(1).await;
+    drop(watches);
+    let answer = waiting.await.unwrap().unwrap();
+    assert!(matches!(answer, Err(ReadyError::Stopped(_))), "not {answer:?}");
+}
+
+#[actix::test]
+async fn a_stop_or_a_reset_right_before_the_end_is_answered() {
+    let store = Store::new();
+    let watches = paused(&store);
+    let (subscriber, _) = Recorder::prompt();
+    watches.watch("app", subscriber.clone()).await;
+    watches.ready("app").await;
+    let (reset, stop) = (watches.send(Reset::new()), watches.send(Stop::all()));
+    drop(watches);
+    let deadline = Duration::from_secs(10);
+    assert_eq!(tokio::time::timeout(deadline, reset).await.unwrap().unwrap().unwrap(), 1);
+    assert_eq!(tokio::time::timeout(deadline, stop).await.unwrap().unwrap().subscriptions, 1);
+    assert_eq!(store.open(), 0);
+}

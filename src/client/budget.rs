@@ -1,0 +1,50 @@
+//! How many connections this process holds at one Consul.
+
+use std::{sync::LazyLock, time::Duration};
+
+use consul_watch_actors::Places;
+use dashmap::DashMap;
+
+use super::address::Address;
+
+/// Connections for queries that are not held: first answers, and those of watches without a place.
+///
+/// With the 160 for held queries and the 16 for short calls it stays below the 200 that Consul takes
+/// from one address (`limits`, `http_max_conns_per_client`).
+const BRIEF: usize = 16;
+
+/// How often a watch without a place asks.
+const POLL_EVERY: Duration = Duration::from_secs(10);
+
+const ADVICE: &str = "watch one prefix instead of many keys, or raise `limits.http_max_conns_per_client` in \
+                      Consul and `with_watch_connections` here";
+
+/// The budgets of the addresses this process has watched; few, so none is ever given back.
+static BUDGETS: LazyLock<DashMap<Address, Vec<Places>>> = LazyLock::new(DashMap::new);
+
+/// The budget of `count` held connections to this address, which all supervisors of the process share.
+pub(super) fn places(address: &Address, count: usize) -> Places {
+    let find = |budgets: &Vec<Places>| budgets.iter().find(|places| places.count() == count).cloned();
+    if let Some(places) = BUDGETS.get(address).and_then(|budgets| find(&budgets)) {
+        return places;
+    }
+    let mut budgets = BUDGETS.entry(address.clone()).or_default();
+    find(&budgets).unwrap_or_else(|| {
+        let places = Places::new(count, BRIEF, POLL_EVERY, ADVICE);
+        budgets.push(places.clone());
+        places
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_has_one_budget() {
+        let address: Address = "127.0.0.1:1".parse().unwrap();
+        let turn = places(&address, 3);
+        assert_eq!(places(&address, 3).free(), turn.free());
+        assert_eq!(places(&address, 4).count(), 4);
+    }
+}

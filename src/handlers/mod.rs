@@ -1,0 +1,5 @@
+//! Ready-made subscribers: what Consul's own watches do with a change.
+
+mod payload;
+
+pub use self::payload::Payload;

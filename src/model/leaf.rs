@@ -1,0 +1,134 @@
+//! A service's certificate in the mesh.
+
+use std::fmt;
+
+use consul_watch_actors::Item;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{record::record, time::Timestamp};
+use crate::client::Secret;
+
+record! {
+    /// A certificate and its key ("Certificate Authority - Connect HTTP API", "Service Leaf Certificate"). It
+    /// is identified by its serial number, so a renewed one is another.
+    ///
+    /// `Debug` does not show the key, nor what is not known. Its JSON holds the key, as Consul's handlers
+    /// need it.
+    LeafCert {
+        /// The serial number, in hexadecimal.
+        serial_number: String = "SerialNumber" need,
+        /// The certificate and those between it and the root, as PEM.
+        cert_pem: String = "CertPEM" omit,
+        /// The private key, as PEM.
+        private_key_pem: PrivateKey = "PrivateKeyPEM" omit,
+        /// The service it is for.
+        service: String = "Service" omit,
+        /// That service's SPIFFE id.
+        service_uri: String = "ServiceURI" omit,
+        /// The agent it is for, if it is for one.
+        agent: String = "Agent" omit,
+        /// That agent's SPIFFE id.
+        agent_uri: String = "AgentURI" omit,
+        /// The kind of gateway it is for, if it is for one (Consul 1.13).
+        kind: String = "Kind" omit,
+        /// That gateway's SPIFFE id.
+        kind_uri: String = "KindURI" omit,
+        /// Whether it is for servers (Consul 1.14).
+        server: bool = "Server" omit,
+        /// The servers' SPIFFE id.
+        server_uri: String = "ServerURI" omit,
+        /// From when on it is valid.
+        valid_after: Timestamp = "ValidAfter" keep,
+        /// Until when it is valid. Consul renews it long before.
+        valid_before: Timestamp = "ValidBefore" keep,
+        /// Its namespace (Consul Enterprise); empty otherwise.
+        namespace: String = "Namespace" omit,
+        /// Its admin partition (Consul Enterprise); empty otherwise.
+        partition: String = "Partition" omit,
+        /// The index at which it was issued.
+        create_index: u64 = "CreateIndex" mark,
+        /// The index of its last change.
+        modify_index: u64 = "ModifyIndex" mark,
+    }
+}
+
+/// A private key as PEM: printed by nothing, wiped from memory when dropped, but written to JSON.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PrivateKey(Secret);
+
+impl PrivateKey {
+    /// The text itself, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+impl Default for PrivateKey {
+    fn default() -> Self {
+        Self(Secret::from(""))
+    }
+}
+
+impl From<Secret> for PrivateKey {
+    fn from(key: Secret) -> Self {
+        Self(key)
+    }
+}
+
+impl Serialize for PrivateKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
+    }
+}
+
+impl<'de> Deserialize<'de> for PrivateKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Secret::from(String::deserialize(deserializer)?)))
+    }
+}
+
+impl fmt::Debug for LeafCert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LeafCert")
+            .field("serial_number", &self.serial_number)
+            .field("service", &self.service)
+            .field("service_uri", &self.service_uri)
+            .field("valid_after", &self.valid_after)
+            .field("valid_before", &self.valid_before)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Item for LeafCert {
+    type Id<'a> = &'a str;
+
+    fn id(&self) -> &str {
+        &self.serial_number
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self.alike(other)
+    }
+}
+
+/// Its service, serial number and end.
+impl fmt::Display for LeafCert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, until {})", self.service, self.serial_number, self.valid_before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_written_to_json_and_shown_nowhere_else() {
+        let text = r#"{"SerialNumber":"08","CertPEM":"c","PrivateKeyPEM":"hunter2","Service":"web","ServiceURI":"u","ValidAfter":"2026-11-22T20:19:34Z","ValidBefore":"2026-11-25T20:19:34Z","CreateIndex":17,"ModifyIndex":17,"NewKey":"hunter2"}"#;
+        let leaf: LeafCert = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&leaf).unwrap(), text);
+        assert!(!format!("{leaf:?} {leaf} {:?}", leaf.private_key_pem).contains("hunter2"));
+        let error = serde_json::from_str::<LeafCert>(r#"{"PrivateKeyPEM":"hunter2"}"#).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+}

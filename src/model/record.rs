@@ -1,0 +1,380 @@
+//! How one of Consul's JSON objects becomes a struct and is written back as it came.
+
+use std::{borrow::Cow, fmt, ops::Deref};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Fields that this version of the library does not know, as a newer Consul may send them. They are kept
+/// and written back.
+pub type Extra = serde_json::Map<String, serde_json::Value>;
+
+/// A value and whether Consul sent it, sent `null`, or left it out.
+///
+/// It derefs to the value, which is the default one (an empty list, 0) when there was none. Two of them
+/// are equal when their values are: that one Consul writes `[]` where another writes `null` is no news.
+///
+/// ```
+/// use consul_watch::model::Sent;
+///
+/// let tags: Sent<Vec<String>> = serde_json::from_str("null")?;
+/// assert!(tags.is_empty());
+/// assert_eq!(tags, Sent::from(Vec::new()));
+/// assert_eq!(serde_json::to_string(&tags)?, "null");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Sent<T> {
+    value: T,
+    way: Way,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Way {
+    #[default]
+    Absent,
+    Null,
+    Given,
+}
+
+impl<T> Sent<T> {
+    /// The default value, written as `null`.
+    pub(crate) fn null() -> Self
+    where
+        T: Default,
+    {
+        Self { value: T::default(), way: Way::Null }
+    }
+
+    /// Whether it was left out, and will be when written.
+    pub fn is_absent(&self) -> bool {
+        self.way == Way::Absent
+    }
+
+    /// Whether it was there and not `null`.
+    pub fn is_given(&self) -> bool {
+        self.way == Way::Given
+    }
+
+    /// The value, if it was there and not `null`.
+    pub fn given(&self) -> Option<&T> {
+        self.is_given().then_some(&self.value)
+    }
+
+    /// The value, whatever way it was sent.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+}
+
+impl<T> Deref for Sent<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> From<T> for Sent<T> {
+    fn from(value: T) -> Self {
+        Self { value, way: Way::Given }
+    }
+}
+
+impl<T: PartialEq> PartialEq for Sent<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for Sent<T> {}
+
+impl<T: fmt::Debug> fmt::Debug for Sent<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
+}
+
+impl<T: Serialize> Serialize for Sent<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.is_given() { self.value.serialize(serializer) } else { serializer.serialize_none() }
+    }
+}
+
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Sent<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Option::<T>::deserialize(deserializer)? {
+            Some(value) => Self::from(value),
+            None => Self::null(),
+        })
+    }
+}
+
+/// What an object is told by, and cannot be without.
+pub(super) trait Identity {
+    /// Whether it was not there.
+    fn is_missing(&self) -> bool;
+}
+
+impl Identity for String {
+    fn is_missing(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+/// A field's name, borrowed from the text where that is possible.
+pub(super) struct Name<'de>(pub(super) Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl<'de> de::Visitor<'de> for NameVisitor {
+    type Value = Name<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field's name")
+    }
+
+    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Name<'de>, E> {
+        Ok(Name(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Name<'de>, E> {
+        Ok(Name(Cow::Owned(text.to_owned())))
+    }
+}
+
+/// Defines a struct of Consul's. Each field is followed by its name in the JSON and a word:
+///
+/// - `need`: it is an identity; without it the object cannot be read;
+/// - `keep`: it is always written;
+/// - `omit`: it is left out when it has its default, as Go's `omitempty` does;
+/// - `sent`: a [`Sent`], written the way it came;
+/// - `mark`: as `omit`; it only tells when something was written, so it is no part of `alike`.
+///
+/// A derive with a flattened map would do as much, but it reads every field into a buffer first, which
+/// costs a catalogue of thousands of checks more than the rest of the reading.
+macro_rules! record {
+    (
+        $(#[$meta:meta])*
+        $name:ident { $( $(#[$doc:meta])* $field:ident: $type:ty = $key:literal $word:ident, )* }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Default, PartialEq)]
+        #[non_exhaustive]
+        pub struct $name {
+            $( $(#[$doc])* pub $field: $type, )*
+            /// What this version of the library does not know.
+            pub extra: $crate::model::Extra,
+        }
+
+        impl $name {
+            /// Whether the two hold the same, apart from when it was written.
+            #[allow(dead_code, reason = "not every record is compared by itself")]
+            pub(crate) fn alike(&self, other: &Self) -> bool {
+                $( $crate::model::record::record!(@alike $word self other $field) && )* self.extra == other.extra
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeMap as _;
+                let mut map = serializer.serialize_map(None)?;
+                $( $crate::model::record::record!(@write $word map self $field $key $type); )*
+                for (key, value) in &self.extra {
+                    map.serialize_entry(key, value)?;
+                }
+                map.end()
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Fields;
+                impl<'de> serde::de::Visitor<'de> for Fields {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str(concat!("an object that is a ", stringify!($name)))
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
+                        let mut record = $name::default();
+                        while let Some($crate::model::record::Name(key)) = map.next_key()? {
+                            match &*key {
+                                $( $key => record.$field = map.next_value()?, )*
+                                _ => {
+                                    record.extra.insert(key.into_owned(), map.next_value()?);
+                                }
+                            }
+                        }
+                        $( $crate::model::record::record!(@check $word A record $field $key); )*
+                        Ok(record)
+                    }
+                }
+                deserializer.deserialize_map(Fields)
+            }
+        }
+    };
+    (@alike mark $a:ident $b:ident $field:ident) => { true };
+    (@alike $word:ident $a:ident $b:ident $field:ident) => { $a.$field == $b.$field };
+    (@write omit $map:ident $record:ident $field:ident $key:literal $type:ty) => {
+        if $record.$field != <$type>::default() {
+            $map.serialize_entry($key, &$record.$field)?;
+        }
+    };
+    (@write mark $map:ident $record:ident $field:ident $key:literal $type:ty) => {
+        $crate::model::record::record!(@write omit $map $record $field $key $type)
+    };
+    (@write sent $map:ident $record:ident $field:ident $key:literal $type:ty) => {
+        if !$record.$field.is_absent() {
+            $map.serialize_entry($key, &$record.$field)?;
+        }
+    };
+    (@write $word:ident $map:ident $record:ident $field:ident $key:literal $type:ty) => {
+        $map.serialize_entry($key, &$record.$field)?;
+    };
+    (@check need $access:ident $record:ident $field:ident $key:literal) => {
+        if $crate::model::record::Identity::is_missing(&$record.$field) {
+            return Err(<$access::Error as serde::de::Error>::missing_field($key));
+        }
+    };
+    (@check $word:ident $access:ident $record:ident $field:ident $key:literal) => {};
+}
+pub(super) use record;
+
+/// Defines an enumeration that Consul writes as text, with room for what is new.
+macro_rules! text_enum {
+    (
+        $(#[$meta:meta])*
+        $name:ident { $( $(#[$doc:meta])* $variant:ident = $text:literal, )* }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum $name {
+            $( $(#[$doc])* $variant, )*
+            /// One that this version of the library does not know, as Consul names it.
+            Other(Box<str>),
+        }
+
+        impl $name {
+            /// The name that Consul gives it.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $( Self::$variant => $text, )*
+                    Self::Other(text) => text,
+                }
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                match text {
+                    $( $text => Self::$variant, )*
+                    other => Self::Other(other.into()),
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let $crate::model::record::Name(text) = serde::Deserialize::deserialize(deserializer)?;
+                Ok(Self::from(&*text))
+            }
+        }
+    };
+}
+pub(super) use text_enum;
+
+#[cfg(test)]
+#[allow(unreachable_pub, reason = "the macros make what they define public")]
+mod tests {
+    use super::*;
+
+    record! {
+        /// For the tests.
+        #[derive(Debug)]
+        Thing {
+            /// Its identity.
+            id: String = "ID" need,
+            /// Always there.
+            size: u32 = "Size" keep,
+            /// There when it is not empty.
+            note: String = "Note" omit,
+            /// There when it was there.
+            tags: Sent<Vec<String>> = "Tags" sent,
+            /// When it was written.
+            index: u64 = "Index" mark,
+        }
+    }
+
+    text_enum! {
+        /// For the tests.
+        Colour {
+            /// Red.
+            Red = "red",
+        }
+    }
+
+    fn back(text: &str) -> String {
+        serde_json::to_string(&serde_json::from_str::<Thing>(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_came_is_written_back() {
+        for text in [
+            r#"{"ID":"a","Size":0}"#,
+            r#"{"ID":"a","Size":1,"Note":"x","Tags":null,"Index":3}"#,
+            r#"{"ID":"a","Size":1,"Tags":[]}"#,
+            r#"{"ID":"a","Size":1,"Tags":["b"],"Later":{"x":[null,1.5]}}"#,
+        ] {
+            assert_eq!(back(text), text);
+        }
+    }
+
+    #[test]
+    fn an_object_without_its_identity_is_refused_and_named() {
+        let error = serde_json::from_str::<Thing>(r#"{"Size":0}"#).unwrap_err();
+        assert!(error.to_string().contains("ID"), "{error}");
+        assert!(serde_json::from_str::<Thing>("[]").is_err());
+    }
+
+    #[test]
+    fn only_what_says_something_counts() {
+        let read = |text| serde_json::from_str::<Thing>(text).unwrap();
+        let one = read(r#"{"ID":"a","Size":0,"Tags":null,"Index":3}"#);
+        assert!(one.alike(&read(r#"{"ID":"a","Size":0,"Tags":[],"Index":4}"#)));
+        assert!(!one.alike(&read(r#"{"ID":"a","Size":0,"Tags":["x"],"Index":3}"#)));
+        assert!(!one.alike(&read(r#"{"ID":"a","Size":0,"Later":1,"Index":3}"#)));
+    }
+
+    #[test]
+    fn a_name_with_an_escape_is_known_too() {
+        assert_eq!(back(r#"{"\u0049D":"a","Size":0}"#), r#"{"ID":"a","Size":0}"#);
+    }
+
+    #[test]
+    fn what_an_enumeration_does_not_know_it_keeps() {
+        let read = |text| serde_json::from_str::<Colour>(text).unwrap();
+        assert_eq!(read(r#""red""#), Colour::Red);
+        assert_eq!(read(r#""blue""#), Colour::Other("blue".into()));
+        assert_eq!(serde_json::to_string(&read(r#""blue""#)).unwrap(), r#""blue""#);
+    }
+}

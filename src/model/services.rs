@@ -1,0 +1,151 @@
+//! The services of a datacenter, by name.
+
+use std::{fmt, sync::Arc};
+
+use consul_watch_actors::{Item, Snapshot};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{MapAccess, Visitor},
+    ser::SerializeMap,
+};
+
+use super::record::{Name, Sent};
+
+/// A service and the tags that its instances have between them. It is identified by its name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct ServiceTags {
+    /// The service's name.
+    pub name: String,
+    /// The tags of all its instances, each once, in no order that means anything.
+    pub tags: Sent<Vec<String>>,
+}
+
+/// Consul collects the tags anew for each answer, so another order is no difference.
+impl Item for ServiceTags {
+    type Id<'a> = &'a str;
+
+    fn id(&self) -> &str {
+        &self.name
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        let sorted = |tags: &[String]| {
+            let mut tags: Vec<_> = tags.to_vec();
+            tags.sort_unstable();
+            tags
+        };
+        self.name == other.name && (self.tags == other.tags || sorted(&self.tags) == sorted(&other.tags))
+    }
+}
+
+/// Its name and tags.
+impl fmt::Display for ServiceTags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if self.tags.is_empty() { Ok(()) } else { write!(f, " ({})", self.tags.join(", ")) }
+    }
+}
+
+/// The services of a datacenter and their tags ("Catalog HTTP API", "List Services"), in the order Consul
+/// lists them in: that of their names.
+///
+/// It derefs to the list. Its JSON is Consul's: an object with a list of tags for each name.
+///
+/// ```
+/// use consul_watch::model::ServiceList;
+///
+/// let json = r#"{"consul":[],"web":["v1","v2"]}"#;
+/// let services: ServiceList = serde_json::from_str(json)?;
+/// assert_eq!(services.tags("web"), Some(&["v1".to_owned(), "v2".to_owned()][..]));
+/// assert_eq!(serde_json::to_string(&services)?, json);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ServiceList(pub(crate) Vec<Arc<ServiceTags>>);
+
+impl ServiceList {
+    /// The tags of the service of this name; `None` when there is no such service.
+    pub fn tags(&self, name: &str) -> Option<&[String]> {
+        self.0.iter().find(|service| service.name == name).map(|service| service.tags.as_slice())
+    }
+}
+
+impl std::ops::Deref for ServiceList {
+    type Target = [Arc<ServiceTags>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Snapshot for ServiceList {
+    type Item = ServiceTags;
+
+    fn items(&self) -> &[Arc<ServiceTags>] {
+        &self.0
+    }
+}
+
+impl Serialize for ServiceList {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for service in &self.0 {
+            map.serialize_entry(&service.name, &service.tags)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for ServiceList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Services;
+        impl<'de> Visitor<'de> for Services {
+            type Value = ServiceList;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of services and their tags, or null")
+            }
+
+            fn visit_unit<E: serde::de::Error>(self) -> Result<ServiceList, E> {
+                Ok(ServiceList::default())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ServiceList, A::Error> {
+                let mut services = Vec::new();
+                while let Some((Name(name), tags)) = map.next_entry()? {
+                    services.push(Arc::new(ServiceTags { name: name.into_owned(), tags }));
+                }
+                Ok(ServiceList(services))
+            }
+        }
+        deserializer.deserialize_any(Services)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_is_written_back() {
+        for text in [r"{}", r#"{"b":["x"],"a":null,"c":[]}"#] {
+            assert_eq!(
+                serde_json::to_string(&serde_json::from_str::<ServiceList>(text).unwrap()).unwrap(),
+                text
+            );
+        }
+        assert!(serde_json::from_str::<ServiceList>("null").unwrap().is_empty());
+    }
+
+    #[test]
+    fn another_order_of_tags_is_no_difference() {
+        let service = |tags: &[&str]| ServiceTags {
+            name: "a".to_owned(),
+            tags: tags.iter().map(ToString::to_string).collect::<Vec<_>>().into(),
+        };
+        assert!(service(&["x", "y"]).same(&service(&["y", "x"])));
+        assert!(!service(&["x", "y"]).same(&service(&["x", "x"])));
+        assert!(!service(&["x"]).same(&service(&[])));
+    }
+}

@@ -1,0 +1,139 @@
+//! One instance, as its agent knows it.
+
+use std::{sync::Arc, time::Duration};
+
+use consul_watch_actors::{Answer, Cursor, Failure, Outcome, Position, Query, Request, WatchPath};
+use futures_util::future::LocalBoxFuture;
+
+use super::{
+    catalog::segment,
+    options::{Options, option_setters},
+    source::failure,
+};
+use crate::{
+    client::{ClientError, ConsulClient, ConsulConfig, QueryRequest},
+    model::ServiceInstance,
+};
+
+/// How long an instance that is gone is left alone before the agent is asked again: it does not hold such a
+/// query.
+const GONE: Duration = Duration::from_secs(1);
+
+/// Watches one instance that is registered with the agent that is asked (Consul's watch type
+/// `agent_service`; "Service - Agent HTTP API", "Get Service Configuration").
+///
+/// The value is the instance, or `None` when the agent has none of this id: that it was deregistered is a
+/// change, and that it comes back another, noticed within about a second since the agent does not hold a
+/// query for what is not there.
+///
+/// This is the agent's own state, without health: the datacenter and the consistency of the configuration
+/// mean nothing here, and [`index`](crate::Changed::index) is no index, for the agent blocks by a hash.
+///
+/// ```no_run
+/// use actix::prelude::*;
+/// use consul_watch::{AgentService, Changed, ConsulConfig, Watch, WatchSupervisor};
+///
+/// struct Sidecar;
+/// impl Actor for Sidecar { type Context = Context<Self>; }
+/// impl Handler<Changed<AgentService>> for Sidecar {
+///     type Result = ();
+///     fn handle(&mut self, changed: Changed<AgentService>, _: &mut Self::Context) {
+///         match &*changed.current {
+///             Some(instance) => println!("{} upstreams", instance.proxy.upstreams.len()),
+///             None => println!("deregistered"),
+///         }
+///     }
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let watches = WatchSupervisor::new(ConsulConfig::from_env()?).start();
+/// watches.send(Watch::new(AgentService::new("web-1-sidecar-proxy"), Sidecar.start())).await??;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AgentService {
+    id: String,
+    options: Options,
+}
+
+impl AgentService {
+    /// The instance of this id.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self { id: id.into(), options: Options::default() }
+    }
+
+    /// The instance's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    option_setters!(namespace, partition, token, wait);
+}
+
+impl Query for AgentService {
+    type Source = ConsulConfig;
+    type Value = Option<Arc<ServiceInstance>>;
+
+    fn path(&self) -> WatchPath {
+        self.options.describe(WatchPath::new("agent_service", &*self.id))
+    }
+
+    fn run(
+        &self,
+        client: &ConsulClient,
+        request: Request<Self::Value>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+        let client = client.clone();
+        let path = segment("a service's id", &self.id).map(|id| format!("/v1/agent/service/{id}"));
+        let options = self.options.clone();
+        Box::pin(async move {
+            let query = options.apply(QueryRequest::new(path?));
+            let previous = request.previous.as_deref();
+            if previous == Some(&None) && request.cursor != Cursor::Start {
+                tokio::time::sleep(GONE).await;
+            }
+            let (found, position) =
+                match client.blocking_query(&query.with_cursor(request.cursor.clone())).await {
+                    Ok(answer) => {
+                        let instance: ServiceInstance = answer.json().map_err(failure)?;
+                        let hash = answer.content_hash.unwrap_or_else(|| instance.content_hash.clone());
+                        (Some(Arc::new(instance)), Position::Hash(hash))
+                    }
+                    // Not by the hash it had: when it comes back as it was, the agent would hold the query.
+                    Err(error) if is_gone(&error) => (None, Position::Opaque(0)),
+                    Err(error) => return Err(failure(error)),
+                };
+            let same = previous == Some(&found);
+            let outcome = if same { Outcome::Same } else { Outcome::Value(found) };
+            Ok(Answer { position, outcome, last_contact: None })
+        })
+    }
+}
+
+/// Whether the agent itself says that it has no such instance. Any other 404 comes from somebody between.
+fn is_gone(error: &ClientError) -> bool {
+    matches!(
+        error,
+        ClientError::Status { status: 404, text, from_consul: true, .. } if text.starts_with("unknown service ID")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn not_found(text: &str, from_consul: bool) -> ClientError {
+        let (target, text) = (String::new(), text.to_owned());
+        ClientError::Status { target, status: 404, text, retry_after: None, from_consul }
+    }
+
+    #[test]
+    fn only_the_agents_own_words_mean_gone() {
+        assert!(is_gone(&not_found("unknown service ID: web", true)));
+        assert!(!is_gone(&not_found("unknown service ID: web", false)));
+        assert!(!is_gone(&not_found("404 page not found", true)));
+        assert!(!is_gone(&not_found("", true)));
+    }
+}

@@ -1,0 +1,225 @@
+//! What the queries of the catalogue and of health have in common.
+
+use std::sync::Arc;
+
+use consul_watch_actors::{Answer, Failure, FailureClass, Item, Outcome, Request, WatchPath};
+use serde::de::DeserializeOwned;
+
+use super::source::{by_index, failure};
+use crate::client::{ClientError, ConsulClient, KeyPath, QueryAnswer, QueryRequest};
+
+/// The parameters that narrow or order a list.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Narrowing {
+    pub(super) filter: Option<String>,
+    pub(super) near: Option<String>,
+    pub(super) node_meta: Vec<(String, String)>,
+    pub(super) peer: Option<String>,
+}
+
+impl Narrowing {
+    /// The request with these parameters.
+    pub(super) fn apply(&self, mut request: QueryRequest) -> QueryRequest {
+        for (name, value) in [("filter", &self.filter), ("near", &self.near), ("peer", &self.peer)] {
+            if let Some(value) = value {
+                request = request.with_param(name, value);
+            }
+        }
+        for (name, value) in &self.node_meta {
+            request = request.with_param("node-meta", format!("{name}:{value}"));
+        }
+        request
+    }
+
+    /// The path with these parameters.
+    pub(super) fn describe(&self, mut path: WatchPath) -> WatchPath {
+        for (name, value) in [("filter", &self.filter), ("near", &self.near), ("peer", &self.peer)] {
+            if let Some(value) = value {
+                path = path.option(format_args!("{name}={value}"));
+            }
+        }
+        for (name, value) in &self.node_meta {
+            path = path.option(format_args!("node-meta={name}:{value}"));
+        }
+        path
+    }
+}
+
+/// The setters of [`Narrowing`], for a type that has them in a field `narrowing`: those named.
+macro_rules! narrowing_setters {
+    ($($name:ident),+) => {
+        $( $crate::watch::catalog::narrowing_setters!(@ $name); )+
+    };
+    (@ filter) => {
+        /// Keeps only what this expression holds for ("Filtering": `Meta.env == "prod"`). What it may say
+        /// depends on the watch type; an expression that Consul cannot read ends the watch. Default: none.
+        #[must_use]
+        pub fn with_filter(mut self, expression: impl Into<String>) -> Self {
+            self.narrowing.filter = Some(expression.into());
+            self
+        }
+    };
+    (@ near) => {
+        /// Puts what is nearest to this node first, by the round trips that Consul measures; `_agent` is
+        /// the agent that is asked ("Network Coordinates"). Another order alone is no change. Default: none.
+        #[must_use]
+        pub fn with_near(mut self, node: impl Into<String>) -> Self {
+            self.narrowing.near = Some(node.into());
+            self
+        }
+    };
+    (@ node_meta) => {
+        /// Keeps only what is on nodes with this metadata; given several times, with all of it. Default: none.
+        #[must_use]
+        pub fn with_node_meta(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+            self.narrowing.node_meta.push((name.into(), value.into()));
+            self
+        }
+    };
+    (@ peer) => {
+        /// Asks for what was imported from this cluster peer (Consul 1.14, "Cluster Peering"). Default: this
+        /// cluster.
+        #[must_use]
+        pub fn with_peer(mut self, peer: impl Into<String>) -> Self {
+            self.narrowing.peer = Some(peer.into());
+            self
+        }
+    };
+}
+pub(super) use narrowing_setters;
+
+/// A name that cannot be asked for.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{what} cannot be called {name:?}: a URL cannot name it; give the name it is registered with")]
+pub(super) struct BadName {
+    what: &'static str,
+    name: String,
+}
+
+/// `name` as the last part of a URL's path.
+pub(super) fn segment(what: &'static str, name: &str) -> Result<String, Failure> {
+    match KeyPath::of_key(name) {
+        Ok(KeyPath::Direct(path)) => Ok(path.trim_start_matches("/v1/kv/").to_owned()),
+        Ok(KeyPath::Within(_)) | Err(_) => {
+            Err(Failure::new(FailureClass::Invalid, BadName { what, name: name.to_owned() }))
+        }
+    }
+}
+
+/// Asks for a list.
+pub(super) async fn list<T>(
+    client: ConsulClient,
+    query: QueryRequest,
+    request: Request<Vec<Arc<T>>>,
+) -> Result<Answer<Vec<Arc<T>>>, Failure>
+where
+    T: Item + PartialEq + DeserializeOwned,
+{
+    let answer = ask(&client, query, &request).await?;
+    let list: Option<Vec<T>> = answer.json().map_err(failure)?;
+    let previous = request.previous.as_deref().map(Vec::as_slice);
+    let (list, same) = shared(list.unwrap_or_default().into_iter().map(Arc::new).collect(), previous);
+    Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(list) }))
+}
+
+/// Asks once, from where the last answer left off.
+pub(super) async fn ask<V>(
+    client: &ConsulClient,
+    query: QueryRequest,
+    request: &Request<V>,
+) -> Result<QueryAnswer, Failure> {
+    client.blocking_query(&query.with_cursor(request.cursor.clone())).await.map_err(refusal)
+}
+
+/// `list` with the entries of `previous` in the place of those that are equal, and whether it is `previous`.
+pub(super) fn shared<T: Item + PartialEq>(
+    mut list: Vec<Arc<T>>,
+    previous: Option<&[Arc<T>]>,
+) -> (Vec<Arc<T>>, bool) {
+    let old = previous.unwrap_or_default();
+    let mut same = previous.is_some() && old.len() == list.len();
+    // Made only when the two are not in step.
+    let mut by_id: Option<Vec<&Arc<T>>> = None;
+    for (at, entry) in list.iter_mut().enumerate() {
+        let in_step = old.get(at).filter(|partner| partner.id() == entry.id());
+        let partner = in_step.or_else(|| {
+            let by_id = by_id.get_or_insert_with(|| {
+                let mut sorted: Vec<_> = old.iter().collect();
+                sorted.sort_by(|a, b| a.id().cmp(&b.id()));
+                sorted
+            });
+            let found = by_id.binary_search_by(|partner| partner.id().cmp(&entry.id()));
+            found.ok().map(|at| by_id[at])
+        });
+        let equal = partner.filter(|partner| *partner == entry);
+        same = same && in_step.is_some() && equal.is_some();
+        if let Some(partner) = equal {
+            *entry = Arc::clone(partner);
+        }
+    }
+    (list, same)
+}
+
+/// A failure of the client; a filter that cannot be read will not mend itself, although Consul before 1.9
+/// answers it with a 500 as if it might.
+fn refusal(error: ClientError) -> Failure {
+    const UNREADABLE: &str = "Failed to create boolean expression evaluator";
+    match &error {
+        ClientError::Status { text, from_consul: true, .. } if text.contains(UNREADABLE) => {
+            Failure::new(FailureClass::Invalid, error)
+        }
+        _ => failure(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::Node;
+
+    fn node(name: &str, address: &str) -> Arc<Node> {
+        let mut node = Node::default();
+        (node.node, node.address) = (name.to_owned(), address.to_owned());
+        Arc::new(node)
+    }
+
+    #[test]
+    fn what_is_equal_is_shared_wherever_it_stands() {
+        let old = [node("a", "1"), node("b", "2"), node("c", "3")];
+        let (new, same) = shared(vec![node("c", "3"), node("b", "9"), node("a", "1")], Some(&old));
+        assert!(!same);
+        assert!(
+            Arc::ptr_eq(&new[0], &old[2]) && Arc::ptr_eq(&new[2], &old[0]) && !Arc::ptr_eq(&new[1], &old[1])
+        );
+        assert!(shared(vec![node("a", "1"), node("b", "2"), node("c", "3")], Some(&old)).1);
+        assert!(!shared(vec![node("a", "1"), node("b", "2")], Some(&old)).1);
+        assert!(shared::<Node>(Vec::new(), Some(&[])).1);
+        assert!(!shared::<Node>(Vec::new(), None).1, "the first value is one even when it is empty");
+    }
+
+    #[test]
+    fn a_name_that_a_url_cannot_carry_ends_the_watch() {
+        assert_eq!(segment("a service", "web app/ü").unwrap(), "web%20app/%C3%BC");
+        for name in ["", ".", "..", "a//b", "a/../b", "a\n"] {
+            let error = segment("a service", name).unwrap_err();
+            assert_eq!(error.class(), FailureClass::Invalid, "{name:?}");
+            assert!(error.to_string().contains("a service"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sharing_changes_no_value(
+            old in prop::collection::btree_map("[a-e]", "[12]", 0..5),
+            new in prop::collection::vec(("[a-e]", "[12]"), 0..5),
+        ) {
+            let old: Vec<_> = old.iter().map(|(name, address)| node(name, address)).collect();
+            let new: Vec<_> = new.iter().map(|(name, address)| node(name, address)).collect();
+            let (list, same) = shared(new.clone(), Some(&old));
+            prop_assert_eq!(&list, &new);
+            prop_assert_eq!(same, old == new);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Checks: of a service, in a state, or all.
+
+use std::sync::Arc;
+
+use consul_watch_actors::{Answer, Failure, Query, Request, WatchPath};
+use futures_util::future::{LocalBoxFuture, ready};
+
+use super::{
+    catalog::{Narrowing, list, narrowing_setters, segment},
+    options::{Options, option_setters},
+};
+use crate::{
+    client::{ConsulClient, ConsulConfig, QueryRequest},
+    model::{CheckStatus, HealthCheck},
+};
+
+/// Watches checks (Consul's watch type `checks`; "Health HTTP Endpoint", "List Checks for Service" and
+/// "List Checks in State").
+///
+/// By default all about a check counts, even its output. To hear of its status alone, use the projection
+/// [`HealthCheck::health`]; what a change means is told by
+/// [`transition`](crate::model::Transitions::transition).
+///
+/// ```no_run
+/// use actix::prelude::*;
+/// use consul_watch::{
+///     Changed, Checks, ConsulConfig, Watch, WatchSupervisor,
+///     model::{HealthCheck, Transitions},
+/// };
+///
+/// struct Pager;
+/// impl Actor for Pager { type Context = Context<Self>; }
+/// impl Handler<Changed<Checks>> for Pager {
+///     type Result = ();
+///     fn handle(&mut self, changed: Changed<Checks>, _: &mut Self::Context) {
+///         for change in changed.changes() {
+///             if let Some(transition) = change.transition().filter(|step| step.is_worse()) {
+///                 println!("{}: {transition}", change.item().check_id);
+///             }
+///         }
+///     }
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let watches = WatchSupervisor::new(ConsulConfig::from_env()?).start();
+/// watches.send(Watch::new(Checks::of_service("web"), Pager.start()).project(HealthCheck::health)).await??;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Checks {
+    of: Of,
+    narrowing: Narrowing,
+    options: Options,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Of {
+    Any,
+    Service(String),
+    State(CheckStatus),
+}
+
+impl Checks {
+    /// All checks.
+    pub fn any() -> Self {
+        Self::of(Of::Any)
+    }
+
+    /// The checks of a service's instances, without those of their nodes.
+    pub fn of_service(name: impl Into<String>) -> Self {
+        Self::of(Of::Service(name.into()))
+    }
+
+    /// The checks in this state. A check that goes into another one is removed. No check is in
+    /// [`Maintenance`](CheckStatus::Maintenance) or in a state that Consul does not know.
+    pub fn in_state(state: CheckStatus) -> Self {
+        Self::of(Of::State(state))
+    }
+
+    fn of(of: Of) -> Self {
+        Self { of, narrowing: Narrowing::default(), options: Options::default() }
+    }
+
+    narrowing_setters!(filter, near, node_meta, peer);
+    option_setters!();
+}
+
+impl Query for Checks {
+    type Source = ConsulConfig;
+    type Value = Vec<Arc<HealthCheck>>;
+
+    fn path(&self) -> WatchPath {
+        let path = match &self.of {
+            Of::Any => WatchPath::new("checks", ""),
+            Of::Service(name) => WatchPath::new("checks", &**name),
+            Of::State(state) => WatchPath::new("checks", "").option(format_args!("state={state}")),
+        };
+        self.options.describe(self.narrowing.describe(path))
+    }
+
+    fn run(
+        &self,
+        client: &ConsulClient,
+        request: Request<Self::Value>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+        let path = match &self.of {
+            Of::Any => Ok("/v1/health/state/any".to_owned()),
+            Of::Service(name) => segment("a service", name).map(|name| format!("/v1/health/checks/{name}")),
+            Of::State(state) => {
+                segment("a check's state", state.as_str()).map(|state| format!("/v1/health/state/{state}"))
+            }
+        };
+        let query = match path {
+            Ok(path) => QueryRequest::new(path),
+            Err(failure) => return Box::pin(ready(Err(failure))),
+        };
+        let query = self.options.apply(self.narrowing.apply(query));
+        Box::pin(list(client.clone(), query, request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_a_watch_of_its_own() {
+        assert_eq!(Checks::any().path().to_string(), "checks");
+        assert_eq!(Checks::of_service("web").path().to_string(), "checks:web");
+        assert_eq!(Checks::in_state(CheckStatus::Critical).path().to_string(), "checks?state=critical");
+    }
+}

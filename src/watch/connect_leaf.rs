@@ -1,0 +1,92 @@
+//! A service's certificate in the mesh.
+
+use std::sync::Arc;
+
+use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
+use futures_util::future::LocalBoxFuture;
+
+use super::{
+    catalog::{ask, segment},
+    options::{Options, option_setters},
+    source::{by_index, failure},
+};
+use crate::{
+    client::{ConsulClient, ConsulConfig, QueryRequest},
+    model::LeafCert,
+};
+
+/// Watches a service's certificate (Consul's watch type `connect_leaf`; "Connect - Agent HTTP API", "Service
+/// Leaf Certificate").
+///
+/// The agent makes one when it is first asked for, and another one long before the last ends or when the
+/// authority is rotated: one serial number is removed then and another added. The agent answers from its
+/// cache, so there is no choice of consistency. The service need not be registered.
+///
+/// ```no_run
+/// use actix::prelude::*;
+/// use consul_watch::{Changed, ConnectLeaf, ConsulConfig, Watch, WatchSupervisor};
+///
+/// struct Tls;
+/// impl Actor for Tls { type Context = Context<Self>; }
+/// impl Handler<Changed<ConnectLeaf>> for Tls {
+///     type Result = ();
+///     fn handle(&mut self, changed: Changed<ConnectLeaf>, _: &mut Self::Context) {
+///         if let Some(leaf) = &*changed.current {
+///             println!("serve with {}, until {}", leaf.serial_number, leaf.valid_before);
+///         }
+///     }
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let watches = WatchSupervisor::new(ConsulConfig::from_env()?).start();
+/// watches.send(Watch::new(ConnectLeaf::new("web"), Tls.start())).await??;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ConnectLeaf {
+    service: String,
+    options: Options,
+}
+
+impl ConnectLeaf {
+    /// The certificate of the service of this name.
+    pub fn new(service: impl Into<String>) -> Self {
+        Self { service: service.into(), options: Options::default() }
+    }
+
+    /// The service's name.
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    option_setters!(datacenter, namespace, partition, token, wait);
+}
+
+impl Query for ConnectLeaf {
+    type Source = ConsulConfig;
+    /// There is always one; the kind of value is that of all single entries.
+    type Value = Option<Arc<LeafCert>>;
+
+    fn path(&self) -> WatchPath {
+        self.options.describe(WatchPath::new("connect_leaf", &*self.service))
+    }
+
+    fn run(
+        &self,
+        client: &ConsulClient,
+        request: Request<Self::Value>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+        let client = client.clone();
+        let path =
+            segment("a service", &self.service).map(|name| format!("/v1/agent/connect/ca/leaf/{name}"));
+        let options = self.options.clone();
+        Box::pin(async move {
+            let answer = ask(&client, options.apply(QueryRequest::new(path?)), &request).await?;
+            let leaf: Option<Arc<LeafCert>> = Some(answer.json().map_err(failure)?);
+            let same = request.previous.as_deref() == Some(&leaf);
+            Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(leaf) }))
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! The roots that the mesh trusts.
+
+use std::sync::Arc;
+
+use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
+use futures_util::future::LocalBoxFuture;
+
+use super::{
+    catalog::{ask, shared},
+    options::{Options, option_setters},
+    source::{by_index, failure},
+};
+use crate::{
+    client::{ConsulClient, ConsulConfig, QueryRequest},
+    model::CaRoots,
+};
+
+/// Watches the root certificates that the mesh trusts (Consul's watch type `connect_roots`; "Connect -
+/// Agent HTTP API", "Certificate Authority (CA) Roots").
+///
+/// While the authority is rotated the old root stays beside the new one. The agent answers from its cache,
+/// so there is no choice of consistency.
+///
+/// ```no_run
+/// use actix::prelude::*;
+/// use consul_watch::{Changed, ConnectRoots, ConsulConfig, Watch, WatchSupervisor};
+///
+/// struct Trust;
+/// impl Actor for Trust { type Context = Context<Self>; }
+/// impl Handler<Changed<ConnectRoots>> for Trust {
+///     type Result = ();
+///     fn handle(&mut self, changed: Changed<ConnectRoots>, _: &mut Self::Context) {
+///         let bundle: String = changed.current.roots.iter().map(|root| root.root_cert.as_str()).collect();
+///         println!("{bundle}");
+///     }
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let watches = WatchSupervisor::new(ConsulConfig::from_env()?).start();
+/// watches.send(Watch::new(ConnectRoots::new(), Trust.start())).await??;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct ConnectRoots {
+    options: Options,
+}
+
+impl ConnectRoots {
+    /// The roots.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    option_setters!(datacenter, token, wait);
+}
+
+impl Query for ConnectRoots {
+    type Source = ConsulConfig;
+    type Value = CaRoots;
+
+    fn path(&self) -> WatchPath {
+        self.options.describe(WatchPath::new("connect_roots", ""))
+    }
+
+    fn run(
+        &self,
+        client: &ConsulClient,
+        request: Request<CaRoots>,
+    ) -> LocalBoxFuture<'static, Result<Answer<CaRoots>, Failure>> {
+        let client = client.clone();
+        let query = self.options.apply(QueryRequest::new("/v1/agent/connect/ca/roots"));
+        Box::pin(async move {
+            let answer = ask(&client, query, &request).await?;
+            let mut roots: CaRoots = answer.json().map_err(failure)?;
+            let previous = request.previous.as_deref();
+            if roots.roots.is_given() {
+                let old: Option<&[Arc<_>]> = previous.map(|roots| roots.roots.as_slice());
+                roots.roots = shared(roots.roots.into_inner(), old).0.into();
+            }
+            let same = previous == Some(&roots);
+            Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(roots) }))
+        })
+    }
+}

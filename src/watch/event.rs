@@ -1,0 +1,103 @@
+//! Events that somebody fires.
+
+use consul_watch_actors::{Answer, Failure, Outcome, Position, Query, Request, WatchPath};
+use futures_util::future::LocalBoxFuture;
+
+use super::{
+    catalog::ask,
+    options::{Options, option_setters},
+    source::failure,
+};
+use crate::{
+    client::{ConsulClient, ConsulConfig, QueryRequest},
+    model::{EventLog, UserEvent},
+};
+
+/// Watches events as the agent that is asked learns of them (Consul's watch type `event`; "Event HTTP
+/// Endpoint", "List Events").
+///
+/// [`changes`] are the events that are new, each once, whatever the agent forgets, restarts or is told
+/// again; there are no other changes. The first delivery brings all events that the agent keeps (at most
+/// 256), and to one who joins a watch that is running also those it has seen before. Ask for
+/// [`changes_only`] to be told only what happens from now on.
+///
+/// Consul promises neither that an event arrives nor in which order. The datacenter and the namespace of
+/// the configuration mean nothing here: an agent lists its own.
+///
+/// ```no_run
+/// use actix::prelude::*;
+/// use consul_watch::{Changed, ConsulConfig, Event, Watch, WatchSupervisor};
+///
+/// struct Deployer;
+/// impl Actor for Deployer { type Context = Context<Self>; }
+/// impl Handler<Changed<Event>> for Deployer {
+///     type Result = ();
+///     fn handle(&mut self, changed: Changed<Event>, _: &mut Self::Context) {
+///         for change in changed.changes() {
+///             println!("deploy {}", change.item().payload.as_str().unwrap_or("nothing"));
+///         }
+///     }
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let watches = WatchSupervisor::new(ConsulConfig::from_env()?).start();
+/// watches.send(Watch::new(Event::named("deploy"), Deployer.start()).changes_only()).await??;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [`changes`]: crate::Changed::changes
+/// [`changes_only`]: crate::Watch::changes_only
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Event {
+    name: Option<String>,
+    options: Options,
+}
+
+impl Event {
+    /// All events.
+    pub fn any() -> Self {
+        Self { name: None, options: Options::default() }
+    }
+
+    /// The events of this name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), options: Options::default() }
+    }
+
+    option_setters!(token, wait);
+}
+
+impl Query for Event {
+    type Source = ConsulConfig;
+    type Value = EventLog;
+
+    fn path(&self) -> WatchPath {
+        self.options.describe(WatchPath::new("event", self.name.clone().unwrap_or_default()))
+    }
+
+    fn run(
+        &self,
+        client: &ConsulClient,
+        request: Request<EventLog>,
+    ) -> LocalBoxFuture<'static, Result<Answer<EventLog>, Failure>> {
+        let client = client.clone();
+        let mut query = self.options.apply(QueryRequest::new("/v1/event/list"));
+        if let Some(name) = &self.name {
+            query = query.with_param("name", name);
+        }
+        Box::pin(async move {
+            let answer = ask(&client, query, &request).await?;
+            let events: Option<Vec<UserEvent>> = answer.json().map_err(failure)?;
+            let previous = request.previous.as_deref();
+            let log = EventLog::next(previous, events.unwrap_or_default());
+            Ok(Answer {
+                // It is made of the newest event's id: another one means another event, not a later one.
+                position: Position::Opaque(answer.index.unwrap_or(0)),
+                outcome: if previous == Some(&log) { Outcome::Same } else { Outcome::Value(log) },
+                last_contact: answer.meta.last_contact,
+            })
+        })
+    }
+}

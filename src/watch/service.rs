@@ -1,0 +1,150 @@
+//! The instances of one service.
+
+use std::sync::Arc;
+
+use consul_watch_actors::{Answer, Failure, Query, Request, WatchPath};
+use futures_util::future::{LocalBoxFuture, ready};
+
+use super::{
+    catalog::{Narrowing, list, narrowing_setters, segment},
+    options::{Options, option_setters},
+};
+use crate::{
+    client::{ConsulClient, ConsulConfig, QueryRequest},
+    model::ServiceEntry,
+};
+
+/// Watches the instances of one service with their health (Consul's watch type `service`; "Health HTTP
+/// Endpoint", "List Service Instances for Service").
+///
+/// The value is a list of instances, each with its node and its checks; it is empty when there are none, and
+/// then a change too. An instance that is not healthy is in the list, unless [`passing_only`] was asked for.
+///
+/// By default all about an instance counts, even the output of its checks. A [projection] lets a subscriber
+/// say which part does: [`ServiceEntry::endpoint`] is its addresses and tags, [`ServiceEntry::health`] its
+/// health alone.
+///
+/// ```no_run
+/// use actix::prelude::*;
+/// use consul_watch::{Changed, ConsulConfig, Service, Watch, WatchSupervisor, model::ServiceEntry};
+///
+/// struct Balancer;
+/// impl Actor for Balancer { type Context = Context<Self>; }
+/// impl Handler<Changed<Service>> for Balancer {
+///     type Result = ();
+///     fn handle(&mut self, changed: Changed<Service>, _: &mut Self::Context) {
+///         let backends: Vec<_> = changed.current.iter().map(|entry| entry.endpoint().to_string()).collect();
+///         println!("{backends:?}");
+///     }
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let watches = WatchSupervisor::new(ConsulConfig::from_env()?).start();
+/// let web = Service::new("web").tag("v1").passing_only();
+/// watches.send(Watch::new(web, Balancer.start()).project(ServiceEntry::endpoint)).await??;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [`passing_only`]: Self::passing_only
+/// [projection]: crate::Watch::project
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Service {
+    name: String,
+    tags: Vec<String>,
+    passing_only: bool,
+    narrowing: Narrowing,
+    options: Options,
+}
+
+impl Service {
+    /// The service of this name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            tags: Vec::new(),
+            passing_only: false,
+            narrowing: Narrowing::default(),
+            options: Options::default(),
+        }
+    }
+
+    /// Keeps only instances with this tag; given several times, with all of them. Consul does not look at
+    /// the case of a tag. Default: none.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Keeps only instances of which every check passes, their node's too. Default: no.
+    #[must_use]
+    pub fn passing_only(mut self) -> Self {
+        self.passing_only = true;
+        self
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    narrowing_setters!(filter, near, node_meta, peer);
+    option_setters!();
+}
+
+impl Query for Service {
+    type Source = ConsulConfig;
+    type Value = Vec<Arc<ServiceEntry>>;
+
+    fn path(&self) -> WatchPath {
+        let mut path = WatchPath::new("service", &*self.name);
+        for tag in &self.tags {
+            path = path.option(format_args!("tag={tag}"));
+        }
+        if self.passing_only {
+            path = path.option("passingonly");
+        }
+        self.options.describe(self.narrowing.describe(path))
+    }
+
+    fn run(
+        &self,
+        client: &ConsulClient,
+        request: Request<Self::Value>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+        let name = match segment("a service", &self.name) {
+            Ok(name) => name,
+            Err(failure) => return Box::pin(ready(Err(failure))),
+        };
+        let mut query = QueryRequest::new(format!("/v1/health/service/{name}"));
+        for tag in &self.tags {
+            query = query.with_param("tag", tag);
+        }
+        if self.passing_only {
+            query = query.with_param("passing", "1");
+        }
+        let query = self.options.apply(self.narrowing.apply(query));
+        Box::pin(list(client.clone(), query, request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_is_a_part_of_the_path() {
+        let web = Service::new("web")
+            .tag("v1")
+            .tag("eu")
+            .passing_only()
+            .with_near("_agent")
+            .with_datacenter("east");
+        assert_eq!(web.path().to_string(), "service:web?tag=v1&tag=eu&passingonly&near=_agent&dc=east");
+        assert_ne!(Service::new("web"), Service::new("web").passing_only());
+        let rack = Service::new("web").with_node_meta("rack", "r1").with_peer("west").with_filter("x == 1");
+        assert_eq!(rack.path().to_string(), "service:web?filter=x == 1&peer=west&node-meta=rack:r1");
+    }
+}

@@ -1,0 +1,14 @@
+//! Configuration as the application's own types, and watches that are made of others.
+
+#[expect(dead_code, reason = "shared with the tests of the promises, which use all of it")]
+#[path = "../promises/recorder.rs"]
+mod recorder;
+#[expect(dead_code, reason = "shared with the tests of the promises, which use all of it")]
+#[path = "../promises/stage.rs"]
+mod stage;
+
+mod a_checkpoint_skips_what_was_seen;
+mod a_folder_as_a_struct;
+mod a_key_as_json;
+mod predicates_and_quiet;
+mod several_key_spaces;

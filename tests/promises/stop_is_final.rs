@@ -1,0 +1,235 @@
+//! When the reply to `Stop` is there, the request is closed and nothing more is delivered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use consul_watch::{
+    FailureClass, Key, KeyPrefix, Ready, ReadyError, Reason, Selection, Status, Stop, Stopped, Watch,
+};
+use consul_watch_harness::{Refusal, TestAgent};
+use tokio::sync::Semaphore;
+
+use crate::recorder::{Feed, Leave, SOON};
+use crate::stage::{Stage, config, subscribe, supervisor, watch};
+
+/// Less than the time after which an idle connection would be closed anyway, and than any wait.
+const CLOSED: Duration = Duration::from_secs(8);
+
+async fn stop(stage: &Stage, stop: Stop) -> Stopped {
+    let stopped = tokio::time::timeout(SOON, stage.watches.send(stop)).await;
+    stopped.expect("the reply to Stop").expect("the supervisor runs")
+}
+
+fn names(stopped: &Stopped) -> Vec<String> {
+    stopped.ended.iter().map(ToString::to_string).collect()
+}
+
+#[actix_rt::test]
+async fn the_request_is_closed_and_nothing_more_comes() {
+    let stage = Stage::dev();
+    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    feed.next("the first delivery").await;
+    let witnesses = supervisor(&config(&stage.agent.url()));
+    let mut witness = watch(&witnesses, KeyPrefix::new("app")).await;
+    witness.next("the first delivery").await;
+
+    let writer = stage.agent.http();
+    let going = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let flag = Arc::clone(&going);
+    let thread = std::thread::spawn(move || {
+        let mut turn = 0;
+        while flag.load(std::sync::atomic::Ordering::SeqCst) {
+            turn += 1;
+            writer.put("app/n", format!("{turn}"));
+        }
+        writer.put("app/end", "x");
+    });
+    for _ in 0..20 {
+        feed.next("a change").await;
+    }
+    let stopped = stop(&stage, Stop::path("app")).await;
+    while feed.waiting().is_some() {}
+    let requests = stage.proxy.stats().requests;
+    assert_eq!((names(&stopped), stopped.subscriptions), (vec!["keyprefix:app".to_owned()], 1));
+    assert!(stopped.not_watched.is_empty());
+    stage.proxy.until_open(0, CLOSED).await;
+
+    going.store(false, std::sync::atomic::Ordering::SeqCst);
+    witness
+        .until("the last change", |changed| changed.current.iter().any(|pair| pair.key == "app/end"))
+        .await;
+    thread.join().expect("the writer");
+    feed.has_nothing("the watch was stopped");
+    assert_eq!(stage.proxy.stats().requests, requests, "no request after the reply");
+    assert!(stage.watches.send(Status::all()).await.expect("it runs").is_empty());
+}
+
+/// The handler is at work on one delivery, and another one waits for it.
+#[actix_rt::test]
+async fn what_waits_for_a_slow_handler_is_taken_back() {
+    let stage = Stage::dev();
+    let gate = Arc::new(Semaphore::new(0));
+    let slow = Feed::slow(&gate);
+    let mut slow = subscribe(&stage.watches, KeyPrefix::new("app"), slow, |watch| watch).await;
+    let mut fast = stage.watch(KeyPrefix::new("app")).await;
+    slow.next("the first delivery").await;
+    fast.next("the first delivery").await;
+    stage.agent.put("app/a", "1");
+    fast.says(&["added app/a=1"]).await;
+    let stopped = stop(&stage, Stop::subscription(slow.subscription)).await;
+    assert_eq!((stopped.subscriptions, stopped.ended.len()), (1, 0));
+    gate.add_permits(10);
+    stage.agent.put("app/a", "2");
+    fast.says(&["updated app/a=1→2"]).await;
+    // Its mailbox is served in order, so what was in it would be here.
+    slow.address.send(Leave).await.expect("it lives");
+    slow.has_nothing("its subscription was stopped");
+}
+
+#[actix_rt::test]
+async fn one_of_two_subscriptions() {
+    let stage = Stage::dev();
+    let mut goes = stage.watch(KeyPrefix::new("app")).await;
+    let mut stays = stage.watch(KeyPrefix::new("app")).await;
+    goes.next("the first delivery").await;
+    stays.next("the first delivery").await;
+    let stopped = stop(&stage, Stop::subscription(goes.subscription)).await;
+    assert_eq!((stopped.subscriptions, stopped.ended.len()), (1, 0), "{stopped:?}");
+    stage.agent.put("app/a", "1");
+    stays.says(&["added app/a=1"]).await;
+    goes.has_nothing("its subscription was stopped");
+    let stats = stage.proxy.stats();
+    assert_eq!((stats.open, stats.accepted), (1, 1), "the watch goes on as it was: {stats:?}");
+
+    let again = stop(&stage, Stop::subscription(goes.subscription)).await;
+    assert_eq!((again.subscriptions, again.not_watched.len()), (0, 1), "{again:?}");
+    let last = stop(&stage, Stop::subscription(stays.subscription)).await;
+    assert_eq!(names(&last), ["keyprefix:app"], "the watch ends with its last subscription");
+    stage.proxy.until_open(0, CLOSED).await;
+}
+
+#[actix_rt::test]
+async fn several_paths_and_all_of_them() {
+    let stage = Stage::dev();
+    let mut feeds = Vec::new();
+    for name in ["a", "b", "c", "d"] {
+        feeds.push(stage.watch(KeyPrefix::new(name)).await);
+    }
+    let mut key = stage.watch(Key::new("a")).await;
+    for feed in &mut feeds {
+        feed.next("the first delivery").await;
+    }
+    key.next("the first delivery").await;
+    stage.proxy.until_open(5, SOON).await;
+
+    let stopped = stop(&stage, Stop::paths(["b", "nobody", "keyprefix:a"])).await;
+    assert_eq!(names(&stopped), ["keyprefix:a", "keyprefix:b"]);
+    assert_eq!((stopped.subscriptions, stopped.not_watched), (2, vec!["nobody".to_owned()]));
+    stage.proxy.until_open(3, CLOSED).await;
+
+    let stopped = stop(&stage, Stop::query(&Key::new("a"))).await;
+    assert_eq!(names(&stopped), ["key:a"]);
+    stage.proxy.until_open(2, CLOSED).await;
+    stage.agent.put("c/x", "1");
+    feeds[2].says(&["added c/x=1"]).await;
+
+    let stopped = stop(&stage, Stop::all()).await;
+    assert_eq!(names(&stopped), ["keyprefix:c", "keyprefix:d"]);
+    stage.proxy.until_open(0, CLOSED).await;
+    let nothing = stop(&stage, Stop::all()).await;
+    assert_eq!((nothing.subscriptions, nothing.not_watched.len()), (0, 0), "nothing is all there is");
+    let unknown = stop(&stage, Stop::path("c")).await;
+    assert_eq!(unknown.not_watched, ["c"]);
+}
+
+#[actix_rt::test]
+async fn what_is_watched_again_begins_with_the_current_state() {
+    let stage = Stage::dev();
+    stage.agent.put("app/a", "1");
+    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    feed.says(&["added app/a=1"]).await;
+    for turn in 1..4 {
+        stop(&stage, Stop::path("app")).await;
+        stage.agent.put("app/a", (turn + 1).to_string());
+        feed.has_nothing("the watch was stopped");
+        feed.begin_again();
+        feed = subscribe(&stage.watches, KeyPrefix::new("app"), feed, |watch| watch).await;
+        let first = feed.says(&[&format!("added app/a={}", turn + 1)]).await;
+        assert_eq!((first.reason, first.subscription), (Reason::First, feed.subscription));
+    }
+}
+
+#[actix_rt::test]
+async fn a_watch_that_has_no_answer_yet() {
+    let stage = Stage::dev();
+    stage.proxy.silence();
+    let mut hanging = stage.watch(Key::new("hanging")).await;
+    stage.proxy.until(SOON, "the request", |stats| stats.requests == 1).await;
+    let ready = stage.watches.send(Ready::path("hanging"));
+    let ready = actix::spawn(ready);
+    let stopped = stop(&stage, Stop::path("hanging")).await;
+    assert_eq!(stopped.subscriptions, 1);
+    stage.proxy.until_open(0, CLOSED).await;
+    match ready.await.expect("no panic").expect("the supervisor runs") {
+        Err(ReadyError::Stopped(_) | ReadyError::NotWatched(_)) => {}
+        other => panic!("a stopped watch is never ready: {other:?}"),
+    }
+
+    stage.proxy.pass();
+    stage.proxy.refuse(Refusal::Closed);
+    let mut retrying = stage.watch(Key::new("retrying")).await;
+    stage.until_retrying("retrying", FailureClass::Transient).await;
+    stop(&stage, Stop::path("retrying")).await;
+    stage.proxy.pass();
+    let mut witness = stage.watch(Key::new("witness")).await;
+    witness.next("the first delivery").await;
+    let stats = stage.proxy.stats();
+    assert_eq!(stats.open, 1, "only the witness asks: {stats:?}");
+    hanging.has_nothing("it was stopped");
+    retrying.has_nothing("it was stopped");
+}
+
+#[actix_rt::test]
+async fn a_watch_ends_with_the_actor_of_its_last_subscriber() {
+    let stage = Stage::dev();
+    let mut leaves = stage.watch(Key::new("k")).await;
+    let mut dropped = Feed::start();
+    let weak = Watch::new(Key::new("k"), dropped.address.downgrade());
+    stage.watches.send(weak).await.expect("it runs").expect("subscribed");
+    leaves.next("the first delivery").await;
+    dropped.next("the first delivery").await;
+    leaves.address.send(Leave).await.expect("it lives");
+    drop(dropped);
+    let gone = async {
+        while !stage.watches.send(Status::all()).await.expect("it runs").is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(SOON, gone).await.expect("the watch ends with its last subscriber");
+    stage.proxy.until_open(0, CLOSED).await;
+}
+
+#[actix_rt::test]
+async fn everything_ends_with_the_supervisor() {
+    let Stage { watches, config: _, proxy, agent } = Stage::dev();
+    let mut feed = watch(&watches, Key::new("k")).await;
+    feed.next("the first delivery").await;
+    drop(watches);
+    proxy.until_open(0, CLOSED).await;
+    agent.put("k", "v");
+    feed.has_nothing("its supervisor is gone");
+}
+
+#[actix_rt::test]
+async fn stop_while_the_agent_hangs() {
+    let stage = Stage::of(TestAgent::dev(), |config| config);
+    let mut feed = stage.watch(Key::new("k")).await;
+    feed.next("the first delivery").await;
+    stage.agent.pause();
+    let stopped = stop(&stage, Stop::all()).await;
+    assert_eq!(stopped.subscriptions, 1);
+    stage.proxy.until_open(0, CLOSED).await;
+    stage.agent.resume();
+    let selection = Selection::path("k");
+    assert_eq!(selection.to_string(), "k");
+}
