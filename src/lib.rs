@@ -26,7 +26,7 @@ pub use self::{
     kv::{KvPair, KvStore},
     watch::{
         AgentService, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, KeySpaces, Nodes, Service,
-        Services,
+        ServiceCatalog, Services,
     },
 };
 

@@ -6,8 +6,8 @@ use actix::{WeakAddr, prelude::*};
 use futures_util::future::LocalBoxFuture;
 
 use crate::{
-    Answer, Failure, FailureClass, Outcome, Query, SubscriptionId, Watch, WatchError, WatchPath, WatchSupervisor,
-    WatcherActor, key::WatchKey,
+    Answer, Failure, FailureClass, Outcome, Query, SubscriptionId, Watch, WatchError, WatchPath,
+    WatchSupervisor, WatcherActor, key::WatchKey,
 };
 
 /// How a query's value is made of other watched values, its inputs.
@@ -87,11 +87,19 @@ impl<Q: Query> fmt::Debug for Input<Q> {
 type Followed = LocalBoxFuture<'static, Result<Result<SubscriptionId, WatchError>, MailboxError>>;
 
 trait Follow<Q: Query>: Send + Sync {
-    fn follow(&self, supervisor: &Addr<WatchSupervisor<Q::Source>>, follower: WeakAddr<WatcherActor<Q>>) -> Followed;
+    fn follow(
+        &self,
+        supervisor: &Addr<WatchSupervisor<Q::Source>>,
+        follower: WeakAddr<WatcherActor<Q>>,
+    ) -> Followed;
 }
 
 impl<Q: Query, I: Query<Source = Q::Source>> Follow<Q> for I {
-    fn follow(&self, supervisor: &Addr<WatchSupervisor<Q::Source>>, follower: WeakAddr<WatcherActor<Q>>) -> Followed {
+    fn follow(
+        &self,
+        supervisor: &Addr<WatchSupervisor<Q::Source>>,
+        follower: WeakAddr<WatcherActor<Q>>,
+    ) -> Followed {
         let watch = Watch::new(self.clone(), follower.clone()).observer(follower);
         Box::pin(supervisor.send(watch))
     }

@@ -4,8 +4,8 @@
 mod common;
 
 use actix::prelude::*;
-use common::{Events, Mode, Recorder, Rows, Say, Store, pass, paused, supervisor, until};
-use consul_watch_actors::{Observe, Reset, Stop};
+use common::{Events, Folder, Mode, Recorder, Rows, Say, Store, pass, paused, supervisor, until};
+use consul_watch_actors::{Observe, Reset, Stop, Watch};
 
 #[actix::test]
 async fn another_watcher_takes_over_after_a_panic_in_a_query() {
@@ -101,6 +101,35 @@ async fn what_is_said_to_a_dying_watcher_is_done_by_the_next_one() {
         pass(10).await;
         assert_eq!(store.asked("app").len(), asked, "nothing rises again after a stop");
     }
+}
+
+#[actix::test]
+async fn what_is_said_to_a_watcher_that_has_just_died_is_made_up_for() {
+    let (store, other) = (Store::new(), Store::new());
+    for (store, value) in [(&store, 1), (&other, 7)] {
+        store.put("app", "a", value);
+    }
+    let watches = paused(&store);
+    let (leaving, leaving_sight) = Recorder::prompt();
+    let (coming, coming_sight) = Recorder::prompt();
+    let (staying, staying_sight) = Recorder::prompt();
+    watches.watch("app", staying).await;
+    let leaver = watches.watch("app", leaving).await;
+    until("it begins", || leaving_sight.shows(1) && staying_sight.shows(1) && store.open() == 1).await;
+    // The watcher is woken first and dies; these reach the supervisor before the news of it does.
+    store.mode("app", Mode::Panic);
+    let stop = watches.send(Stop::subscription(leaver));
+    let watch = watches.send(Watch::new(Folder::new("app"), coming));
+    let reset = watches.send(Reset::with(other.clone()));
+    let (stopped, watched, reset) = futures_util::future::join3(stop, watch, reset).await;
+    assert_eq!(stopped.unwrap().subscriptions, 1);
+    watched.unwrap().unwrap();
+    reset.unwrap().unwrap();
+    until("the one that came is told, by the new source", || coming_sight.shows(7)).await;
+    until("and the one that stayed", || staying_sight.shows(7)).await;
+    until("one query waits", || other.open() == 1).await;
+    assert_eq!(leaving_sight.count(), 1);
+    assert_eq!(watches.status("app").await.unwrap().subscribers, 2);
 }
 
 /// In real time: watchers panic on threads of their own.

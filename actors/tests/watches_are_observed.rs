@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{Events, Folder, Mode, Recorder, Say, Store, pass, paused, supervisor, until};
 use actix::prelude::*;
+use common::{Events, Folder, Mode, Recorder, Say, Store, pass, paused, supervisor, until};
 use consul_watch_actors::{
     EventKind, FailureClass, GetSnapshots, Observe, Ready, ReadyError, Reset, Selection, Status, Stop, Watch,
 };
@@ -56,7 +56,12 @@ async fn an_observer_is_told_how_things_stand_and_every_change_of_it() {
     let (subscriber, sight) = Recorder::prompt();
     let id = watches.watch("app", subscriber.clone()).await;
     watches.ready("app").await;
-    let selections = [Selection::All, Selection::path("app"), Selection::query(&Folder::new("app")), Selection::Subscription(id)];
+    let selections = [
+        Selection::All,
+        Selection::path("app"),
+        Selection::query(&Folder::new("app")),
+        Selection::Subscription(id),
+    ];
     let mut all = Vec::new();
     for selection in selections {
         let (observer, events) = Events::start_new();
@@ -73,7 +78,8 @@ async fn an_observer_is_told_how_things_stand_and_every_change_of_it() {
     watches.stop(Stop::path("app")).await;
     pass(1).await;
     for events in &all {
-        let of_app: Vec<_> = events.all().into_iter().filter(|event| event.path == common::path("app")).collect();
+        let of_app: Vec<_> =
+            events.all().into_iter().filter(|event| event.path == common::path("app")).collect();
         let names: Vec<_> = of_app
             .iter()
             .map(|event| match &event.kind {
@@ -197,7 +203,11 @@ async fn snapshots_are_read_from_any_thread() {
     for value in 2..50 {
         store.put("app", "a", value);
         until("the change arrives", || sight.shows(value)).await;
-        assert_eq!(snapshots.get(&Folder::new("app")).unwrap().to_map()["a"], value, "never older than delivered");
+        assert_eq!(
+            snapshots.get(&Folder::new("app")).unwrap().to_map()["a"],
+            value,
+            "never older than delivered"
+        );
     }
     watches.stop(Stop::all()).await;
     assert!(snapshots.get(&Folder::new("app")).is_none(), "gone with its watch");

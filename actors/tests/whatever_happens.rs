@@ -44,10 +44,10 @@ async fn the_latest_state_arrives_and_nothing_twice() {
             65..75 => store.mode(folder, Mode::Honest),
             75..80 => assert!(watches.send(Reset::new()).await.unwrap().is_ok()),
             80..88 if feeds.len() < 20 => {
-                let habit =
-                    if random.bool() { Habit::Prompt } else { Habit::Slow(Duration::from_millis(3)) };
+                let habit = if random.bool() { Habit::Prompt } else { Habit::Slow(Duration::from_millis(3)) };
                 let (address, sight) = Recorder::with(habit);
-                let id = watches.send(Watch::new(Folder::new(folder), address.clone())).await.unwrap().unwrap();
+                let id =
+                    watches.send(Watch::new(Folder::new(folder), address.clone())).await.unwrap().unwrap();
                 feeds.push(Feed { folder, id, sight, _address: address });
             }
             88..93 if !feeds.is_empty() => {

@@ -57,9 +57,9 @@ impl QueryAnswer {
     }
 
     /// What to say of a body that is JSON, and yet none of Consul's.
-    pub(crate) fn undecodable(&self, what: &str) -> ClientError {
+    pub(crate) fn undecodable(&self, what: &'static str) -> ClientError {
         let source = serde::de::Error::custom(what);
-        ClientError::Decode { target: self.target.clone(), path: ".".to_owned(), hint: None, source }
+        ClientError::Decode { target: self.target.clone(), path: ".".to_owned(), hint: Some(what), source }
     }
 
     pub(crate) fn new(target: String, found: bool, headers: &HeaderMap, body: Bytes) -> Self {

@@ -6,10 +6,12 @@
 mod error;
 mod fields;
 mod parse;
+mod query;
 
 pub use self::{
     error::{DefinitionError, DefinitionErrors},
     fields::Fields,
+    query::ForQuery,
 };
 
 use serde_json::{Map, Value, json};

@@ -1,27 +1,53 @@
 //! A change as Consul's own handlers get it.
 
-use consul_watch_actors::{Changed, Query};
+use std::sync::Arc;
+
+use consul_watch_actors::{Changed, Item, Query, Snapshot};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::{
     kv::KvPair,
-    watch::{Key, KeyPrefix},
+    model::handler,
+    watch::{
+        AgentService, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, Nodes, Service, Services,
+    },
 };
 
 /// A query whose changes can be handed to a handler of Consul's `watches`: as the JSON that Consul itself
 /// writes to its handlers ("Watches Overview and Reference").
-pub trait Payload: Query {
+pub trait Payload: Query<Value: Snapshot<Item: Serialize>> {
     /// The JSON of the new state, compact and without a newline.
     ///
     /// # Errors
     ///
     /// None is known: every value was JSON before.
     fn payload(changed: &Changed<Self>) -> serde_json::Result<Vec<u8>>;
+
+    /// What an entry is called: its key, its name, its id.
+    fn name(item: &<Self::Value as Snapshot>::Item) -> String;
+
+    /// What an entry holds, as a person reads it. By default its JSON.
+    ///
+    /// # Errors
+    ///
+    /// None is known: every value was JSON before.
+    fn value(item: &<Self::Value as Snapshot>::Item) -> serde_json::Result<Value> {
+        serde_json::to_value(item)
+    }
 }
 
 impl Payload for Key {
     fn payload(changed: &Changed<Self>) -> serde_json::Result<Vec<u8>> {
         serde_json::to_vec(&changed.current.as_deref().map(GoPair::of))
+    }
+
+    fn name(pair: &KvPair) -> String {
+        pair.key.clone()
+    }
+
+    fn value(pair: &KvPair) -> serde_json::Result<Value> {
+        Ok(text_or_base64(pair))
     }
 }
 
@@ -31,6 +57,64 @@ impl Payload for KeyPrefix {
         // Consul's handlers get null for a prefix without keys.
         serde_json::to_vec(&(!pairs.is_empty()).then_some(pairs))
     }
+
+    fn name(pair: &KvPair) -> String {
+        pair.key.clone()
+    }
+
+    fn value(pair: &KvPair) -> serde_json::Result<Value> {
+        Ok(text_or_base64(pair))
+    }
+}
+
+/// Types of which Consul's handlers get what `$handed` makes of the new state, and whose entries are named
+/// by their identity.
+macro_rules! payloads {
+    ($($query:ty: |$changed:ident| $handed:expr, |$item:ident| $name:expr;)*) => {
+        $(impl Payload for $query {
+            fn payload($changed: &Changed<Self>) -> serde_json::Result<Vec<u8>> {
+                serde_json::to_vec(&$handed)
+            }
+
+            fn name($item: &<Self::Value as Snapshot>::Item) -> String {
+                $name
+            }
+        })*
+    };
+}
+
+payloads! {
+    Services: |changed| *changed.current, |service| service.name.clone();
+    Nodes: |changed| *changed.current, |node| node.id().to_owned();
+    Service: |changed| handler::entries(&changed.current), |entry| path_of(&[entry.id().0, entry.id().1]);
+    Checks: |changed| handler::checks(&changed.current), |check| path_of(&[&check.node, &check.check_id]);
+    Event: |changed| new_events(changed), |event| path_of(&[&event.name, &event.id]);
+    ConnectRoots: |changed| *changed.current, |root| root.id().to_owned();
+    ConnectLeaf: |changed| *changed.current, |leaf| leaf.service.clone();
+    AgentService: |changed| changed.current.as_deref().map(handler::instance), |service| service.id.clone();
+}
+
+/// The events that this subscriber has not seen: what Consul's handlers get of a log.
+fn new_events(changed: &Changed<Event>) -> Vec<Arc<crate::model::UserEvent>> {
+    changed.current.since(changed.previous.as_deref())
+}
+
+fn path_of(parts: &[&str]) -> String {
+    parts.join("/")
+}
+
+/// A value as text; one that is none, as `{"base64": …}`.
+fn text_or_base64(pair: &KvPair) -> Value {
+    let value = pair.value.as_deref().unwrap_or_default();
+    match std::str::from_utf8(value) {
+        Ok(text) => json!(text),
+        Err(_) => json!({ "base64": base64(value) }),
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    STANDARD.encode(bytes)
 }
 
 /// A pair in the order of the fields of Consul's API client, which has a session even where there is none.
@@ -48,14 +132,13 @@ struct GoPair<'a> {
 
 impl<'a> GoPair<'a> {
     fn of(pair: &'a KvPair) -> Self {
-        use base64::{Engine as _, engine::general_purpose::STANDARD};
         Self {
             key: &pair.key,
             create_index: pair.create_index,
             modify_index: pair.modify_index,
             lock_index: pair.lock_index,
             flags: pair.flags,
-            value: pair.value.as_ref().map(|value| STANDARD.encode(value)),
+            value: pair.value.as_deref().map(base64),
             session: pair.session.as_deref().unwrap_or_default(),
         }
     }
@@ -63,8 +146,6 @@ impl<'a> GoPair<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     fn pair(value: Option<&'static str>) -> KvPair {

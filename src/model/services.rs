@@ -12,7 +12,8 @@ use serde::{
 use super::record::{Name, Sent};
 
 /// A service and the tags that its instances have between them. It is identified by its name.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ServiceTags {
     /// The service's name.

@@ -16,11 +16,12 @@ mod options;
 mod pairs;
 pub mod predicates;
 mod service;
+mod service_catalog;
 mod services;
 mod source;
 
 pub use self::{
     agent_service::AgentService, checks::Checks, connect_leaf::ConnectLeaf, connect_roots::ConnectRoots,
     decode::Decode, event::Event, json::Json, key::Key, key_prefix::KeyPrefix, key_spaces::KeySpaces,
-    nodes::Nodes, service::Service, services::Services,
+    nodes::Nodes, service::Service, service_catalog::ServiceCatalog, services::Services,
 };

@@ -90,6 +90,11 @@ impl Service {
         &self.name
     }
 
+    /// The service of this name, asked for like this.
+    pub(super) fn with(name: &str, options: Options) -> Self {
+        Self { options, ..Self::new(name) }
+    }
+
     narrowing_setters!(filter, near, node_meta, peer);
     option_setters!();
 }

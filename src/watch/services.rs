@@ -55,6 +55,11 @@ impl Services {
         Self::default()
     }
 
+    /// All services, asked for like this.
+    pub(super) fn with(options: Options) -> Self {
+        Self { options, ..Self::default() }
+    }
+
     narrowing_setters!(filter, node_meta, peer);
     option_setters!();
 }

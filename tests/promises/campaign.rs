@@ -38,13 +38,11 @@ impl Random {
 }
 
 fn seed() -> u64 {
-    match std::env::var("CONSUL_WATCH_SEED") {
-        Ok(text) => text.parse().expect("CONSUL_WATCH_SEED is a number"),
-        Err(_) => {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            now.expect("after 1970").as_nanos() as u64 ^ u64::from(std::process::id())
-        }
+    if let Ok(text) = std::env::var("CONSUL_WATCH_SEED") {
+        return text.parse().expect("CONSUL_WATCH_SEED is a number");
     }
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    now.as_secs() ^ u64::from(now.subsec_nanos()) << 32
 }
 
 /// Does its part of the writes, each until Consul has taken it.
@@ -124,7 +122,7 @@ async fn a_thousand_writes_five_restarts_and_a_broken_network() {
         let state = state(&*changed.current);
         assert_ne!(state, latest, "seed {seed}: the same state twice in a row, at index {}", changed.index);
         let now = epoch.load(Ordering::SeqCst);
-        if now == at && now % 2 == 0 {
+        if now == at && now.is_multiple_of(2) {
             assert!(changed.index >= index, "seed {seed}: the index fell from {index} to {}", changed.index);
         }
         (latest, index, at) = (state, changed.index, now);

@@ -110,8 +110,8 @@ fn program() -> PathBuf {
         if profile.ends_with("release") {
             build.arg("--release");
         }
-        let built = build.status().expect("cargo runs");
-        assert!(built.success() && program.is_file(), "cannot build the example: {built}");
+        let status = build.status().expect("cargo runs");
+        assert!(status.success() && program.is_file(), "cannot build the example: {status}");
     }
     program
 }

@@ -110,7 +110,7 @@ impl<Q: Query> Feed<Q> {
                 changed
             }
             Ok(None) => panic!("{what}: the subscriber's actor has ended"),
-            Err(_) => panic!("{what}: was not delivered within {SOON:?}"),
+            Err(late) => panic!("{what}: was not delivered within {SOON:?} ({late})"),
         }
     }
 

@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use actix::Message;
 
-use crate::{Change, Changed, Item, Query, Quiescence, Snapshot, Subscriber, View, WatchEvent, WatchPath, subscription::SkipFirst};
+use crate::{
+    Change, Changed, Item, Query, Quiescence, Snapshot, Subscriber, View, WatchEvent, WatchPath,
+    subscription::SkipFirst,
+};
 
 /// Subscribes an actor to a query's value.
 ///
@@ -27,7 +30,11 @@ pub(crate) struct SubscribeOptions<S: Snapshot> {
 
 impl<S: Snapshot> Clone for SubscribeOptions<S> {
     fn clone(&self) -> Self {
-        Self { skip_first: self.skip_first.clone(), view: Arc::clone(&self.view), quiescence: self.quiescence }
+        Self {
+            skip_first: self.skip_first.clone(),
+            view: Arc::clone(&self.view),
+            quiescence: self.quiescence,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One watcher as its supervisor holds it, whatever the type of its query.
 
-use std::{any::Any, collections::HashMap, sync::Arc};
+use std::{any::Any, collections::HashMap, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use futures_util::future::LocalBoxFuture;
@@ -26,14 +26,15 @@ pub(super) trait Handle<S: Source>: Any {
     fn remove(&mut self, id: SubscriptionId) -> LocalBoxFuture<'static, ()>;
     fn end(&mut self) -> LocalBoxFuture<'static, ()>;
     fn restart(&mut self, source: Option<Arc<S>>) -> LocalBoxFuture<'static, ()>;
-    /// Starts another watcher in place of one that panicked, from the state it left.
+    /// Starts another watcher in place of one that panicked, from the state it left: the number of its
+    /// attempt, and the pause before it.
     fn revive(
         &mut self,
         state: Box<dyn Any + Send>,
         incarnation: u64,
         source: &Arc<S>,
         arbiters: &mut Arbiters,
-    );
+    ) -> (u32, Duration);
 }
 
 /// A watcher of this query, and the subscribers that were promised its updates.
@@ -141,7 +142,7 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
         incarnation: u64,
         source: &Arc<Q::Source>,
         arbiters: &mut Arbiters,
-    ) {
+    ) -> (u32, Duration) {
         let Ok(mut state) = state.downcast::<WatcherState<Q>>() else {
             unreachable!("equal keys are of equal types")
         };
@@ -160,7 +161,10 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
         }
         state.progress.interrupted();
         state.postpone(None);
+        let pause = state.next_attempt.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        let attempt = state.backoff.attempt();
         self.address = launch((self.link)(incarnation), source, arbiters, *state);
+        (attempt, pause)
     }
 }
 

@@ -84,10 +84,10 @@ impl<S: Source> Handler<Died> for WatchSupervisor<S> {
             return;
         }
         entry.incarnation = incarnation;
-        entry.handle.revive(died.state, incarnation, &self.source, &mut self.arbiters);
+        let (attempt, pause) = entry.handle.revive(died.state, incarnation, &self.source, &mut self.arbiters);
         let path = entry.path.clone();
         let error = Failure::new(FailureClass::Transient, WatcherPanicked);
-        let state = WatchState::Retrying { error, attempt: 1, next: SystemTime::now() };
+        let state = WatchState::Retrying { error, attempt, next: SystemTime::now() + pause };
         let news = {
             let mut slot = entry.slot.write();
             slot.status.restarts += 1;

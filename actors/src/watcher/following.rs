@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 
 use super::WatcherActor;
 use crate::{
-    Answer, Changed, EventKind, Inputs, Position, Query, Stop, SubscriptionId, WatchEvent, WatchPath, WatchState,
-    key::WatchKey,
+    Answer, Changed, EventKind, Inputs, Position, Query, Stop, SubscriptionId, WatchEvent, WatchPath,
+    WatchState, key::WatchKey,
 };
 
 /// What a watcher of a derived query follows.
@@ -87,7 +87,9 @@ impl<Q: Query> WatcherActor<Q> {
 
     /// Makes the value anew from what is known.
     pub(super) fn derive(&mut self, ctx: &mut Context<Self>) {
-        let (Some(derivation), Some(following)) = (self.link.query.derivation(), &self.following) else { return };
+        let (Some(derivation), Some(following)) = (self.link.query.derivation(), &self.following) else {
+            return;
+        };
         let previous = self.state.progress.current().map(|version| Arc::clone(&version.value));
         let Some(outcome) = derivation.derive(&following.inputs, previous.as_deref()) else { return };
         // Indexes of several inputs say nothing together but that something moved.
@@ -135,7 +137,8 @@ impl<Q: Query> Handler<WatchEvent> for WatcherActor<Q> {
 
     fn handle(&mut self, event: WatchEvent, ctx: &mut Self::Context) {
         let Some(following) = &mut self.following else { return };
-        let Some((key, followed)) = following.followed.iter_mut().find(|(_, followed)| followed.path == event.path)
+        let Some((key, followed)) =
+            following.followed.iter_mut().find(|(_, followed)| followed.path == event.path)
         else {
             return;
         };

@@ -24,8 +24,8 @@ pub(crate) use self::{
     state::WatcherState,
 };
 use crate::{
-    Answer, Changed, Cursor, Failure, FailureClass, Query, Request, Source, SubscriptionId, View, WatchPath, WatchState,
-    WatchSupervisor,
+    Answer, Changed, Cursor, Failure, FailureClass, Query, Request, Source, SubscriptionId, View, WatchPath,
+    WatchState, WatchSupervisor,
     key::WatchKey,
     places::{Seat, Turn, in_turn},
     progress::Step,
@@ -87,7 +87,17 @@ pub(crate) struct Link<Q: Query> {
 impl<Q: Query> WatcherActor<Q> {
     pub(crate) fn new(link: Link<Q>, source: Arc<Q::Source>, state: WatcherState<Q>) -> Self {
         let following = link.query.derivation().map(|_| Following::default());
-        Self { link, source, state, client: None, query: None, timer: None, turn: None, following, ended: false }
+        Self {
+            link,
+            source,
+            state,
+            client: None,
+            query: None,
+            timer: None,
+            turn: None,
+            following,
+            ended: false,
+        }
     }
 
     /// Sends the next query as soon as the throttle allows it.
@@ -151,7 +161,9 @@ impl<Q: Query> WatcherActor<Q> {
         let query = Arc::clone(&self.link.query);
         let places = self.source.places();
         let turn = self.turn.take();
-        if let Some(places) = places.as_ref().filter(|places| blocking && turn.is_none() && places.free() == 0) {
+        if let Some(places) =
+            places.as_ref().filter(|places| blocking && turn.is_none() && places.free() == 0)
+        {
             places.warn();
             self.transition(WatchState::Waiting { places: places.count() });
         }
@@ -166,7 +178,8 @@ impl<Q: Query> WatcherActor<Q> {
                 Some(places) => {
                     let turn = turn.unwrap_or_else(|| places.queue());
                     let at_once = Request { cursor: Cursor::Start, previous: request.previous.clone() };
-                    in_turn(places, turn, || query.run(&client, request), || query.run(&client, at_once)).await
+                    in_turn(places, turn, || query.run(&client, request), || query.run(&client, at_once))
+                        .await
                 }
             }
         }

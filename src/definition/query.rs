@@ -1,0 +1,130 @@
+//! From a definition to the query of its type.
+
+use super::{Definition, Target};
+use crate::{
+    client::Consistency,
+    handlers::Payload,
+    model::CheckStatus,
+    watch::{
+        AgentService, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, Nodes, Service, Services,
+    },
+};
+
+/// Something that is done with a query, whatever its type.
+pub trait ForQuery {
+    /// What comes of it.
+    type Output;
+
+    /// Does it.
+    fn with<Q: Payload>(self, query: Q) -> Self::Output;
+}
+
+/// Sets what the definition says and the type takes.
+macro_rules! configured {
+    ($definition:ident, $query:expr $(, $part:ident)*) => {{
+        let mut query = $query;
+        $( configured!(@ $part, $definition, query); )*
+        query
+    }};
+    (@ datacenter, $definition:ident, $query:ident) => {
+        if let Some(datacenter) = &$definition.datacenter { $query = $query.with_datacenter(datacenter); }
+    };
+    (@ namespaces, $definition:ident, $query:ident) => {
+        if let Some(namespace) = &$definition.namespace { $query = $query.with_namespace(namespace); }
+        if let Some(partition) = &$definition.partition { $query = $query.with_partition(partition); }
+    };
+    (@ token, $definition:ident, $query:ident) => {
+        if let Some(token) = &$definition.token { $query = $query.with_token(token.clone()); }
+    };
+    (@ stale, $definition:ident, $query:ident) => {
+        if $definition.stale { $query = $query.with_consistency(Consistency::Stale { max_stale: None }); }
+    };
+    (@ filter, $definition:ident, $query:ident) => {
+        if let Some(filter) = &$definition.filter { $query = $query.with_filter(filter); }
+    };
+}
+
+impl Definition {
+    /// Does something with the query that this defines. What a type has no parameter for is left out, as
+    /// Consul does (the datacenter of an agent's own service).
+    pub fn with_query<V: ForQuery>(&self, visitor: V) -> V::Output {
+        let d = self;
+        match &self.target {
+            Target::Key { key } => {
+                visitor.with(configured!(d, Key::new(key), datacenter, namespaces, token, stale))
+            }
+            Target::KeyPrefix { prefix } => {
+                visitor.with(configured!(d, KeyPrefix::raw(prefix), datacenter, namespaces, token, stale))
+            }
+            Target::Services => {
+                visitor.with(configured!(d, Services::new(), datacenter, namespaces, token, stale, filter))
+            }
+            Target::Nodes => {
+                visitor.with(configured!(d, Nodes::new(), datacenter, namespaces, token, stale, filter))
+            }
+            Target::Service { service, tags, passing_only } => {
+                let mut query = Service::new(service);
+                for tag in tags {
+                    query = query.tag(tag);
+                }
+                if *passing_only {
+                    query = query.passing_only();
+                }
+                visitor.with(configured!(d, query, datacenter, namespaces, token, stale, filter))
+            }
+            Target::Checks { service, state } => {
+                let query = match (service, state.as_deref()) {
+                    (Some(service), _) => Checks::of_service(service),
+                    (None, None | Some("any")) => Checks::any(),
+                    (None, Some(state)) => Checks::in_state(CheckStatus::from(state)),
+                };
+                visitor.with(configured!(d, query, datacenter, namespaces, token, stale, filter))
+            }
+            Target::Event { name } => {
+                let query = name.as_ref().map_or_else(Event::any, Event::named);
+                visitor.with(configured!(d, query, token))
+            }
+            Target::ConnectRoots => visitor.with(configured!(d, ConnectRoots::new(), datacenter, token)),
+            Target::ConnectLeaf { service } => {
+                visitor.with(configured!(d, ConnectLeaf::new(service), datacenter, namespaces, token))
+            }
+            Target::AgentService { service_id } => {
+                visitor.with(configured!(d, AgentService::new(service_id), namespaces, token))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    struct Path;
+
+    impl ForQuery for Path {
+        type Output = String;
+
+        fn with<Q: Payload>(self, query: Q) -> String {
+            query.path().to_string()
+        }
+    }
+
+    #[test]
+    fn each_definition_is_the_query_of_its_type() {
+        for (watch, path) in [
+            (json!({ "type": "key", "key": "a", "stale": true }), "key:a?stale"),
+            (json!({ "type": "keyprefix", "prefix": "a/" }), "keyprefix:a/?raw"),
+            (json!({ "type": "services", "datacenter": "x" }), "services?dc=x"),
+            (json!({ "type": "service", "service": "w", "tag": ["a", "b"], "passingonly": true }), "service:w?tag=a&tag=b&passingonly"),
+            (json!({ "type": "event", "token": "t" }), "event?token"),
+            (json!({ "type": "agent_service", "service_id": "w1" }), "agent_service:w1"),
+            (json!({ "type": "connect_leaf", "service": "w" }), "connect_leaf:w"),
+            (json!({ "type": "connect_roots" }), "connect_roots"),
+            (json!({ "type": "nodes", "filter": "x" }), "nodes?filter=x"),
+        ] {
+            assert_eq!(Definition::from_json(&watch).unwrap().with_query(Path), path);
+        }
+    }
+}

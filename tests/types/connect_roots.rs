@@ -1,0 +1,62 @@
+//! `connect_roots`.
+
+use consul_watch::model::CaRoots;
+use consul_watch::{ChangeKind, ConnectRoots};
+use serde_json::json;
+
+use crate::stage::Stage;
+
+/// Has the authority make a new root: by another size of its key.
+fn rotate(stage: &Stage, bits: u32) {
+    let config = json!({
+        "LeafCertTTL": "72h", "RotationPeriod": "2160h", "PrivateKeyType": "ec", "PrivateKeyBits": bits,
+    });
+    stage.put("/v1/connect/ca/configuration", &json!({ "Provider": "consul", "Config": config }));
+}
+
+#[actix_rt::test]
+async fn a_rotation_adds_a_root_and_updates_the_old_one() {
+    let stage = Stage::start();
+    let mut feed = stage.watch(ConnectRoots::new()).await;
+    let first = feed.next("the first value").await;
+    let old = first.current.active().expect("an active root").clone();
+    assert_eq!(first.current.roots.len(), 1);
+    assert!(old.extra.is_empty() && first.current.extra.is_empty());
+    assert!(old.not_before.system_time() < old.not_after.system_time());
+    stage.is_written_back::<CaRoots>("/v1/agent/connect/ca/roots", &first.current);
+
+    rotate(&stage, 384);
+    let second = feed.next("the rotation").await;
+    let kinds: Vec<_> =
+        second.changes().iter().map(|change| (change.item().id == old.id, change.kind())).collect();
+    assert!(
+        kinds.contains(&(true, ChangeKind::Updated)) && kinds.contains(&(false, ChangeKind::Added)),
+        "{kinds:?}"
+    );
+    let new = second.current.active().expect("an active root");
+    assert_eq!((new.private_key_bits, new.active), (384, true));
+    stage.is_written_back::<CaRoots>("/v1/agent/connect/ca/roots", &second.current);
+}
+
+#[actix_rt::test]
+async fn another_authority_removes_the_roots() {
+    let stage = Stage::start();
+    let mut feed = stage.watch(ConnectRoots::new()).await;
+    feed.next("the first value").await;
+    stage.agent.restart_empty();
+    let kinds: Vec<_> =
+        feed.next("another authority").await.changes().iter().map(consul_watch::Change::kind).collect();
+    assert!(
+        kinds.len() == 2 && kinds.contains(&ChangeKind::Added) && kinds.contains(&ChangeKind::Removed),
+        "{kinds:?}"
+    );
+}
+
+#[actix_rt::test]
+async fn a_datacenter_that_is_not_there_is_told_in_consuls_words() {
+    let stage = Stage::start();
+    let mut feed = stage.watch(ConnectRoots::new().with_datacenter("nowhere")).await;
+    let status = stage.until("connect_roots?dc=nowhere", "retrying").await;
+    assert!(status.to_string().contains("No path to datacenter"), "{status}");
+    feed.has_nothing("there is no answer");
+}

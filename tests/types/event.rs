@@ -1,0 +1,107 @@
+//! `event`.
+
+use consul_watch::Event;
+use consul_watch::model::EventLog;
+use consul_watch_harness::{Canned, ResponseFault, Rule};
+use serde_json::Value;
+
+use crate::recorder::Feed;
+use crate::stage::Stage;
+
+/// Fires one and gives its id.
+fn fire(stage: &Stage, name: &str, payload: &str) -> String {
+    let reply = stage.agent.request("PUT", &format!("/v1/event/fire/{name}"), &[], payload.as_bytes());
+    let event: Value = serde_json::from_slice(&reply.body).expect("an event");
+    event["ID"].as_str().expect("its id").to_owned()
+}
+
+async fn ids(feed: &mut Feed<Event>) -> Vec<String> {
+    let changed = feed.next("events").await;
+    assert!(changed.changes().iter().all(|change| change.old().is_none()), "events are only ever added");
+    changed.changes().iter().map(|change| change.item().id.clone()).collect()
+}
+
+#[actix_rt::test]
+async fn each_event_is_delivered_once_though_the_index_goes_up_and_down() {
+    let stage = Stage::start();
+    let mut feed = stage.watch(Event::any()).await;
+    assert!(feed.next("the first value").await.current.kept().is_empty());
+    let (mut last, mut fell) = (0, 0);
+    for turn in 0..20 {
+        let id = fire(&stage, "deploy", &turn.to_string());
+        let changed = feed.next("an event").await;
+        let changes = changed.changes();
+        assert_eq!(changes.len(), 1, "{changes:?}");
+        assert_eq!(changes[0].item().id, id);
+        assert_eq!(changes[0].item().payload.as_str(), Some(turn.to_string().as_str()));
+        assert_eq!(changed.current.since(changed.previous.as_deref()).len(), 1);
+        fell += usize::from(changed.index < last);
+        last = changed.index;
+    }
+    // One in two, by chance: that none fell among twenty happens once in a million times.
+    assert!(fell > 0, "the index of events is not monotonic");
+}
+
+#[actix_rt::test]
+async fn the_first_delivery_brings_what_the_agent_keeps_and_is_written_back() {
+    let stage = Stage::start();
+    let mut before = stage.watch(Event::any()).await;
+    before.next("the first value").await;
+    let fired = [fire(&stage, "deploy", "<&>"), fire(&stage, "empty", "")];
+    let mut seen = Vec::new();
+    while seen.len() < 2 {
+        seen.extend(ids(&mut before).await);
+    }
+    seen.sort();
+    let mut expected = fired.clone();
+    expected.sort();
+    assert_eq!(seen, expected);
+    let mut late = stage.watch(Event::named("deploy")).await;
+    assert_eq!(ids(&mut late).await, [fired[0].clone()]);
+    let mut all = stage.watch(Event::any()).await;
+    let changed = all.next("the first value").await;
+    let sent = stage.get("/v1/event/list");
+    assert_eq!(serde_json::to_value(&*changed.current).unwrap(), sent);
+    assert_eq!(changed.current.since(None).len(), 2);
+    assert!(changed.current.kept().iter().all(|event| event.extra.is_empty()));
+    fn snapshot<S: consul_watch::Snapshot>() -> bool {
+        S::APPEND_ONLY
+    }
+    assert!(snapshot::<EventLog>());
+}
+
+#[actix_rt::test]
+async fn only_events_of_the_name_are_delivered() {
+    let stage = Stage::start();
+    let mut feed = stage.watch(Event::named("deploy")).await;
+    feed.next("the first value").await;
+    fire(&stage, "other", "");
+    let id = fire(&stage, "deploy", "");
+    assert_eq!(ids(&mut feed).await, [id]);
+}
+
+#[actix_rt::test]
+async fn an_event_is_news_once_over_a_restart_of_the_agent() {
+    let stage = Stage::start();
+    let mut feed = stage.watch(Event::any()).await;
+    feed.next("the first value").await;
+    let first = fire(&stage, "deploy", "one");
+    assert_eq!(ids(&mut feed).await, [first]);
+    let told = stage.agent.request("GET", "/v1/event/list", &[], b"");
+    stage.agent.restart_empty();
+    stage.settle();
+    // The agent has forgotten everything; then somebody tells it what it knew.
+    let index = told.header("X-Consul-Index").expect("an index");
+    let again = Canned::new(200, told.body.clone()).header("X-Consul-Index", index);
+    stage.proxy.inject(Rule::next(2, ResponseFault::Replace(again)).for_target("/v1/event/list"));
+    let second = fire(&stage, "deploy", "two");
+    assert_eq!(ids(&mut feed).await, [second], "the marker is the next, and alone");
+}
+
+#[actix_rt::test]
+async fn a_name_of_nothing_is_an_empty_list_and_not_an_error() {
+    let stage = Stage::start();
+    let mut feed = stage.watch(Event::named("a b&c=d")).await;
+    assert!(feed.next("the first value").await.current.kept().is_empty());
+    stage.until("event:a b&c=d", "live").await;
+}
