@@ -1,13 +1,16 @@
 //! When the reply to `Stop` is there, the request is closed and nothing more is delivered.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use actix::prelude::*;
 use consul_watch::{
-    FailureClass, Key, KeyPrefix, Ready, ReadyError, Reason, Selection, Status, Stop, Stopped, Watch,
+    Changed, FailureClass, Key, KeyPrefix, Ready, ReadyError, Reason, Selection, Status, Stop, Stopped, Watch,
 };
 use consul_watch_harness::{Refusal, TestAgent};
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::recorder::{Feed, Leave, SOON};
 use crate::stage::{Stage, config, subscribe, supervisor, watch};
@@ -84,6 +87,61 @@ async fn what_waits_for_a_slow_handler_is_taken_back() {
     // Its mailbox is served in order, so what was in it would be here.
     slow.address.send(Leave).await.expect("it lives");
     slow.has_nothing("its subscription was stopped");
+}
+
+/// Blocks its thread in its first handler until it is let go.
+struct Blocks {
+    let_go: Receiver<()>,
+    handled: UnboundedSender<String>,
+}
+
+impl Actor for Blocks {
+    type Context = Context<Self>;
+}
+
+impl Handler<Changed<Key>> for Blocks {
+    type Result = ();
+
+    fn handle(&mut self, changed: Changed<Key>, _: &mut Self::Context) {
+        let _ = self.handled.send(changed.query.name().to_owned());
+        let _ = self.let_go.recv();
+    }
+}
+
+impl Handler<Leave> for Blocks {
+    type Result = ();
+
+    fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+/// The message is in the mailbox, and its actor has not come to it yet.
+#[actix_rt::test]
+async fn what_lies_in_a_mailbox_is_taken_back() {
+    let stage = Stage::dev();
+    let (let_go, waits) = channel();
+    let (handled, mut all) = unbounded_channel();
+    let thread = Arbiter::new();
+    let actor = Blocks::start_in_arbiter(&thread.handle(), |_| Blocks { let_go: waits, handled });
+    for name in ["held", "waiting", "stopped"] {
+        let watch = Watch::new(Key::new(name), actor.clone());
+        stage.watches.send(watch).await.expect("it runs").expect("subscribed");
+        if name == "held" {
+            let first = tokio::time::timeout(SOON, all.recv()).await.expect("its handler has begun");
+            assert_eq!(first.as_deref(), Some("held"));
+        }
+    }
+    stage.ready().await;
+    stop(&stage, Stop::path("stopped")).await;
+    drop(let_go);
+    actor.send(Leave).await.expect("it lives");
+    let mut rest = Vec::new();
+    while let Ok(name) = all.try_recv() {
+        rest.push(name);
+    }
+    assert_eq!(rest, ["waiting"], "what was not stopped is handled, and nothing else");
+    thread.stop();
 }
 
 #[actix_rt::test]

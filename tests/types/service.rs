@@ -5,7 +5,7 @@ use std::sync::Arc;
 use consul_watch::Service;
 use consul_watch::model::{CheckStatus, ServiceEntry, Transitions};
 use consul_watch::watch::predicates;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::stage::Stage;
 
@@ -79,7 +79,7 @@ async fn predicates_choose_the_changes() {
     stage.register("web2", "web", &["v1"]);
     tagged.says(&["added web2 on here at 127.0.0.1:80 is passing"]).await;
     stage.report("web1", "fail", "no");
-    critical.says(&["added web1 on here at 127.0.0.1:80 is critical"]).await;
+    critical.says(&["updated web1 on here at 127.0.0.1:80 is critical"]).await;
     tagged.has_nothing("web1 has another tag");
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn register_proxy(stage: &Stage) {
         "Proxy": {
             "DestinationServiceName": "web", "DestinationServiceID": "web1",
             "LocalServiceAddress": "127.0.0.1", "LocalServicePort": 80,
-            "Config": { "z": 1, "a": { "q": [1, 2.5, Value::Null] } },
+            "Config": { "z": 1, "a": { "q": [1, 2.5] } },
             "Upstreams": [{ "DestinationName": "db", "LocalBindPort": 9191, "Config": { "x": true } }],
             "MeshGateway": { "Mode": "local" },
             "Expose": {
