@@ -10,6 +10,8 @@ pub mod definition;
 pub mod handlers;
 pub mod kv;
 pub mod model;
+#[cfg(feature = "cli")]
+pub mod service;
 pub mod watch;
 
 #[doc(no_inline)]

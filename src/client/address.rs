@@ -59,13 +59,23 @@ impl Address {
         (self.scheme == Scheme::Unix).then_some(self.place.as_str())
     }
 
-    /// What every request's URL starts with; the host is only a stand-in for a unix socket.
-    pub(crate) fn base_url(&self) -> String {
+    /// What the URL of every request starts with as awc gets it. It has no https: a connector of ours has
+    /// made the connection secure before awc speaks on it. For a unix socket the host is a stand-in.
+    pub(crate) fn awc_base(&self) -> String {
         match self.scheme {
-            Scheme::Http => format!("http://{}{}", self.place, self.path_prefix),
-            Scheme::Https => format!("https://{}{}", self.place, self.path_prefix),
+            Scheme::Http | Scheme::Https => format!("http://{}{}", self.place, self.path_prefix),
             Scheme::Unix => "http://localhost".to_owned(),
         }
+    }
+
+    /// The host, an IPv6 address without its brackets, and the port; for a unix socket both say nothing.
+    pub(crate) fn host_and_port(&self) -> (&str, u16) {
+        let default = if self.scheme == Scheme::Https { 443 } else { 80 };
+        let (host, port) = match self.place.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse().unwrap_or(default)),
+            _ => (self.place.as_str(), default),
+        };
+        (host.trim_start_matches('[').trim_end_matches(']'), port)
     }
 
     /// The same place by TLS, as `CONSUL_HTTP_SSL=true` asks. A unix socket stays what it is.
@@ -88,7 +98,8 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.scheme {
             Scheme::Unix => write!(f, "unix://{}", self.place),
-            Scheme::Http | Scheme::Https => f.write_str(&self.base_url()),
+            Scheme::Http => write!(f, "http://{}{}", self.place, self.path_prefix),
+            Scheme::Https => write!(f, "https://{}{}", self.place, self.path_prefix),
         }
     }
 }
@@ -173,7 +184,7 @@ fn parse(text: &str) -> Result<Address, AddressFault> {
     }
     let address = Address { scheme, place: authority(place)?, path_prefix: path_prefix(path)? };
     // The last word has the parser that every request goes through.
-    Uri::try_from(address.base_url()).map_err(|_| AddressFault::Host)?;
+    Uri::try_from(address.to_string()).map_err(|_| AddressFault::Host)?;
     Ok(address)
 }
 
@@ -317,6 +328,20 @@ mod tests {
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         }
         assert_eq!(fault("http://user:pass@host"), AddressFault::Credentials);
+    }
+
+    #[test]
+    fn host_and_port_are_known() {
+        let parts = |text: &str| {
+            let address: Address = text.parse().expect(text);
+            let (host, port) = address.host_and_port();
+            (host.to_owned(), port)
+        };
+        assert_eq!(parts("host"), ("host".to_owned(), 80));
+        assert_eq!(parts("https://host"), ("host".to_owned(), 443));
+        assert_eq!(parts("https://host:8501/x"), ("host".to_owned(), 8501));
+        assert_eq!(parts("https://[::1]:8501"), ("::1".to_owned(), 8501));
+        assert_eq!(parts("[2001:db8::1]"), ("2001:db8::1".to_owned(), 80));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use awc::http::{Method, StatusCode, header::HeaderMap};
 use bytes::Bytes;
+use consul_watch_actors::Cursor;
 use serde::de::IgnoredAny;
 
 use super::{
@@ -51,6 +52,7 @@ impl ConsulClient {
                 query: &request.query(config),
                 body: Bytes::new(),
                 pool,
+                goes_on: *request.cursor() != Cursor::Start,
                 deadline: request.deadline(config),
                 token: request.token(),
                 accept: if request.accepts_404() { absent } else { never },

@@ -3,9 +3,8 @@
 use std::io;
 
 use awc::{
-    ClientResponse,
     error::PayloadError,
-    http::header::{CONTENT_ENCODING, CONTENT_LENGTH},
+    http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap},
 };
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -31,12 +30,12 @@ impl BodyFault {
     }
 }
 
-/// The whole body, decompressed, of at most `limit` bytes.
-pub(crate) async fn read<S>(response: &mut ClientResponse<S>, limit: usize) -> Result<Bytes, BodyFault>
+/// The whole body, of at most `limit` bytes.
+pub(crate) async fn read<S>(headers: &HeaderMap, body: &mut S, limit: usize) -> Result<Bytes, BodyFault>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
-    let declared = declared_length(response);
+    let declared = declared_length(headers);
     if declared.is_some_and(|length| length > limit) {
         return Err(BodyFault::TooLarge { limit });
     }
@@ -44,7 +43,7 @@ where
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     let mut received = 0_usize;
-    while let Some(piece) = response.next().await {
+    while let Some(piece) = body.next().await {
         let piece = piece.map_err(|error| broken(error, received, limit))?;
         received = received.saturating_add(piece.len());
         if received > limit {
@@ -72,12 +71,12 @@ where
 }
 
 /// The start of a body, as far as it comes; for what an error says.
-pub(crate) async fn read_start<S>(response: &mut ClientResponse<S>, enough: usize) -> Vec<u8>
+pub(crate) async fn read_start<S>(body: &mut S, enough: usize) -> Vec<u8>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
     let mut start = Vec::new();
-    while let Some(Ok(piece)) = response.next().await {
+    while let Some(Ok(piece)) = body.next().await {
         let room = enough.saturating_sub(start.len());
         start.extend_from_slice(&piece[..piece.len().min(room)]);
         if piece.len() >= room {
@@ -88,8 +87,7 @@ where
 }
 
 /// The length of the body as it will arrive here; unknown when it is compressed or sent in chunks.
-fn declared_length<S>(response: &ClientResponse<S>) -> Option<usize> {
-    let headers = response.headers();
+fn declared_length(headers: &HeaderMap) -> Option<usize> {
     if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return None;
     }

@@ -1,21 +1,15 @@
 //! [`ConsulConfig`]: everything one needs to know to talk to Consul.
 
+mod addresses;
+mod secure;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use consul_watch_actors::Places;
-
-use super::{
-    address::{Address, Scheme},
-    budget,
-    config_error::ConfigError,
-    consistency::Consistency,
-    secret::Secret,
-    tls::{ClientCertificate, TlsSettings},
-};
+use super::{address::Address, consistency::Consistency, secret::Secret, tls::TlsSettings};
 
 /// Where Consul is, who we are, and how patient to be.
 ///
@@ -39,7 +33,7 @@ use super::{
 ///
 /// | setting | default | comes from |
 /// |---|---|---|
-/// | address | `http://127.0.0.1:8500` | `CONSUL_HTTP_ADDR`, `CONSUL_HTTP_SSL` |
+/// | address | `http://127.0.0.1:8500` | `CONSUL_WATCH_ADDRESSES` (ours); else `CONSUL_HTTP_ADDR`; `CONSUL_HTTP_SSL` |
 /// | token | none | `CONSUL_HTTP_TOKEN`; `CONSUL_HTTP_TOKEN_FILE` wins |
 /// | basic auth | none | `CONSUL_HTTP_AUTH` |
 /// | namespace, partition | the token's | `CONSUL_NAMESPACE`, `CONSUL_PARTITION` |
@@ -59,7 +53,8 @@ pub struct ConsulConfig(Arc<Settings>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Settings {
-    address: Address,
+    /// At least one.
+    addresses: Vec<Address>,
     basic_auth: Option<BasicAuth>,
     token: Option<Secret>,
     token_file: Option<PathBuf>,
@@ -81,7 +76,7 @@ struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            address: Address::default(),
+            addresses: vec![Address::default()],
             basic_auth: None,
             token: None,
             token_file: None,
@@ -110,21 +105,6 @@ pub(crate) struct BasicAuth {
 }
 
 impl ConsulConfig {
-    /// Sets where Consul listens; the forms are those of [`Address`].
-    ///
-    /// # Errors
-    /// [`ConfigError::Address`] for what is no address; it shows neither credentials nor a query.
-    pub fn with_address(self, address: impl AsRef<str>) -> Result<Self, ConfigError> {
-        let address = address.as_ref().parse()?;
-        Ok(self.set(|settings| settings.address = address))
-    }
-
-    /// Sets an address that is already parsed.
-    #[must_use]
-    pub fn with_parsed_address(self, address: Address) -> Self {
-        self.set(|settings| settings.address = address)
-    }
-
     /// Sets the folder that all keys live beneath: with `kvTest`, the path `test` is the key
     /// `kvTest/test`. Slashes before and behind make no difference; an empty prefix takes it away.
     #[must_use]
@@ -227,51 +207,12 @@ impl ConsulConfig {
         self.set(|settings| settings.gzip = gzip)
     }
 
-    /// Sets a PEM file of the authorities to trust, instead of the system's.
-    #[must_use]
-    pub fn with_ca_file(self, path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        self.set(|settings| settings.tls.ca_file = Some(path))
-    }
-
-    /// Sets a directory of PEM files of the authorities to trust, instead of the system's.
-    #[must_use]
-    pub fn with_ca_path(self, path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        self.set(|settings| settings.tls.ca_path = Some(path))
-    }
-
     /// Sets how many connections to this address the process holds for watches. Default: 160, which with
     /// the others stays below the 200 that Consul takes from one client
     /// (`limits.http_max_conns_per_client`). A watch beyond it is waiting: it asks every 10 s instead.
     #[must_use]
     pub fn with_watch_connections(self, count: usize) -> Self {
         self.set(|settings| settings.watch_connections = count)
-    }
-
-    /// Sets the PEM files of the client certificate and of its key.
-    #[must_use]
-    pub fn with_client_certificate(self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        let client = ClientCertificate { certificate: certificate.into(), key: key.into() };
-        self.set(|settings| settings.tls.client = Some(client))
-    }
-
-    /// Sets the name the server's certificate must bear. Default: the host of the address.
-    #[must_use]
-    pub fn with_tls_server_name(self, name: impl Into<String>) -> Self {
-        let name = some(name);
-        self.set(|settings| settings.tls.server_name = name)
-    }
-
-    /// Sets whether the server's certificate is checked. Default: yes.
-    #[must_use]
-    pub fn with_tls_verify(self, verify: bool) -> Self {
-        self.set(|settings| settings.tls.verify = verify)
-    }
-
-    /// Where Consul listens.
-    pub fn address(&self) -> &Address {
-        &self.0.address
     }
 
     /// The folder all keys live beneath: empty, or with one slash at its end.
@@ -344,12 +285,6 @@ impl ConsulConfig {
         self.0.watch_connections
     }
 
-    /// The budget of those connections; a connection that carries many queries needs none.
-    pub(crate) fn places(&self) -> Option<Places> {
-        (self.0.address.scheme() == Scheme::Http)
-            .then(|| budget::places(&self.0.address, self.0.watch_connections))
-    }
-
     /// The same settings, but not the same as far as clients are shared.
     pub(crate) fn renewed(self) -> Self {
         Self(Arc::new(Settings::clone(&self.0)))
@@ -358,11 +293,6 @@ impl ConsulConfig {
     /// Whether the two are clones of each other.
     pub(crate) fn is_clone_of(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    /// What TLS needs to know.
-    pub fn tls(&self) -> &TlsSettings {
-        &self.0.tls
     }
 
     /// The parameters that every request carries: where in Consul it is about.

@@ -3,6 +3,8 @@
 use std::{io, path::PathBuf};
 
 use super::address::AddressError;
+#[cfg(feature = "tls")]
+use super::tls_error::TlsError;
 
 /// A configuration that cannot be used. No variant shows a token or a password.
 #[derive(Debug, thiserror::Error)]
@@ -71,8 +73,15 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
     },
+    /// TLS cannot be set up.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// There is no address at all.
+    #[error("the list of addresses is empty; give at least one, such as `127.0.0.1:8500`")]
+    NoAddress,
     /// Something that this build cannot do.
-    #[error("{what} is not built in yet; {mend}")]
+    #[error("{what} is not built in; {mend}")]
     Unsupported {
         /// What was asked for.
         what: &'static str,

@@ -36,15 +36,16 @@ fn read(lookup: impl Fn(&'static str) -> Result<String, VarError>) -> Result<Con
     };
     let mut config = ConsulConfig::default();
 
-    let mut address: Address = match text("CONSUL_HTTP_ADDR")? {
-        Some(value) => value.parse()?,
-        None => Address::default(),
+    let mut addresses: Vec<Address> = match (text("CONSUL_WATCH_ADDRESSES")?, text("CONSUL_HTTP_ADDR")?) {
+        (Some(list), _) => list.split(',').map(str::parse).collect::<Result<_, _>>()?,
+        (None, Some(value)) => vec![value.parse()?],
+        (None, None) => vec![Address::default()],
     };
     // As in Consul's clients, an address with `http://` does not turn TLS off again.
     if switch("CONSUL_HTTP_SSL", text("CONSUL_HTTP_SSL")?)?.unwrap_or(false) {
-        address = address.over_tls();
+        addresses = addresses.into_iter().map(Address::over_tls).collect();
     }
-    config = config.with_parsed_address(address);
+    config = config.with_parsed_addresses(addresses)?;
 
     if let Some(value) = text("CONSUL_HTTP_TOKEN")? {
         config = config.with_token(value.trim());
@@ -165,6 +166,22 @@ mod tests {
         assert_eq!((client.certificate(), client.key()), (Path::new("/cert.pem"), Path::new("/key.pem")));
         assert_eq!(tls.server_name(), Some("server.dc1.consul"));
         assert!(!tls.verify());
+    }
+
+    #[test]
+    fn several_addresses_win_over_the_one() {
+        let all = [
+            ("CONSUL_HTTP_ADDR", "c:1"),
+            ("CONSUL_WATCH_ADDRESSES", "a:1, https://b:2"),
+            ("CONSUL_HTTP_SSL", "true"),
+        ];
+        let shown = |variables: &[(&str, &str)]| {
+            let config = from(variables).expect("good");
+            config.addresses().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(&all), ["https://a:1", "https://b:2"]);
+        assert_eq!(shown(&all[..1]), ["http://c:1"]);
+        assert!(from(&[("CONSUL_WATCH_ADDRESSES", "a:1,")]).is_err());
     }
 
     #[test]

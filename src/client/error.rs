@@ -134,6 +134,8 @@ pub enum ConnectStage {
     Refused,
     /// The address was not reached in time.
     Timeout,
+    /// The TLS handshake failed: a certificate is not trusted, or the port speaks no TLS.
+    Tls,
     /// Anything else, such as a network that is down.
     Other,
 }
@@ -144,6 +146,10 @@ impl ConnectStage {
             Self::Resolve => "check the name in CONSUL_HTTP_ADDR and the resolver",
             Self::Refused => "is the agent running, and is CONSUL_HTTP_ADDR its address?",
             Self::Timeout => "check the address, the network and its firewalls",
+            Self::Tls => {
+                "is it the agent's HTTPS port? check the authority (CONSUL_CACERT), the name \
+                 (CONSUL_TLS_SERVER_NAME) and the client certificate (CONSUL_CLIENT_CERT)"
+            }
             Self::Other => "check the network of this machine",
         }
     }
@@ -155,6 +161,7 @@ impl fmt::Display for ConnectStage {
             Self::Resolve => "the host is not known",
             Self::Refused => "nobody listens there",
             Self::Timeout => "it cannot be reached in time",
+            Self::Tls => "the TLS handshake failed",
             Self::Other => "the connection failed",
         })
     }

@@ -7,6 +7,7 @@
 
 mod address;
 mod answer;
+mod attempt;
 mod blocking;
 mod body;
 mod budget;
@@ -14,16 +15,31 @@ mod classify;
 mod config;
 mod config_error;
 mod consistency;
+#[cfg(feature = "tls")]
+mod dial;
 mod duration;
+mod endpoint;
 mod env;
 mod error;
+#[cfg(feature = "tls")]
+mod http2;
 mod key;
+mod proxy_variables;
 mod request;
+mod retry_after;
 mod secret;
 mod short;
 mod text;
 mod tls;
+#[cfg(feature = "tls")]
+mod tls_client;
+#[cfg(feature = "tls")]
+mod tls_error;
+#[cfg(feature = "tls")]
+mod tls_verify;
+mod token;
 mod transport;
+mod url;
 mod validate;
 mod wire;
 #[cfg(test)]
@@ -31,6 +47,8 @@ mod wire_tests;
 
 pub use consul_watch_actors::Cursor;
 
+#[cfg(feature = "tls")]
+pub use self::tls_error::TlsError;
 pub use self::{
     address::{Address, AddressError, AddressFault, Scheme},
     answer::{QueryAnswer, QueryMeta},

@@ -5,6 +5,8 @@ use std::{error::Error, io, time::Duration};
 use awc::error::{ConnectError, SendRequestError};
 
 use super::error::{ClientError, ConnectStage, Stage};
+#[cfg(feature = "tls")]
+use super::http2::{Fault, OpenFault};
 
 /// What a request that brought no answer failed of, `after` this long.
 pub(crate) fn failed(target: String, error: SendRequestError, after: Duration) -> ClientError {
@@ -12,10 +14,13 @@ pub(crate) fn failed(target: String, error: SendRequestError, after: Duration) -
         SendRequestError::Connect(ConnectError::Disconnected) => {
             ClientError::Dropped { target, after, source: io::ErrorKind::UnexpectedEof.into() }
         }
-        SendRequestError::Connect(error) => connect(target, error),
+        SendRequestError::Connect(error) => connect(target, error, after),
         SendRequestError::Send(source) => ClientError::Dropped { target, after, source },
         SendRequestError::Response(error) => match ended(&error) {
             Some(kind) => ClientError::Dropped { target, after, source: io::Error::new(kind, error) },
+            None if is_tls(&error) => {
+                ClientError::Connect { target, stage: ConnectStage::Tls, source: io::Error::other(error) }
+            }
             None => {
                 ClientError::Protocol { target, source: io::Error::new(io::ErrorKind::InvalidData, error) }
             }
@@ -28,14 +33,58 @@ pub(crate) fn failed(target: String, error: SendRequestError, after: Duration) -
 
 /// How the connection ended, if that is what the parser stumbled over.
 fn ended(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     let kind = error.source()?.downcast_ref::<io::Error>()?.kind();
-    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof).then_some(kind)
+    is_end(kind).then_some(kind)
 }
 
-fn connect(target: String, error: ConnectError) -> ClientError {
+fn is_end(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+}
+
+/// Whether TLS refused the peer, or the peer us, after the handshake: TLS 1.3 tells late.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| {
+        source.kind() == io::ErrorKind::InvalidData && source.to_string().contains("alert")
+    })
+}
+
+/// What a request failed of that went over a shared connection, `after` this long.
+#[cfg(feature = "tls")]
+pub(crate) fn failed_http2(target: String, fault: Fault, after: Duration) -> ClientError {
+    match fault {
+        Fault::Open(OpenFault::Resolve(source)) => {
+            ClientError::Connect { target, stage: ConnectStage::Resolve, source: shared(&source) }
+        }
+        Fault::Open(OpenFault::Connect(source)) => not_connected(target, shared(&source), after),
+        Fault::Open(OpenFault::Timeout) => ClientError::Connect {
+            target,
+            stage: ConnectStage::Timeout,
+            source: io::ErrorKind::TimedOut.into(),
+        },
+        // Consul's limit meets connections that are young, so it is their age that tells.
+        Fault::Ended { source, age } => ClientError::Dropped { target, after: age.max(after), source },
+    }
+}
+
+/// An error that many requests have failed of.
+#[cfg(feature = "tls")]
+fn shared(error: &std::sync::Arc<io::Error>) -> io::Error {
+    io::Error::new(error.kind(), std::sync::Arc::clone(error))
+}
+
+/// No connection came about, or it ended before it was ready for a request.
+fn not_connected(target: String, source: io::Error, after: Duration) -> ClientError {
+    if is_end(source.kind()) {
+        return ClientError::Dropped { target, after, source };
+    }
+    ClientError::Connect { target, stage: stage_of(&source), source }
+}
+
+fn connect(target: String, error: ConnectError, after: Duration) -> ClientError {
     let (stage, source) = match error {
-        ConnectError::Io(source) => (stage_of(&source), source),
+        ConnectError::Io(source) => return not_connected(target, source, after),
         ConnectError::Resolver(error) => (ConnectStage::Resolve, io::Error::other(error.to_string())),
         ConnectError::NoRecords => (ConnectStage::Resolve, io::Error::other("no addresses")),
         ConnectError::Timeout => (ConnectStage::Timeout, io::ErrorKind::TimedOut.into()),
@@ -48,6 +97,8 @@ fn stage_of(error: &io::Error) -> ConnectStage {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => ConnectStage::Refused,
         io::ErrorKind::TimedOut => ConnectStage::Timeout,
+        // A connection without TLS has no data yet that could be invalid.
+        io::ErrorKind::InvalidData => ConnectStage::Tls,
         _ => ConnectStage::Other,
     }
 }

@@ -8,6 +8,8 @@ mod fields;
 mod parse;
 mod query;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::error::nearest;
 pub use self::{
     error::{DefinitionError, DefinitionErrors},
     fields::Fields,

@@ -117,7 +117,10 @@ mod tests {
             (json!({ "type": "key", "key": "a", "stale": true }), "key:a?stale"),
             (json!({ "type": "keyprefix", "prefix": "a/" }), "keyprefix:a/?raw"),
             (json!({ "type": "services", "datacenter": "x" }), "services?dc=x"),
-            (json!({ "type": "service", "service": "w", "tag": ["a", "b"], "passingonly": true }), "service:w?tag=a&tag=b&passingonly"),
+            (
+                json!({ "type": "service", "service": "w", "tag": ["a", "b"], "passingonly": true }),
+                "service:w?tag=a&tag=b&passingonly",
+            ),
             (json!({ "type": "event", "token": "t" }), "event?token"),
             (json!({ "type": "agent_service", "service_id": "w1" }), "agent_service:w1"),
             (json!({ "type": "connect_leaf", "service": "w" }), "connect_leaf:w"),

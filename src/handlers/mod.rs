@@ -1,5 +1,24 @@
 //! Ready-made subscribers: what Consul's own watches do with a change.
+//!
+//! | to do with each change | handler |
+//! |---|---|
+//! | run a program | [`ScriptHandler`], made of a [`Script`] |
+//! | signal or restart a program that goes on running | [`ExecHandler`], made of an [`Exec`] |
+//!
+//! All of them are ended by [`StopHandler`], and told of signals by [`ForwardSignal`].
 
+mod exec;
 mod payload;
+mod process;
+mod script;
+mod signal;
+mod stop;
 
-pub use self::payload::Payload;
+pub use self::{
+    exec::{Exec, ExecHandler, OnChange},
+    payload::Payload,
+    process::{Environment, Exit, Forks, Output, OutputTo, Program, ProgramError},
+    script::{Retry, RunEnded, Runs, Script, ScriptHandler, ScriptStatus},
+    signal::{ForwardSignal, Signal, SignalError},
+    stop::StopHandler,
+};

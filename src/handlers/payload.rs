@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
+    client::ConsulConfig,
     kv::KvPair,
     model::handler,
     watch::{
@@ -16,7 +17,7 @@ use crate::{
 
 /// A query whose changes can be handed to a handler of Consul's `watches`: as the JSON that Consul itself
 /// writes to its handlers ("Watches Overview and Reference").
-pub trait Payload: Query<Value: Snapshot<Item: Serialize>> {
+pub trait Payload: Query<Source = ConsulConfig, Value: Snapshot<Item: Serialize>> {
     /// The JSON of the new state, compact and without a newline.
     ///
     /// # Errors
@@ -39,7 +40,7 @@ pub trait Payload: Query<Value: Snapshot<Item: Serialize>> {
 
 impl Payload for Key {
     fn payload(changed: &Changed<Self>) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&changed.current.as_deref().map(GoPair::of))
+        written(&changed.current.as_deref().map(GoPair::of))
     }
 
     fn name(pair: &KvPair) -> String {
@@ -55,7 +56,7 @@ impl Payload for KeyPrefix {
     fn payload(changed: &Changed<Self>) -> serde_json::Result<Vec<u8>> {
         let pairs: Vec<_> = changed.current.iter().map(|pair| GoPair::of(pair)).collect();
         // Consul's handlers get null for a prefix without keys.
-        serde_json::to_vec(&(!pairs.is_empty()).then_some(pairs))
+        written(&(!pairs.is_empty()).then_some(pairs))
     }
 
     fn name(pair: &KvPair) -> String {
@@ -73,7 +74,7 @@ macro_rules! payloads {
     ($($query:ty: |$changed:ident| $handed:expr, |$item:ident| $name:expr;)*) => {
         $(impl Payload for $query {
             fn payload($changed: &Changed<Self>) -> serde_json::Result<Vec<u8>> {
-                serde_json::to_vec(&$handed)
+                written(&$handed)
             }
 
             fn name($item: &<Self::Value as Snapshot>::Item) -> String {
@@ -92,6 +93,18 @@ payloads! {
     ConnectRoots: |changed| *changed.current, |root| root.id().to_owned();
     ConnectLeaf: |changed| *changed.current, |leaf| leaf.service.clone();
     AgentService: |changed| changed.current.as_deref().map(handler::instance), |service| service.id.clone();
+}
+
+/// Compact JSON with the escapes that Go's encoder makes, which handlers of Consul have always seen.
+fn written<T: Serialize>(value: &T) -> serde_json::Result<Vec<u8>> {
+    let json = serde_json::to_string(value)?;
+    // Outside of strings none of these occurs.
+    let escaped = ["<", ">", "&", "\u{2028}", "\u{2029}"].iter().any(|text| json.contains(text));
+    if !escaped {
+        return Ok(json.into_bytes());
+    }
+    let json = json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
+    Ok(json.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029").into_bytes())
 }
 
 /// The events that this subscriber has not seen: what Consul's handlers get of a log.

@@ -117,8 +117,9 @@ where
 {
     let answer = ask(&client, query, &request).await?;
     let list: Option<Vec<T>> = answer.json().map_err(failure)?;
-    let previous = request.previous.as_deref().map(Vec::as_slice);
-    let (list, same) = shared(list.unwrap_or_default().into_iter().map(Arc::new).collect(), previous);
+    let list: Vec<_> = list.unwrap_or_default().into_iter().map(Arc::new).collect();
+    seen(&answer, list.is_empty())?;
+    let (list, same) = shared(list, request.previous.as_deref().map(Vec::as_slice));
     Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(list) }))
 }
 
@@ -129,6 +130,20 @@ pub(super) async fn ask<V>(
     request: &Request<V>,
 ) -> Result<QueryAnswer, Failure> {
     client.blocking_query(&query.with_cursor(request.cursor.clone())).await.map_err(refusal)
+}
+
+/// Nothing is there, or nothing that the token may see: Consul 1.11 and later say so.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the token hides all there is (X-Consul-Results-Filtered-By-ACLs); check the token and its policies")]
+struct Hidden;
+
+/// That something is hidden is not taken for its absence: a list that is empty because of the token fails as
+/// a request that was denied. One that is merely shorter cannot be told from one where something went.
+pub(super) fn seen(answer: &QueryAnswer, nothing: bool) -> Result<(), Failure> {
+    if nothing && answer.meta.results_filtered_by_acls {
+        return Err(Failure::new(FailureClass::Denied, Hidden));
+    }
+    Ok(())
 }
 
 /// `list` with the entries of `previous` in the place of those that are equal, and whether it is `previous`.

@@ -19,7 +19,8 @@ use crate::{
 /// Agent HTTP API", "Certificate Authority (CA) Roots").
 ///
 /// While the authority is rotated the old root stays beside the new one. The agent answers from its cache,
-/// so there is no choice of consistency.
+/// so there is no choice of consistency. An agent that has just started may answer that there are none, since
+/// its authority is not ready: that is reported to observers, and the last roots stay.
 ///
 /// ```no_run
 /// use actix::prelude::*;
@@ -56,6 +57,11 @@ impl ConnectRoots {
     option_setters!(datacenter, token, wait);
 }
 
+/// A mesh without roots trusts nobody; it never is so, it only is not ready to say which.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the mesh has no root certificate yet; its authority is still being set up")]
+struct NotReady;
+
 impl Query for ConnectRoots {
     type Source = ConsulConfig;
     type Value = CaRoots;
@@ -74,6 +80,9 @@ impl Query for ConnectRoots {
         Box::pin(async move {
             let answer = ask(&client, query, &request).await?;
             let mut roots: CaRoots = answer.json().map_err(failure)?;
+            if roots.roots.is_empty() {
+                return Ok(by_index(&answer, Outcome::Rejected(Arc::new(NotReady))));
+            }
             let previous = request.previous.as_deref();
             if roots.roots.is_given() {
                 let old: Option<&[Arc<_>]> = previous.map(|roots| roots.roots.as_slice());

@@ -6,7 +6,7 @@ use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
 use futures_util::future::LocalBoxFuture;
 
 use super::{
-    catalog::{Narrowing, ask, narrowing_setters, shared},
+    catalog::{Narrowing, ask, narrowing_setters, seen, shared},
     options::{Options, option_setters},
     source::{by_index, failure},
 };
@@ -82,6 +82,7 @@ impl Query for Services {
         Box::pin(async move {
             let answer = ask(&client, query, &request).await?;
             let ServiceList(list) = answer.json().map_err(failure)?;
+            seen(&answer, list.is_empty())?;
             let previous: Option<&[Arc<_>]> = request.previous.as_deref().map(|list| &**list);
             let (list, same) = shared(list, previous);
             Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(ServiceList(list)) }))

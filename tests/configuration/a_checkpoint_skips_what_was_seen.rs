@@ -1,6 +1,9 @@
 //! After a restart of the application the first message comes only if the content differs.
 
-use consul_watch::{Key, KeyPrefix, Stop, checkpoint::{CheckpointError, CheckpointFile}};
+use consul_watch::{
+    Key, KeyPrefix, Stop,
+    checkpoint::{CheckpointError, CheckpointFile},
+};
 use consul_watch_harness::eventually_async;
 
 use crate::{

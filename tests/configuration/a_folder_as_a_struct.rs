@@ -135,7 +135,11 @@ async fn any_thread_reads_the_live_struct_while_keys_change() {
                     let (mut reads, mut last) = (0u64, 0);
                     while !done.load(Ordering::Relaxed) {
                         let web = snapshots.get(&query).expect("there is a value from `Ready` on");
-                        assert!(web.port >= last || web.port == 80, "the port went from {last} to {}", web.port);
+                        assert!(
+                            web.port >= last || web.port == 80,
+                            "the port went from {last} to {}",
+                            web.port
+                        );
                         last = if web.port == 80 { 0 } else { web.port };
                         reads += 1;
                     }
@@ -156,5 +160,6 @@ async fn any_thread_reads_the_live_struct_while_keys_change() {
             assert!(reader.join().expect("no reader failed") > 0);
         }
     });
-    eventually_async(SOON, "the last value", || snapshots.get(&query).is_some_and(|web| web.port == 1299)).await;
+    eventually_async(SOON, "the last value", || snapshots.get(&query).is_some_and(|web| web.port == 1299))
+        .await;
 }

@@ -32,7 +32,8 @@ async fn good_values_are_delivered_and_bad_ones_are_told() {
     stage.agent.put("limits", br#"{ "connections": 5, "burst": 0 }"#);
     stage.agent.put("limits", br#"{"connections": 6}"#);
     let changed = feed.next("the next good value").await;
-    let old = changed.previous.as_ref().and_then(|previous| previous.as_deref().map(|limits| limits.connections));
+    let old =
+        changed.previous.as_ref().and_then(|previous| previous.as_deref().map(|limits| limits.connections));
     assert_eq!((old, changed.current.as_deref().map(|limits| limits.connections)), (Some(5), Some(6)));
 
     stage.agent.delete("limits");

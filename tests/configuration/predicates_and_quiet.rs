@@ -15,7 +15,8 @@ async fn only_the_changes_that_were_asked_for() {
     let only_removals = |watch: consul_watch::Watch<KeyPrefix>| {
         watch.only(|change| change.kind() == ChangeKind::Removed && change.item().key.ends_with(".conf"))
     };
-    let mut feed = subscribe(&stage.watches, KeyPrefix::new("app"), Feed::start().projected(), only_removals).await;
+    let mut feed =
+        subscribe(&stage.watches, KeyPrefix::new("app"), Feed::start().projected(), only_removals).await;
     feed.next("the first value always comes").await;
     for key in ["app/a.conf", "app/b.txt"] {
         stage.agent.put(key, b"1");
@@ -33,11 +34,13 @@ async fn a_burst_is_one_delivery_after_a_quiet_period() {
     let stage = Stage::dev();
     let quiet = Quiescence::new(Duration::from_millis(400)).with_longest(Duration::from_secs(20));
     let mut feed =
-        subscribe(&stage.watches, KeyPrefix::new("app"), Feed::start(), |watch| watch.quiescence(quiet)).await;
+        subscribe(&stage.watches, KeyPrefix::new("app"), Feed::start(), |watch| watch.quiescence(quiet))
+            .await;
     feed.next("the first value at once").await;
     for value in 0..20 {
         stage.agent.put("app/a", value.to_string());
     }
-    let changed = feed.until("the last state", |changed| changed.current[0].value.as_deref() == Some(b"19")).await;
+    let changed =
+        feed.until("the last state", |changed| changed.current[0].value.as_deref() == Some(b"19")).await;
     assert!(changed.len() < 20, "a burst was delivered in {} parts", changed.len());
 }

@@ -67,6 +67,8 @@ async fn an_index_that_rises_and_falls() {
     stage.agent.put("app/a", "1");
     let mut feed = stage.watch(KeyPrefix::new("app")).await;
     feed.says(&["added app/a=1"]).await;
+    // All rules have to be there before the first is used.
+    stage.proxy.until(SOON, "the query that blocks", |stats| stats.requests >= 2).await;
     for index in (1..=30).flat_map(|turn| [9000 + turn, 5]) {
         stage.proxy.inject(Rule::next(1, unchanged(&stage, "app", Some(index))));
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use consul_watch::{Key, KeyPrefix, Reason, Watch};
-use consul_watch_harness::{Cut, ResponseFault, Rule, TestAgent};
+use consul_watch_harness::{Cut, ResponseFault, Rule, TestAgent, eventually_some_async};
 
 use crate::recorder::{Feed, SOON};
 use crate::stage::{Stage, impatient, subscribe};
@@ -73,13 +73,17 @@ async fn a_lock_and_its_release_are_changes_but_not_of_the_value() {
     pair.says(&["added k=1"]).await;
     value.says(&["added k=1"]).await;
 
-    let made = stage.agent.request("PUT", "/v1/session/create", &[], b"");
-    let made: serde_json::Value = serde_json::from_slice(&made.body).expect("a session");
-    let session = made["ID"].as_str().expect("its id");
+    // The agent's node is in the catalog some moments after the agent is ready.
+    let session = eventually_some_async(SOON, "a session", || {
+        let made = stage.agent.request("PUT", "/v1/session/create", &[], b"");
+        let made: serde_json::Value = serde_json::from_slice(&made.body).ok()?;
+        made["ID"].as_str().map(str::to_owned)
+    })
+    .await;
     stage.agent.request("PUT", &format!("/v1/kv/k?acquire={session}"), &[], b"1");
     let locked = pair.says(&["updated k=1→1"]).await;
     let locked = locked.current.as_ref().as_ref().expect("it is there");
-    assert_eq!((locked.session.as_deref(), locked.lock_index), (Some(session), 1));
+    assert_eq!((locked.session.as_deref(), locked.lock_index), (Some(&*session), 1));
     stage.agent.request("PUT", &format!("/v1/kv/k?release={session}"), &[], b"1");
     let released = pair.says(&["updated k=1→1"]).await;
     assert_eq!(released.current.as_ref().as_ref().expect("it is there").session, None);

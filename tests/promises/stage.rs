@@ -81,7 +81,17 @@ impl Stage {
     pub(crate) async fn until_woken(&self, wake: impl FnOnce(&TestAgent)) {
         let before = self.proxy.stats().requests;
         wake(&self.agent);
-        self.proxy.until(SOON, "a wake-up", |stats| stats.requests > before).await;
+        let deadline = Instant::now() + SOON;
+        while self.proxy.stats().requests == before {
+            if Instant::now() >= deadline {
+                let seen = self.proxy.requests();
+                let last: Vec<_> = seen.iter().rev().take(5).map(|request| &request.target).collect();
+                let all = self.watches.send(Status::all()).await.expect("it runs");
+                let all: Vec<_> = all.iter().map(ToString::to_string).collect();
+                panic!("nobody was woken; the last requests: {last:?}; {:?}; {all:?}", self.proxy.stats());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Takes the network away: what is open is cut, and nothing new gets through until `pass`.

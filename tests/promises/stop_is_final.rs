@@ -132,8 +132,14 @@ async fn what_lies_in_a_mailbox_is_taken_back() {
             assert_eq!(first.as_deref(), Some("held"));
         }
     }
+    // One that goes by itself, and one whose watch goes on for another subscriber.
+    let shared = Watch::new(Key::new("shared"), actor.clone());
+    let shared = stage.watches.send(shared).await.expect("it runs").expect("subscribed");
+    let mut other = stage.watch(Key::new("shared")).await;
+    other.next("the first delivery").await;
     stage.ready().await;
     stop(&stage, Stop::path("stopped")).await;
+    stop(&stage, Stop::subscription(shared)).await;
     drop(let_go);
     actor.send(Leave).await.expect("it lives");
     let mut rest = Vec::new();

@@ -1,7 +1,6 @@
 //! `event`.
 
 use consul_watch::Event;
-use consul_watch::model::EventLog;
 use consul_watch_harness::{Canned, ResponseFault, Rule};
 use serde_json::Value;
 
@@ -64,10 +63,6 @@ async fn the_first_delivery_brings_what_the_agent_keeps_and_is_written_back() {
     assert_eq!(serde_json::to_value(&*changed.current).unwrap(), sent);
     assert_eq!(changed.current.since(None).len(), 2);
     assert!(changed.current.kept().iter().all(|event| event.extra.is_empty()));
-    fn snapshot<S: consul_watch::Snapshot>() -> bool {
-        S::APPEND_ONLY
-    }
-    assert!(snapshot::<EventLog>());
 }
 
 #[actix_rt::test]

@@ -44,7 +44,7 @@ impl<Q: Query> Feed<Q> {
         match tokio::time::timeout(SOON, self.received.recv()).await {
             Ok(Some(changed)) => changed,
             Ok(None) => panic!("{what}: the subscriber's actor has ended"),
-            Err(_) => panic!("{what}: was not delivered within {SOON:?}"),
+            Err(late) => panic!("{what}: was not delivered within {SOON:?}: {late}"),
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use consul_watch::Service;
 use consul_watch::model::{CheckStatus, ServiceEntry, Transitions};
 use consul_watch::watch::predicates;
+use consul_watch::{Failure, FailureClass, Service};
+use consul_watch_harness::{Canned, ResponseFault, Rule};
 use serde_json::json;
 
 use crate::stage::Stage;
@@ -68,6 +69,23 @@ async fn wrong_parameters_end_the_watch() {
 }
 
 #[actix_rt::test]
+async fn what_the_token_hides_is_not_gone() {
+    let stage = Stage::start();
+    stage.register("web1", "web", &[]);
+    let mut feed = stage.watch(Service::new("web")).await;
+    feed.says(&["added web1 on here at 127.0.0.1:80 is passing"]).await;
+    let hidden = Canned::new(200, "[]")
+        .header("X-Consul-Index", "1000000")
+        .header("X-Consul-Results-Filtered-By-ACLs", "true");
+    stage.proxy.inject(Rule::always(ResponseFault::Replace(hidden)));
+    stage.report("web1", "warn", "hm");
+    let status = stage.until("service:web", "retrying").await;
+    assert_eq!(status.state.error().map(Failure::class), Some(FailureClass::Denied), "{status}");
+    stage.proxy.pass();
+    feed.says(&["updated web1 on here at 127.0.0.1:80 is warning"]).await;
+}
+
+#[actix_rt::test]
 async fn predicates_choose_the_changes() {
     let stage = Stage::start();
     let mut tagged = stage.watch_so(Service::new("web"), |watch| watch.only(predicates::tagged("v1"))).await;
@@ -99,7 +117,7 @@ async fn a_proxy_and_everything_else_is_written_back() {
 /// One that says something in every field.
 pub(crate) fn register_proxy(stage: &Stage) {
     stage.register_as(&json!({
-        "ID": "web-proxy", "Name": "web-proxy", "Kind": "connect-proxy", "Port": 1, "Tags": ["b", "a"],
+        "ID": "web-proxy", "Name": "web-proxy", "Kind": "connect-proxy", "Port": 1, "Tags": ["b"],
         "Meta": { "z": "1", "a": "2" }, "Weights": { "Passing": 10, "Warning": 1 },
         "TaggedAddresses": { "lan": { "Address": "10.0.0.1", "Port": 8 } },
         "Proxy": {

@@ -4,6 +4,7 @@
 use consul_watch::{AgentService, Checks, ConnectRoots, Event, Nodes, Service, Services};
 use serde_json::{Value, json};
 
+use crate::connect_roots::rotate;
 use crate::stage::Stage;
 
 macro_rules! two_messages {
@@ -33,11 +34,6 @@ fn fire(stage: &Stage) {
     stage.put("/v1/event/fire/deploy", &Value::Null);
 }
 
-fn rotate(stage: &Stage, bits: u32) {
-    let config = json!({ "LeafCertTTL": "72h", "PrivateKeyType": "ec", "PrivateKeyBits": bits });
-    stage.put("/v1/connect/ca/configuration", &json!({ "Provider": "consul", "Config": config }));
-}
-
 two_messages! {
     services: Services::new(), |stage| stage.register("a", "a", &[]), |stage| stage.deregister("a");
     nodes: Nodes::new(),
@@ -51,6 +47,6 @@ two_messages! {
         |stage| stage.register("a", "a", &[]),
         |stage| stage.report("a", "fail", "no");
     event: Event::named("deploy"), fire, fire;
-    connect_roots: ConnectRoots::new(), |stage| rotate(stage, 384), |stage| rotate(stage, 521);
+    connect_roots: ConnectRoots::new(), |stage| rotate(stage, "a"), |stage| rotate(stage, "b");
     agent_service: AgentService::new("a"), |stage| stage.register("a", "a", &[]), |stage| stage.deregister("a");
 }

@@ -20,7 +20,8 @@ const MOST_ARBITERS: usize = 64;
 pub(super) trait Handle<S: Source>: Any {
     fn as_any_mut(&mut self) -> &mut dyn Any;
     fn subscriptions(&self) -> Vec<SubscriptionId>;
-    fn is_deserted(&self) -> bool;
+    /// How many subscriptions there are.
+    fn count(&self) -> usize;
     /// Subscriptions whose actors are gone.
     fn dead(&self) -> Vec<SubscriptionId>;
     fn remove(&mut self, id: SubscriptionId) -> LocalBoxFuture<'static, ()>;
@@ -104,8 +105,8 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
         self.subscribers.keys().copied().collect()
     }
 
-    fn is_deserted(&self) -> bool {
-        self.subscribers.is_empty()
+    fn count(&self) -> usize {
+        self.subscribers.len()
     }
 
     fn dead(&self) -> Vec<SubscriptionId> {

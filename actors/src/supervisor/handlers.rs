@@ -112,7 +112,7 @@ impl<S: Source> Handler<Stop> for WatchSupervisor<S> {
             let (keys, missing) = self.select(&selection);
             stopped.not_watched = missing;
             for (entry, ended) in keys.iter().filter_map(|key| self.remove(key)).collect::<Vec<_>>() {
-                stopped.subscriptions += entry.handle.subscriptions().len();
+                stopped.subscriptions += entry.handle.count();
                 stopped.ended.push(entry.path);
                 ends.push(ended);
             }

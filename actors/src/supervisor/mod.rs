@@ -120,6 +120,9 @@ impl<S: Source> WatchSupervisor<S> {
 
     /// The watches that are selected, and the names that select none.
     fn select(&self, selection: &Selection) -> (Vec<WatchKey>, Vec<String>) {
+        if matches!(selection, Selection::All) {
+            return (self.entries.keys().cloned().collect(), Vec::new());
+        }
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         for part in selection.parts() {
             let selected: Vec<_> = match &part {
@@ -153,7 +156,9 @@ impl<S: Source> WatchSupervisor<S> {
         self.snapshots.remove(key);
         tracing::debug!(path = %entry.path, "the watch ends");
         self.tell(key, &entry.path, &EventKind::Ended);
-        self.subscriptions.retain(|_, watch| watch != key);
+        for id in entry.handle.subscriptions() {
+            self.subscriptions.remove(&id);
+        }
         for observer in &mut self.observers {
             observer.watch_ended(key);
         }
@@ -167,12 +172,14 @@ impl<S: Source> WatchSupervisor<S> {
         let entry = self.entries.get_mut(&key)?;
         let path = entry.path.clone();
         let told = entry.handle.remove(id);
-        entry.slot.write().status.subscribers = entry.handle.subscriptions().len();
-        if !entry.handle.is_deserted() {
+        entry.slot.write().status.subscribers = entry.handle.count();
+        if entry.handle.count() > 0 {
             self.subscriptions.remove(&id);
             return Some((path, false, told));
         }
-        let (_, ended) = self.remove(&key)?;
+        let removed = self.remove(&key);
+        self.subscriptions.remove(&id);
+        let (_, ended) = removed?;
         Some((
             path,
             true,

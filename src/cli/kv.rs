@@ -1,0 +1,82 @@
+//! `consul-watch kv`: the key-value store from the command line.
+
+use std::{
+    ffi::OsString,
+    io::{self, Read, Write},
+    os::unix::ffi::OsStringExt,
+};
+
+use consul_watch::KvStore;
+
+use super::{
+    arguments::{ConnectArguments, KvCommand},
+    error::CliError,
+};
+
+pub(super) async fn run(command: KvCommand) -> Result<(), CliError> {
+    match command {
+        KvCommand::Get { key, connect } => {
+            let pair = store(&connect)?.get(&key).await?;
+            print(|out| out.write_all(pair.value.as_deref().unwrap_or_default()))?;
+            // A value of several lines, or of none, stays as it is for whoever reads it.
+            if io::IsTerminal::is_terminal(&io::stdout()) {
+                print(|out| out.write_all(b"\n"))
+            } else {
+                Ok(())
+            }
+        }
+        KvCommand::Put { key, value, cas, connect } => {
+            let store = store(&connect)?;
+            let value = read(value)?;
+            match cas {
+                None => store.put(&key, value).await?,
+                Some(index) => {
+                    if !store.put_cas(&key, value, index).await? {
+                        return Err(CliError::NotSet(key, index));
+                    }
+                }
+            }
+            Ok(())
+        }
+        KvCommand::List { folder, keys, connect } => {
+            let store = store(&connect)?;
+            if keys {
+                let names = store.keys(&folder).await?;
+                return print(|out| names.iter().try_for_each(|name| writeln!(out, "{name}")));
+            }
+            let pairs = store.list(&folder).await?;
+            print(|out| pairs.iter().try_for_each(|pair| writeln!(out, "{pair}")))
+        }
+        KvCommand::Delete { key, recurse, connect } => {
+            let store = store(&connect)?;
+            Ok(if recurse { store.delete_tree(&key).await? } else { store.delete(&key).await? })
+        }
+    }
+}
+
+fn store(connect: &ConnectArguments) -> Result<KvStore, CliError> {
+    Ok(KvStore::connect(&connect.config()?)?)
+}
+
+fn read(value: Option<OsString>) -> Result<Vec<u8>, CliError> {
+    match value {
+        None => Ok(Vec::new()),
+        Some(value) if value == "-" => {
+            let mut all = Vec::new();
+            io::stdin()
+                .read_to_end(&mut all)
+                .map_err(|error| CliError::Io("the value cannot be read from standard input", error))?;
+            Ok(all)
+        }
+        Some(value) => Ok(value.into_vec()),
+    }
+}
+
+/// Writes to standard output. Whoever stops reading has seen enough.
+pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(CliError::Output),
+    }
+}

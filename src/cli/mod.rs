@@ -1,0 +1,55 @@
+//! The command: arguments, what they ask for, and the exit status.
+
+mod arguments;
+mod connect;
+mod error;
+mod indent;
+mod kv;
+mod logs;
+mod printer;
+mod spelling;
+mod watch;
+
+use std::{ffi::OsString, io, process::ExitCode};
+
+use clap::{CommandFactory, FromArgMatches};
+
+use self::{
+    arguments::{Arguments, Command},
+    error::CliError,
+};
+
+/// Runs the command.
+pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut definition = Arguments::command();
+    let arguments = spelling::normalized(&definition, arguments);
+    let arguments = definition
+        .try_get_matches_from_mut(arguments)
+        .and_then(|matches| Arguments::from_arg_matches(&matches))
+        .unwrap_or_else(|error| error.exit());
+    match run(arguments, definition) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("consul-watch: {error}");
+            error.exit_code()
+        }
+    }
+}
+
+fn run(arguments: Arguments, mut definition: clap::Command) -> Result<(), CliError> {
+    match arguments.command {
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut definition, "consul-watch", &mut io::stdout());
+            Ok(())
+        }
+        Some(Command::Man) => kv::print(|out| clap_mangen::Man::new(definition).render(out)),
+        Some(Command::Kv { command }) => {
+            logs::start(&arguments.watch.log, "warn");
+            actix::System::new().block_on(kv::run(command))
+        }
+        None => {
+            logs::start(&arguments.watch.log, "warn");
+            actix::System::new().block_on(watch::run(arguments.watch))
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Prints what changes.
+
+use std::io::{self, Write};
+
+use actix::prelude::*;
+use consul_watch::{Changed, handlers::Payload};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{arguments::Format, error::CliError, indent::indented};
+
+/// A subscriber that prints.
+pub(super) struct Printer {
+    pub(super) format: Format,
+    /// Is told of each print, and how it went.
+    pub(super) done: UnboundedSender<Result<(), CliError>>,
+}
+
+impl Actor for Printer {
+    type Context = Context<Self>;
+}
+
+impl<Q: Payload> Handler<Changed<Q>> for Printer {
+    type Result = ();
+
+    fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) {
+        let text = match self.format {
+            Format::Json => value(&changed),
+            Format::Jsonl => lines(&changed),
+        };
+        let result = text.map_err(io::Error::from).and_then(|text| {
+            let mut out = io::stdout().lock();
+            out.write_all(&text)?;
+            out.flush()
+        });
+        if result.is_err() {
+            ctx.stop();
+        }
+        // Nobody listens any more when the command is about to end.
+        let _ = self.done.send(result.map_err(CliError::Output));
+    }
+}
+
+/// The value as Consul's command prints it.
+fn value<Q: Payload>(changed: &Changed<Q>) -> serde_json::Result<Vec<u8>> {
+    let mut text = indented(&Q::payload(changed)?);
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// One changed entry, for `jq`.
+#[derive(Serialize)]
+struct Line<'a> {
+    kind: String,
+    name: String,
+    old: Option<Value>,
+    new: Option<Value>,
+    index: u64,
+    reason: String,
+    watch: &'a str,
+}
+
+fn lines<Q: Payload>(changed: &Changed<Q>) -> serde_json::Result<Vec<u8>> {
+    let watch = changed.query.path().to_string();
+    let mut text = Vec::new();
+    for change in changed.changes() {
+        let line = Line {
+            kind: change.kind().to_string(),
+            name: Q::name(change.item()),
+            old: change.old().map(|old| Q::value(old)).transpose()?,
+            new: change.new().map(|new| Q::value(new)).transpose()?,
+            index: changed.index,
+            reason: changed.reason.to_string(),
+            watch: &watch,
+        };
+        serde_json::to_writer(&mut text, &line)?;
+        text.push(b'\n');
+    }
+    Ok(text)
+}

@@ -1,0 +1,192 @@
+//! One sending of an exchange to one address, by whichever connection.
+
+#[cfg(feature = "tls")]
+mod shared;
+
+use std::time::Duration;
+
+use awc::{
+    ClientRequest,
+    error::PayloadError,
+    http::{
+        Method, StatusCode, Uri,
+        header::{self, HeaderMap, HeaderValue},
+    },
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use futures_util::Stream;
+use tokio::time::{Instant, timeout};
+
+use super::{
+    body::{self, BodyFault},
+    config::ConsulConfig,
+    endpoint::Endpoint,
+    error::{ClientError, Stage},
+    retry_after::retry_after,
+    secret::Secret,
+    text,
+    transport::{Exchange, Pool, Reply},
+    url::url,
+    wire,
+};
+
+/// How much of a failed answer is read, and for how long: Consul's texts are a line.
+const ERROR_TEXT: usize = 4096;
+const ERROR_TIME: Duration = Duration::from_secs(2);
+
+/// Consul's default limit of a value. A body beyond it first asks whether it may come: otherwise the
+/// agent closes the connection in the middle of it, and its reason is lost.
+const ASK_FIRST: usize = 512 * 1024;
+
+/// One sending of an exchange to one endpoint.
+pub(super) struct Attempt<'a> {
+    pub(super) config: &'a ConsulConfig,
+    pub(super) exchange: &'a Exchange<'a>,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) token: Option<&'a Secret>,
+    pub(super) target: String,
+    /// When the exchange was started, perhaps with another endpoint.
+    pub(super) started: Instant,
+}
+
+impl Attempt<'_> {
+    fn left(&self) -> Duration {
+        self.exchange.deadline.saturating_sub(self.started.elapsed())
+    }
+
+    fn overdue(self, stage: Stage) -> ClientError {
+        ClientError::Timeout { target: self.target, stage, deadline: self.exchange.deadline }
+    }
+
+    pub(super) async fn run(self) -> Result<Reply, ClientError> {
+        #[cfg(feature = "tls")]
+        if let (Some(lanes), Pool::Polls) = (&self.endpoint.lanes, self.exchange.pool) {
+            let lanes = std::rc::Rc::clone(lanes);
+            return self.over_http2(&lanes).await;
+        }
+        self.over_awc().await
+    }
+
+    async fn over_awc(self) -> Result<Reply, ClientError> {
+        let request = self.awc_request()?;
+        let sent = if self.exchange.body.is_empty() && self.exchange.method != Method::PUT {
+            request.send()
+        } else {
+            request.send_body(self.exchange.body.clone())
+        };
+        let response = match timeout(self.left(), sent).await {
+            Err(_) => return Err(self.overdue(Stage::Headers)),
+            Ok(Err(error)) => return Err(wire::failed(self.target, error, self.started.elapsed())),
+            Ok(Ok(response)) => response,
+        };
+        let (status, headers) = (response.status(), response.headers().clone());
+        self.finish(status, headers, response).await
+    }
+
+    /// Reads the answer. The status is looked at before the body is read for data.
+    async fn finish(
+        self,
+        status: StatusCode,
+        headers: HeaderMap,
+        mut body: impl ReadBody,
+    ) -> Result<Reply, ClientError> {
+        if !status.is_success() && !(self.exchange.accept)(status, &headers) {
+            let read = timeout(ERROR_TIME.min(self.left()), body.start(ERROR_TEXT));
+            let said = read.await.unwrap_or_default();
+            return Err(self.refused(status, &headers, &said));
+        }
+        match timeout(self.left(), body.whole(&headers, self.config.body_limit())).await {
+            Err(_) => Err(self.overdue(Stage::Body)),
+            Ok(Err(fault)) => Err(fault.into_error(self.target)),
+            Ok(Ok(body)) => Ok(Reply { target: self.target, status, headers, body }),
+        }
+    }
+
+    fn refused(self, status: StatusCode, headers: &HeaderMap, said: &[u8]) -> ClientError {
+        let target = self.target;
+        // A page may send back what it was sent: the token, and the credentials in either form.
+        let credentials = self.config.basic_auth().map(|auth| {
+            let sent = STANDARD.encode(format!("{}:{}", auth.user, auth.password.expose()));
+            [auth.password.clone(), Secret::from(sent)]
+        });
+        let credentials = credentials.as_ref().map_or(&[][..], |both| both);
+        let secrets: Vec<&Secret> = self.token.into_iter().chain(credentials).collect();
+        let text = if status.is_redirection() {
+            "a redirect, which is not followed since it would carry the token away".to_owned()
+        } else {
+            text::shown(said, &secrets)
+        };
+        let from_consul = !text::is_html(said) && !status.is_redirection();
+        let status = status.as_u16();
+        if matches!(status, 401 | 403 | 407) {
+            return ClientError::Denied { target, status, text };
+        }
+        ClientError::Status { target, status, text, retry_after: retry_after(headers), from_consul }
+    }
+
+    fn awc_request(&self) -> Result<ClientRequest, ClientError> {
+        let client = match self.exchange.pool {
+            Pool::Polls => &self.endpoint.polls,
+            Pool::Calls => &self.endpoint.calls,
+        };
+        let mut request = client.request(self.exchange.method.clone(), self.uri(&self.endpoint.base)?);
+        if !self.config.gzip() {
+            request = request.no_decompress().insert_header((header::ACCEPT_ENCODING, "identity"));
+        }
+        if self.exchange.body.len() > ASK_FIRST {
+            request = request.insert_header((header::EXPECT, "100-continue"));
+        }
+        for (name, value) in self.credentials()? {
+            request = request.insert_header((name, value));
+        }
+        Ok(request)
+    }
+
+    fn uri(&self, base: &str) -> Result<Uri, ClientError> {
+        let url = url(base, self.exchange.path, self.exchange.query);
+        Uri::try_from(url).map_err(|error| self.unbuildable(format!("its URL is not valid: {error}")))
+    }
+
+    fn unbuildable(&self, reason: String) -> ClientError {
+        ClientError::Build { target: self.target.clone(), reason }
+    }
+
+    /// The headers that say who asks; marked, so that they are neither printed nor compressed.
+    fn credentials(&self) -> Result<Vec<(&'static str, HeaderValue)>, ClientError> {
+        let mut headers = Vec::new();
+        let mut add = |name, text: &str, what: &str| {
+            let mut value = HeaderValue::from_str(text).map_err(|_| {
+                self.unbuildable(format!("its {what} has a character that an HTTP header cannot carry"))
+            })?;
+            value.set_sensitive(true);
+            headers.push((name, value));
+            Ok(())
+        };
+        if let Some(token) = self.token {
+            add("x-consul-token", token.expose(), "token")?;
+        }
+        if let Some(auth) = self.config.basic_auth() {
+            let both = Secret::from(format!("{}:{}", auth.user, auth.password.expose()));
+            let sent = Secret::from(format!("Basic {}", STANDARD.encode(both.expose())));
+            add("authorization", sent.expose(), "basic authentication")?;
+        }
+        Ok(headers)
+    }
+}
+
+/// A body on its way, from whichever connection.
+trait ReadBody {
+    async fn start(&mut self, enough: usize) -> Vec<u8>;
+    async fn whole(&mut self, headers: &HeaderMap, limit: usize) -> Result<Bytes, BodyFault>;
+}
+
+impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> ReadBody for awc::ClientResponse<S> {
+    async fn start(&mut self, enough: usize) -> Vec<u8> {
+        body::read_start(self, enough).await
+    }
+
+    async fn whole(&mut self, headers: &HeaderMap, limit: usize) -> Result<Bytes, BodyFault> {
+        body::read(headers, self, limit).await
+    }
+}

@@ -1,0 +1,98 @@
+//! Where Consul is: one address or several.
+
+use consul_watch_actors::Places;
+
+use super::ConsulConfig;
+use crate::client::{
+    address::{Address, Scheme},
+    budget,
+    config_error::ConfigError,
+};
+
+impl ConsulConfig {
+    /// Sets where Consul listens; the forms are those of [`Address`].
+    ///
+    /// # Errors
+    /// [`ConfigError::Address`] for what is no address; it shows neither credentials nor a query.
+    pub fn with_address(self, address: impl AsRef<str>) -> Result<Self, ConfigError> {
+        let address = address.as_ref().parse()?;
+        Ok(self.set(|settings| settings.addresses = vec![address]))
+    }
+
+    /// Sets an address that is already parsed.
+    #[must_use]
+    pub fn with_parsed_address(self, address: Address) -> Self {
+        self.set(|settings| settings.addresses = vec![address])
+    }
+
+    /// Sets several addresses of the same Consul, such as those of three servers. One is used until it
+    /// fails, then the next, and the first again after the last. Each has the same token and TLS settings.
+    ///
+    /// "Fails" means that no connection comes about, that it ends within a second of its start, or that no
+    /// answer comes in time. The watches that fail with it start again from index 0 at the next address, since an
+    /// index is only good where it comes from; what has not changed is not delivered again.
+    ///
+    /// ```
+    /// # use consul_watch::client::ConsulConfig;
+    /// let config = ConsulConfig::default().with_addresses(["10.0.0.1:8500", "10.0.0.2:8500"])?;
+    /// assert_eq!(config.addresses().len(), 2);
+    /// # Ok::<(), consul_watch::client::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError::Address`] for what is no address, [`ConfigError::NoAddress`] when there is none.
+    pub fn with_addresses<A: AsRef<str>>(
+        self,
+        addresses: impl IntoIterator<Item = A>,
+    ) -> Result<Self, ConfigError> {
+        let addresses: Vec<Address> =
+            addresses.into_iter().map(|address| address.as_ref().parse()).collect::<Result<_, _>>()?;
+        self.with_parsed_addresses(addresses)
+    }
+
+    pub(in crate::client) fn with_parsed_addresses(
+        self,
+        addresses: Vec<Address>,
+    ) -> Result<Self, ConfigError> {
+        if addresses.is_empty() {
+            return Err(ConfigError::NoAddress);
+        }
+        Ok(self.set(|settings| settings.addresses = addresses))
+    }
+
+    /// Where Consul listens: the first address, if there are several.
+    pub fn address(&self) -> &Address {
+        &self.0.addresses[0]
+    }
+
+    /// All addresses, in the order they are tried.
+    pub fn addresses(&self) -> &[Address] {
+        &self.0.addresses
+    }
+
+    /// The budget of connections for watches; one that carries many queries needs none.
+    ///
+    /// With several addresses it is counted as if all watches were at the first that needs one, where they may
+    /// all come together.
+    pub(crate) fn places(&self) -> Option<Places> {
+        let plain = self.0.addresses.iter().find(|address| address.scheme() == Scheme::Http)?;
+        Some(budget::places(plain, self.0.watch_connections))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_always_one() {
+        let config = ConsulConfig::default();
+        assert_eq!(config.addresses().len(), 1);
+        let none: [&str; 0] = [];
+        assert!(matches!(config.clone().with_addresses(none), Err(ConfigError::NoAddress)));
+        assert!(config.clone().with_addresses(["a:1", ""]).is_err());
+        let two = config.with_addresses(["a:1", "https://b:2"]).expect("two");
+        assert_eq!(two.address().to_string(), "http://a:1");
+        assert_eq!(two.with_address("c").expect("one").addresses().len(), 1);
+    }
+}

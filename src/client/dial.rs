@@ -1,0 +1,151 @@
+//! How a connection by TLS comes about, which awc does not make by itself.
+
+use std::{
+    fmt,
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use actix_rt::net::{ActixStream, Ready, TcpStream};
+use rustls::pki_types::ServerName;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::lookup_host,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use super::{tls_client::TlsClient, tls_error::TlsError};
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum DialFault {
+    /// The host is not known.
+    Resolve(io::Error),
+    /// The host is known, but there is no connection, or TLS does not come about on it.
+    Connect(io::Error),
+}
+
+impl From<DialFault> for actix_tls::connect::ConnectError {
+    fn from(fault: DialFault) -> Self {
+        match fault {
+            DialFault::Resolve(source) => Self::Resolver(Box::new(source)),
+            DialFault::Connect(source) => Self::Io(source),
+        }
+    }
+}
+
+/// Makes connections by TLS to one host.
+#[derive(Debug, Clone)]
+pub(crate) struct Dialer {
+    host: String,
+    port: u16,
+    name: ServerName<'static>,
+    tls: TlsClient,
+}
+
+/// What is offered to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Offer {
+    Http1,
+    Http2OrHttp1,
+}
+
+/// A connection by TLS.
+pub(crate) struct SecureStream(TlsStream<TcpStream>);
+
+impl Dialer {
+    pub(crate) fn new(tls: &TlsClient, (host, port): (&str, u16)) -> Result<Self, TlsError> {
+        Ok(Self { host: host.to_owned(), port, name: tls.name_of(host)?, tls: tls.clone() })
+    }
+
+    /// Connects and shakes hands. The time it may take is for the caller to bound.
+    pub(crate) async fn dial(&self, offer: Offer) -> Result<SecureStream, DialFault> {
+        let stream = self.connect().await?;
+        let config = match offer {
+            Offer::Http1 => &self.tls.http1,
+            Offer::Http2OrHttp1 => &self.tls.any,
+        };
+        let secure = TlsConnector::from(config.clone()).connect(self.name.clone(), stream).await;
+        secure.map(SecureStream).map_err(DialFault::Connect)
+    }
+
+    /// Connects to the first of the host's addresses that takes it.
+    async fn connect(&self) -> Result<TcpStream, DialFault> {
+        let addresses = lookup_host((self.host.as_str(), self.port)).await.map_err(DialFault::Resolve)?;
+        let mut last = None;
+        for address in addresses {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    // Small requests must not wait for the answer to the last one.
+                    stream.set_nodelay(true).map_err(DialFault::Connect)?;
+                    return Ok(stream);
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(match last {
+            Some(error) => DialFault::Connect(error),
+            None => DialFault::Resolve(io::Error::other("the name has no addresses")),
+        })
+    }
+}
+
+impl SecureStream {
+    /// Whether the server has chosen HTTP/2.
+    pub(crate) fn is_http2(&self) -> bool {
+        self.0.get_ref().1.alpn_protocol() == Some(b"h2")
+    }
+}
+
+impl fmt::Debug for SecureStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecureStream").field("http2", &self.is_http2()).finish_non_exhaustive()
+    }
+}
+
+impl AsyncRead for SecureStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(task, into)
+    }
+}
+
+impl AsyncWrite for SecureStream {
+    fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(task, from)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+        from: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(task, from)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(task)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(task)
+    }
+}
+
+impl ActixStream for SecureStream {
+    fn poll_read_ready(&self, task: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_read_ready(self.0.get_ref().0, task)
+    }
+
+    fn poll_write_ready(&self, task: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_write_ready(self.0.get_ref().0, task)
+    }
+}

@@ -1,0 +1,197 @@
+//! One agent's address with the connections of one thread to it.
+
+use std::time::Duration;
+
+use actix_service::fn_service;
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
+use awc::{
+    Client, Connector,
+    http::{Uri, header},
+};
+
+use super::{
+    address::{Address, Scheme},
+    config::ConsulConfig,
+    config_error::ConfigError,
+    proxy_variables,
+};
+#[cfg(feature = "tls")]
+use super::{
+    dial::{Dialer, Offer},
+    http2::Lanes,
+    tls_client::TlsClient,
+    tls_verify::warn_unverified,
+};
+
+/// What is told to every server.
+pub(super) const USER_AGENT: &str = concat!("consul-watch/", env!("CARGO_PKG_VERSION"));
+
+/// One thread's long polls may be as many as the machine has ports: a query that waits in awc's own
+/// queue cannot be told from an idle watch, while Consul's refusal can. The budget is the supervisor's.
+const POLLS: usize = 65_535;
+
+/// Connections for short calls of one thread; more calls than that wait their turn.
+const CALLS: usize = 16;
+
+/// awc would throw a connection away after 75 s, so that every five-minute poll had to connect anew.
+const LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// How long an idle connection is kept: long enough for the next query of a watch, which follows at once,
+/// and not so long that a place given to another watch counts twice in Consul's limit.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// The connections to one address.
+pub(super) struct Endpoint {
+    /// What targets in errors begin with.
+    pub(super) shown: String,
+    /// What URLs for awc begin with.
+    pub(super) base: String,
+    pub(super) polls: Client,
+    pub(super) calls: Client,
+    /// The shared connections for long polls, where the server may speak HTTP/2.
+    #[cfg(feature = "tls")]
+    pub(super) lanes: Option<std::rc::Rc<Lanes>>,
+}
+
+/// The part of TLS that all addresses share.
+#[cfg(feature = "tls")]
+type Tls = TlsClient;
+#[cfg(not(feature = "tls"))]
+enum Tls {}
+
+impl Endpoint {
+    /// The endpoints of a configuration; they connect when they are first used.
+    pub(super) fn all(config: &ConsulConfig) -> Result<Vec<Self>, ConfigError> {
+        let tls = read(config)?;
+        config.addresses().iter().map(|address| Self::new(config, address, tls.as_ref())).collect()
+    }
+
+    /// Whether they could be made.
+    pub(super) fn check(config: &ConsulConfig) -> Result<(), ConfigError> {
+        read(config).map(drop)
+    }
+
+    fn new(config: &ConsulConfig, address: &Address, tls: Option<&Tls>) -> Result<Self, ConfigError> {
+        proxy_variables::warn(address);
+        let both = |build: &dyn Fn(usize) -> Client| (build(POLLS), build(CALLS));
+        #[cfg(feature = "tls")]
+        let mut lanes = None;
+        let (polls, calls) = match address.scheme() {
+            Scheme::Http => both(&|limit| finish(config, limit, Connector::new())),
+            #[cfg(unix)]
+            Scheme::Unix => both(&|limit| over_unix(config, address, limit)),
+            #[cfg(not(unix))]
+            Scheme::Unix => {
+                let mend = "use the agent's http:// address: this system has no unix sockets";
+                return Err(ConfigError::Unsupported { what: "a unix socket", mend });
+            }
+            #[cfg(feature = "tls")]
+            Scheme::Https => {
+                let tls = tls.ok_or(UNSUPPORTED)?;
+                let dialer = Dialer::new(tls, address.host_and_port())?;
+                if !config.tls().verify() {
+                    warn_unverified(&address.to_string());
+                }
+                lanes = Some(Lanes::new(dialer.clone(), config.connect_timeout()));
+                both(&|limit| finish(config, limit, secure(&dialer)))
+            }
+            #[cfg(not(feature = "tls"))]
+            Scheme::Https => match tls {
+                None => return Err(UNSUPPORTED),
+                Some(never) => match *never {},
+            },
+        };
+        Ok(Self {
+            shown: address.to_string(),
+            base: address.awc_base(),
+            polls,
+            calls,
+            #[cfg(feature = "tls")]
+            lanes,
+        })
+    }
+}
+
+const UNSUPPORTED: ConfigError = ConfigError::Unsupported {
+    what: "HTTPS",
+    mend: "build with the feature `tls`, or use an http:// address, such as that of an agent on this machine",
+};
+
+/// Reads what the addresses need of files.
+#[cfg(feature = "tls")]
+fn read(config: &ConsulConfig) -> Result<Option<Tls>, ConfigError> {
+    let mut secure = config.addresses().iter().filter(|address| address.scheme() == Scheme::Https).peekable();
+    if secure.peek().is_none() {
+        return Ok(None);
+    }
+    let tls = TlsClient::new(config.tls())?;
+    for address in secure {
+        Dialer::new(&tls, address.host_and_port())?;
+    }
+    Ok(Some(tls))
+}
+
+#[cfg(not(feature = "tls"))]
+fn read(config: &ConsulConfig) -> Result<Option<Tls>, ConfigError> {
+    let secure = config.addresses().iter().any(|address| address.scheme() == Scheme::Https);
+    if secure { Err(UNSUPPORTED) } else { Ok(None) }
+}
+
+#[cfg(unix)]
+fn over_unix(config: &ConsulConfig, address: &Address, limit: usize) -> Client {
+    use actix_rt::net::UnixStream;
+    let path = address.socket().unwrap_or_default().to_owned();
+    let connector = Connector::new().connector(fn_service(move |info: ConnectInfo<Uri>| {
+        let path = path.clone();
+        async move {
+            let stream = UnixStream::connect(path).await.map_err(ConnectError::Io)?;
+            Ok::<_, ConnectError>(Connection::new(info.request().clone(), stream))
+        }
+    }));
+    finish(config, limit, connector)
+}
+
+/// awc's builder of connections with our TLS beneath it.
+///
+/// awc's own wants roots of its own choosing, and cannot check another name than the host's.
+#[cfg(feature = "tls")]
+pub(crate) fn secure(
+    dialer: &Dialer,
+) -> Connector<
+    impl actix_service::Service<
+        ConnectInfo<Uri>,
+        Response = Connection<Uri, super::dial::SecureStream>,
+        Error = ConnectError,
+    > + Clone
+    + 'static,
+> {
+    let dialer = dialer.clone();
+    Connector::new().connector(fn_service(move |info: ConnectInfo<Uri>| {
+        let dialer = dialer.clone();
+        async move {
+            let stream = dialer.dial(Offer::Http1).await?;
+            Ok::<_, ConnectError>(Connection::new(info.request().clone(), stream))
+        }
+    }))
+}
+
+fn finish<S, Io>(config: &ConsulConfig, limit: usize, connector: Connector<S>) -> Client
+where
+    Io: actix_rt::net::ActixStream + std::fmt::Debug + 'static,
+    S: actix_service::Service<ConnectInfo<Uri>, Response = Connection<Uri, Io>, Error = ConnectError>
+        + Clone
+        + 'static,
+{
+    let connector = connector
+        .timeout(config.connect_timeout())
+        .conn_lifetime(LIFETIME)
+        .conn_keep_alive(IDLE)
+        .limit(limit);
+    Client::builder()
+        .connector(connector)
+        // awc's covers only the headers; an exchange has the deadline of the whole.
+        .disable_timeout()
+        .disable_redirects()
+        .add_default_header((header::USER_AGENT, USER_AGENT))
+        .finish()
+}

@@ -1,0 +1,16 @@
+//! HTTP/2 for watches: many blocking queries on few connections, on purpose.
+//!
+//! awc speaks HTTP/2 too, but opens a connection for each of the requests that are started together, has
+//! no way to see how many streams the server takes (what is beyond waits unseen, like an idle watch), and
+//! never asks a silent connection whether it is still there. So the connections that hold watches are
+//! made here; all others are awc's.
+
+mod exchange;
+mod lane;
+mod lanes;
+
+pub(crate) use self::{
+    exchange::{Fault, Incoming},
+    lane::OpenFault,
+    lanes::Lanes,
+};

@@ -1,0 +1,290 @@
+//! The actor that keeps a program running.
+
+use std::{collections::BTreeMap, fmt, future::pending, time::Duration};
+
+use actix::prelude::*;
+use consul_watch_actors::{Backoff, Changed};
+use tokio::{
+    sync::{mpsc::unbounded_channel, oneshot},
+    time::Instant,
+};
+
+use super::{Exec, OnChange, file};
+use crate::handlers::{
+    Exit, Forks, ForwardSignal, Output, Payload, ProgramError, RunEnded, Runs, ScriptStatus, StopHandler,
+    process::{Ended, Order, Orders, Pipes, Terms, spawn, supervise},
+    script::State,
+};
+
+/// A subscriber that keeps one program running, and signals or restarts it on each change.
+///
+/// The program is started with the first state, in whose environment it finds what
+/// [`ScriptHandler`](crate::handlers::ScriptHandler) tells; started again when it has exited, with the newest
+/// state; and ended with the actor, with all it has forked. States that come while it cannot take one (before
+/// its start, or during a restart) are folded.
+///
+/// Its messages: `Changed`, [`StopHandler`], [`ForwardSignal`] and [`ScriptStatus`].
+pub struct ExecHandler {
+    exec: Exec,
+    backoff: Backoff,
+    /// The newest state.
+    state: Option<Box<dyn State>>,
+    /// Who waits for that state to be handled.
+    owed: Vec<oneshot::Sender<()>>,
+    child: Child,
+    /// What is done later: the start, or what a change does.
+    timer: Option<SpawnHandle>,
+    runs: Runs,
+    starts: u32,
+    /// Who waits for the end, once it is coming.
+    stopping: Option<Vec<oneshot::Sender<()>>>,
+}
+
+/// How it stands with the program.
+#[derive(Debug)]
+enum Child {
+    /// Not started yet.
+    None,
+    /// It has exited, and is started by the timer.
+    Down,
+    Up(Orders),
+    /// It was asked to end so that it can be started again.
+    Restarting(Orders),
+}
+
+impl ExecHandler {
+    /// A handler that keeps this running.
+    ///
+    /// # Errors
+    ///
+    /// As [`Exec::validate`].
+    pub fn new(exec: Exec) -> Result<Self, ProgramError> {
+        exec.validate()?;
+        Ok(Self {
+            backoff: exec.backoff.fresh(),
+            exec,
+            state: None,
+            owed: Vec::new(),
+            child: Child::None,
+            timer: None,
+            runs: Runs::default(),
+            starts: 0,
+            stopping: None,
+        })
+    }
+
+    /// Does it now, or after a pause; nothing else is then done later.
+    fn later(&mut self, pause: Duration, ctx: &mut Context<Self>, what: fn(&mut Self, &mut Context<Self>)) {
+        self.cancel(ctx);
+        if pause.is_zero() {
+            return what(self, ctx);
+        }
+        self.timer = Some(ctx.run_later(pause, move |handler, ctx| {
+            handler.timer = None;
+            what(handler, ctx);
+        }));
+    }
+
+    fn cancel(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+    }
+
+    /// The program has the newest state: its senders may go on.
+    fn handled(&mut self) {
+        for owed in self.owed.drain(..) {
+            // Whoever has sent it may be gone.
+            let _ = owed.send(());
+        }
+    }
+
+    fn write_state(&self) -> Result<(), ProgramError> {
+        let (Some(file), Some(state)) = (&self.exec.state_file, &self.state) else { return Ok(()) };
+        let input = state.input().map_err(|source| ProgramError::Payload {
+            program: self.exec.program.name(),
+            path: state.path().to_string(),
+            source,
+        })?;
+        file::replace(file, &input).map_err(|source| ProgramError::StateFile { file: file.clone(), source })
+    }
+
+    fn start_program(&mut self, ctx: &mut Context<Self>) {
+        self.starts = self.starts.saturating_add(1);
+        let variables = self.state.as_ref().map_or_else(BTreeMap::new, |state| state.facts().variables());
+        let pipes = Pipes { input: false, output: self.exec.output };
+        match self.write_state().and_then(|()| spawn(&self.exec.program, &variables, pipes)) {
+            Ok(child) => {
+                let (orders, receiver) = unbounded_channel();
+                self.child = Child::Up(orders);
+                self.backoff.succeeded(Instant::now());
+                self.handled();
+                let Exec { ask, grace, .. } = self.exec;
+                let terms = Terms { timeout: None, ask, grace, forks: Forks::End };
+                let life = supervise(child, Vec::new(), terms, receiver).into_actor(self);
+                ctx.spawn(life.map(|ended, handler, ctx| handler.ended(ended, ctx)));
+            }
+            Err(error) => {
+                let (output, duration) = (Output::default(), Duration::ZERO);
+                self.ended(Ended { exit: error.into(), output, duration }, ctx);
+            }
+        }
+    }
+
+    fn ended(&mut self, ended: Ended, ctx: &mut Context<Self>) {
+        let restarting = matches!(self.child, Child::Restarting(_));
+        self.child = Child::Down;
+        let again_in = match (&self.stopping, restarting) {
+            (Some(_), _) => None,
+            (None, true) => Some(Duration::ZERO),
+            (None, false) => Some(self.backoff.failed(Instant::now()).max(Duration::from_millis(1))),
+        };
+        let Ended { exit, output, duration } = ended;
+        let report = RunEnded {
+            path: self.state.as_ref().map(|state| state.path()),
+            index: self.state.as_ref().map_or(0, |state| state.index()),
+            exit,
+            duration,
+            output,
+            attempt: self.starts,
+            again_in,
+        };
+        report.log(&self.exec.program.name());
+        self.runs.count(&report);
+        if let Some(events) = &self.exec.events {
+            events.do_send(report);
+        }
+        if let Some(pause) = again_in {
+            self.later(pause, ctx, Self::start_program);
+        }
+        self.stop_when_done(ctx);
+    }
+
+    /// Does to the running program what a change does.
+    fn tell_program(&mut self, ctx: &mut Context<Self>) {
+        let Child::Up(orders) = &self.child else { return };
+        if let Err(error) = self.write_state() {
+            let pause = self.backoff.failed(Instant::now()).max(Duration::from_millis(1));
+            tracing::warn!(error = %Exit::from(error), ?pause, "a change has to wait");
+            return self.later(pause, ctx, Self::tell_program);
+        }
+        // One that has just exited is started again with the newest state.
+        match self.exec.on_change {
+            OnChange::Signal(signal) => {
+                let _ = orders.send(Order::Signal(signal));
+                self.handled();
+            }
+            OnChange::Restart => {
+                let _ = orders.send(Order::Finish(Duration::ZERO));
+                self.child = Child::Restarting(orders.clone());
+            }
+        }
+    }
+
+    fn stop_when_done(&mut self, ctx: &mut Context<Self>) {
+        if matches!(self.child, Child::Up(_) | Child::Restarting(_)) {
+            return;
+        }
+        if let Some(waiting) = &mut self.stopping {
+            for waiting in waiting.drain(..) {
+                // Whoever has asked may be gone.
+                let _ = waiting.send(());
+            }
+            ctx.stop();
+        }
+    }
+
+    fn order(&self, order: Order) -> usize {
+        match &self.child {
+            Child::Up(orders) | Child::Restarting(orders) => usize::from(orders.send(order).is_ok()),
+            Child::None | Child::Down => 0,
+        }
+    }
+}
+
+impl Actor for ExecHandler {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if self.exec.at_once {
+            self.start_program(ctx);
+        }
+    }
+}
+
+impl<Q: Payload> Handler<Changed<Q>> for ExecHandler {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, mut changed: Changed<Q>, ctx: &mut Self::Context) -> Self::Result {
+        let (sender, handled) = oneshot::channel();
+        if self.stopping.is_none() {
+            let path = changed.query.path();
+            let waits = !self.owed.is_empty();
+            if let Some(waiting) = self.state.take_if(|waiting| waits && waiting.path() == path) {
+                changed.cover(&*waiting);
+            }
+            self.state = Some(Box::new(changed));
+            // The older ones are covered by this one.
+            self.handled();
+            self.owed.push(sender);
+            let splay = self.exec.splay.mul_f64(fastrand::f64());
+            match self.child {
+                // What is going to be done will be done with this state.
+                _ if self.timer.is_some() => {}
+                Child::None => self.later(splay, ctx, Self::start_program),
+                Child::Up(_) => self.later(splay, ctx, Self::tell_program),
+                Child::Down | Child::Restarting(_) => {}
+            }
+        }
+        let handled = async {
+            if handled.await.is_err() {
+                // Given up because we stop: whoever has sent it learns that we are gone.
+                pending::<()>().await;
+            }
+        };
+        Box::pin(handled.into_actor(self))
+    }
+}
+
+impl Handler<ForwardSignal> for ExecHandler {
+    type Result = usize;
+
+    fn handle(&mut self, ForwardSignal(signal): ForwardSignal, _: &mut Self::Context) -> usize {
+        self.order(Order::Signal(signal))
+    }
+}
+
+impl Handler<StopHandler> for ExecHandler {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: StopHandler, ctx: &mut Self::Context) -> Self::Result {
+        let (sender, stopped) = oneshot::channel();
+        self.stopping.get_or_insert_default().push(sender);
+        self.owed.clear();
+        self.cancel(ctx);
+        self.order(Order::Finish(Duration::ZERO));
+        self.stop_when_done(ctx);
+        Box::pin(async {
+            // An error is as good: the actor is gone, and its child with it.
+            let _ = stopped.await;
+        })
+    }
+}
+
+impl Handler<ScriptStatus> for ExecHandler {
+    type Result = MessageResult<ScriptStatus>;
+
+    fn handle(&mut self, _: ScriptStatus, _: &mut Self::Context) -> Self::Result {
+        let running = usize::from(matches!(self.child, Child::Up(_) | Child::Restarting(_)));
+        MessageResult(Runs { running, waiting: usize::from(!self.owed.is_empty()), ..self.runs.clone() })
+    }
+}
+
+impl fmt::Debug for ExecHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecHandler")
+            .field("exec", &self.exec)
+            .field("child", &self.child)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,243 @@
+//! What is run.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    fmt, io,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::{Environment, ProgramError};
+
+/// A program with its arguments, or a line for the shell; where it runs, and with which environment.
+///
+/// ```
+/// use consul_watch::handlers::Program;
+///
+/// let direct = Program::new("/usr/local/bin/reload").arg("--quick");
+/// let line = Program::shell("jq -r .[].Key | sort > keys").directory("/var/lib/app");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Program {
+    what: What,
+    args: Vec<OsString>,
+    directory: Option<PathBuf>,
+    environment: Environment,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum What {
+    Direct(OsString),
+    Shell(OsString),
+}
+
+impl Program {
+    /// A program that is run directly: a path, or a name that is looked for on the `PATH`.
+    pub fn new(program: impl Into<OsString>) -> Self {
+        Self::of(What::Direct(program.into()))
+    }
+
+    /// A line that is run by `$SHELL -c`, or by `/bin/sh -c` when `SHELL` is not set, as `consul watch` and
+    /// the agent's `handler` do. Arguments are its positional parameters, beginning with `$1`.
+    pub fn shell(line: impl Into<OsString>) -> Self {
+        Self::of(What::Shell(line.into()))
+    }
+
+    fn of(what: What) -> Self {
+        Self { what, args: Vec::new(), directory: None, environment: Environment::default() }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<S: Into<OsString>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets the directory it runs in (default: ours).
+    #[must_use]
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// Sets which variables it gets (default: all of ours).
+    #[must_use]
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// Changes which variables it gets.
+    #[must_use]
+    pub fn with_environment(mut self, change: impl FnOnce(Environment) -> Environment) -> Self {
+        self.environment = change(self.environment);
+        self
+    }
+
+    /// What logs and errors call it: the program without its arguments, which may hold secrets.
+    pub fn name(&self) -> String {
+        self.program().to_string_lossy().into_owned()
+    }
+
+    /// Checks what can be checked without running it.
+    ///
+    /// # Errors
+    ///
+    /// [`ProgramError::Empty`], [`ProgramError::Nul`] and [`ProgramError::Variable`].
+    pub fn validate(&self) -> Result<(), ProgramError> {
+        let (What::Direct(main) | What::Shell(main)) = &self.what;
+        if main.is_empty() || (matches!(self.what, What::Shell(_)) && main.as_bytes().trim_ascii().is_empty())
+        {
+            return Err(ProgramError::Empty);
+        }
+        let free = |text: &OsStr, what: &dyn Fn() -> String| {
+            if text.as_bytes().contains(&0) {
+                return Err(ProgramError::Nul {
+                    program: self.name().replace('\0', "\u{fffd}"),
+                    what: what(),
+                });
+            }
+            Ok(())
+        };
+        free(main, &|| "the name or line".to_owned())?;
+        for (at, arg) in (1..).zip(&self.args) {
+            free(arg, &|| format!("argument {at}"))?;
+        }
+        if let Some(directory) = &self.directory {
+            free(directory.as_os_str(), &|| "the working directory".to_owned())?;
+        }
+        for (name, value) in self.environment.settings() {
+            let shown = || name.to_string_lossy().replace('\0', "\u{fffd}");
+            if name.is_empty() || name.as_bytes().contains(&b'=') {
+                return Err(ProgramError::Variable { program: self.name(), name: shown() });
+            }
+            free(name, &|| format!("the variable {}", shown()))?;
+            free(value, &|| format!("the variable {}", shown()))?;
+        }
+        Ok(())
+    }
+
+    /// The command, with these variables beside its own.
+    pub(super) fn command(&self, variables: &BTreeMap<&'static str, String>) -> Command {
+        let program = self.program();
+        let mut command = Command::new(&program);
+        if let What::Shell(line) = &self.what {
+            command.arg("-c").arg(line);
+            if !self.args.is_empty() {
+                command.arg(&program);
+            }
+        }
+        command.args(&self.args);
+        command.env_clear().envs(self.environment.of(std::env::vars_os()));
+        // A key's name may hold anything; a variable may not.
+        command.envs(variables.iter().map(|(name, value)| (name, value.replace('\0', "\u{fffd}"))));
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
+        }
+        command
+    }
+
+    /// The error of a start that failed, with what to look at.
+    pub(super) fn not_started(&self, source: io::Error) -> ProgramError {
+        let mend = match (&self.directory, source.kind()) {
+            (Some(directory), _) if !directory.is_dir() => {
+                format!(
+                    "its working directory {} is not there; create it, or name another",
+                    directory.display()
+                )
+            }
+            (_, io::ErrorKind::NotFound) if self.program().as_bytes().contains(&b'/') => {
+                "there is no such file, or the interpreter in its first line is missing; check the path"
+                    .to_owned()
+            }
+            (_, io::ErrorKind::NotFound) => {
+                "it is not on the PATH; install it, or give its full path".to_owned()
+            }
+            (_, io::ErrorKind::PermissionDenied) => {
+                "it may not be executed; make it executable (chmod +x) for the user we run as".to_owned()
+            }
+            (_, io::ErrorKind::ArgumentListTooLong) => {
+                "arguments and environment are too long for the system; pass them less".to_owned()
+            }
+            (_, io::ErrorKind::ExecutableFileBusy) => {
+                "it is being written; put programs in place by renaming them".to_owned()
+            }
+            _ => {
+                "is it a program, or a script that begins with `#!`? The system's own words follow".to_owned()
+            }
+        };
+        ProgramError::Start { program: self.name(), mend, source }
+    }
+
+    fn program(&self) -> OsString {
+        match &self.what {
+            What::Direct(program) => program.clone(),
+            What::Shell(_) => {
+                let ours = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+                ours.unwrap_or_else(|| Path::new("/bin/sh").into())
+            }
+        }
+    }
+}
+
+/// Neither arguments nor a shell line, which may hold secrets.
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Program")
+            .field("program", &self.program())
+            .field("shell", &matches!(self.what, What::Shell(_)))
+            .field("args", &self.args.len())
+            .field("directory", &self.directory)
+            .field("environment", &self.environment)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(program: &Program) -> String {
+        program.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_refused_by_name() {
+        assert!(refused(&Program::new("")).contains("empty"));
+        assert!(refused(&Program::shell("  \n")).contains("empty"));
+        assert!(refused(&Program::new("a").arg("b").arg("c\0d")).contains("argument 2 of the program `a`"));
+        assert!(refused(&Program::new("a\0b")).contains("the name or line"));
+        assert!(refused(&Program::new("a").directory("x\0")).contains("the working directory"));
+        let variable = |name: &str, value: &str| {
+            Program::new("a").environment(Environment::inherited().set(name, value))
+        };
+        assert!(refused(&variable("A=B", "")).contains("`A=B` is no name"));
+        assert!(refused(&variable("A", "\0")).contains("the variable A"));
+        assert!(variable("A", "=").validate().is_ok());
+    }
+
+    #[test]
+    fn nothing_secret_is_printed() {
+        let program = Program::shell("curl -H X-Token:hunter2").arg("hunter2");
+        assert!(!format!("{program:?}{}", program.name()).contains("hunter2"));
+    }
+
+    #[test]
+    fn a_line_goes_to_the_shell_with_its_parameters() {
+        let command = Program::shell("echo $1").arg("x").command(&BTreeMap::new());
+        let args: Vec<_> = command.get_args().collect();
+        assert_eq!(args[..2], ["-c", "echo $1"]);
+        assert_eq!(args[2], command.get_program());
+        assert_eq!(args[3], "x");
+    }
+}

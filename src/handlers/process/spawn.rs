@@ -1,0 +1,69 @@
+//! A child is born.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    os::fd::OwnedFd,
+    process::{Command, Stdio},
+};
+
+use tokio::{
+    net::unix::pipe,
+    process::{Child, ChildStdin},
+};
+
+use super::{OutputTo, Program, ProgramError, group::Group};
+
+/// Which of its streams lead to us.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::handlers) struct Pipes {
+    /// Whether it is fed; otherwise its stdin is empty.
+    pub(in crate::handlers) input: bool,
+    /// Where its output goes.
+    pub(in crate::handlers) output: OutputTo,
+}
+
+/// A child that runs, the leader of a process group of its own.
+#[derive(Debug)]
+pub(in crate::handlers) struct Spawned {
+    // Dropped before the child, which is then reaped by the runtime.
+    pub(super) group: Group,
+    pub(super) child: Child,
+    pub(super) stdin: Option<ChildStdin>,
+    pub(super) output: Option<pipe::Receiver>,
+    pub(super) program: String,
+}
+
+/// Starts a program, on a runtime.
+///
+/// # Errors
+///
+/// [`ProgramError::Start`].
+pub(in crate::handlers) fn spawn(
+    program: &Program,
+    variables: &BTreeMap<&'static str, String>,
+    pipes: Pipes,
+) -> Result<Spawned, ProgramError> {
+    let mut command = program.command(variables);
+    command.stdin(if pipes.input { Stdio::piped() } else { Stdio::null() });
+    start(command, pipes.output, program.name()).map_err(|source| program.not_started(source))
+}
+
+fn start(mut command: Command, to: OutputTo, program: String) -> io::Result<Spawned> {
+    use std::os::unix::process::CommandExt;
+    command.process_group(0);
+    let output = match to {
+        OutputTo::Inherit => None,
+        OutputTo::Log => {
+            // One pipe for both streams keeps their order.
+            let (reader, writer) = io::pipe()?;
+            command.stdout(writer.try_clone()?).stderr(writer);
+            Some(pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?)
+        }
+    };
+    // The command holds our ends of the pipe, which would never end with it.
+    let mut child = { tokio::process::Command::from(command) }.spawn()?;
+    let group =
+        child.id().and_then(Group::led_by).ok_or_else(|| io::Error::other("the child has no number"))?;
+    Ok(Spawned { group, stdin: child.stdin.take(), child, output, program })
+}

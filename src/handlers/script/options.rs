@@ -1,0 +1,183 @@
+//! How a program is run.
+
+use std::time::Duration;
+
+use actix::Recipient;
+
+use super::{Retry, report::RunEnded, schedule::Mode};
+use crate::handlers::{Environment, Forks, OutputTo, Program, ProgramError, Signal};
+
+/// A program to run on each change, and how.
+///
+/// | setting | [`command`](Self::command) | [`service`](Self::service) |
+/// |---|---|---|
+/// | timeout | none | 30 s |
+/// | grace between SIGTERM and SIGKILL | 5 s | 5 s |
+/// | states that come during a run | folded | folded |
+/// | output | where ours goes | the last 4 KiB logged |
+/// | a failed run | ends the handler | is [tried again](Retry) |
+/// | splay | none | none |
+/// | forks that outlive the program | left alone | left alone |
+/// | environment | inherited | inherited, but for what systemd says to us |
+///
+/// The command's are those of `consul watch` (Consul's docs, "Consul Watch"); the service's are those of the
+/// agent's `watches` ("Watches Overview and Reference") with a timeout and with retries, which those lack.
+#[derive(Debug, Clone)]
+pub struct Script {
+    pub(super) program: Program,
+    pub(super) timeout: Option<Duration>,
+    pub(super) ask: Signal,
+    pub(super) grace: Duration,
+    pub(super) forks: Forks,
+    pub(super) mode: Mode,
+    pub(super) output: OutputTo,
+    pub(super) retry: Option<Retry>,
+    pub(super) ends_on_failure: bool,
+    pub(super) splay: Duration,
+    pub(super) on_error: Option<Program>,
+    pub(super) events: Option<Recipient<RunEnded>>,
+}
+
+impl Script {
+    /// The default timeout of a service's program: 30 s.
+    pub const SERVICE_TIMEOUT: Duration = Duration::from_secs(30);
+    /// The default time between SIGTERM and SIGKILL: 5 s.
+    pub const GRACE: Duration = Duration::from_secs(5);
+
+    /// A program as `consul watch` runs it.
+    pub fn command(program: Program) -> Self {
+        Self {
+            program,
+            timeout: None,
+            ask: Signal::TERM,
+            grace: Self::GRACE,
+            forks: Forks::Leave,
+            mode: Mode::Fold,
+            output: OutputTo::Inherit,
+            retry: None,
+            ends_on_failure: true,
+            splay: Duration::ZERO,
+            on_error: None,
+            events: None,
+        }
+    }
+
+    /// A program as a service runs it that nobody looks at.
+    pub fn service(program: Program) -> Self {
+        let program = program.with_environment(|all| all.deny(Environment::SERVICE_MANAGER));
+        Self {
+            timeout: Some(Self::SERVICE_TIMEOUT),
+            output: OutputTo::Log,
+            retry: Some(Retry::default()),
+            ends_on_failure: false,
+            ..Self::command(program)
+        }
+    }
+
+    /// Sets how long a run may take; `None` is for ever. Then the program and all it has forked get SIGTERM,
+    /// and after the grace period SIGKILL.
+    #[must_use]
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timeout = timeout.into();
+        self
+    }
+
+    /// Sets the signal that asks a program to end (default SIGTERM).
+    #[must_use]
+    pub fn stop_signal(mut self, signal: Signal) -> Self {
+        self.ask = signal;
+        self
+    }
+
+    /// Sets the time between SIGTERM and SIGKILL (default 5 s).
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Sets what becomes of forks that outlive the program.
+    #[must_use]
+    pub fn forks(mut self, forks: Forks) -> Self {
+        self.forks = forks;
+        self
+    }
+
+    /// One run at a time; of the states that come meanwhile only the newest is run. The default.
+    #[must_use]
+    pub fn fold(mut self) -> Self {
+        self.mode = Mode::Fold;
+        self
+    }
+
+    /// One run at a time, and every state is run, in order, as long as no more than `most` (at least one)
+    /// wait; beyond that they are folded. A failed run is tried again before the next state.
+    #[must_use]
+    pub fn queue(mut self, most: usize) -> Self {
+        self.mode = Mode::Queue(most.max(1));
+        self
+    }
+
+    /// Up to `most` (at least one) runs at the same time. Further states are folded meanwhile.
+    #[must_use]
+    pub fn parallel(mut self, most: usize) -> Self {
+        self.mode = Mode::Parallel(most.max(1));
+        self
+    }
+
+    /// Sets where the program's output goes.
+    #[must_use]
+    pub fn output(mut self, output: OutputTo) -> Self {
+        self.output = output;
+        self
+    }
+
+    /// Tries a failed run again; `None` does not.
+    #[must_use]
+    pub fn retry(mut self, retry: impl Into<Option<Retry>>) -> Self {
+        self.retry = retry.into();
+        self
+    }
+
+    /// Whether the handler ends when a run has failed for good, as `consul watch` does. The failed state is
+    /// then not acknowledged: no checkpoint takes it for handled.
+    #[must_use]
+    pub fn end_on_failure(mut self, ends: bool) -> Self {
+        self.ends_on_failure = ends;
+        self
+    }
+
+    /// Delays each first run of a state by a random time up to this, so that many machines that see the same
+    /// change do not all act at once.
+    #[must_use]
+    pub fn splay(mut self, most: Duration) -> Self {
+        self.splay = most;
+        self
+    }
+
+    /// Runs this program when a run has failed, and when a watch is in trouble if the handler is given to
+    /// `Observe`. It is told by `CONSUL_WATCH_ERROR`, and on stdin by JSON: `{"path", "error", "output"}`.
+    /// One at a time; of the troubles that come meanwhile the newest is told. Its own failure is logged.
+    #[must_use]
+    pub fn on_error(mut self, program: Program) -> Self {
+        self.on_error = Some(program);
+        self
+    }
+
+    /// Sends each run's end here.
+    #[must_use]
+    pub fn events(mut self, to: Recipient<RunEnded>) -> Self {
+        self.events = Some(to);
+        self
+    }
+
+    /// Checks what can be checked without running anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`Program::validate`], of both programs.
+    pub fn validate(&self) -> Result<(), ProgramError> {
+        self.program.validate()?;
+        self.on_error.as_ref().map_or(Ok(()), Program::validate)
+    }
+}

@@ -1,0 +1,234 @@
+//! The actor between a watch and its handler, by which a handler is changed while its watch goes on.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::prelude::*;
+use consul_watch_actors::{Changed, WatchEvent};
+use tokio::sync::watch;
+
+use super::{
+    super::spec::HandlerSpec,
+    handler::{HandlerError, Running},
+};
+use crate::{
+    checkpoint::{Checkpoint, CheckpointFile},
+    handlers::{Payload, RunEnded},
+};
+
+/// How soon a handler that has gone without having been stopped gets a successor.
+const REVIVAL: Duration = Duration::from_secs(1);
+
+/// Hands each update on to a handler, and knows what was handled.
+pub(super) struct Relay<Q: Payload> {
+    label: Arc<str>,
+    spec: HandlerSpec,
+    handler: Option<Running>,
+    /// Where updates go now; nowhere while the handler is being changed.
+    current: watch::Sender<Option<Recipient<Changed<Q>>>>,
+    newest: Option<Newest<Q>>,
+    /// How many updates wait for the handler's acknowledgement.
+    in_flight: usize,
+    checkpoint: Option<CheckpointFile>,
+    ending: bool,
+}
+
+/// The last update, and what became of it.
+struct Newest<Q: Payload> {
+    changed: Changed<Q>,
+    /// The handler is through with it, be it that it has given up.
+    handled: bool,
+    succeeded: bool,
+}
+
+/// Puts another handler in place of the one there is.
+#[derive(Message)]
+#[rtype(result = "Result<(), HandlerError>")]
+pub(super) struct Swap {
+    pub(super) label: Arc<str>,
+    pub(super) spec: HandlerSpec,
+    pub(super) grace: Duration,
+}
+
+/// Ends the handler, and the relay with it. Answered with what was handled last, when nothing of the handler
+/// is left.
+#[derive(Message)]
+#[rtype(result = "Option<Checkpoint>")]
+pub(super) struct End {
+    pub(super) grace: Duration,
+}
+
+/// The handler may be gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Revive;
+
+impl<Q: Payload> Relay<Q> {
+    pub(super) fn new(label: Arc<str>, spec: HandlerSpec, checkpoint: Option<CheckpointFile>) -> Self {
+        let current = watch::Sender::new(None);
+        Self { label, spec, handler: None, current, newest: None, in_flight: 0, checkpoint, ending: false }
+    }
+
+    /// Starts the handler that the settings ask for.
+    fn begin(&mut self, ctx: &mut Context<Self>) -> Result<(), HandlerError> {
+        let handler = Running::start(&self.spec, ctx.address().recipient())?;
+        self.current.send_replace(Some(handler.recipient()));
+        self.handler = Some(handler);
+        Ok(())
+    }
+
+    /// An update has been acknowledged.
+    fn acknowledged(&mut self, index: u64) {
+        self.in_flight -= 1;
+        // A program tells of the ends of its runs itself: one that failed is acknowledged too.
+        if !matches!(self.spec, HandlerSpec::Script(_)) {
+            self.is_handled(index, true);
+        }
+    }
+
+    fn is_handled(&mut self, index: u64, success: bool) {
+        let Some(newest) = self.newest.as_mut().filter(|newest| newest.changed.index == index) else { return };
+        (newest.handled, newest.succeeded) = (true, success);
+        let Some(file) = &self.checkpoint else { return };
+        if let Err(error) = file.store(&Checkpoint::of(&newest.changed)) {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(watch = %self.label, %error, cause, "an update that was handled will come again after a restart");
+        }
+    }
+
+    /// Hands an update to the handler there is, or the next one there will be.
+    fn hand_on(&mut self, changed: Changed<Q>, ctx: &mut Context<Self>) -> ResponseActFuture<Self, ()> {
+        self.in_flight += 1;
+        let (mut current, relay) = (self.current.subscribe(), ctx.address().downgrade());
+        let index = changed.index;
+        let delivery = async move {
+            loop {
+                let handler = current.borrow_and_update().clone();
+                if let Some(handler) = handler {
+                    if handler.send(changed.clone()).await.is_ok() {
+                        return;
+                    }
+                    // It was stopped, or has panicked.
+                    if actix_rt::time::timeout(REVIVAL, current.changed()).await.is_err()
+                        && let Some(relay) = relay.upgrade()
+                    {
+                        relay.do_send(Revive);
+                    }
+                } else if current.changed().await.is_err() {
+                    // The relay is gone, and this future with it.
+                    return;
+                }
+            }
+        };
+        Box::pin(delivery.into_actor(self).map(move |(), relay, _| relay.acknowledged(index)))
+    }
+}
+
+impl<Q: Payload> Actor for Relay<Q> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if let Err(error) = self.begin(ctx) {
+            tracing::error!(watch = %self.label, %error, "the handler cannot be started");
+        }
+    }
+}
+
+impl<Q: Payload> Handler<Changed<Q>> for Relay<Q> {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) -> Self::Result {
+        self.newest = Some(Newest { changed: changed.clone(), handled: false, succeeded: false });
+        self.hand_on(changed, ctx)
+    }
+}
+
+/// A run of a program has come to its end.
+impl<Q: Payload> Handler<RunEnded> for Relay<Q> {
+    type Result = ();
+
+    fn handle(&mut self, ended: RunEnded, _: &mut Self::Context) {
+        let success = ended.exit.is_success();
+        if success || (ended.again_in.is_none() && !self.ending && self.handler.is_some()) {
+            self.is_handled(ended.index, success);
+        }
+    }
+}
+
+/// The watch itself is in trouble, or is well again: told to the program for errors.
+impl<Q: Payload> Handler<WatchEvent> for Relay<Q> {
+    type Result = ();
+
+    fn handle(&mut self, event: WatchEvent, _: &mut Self::Context) {
+        if let Some(handler) = &self.handler {
+            handler.tell(event);
+        }
+    }
+}
+
+impl<Q: Payload> Handler<Swap> for Relay<Q> {
+    type Result = ResponseActFuture<Self, Result<(), HandlerError>>;
+
+    fn handle(&mut self, swap: Swap, _: &mut Self::Context) -> Self::Result {
+        let Swap { label, spec, grace } = swap;
+        let stopped = self.handler.take().map(|handler| handler.stop(grace));
+        self.current.send_replace(None);
+        let stopped = async move {
+            if let Some(stopped) = stopped {
+                stopped.await;
+            }
+            // Its last words are in the mailbox by now, and come first.
+            tokio::task::yield_now().await;
+        };
+        Box::pin(stopped.into_actor(self).map(move |(), relay, ctx| {
+            (relay.label, relay.spec) = (label, spec);
+            if relay.ending {
+                return Ok(());
+            }
+            relay.begin(ctx)?;
+            let starts_anew = matches!(relay.spec, HandlerSpec::Exec(_));
+            let unfinished = |newest: &&Newest<Q>| starts_anew || !newest.succeeded;
+            // What the old one has not brought to a good end is for the new one.
+            if let Some(newest) = relay.newest.as_ref().filter(unfinished).filter(|_| relay.in_flight == 0) {
+                let changed = newest.changed.clone();
+                let delivery = relay.hand_on(changed, ctx);
+                ctx.spawn(delivery);
+            }
+            Ok(())
+        }))
+    }
+}
+
+impl<Q: Payload> Handler<End> for Relay<Q> {
+    type Result = ResponseActFuture<Self, Option<Checkpoint>>;
+
+    fn handle(&mut self, end: End, _: &mut Self::Context) -> Self::Result {
+        self.ending = true;
+        let stopped = self.handler.take().map(|handler| handler.stop(end.grace));
+        let stopped = async move {
+            if let Some(stopped) = stopped {
+                stopped.await;
+            }
+            // Its last words are in the mailbox by now, and come first.
+            tokio::task::yield_now().await;
+        };
+        Box::pin(stopped.into_actor(self).map(|(), relay, ctx| {
+            ctx.stop();
+            let handled = relay.newest.as_ref().filter(|newest| newest.handled);
+            handled.map(|newest| Checkpoint::of(&newest.changed))
+        }))
+    }
+}
+
+impl<Q: Payload> Handler<Revive> for Relay<Q> {
+    type Result = ();
+
+    fn handle(&mut self, _: Revive, ctx: &mut Self::Context) {
+        if self.ending || self.handler.as_ref().is_none_or(Running::is_connected) {
+            return;
+        }
+        tracing::error!(watch = %self.label, "the handler has ended unexpectedly and is started again");
+        if let Err(error) = self.begin(ctx) {
+            tracing::error!(watch = %self.label, %error, "the handler cannot be started");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What is wrong with configuration files.
+
+use std::{error::Error, fmt};
+
+use super::source::Place;
+
+/// One thing that is wrong: where, and what. It shows no value that may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    place: Place,
+    /// The part of the file: `watches[2]`, `consul`; empty for the file as a whole.
+    part: String,
+    reason: String,
+}
+
+impl Fault {
+    /// About a file, or a place in it.
+    pub(crate) fn whole(place: Place, reason: impl Into<String>) -> Self {
+        Self { place, part: String::new(), reason: reason.into() }
+    }
+
+    /// About a field of this part.
+    pub(crate) fn of(part: &str, place: Place, reason: impl Into<String>) -> Self {
+        Self { place, part: part.to_owned(), reason: reason.into() }
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// What is wrong, and what to do about it.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+/// Prints as `file:line: part: reason`.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separator = if self.part.is_empty() { "" } else { ": " };
+        write!(f, "{}: {}{separator}{}", self.place, self.part, self.reason)
+    }
+}
+
+/// All that is wrong with the files, in their order; one a line.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConfigErrors(Vec<Fault>);
+
+impl ConfigErrors {
+    pub(crate) fn push(&mut self, fault: Fault) {
+        self.0.push(fault);
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Fault> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, fault) in self.0.iter().enumerate() {
+            if n > 0 {
+                f.write_str("\n")?;
+            }
+            fault.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for ConfigErrors {}

@@ -1,0 +1,180 @@
+//! The files as a whole.
+
+use std::{collections::HashMap, path::PathBuf, time::Duration};
+
+use serde_json::Value;
+
+use super::{
+    super::{
+        fault::{ConfigErrors, Fault},
+        source::{self, Data, Node, Place},
+    },
+    consul,
+    log::LogSettings,
+    section::section,
+    tuning::{Applies, Tuning},
+    watch::WatchSpec,
+};
+use crate::{ConsulConfig, client::parse_duration, definition::nearest};
+
+/// The top-level fields that mean something here; an agent's others are its own.
+const OURS: [&str; 5] = ["watches", "consul", "log", "defaults", "shutdown_grace"];
+
+/// Names of an agent that are near one of ours and meant.
+const THEIRS: [&str; 1] = ["logs"];
+
+/// All that the files say: checked, and nothing of it begun.
+#[derive(Debug, Clone)]
+pub struct ServiceConfig {
+    pub(crate) consul: ConsulConfig,
+    pub(crate) log: LogSettings,
+    pub(crate) watches: Vec<WatchSpec>,
+    /// How long handlers may take to come to their end.
+    pub(crate) shutdown_grace: Duration,
+}
+
+impl ServiceConfig {
+    /// How long handlers may take to come to their end, unless `shutdown_grace` says otherwise.
+    pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
+    /// Reads and checks files: those that are named, and of a directory its `*.json` and `*.hcl` in the
+    /// order of their names. `base` is what `consul` in the files goes on from: the environment's.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong, in all files, at once.
+    pub fn load(paths: &[PathBuf], base: &ConsulConfig) -> Result<Self, ConfigErrors> {
+        let mut faults = ConfigErrors::default();
+        let trees = source::read(paths, &mut faults);
+        let config = Self::read(&trees, base, &mut faults);
+        if faults.is_empty() { Ok(config) } else { Err(faults) }
+    }
+
+    /// Where Consul is.
+    pub fn consul(&self) -> &ConsulConfig {
+        &self.consul
+    }
+
+    /// What is logged, and how.
+    pub fn log(&self) -> &LogSettings {
+        &self.log
+    }
+
+    fn read(trees: &[Node], base: &ConsulConfig, faults: &mut ConfigErrors) -> Self {
+        let mut config = Self {
+            consul: base.clone(),
+            log: LogSettings::default(),
+            watches: Vec::new(),
+            shutdown_grace: Self::SHUTDOWN_GRACE,
+        };
+        for tree in trees {
+            refuse_near_misses(tree, faults);
+        }
+        if let Some(node) = merged(trees, "consul", faults) {
+            config.consul = consul::read(&node, base.clone(), faults).unwrap_or_else(|| base.clone());
+        }
+        if let Some(node) = merged(trees, "log", faults) {
+            config.log = LogSettings::read(&node, faults).unwrap_or_default();
+        }
+        let defaults = merged(trees, "defaults", faults).and_then(|node| {
+            section(&node, "defaults", faults, |fields, errors| {
+                Some(Tuning::read(fields, Applies::All, errors))
+            })
+        });
+        if let Some(node) = trees.iter().rev().find_map(|tree| tree.get("shutdown_grace")) {
+            match node.to_json().as_str().and_then(parse_duration) {
+                Some(grace) => config.shutdown_grace = grace,
+                None => faults.push(Fault::whole(
+                    node.place.clone(),
+                    "`shutdown_grace` does not parse as a duration; write `10s`, `1m30s` or `250ms`",
+                )),
+            }
+        }
+        let defaults = defaults.unwrap_or_default();
+        for tree in trees {
+            for (at, node) in watches(tree, faults).into_iter().enumerate() {
+                let read = WatchSpec::read(node, &format!("watches[{at}]"), &defaults, faults);
+                config.watches.extend(read);
+            }
+        }
+        config.refuse_clashes(faults);
+        if config.watches.is_empty() && faults.is_empty() {
+            let place = trees.first().map_or_else(|| Place::file("."), |tree| tree.place.clone());
+            faults.push(Fault::whole(
+                place,
+                "there is no watch in any of the files: give at least one in `watches`",
+            ));
+        }
+        config
+    }
+
+    /// Labels and checkpoints are one watch's own.
+    fn refuse_clashes(&self, faults: &mut ConfigErrors) {
+        let mut seen: HashMap<PathBuf, &Place> = HashMap::new();
+        for watch in &self.watches {
+            let Some(file) = &watch.feed.checkpoint else { continue };
+            if let Some(other) = seen.insert(file.clone(), &watch.place) {
+                let reason = format!(
+                    "the checkpoint {} is that of {other} already; give each watch a file of its own",
+                    file.display()
+                );
+                faults.push(Fault::whole(watch.place.clone(), reason));
+            }
+        }
+    }
+}
+
+/// A section that several files may have a part of: the later file wins, field by field.
+fn merged(trees: &[Node], name: &str, faults: &mut ConfigErrors) -> Option<Node> {
+    let mut all: Option<Node> = None;
+    for tree in trees {
+        let given: Vec<_> = tree.entries().iter().filter(|(found, _)| found == name).collect();
+        if let [(_, first), .., (_, second)] = &given[..] {
+            let line = first.place.line().unwrap_or_default();
+            let reason = format!("`{name}` is given twice: it is in line {line} already; put both into one");
+            faults.push(Fault::whole(second.place.clone(), reason));
+        }
+        let Some((_, node)) = given.last() else { continue };
+        match &mut all {
+            Some(Node { data: Data::Object(entries), .. }) => {
+                entries.retain(|(name, _)| node.get(name).is_none());
+                entries.extend(node.entries().iter().cloned());
+            }
+            _ => all = Some(node.clone()),
+        }
+    }
+    all
+}
+
+/// The entries of all `watches` of a file; in HCL a single block is one too.
+fn watches<'a>(tree: &'a Node, faults: &mut ConfigErrors) -> Vec<&'a Node> {
+    let mut found = Vec::new();
+    for (_, node) in tree.entries().iter().filter(|(name, _)| name == "watches") {
+        match &node.data {
+            Data::List(list) => found.extend(list),
+            Data::Object(_) => found.push(node),
+            Data::Scalar(Value::Null) => {}
+            Data::Scalar(_) => {
+                let reason = "`watches` must be a list of watches: [{ type = \"key\", … }]";
+                faults.push(Fault::whole(node.place.clone(), reason));
+            }
+        }
+    }
+    found
+}
+
+/// A field that is nearly one of ours would be passed over in silence, as one of the agent's.
+fn refuse_near_misses(tree: &Node, faults: &mut ConfigErrors) {
+    if !matches!(tree.data, Data::Object(_)) {
+        faults.push(Fault::whole(tree.place.clone(), "a file must be an object: { \"watches\": […] }"));
+    }
+    for (name, node) in tree.entries() {
+        if OURS.contains(&name.as_str()) || THEIRS.contains(&name.as_str()) {
+            continue;
+        }
+        if let Some(meant) = nearest(name, OURS) {
+            let reason = format!("`{name}` is not a field here (did you mean `{meant}`?)");
+            faults.push(Fault::whole(node.place.clone(), reason));
+        }
+    }
+}

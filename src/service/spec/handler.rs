@@ -1,0 +1,137 @@
+//! What is done on a change.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{
+    concurrency::Concurrency,
+    http::HttpSpec,
+    retry::Retry,
+    tuning::Tuning,
+    values::{checked, direct, list, signal},
+};
+use crate::{
+    definition::{DefinitionError, DefinitionErrors, Fields, nearest},
+    handlers::{Program, Signal},
+};
+
+/// The kinds of handlers; without one it is a script.
+pub(super) const KINDS: [&str; 3] = ["script", "http", "exec"];
+
+/// What is done on a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HandlerSpec {
+    /// A program runs.
+    Script(Box<ScriptSpec>),
+    /// A URL is called.
+    Http(Box<HttpSpec>),
+    /// A program that goes on running is signalled.
+    Exec(Box<ExecSpec>),
+}
+
+/// A program that runs on each change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ScriptSpec {
+    pub(crate) program: Program,
+    /// None: it may run for ever.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) grace: Option<Duration>,
+    pub(crate) splay: Option<Duration>,
+    pub(crate) retry: Retry,
+    pub(crate) concurrency: Concurrency,
+    pub(crate) on_error: Option<Program>,
+}
+
+/// A program that goes on running.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExecSpec {
+    pub(crate) program: Program,
+    pub(crate) grace: Option<Duration>,
+    pub(crate) kill_signal: Option<Signal>,
+    pub(crate) reload_signal: Option<Signal>,
+}
+
+/// Which kind a watch's handler is; the fields of the other kinds are then refused.
+pub(super) fn kind(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<&'static str> {
+    let Some(given) = fields.string("handler_type", errors).filter(|kind| !kind.is_empty()) else {
+        return Some("script");
+    };
+    let known = KINDS.into_iter().find(|kind| *kind == given);
+    if known.is_none() {
+        errors.push(DefinitionError::NotAllowed {
+            field: "handler_type".to_owned(),
+            nearest: nearest(&given, KINDS),
+            found: given,
+            allowed: KINDS.join(", "),
+        });
+    }
+    known
+}
+
+/// The program of a script or of exec: `handler`, a text for the shell, or `args`, a list that is run.
+pub(super) fn program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Program> {
+    match (fields.get("handler"), fields.get("args")) {
+        (None, None) => {
+            let mend = "a watch needs a handler; give a program as the list `args`, a line for the shell as \
+                        `handler`, or `handler_type = \"http\"`";
+            errors.push(DefinitionError::missing("args", mend));
+            None
+        }
+        (Some(_), Some(_)) => {
+            let (first, second) = ("handler".to_owned(), "args".to_owned());
+            errors.push(DefinitionError::Together { first, second });
+            None
+        }
+        (Some(_), None) => checked(Program::shell(fields.string("handler", errors)?), "handler", errors),
+        (None, Some(Value::Array(_))) => {
+            let args = list(fields, "args", errors)?;
+            checked(direct(&args, "args", errors)?, "args", errors)
+        }
+        (None, Some(other)) => {
+            errors.push(DefinitionError::wrong_type("args", "a list of strings", other));
+            None
+        }
+    }
+}
+
+/// Refuses what only a program has, beside a URL.
+pub(super) fn no_program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) {
+    for name in ["handler", "args"] {
+        if fields.get(name).is_some() {
+            let (first, second) = (name.to_owned(), "http_handler_config".to_owned());
+            errors.push(DefinitionError::Together { first, second });
+        }
+    }
+}
+
+impl ScriptSpec {
+    /// How long a program may run: beyond Consul, where a program that hangs stops its watch for ever.
+    pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+    pub(super) fn new(program: Program, tuning: &Tuning) -> Self {
+        let timeout = tuning.timeout.unwrap_or(Self::DEFAULT_TIMEOUT);
+        Self {
+            program: program.environment(tuning.environment()),
+            timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
+            grace: tuning.grace,
+            splay: tuning.splay,
+            retry: tuning.retry.unwrap_or_default(),
+            concurrency: tuning.concurrency.unwrap_or_default(),
+            on_error: tuning.on_error.clone().map(|program| program.environment(tuning.environment())),
+        }
+    }
+}
+
+impl ExecSpec {
+    pub(super) fn new(program: Program, tuning: &Tuning, signals: [Option<Signal>; 2]) -> Self {
+        let [kill_signal, reload_signal] = signals;
+        let program = program.environment(tuning.environment());
+        Self { program, grace: tuning.grace, kill_signal, reload_signal }
+    }
+
+    /// `kill_signal` and `reload_signal`.
+    pub(super) fn signals(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> [Option<Signal>; 2] {
+        ["kill_signal", "reload_signal"].map(|name| signal(fields, name, errors))
+    }
+}

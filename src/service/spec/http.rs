@@ -1,0 +1,138 @@
+//! A URL that is called on each change.
+
+use std::{env, fs, path::PathBuf, time::Duration};
+
+use serde_json::Value;
+
+use super::{
+    super::{fault::ConfigErrors, source::Node},
+    retry::Retry,
+    section::section,
+    tuning::Tuning,
+    values::duration,
+};
+use crate::{
+    client::Secret,
+    definition::{DefinitionError, DefinitionErrors, Fields},
+};
+
+/// What `http_handler_config` says ("Watches Overview and Reference"), and ours beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HttpSpec {
+    pub(crate) url: String,
+    pub(crate) method: String,
+    pub(crate) timeout: Duration,
+    /// Each value is a header of its own. They may be secrets.
+    pub(crate) headers: Vec<(String, Secret)>,
+    pub(crate) tls_skip_verify: bool,
+    pub(crate) ca_file: Option<PathBuf>,
+    /// The key of the signature.
+    pub(crate) secret: Option<Secret>,
+    pub(crate) retry: Retry,
+    pub(crate) splay: Option<Duration>,
+}
+
+impl HttpSpec {
+    /// Consul's own default.
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// Reads the object `http_handler_config`.
+    pub(super) fn read(node: &Node, part: &str, faults: &mut ConfigErrors) -> Option<Self> {
+        let part = format!("{part}.http_handler_config");
+        section(node, &part, faults, |fields, errors| {
+            let url = fields.required("path", "give the URL to call", errors);
+            let method = fields.string("method", errors).filter(|method| !method.is_empty());
+            Some(Self {
+                method: method.unwrap_or_else(|| "POST".to_owned()),
+                timeout: duration(fields, "timeout", errors)
+                    .filter(|timeout| !timeout.is_zero())
+                    .unwrap_or(Self::TIMEOUT),
+                headers: headers(fields, errors),
+                tls_skip_verify: fields.boolean("tls_skip_verify", errors).unwrap_or(false),
+                ca_file: fields.string("ca_file", errors).map(PathBuf::from),
+                secret: secret(fields, errors),
+                retry: Retry::default(),
+                splay: None,
+                url: url?,
+            })
+        })
+    }
+
+    pub(super) fn tuned(self, tuning: &Tuning) -> Self {
+        Self { retry: tuning.retry.unwrap_or_default(), splay: tuning.splay, ..self }
+    }
+}
+
+/// `header`: names, each with a list of values.
+fn headers(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Vec<(String, Secret)> {
+    let map = match fields.get("header") {
+        None => return Vec::new(),
+        Some(Value::Object(map)) => map,
+        Some(other) => {
+            errors.push(DefinitionError::wrong_type(
+                "header",
+                "an object of lists: { Name = [\"value\"] }",
+                other,
+            ));
+            return Vec::new();
+        }
+    };
+    let mut headers = Vec::new();
+    for (name, values) in map {
+        let values = match values {
+            Value::Array(values) => &values[..],
+            one => std::slice::from_ref(one),
+        };
+        for value in values {
+            match value.as_str() {
+                Some(value) => headers.push((name.clone(), Secret::from(value))),
+                None => errors.push(DefinitionError::wrong_type(
+                    format!("header.{name}"),
+                    "a list of strings",
+                    value,
+                )),
+            }
+        }
+    }
+    headers
+}
+
+/// `secret`: `{ env = "NAME" }` or `{ file = "path" }`; never the secret itself, for files are read by many.
+fn secret(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Secret> {
+    const WHAT: &str = "{ env = \"NAME\" } or { file = \"path\" }";
+    let map = match fields.get("secret")? {
+        Value::Object(map) if map.len() == 1 => map,
+        Value::Object(_) => {
+            errors.push(DefinitionError::unusable("secret", format!("it must be {WHAT}")));
+            return None;
+        }
+        other => {
+            errors.push(DefinitionError::wrong_type("secret", WHAT, other));
+            return None;
+        }
+    };
+    let text = |name: &str| map.get(name).and_then(Value::as_str);
+    let (field, found) = match (text("env"), text("file")) {
+        (Some(name), _) => {
+            let found =
+                env::var(name).map_err(|_| format!("the variable {name} is not set, or is not UTF-8"));
+            ("secret.env", found)
+        }
+        (None, Some(path)) => {
+            let found = fs::read_to_string(path).map_err(|error| format!("{path} cannot be read: {error}"));
+            ("secret.file", found.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+        (None, None) => ("secret", Err(format!("it must be {WHAT}"))),
+    };
+    match found {
+        Ok(secret) if !secret.is_empty() => Some(secret.into()),
+        Ok(_) => {
+            errors.push(DefinitionError::unusable(field, "there is nothing in it"));
+            None
+        }
+        Err(reason) => {
+            errors.push(DefinitionError::unusable(field, reason));
+            None
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! From a tree to what it means.
+
+mod concurrency;
+mod config;
+mod consul;
+mod handler;
+mod http;
+mod log;
+mod retry;
+mod section;
+mod tuning;
+mod values;
+mod watch;
+
+pub(super) use self::{
+    concurrency::Concurrency,
+    handler::{ExecSpec, HandlerSpec, ScriptSpec},
+    http::HttpSpec,
+    retry::Retry,
+    watch::{Feed, WatchSpec},
+};
+pub use self::{
+    config::ServiceConfig,
+    log::{LogFormat, LogSettings},
+};

@@ -1,0 +1,199 @@
+//! One watch and its handler, as the files have it.
+
+use std::{path::PathBuf, time::Duration};
+
+use consul_watch_actors::Quiescence;
+use serde_json::Value;
+
+use super::{
+    super::{
+        fault::{ConfigErrors, Fault},
+        source::{Node, Place},
+    },
+    handler::{self, ExecSpec, HandlerSpec, ScriptSpec},
+    http::HttpSpec,
+    section::section,
+    tuning::{Applies, Tuning},
+};
+use crate::{
+    definition::{Definition, DefinitionError, DefinitionErrors, Fields, ForQuery, Target},
+    handlers::Payload,
+};
+
+/// The parameters of all types of watches: known, whatever the type is.
+const PARAMETERS: [&str; 13] = [
+    "key",
+    "prefix",
+    "service",
+    "tag",
+    "passingonly",
+    "state",
+    "name",
+    "service_id",
+    "stale",
+    "filter",
+    "datacenter",
+    "token",
+    "namespace",
+];
+
+/// One watch.
+#[derive(Debug, Clone)]
+pub(crate) struct WatchSpec {
+    /// What it was called, or the name of its watch.
+    pub(crate) label: String,
+    pub(crate) definition: Definition,
+    pub(crate) feed: Feed,
+    pub(crate) handler: HandlerSpec,
+    pub(crate) place: Place,
+}
+
+/// How a watch wants its updates.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Feed {
+    pub(crate) changes_only: bool,
+    pub(crate) quiescence: Option<Quiescence>,
+    pub(crate) checkpoint: Option<PathBuf>,
+}
+
+impl WatchSpec {
+    /// Reads an entry of `watches`.
+    pub(super) fn read(
+        node: &Node,
+        part: &str,
+        defaults: &Tuning,
+        faults: &mut ConfigErrors,
+    ) -> Option<Self> {
+        let part = match node.get("label").map(Node::to_json) {
+            Some(Value::String(label)) => format!("{part} `{label}`"),
+            _ => part.to_owned(),
+        };
+        let mut http = None;
+        if let Some(config) = node.get("http_handler_config") {
+            http = HttpSpec::read(config, &part, faults);
+        }
+        let place = node.place.clone();
+        let read = section(node, &part, faults, |fields, errors| {
+            let definition = read_definition(fields, errors);
+            let label = fields.string("label", errors);
+            let checkpoint = fields.string("checkpoint", errors).map(PathBuf::from);
+            let (handler, tuning) = read_handler(fields, http, defaults, errors)?;
+            let definition = definition?;
+            let label = label.unwrap_or_else(|| definition.with_query(Name));
+            let feed = Feed::new(&tuning, checkpoint, errors);
+            Some(Self { label, definition, feed, handler, place })
+        });
+        read.filter(|spec| {
+            let folder = spec.feed.checkpoint.as_deref().and_then(|file| file.parent());
+            let missing = folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
+            if let Some(folder) = missing {
+                let reason = format!(
+                    "`checkpoint` cannot be used: there is no directory {}; create it, or name another",
+                    folder.display()
+                );
+                faults.push(Fault::of(&part, node.place_of("checkpoint").clone(), reason));
+            }
+            missing.is_none()
+        })
+    }
+
+    /// Whether both say the same, wherever they stand.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.is_same_watch(other) && self.handler == other.handler && self.label == other.label
+    }
+
+    /// Whether both are sent the same updates.
+    pub(crate) fn is_same_watch(&self, other: &Self) -> bool {
+        self.definition == other.definition && self.feed == other.feed
+    }
+}
+
+impl Feed {
+    fn new(tuning: &Tuning, checkpoint: Option<PathBuf>, errors: &mut DefinitionErrors) -> Self {
+        let quiet = tuning.quiet_period.filter(|period| !period.is_zero());
+        let longest = tuning.max_wait.filter(|longest| !longest.is_zero());
+        if let (Some(period), Some(longest)) = (quiet, longest)
+            && longest < period
+        {
+            let reason = "it is shorter than `quiet_period`; make it at least as long";
+            errors.push(DefinitionError::unusable("max_wait", reason));
+        }
+        if let (None, Some(_)) = (quiet, longest) {
+            let mend = "`max_wait` ends a quiet period; give one, or leave `max_wait` out";
+            errors.push(DefinitionError::missing("quiet_period", mend));
+        }
+        let quiescence = quiet.map(|period| {
+            let quiescence = Quiescence::new(period);
+            longest.map_or(quiescence, |longest: Duration| quiescence.with_longest(longest))
+        });
+        Self { changes_only: tuning.changes_only.unwrap_or(false), quiescence, checkpoint }
+    }
+}
+
+fn read_definition(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Definition> {
+    let definition = Definition::read(fields, errors);
+    let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default();
+    if !Target::TYPES.contains(&kind) {
+        // Without a type there is no telling which of them are wrong.
+        for name in PARAMETERS {
+            fields.get(name);
+        }
+    }
+    definition
+}
+
+fn read_handler(
+    fields: &mut Fields<'_>,
+    http: Option<HttpSpec>,
+    defaults: &Tuning,
+    errors: &mut DefinitionErrors,
+) -> Option<(HandlerSpec, Tuning)> {
+    let kind = handler::kind(fields, errors);
+    let applies = match kind {
+        Some("script") => Applies::Script,
+        Some("http") => Applies::Http,
+        Some(_) => Applies::Exec,
+        None => Applies::All,
+    };
+    let tuning = Tuning::read(fields, applies, errors).or(defaults);
+    let spec = match applies {
+        Applies::Http => {
+            handler::no_program(fields, errors);
+            if fields.get("http_handler_config").is_none() {
+                let mend = "a handler of type `http` needs it; give at least its `path`, the URL to call";
+                errors.push(DefinitionError::missing("http_handler_config", mend));
+            }
+            HandlerSpec::Http(Box::new(http?.tuned(&tuning)))
+        }
+        Applies::Script => {
+            if fields.get("http_handler_config").is_some() {
+                let reason = "it is for `handler_type = \"http\"`; add that, or leave it out";
+                errors.push(DefinitionError::unusable("http_handler_config", reason));
+            }
+            HandlerSpec::Script(Box::new(ScriptSpec::new(handler::program(fields, errors)?, &tuning)))
+        }
+        Applies::Exec => {
+            let signals = ExecSpec::signals(fields, errors);
+            let program = handler::program(fields, errors)?;
+            HandlerSpec::Exec(Box::new(ExecSpec::new(program, &tuning, signals)))
+        }
+        Applies::All => {
+            for name in ["handler", "args", "http_handler_config", "kill_signal", "reload_signal"] {
+                fields.get(name);
+            }
+            return None;
+        }
+    };
+    Some((spec, tuning))
+}
+
+/// The name of a definition's watch.
+struct Name;
+
+impl ForQuery for Name {
+    type Output = String;
+
+    fn with<Q: Payload>(self, query: Q) -> String {
+        query.path().to_string()
+    }
+}

@@ -1,0 +1,6 @@
+//! The built command, beside Consul's own where it has one.
+
+mod both;
+mod kv;
+mod options;
+mod parity;

@@ -1,0 +1,236 @@
+//! The same as `consul watch`, type by type and aspect by aspect; the table is `docs/parity.md`.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use consul_watch_harness::TestAgent;
+
+use crate::both::{finished, interrupted, ours_at, text, theirs_at, until};
+
+/// One watch that both commands have, and a change to what it watches.
+struct Case {
+    name: &'static str,
+    arguments: &'static [&'static str],
+    change: fn(&TestAgent),
+}
+
+const CASES: [Case; 12] = [
+    Case { name: "key", arguments: &["-type=key", "-key=app/a"], change: |agent| agent.put("app/a", b"2") },
+    Case {
+        name: "key, absent",
+        arguments: &["-type=key", "-key=app/none"],
+        change: |agent| agent.put("app/none", b"<&>"),
+    },
+    Case {
+        name: "key, deleted",
+        arguments: &["-type=key", "-key=app/gone"],
+        change: |agent| agent.delete("app/gone"),
+    },
+    Case {
+        name: "keyprefix",
+        arguments: &["-type=keyprefix", "-prefix=app/"],
+        change: |agent| agent.put("app/new", b"n"),
+    },
+    Case {
+        name: "keyprefix, emptied",
+        arguments: &["-type=keyprefix", "-prefix=old/"],
+        change: |agent| agent.delete_tree("old/"),
+    },
+    Case {
+        name: "services",
+        arguments: &["-type=services"],
+        change: |agent| register(agent, r#"{"Name": "api", "Tags": ["v2"]}"#),
+    },
+    Case {
+        name: "nodes",
+        arguments: &["-type=nodes"],
+        change: |agent| {
+            let node = r#"{"Node": "other", "Address": "127.0.0.9", "NodeMeta": {"a": "b"}}"#;
+            agent.request("PUT", "/v1/catalog/register", &[], node.as_bytes());
+        },
+    },
+    Case {
+        name: "service",
+        arguments: &["-type=service", "-service=web"],
+        change: |agent| register(agent, r#"{"Name": "web", "ID": "web2", "Port": 81, "Tags": ["v1", "v2"]}"#),
+    },
+    Case {
+        name: "service, tag and passing only",
+        arguments: &["-type=service", "-service=web", "-tag=v1", "-passingonly"],
+        change: |agent| register(agent, r#"{"Name": "web", "ID": "web3", "Port": 82, "Tags": ["v1"]}"#),
+    },
+    Case {
+        name: "checks of a service",
+        arguments: &["-type=checks", "-service=web"],
+        change: |agent| {
+            agent.request("PUT", "/v1/agent/check/warn/service:web", &[], b"");
+        },
+    },
+    Case {
+        name: "checks in a state",
+        arguments: &["-type=checks", "-state=critical"],
+        change: |agent| {
+            agent.request("PUT", "/v1/agent/check/fail/service:web", &[], b"");
+        },
+    },
+    Case {
+        name: "event",
+        arguments: &["-type=event", "-name=deploy"],
+        change: |agent| {
+            agent.request("PUT", "/v1/event/fire/deploy", &[], b"second");
+        },
+    },
+];
+
+fn register(agent: &TestAgent, service: &str) {
+    let reply = agent.request("PUT", "/v1/agent/service/register", &[], service.as_bytes());
+    assert_eq!(reply.status, 200, "{}", reply.text());
+}
+
+fn furnished() -> TestAgent {
+    let agent = TestAgent::dev();
+    for (key, value) in [("app/a", "1"), ("app/b", ""), ("app/gone", "x"), ("old/a", "1")] {
+        agent.put(key, value);
+    }
+    register(
+        &agent,
+        r#"{"Name": "web", "ID": "web", "Port": 80, "Tags": ["v1"], "Check": {"TTL": "1h", "Status": "passing"}}"#,
+    );
+    agent.request("PUT", "/v1/event/fire/deploy", &[], b"first");
+    agent
+}
+
+/// What one command does in one case.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    printed: String,
+    exit: Option<i32>,
+    ran_on: Vec<(String, String)>,
+    exit_of_failure: Option<i32>,
+    exit_of_interrupt: Option<i32>,
+}
+
+/// Runs a program on each change that notes its standard input and its index.
+fn noting(mut command: Command, arguments: &[&str], notes: &Path) -> Child {
+    let script = format!("cat >> {0}; echo \"@$CONSUL_INDEX\" >> {0}", notes.display());
+    command
+        .args(arguments)
+        .arg(script)
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it starts")
+}
+
+fn runs(notes: &str) -> usize {
+    notes.lines().filter(|line| line.starts_with('@')).count()
+}
+
+fn noted(notes: &str) -> Vec<(String, String)> {
+    let mut runs = Vec::new();
+    let mut stdin = String::new();
+    for line in notes.lines() {
+        match line.strip_prefix('@') {
+            Some(index) => runs.push((std::mem::take(&mut stdin), index.to_owned())),
+            None => {
+                stdin.push_str(line);
+                stdin.push('\n');
+            }
+        }
+    }
+    runs
+}
+
+/// Both commands on one agent and one change.
+fn both(case: &Case) -> (Seen, Seen) {
+    let agent = furnished();
+    let folder = tempfile::tempdir().expect("a folder");
+    let commands: [fn(&TestAgent) -> Command; 2] = [theirs_at, ours_at];
+    let printed = commands.map(|command| finished(&mut command(&agent), case.arguments));
+    let failed = commands.map(|command| {
+        let arguments = case.arguments.iter().copied().chain(["exit 7"]);
+        finished(&mut command(&agent), arguments).status.code()
+    });
+
+    let notes = [folder.path().join("theirs"), folder.path().join("ours")];
+    let children = [0, 1].map(|n| noting(commands[n](&agent), case.arguments, &notes[n]));
+    for notes in &notes {
+        until(notes, &format!("{}: the first run", case.name), |text| runs(text) >= 1);
+    }
+    (case.change)(&agent);
+    let notes = notes
+        .map(|notes| until(&notes, &format!("{}: a run on the change", case.name), |text| runs(text) >= 2));
+    let interrupted = children.map(|child| interrupted(child).status.code());
+
+    let seen = |n: usize| Seen {
+        printed: text(&printed[n].stdout),
+        exit: printed[n].status.code(),
+        ran_on: noted(&notes[n]),
+        exit_of_failure: failed[n],
+        exit_of_interrupt: interrupted[n],
+    };
+    (seen(0), seen(1))
+}
+
+const HEAD: &str = "\
+# Parity with `consul watch`
+
+This table is made by the test `parity` of `tests/command/`, which runs both commands on one agent (Consul
+1.8.7, Debian's package) and compares: what is printed without a program; the exit status; a program's standard
+input and `CONSUL_INDEX`, on the first value and on a change; the exit status when the program fails, and on
+SIGINT. To make it anew: `UPDATE_PARITY=1 cargo nextest run --test command parity`.
+
+| watch | printed | exit | stdin, first | stdin, change | CONSUL_INDEX | program fails | SIGINT |
+|---|---|---|---|---|---|---|---|
+";
+
+const DIFFERENCES: &str = "
+## Deliberate differences
+
+| where | `consul watch` | ours | why |
+|---|---|---|---|
+| a wake-up without a change | runs the program again on the same data | does not | a run means a change |
+| an error, then the same data | runs the program again | does not | the same |
+| the index falls (Consul restarted empty) | goes on waiting for the old index | starts from 0 and compares | else it hangs for up to ten minutes |
+| at the start Consul answers 403 to the query | retries for ever | exit 1, with Consul's text | a typo in a token is seen at once |
+| a state unknown to Consul (`-state=passng`) | asks Consul, which finds no check | exit 2, with the nearest name | the typo is seen at once |
+| `-filter` with a type that has none | is left out | exit 2 | the same |
+| TLS options | reach the first request only | reach every request | they were given for all |
+";
+
+#[test]
+fn parity() {
+    let mut table = HEAD.to_owned();
+    let mut differences = Vec::new();
+    for case in &CASES {
+        let (theirs, ours) = both(case);
+        let first = |seen: &Seen| seen.ran_on.first().cloned().unwrap_or_default();
+        let last = |seen: &Seen| seen.ran_on.last().cloned().unwrap_or_default();
+        let aspects = [
+            theirs.printed == ours.printed,
+            theirs.exit == ours.exit,
+            first(&theirs).0 == first(&ours).0,
+            last(&theirs).0 == last(&ours).0,
+            first(&theirs).1 == first(&ours).1 && last(&theirs).1 == last(&ours).1,
+            theirs.exit_of_failure == ours.exit_of_failure,
+            theirs.exit_of_interrupt == ours.exit_of_interrupt,
+        ];
+        let cells: Vec<_> = aspects.iter().map(|same| if *same { "same" } else { "differs" }).collect();
+        writeln!(table, "| {} | {} |", case.name, cells.join(" | ")).expect("a string can be written");
+        if aspects.contains(&false) {
+            differences.push(format!("{}:\n theirs {theirs:#?}\n ours {ours:#?}", case.name));
+        }
+    }
+    table.push_str(DIFFERENCES);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/parity.md");
+    if std::env::var_os("UPDATE_PARITY").is_some() {
+        fs::write(&file, &table).expect("the table can be written");
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    let kept = fs::read_to_string(&file).unwrap_or_default();
+    assert_eq!(kept, table, "docs/parity.md is not what both commands do: make it anew");
+}

@@ -1,0 +1,15 @@
+//! The ways to Consul: TLS, unix sockets, shared connections, tokens that change, several addresses.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod feed;
+mod several_addresses;
+mod tokens_are_reread;
+mod unix_sockets;
+
+#[cfg(feature = "tls")]
+mod authority;
+#[cfg(feature = "tls")]
+mod https;
+#[cfg(feature = "tls")]
+mod shared_connections;

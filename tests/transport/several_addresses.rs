@@ -1,0 +1,47 @@
+//! One address fails, and the next one takes over.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use consul_watch::{ConsulConfig, KvStore};
+use consul_watch_harness::{Cut, FaultProxy, Refusal, TestAgent};
+
+use crate::feed::{Feed, supervisor, until};
+
+#[actix_rt::test]
+async fn an_address_without_anybody_is_passed_over_in_the_same_call() {
+    let agent = TestAgent::dev();
+    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let nobody = nobody.local_addr().expect("an address");
+    let addresses = [nobody.to_string(), agent.http_addr().to_string()];
+    let config = ConsulConfig::default().with_addresses(addresses).expect("addresses");
+    let store = KvStore::connect(&config).expect("a client");
+    store.put("several/a", "1").await.expect("written at the second address");
+    assert_eq!(agent.get("several/a").expect("written").0, b"1");
+}
+
+#[actix_rt::test]
+async fn watches_move_to_the_next_address_and_repeat_nothing() {
+    let agent = TestAgent::dev();
+    let proxies = [FaultProxy::start(agent.http_addr()), FaultProxy::start(agent.http_addr())];
+    let config = ConsulConfig::default().with_addresses(proxies.each_ref().map(FaultProxy::url));
+    let watches = supervisor(&config.expect("addresses"));
+    let mut feed = Feed::start();
+    feed.watch(&watches, "several/a").await;
+    assert_eq!(feed.value("the first state").await, None);
+    assert_eq!(proxies[1].stats().accepted, 0, "the second is not needed");
+
+    for (turn, (from, to)) in [(0, 1), (1, 0), (0, 1)].into_iter().enumerate() {
+        let before = proxies[to].stats().requests;
+        proxies[from].refuse(Refusal::Closed);
+        proxies[from].cut(Cut::Reset);
+        // Its first query there, and the one that waits.
+        proxies[to].until(crate::feed::SOON, "the watch", |stats| stats.requests >= before + 1).await;
+        until(&watches, "several/a", |status| status.state.is_live()).await;
+        feed.has_nothing();
+        agent.put("several/a", turn.to_string());
+        assert_eq!(feed.value("a change").await, Some(turn.to_string()));
+        let again = proxies[to].requests();
+        assert!(again[usize::try_from(before).unwrap()..][0].target.ends_with("/several/a"), "from index 0: {again:?}");
+        proxies[from].pass();
+    }
+}

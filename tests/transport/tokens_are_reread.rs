@@ -1,0 +1,60 @@
+//! A token's file may get another token while watches run.
+
+use std::fs;
+
+use consul_watch::{ConsulConfig, FailureClass, KvStore};
+use consul_watch_harness::TestAgent;
+
+use crate::feed::{Feed, supervisor, until};
+
+const MASTER: &str = "the-master-token";
+
+fn agent() -> TestAgent {
+    let acl =
+        format!(r#"acl {{ enabled = true default_policy = "deny" tokens {{ master = "{MASTER}" }} }}"#);
+    TestAgent::builder().dev().config(acl).token(MASTER).start()
+}
+
+/// A token with all rights: its accessor and its secret.
+fn token(agent: &TestAgent) -> (String, String) {
+    let body = br#"{"Policies": [{"Name": "global-management"}]}"#;
+    let reply = agent.request("PUT", "/v1/acl/token", &[], body);
+    let made: serde_json::Value = serde_json::from_str(&reply.text()).expect("JSON");
+    let text = |name: &str| made[name].as_str().expect(name).to_owned();
+    (text("AccessorID"), text("SecretID"))
+}
+
+#[actix_rt::test]
+async fn a_rotated_token_is_found_without_a_restart() {
+    let agent = agent();
+    let home = tempfile::tempdir().expect("a directory");
+    let file = home.path().join("token");
+    let (first, secret) = token(&agent);
+    fs::write(&file, secret).expect("written");
+    let config = ConsulConfig::default().with_address(agent.url()).expect("an address").with_token_file(&file);
+    let store = KvStore::connect(&config).expect("a client");
+    let watches = supervisor(&config);
+    let mut feed = Feed::start();
+    feed.watch(&watches, "rotated/a").await;
+    assert_eq!(feed.value("the first state").await, None);
+
+    // The new one is in the file before the old one goes: nobody notices.
+    let (second, secret) = token(&agent);
+    fs::write(&file, format!("{secret}\n")).expect("written");
+    agent.request("DELETE", &format!("/v1/acl/token/{first}"), &[], b"");
+    store.put("rotated/a", "1").await.expect("the call is sent again with the new token");
+    assert_eq!(feed.value("a change").await.as_deref(), Some("1"));
+
+    // The old one goes first: the watch is denied until the file is mended, and goes on by itself.
+    agent.request("DELETE", &format!("/v1/acl/token/{second}"), &[], b"");
+    agent.put("rotated/a", "2");
+    until(&watches, "rotated/a", |status| {
+        status.state.error().is_some_and(|error| error.class() == FailureClass::Denied)
+    })
+    .await;
+    feed.has_nothing();
+    fs::write(&file, token(&agent).1).expect("written");
+    assert_eq!(feed.value("what changed meanwhile").await.as_deref(), Some("2"));
+    until(&watches, "rotated/a", |status| status.state.is_live()).await;
+    feed.has_nothing();
+}
