@@ -5,6 +5,8 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use consul_watch::client::parse_duration;
 
+use super::spelling::go_boolean;
+
 const EXAMPLES: &str = "\
 Examples:
   Print a service's instances, once:
@@ -133,7 +135,7 @@ pub(super) struct WatchArguments {
     pub(super) log: LogArguments,
 
     /// The program to run on each change, with its arguments.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
+    #[arg(trailing_var_arg = true, value_name = "PROGRAM")]
     pub(super) program: Vec<OsString>,
 }
 
@@ -246,13 +248,8 @@ fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).ok_or_else(|| "not a duration: write 500ms, 30s, 5m or 1h30m".to_owned())
 }
 
-/// True and false in the spellings that Go's flags have.
 fn boolean(text: &str) -> Result<bool, String> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err("neither true nor false".to_owned()),
-    }
+    go_boolean(text).ok_or_else(|| "neither true nor false".to_owned())
 }
 
 #[cfg(test)]

@@ -7,58 +7,82 @@ use clap::Command;
 /// The arguments with every long option in clap's spelling, up to the first that is no option: what
 /// follows belongs to the program that is to be run.
 pub(super) fn normalized(command: &Command, arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let mut arguments = arguments.into_iter();
+    let mut arguments = arguments.into_iter().peekable();
     let mut all: Vec<OsString> = arguments.next().into_iter().collect();
-    let mut command = command;
     while let Some(argument) = arguments.next() {
-        let Some(text) = argument.to_str().map(str::to_owned) else {
-            all.push(argument);
-            break;
-        };
+        let text = argument.to_string_lossy().into_owned();
         if let Some(inner) = command.find_subcommand(&text).filter(|_| all.len() == 1) {
             // Below a subcommand options and values may come in any order.
             all.push(argument);
-            all.extend(arguments.map(|argument| long(inner, argument)));
+            all.extend(arguments.map(|argument| if knows(inner, &argument) { long(argument) } else { argument }));
             return all;
         }
         if !text.starts_with('-') || text == "-" || text == "--" {
             all.push(argument);
             break;
         }
-        let argument = long(command, argument);
-        let takes_next = takes_next(command, &argument);
-        all.push(argument);
-        if takes_next {
-            all.extend(arguments.next());
+        let mut argument = long(argument);
+        match value_of(command, &argument) {
+            Value::None => {}
+            Value::Next => {
+                all.push(argument);
+                all.extend(arguments.next());
+                continue;
+            }
+            // Consul's command takes the next argument here, whatever it is.
+            Value::Boolean => {
+                let boolean = |next: &OsString| next.to_str().is_some_and(|next| go_boolean(next).is_some());
+                if let Some(value) = arguments.next_if(boolean) {
+                    argument.push("=");
+                    argument.push(value);
+                }
+            }
         }
-        command = command.get_subcommands().next().map_or(command, |_| command);
+        all.push(argument);
     }
     all.extend(arguments);
     all
 }
 
-/// The option with two dashes, if it is one of the command's long options with one.
-fn long(command: &Command, argument: OsString) -> OsString {
-    let Some(name) = argument.to_str().and_then(|text| text.strip_prefix('-')) else { return argument };
-    if name.starts_with('-') || option(command, name).is_none() {
-        return argument;
+/// True and false in the spellings that Go's flags have.
+pub(super) fn go_boolean(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
     }
-    format!("--{name}").into()
 }
 
-/// Whether the option's value is the next argument.
-fn takes_next(command: &Command, argument: &OsStr) -> bool {
-    let Some(name) = argument.to_str().and_then(|text| text.strip_prefix("--")) else { return false };
-    !name.contains('=')
-        && option(command, name)
-            .is_some_and(|option| option.get_action().takes_values() && !option.is_require_equals_set())
+/// With two dashes where a long option has one.
+fn long(argument: OsString) -> OsString {
+    match argument.to_str().and_then(|text| text.strip_prefix('-')) {
+        Some(name) if name.len() > 1 && !name.starts_with('-') => format!("--{name}").into(),
+        _ => argument,
+    }
 }
 
-fn option<'c>(command: &'c Command, text: &str) -> Option<&'c clap::Arg> {
-    let name = text.split_once('=').map_or(text, |(name, _)| name);
-    command.get_arguments().find(|option| {
-        option.get_long() == Some(name) || option.get_all_aliases().unwrap_or_default().contains(&name)
-    })
+/// Where an option's value is, if it has one that is not behind an equals sign.
+enum Value {
+    None,
+    Next,
+    Boolean,
+}
+
+fn value_of(command: &Command, argument: &OsStr) -> Value {
+    let name = argument.to_str().and_then(|text| text.strip_prefix("--")).filter(|name| !name.contains('='));
+    match name.and_then(|name| command.get_arguments().find(|option| option.get_long() == Some(name))) {
+        Some(option) if option.get_long() == Some("passingonly") => Value::Boolean,
+        Some(option) if option.get_action().takes_values() && !option.is_require_equals_set() => Value::Next,
+        _ => Value::None,
+    }
+}
+
+/// Whether the command, or one below it, has a long option of this name.
+fn knows(command: &Command, argument: &OsStr) -> bool {
+    let name = argument.to_str().and_then(|text| text.strip_prefix('-')).unwrap_or_default();
+    let name = name.split_once('=').map_or(name, |(name, _)| name);
+    command.get_arguments().any(|option| option.get_long() == Some(name))
+        || command.get_subcommands().any(|inner| knows(inner, argument))
 }
 
 #[cfg(test)]
@@ -81,6 +105,18 @@ mod tests {
             spelled("x -passingonly=true -stale -service web"),
             "x --passingonly=true --stale --service web"
         );
+    }
+
+    #[test]
+    fn a_boolean_may_follow_as_it_may_with_consul() {
+        assert_eq!(spelled("x -passingonly true cat"), "x --passingonly=true cat");
+        assert_eq!(spelled("x -passingonly cat"), "x --passingonly cat");
+    }
+
+    #[test]
+    fn an_unknown_option_is_clap_s_to_refuse() {
+        assert_eq!(spelled("x -tpye=key"), "x --tpye=key");
+        assert_eq!(spelled("x -h"), "x -h");
     }
 
     #[test]

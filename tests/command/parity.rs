@@ -60,7 +60,7 @@ const CASES: [Case; 12] = [
     },
     Case {
         name: "service, tag and passing only",
-        arguments: &["-type=service", "-service=web", "-tag=v1", "-passingonly"],
+        arguments: &["-type=service", "-service=web", "-tag=v1", "-passingonly=true"],
         change: |agent| register(agent, r#"{"Name": "web", "ID": "web3", "Port": 82, "Tags": ["v1"]}"#),
     },
     Case {

@@ -7,10 +7,10 @@ use std::{
 };
 
 use actix::prelude::*;
-use consul_watch_actors::{Changed, Reason, SubscriptionId, WatchEvent};
+use consul_watch_actors::{Changed, Query, Reason, SubscriptionId, WatchEvent};
 use tokio::sync::Semaphore;
 
-use super::Folder;
+use super::Rows;
 
 /// One update as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    fn of(changed: &Changed<Folder>) -> Self {
+    fn of<Q: Query<Value = Rows>>(changed: &Changed<Q>) -> Self {
         Self {
             subscription: changed.subscription,
             index: changed.index,
@@ -133,10 +133,10 @@ impl Actor for Recorder {
 
 impl Supervised for Recorder {}
 
-impl Handler<Changed<Folder>> for Recorder {
+impl<Q: Query<Value = Rows>> Handler<Changed<Q>> for Recorder {
     type Result = ResponseActFuture<Self, ()>;
 
-    fn handle(&mut self, changed: Changed<Folder>, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, changed: Changed<Q>, _: &mut Self::Context) -> Self::Result {
         let seen = Seen::of(&changed);
         let value = seen.rows.get("a").copied();
         self.sight.push(seen);

@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says why")]
 
 pub mod actors;
+pub mod merged;
 pub mod store;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 
 pub use self::{
     actors::{Events, Recorder, Seen, Sight},
+    merged::Merged,
     store::{Folder, Mode, Row, Rows, Store},
 };
 

@@ -8,8 +8,8 @@ use std::{
 };
 
 use consul_watch_actors::{
-    Answer, Cursor, Failure, FailureClass, Item, Outcome, Position, Query, Request, Snapshot, Source,
-    WatchPath,
+    Answer, Cursor, Failure, FailureClass, Item, Outcome, Places, Position, Query, Request, Snapshot,
+    Source, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 use tokio::{sync::watch, time::Instant};
@@ -90,6 +90,9 @@ struct State {
     modes: HashMap<String, Mode>,
     asked: Vec<Asked>,
     open: usize,
+    /// Those of them that wait for news, and the most there ever were at once.
+    held: usize,
+    most_held: usize,
     dropped: usize,
     connects: usize,
     refuse: bool,
@@ -108,6 +111,7 @@ pub struct Asked {
 pub struct Store {
     state: Arc<Mutex<State>>,
     bell: watch::Sender<()>,
+    places: Option<Places>,
 }
 
 impl Store {
@@ -118,11 +122,20 @@ impl Store {
             modes: HashMap::new(),
             asked: Vec::new(),
             open: 0,
+            held: 0,
+            most_held: 0,
             dropped: 0,
             connects: 0,
             refuse: false,
         };
-        Self { state: Arc::new(Mutex::new(state)), bell: watch::Sender::new(()) }
+        Self { state: Arc::new(Mutex::new(state)), bell: watch::Sender::new(()), places: None }
+    }
+
+    /// The same rows, with a budget of held queries.
+    #[must_use]
+    pub fn with_places(mut self, places: &Places) -> Self {
+        self.places = Some(places.clone());
+        self
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -188,6 +201,16 @@ impl Store {
         self.lock().open
     }
 
+    /// How many requests wait for news.
+    pub fn held(&self) -> usize {
+        self.lock().held
+    }
+
+    /// How many requests have ever waited for news at once.
+    pub fn most_held(&self) -> usize {
+        self.lock().most_held
+    }
+
     /// How many requests were dropped before they were answered.
     pub fn dropped(&self) -> usize {
         self.lock().dropped
@@ -247,6 +270,10 @@ impl Source for Store {
         let refuse = self.lock().refuse;
         if refuse { Err(Failure::new(FailureClass::Invalid, Told("no such place"))) } else { Ok(()) }
     }
+
+    fn places(&self) -> Option<Places> {
+        self.places.clone()
+    }
 }
 
 /// The query of a folder.
@@ -291,17 +318,21 @@ impl Query for Folder {
 /// A request that is open.
 struct Open {
     store: Store,
+    held: bool,
     answered: bool,
 }
 
 impl Open {
     fn new(store: Store, folder: &str, cursor: &Cursor) -> Self {
+        let held = *cursor != Cursor::Start;
         {
             let mut state = store.lock();
             state.open += 1;
+            state.held += usize::from(held);
+            state.most_held = state.most_held.max(state.held);
             state.asked.push(Asked { folder: folder.to_owned(), cursor: cursor.clone(), at: Instant::now() });
         }
-        Self { store, answered: false }
+        Self { store, held, answered: false }
     }
 }
 
@@ -309,6 +340,7 @@ impl Drop for Open {
     fn drop(&mut self) {
         let mut state = self.store.lock();
         state.open -= 1;
+        state.held -= usize::from(self.held);
         state.dropped += usize::from(!self.answered);
     }
 }
