@@ -36,14 +36,12 @@ pub(super) enum CliError {
     Io(&'static str, #[source] io::Error),
     #[error("the watches ended unexpectedly: {0}")]
     Actor(#[from] actix::MailboxError),
-    #[error("{0}")]
-    Usage(String),
 }
 
 impl CliError {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Definition(_) | Self::Usage(_) => ExitCode::from(2),
+            Self::Definition(_) => ExitCode::from(2),
             Self::OutOfTime(_) => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }

@@ -14,7 +14,9 @@ pub(super) fn normalized(command: &Command, arguments: impl IntoIterator<Item = 
         if let Some(inner) = command.find_subcommand(&text).filter(|_| all.len() == 1) {
             // Below a subcommand options and values may come in any order.
             all.push(argument);
-            all.extend(arguments.map(|argument| if knows(inner, &argument) { long(argument) } else { argument }));
+            all.extend(
+                arguments.map(|argument| if knows(inner, &argument) { long(argument) } else { argument }),
+            );
             return all;
         }
         if !text.starts_with('-') || text == "-" || text == "--" {

@@ -35,7 +35,7 @@ use crate::{
 ///     type Result = ();
 ///     fn handle(&mut self, changed: Changed<Key>, _: &mut Self::Context) {
 ///         match &*changed.current {
-///             Some(pair) => println!("the port is {}", pair.as_str().unwrap_or("not text")),
+///             Some(pair) => println!("{pair}"),
 ///             None => println!("there is no port"),
 ///         }
 ///     }

@@ -41,7 +41,10 @@ async fn watches_move_to_the_next_address_and_repeat_nothing() {
         agent.put("several/a", turn.to_string());
         assert_eq!(feed.value("a change").await, Some(turn.to_string()));
         let again = proxies[to].requests();
-        assert!(again[usize::try_from(before).unwrap()..][0].target.ends_with("/several/a"), "from index 0: {again:?}");
+        assert!(
+            again[usize::try_from(before).unwrap()..][0].target.ends_with("/several/a"),
+            "from index 0: {again:?}"
+        );
         proxies[from].pass();
     }
 }

@@ -10,8 +10,7 @@ use crate::feed::{Feed, supervisor, until};
 const MASTER: &str = "the-master-token";
 
 fn agent() -> TestAgent {
-    let acl =
-        format!(r#"acl {{ enabled = true default_policy = "deny" tokens {{ master = "{MASTER}" }} }}"#);
+    let acl = format!(r#"acl {{ enabled = true default_policy = "deny" tokens {{ master = "{MASTER}" }} }}"#);
     TestAgent::builder().dev().config(acl).token(MASTER).start()
 }
 
@@ -31,7 +30,8 @@ async fn a_rotated_token_is_found_without_a_restart() {
     let file = home.path().join("token");
     let (first, secret) = token(&agent);
     fs::write(&file, secret).expect("written");
-    let config = ConsulConfig::default().with_address(agent.url()).expect("an address").with_token_file(&file);
+    let config =
+        ConsulConfig::default().with_address(agent.url()).expect("an address").with_token_file(&file);
     let store = KvStore::connect(&config).expect("a client");
     let watches = supervisor(&config);
     let mut feed = Feed::start();

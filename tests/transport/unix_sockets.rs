@@ -26,7 +26,8 @@ async fn a_unix_socket_is_as_good_as_a_port() {
     agent.put("unix/a", "2");
     assert_eq!(feed.value("a change").await.as_deref(), Some("2"));
 
-    let nowhere = ConsulConfig::default().with_address("unix:///nonexistent/consul.sock").expect("an address");
+    let nowhere =
+        ConsulConfig::default().with_address("unix:///nonexistent/consul.sock").expect("an address");
     let error = KvStore::connect(&nowhere).expect("a client").get("a").await.expect_err("no such socket");
     let error = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<ClientError>());
     let error = error.expect("the client's").to_string();

@@ -96,11 +96,7 @@ impl Query for Merged {
         WatchPath::new("merged", self.name.clone())
     }
 
-    fn run(
-        &self,
-        _: &Rc<Store>,
-        _: Request<Rows>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
+    fn run(&self, _: &Rc<Store>, _: Request<Rows>) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
         never_asked()
     }
 

@@ -8,8 +8,8 @@ use std::{
 };
 
 use consul_watch_actors::{
-    Answer, Cursor, Failure, FailureClass, Item, Outcome, Places, Position, Query, Request, Snapshot,
-    Source, WatchPath,
+    Answer, Cursor, Failure, FailureClass, Item, Outcome, Places, Position, Query, Request, Snapshot, Source,
+    WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 use tokio::{sync::watch, time::Instant};

@@ -6,13 +6,26 @@ use super::super::spec::WatchSpec;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
     /// It goes on untouched.
-    Keep { old: usize, new: usize },
+    Keep {
+        old: usize,
+        new: usize,
+    },
     /// Its subscription goes on, with another handler.
-    Swap { old: usize, new: usize },
+    Swap {
+        old: usize,
+        new: usize,
+    },
     /// It is subscribed anew, in another way, and goes on after what was handled.
-    Replace { old: usize, new: usize },
-    Start { new: usize },
-    Stop { old: usize },
+    Replace {
+        old: usize,
+        new: usize,
+    },
+    Start {
+        new: usize,
+    },
+    Stop {
+        old: usize,
+    },
 }
 
 /// The steps from the old watches to the new ones; every watch is in one of them.
@@ -84,7 +97,8 @@ mod tests {
 
     #[test]
     fn of_twins_the_likest_are_matched() {
-        let twin = |label: &str, program: &str| key("a", &format!("label = \"{label}\"\nargs = [\"{program}\"]"));
+        let twin =
+            |label: &str, program: &str| key("a", &format!("label = \"{label}\"\nargs = [\"{program}\"]"));
         let old = format!("{}{}", twin("one", "x"), twin("two", "x"));
         let new = format!("{}{}{}", twin("three", "x"), twin("two", "y"), twin("one", "x"));
         assert_eq!(

@@ -86,7 +86,9 @@ impl<Q: Payload> Relay<Q> {
     }
 
     fn is_handled(&mut self, index: u64, success: bool) {
-        let Some(newest) = self.newest.as_mut().filter(|newest| newest.changed.index == index) else { return };
+        let Some(newest) = self.newest.as_mut().filter(|newest| newest.changed.index == index) else {
+            return;
+        };
         (newest.handled, newest.succeeded) = (true, success);
         let Some(file) = &self.checkpoint else { return };
         if let Err(error) = file.store(&Checkpoint::of(&newest.changed)) {

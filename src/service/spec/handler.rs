@@ -1,6 +1,6 @@
 //! What is done on a change.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use serde_json::Value;
 
@@ -48,8 +48,19 @@ pub(crate) struct ScriptSpec {
 pub(crate) struct ExecSpec {
     pub(crate) program: Program,
     pub(crate) grace: Option<Duration>,
+    pub(crate) splay: Option<Duration>,
+    /// Before there is a first state, which may be passed over.
+    pub(crate) start_at_once: bool,
+    pub(crate) extras: ExecExtras,
+}
+
+/// What only a program that goes on running has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct ExecExtras {
     pub(crate) kill_signal: Option<Signal>,
     pub(crate) reload_signal: Option<Signal>,
+    pub(crate) restart_on_change: bool,
+    pub(crate) state_file: Option<PathBuf>,
 }
 
 /// Which kind a watch's handler is; the fields of the other kinds are then refused.
@@ -124,14 +135,29 @@ impl ScriptSpec {
 }
 
 impl ExecSpec {
-    pub(super) fn new(program: Program, tuning: &Tuning, signals: [Option<Signal>; 2]) -> Self {
-        let [kill_signal, reload_signal] = signals;
+    pub(super) fn new(program: Program, tuning: &Tuning, extras: ExecExtras) -> Self {
         let program = program.environment(tuning.environment());
-        Self { program, grace: tuning.grace, kill_signal, reload_signal }
+        let start_at_once = tuning.changes_only == Some(true);
+        Self { program, grace: tuning.grace, splay: tuning.splay, start_at_once, extras }
     }
+}
 
-    /// `kill_signal` and `reload_signal`.
-    pub(super) fn signals(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> [Option<Signal>; 2] {
-        ["kill_signal", "reload_signal"].map(|name| signal(fields, name, errors))
+impl ExecExtras {
+    /// The names of its fields.
+    pub(super) const FIELDS: [&'static str; 4] =
+        ["kill_signal", "reload_signal", "restart_on_change", "state_file"];
+
+    pub(super) fn read(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Self {
+        let extras = Self {
+            kill_signal: signal(fields, "kill_signal", errors),
+            reload_signal: signal(fields, "reload_signal", errors),
+            restart_on_change: fields.boolean("restart_on_change", errors).unwrap_or(false),
+            state_file: fields.string("state_file", errors).map(PathBuf::from),
+        };
+        if extras.restart_on_change && extras.reload_signal.is_some() {
+            let (first, second) = ("reload_signal".to_owned(), "restart_on_change".to_owned());
+            errors.push(DefinitionError::Together { first, second });
+        }
+        extras
     }
 }

@@ -29,7 +29,6 @@ pub(crate) struct HttpSpec {
     /// The key of the signature.
     pub(crate) secret: Option<Secret>,
     pub(crate) retry: Retry,
-    pub(crate) splay: Option<Duration>,
 }
 
 impl HttpSpec {
@@ -52,14 +51,13 @@ impl HttpSpec {
                 ca_file: fields.string("ca_file", errors).map(PathBuf::from),
                 secret: secret(fields, errors),
                 retry: Retry::default(),
-                splay: None,
                 url: url?,
             })
         })
     }
 
     pub(super) fn tuned(self, tuning: &Tuning) -> Self {
-        Self { retry: tuning.retry.unwrap_or_default(), splay: tuning.splay, ..self }
+        Self { retry: tuning.retry.unwrap_or_default(), ..self }
     }
 }
 

@@ -49,7 +49,6 @@ impl Tuning {
         };
         if to(&[Applies::Script, Applies::Http]) {
             tuning.retry = Retry::read(fields, errors);
-            tuning.splay = duration(fields, "splay", errors);
         }
         if to(&[Applies::Script]) {
             tuning.timeout = duration(fields, "timeout", errors);
@@ -58,6 +57,7 @@ impl Tuning {
         }
         if to(&[Applies::Script, Applies::Exec]) {
             tuning.grace = duration(fields, "grace", errors);
+            tuning.splay = duration(fields, "splay", errors);
             tuning.environment_allow = list(fields, "environment_allow", errors);
             tuning.environment_deny = list(fields, "environment_deny", errors);
         }

@@ -10,7 +10,7 @@ use super::{
         fault::{ConfigErrors, Fault},
         source::{Node, Place},
     },
-    handler::{self, ExecSpec, HandlerSpec, ScriptSpec},
+    handler::{self, ExecExtras, ExecSpec, HandlerSpec, ScriptSpec},
     http::HttpSpec,
     section::section,
     tuning::{Applies, Tuning},
@@ -173,12 +173,12 @@ fn read_handler(
             HandlerSpec::Script(Box::new(ScriptSpec::new(handler::program(fields, errors)?, &tuning)))
         }
         Applies::Exec => {
-            let signals = ExecSpec::signals(fields, errors);
+            let extras = ExecExtras::read(fields, errors);
             let program = handler::program(fields, errors)?;
-            HandlerSpec::Exec(Box::new(ExecSpec::new(program, &tuning, signals)))
+            HandlerSpec::Exec(Box::new(ExecSpec::new(program, &tuning, extras)))
         }
         Applies::All => {
-            for name in ["handler", "args", "http_handler_config", "kill_signal", "reload_signal"] {
+            for name in ["handler", "args", "http_handler_config"].into_iter().chain(ExecExtras::FIELDS) {
                 fields.get(name);
             }
             return None;
