@@ -48,6 +48,11 @@ impl Observer {
         self.ending |= self.watch.as_ref() == Some(key);
     }
 
+    /// Whether it came with this watch and is this actor.
+    pub(crate) fn came_with(&self, key: &WatchKey, actor: u64) -> bool {
+        self.watch.as_ref() == Some(key) && self.address.identity() == Some(actor)
+    }
+
     /// Whether there is nothing left to tell it, now or later.
     pub(crate) fn is_done(&self) -> bool {
         self.ending && self.waiting.is_empty()
@@ -57,7 +62,7 @@ impl Observer {
         self.address.is_connected()
     }
 
-    pub(crate) fn tell(&mut self, path: &WatchPath, kind: EventKind) {
+    pub(crate) fn tell(&mut self, key: &WatchKey, path: &WatchPath, kind: EventKind) {
         if self.ending {
             return;
         }
@@ -65,7 +70,7 @@ impl Observer {
             self.waiting.pop_front();
             self.missed += 1;
         }
-        self.waiting.push_back(WatchEvent { path: path.clone(), kind, missed: 0 });
+        self.waiting.push_back(WatchEvent { path: path.clone(), kind, missed: 0, key: key.clone() });
     }
 
     /// The next event, on its way, if the one before was handled.

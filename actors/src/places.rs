@@ -39,6 +39,16 @@ pub(crate) struct Place(#[expect(dead_code, reason = "it is there to be dropped"
 /// A turn in the queue for a place.
 pub(crate) struct Turn(Pin<Box<dyn Future<Output = Option<Place>> + Send>>);
 
+/// What a watch asks on. It keeps it from one query to the next, so that a watch beyond the budget is
+/// late itself and makes none of the others late.
+#[derive(Debug)]
+pub(crate) enum Seat {
+    /// A place of its own: its queries may be held.
+    Held(#[expect(dead_code, reason = "it is there to be dropped")] Place),
+    /// A turn in the queue for one.
+    Waiting(Turn),
+}
+
 impl Places {
     /// `held` places for queries that wait for news and `brief` ones for those that do not (each at
     /// least 1). `advice` goes into the warning that is logged when the first watch has to wait.
@@ -68,10 +78,25 @@ impl Places {
         self.0.poll_every
     }
 
-    /// Gets in the queue for a place.
-    pub(crate) fn queue(&self) -> Turn {
+    /// A place if one is free, else a turn in the queue.
+    pub(crate) fn seat(&self) -> Seat {
+        // What is given back goes to the queue first, so whoever finds a free place goes ahead of nobody.
+        if let Ok(permit) = Arc::clone(&self.0.held).try_acquire_owned() {
+            return Seat::Held(Place(permit));
+        }
+        self.warn();
         let held = Arc::clone(&self.0.held);
-        Turn(Box::pin(async move { held.acquire_owned().await.ok().map(Place) }))
+        Seat::Waiting(Turn(Box::pin(async move { held.acquire_owned().await.ok().map(Place) })))
+    }
+
+    /// Waits for the turn to come, but no longer than a watch without a place should go without asking.
+    pub(crate) async fn await_turn(&self, mut turn: Turn) -> Seat {
+        // Spread a little, so that those who wait together do not ask together.
+        let pause = self.poll_every().mul_f64(fastrand::f64().mul_add(0.5, 0.75));
+        match tokio::time::timeout(pause, &mut turn).await {
+            Ok(Some(place)) => Seat::Held(place),
+            Ok(None) | Err(_) => Seat::Waiting(turn),
+        }
     }
 
     /// A place for a query that is not held; the queue for these is short.
@@ -79,8 +104,8 @@ impl Places {
         Arc::clone(&self.0.brief).acquire_owned().await.ok().map(Place)
     }
 
-    /// Tells, once until all is well again, that watches wait.
-    pub(crate) fn warn(&self) {
+    /// Tells, once, that watches wait.
+    fn warn(&self) {
         if !self.0.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 places = self.count(),
@@ -110,37 +135,4 @@ impl fmt::Debug for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Turn")
     }
-}
-
-/// What a query was asked on.
-#[derive(Debug)]
-pub(crate) enum Seat {
-    /// It needs no place, or had one.
-    Held,
-    /// It had none and asked without being held; it keeps its turn.
-    Polled(Turn),
-}
-
-/// Runs `held` as soon as its turn has come, or `brief` when that takes longer than a watch should wait.
-pub(crate) async fn in_turn<T, H, B>(
-    places: Places,
-    mut turn: Turn,
-    held: impl FnOnce() -> H,
-    brief: impl FnOnce() -> B,
-) -> (T, Seat)
-where
-    H: Future<Output = T>,
-    B: Future<Output = T>,
-{
-    // Spread a little, so that those who wait together do not ask together.
-    let pause = places.poll_every().mul_f64(fastrand::f64().mul_add(0.5, 0.75));
-    let mut place = None;
-    if let Ok(taken) = tokio::time::timeout(pause, &mut turn).await {
-        place = taken;
-    }
-    if place.is_some() {
-        return (held().await, Seat::Held);
-    }
-    let _brief = places.brief().await;
-    (brief().await, Seat::Polled(turn))
 }

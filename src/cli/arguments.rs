@@ -49,6 +49,27 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Runs the watches of configuration files, as a service.
+    ///
+    /// The files have the `watches` of a Consul agent's configuration, in JSON or HCL; an agent's own files
+    /// will do. SIGHUP reads them again, SIGTERM and SIGINT end the service.
+    Run {
+        /// The files, or folders of *.json and *.hcl files.
+        #[arg(required = true, value_name = "CONFIG")]
+        configs: Vec<PathBuf>,
+        #[command(flatten)]
+        connect: ConnectArguments,
+        #[command(flatten)]
+        log: LogArguments,
+    },
+    /// Checks configuration files, and says what they would watch. Asks no Consul and runs nothing.
+    Check {
+        /// The files, or folders of *.json and *.hcl files.
+        #[arg(required = true, value_name = "CONFIG")]
+        configs: Vec<PathBuf>,
+        #[command(flatten)]
+        connect: ConnectArguments,
+    },
     /// Reads and writes the key-value store.
     Kv {
         #[command(subcommand)]
@@ -179,9 +200,9 @@ pub(super) struct ConnectArguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "How to log (RUST_LOG says what)")]
 pub(super) struct LogArguments {
-    /// How log lines look.
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
-    pub(super) log_format: LogFormat,
+    /// How log lines look; text by default, or as the configuration files say.
+    #[arg(long, value_enum)]
+    pub(super) log_format: Option<LogFormat>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -3,8 +3,13 @@
 use std::{io, process::ExitCode, time::Duration};
 
 use consul_watch::{
-    Failure, WatchError, checkpoint::CheckpointError, client::ConfigError, definition::DefinitionErrors,
-    handlers::ProgramError, kv::KvError,
+    Failure, WatchError,
+    checkpoint::CheckpointError,
+    client::ConfigError,
+    definition::DefinitionErrors,
+    handlers::ProgramError,
+    kv::KvError,
+    service::{ConfigErrors, ServiceError},
 };
 
 /// Why the command ends with an exit status other than 0.
@@ -14,6 +19,10 @@ pub(super) enum CliError {
     Definition(#[from] DefinitionErrors),
     #[error("{0}")]
     Configuration(#[from] ConfigError),
+    #[error("the configuration files cannot be used:\n{0}")]
+    Files(#[from] ConfigErrors),
+    #[error("{0}")]
+    Service(#[from] ServiceError),
     #[error("{0}")]
     Checkpoint(#[from] CheckpointError),
     #[error("{0}")]
@@ -41,7 +50,9 @@ pub(super) enum CliError {
 impl CliError {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Definition(_) => ExitCode::from(2),
+            Self::Definition(_) | Self::Files(_) | Self::Service(ServiceError::Config(_)) => {
+                ExitCode::from(2)
+            }
             Self::OutOfTime(_) => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }

@@ -13,6 +13,7 @@ mod watch;
 use std::{ffi::OsString, io, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches};
+use consul_watch::service::{self, RunOptions};
 
 use self::{
     arguments::{Arguments, Command},
@@ -43,6 +44,14 @@ fn run(arguments: Arguments, mut definition: clap::Command) -> Result<(), CliErr
             Ok(())
         }
         Some(Command::Man) => kv::print(|out| clap_mangen::Man::new(definition).render(out)),
+        Some(Command::Run { configs, connect, log }) => {
+            let options = RunOptions::new(connect.config()?).on_log(logs::follow(&log));
+            Ok(actix::System::new().block_on(service::run(&configs, options))?)
+        }
+        Some(Command::Check { configs, connect }) => {
+            let summary = service::check(&configs, &connect.config()?)?;
+            kv::print(|out| writeln!(out, "{summary}"))
+        }
         Some(Command::Kv { command }) => {
             logs::start(&arguments.watch.log, "warn");
             actix::System::new().block_on(kv::run(command))

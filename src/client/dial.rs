@@ -4,7 +4,7 @@ use std::{
     fmt,
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use actix_rt::net::{ActixStream, Ready, TcpStream};
@@ -52,7 +52,14 @@ pub(crate) enum Offer {
 }
 
 /// A connection by TLS.
-pub(crate) struct SecureStream(TlsStream<TcpStream>);
+///
+/// A peer that refuses our certificate under TLS 1.3 says so after the handshake, and hangs up. Where
+/// writing fails because of that, the reason is what it said and not that it is gone.
+pub(crate) struct SecureStream {
+    stream: TlsStream<TcpStream>,
+    /// Why writing failed, until it is known what the peer said last.
+    broken: Option<io::Error>,
+}
 
 impl Dialer {
     pub(crate) fn new(tls: &TlsClient, (host, port): (&str, u16)) -> Result<Self, TlsError> {
@@ -67,7 +74,7 @@ impl Dialer {
             Offer::Http2OrHttp1 => &self.tls.any,
         };
         let secure = TlsConnector::from(config.clone()).connect(self.name.clone(), stream).await;
-        secure.map(SecureStream).map_err(DialFault::Connect)
+        secure.map(|stream| SecureStream { stream, broken: None }).map_err(DialFault::Connect)
     }
 
     /// Connects to the first of the host's addresses that takes it.
@@ -94,7 +101,31 @@ impl Dialer {
 impl SecureStream {
     /// Whether the server has chosen HTTP/2.
     pub(crate) fn is_http2(&self) -> bool {
-        self.0.get_ref().1.alpn_protocol() == Some(b"h2")
+        self.stream.get_ref().1.alpn_protocol() == Some(b"h2")
+    }
+}
+
+impl SecureStream {
+    /// Writes, or says why that is no longer possible.
+    fn write<T>(
+        &mut self,
+        task: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut TlsStream<TcpStream>>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if self.broken.is_none() {
+            match write(Pin::new(&mut self.stream), task) {
+                Poll::Ready(Err(error)) => self.broken = Some(error),
+                outcome => return outcome,
+            }
+        }
+        // A connection that cannot be written to can be read to its end at once.
+        let mut scratch = [0; 64];
+        let said = ready!(Pin::new(&mut self.stream).poll_read(task, &mut ReadBuf::new(&mut scratch)));
+        let broken = self.broken.take().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into());
+        Poll::Ready(Err(said
+            .err()
+            .filter(|said| said.kind() == io::ErrorKind::InvalidData)
+            .unwrap_or(broken)))
     }
 }
 
@@ -110,13 +141,13 @@ impl AsyncRead for SecureStream {
         task: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(task, into)
+        Pin::new(&mut self.stream).poll_read(task, into)
     }
 }
 
 impl AsyncWrite for SecureStream {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(task, from)
+        self.write(task, |stream, task| stream.poll_write(task, from))
     }
 
     fn poll_write_vectored(
@@ -124,28 +155,28 @@ impl AsyncWrite for SecureStream {
         task: &mut Context<'_>,
         from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(task, from)
+        self.write(task, |stream, task| stream.poll_write_vectored(task, from))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(task)
+        self.write(task, |stream, task| stream.poll_flush(task))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(task)
+        Pin::new(&mut self.stream).poll_shutdown(task)
     }
 }
 
 impl ActixStream for SecureStream {
     fn poll_read_ready(&self, task: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_read_ready(self.0.get_ref().0, task)
+        ActixStream::poll_read_ready(self.stream.get_ref().0, task)
     }
 
     fn poll_write_ready(&self, task: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_write_ready(self.0.get_ref().0, task)
+        ActixStream::poll_write_ready(self.stream.get_ref().0, task)
     }
 }

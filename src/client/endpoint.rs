@@ -24,7 +24,7 @@ use super::{
 };
 
 /// What is told to every server.
-pub(super) const USER_AGENT: &str = concat!("consul-watch/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("consul-watch/", env!("CARGO_PKG_VERSION"));
 
 /// One thread's long polls may be as many as the machine has ports: a query that waits in awc's own
 /// queue cannot be told from an idle watch, while Consul's refusal can. The budget is the supervisor's.

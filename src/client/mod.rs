@@ -49,6 +49,7 @@ pub use consul_watch_actors::Cursor;
 
 #[cfg(feature = "tls")]
 pub use self::tls_error::TlsError;
+// For the handler that calls a URL.
 pub use self::{
     address::{Address, AddressError, AddressFault, Scheme},
     answer::{QueryAnswer, QueryMeta},
@@ -63,3 +64,6 @@ pub use self::{
     tls::{ClientCertificate, TlsSettings},
     transport::ConsulClient,
 };
+pub(crate) use self::{body::read_start, endpoint::USER_AGENT, retry_after::retry_after, text::shown};
+#[cfg(feature = "tls")]
+pub(crate) use self::{dial::Dialer, endpoint::secure, tls_client::TlsClient, tls_verify::warn_unverified};

@@ -114,6 +114,19 @@ impl QueryRequest {
         self
     }
 
+    /// Goes on from `cursor`. What starts from nothing is asked of a leader that has made sure that it has
+    /// all its data: one that was just elected, as after a restart, otherwise answers from a log that it has
+    /// not replayed to its end, where keys are older than they are or missing ("Consistency Modes"). Where a
+    /// consistency was chosen, it stays.
+    pub(crate) fn going_on(self, cursor: &Cursor, config: &ConsulConfig) -> Self {
+        let chosen = self.consistency.unwrap_or(config.consistency());
+        let request = self.with_cursor(cursor.clone());
+        if *cursor == Cursor::Start && chosen == Consistency::Default {
+            return request.with_consistency(Consistency::Consistent);
+        }
+        request
+    }
+
     /// The path, percent-encoded.
     pub fn path(&self) -> &str {
         &self.path

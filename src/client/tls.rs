@@ -20,6 +20,12 @@ pub struct ClientCertificate {
 }
 
 impl TlsSettings {
+    /// Those of a handler that calls a URL.
+    #[cfg(feature = "tls")]
+    pub(crate) fn of_handler(ca_file: Option<PathBuf>, verify: bool) -> Self {
+        Self { ca_file, verify, ..Self::default() }
+    }
+
     /// A PEM file of the authorities to trust (`CONSUL_CACERT`). Without it and
     /// [`ca_path`](Self::ca_path): the system's.
     pub fn ca_file(&self) -> Option<&Path> {

@@ -53,7 +53,7 @@ impl ServerCertVerifier for AnyCertificate {
 }
 
 /// Tells, once in the life of the process, that somebody could stand in for the server.
-pub(super) fn warn_unverified(who: &str) {
+pub(crate) fn warn_unverified(who: &str) {
     static TOLD: AtomicBool = AtomicBool::new(false);
     if !TOLD.swap(true, Ordering::Relaxed) {
         tracing::warn!(

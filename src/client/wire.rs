@@ -15,6 +15,10 @@ pub(crate) fn failed(target: String, error: SendRequestError, after: Duration) -
             ClientError::Dropped { target, after, source: io::ErrorKind::UnexpectedEof.into() }
         }
         SendRequestError::Connect(error) => connect(target, error, after),
+        // Nothing was read yet, so what is invalid is TLS.
+        SendRequestError::Send(source) if source.kind() == io::ErrorKind::InvalidData => {
+            not_connected(target, source, after)
+        }
         SendRequestError::Send(source) => ClientError::Dropped { target, after, source },
         SendRequestError::Response(error) => match ended(&error) {
             Some(kind) => ClientError::Dropped { target, after, source: io::Error::new(kind, error) },

@@ -4,10 +4,13 @@
 //! |---|---|
 //! | run a program | [`ScriptHandler`], made of a [`Script`] |
 //! | signal or restart a program that goes on running | [`ExecHandler`], made of an [`Exec`] |
+//! | call a URL | [`HttpHandler`], made of an [`Http`] |
 //!
 //! All of them are ended by [`StopHandler`], and told of signals by [`ForwardSignal`].
 
 mod exec;
+mod http;
+mod owed;
 mod payload;
 mod process;
 mod script;
@@ -16,6 +19,7 @@ mod stop;
 
 pub use self::{
     exec::{Exec, ExecHandler, OnChange},
+    http::{Delivered, Deliveries, DeliveryError, Http, HttpError, HttpHandler, HttpStatus},
     payload::Payload,
     process::{Environment, Exit, Forks, Output, OutputTo, Program, ProgramError},
     script::{Retry, RunEnded, Runs, Script, ScriptHandler, ScriptStatus},

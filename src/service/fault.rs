@@ -43,13 +43,19 @@ impl fmt::Display for Fault {
     }
 }
 
-/// All that is wrong with the files, in their order; one a line.
+/// All that is wrong with the files, by file and line; one a line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConfigErrors(Vec<Fault>);
 
 impl ConfigErrors {
     pub(crate) fn push(&mut self, fault: Fault) {
         self.0.push(fault);
+    }
+
+    /// Puts them in the order of their places.
+    pub(crate) fn sorted(mut self) -> Self {
+        self.0.sort_by(|a, b| a.place.cmp(&b.place));
+        self
     }
 
     /// Whether nothing is wrong.

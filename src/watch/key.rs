@@ -115,7 +115,7 @@ impl Key {
                 Ok(KeyPath::Within(path)) => QueryRequest::new(path).with_param("recurse", ""),
                 Err(empty) => return Err(Failure::new(FailureClass::Invalid, empty)),
             };
-            let query = options.apply(query).with_cursor(request.cursor.clone()).accept_404(true);
+            let query = options.apply(query).going_on(&request.cursor, client.config()).accept_404(true);
             let answer = client.blocking_query(&query).await.map_err(failure)?;
             let previous = request.previous.as_ref().map_or(&[][..], |previous| previous.as_slice());
             let trusted = Reading::trusts(&request.cursor, &answer);

@@ -139,12 +139,10 @@ impl Query for KeyPrefix {
         let client = client.clone();
         let whole = self.whole(&client);
         let folder = (!self.raw).then(|| Folder::new(&*whole));
-        let query = QueryRequest::new(KeyPath::of_prefix(&whole).path())
-            .with_param("recurse", "")
-            .with_cursor(request.cursor.clone())
-            .accept_404(true);
+        let query =
+            QueryRequest::new(KeyPath::of_prefix(&whole).path()).with_param("recurse", "").accept_404(true);
         let options = self.options.clone();
-        let query = options.apply(query);
+        let query = options.apply(query).going_on(&request.cursor, client.config());
         Box::pin(async move {
             let answer = client.blocking_query(&query).await.map_err(failure)?;
             let previous = request.previous.as_ref().map_or(&[][..], |previous| previous.as_slice());

@@ -4,3 +4,5 @@ mod both;
 mod kv;
 mod options;
 mod parity;
+mod service;
+mod terminal;

@@ -123,7 +123,7 @@ async fn one_that_cannot_be_started_is_told_and_tried_again() {
 async fn it_can_be_started_before_there_is_a_state() {
     let bench = Bench::new();
     let handler = start(&bench, Exec::new(bench.sh(DAEMON)).start_at_once());
-    assert_eq!(bench.lines("log", 1).await, ["up "]);
+    assert_eq!(bench.lines("log", 1).await, ["up"]);
     handler.send(state("x", 1)).await.unwrap();
     assert_eq!(bench.lines("log", 2).await[1], "hup");
     stop(&handler, StopHandler::now()).await;

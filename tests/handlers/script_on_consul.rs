@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use consul_watch::handlers::{Script, ScriptHandler, StopHandler};
-use consul_watch::{Backoff, ConsulConfig, Key, KeyPrefix, Stop, Watch, WatchSupervisor};
+use consul_watch::{Backoff, ConsulConfig, Key, KeyPrefix, Observe, Services, Stop, Watch, WatchSupervisor};
 use consul_watch_harness::TestAgent;
 
 use crate::script_kit::{Bench, childless, children, descriptors, stop, until_runs};
 
 fn supervisor(agent: &TestAgent) -> Addr<WatchSupervisor> {
-    let config = ConsulConfig::default().with_address(&format!("http://{}", agent.http_addr())).unwrap();
+    let config = ConsulConfig::default().with_address(format!("http://{}", agent.http_addr())).unwrap();
     let soon = Backoff::new(Duration::from_millis(20), Duration::from_millis(500)).unwrap();
     WatchSupervisor::new(config).backoff(soon).start()
 }
@@ -25,9 +25,7 @@ async fn the_last_state_of_a_burst_is_run_and_none_twice() {
     let script =
         "sed 's/.*\"Value\":\"\\([^\"]*\\)\".*/\\1/' | base64 -d >> runs; echo \" $CONSUL_INDEX\" >> runs";
     let handler = bench.start(Script::service(bench.sh(script)));
-    let mut subscribed = Vec::new();
-    subscribed
-        .push(watches.send(Watch::new(KeyPrefix::new("app/"), handler.clone())).await.unwrap().unwrap());
+    watches.send(Watch::new(KeyPrefix::new("app/"), handler.clone())).await.unwrap().unwrap();
     bench.lines("runs", 1).await;
     let writer = std::thread::spawn(move || {
         for n in 1..=300 {
@@ -45,8 +43,8 @@ async fn the_last_state_of_a_burst_is_run_and_none_twice() {
     assert_eq!((runs.failed, runs.ended), (0, numbers.len() as u64));
     watches.send(Stop::all()).await.unwrap();
     stop(&handler, StopHandler::within(Duration::from_secs(5))).await;
-    childless().await;
     drop(agent);
+    childless().await;
 }
 
 #[actix::test]
@@ -109,4 +107,39 @@ async fn many_watches_with_a_handler_each_leave_nothing_behind() {
     childless().await;
     // The runtime keeps a few of its own for signals.
     assert!(descriptors() <= before + 8, "{} descriptors after {before}", descriptors());
+}
+
+#[actix::test]
+async fn one_handler_takes_watches_of_several_types() {
+    let agent = TestAgent::dev();
+    let bench = Bench::new();
+    agent.put("k", b"1");
+    let watches = supervisor(&agent);
+    let handler = bench.start(Script::service(bench.sh("cat > got-$CONSUL_WATCH_TYPE")));
+    watches.send(Watch::new(Key::new("k"), handler.clone())).await.unwrap().unwrap();
+    watches.send(Watch::new(Services::new(), handler.clone())).await.unwrap().unwrap();
+    watches.send(Watch::new(KeyPrefix::new("none/"), handler.clone())).await.unwrap().unwrap();
+    bench.until("got-key", |got| got.starts_with(r#"{"Key":"k""#)).await;
+    bench.until("got-services", |got| got == "{\"consul\":[]}\n").await;
+    bench.until("got-keyprefix", |got| got == "null\n").await;
+    stop(&handler, StopHandler::within(Duration::from_secs(5))).await;
+}
+
+#[actix::test]
+async fn a_watch_in_trouble_is_told_to_the_program_for_it() {
+    let agent = TestAgent::dev();
+    let bench = Bench::new();
+    agent.put("k", b"1");
+    let watches = supervisor(&agent);
+    let told = bench.sh("echo \"$CONSUL_WATCH_PATH: $CONSUL_WATCH_ERROR\" >> told");
+    let handler = bench.start(Script::service(bench.sh("echo >> runs")).on_error(told));
+    watches.send(Observe::all(handler.clone())).await.unwrap();
+    watches.send(Watch::new(Key::new("k"), handler.clone())).await.unwrap().unwrap();
+    bench.lines("runs", 1).await;
+    assert_eq!(bench.read("told"), "");
+    agent.kill();
+    let told = bench.lines("told", 1).await;
+    assert!(told[0].starts_with("key:k: ") && told[0].len() > 20, "{told:?}");
+    stop(&handler, StopHandler::now()).await;
+    assert_eq!(bench.read("runs"), "\n", "trouble is no change");
 }

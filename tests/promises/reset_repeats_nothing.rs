@@ -102,7 +102,7 @@ async fn a_bad_configuration_is_refused_and_everything_goes_on() {
         good().with_token("two words"),
         good().with_body_limit(0),
         good().with_token_file("/nonexistent/token"),
-        good().with_address("unix:///nonexistent/consul.sock").expect("an address"),
+        good().with_basic_auth("a:colon", "password"),
     ];
     for (turn, bad) in bad.into_iter().enumerate() {
         match stage.watches.send(Reset::with(bad)).await.expect("it runs") {

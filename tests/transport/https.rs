@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use consul_watch::client::{ClientError, ConfigError, ConnectStage, Secret};
+use consul_watch::kv::KvError;
 use consul_watch::{ConsulConfig, KvStore, Reset};
 use consul_watch_harness::TestAgent;
 
@@ -39,15 +40,12 @@ async fn fails(config: &ConsulConfig) -> String {
     let poll = client.blocking_query(&QueryRequest::new("/v1/kv/tls/a").accept_404(true)).await;
     let poll = poll.expect_err("no trust");
     assert!(matches!(poll, ClientError::Connect { stage: ConnectStage::Tls, .. }), "{poll:?}");
-    let call = KvStore::new(client).get("tls/a").await.expect_err("no trust");
-    let call = call.source().and_then(|source| source.downcast_ref::<ClientError>()).map_or_else(
-        || panic!("{call:?}"),
-        |error| {
-            assert!(matches!(error, ClientError::Connect { stage: ConnectStage::Tls, .. }), "{error:?}");
-            error.to_string()
-        },
-    );
-    assert!(call.contains("CONSUL_CACERT"), "{call}");
+    let call = match KvStore::new(client).get("tls/a").await.expect_err("no trust") {
+        KvError::Client(error) => error,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(call, ClientError::Connect { stage: ConnectStage::Tls, .. }), "{call:?}");
+    assert!(call.to_string().contains("CONSUL_CACERT"), "{call}");
     poll.source().expect("a cause").to_string()
 }
 

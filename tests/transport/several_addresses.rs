@@ -10,8 +10,9 @@ use crate::feed::{Feed, supervisor, until};
 #[actix_rt::test]
 async fn an_address_without_anybody_is_passed_over_in_the_same_call() {
     let agent = TestAgent::dev();
-    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let nobody = nobody.local_addr().expect("an address");
+    // Closed again at once: nobody listens there.
+    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|port| port.local_addr());
+    let nobody = nobody.expect("a port");
     let addresses = [nobody.to_string(), agent.http_addr().to_string()];
     let config = ConsulConfig::default().with_addresses(addresses).expect("addresses");
     let store = KvStore::connect(&config).expect("a client");

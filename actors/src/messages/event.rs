@@ -4,7 +4,7 @@ use std::{error::Error, fmt, sync::Arc};
 
 use actix::Message;
 
-use crate::{WatchPath, WatchState};
+use crate::{WatchPath, WatchState, key::WatchKey};
 
 /// Something happened to a watch itself, as opposed to the value it watches.
 #[derive(Debug, Clone, Message)]
@@ -17,6 +17,8 @@ pub struct WatchEvent {
     pub kind: EventKind,
     /// How many events this observer was not shown before this one because its mailbox lagged behind.
     pub missed: u64,
+    /// Two queries may go by one path.
+    pub(crate) key: WatchKey,
 }
 
 /// What happened to a watch.

@@ -24,6 +24,8 @@ pub(super) trait Handle<S: Source>: Any {
     fn count(&self) -> usize;
     /// Subscriptions whose actors are gone.
     fn dead(&self) -> Vec<SubscriptionId>;
+    /// The actor of a subscription, as its identity.
+    fn actor(&self, id: SubscriptionId) -> Option<u64>;
     fn remove(&mut self, id: SubscriptionId) -> LocalBoxFuture<'static, ()>;
     fn end(&mut self) -> LocalBoxFuture<'static, ()>;
     fn restart(&mut self, source: Option<Arc<S>>) -> LocalBoxFuture<'static, ()>;
@@ -115,6 +117,10 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
             .filter(|(_, registered)| !registered.subscriber.is_connected())
             .map(|(id, _)| *id)
             .collect()
+    }
+
+    fn actor(&self, id: SubscriptionId) -> Option<u64> {
+        self.subscribers.get(&id).map(|registered| registered.actor)
     }
 
     fn remove(&mut self, id: SubscriptionId) -> LocalBoxFuture<'static, ()> {

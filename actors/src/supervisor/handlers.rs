@@ -86,7 +86,7 @@ impl<S: Source> WatchSupervisor<S> {
         for key in self.select(&observer.selection).0 {
             if let Some(entry) = self.entries.get(&key) {
                 let state = entry.slot.read().status.state.clone();
-                observer.tell(&entry.path, EventKind::State(state));
+                observer.tell(&key, &entry.path, EventKind::State(state));
             }
         }
         self.observers.push(observer);

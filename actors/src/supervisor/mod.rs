@@ -171,10 +171,13 @@ impl<S: Source> WatchSupervisor<S> {
         let key = self.subscriptions.get(&id)?.clone();
         let entry = self.entries.get_mut(&key)?;
         let path = entry.path.clone();
+        let actor = entry.handle.actor(id);
         let told = entry.handle.remove(id);
         entry.slot.write().status.subscribers = entry.handle.count();
         if entry.handle.count() > 0 {
             self.subscriptions.remove(&id);
+            // A subscriber that is its own observer leaves with its subscription.
+            self.observers.retain(|observer| !actor.is_some_and(|actor| observer.came_with(&key, actor)));
             return Some((path, false, told));
         }
         let removed = self.remove(&key);
@@ -199,7 +202,7 @@ impl<S: Source> WatchSupervisor<S> {
                 Selection::Subscription(id) => self.subscriptions.get(id) == Some(key),
             };
             if wanted {
-                observer.tell(path, kind.clone());
+                observer.tell(key, path, kind.clone());
             }
         }
     }

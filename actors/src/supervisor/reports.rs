@@ -20,6 +20,8 @@ pub(crate) struct Report {
 #[derive(Debug)]
 pub(crate) enum ReportKind {
     State(WatchState),
+    /// Its first value is there, whatever state it was in before.
+    FirstValue,
     Rejected(Arc<dyn Error + Send + Sync>),
     SubscriberGone(SubscriptionId),
 }
@@ -61,6 +63,7 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
                 self.tell(&report.key, &path, &EventKind::State(state));
                 self.answer_waiting();
             }
+            ReportKind::FirstValue => self.answer_waiting(),
             ReportKind::Rejected(reason) => {
                 self.tell(&report.key, &path, &EventKind::Rejected(reason));
             }

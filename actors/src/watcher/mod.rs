@@ -1,5 +1,6 @@
 //! The actor that watches one path.
 
+mod asking;
 mod following;
 mod orders;
 mod state;
@@ -24,18 +25,14 @@ pub(crate) use self::{
     state::WatcherState,
 };
 use crate::{
-    Answer, Changed, Cursor, Failure, FailureClass, Query, Request, Source, SubscriptionId, View, WatchPath,
-    WatchState, WatchSupervisor,
+    Answer, Changed, Query, Source, SubscriptionId, View, WatchPath, WatchState, WatchSupervisor,
     key::WatchKey,
-    places::{Seat, Turn, in_turn},
+    places::Seat,
     progress::Step,
     snapshots::Slot,
     subscription::{Delivery, Next},
     supervisor::{Died, Report, ReportKind},
 };
-
-/// An answer without news that took less than this is a wake-up for nothing, not the end of a wait.
-const EARLY: Duration = Duration::from_secs(1);
 
 type Item<Q> = <<Q as Query>::Value as crate::Snapshot>::Item;
 
@@ -56,8 +53,8 @@ pub struct WatcherActor<Q: Query> {
     query: Option<oneshot::Receiver<()>>,
     /// The earliest time at which a subscription wants to be looked at again.
     timer: Option<Instant>,
-    /// Its turn in the queue for a place, while it waits for one.
-    turn: Option<Turn>,
+    /// What it asks on between two queries, if places are counted.
+    seat: Option<Seat>,
     /// What it follows, if its query is a derived one.
     following: Option<Following>,
     ended: bool,
@@ -94,100 +91,10 @@ impl<Q: Query> WatcherActor<Q> {
             client: None,
             query: None,
             timer: None,
-            turn: None,
+            seat: None,
             following,
             ended: false,
         }
-    }
-
-    /// Sends the next query as soon as the throttle allows it.
-    fn ask(&mut self, ctx: &mut Context<Self>) {
-        if self.following.is_some() {
-            self.follow(ctx);
-            return self.derive(ctx);
-        }
-        if self.ended || self.state.halted || self.query.is_some() {
-            return;
-        }
-        let pause = self.state.throttle.take(Instant::now());
-        if pause.is_zero() {
-            self.send_query(ctx);
-        } else {
-            ctx.run_later(pause, Self::send_query);
-        }
-    }
-
-    fn send_query(&mut self, ctx: &mut Context<Self>) {
-        if self.ended || self.state.halted || self.query.is_some() {
-            return;
-        }
-        let client = match self.client.take().map_or_else(|| self.source.connect(), Ok) {
-            Ok(client) => self.client.insert(client),
-            Err(failure) => return self.failed(failure, ctx),
-        };
-        let client = client.clone();
-        let request = self.state.progress.request();
-        let blocking = self.state.progress.is_blocking();
-        let sent = Instant::now();
-        let (guard, closed) = oneshot::channel::<()>();
-        let query = self.in_its_place(client, request, blocking);
-        let query = async move {
-            // Dropped after the query itself: by then its request is closed.
-            let _guard = guard;
-            query.await
-        };
-        ctx.spawn(query.into_actor(self).map(move |(answer, seat), watcher, ctx| {
-            watcher.query = None;
-            let early = blocking && matches!(seat, Seat::Held) && sent.elapsed() < EARLY;
-            watcher.turn = match seat {
-                Seat::Polled(turn) => Some(turn),
-                Seat::Held => None,
-            };
-            match answer {
-                Ok(answer) => watcher.answered(answer, early, ctx),
-                Err(failure) => watcher.failed(failure, ctx),
-            }
-        }));
-        self.query = Some(closed);
-    }
-
-    /// The query with the place it needs, if places are counted.
-    fn in_its_place(
-        &mut self,
-        client: <Q::Source as Source>::Client,
-        request: Request<Q::Value>,
-        blocking: bool,
-    ) -> impl Future<Output = (Result<Answer<Q::Value>, Failure>, Seat)> + 'static {
-        let query = Arc::clone(&self.link.query);
-        let places = self.source.places();
-        let turn = self.turn.take();
-        if let Some(places) =
-            places.as_ref().filter(|places| blocking && turn.is_none() && places.free() == 0)
-        {
-            places.warn();
-            self.transition(WatchState::Waiting { places: places.count() });
-        }
-        async move {
-            match places {
-                None => (query.run(&client, request).await, Seat::Held),
-                Some(places) if !blocking => {
-                    let _place = places.brief().await;
-                    let answer = query.run(&client, request).await;
-                    (answer, turn.map_or(Seat::Held, Seat::Polled))
-                }
-                Some(places) => {
-                    let turn = turn.unwrap_or_else(|| places.queue());
-                    let at_once = Request { cursor: Cursor::Start, previous: request.previous.clone() };
-                    in_turn(places, turn, || query.run(&client, request), || query.run(&client, at_once))
-                        .await
-                }
-            }
-        }
-    }
-
-    fn answered(&mut self, answer: Answer<Q::Value>, early: bool, ctx: &mut Context<Self>) {
-        self.take_in(answer, early, ctx);
-        self.ask(ctx);
     }
 
     /// Takes an answer in, and sends subscribers what it brought.
@@ -206,8 +113,12 @@ impl<Q: Query> WatcherActor<Q> {
                 self.state.throttle.fruitful();
                 self.state.rejection = None;
                 // Readable before it is delivered, so that a handler never reads an older value.
-                self.link.slot.write().value = Some(Arc::clone(&version.value) as Arc<dyn Any + Send + Sync>);
+                let value = Arc::clone(&version.value) as Arc<dyn Any + Send + Sync>;
+                let first = self.link.slot.write().value.replace(value).is_none();
                 self.transition(self.good_state());
+                if first {
+                    self.report(ReportKind::FirstValue);
+                }
                 for subscribed in self.state.subscribers.values_mut() {
                     subscribed.feed.offer(&version, resync, now);
                 }
@@ -228,9 +139,9 @@ impl<Q: Query> WatcherActor<Q> {
 
     /// The state after a good answer.
     fn good_state(&self) -> WatchState {
-        match (&self.following, &self.turn, self.source.places()) {
+        match (&self.following, &self.seat, self.source.places()) {
             (Some(_), ..) => self.state_of_inputs(),
-            (None, Some(_), Some(places)) => WatchState::Waiting { places: places.count() },
+            (None, Some(Seat::Waiting(_)), Some(places)) => WatchState::Waiting { places: places.count() },
             _ => WatchState::Live,
         }
     }
@@ -250,24 +161,6 @@ impl<Q: Query> WatcherActor<Q> {
         tracing::warn!(path = %self.link.path, reason = %text, "the value cannot be read, the last good one stays");
         self.state.rejection = Some(text);
         self.report(ReportKind::Rejected(reason));
-    }
-
-    /// Ends this life of the actor; the supervisor starts the next one, which waits out the pause.
-    fn failed(&mut self, failure: Failure, ctx: &mut Context<Self>) {
-        self.state.progress.interrupted();
-        if failure.class() == FailureClass::Invalid {
-            self.state.halted = true;
-            self.transition(WatchState::Stopped { error: failure });
-            return;
-        }
-        self.state.postpone(failure.pause());
-        let pause = self.state.next_attempt.map_or(Duration::ZERO, |at| at - Instant::now());
-        self.transition(WatchState::Retrying {
-            error: failure,
-            attempt: self.state.backoff.attempt(),
-            next: SystemTime::now() + pause,
-        });
-        ctx.stop();
     }
 
     fn transition(&self, next: WatchState) {

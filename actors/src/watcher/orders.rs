@@ -65,7 +65,7 @@ impl<Q: Query> Handler<End> for WatcherActor<Q> {
         self.ended = true;
         self.state.subscribers.clear();
         self.state.deliveries = Deliveries::default();
-        self.turn = None;
+        self.seat = None;
         let let_go = self.let_go();
         let closed = self.end_life(ctx);
         Box::pin(async move {
@@ -91,13 +91,13 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
         if let Some(source) = source {
             self.source = source;
         }
-        self.state.progress.interrupted();
         if self.following.is_some() {
-            // Its inputs are watches that start afresh themselves.
+            // Its inputs are watches that start afresh themselves, and tell what they find.
             return Box::pin(std::future::ready(()));
         }
+        self.state.progress.interrupted();
         self.client = None;
-        self.turn = None;
+        self.seat = None;
         self.state.backoff.reset();
         self.state.next_attempt = None;
         self.state.halted = false;

@@ -95,11 +95,20 @@ pub(super) fn into_io(error: h2::Error) -> io::Error {
 
 /// Opens a connection, up to the server's first answer: until then it is not known how many streams it
 /// takes, or whether it takes us at all.
-pub(super) async fn open(dialer: &Dialer, within: Duration) -> Result<Opened, OpenFault> {
-    timeout(within, open_unbounded(dialer)).await.unwrap_or(Err(OpenFault::Timeout))
+///
+/// From time to time `unused` is told when nobody is on it.
+pub(super) async fn open(
+    dialer: &Dialer,
+    within: Duration,
+    unused: impl Fn(&Rc<LaneState>) + 'static,
+) -> Result<Opened, OpenFault> {
+    timeout(within, open_unbounded(dialer, unused)).await.unwrap_or(Err(OpenFault::Timeout))
 }
 
-async fn open_unbounded(dialer: &Dialer) -> Result<Opened, OpenFault> {
+async fn open_unbounded(
+    dialer: &Dialer,
+    unused: impl Fn(&Rc<LaneState>) + 'static,
+) -> Result<Opened, OpenFault> {
     let stream = dialer.dial(Offer::Http2OrHttp1).await?;
     if !stream.is_http2() {
         return Ok(Opened::OnlyHttp1);
@@ -122,7 +131,7 @@ async fn open_unbounded(dialer: &Dialer) -> Result<Opened, OpenFault> {
     let driven = Rc::clone(&state);
     actix_rt::spawn(async move {
         let mut answered = Some(answered);
-        let end = drive(connection, pings, &driven, &mut answered).await;
+        let end = drive(connection, pings, &driven, &mut answered, unused).await;
         driven.alive.set(false);
         match (answered.take(), end) {
             // Whoever waits for it is told why; if nobody does any more, nobody need know.
@@ -145,10 +154,16 @@ type Answered = oneshot::Sender<Result<(), h2::Error>>;
 async fn drive(
     mut connection: Connection<SecureStream, Bytes>,
     pings: PingPong,
-    state: &LaneState,
+    state: &Rc<LaneState>,
     answered: &mut Option<Answered>,
+    unused: impl Fn(&Rc<LaneState>),
 ) -> Result<(), h2::Error> {
-    let mut heartbeat = pin!(heartbeat(pings, answered));
+    let look = || {
+        if state.used.get() == 0 {
+            unused(state);
+        }
+    };
+    let mut heartbeat = pin!(heartbeat(pings, answered, look));
     poll_fn(|task| {
         if let Poll::Ready(end) = Pin::new(&mut connection).poll(task) {
             return Poll::Ready(end);
@@ -168,7 +183,7 @@ fn poll_heartbeat(
 }
 
 /// Asks again and again; resolves when no answer comes.
-async fn heartbeat(mut pings: PingPong, answered: &mut Option<Answered>) -> h2::Error {
+async fn heartbeat(mut pings: PingPong, answered: &mut Option<Answered>, look: impl Fn()) -> h2::Error {
     loop {
         match timeout(PONG_WITHIN, pings.ping(Ping::opaque())).await {
             Ok(Ok(_)) => {}
@@ -180,5 +195,6 @@ async fn heartbeat(mut pings: PingPong, answered: &mut Option<Answered>) -> h2::
             let _ = answered.send(Ok(()));
         }
         sleep(PING_EVERY).await;
+        look();
     }
 }

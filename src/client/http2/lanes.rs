@@ -45,7 +45,6 @@ type Opening = Shared<LocalBoxFuture<'static, Result<(), OpenFault>>>;
 pub(crate) struct Seat {
     pub(super) send: SendRequest<Bytes>,
     state: Rc<LaneState>,
-    lanes: Weak<Lanes>,
 }
 
 impl Lanes {
@@ -80,7 +79,7 @@ impl Lanes {
         // The first that has room, so that the last ones empty when watches end.
         let lane = lanes.iter().find(|lane| lane.state.used.get() < lane.state.capacity.get())?;
         lane.state.used.set(lane.state.used.get() + 1);
-        Some(Seat { send: lane.send.clone(), state: Rc::clone(&lane.state), lanes: Weak::clone(&self.this) })
+        Some(Seat { send: lane.send.clone(), state: Rc::clone(&lane.state) })
     }
 
     /// The connection that is being opened, by this request if by no other.
@@ -96,7 +95,13 @@ impl Lanes {
             if let Some(earliest) = earliest {
                 sleep_until(earliest).await;
             }
-            let opened = lane::open(&dialer, within).await;
+            let spare = Weak::clone(&this);
+            let unused = move |state: &Rc<LaneState>| {
+                if let Some(lanes) = spare.upgrade() {
+                    lanes.close_spare(state);
+                }
+            };
+            let opened = lane::open(&dialer, within, unused).await;
             let Some(lanes) = this.upgrade() else { return Ok(()) };
             *lanes.opening.borrow_mut() = None;
             lanes.failed.set(opened.is_err().then(Instant::now));
@@ -116,7 +121,7 @@ impl Lanes {
         opening
     }
 
-    /// Closes a connection that nobody uses, when the others have room for what may come.
+    /// Closes a connection that nobody uses now, when the others have room for what may come.
     fn close_spare(&self, left: &Rc<LaneState>) {
         let mut lanes = self.open.borrow_mut();
         let room: usize = lanes
@@ -124,7 +129,7 @@ impl Lanes {
             .filter(|lane| lane.state.alive.get() && !Rc::ptr_eq(&lane.state, left))
             .map(|lane| lane.state.capacity.get().saturating_sub(lane.state.used.get()))
             .sum();
-        if room >= left.capacity.get() / 2 && !lanes.is_empty() {
+        if room > left.capacity.get() / 2 {
             lanes.retain(|lane| !Rc::ptr_eq(&lane.state, left));
         }
     }
@@ -145,11 +150,6 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.state.used.set(self.state.used.get().saturating_sub(1));
-        if self.state.used.get() == 0
-            && let Some(lanes) = self.lanes.upgrade()
-        {
-            lanes.close_spare(&self.state);
-        }
     }
 }
 

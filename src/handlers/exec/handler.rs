@@ -1,6 +1,6 @@
 //! The actor that keeps a program running.
 
-use std::{collections::BTreeMap, fmt, future::pending, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use actix::prelude::*;
 use consul_watch_actors::{Backoff, Changed};
@@ -12,6 +12,7 @@ use tokio::{
 use super::{Exec, OnChange, file};
 use crate::handlers::{
     Exit, Forks, ForwardSignal, Output, Payload, ProgramError, RunEnded, Runs, ScriptStatus, StopHandler,
+    owed::{Acknowledgement, Owed, owed},
     process::{Ended, Order, Orders, Pipes, Terms, spawn, supervise},
     script::State,
 };
@@ -30,7 +31,7 @@ pub struct ExecHandler {
     /// The newest state.
     state: Option<Box<dyn State>>,
     /// Who waits for that state to be handled.
-    owed: Vec<oneshot::Sender<()>>,
+    owed: Vec<Acknowledgement>,
     child: Child,
     /// What is done later: the start, or what a change does.
     timer: Option<SpawnHandle>,
@@ -94,8 +95,7 @@ impl ExecHandler {
     /// The program has the newest state: its senders may go on.
     fn handled(&mut self) {
         for owed in self.owed.drain(..) {
-            // Whoever has sent it may be gone.
-            let _ = owed.send(());
+            owed.give();
         }
     }
 
@@ -213,10 +213,10 @@ impl Actor for ExecHandler {
 }
 
 impl<Q: Payload> Handler<Changed<Q>> for ExecHandler {
-    type Result = ResponseActFuture<Self, ()>;
+    type Result = Owed;
 
-    fn handle(&mut self, mut changed: Changed<Q>, ctx: &mut Self::Context) -> Self::Result {
-        let (sender, handled) = oneshot::channel();
+    fn handle(&mut self, mut changed: Changed<Q>, ctx: &mut Self::Context) -> Owed {
+        let (acknowledgement, owed) = owed();
         if self.stopping.is_none() {
             let path = changed.query.path();
             let waits = !self.owed.is_empty();
@@ -226,7 +226,7 @@ impl<Q: Payload> Handler<Changed<Q>> for ExecHandler {
             self.state = Some(Box::new(changed));
             // The older ones are covered by this one.
             self.handled();
-            self.owed.push(sender);
+            self.owed.push(acknowledgement);
             let splay = self.exec.splay.mul_f64(fastrand::f64());
             match self.child {
                 // What is going to be done will be done with this state.
@@ -236,13 +236,7 @@ impl<Q: Payload> Handler<Changed<Q>> for ExecHandler {
                 Child::Down | Child::Restarting(_) => {}
             }
         }
-        let handled = async {
-            if handled.await.is_err() {
-                // Given up because we stop: whoever has sent it learns that we are gone.
-                pending::<()>().await;
-            }
-        };
-        Box::pin(handled.into_actor(self))
+        owed
     }
 }
 

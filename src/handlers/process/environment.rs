@@ -87,6 +87,10 @@ impl Environment {
     }
 
     fn inherits(&self, name: &OsStr) -> bool {
+        // What a handler that runs us was told is not what ours is told.
+        if name == "CONSUL_INDEX" || fits("CONSUL_WATCH_*", name) {
+            return false;
+        }
         let listed = |list: &[String]| list.iter().any(|pattern| fits(pattern, name));
         self.allow.as_deref().is_none_or(listed) && !listed(&self.deny)
     }
@@ -115,13 +119,21 @@ mod tests {
     use super::*;
 
     fn names(environment: &Environment) -> Vec<String> {
-        let ours = ["PATH", "LC_ALL", "LC_TIME", "CONSUL_HTTP_TOKEN", "AWS_KEY"];
+        let ours = [
+            "PATH",
+            "LC_ALL",
+            "LC_TIME",
+            "CONSUL_HTTP_TOKEN",
+            "AWS_KEY",
+            "CONSUL_INDEX",
+            "CONSUL_WATCH_PATH",
+        ];
         let ours = ours.map(|name| (OsString::from(name), OsString::from("x")));
         environment.of(ours).into_keys().map(|name| name.into_string().unwrap()).collect()
     }
 
     #[test]
-    fn everything_is_inherited_by_default() {
+    fn everything_is_inherited_but_what_another_watch_told_us() {
         assert_eq!(names(&Environment::inherited()).len(), 5);
     }
 

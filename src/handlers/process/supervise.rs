@@ -25,6 +25,9 @@ const DRAIN: Duration = Duration::from_millis(200);
 /// How often a group that was asked to end is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// How long a killed group is waited for: killing is a matter of milliseconds, unless the disk hangs.
+const TAKE_NOTE: Duration = Duration::from_secs(1);
+
 /// What becomes of processes that a program has forked and that outlive its own exit.
 ///
 /// Whatever is chosen, they cannot hold up the handler, even if they hold its pipes open; and a program that
@@ -151,10 +154,14 @@ async fn drain(pipe: Option<pipe::Receiver>, output: &mut Output) {
 
 /// Waits until a group that was told to end has no member, and kills it when its time is over.
 async fn emptied(group: &Group, phase: Phase) {
-    while group.is_alive() {
-        if phase.due().is_none_or(|due| due <= Instant::now()) {
-            return group.signal(Signal::KILL);
-        }
+    let kill_at = phase.due().unwrap_or_else(Instant::now);
+    while group.is_alive() && Instant::now() < kill_at {
+        sleep(LOOK).await;
+    }
+    // A dead member counts until its new parent, the system's first process, has taken note of it.
+    let give_up_at = Instant::now() + TAKE_NOTE;
+    while group.is_alive() && Instant::now() < give_up_at {
+        group.signal(Signal::KILL);
         sleep(LOOK).await;
     }
 }

@@ -1,6 +1,6 @@
 //! The actor that runs a program on each change.
 
-use std::{collections::HashMap, fmt, future::pending, time::Duration};
+use std::{collections::HashMap, fmt, time::Duration};
 
 use actix::prelude::*;
 use consul_watch_actors::{Changed, WatchEvent};
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::handlers::{
     Exit, ForwardSignal, Output, Payload, ProgramError, StopHandler,
+    owed::Owed,
     process::{Ended, Order, Orders, Pipes, Terms, spawn, supervise},
 };
 
@@ -231,23 +232,17 @@ impl Actor for ScriptHandler {
 }
 
 impl<Q: Payload> Handler<Changed<Q>> for ScriptHandler {
-    type Result = ResponseActFuture<Self, ()>;
+    type Result = Owed;
 
-    fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) -> Self::Result {
-        let (work, handled) = Work::new(changed);
+    fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) -> Owed {
+        let (work, owed) = Work::new(changed);
         if self.stopping.is_none() {
             let splay = self.script.splay.mul_f64(fastrand::f64());
             let now = Instant::now();
             self.schedule.arrived(work, now.checked_add(splay).unwrap_or(now));
             self.pump(ctx);
         }
-        let handled = async {
-            if handled.await.is_err() {
-                // Given up because we stop: whoever has sent it learns that we are gone.
-                pending::<()>().await;
-            }
-        };
-        Box::pin(handled.into_actor(self))
+        owed
     }
 }
 

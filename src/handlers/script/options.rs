@@ -22,6 +22,10 @@ use crate::handlers::{Environment, Forks, OutputTo, Program, ProgramError, Signa
 ///
 /// The command's are those of `consul watch` (Consul's docs, "Consul Watch"); the service's are those of the
 /// agent's `watches` ("Watches Overview and Reference") with a timeout and with retries, which those lack.
+///
+/// When a state counts as handled, for a [checkpoint](crate::checkpoint) and for the next one to come: folding,
+/// when its run has ended, even if it has failed and is to be tried again; in a queue, when it waits there; in
+/// parallel, when its run begins.
 #[derive(Debug, Clone)]
 pub struct Script {
     pub(super) program: Program,

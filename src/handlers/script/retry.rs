@@ -51,7 +51,7 @@ impl Retry {
     }
 
     /// The pause after this many failed tries of a state, if there is to be another one.
-    pub(super) fn pause(&self, history: &mut Option<Backoff>, tries: u32) -> Option<Duration> {
+    pub(in crate::handlers) fn pause(&self, history: &mut Option<Backoff>, tries: u32) -> Option<Duration> {
         let pause = history.get_or_insert_with(|| self.backoff.fresh()).failed(Instant::now()).max(LEAST);
         self.tries.is_none_or(|most| tries < most).then_some(pause)
     }

@@ -3,13 +3,15 @@
 use std::any::TypeId;
 
 use consul_watch_actors::{Backoff, Changed, SubscriptionId, WatchPath};
-use tokio::sync::oneshot;
 
 use super::{
     schedule::Task,
     state::{Facts, State},
 };
-use crate::handlers::Payload;
+use crate::handlers::{
+    Payload,
+    owed::{Acknowledgement, Owed, owed},
+};
 
 /// Which feed a state comes by: states of one feed may take each other's place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,7 +21,7 @@ pub(super) struct Lane(TypeId, SubscriptionId, WatchPath);
 pub(super) struct Work {
     lane: Lane,
     state: Box<dyn State>,
-    acknowledgement: Option<oneshot::Sender<()>>,
+    acknowledgement: Option<Acknowledgement>,
     /// How often this very state was run.
     pub(super) tries: u32,
     /// The pauses since the last success.
@@ -28,11 +30,11 @@ pub(super) struct Work {
 
 impl Work {
     /// With what tells when its sender is owed an answer.
-    pub(super) fn new<Q: Payload>(changed: Changed<Q>) -> (Self, oneshot::Receiver<()>) {
-        let (sender, receiver) = oneshot::channel();
+    pub(super) fn new<Q: Payload>(changed: Changed<Q>) -> (Self, Owed) {
+        let (acknowledgement, owed) = owed();
         let lane = Lane(TypeId::of::<Q>(), changed.subscription, changed.query.path());
-        let (state, acknowledgement) = (Box::new(changed), Some(sender));
-        (Self { lane, state, acknowledgement, tries: 0, backoff: None }, receiver)
+        let (state, acknowledgement) = (Box::new(changed), Some(acknowledgement));
+        (Self { lane, state, acknowledgement, tries: 0, backoff: None }, owed)
     }
 
     pub(super) fn path(&self) -> &WatchPath {
@@ -66,9 +68,8 @@ impl Task for Work {
     }
 
     fn acknowledge(&mut self) {
-        if let Some(waiting) = self.acknowledgement.take() {
-            // Whoever has sent it may be gone.
-            let _ = waiting.send(());
+        if let Some(acknowledgement) = self.acknowledgement.take() {
+            acknowledgement.give();
         }
     }
 }

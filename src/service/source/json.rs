@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn what_is_no_json_is_refused_with_its_line() {
         for (text, line) in [
-            ("{\n \"a\": 1,\n}", "3: "),
+            ("{\n \"a\": 1,\n}", "2: "),
             ("{\n // no\n \"a\": 1}", "2: "),
             ("{\"a\": 'x'}", "1: "),
             ("{\"a\": 0x1}", "1: "),

@@ -47,7 +47,7 @@ impl ServiceConfig {
         let mut faults = ConfigErrors::default();
         let trees = source::read(paths, &mut faults);
         let config = Self::read(&trees, base, &mut faults);
-        if faults.is_empty() { Ok(config) } else { Err(faults) }
+        if faults.is_empty() { Ok(config) } else { Err(faults.sorted()) }
     }
 
     /// Where Consul is.

@@ -19,7 +19,8 @@ use crate::{
 /// What `http_handler_config` says ("Watches Overview and Reference"), and ours beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HttpSpec {
-    pub(crate) url: String,
+    /// It may hold a password, or a token in its query.
+    pub(crate) url: Secret,
     pub(crate) method: String,
     pub(crate) timeout: Duration,
     /// Each value is a header of its own. They may be secrets.
@@ -51,7 +52,7 @@ impl HttpSpec {
                 ca_file: fields.string("ca_file", errors).map(PathBuf::from),
                 secret: secret(fields, errors),
                 retry: Retry::default(),
-                url: url?,
+                url: url?.into(),
             })
         })
     }

@@ -8,6 +8,8 @@ mod http;
 mod log;
 mod retry;
 mod section;
+#[cfg(test)]
+mod tests;
 mod tuning;
 mod values;
 mod watch;

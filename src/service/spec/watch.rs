@@ -16,6 +16,7 @@ use super::{
     tuning::{Applies, Tuning},
 };
 use crate::{
+    checkpoint::{CheckpointError, CheckpointFile},
     definition::{Definition, DefinitionError, DefinitionErrors, Fields, ForQuery, Target},
     handlers::Payload,
 };
@@ -83,18 +84,12 @@ impl WatchSpec {
             let feed = Feed::new(&tuning, checkpoint, errors);
             Some(Self { label, definition, feed, handler, place })
         });
-        read.filter(|spec| {
-            let folder = spec.feed.checkpoint.as_deref().and_then(|file| file.parent());
-            let missing = folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
-            if let Some(folder) = missing {
-                let reason = format!(
-                    "`checkpoint` cannot be used: there is no directory {}; create it, or name another",
-                    folder.display()
-                );
-                faults.push(Fault::of(&part, node.place_of("checkpoint").clone(), reason));
-            }
-            missing.is_none()
-        })
+        let refused = read.as_ref().and_then(|spec| unusable_checkpoint(spec));
+        if let Some(reason) = &refused {
+            let place = node.place_of("checkpoint").clone();
+            faults.push(Fault::of(&part, place, format!("`checkpoint` cannot be used: {reason}")));
+        }
+        read.filter(|_| refused.is_none())
     }
 
     /// Whether both say the same, wherever they stand.
@@ -127,6 +122,24 @@ impl Feed {
             longest.map_or(quiescence, |longest: Duration| quiescence.with_longest(longest))
         });
         Self { changes_only: tuning.changes_only.unwrap_or(false), quiescence, checkpoint }
+    }
+}
+
+/// Why the checkpoint of a watch cannot be used, as far as that can be told before it is.
+fn unusable_checkpoint(spec: &WatchSpec) -> Option<String> {
+    let file = spec.feed.checkpoint.as_ref()?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Some(format!("there is no directory {}; create it, or name another", folder.display()));
+    }
+    let wanted = spec.definition.with_query(Name);
+    match CheckpointFile::new(file).load() {
+        Ok(Some(seen)) if seen.watch() != wanted => {
+            let (path, found) = (file.clone(), seen.watch().to_owned());
+            Some(CheckpointError::OtherWatch { path, found, wanted }.to_string())
+        }
+        Ok(_) => None,
+        Err(error) => Some(error.to_string()),
     }
 }
 

@@ -1,0 +1,128 @@
+//! One query after the other.
+
+use std::{sync::Arc, time::Duration, time::SystemTime};
+
+use actix::{fut::wrap_future, prelude::*};
+use tokio::{sync::oneshot, time::Instant};
+
+use super::WatcherActor;
+use crate::{Answer, Cursor, Failure, FailureClass, Query, Request, Source, WatchState, places::Seat};
+
+/// An answer without news that took less than this is a wake-up for nothing, not the end of a wait.
+const EARLY: Duration = Duration::from_secs(1);
+
+impl<Q: Query> WatcherActor<Q> {
+    /// Sends the next query as soon as the throttle allows it.
+    pub(super) fn ask(&mut self, ctx: &mut Context<Self>) {
+        if self.following.is_some() {
+            return self.remake(ctx);
+        }
+        if self.ended || self.state.halted || self.query.is_some() {
+            return;
+        }
+        let pause = self.state.throttle.take(Instant::now());
+        if pause.is_zero() {
+            self.send_query(ctx);
+        } else {
+            ctx.run_later(pause, Self::send_query);
+        }
+    }
+
+    fn send_query(&mut self, ctx: &mut Context<Self>) {
+        if self.ended || self.state.halted || self.query.is_some() {
+            return;
+        }
+        let client = match self.client.take().map_or_else(|| self.source.connect(), Ok) {
+            Ok(client) => self.client.insert(client).clone(),
+            Err(failure) => return self.failed(failure, ctx),
+        };
+        let request = self.state.progress.request();
+        let blocking = self.state.progress.is_blocking();
+        let (places, seat) = (self.source.places(), self.seat.take());
+        let seated = async move {
+            match (&places, seat) {
+                (Some(places), Some(Seat::Waiting(turn))) if blocking => Some(places.await_turn(turn).await),
+                (_, seat) => seat,
+            }
+        };
+        let (guard, closed) = oneshot::channel();
+        let query = seated.into_actor(self).then(move |seat, watcher, _| {
+            if matches!(seat, Some(Seat::Held(_))) && blocking {
+                // It may be long before the answer tells.
+                watcher.transition(WatchState::Live);
+            }
+            wrap_future(watcher.query_on(seat, client, request, guard))
+        });
+        ctx.spawn(query.map(move |(answer, seat, early), watcher, ctx| {
+            watcher.query = None;
+            match answer {
+                Ok(answer) => watcher.answered(answer, seat, early, ctx),
+                Err(failure) => {
+                    // Given back before the pause: a place must not stand empty through it.
+                    drop(seat);
+                    watcher.failed(failure, ctx);
+                }
+            }
+        }));
+        self.query = Some(closed);
+    }
+
+    /// The query as its seat allows it; with the seat, and whether it blocked and was answered early.
+    fn query_on(
+        &self,
+        seat: Option<Seat>,
+        client: <Q::Source as Source>::Client,
+        request: Request<Q::Value>,
+        guard: oneshot::Sender<()>,
+    ) -> impl Future<Output = (Result<Answer<Q::Value>, Failure>, Option<Seat>, bool)> + use<Q> {
+        let query = Arc::clone(&self.link.query);
+        let places = self.source.places();
+        let waiting = matches!(seat, Some(Seat::Waiting(_)));
+        let request = if waiting { Request { cursor: Cursor::Start, ..request } } else { request };
+        let blocking = request.cursor != Cursor::Start;
+        async move {
+            // Dropped in the opposite order: the request is closed, its place is free, and that is told.
+            let _guard = guard;
+            let seat = seat;
+            let _brief = match places {
+                Some(places) if !blocking => places.brief().await,
+                _ => None,
+            };
+            let begun = Instant::now();
+            let answer = query.run(&client, request).await;
+            (answer, seat, blocking && begun.elapsed() < EARLY)
+        }
+    }
+
+    fn answered(
+        &mut self,
+        answer: Answer<Q::Value>,
+        seat: Option<Seat>,
+        early: bool,
+        ctx: &mut Context<Self>,
+    ) {
+        // The next query will want to be held. Taken before the state is told, which depends on it.
+        self.seat = seat.or_else(|| self.source.places().map(|places| places.seat()));
+        self.take_in(answer, early, ctx);
+        self.ask(ctx);
+    }
+
+    /// Ends this life of the actor; the supervisor starts the next one, which waits out the pause.
+    fn failed(&mut self, failure: Failure, ctx: &mut Context<Self>) {
+        self.seat = None;
+        self.state.progress.interrupted();
+        if failure.class() == FailureClass::Invalid {
+            self.state.halted = true;
+            self.transition(WatchState::Stopped { error: failure });
+            return;
+        }
+        self.state.postpone(failure.pause());
+        let pause = self.state.next_attempt.map_or(Duration::ZERO, |at| at - Instant::now());
+        self.transition(WatchState::Retrying {
+            error: failure,
+            attempt: self.state.backoff.attempt(),
+            next: SystemTime::now() + pause,
+        });
+        ctx.stop();
+    }
+}

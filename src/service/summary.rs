@@ -1,0 +1,141 @@
+//! What would be watched.
+
+use std::{fmt, path::Path};
+
+use super::{
+    programs::{self, Doubt},
+    spec::{Concurrency, HandlerSpec, ServiceConfig, WatchSpec},
+};
+use crate::{definition::ForQuery, handlers::Payload};
+
+/// What files ask for, for a person to read; nothing in it is secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    consul: String,
+    watches: Vec<Line>,
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Line {
+    label: String,
+    path: String,
+    handler: String,
+}
+
+impl Summary {
+    pub(super) fn of(config: &ServiceConfig) -> Self {
+        let watches = config.watches.iter().map(Line::of).collect();
+        let warnings = config.watches.iter().flat_map(warnings).collect();
+        Self { consul: config.consul.address().to_string(), watches, warnings }
+    }
+
+    /// How many watches there would be.
+    pub fn watches(&self) -> usize {
+        self.watches.len()
+    }
+
+    /// What is allowed and looks wrong: a program that is not there, as long as the service does not run on
+    /// another machine.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+/// Prints a line a watch: its label, its path if that is another one, what is done; then the warnings.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.watches.len();
+        let plural = if count == 1 { "" } else { "es" };
+        write!(f, "{count} watch{plural}, Consul at {}", self.consul)?;
+        let width = self.watches.iter().map(|line| line.label.chars().count()).max().unwrap_or(0);
+        for Line { label, path, handler } in &self.watches {
+            write!(f, "\n  {label:width$}  ")?;
+            if path != label {
+                write!(f, "{path}  ")?;
+            }
+            f.write_str(handler)?;
+        }
+        self.warnings.iter().try_for_each(|warning| write!(f, "\nwarning: {warning}"))
+    }
+}
+
+impl Line {
+    fn of(spec: &WatchSpec) -> Self {
+        let path = spec.definition.with_query(PathOf);
+        let mut handler = match &spec.handler {
+            HandlerSpec::Script(script) => {
+                let limit =
+                    script.timeout.map_or_else(|| "no timeout".to_owned(), |it| format!("timeout {it:?}"));
+                let mode = match script.concurrency {
+                    Concurrency::One => String::new(),
+                    Concurrency::Queue(most) => format!(", queue {most}"),
+                    Concurrency::Parallel(most) => format!(", parallel {most}"),
+                };
+                format!("runs {} ({limit}{mode})", script.program.name())
+            }
+            HandlerSpec::Exec(exec) => format!("keeps {} running", exec.program.name()),
+            HandlerSpec::Http(http) => format!("{} {}", http.method, without_secrets(http.url.expose())),
+        };
+        if spec.feed.changes_only {
+            handler.push_str(", changes only");
+        }
+        if let Some(file) = &spec.feed.checkpoint {
+            handler.push_str(&format!(", checkpoint {}", file.display()));
+        }
+        Self { label: spec.label.clone(), path, handler }
+    }
+}
+
+/// The address without user, password and query, any of which may be secret.
+fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
+fn warnings(spec: &WatchSpec) -> Vec<String> {
+    let programs = match &spec.handler {
+        HandlerSpec::Script(script) => [Some(&script.program), script.on_error.as_ref()],
+        HandlerSpec::Exec(exec) => [Some(&exec.program), None],
+        HandlerSpec::Http(_) => [None, None],
+    };
+    let doubts = programs.into_iter().flatten().filter_map(|program| {
+        let name = program.name();
+        let mend = match programs::doubt(Path::new(&name))? {
+            Doubt::Missing => "is not there; check the path, or install it",
+            Doubt::NotOnPath => "is not on the PATH; install it, or give its full path",
+            Doubt::NotExecutable => "cannot be executed; make it executable (chmod +x)",
+        };
+        Some(format!("{}: the program {name} of `{}` {mend}", spec.place, spec.label))
+    });
+    doubts.collect()
+}
+
+struct PathOf;
+
+impl ForQuery for PathOf {
+    type Output = String;
+
+    fn with<Q: Payload>(self, query: Q) -> String {
+        query.path().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_what_may_be_secret() {
+        for (url, shown) in [
+            ("https://me:hunter2@host:1/a?token=hunter2#x", "https://host:1/a"),
+            ("http://host", "http://host"),
+            ("unix", "unix"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
+}

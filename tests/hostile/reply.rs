@@ -1,0 +1,145 @@
+//! Answers that no Consul sends.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use flate2::Compression;
+use flate2::write::{DeflateEncoder, GzEncoder};
+
+/// An answer: a head, and a body that is written piece by piece, so that it costs the test no memory.
+#[derive(Clone)]
+pub(crate) struct Reply {
+    head: String,
+    how: How,
+    body: Arc<dyn Fn(&str, &mut dyn Write) -> io::Result<()> + Send + Sync>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum How {
+    Raw,
+    Chunked,
+}
+
+impl Reply {
+    fn new(
+        how: How,
+        headers: &[(&str, String)],
+        body: impl Fn(&str, &mut dyn Write) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let mut head = "HTTP/1.1 200 OK\r\nX-Consul-Index: 7777\r\n".to_owned();
+        for (name, value) in headers {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
+        if how == How::Chunked {
+            head.push_str("Transfer-Encoding: chunked\r\n");
+        }
+        head.push_str("\r\n");
+        Self { head, how, body: Arc::new(body) }
+    }
+
+    /// Everything as it goes over the wire.
+    pub(crate) fn wire(send: impl Fn(&mut dyn Write) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        Self { head: String::new(), how: How::Raw, body: Arc::new(move |_, out| send(out)) }
+    }
+
+    /// This body, with its length.
+    pub(crate) fn of(body: impl Into<Vec<u8>>) -> Self {
+        let body = body.into();
+        Self::new(How::Raw, &[("Content-Length", body.len().to_string())], move |_, out| out.write_all(&body))
+    }
+
+    /// One body for keys and another for the rest, with their lengths unsaid.
+    pub(crate) fn by_path(keys: impl Into<Vec<u8>>, other: impl Into<Vec<u8>>) -> Self {
+        let (keys, other) = (keys.into(), other.into());
+        Self::new(How::Chunked, &[], move |target, out| {
+            out.write_all(if target.starts_with("/v1/kv/") { &keys } else { &other })
+        })
+    }
+
+    /// A body that is told to be this long and is.
+    pub(crate) fn long(length: usize) -> Self {
+        Self::new(How::Raw, &[("Content-Length", length.to_string())], move |_, out| {
+            repeat(out, b"[", b" ", length)
+        })
+    }
+
+    /// A body that is as long, and is told to be nothing.
+    pub(crate) fn long_in_chunks(length: usize) -> Self {
+        Self::new(How::Chunked, &[], move |_, out| repeat(out, b"[", b" ", length))
+    }
+
+    /// A list in chunks: these entries, and then what ends it.
+    pub(crate) fn list(entries: usize, entry: fn(usize) -> String, end: &'static str) -> Self {
+        Self::new(How::Chunked, &[], move |_, out| {
+            out.write_all(b"[")?;
+            for at in 0..entries {
+                out.write_all(entry(at).as_bytes())?;
+            }
+            out.write_all(end.as_bytes())
+        })
+    }
+
+    /// A few KiB that say they are so many bytes.
+    pub(crate) fn bomb(encoding: &'static str, bytes: usize) -> Self {
+        let mut zipped = Vec::new();
+        let filled = |out: &mut dyn Write| repeat(out, b"[", b" ", bytes);
+        if encoding == "gzip" {
+            let mut encoder = GzEncoder::new(&mut zipped, Compression::best());
+            filled(&mut encoder).and_then(|()| encoder.finish().map(drop)).expect("memory takes it");
+        } else {
+            let mut encoder = DeflateEncoder::new(&mut zipped, Compression::best());
+            filled(&mut encoder).and_then(|()| encoder.finish().map(drop)).expect("memory takes it");
+        }
+        let length = zipped.len().to_string();
+        let headers = [("Content-Encoding", encoding.to_owned()), ("Content-Length", length)];
+        Self::new(How::Raw, &headers, move |_, out| out.write_all(&zipped))
+    }
+
+    /// Sends it, and closes the connection.
+    pub(crate) fn send(&self, target: &str, mut stream: &TcpStream) -> io::Result<()> {
+        stream.write_all(self.head.as_bytes())?;
+        let mut out = io::BufWriter::with_capacity(64 * 1024, Wire { stream, how: self.how });
+        (self.body)(target, &mut out)?;
+        out.flush()?;
+        if self.how == How::Chunked {
+            stream.write_all(b"0\r\n\r\n")?;
+        }
+        Ok(())
+    }
+}
+
+/// `first`, and so many bytes of `rest` after it.
+fn repeat(out: &mut dyn Write, first: &[u8], rest: &[u8; 1], length: usize) -> io::Result<()> {
+    out.write_all(first)?;
+    let piece = [rest[0]; 8192];
+    let mut left = length - first.len();
+    while left > 0 {
+        let now = left.min(piece.len());
+        out.write_all(&piece[..now])?;
+        left -= now;
+    }
+    Ok(())
+}
+
+struct Wire<'a> {
+    stream: &'a TcpStream,
+    how: How,
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.how == How::Chunked && !bytes.is_empty() {
+            write!(self.stream, "{:x}\r\n", bytes.len())?;
+            self.stream.write_all(bytes)?;
+            self.stream.write_all(b"\r\n")?;
+            return Ok(bytes.len());
+        }
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}

@@ -1,0 +1,141 @@
+//! A server that answers like Consul until it is told to answer otherwise.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::reply::Reply;
+
+/// How long a query is held that waits for news, as its `wait` would have it.
+const HELD: Duration = Duration::from_secs(1);
+
+/// What it has to say.
+struct State {
+    value: String,
+    index: u64,
+    hostile: Option<Reply>,
+    /// How many hostile answers have been begun.
+    sent: usize,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    news: Condvar,
+}
+
+/// Its threads end with their connections, and the listener's with the process.
+pub(crate) struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+impl Server {
+    pub(crate) fn start(value: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its number");
+        let state = State { value: value.to_owned(), index: 10, hostile: None, sent: 0 };
+        let shared = Arc::new(Shared { state: Mutex::new(state), news: Condvar::new() });
+        let for_thread = Arc::clone(&shared);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let shared = Arc::clone(&for_thread);
+                // A client that goes away in the middle is what these tests are about.
+                thread::spawn(move || shared.serve(&stream));
+            }
+        });
+        Self { address, shared }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on every query gets this.
+    pub(crate) fn answers_with(&self, reply: Reply) {
+        let mut state = self.shared.state();
+        state.hostile = Some(reply);
+        state.sent = 0;
+        self.shared.news.notify_all();
+    }
+
+    /// How many of them were begun.
+    pub(crate) fn sent(&self) -> usize {
+        self.shared.state().sent
+    }
+
+    /// From now on every query gets this value.
+    pub(crate) fn has(&self, value: &str) {
+        let mut state = self.shared.state();
+        state.hostile = None;
+        value.clone_into(&mut state.value);
+        state.index += 1;
+        self.shared.news.notify_all();
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, stream: &TcpStream) -> io::Result<()> {
+        let mut requests = BufReader::new(stream.try_clone()?);
+        while let Some(target) = head(&mut requests)? {
+            match self.answer(&target) {
+                Ok(body) => good(stream, &body)?,
+                Err(reply) => return reply.send(&target, stream),
+            }
+        }
+        Ok(())
+    }
+
+    /// The good answer, once there is news; or the hostile one.
+    fn answer(&self, target: &str) -> Result<(u64, String), Reply> {
+        let known = target.split(['?', '&']).find_map(|part| part.strip_prefix("index="));
+        let known: u64 = known.and_then(|index| index.parse().ok()).unwrap_or(0);
+        let wait = |state: &mut State| state.hostile.is_none() && state.index <= known;
+        let (mut state, _) =
+            self.news.wait_timeout_while(self.state(), HELD, wait).unwrap_or_else(PoisonError::into_inner);
+        if let Some(reply) = state.hostile.clone() {
+            state.sent += 1;
+            return Err(reply);
+        }
+        let index = state.index;
+        let value = &state.value;
+        let body = if target.starts_with("/v1/catalog/nodes") {
+            format!(r#"[{{"Node":"here","Address":"{value}","CreateIndex":1,"ModifyIndex":{index}}}]"#)
+        } else {
+            pair("app/a", value, index)
+        };
+        Ok((index, body))
+    }
+}
+
+/// The list of this one pair, as Consul writes it.
+pub(crate) fn pair(key: &str, value: &str, index: u64) -> String {
+    use base64::Engine;
+    let value = base64::engine::general_purpose::STANDARD.encode(value);
+    format!(
+        r#"[{{"LockIndex":0,"Key":"{key}","Flags":0,"Value":"{value}","CreateIndex":1,"ModifyIndex":{index}}}]"#
+    )
+}
+
+/// Reads a request, and returns its path and query.
+fn head(requests: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut first = String::new();
+    if requests.read_line(&mut first)? == 0 {
+        return Ok(None);
+    }
+    let mut line = String::new();
+    while requests.read_line(&mut line)? > 2 {
+        line.clear();
+    }
+    Ok(first.split(' ').nth(1).map(str::to_owned))
+}
+
+fn good(mut stream: &TcpStream, (index, body): &(u64, String)) -> io::Result<()> {
+    let length = body.len();
+    write!(stream, "HTTP/1.1 200 OK\r\nX-Consul-Index: {index}\r\nContent-Length: {length}\r\n\r\n{body}")
+}
