@@ -12,4 +12,5 @@ mod a_folder_as_a_struct;
 mod a_key_as_json;
 mod predicates_and_quiet;
 mod several_key_spaces;
+mod the_web_example;
 mod the_whole_catalog;

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod exec_mode;
+mod http_delivery;
+mod http_target;
 mod script_endings;
 mod script_input;
 mod script_kit;

@@ -180,6 +180,9 @@ fn without_consul_it_waits_and_ends_as_cleanly() {
     proxy.refuse(Refusal::Closed);
     let mut example = Example::start(&proxy.url());
     example.until("Consul did not take test/started");
+    if !example.heard.iter().any(|line| line.contains("WARN")) {
+        example.until("WARN");
+    }
     agent.put("kvTest/test/port", "8080");
     proxy.pass();
     let lines = example.until("kvTest/test/port");

@@ -1,13 +1,14 @@
 //! A handler actor of any kind.
 
+use std::time::Duration;
+
 use actix::prelude::*;
 use consul_watch_actors::{Changed, WatchEvent};
 use futures_util::future::LocalBoxFuture;
-use std::time::Duration;
 
-use super::super::spec::{Concurrency, ExecSpec, HandlerSpec, Retry, ScriptSpec};
+use super::super::spec::HandlerSpec;
 use crate::handlers::{
-    self, Exec, ExecHandler, OnChange, Payload, ProgramError, RunEnded, Script, ScriptHandler, StopHandler,
+    Delivered, ExecHandler, HttpError, HttpHandler, Payload, ProgramError, RunEnded, ScriptHandler, StopHandler,
 };
 
 /// A handler that cannot be started.
@@ -17,6 +18,9 @@ pub enum HandlerError {
     /// Its program cannot be run.
     #[error(transparent)]
     Program(#[from] ProgramError),
+    /// Its URL cannot be called.
+    #[error(transparent)]
+    Http(#[from] HttpError),
     /// The watch it belongs to is gone.
     #[error("its watch has ended")]
     Gone(#[from] MailboxError),
@@ -25,18 +29,21 @@ pub enum HandlerError {
 /// A handler that runs.
 pub(super) enum Running {
     Script(Addr<ScriptHandler>),
+    Http(Addr<HttpHandler>),
     Exec(Addr<ExecHandler>),
 }
 
 impl Running {
-    /// Starts the handler of these settings; `events` is told of the ends of a program's runs.
-    pub(super) fn start(spec: &HandlerSpec, events: Recipient<RunEnded>) -> Result<Self, HandlerError> {
+    /// Starts the handler of these settings; the recipients are told of the ends of runs and of calls.
+    pub(super) fn start(
+        spec: &HandlerSpec,
+        runs: Recipient<RunEnded>,
+        calls: Recipient<Delivered>,
+    ) -> Result<Self, HandlerError> {
         Ok(match spec {
-            HandlerSpec::Script(spec) => {
-                Self::Script(ScriptHandler::new(script(spec).events(events))?.start())
-            }
-            HandlerSpec::Exec(spec) => Self::Exec(ExecHandler::new(exec(spec))?.start()),
-            HandlerSpec::Http(_) => todo!(),
+            HandlerSpec::Script(spec) => Self::Script(ScriptHandler::new(spec.script().events(runs))?.start()),
+            HandlerSpec::Http(spec) => Self::Http(HttpHandler::new(spec.http().events(calls))?.start()),
+            HandlerSpec::Exec(spec) => Self::Exec(ExecHandler::new(spec.exec())?.start()),
         })
     }
 
@@ -44,6 +51,7 @@ impl Running {
     pub(super) fn recipient<Q: Payload>(&self) -> Recipient<Changed<Q>> {
         match self {
             Self::Script(handler) => handler.clone().recipient(),
+            Self::Http(handler) => handler.clone().recipient(),
             Self::Exec(handler) => handler.clone().recipient(),
         }
     }
@@ -58,6 +66,7 @@ impl Running {
     pub(super) fn is_connected(&self) -> bool {
         match self {
             Self::Script(handler) => handler.connected(),
+            Self::Http(handler) => handler.connected(),
             Self::Exec(handler) => handler.connected(),
         }
     }
@@ -69,55 +78,9 @@ impl Running {
             // One that has gone by itself is as good.
             let _ = match self {
                 Self::Script(handler) => handler.send(stop).await,
+                Self::Http(handler) => handler.send(stop).await,
                 Self::Exec(handler) => handler.send(stop).await,
             };
         })
     }
-}
-
-fn script(spec: &ScriptSpec) -> Script {
-    let mut script = Script::service(spec.program.clone()).timeout(spec.timeout).retry(retry(&spec.retry));
-    if let Some(grace) = spec.grace {
-        script = script.grace(grace);
-    }
-    if let Some(splay) = spec.splay {
-        script = script.splay(splay);
-    }
-    if let Some(program) = &spec.on_error {
-        script = script.on_error(program.clone());
-    }
-    match spec.concurrency {
-        Concurrency::One => script.fold(),
-        Concurrency::Queue(most) => script.queue(most),
-        Concurrency::Parallel(most) => script.parallel(most),
-    }
-}
-
-fn retry(spec: &Retry) -> Option<handlers::Retry> {
-    let retry = handlers::Retry::default().backoff(spec.backoff()?);
-    Some(if spec.attempts == 0 { retry.without_end() } else { retry.tries(spec.attempts) })
-}
-
-fn exec(spec: &ExecSpec) -> Exec {
-    let extras = &spec.extras;
-    let mut exec = Exec::new(spec.program.clone());
-    if let Some(grace) = spec.grace {
-        exec = exec.grace(grace);
-    }
-    if let Some(splay) = spec.splay {
-        exec = exec.splay(splay);
-    }
-    if let Some(signal) = extras.kill_signal {
-        exec = exec.stop_signal(signal);
-    }
-    if let Some(signal) = extras.reload_signal {
-        exec = exec.on_change(OnChange::Signal(signal));
-    }
-    if extras.restart_on_change {
-        exec = exec.on_change(OnChange::Restart);
-    }
-    if let Some(file) = &extras.state_file {
-        exec = exec.state_file(file);
-    }
-    if spec.start_at_once { exec.start_at_once() } else { exec }
 }

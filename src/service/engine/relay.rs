@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     checkpoint::{Checkpoint, CheckpointFile},
-    handlers::{Payload, RunEnded},
+    handlers::{Delivered, Payload, RunEnded},
 };
 
 /// How soon a handler that has gone without having been stopped gets a successor.
@@ -70,7 +70,7 @@ impl<Q: Payload> Relay<Q> {
 
     /// Starts the handler that the settings ask for.
     fn begin(&mut self, ctx: &mut Context<Self>) -> Result<(), HandlerError> {
-        let handler = Running::start(&self.spec, ctx.address().recipient())?;
+        let handler = Running::start(&self.spec, ctx.address().recipient(), ctx.address().recipient())?;
         self.current.send_replace(Some(handler.recipient()));
         self.handler = Some(handler);
         Ok(())
@@ -79,9 +79,17 @@ impl<Q: Payload> Relay<Q> {
     /// An update has been acknowledged.
     fn acknowledged(&mut self, index: u64) {
         self.in_flight -= 1;
-        // A program tells of the ends of its runs itself: one that failed is acknowledged too.
-        if !matches!(self.spec, HandlerSpec::Script(_)) {
+        // The others tell of the ends of runs and calls: one that failed is acknowledged too.
+        if matches!(self.spec, HandlerSpec::Exec(_)) {
             self.is_handled(index, true);
+        }
+    }
+
+    /// A run or a call has come to its end.
+    fn ended(&mut self, index: u64, success: bool, goes_on: bool) {
+        // What a handler gives up because it is stopped is not handled.
+        if success || (!goes_on && self.handler.is_some()) {
+            self.is_handled(index, success);
         }
     }
 
@@ -144,15 +152,19 @@ impl<Q: Payload> Handler<Changed<Q>> for Relay<Q> {
     }
 }
 
-/// A run of a program has come to its end.
 impl<Q: Payload> Handler<RunEnded> for Relay<Q> {
     type Result = ();
 
     fn handle(&mut self, ended: RunEnded, _: &mut Self::Context) {
-        let success = ended.exit.is_success();
-        if success || (ended.again_in.is_none() && !self.ending && self.handler.is_some()) {
-            self.is_handled(ended.index, success);
-        }
+        self.ended(ended.index, ended.exit.is_success(), ended.again_in.is_some());
+    }
+}
+
+impl<Q: Payload> Handler<Delivered> for Relay<Q> {
+    type Result = ();
+
+    fn handle(&mut self, ended: Delivered, _: &mut Self::Context) {
+        self.ended(ended.index, ended.outcome.is_ok(), ended.again_in.is_some());
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     definition::{DefinitionError, DefinitionErrors, Fields, nearest},
-    handlers::{Program, Signal},
+    handlers::{Exec, OnChange, Program, Script, Signal},
 };
 
 /// The kinds of handlers; without one it is a script.
@@ -132,6 +132,25 @@ impl ScriptSpec {
             on_error: tuning.on_error.clone().map(|program| program.environment(tuning.environment())),
         }
     }
+
+    /// The handler's own settings.
+    pub(crate) fn script(&self) -> Script {
+        let mut script = Script::service(self.program.clone()).timeout(self.timeout).retry(self.retry.policy());
+        if let Some(grace) = self.grace {
+            script = script.grace(grace);
+        }
+        if let Some(splay) = self.splay {
+            script = script.splay(splay);
+        }
+        if let Some(program) = &self.on_error {
+            script = script.on_error(program.clone());
+        }
+        match self.concurrency {
+            Concurrency::One => script.fold(),
+            Concurrency::Queue(most) => script.queue(most),
+            Concurrency::Parallel(most) => script.parallel(most),
+        }
+    }
 }
 
 impl ExecSpec {
@@ -139,6 +158,30 @@ impl ExecSpec {
         let program = program.environment(tuning.environment());
         let start_at_once = tuning.changes_only == Some(true);
         Self { program, grace: tuning.grace, splay: tuning.splay, start_at_once, extras }
+    }
+
+    /// The handler's own settings.
+    pub(crate) fn exec(&self) -> Exec {
+        let mut exec = Exec::new(self.program.clone());
+        if let Some(grace) = self.grace {
+            exec = exec.grace(grace);
+        }
+        if let Some(splay) = self.splay {
+            exec = exec.splay(splay);
+        }
+        if let Some(signal) = self.extras.kill_signal {
+            exec = exec.stop_signal(signal);
+        }
+        if let Some(signal) = self.extras.reload_signal {
+            exec = exec.on_change(OnChange::Signal(signal));
+        }
+        if self.extras.restart_on_change {
+            exec = exec.on_change(OnChange::Restart);
+        }
+        if let Some(file) = &self.extras.state_file {
+            exec = exec.state_file(file);
+        }
+        if self.start_at_once { exec.start_at_once() } else { exec }
     }
 }
 

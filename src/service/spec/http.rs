@@ -5,7 +5,10 @@ use std::{env, fs, path::PathBuf, time::Duration};
 use serde_json::Value;
 
 use super::{
-    super::{fault::ConfigErrors, source::Node},
+    super::{
+        fault::{ConfigErrors, Fault},
+        source::Node,
+    },
     retry::Retry,
     section::section,
     tuning::Tuning,
@@ -14,6 +17,7 @@ use super::{
 use crate::{
     client::Secret,
     definition::{DefinitionError, DefinitionErrors, Fields},
+    handlers::{Http, HttpError, HttpHandler},
 };
 
 /// What `http_handler_config` says ("Watches Overview and Reference"), and ours beside it.
@@ -29,7 +33,8 @@ pub(crate) struct HttpSpec {
     pub(crate) ca_file: Option<PathBuf>,
     /// The key of the signature.
     pub(crate) secret: Option<Secret>,
-    pub(crate) retry: Retry,
+    /// As often as it takes, if nothing is said.
+    pub(crate) retry: Option<Retry>,
 }
 
 impl HttpSpec {
@@ -39,7 +44,7 @@ impl HttpSpec {
     /// Reads the object `http_handler_config`.
     pub(super) fn read(node: &Node, part: &str, faults: &mut ConfigErrors) -> Option<Self> {
         let part = format!("{part}.http_handler_config");
-        section(node, &part, faults, |fields, errors| {
+        let spec = section(node, &part, faults, |fields, errors| {
             let url = fields.required("path", "give the URL to call", errors);
             let method = fields.string("method", errors).filter(|method| !method.is_empty());
             Some(Self {
@@ -51,14 +56,52 @@ impl HttpSpec {
                 tls_skip_verify: fields.boolean("tls_skip_verify", errors).unwrap_or(false),
                 ca_file: fields.string("ca_file", errors).map(PathBuf::from),
                 secret: secret(fields, errors),
-                retry: Retry::default(),
+                retry: None,
                 url: url?.into(),
             })
-        })
+        })?;
+        // What it finds is told by the handler itself: a URL that is none, a header's name.
+        if let Err(error) = HttpHandler::new(spec.http()) {
+            faults.push(Fault::of(&part, node.place_of(field_of(&error)).clone(), error.to_string()));
+        }
+        Some(spec)
     }
 
     pub(super) fn tuned(self, tuning: &Tuning) -> Self {
-        Self { retry: tuning.retry.unwrap_or_default(), ..self }
+        Self { retry: tuning.retry, ..self }
+    }
+
+    /// The handler's own settings.
+    pub(crate) fn http(&self) -> Http {
+        let mut http = Http::new(self.url.clone())
+            .method(&self.method)
+            .timeout(self.timeout)
+            .verify(!self.tls_skip_verify);
+        for (name, value) in &self.headers {
+            http = http.header(name, value.clone());
+        }
+        if let Some(file) = &self.ca_file {
+            http = http.ca_file(file);
+        }
+        if let Some(secret) = &self.secret {
+            http = http.sign_with(secret.clone());
+        }
+        match &self.retry {
+            Some(retry) => http.retry(retry.policy()),
+            None => http,
+        }
+    }
+}
+
+/// The field that an error is about, for its line.
+fn field_of(error: &HttpError) -> &'static str {
+    match error {
+        HttpError::Url { .. } => "path",
+        HttpError::Method { .. } => "method",
+        HttpError::HeaderName { .. } | HttpError::HeaderValue { .. } | HttpError::Reserved { .. } => "header",
+        HttpError::Timeout => "timeout",
+        HttpError::EmptyKey => "secret",
+        _ => "",
     }
 }
 

@@ -14,13 +14,7 @@ mod tuning;
 mod values;
 mod watch;
 
-pub(super) use self::{
-    concurrency::Concurrency,
-    handler::{ExecSpec, HandlerSpec, ScriptSpec},
-    http::HttpSpec,
-    retry::Retry,
-    watch::{Feed, WatchSpec},
-};
+pub(super) use self::{concurrency::Concurrency, handler::HandlerSpec, watch::WatchSpec};
 pub use self::{
     config::ServiceConfig,
     log::{LogFormat, LogSettings},

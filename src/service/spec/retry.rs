@@ -6,7 +6,10 @@ use consul_watch_actors::Backoff;
 use serde_json::Value;
 
 use super::values::{duration, number};
-use crate::definition::{DefinitionError, DefinitionErrors, Fields};
+use crate::{
+    definition::{DefinitionError, DefinitionErrors, Fields},
+    handlers,
+};
 
 /// `retry`: `true`, `false`, or `{ attempts, base, ceiling }`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,13 +33,16 @@ impl Retry {
     pub(crate) const NEVER: Self =
         Self { attempts: 1, base: Duration::from_secs(1), ceiling: Duration::from_secs(1) };
 
-    /// The pauses between attempts; `None` when there are none.
-    pub(crate) fn backoff(&self) -> Option<Backoff> {
+    /// The handlers' own settings; none for a single attempt.
+    pub(crate) fn policy(&self) -> Option<handlers::Retry> {
         if self.attempts == 1 {
             return None;
         }
         // It was made once when it was read.
-        Some(Backoff::new(self.base, self.ceiling).unwrap_or_default())
+        let backoff = Backoff::new(self.base, self.ceiling).unwrap_or_default();
+        // A success is one, however soon it comes.
+        let retry = handlers::Retry::default().backoff(backoff.with_sustained(Duration::ZERO));
+        Some(if self.attempts == 0 { retry.without_end() } else { retry.tries(self.attempts) })
     }
 
     pub(super) fn read(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Self> {

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use tempfile::TempDir;
 
-use super::{Concurrency, HandlerSpec, Retry, ServiceConfig, WatchSpec};
+use super::{Concurrency, HandlerSpec, ServiceConfig, WatchSpec, retry::Retry};
 use crate::ConsulConfig;
 
 fn load_all(files: &[(&str, &str)]) -> Result<ServiceConfig, String> {
