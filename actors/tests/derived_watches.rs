@@ -1,8 +1,17 @@
 //! A derived watch: its value follows from other watches, which come, go, fail and end with it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+
 mod common;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use actix::prelude::*;
 use common::{
@@ -10,8 +19,8 @@ use common::{
     supervisor, until,
 };
 use consul_watch_actors::{
-    FailureClass, Observe, Places, Query, Ready, ReadyError, Reason, Reset, Status, Stop, SubscriptionId,
-    Watch, WatchStatus, WatchSupervisor,
+    Changed, FailureClass, Observe, Places, Query, Ready, ReadyError, Reason, Reset, Status, Stop,
+    SubscriptionId, Watch, WatchEvent, WatchStatus, WatchSupervisor,
 };
 
 type Watches = Addr<WatchSupervisor<Store>>;
@@ -208,7 +217,7 @@ async fn its_end_ends_the_inputs_that_nobody_else_watches() {
 #[actix::test]
 async fn a_stop_at_any_moment_leaves_nothing_behind() {
     tokio::time::pause();
-    for when in 0..80 {
+    for (when, how) in (0..40).flat_map(|when| (0..3).map(move |how| (when, how))) {
         let store = Store::new();
         for folder in ["x", "y", "z"] {
             store.put(folder, "a", 1);
@@ -221,7 +230,7 @@ async fn a_stop_at_any_moment_leaves_nothing_behind() {
         for _ in 0..when {
             tokio::task::yield_now().await;
         }
-        match when % 3 {
+        match how {
             0 => watches.stop(Stop::query(&listed)).await,
             1 => watches.stop(Stop::all()).await,
             _ => {
@@ -229,8 +238,8 @@ async fn a_stop_at_any_moment_leaves_nothing_behind() {
                 watches.stop(Stop::query(&listed)).await
             }
         };
-        assert_eq!(store.open(), 0, "after {when} turns");
-        assert_eq!(watched(&watches).await, [""; 0], "after {when} turns");
+        assert_eq!(store.open(), 0, "after {when} turns, {how}");
+        assert_eq!(watched(&watches).await, [""; 0], "after {when} turns, {how}");
         let (asked, seen) = (store.asked("x").len(), sight.count());
         store.put("x", "a", 2);
         pass(5).await;
@@ -510,7 +519,7 @@ async fn five_hundred_inputs_are_no_reason_to_derive_five_hundred_times() {
 }
 
 #[actix::test]
-async fn a_subscriber_that_observes_its_watch_leaves_with_its_subscription() {
+async fn an_input_that_was_let_go_and_lives_on_for_others_is_no_concern_any_more() {
     let store = Store::new();
     store.put("x", "a", 1);
     let watches = paused(&store);
@@ -529,10 +538,53 @@ async fn a_subscriber_that_observes_its_watch_leaves_with_its_subscription() {
     pass(5).await;
     store.mode("x", Mode::Fail(FailureClass::Transient));
     pass(5).await;
-    assert!(status(&watches, &listed).await.unwrap().state.is_live(), "x is no concern of it any more");
+    assert!(status(&watches, &listed).await.unwrap().state.is_live());
     assert!(!events.names().contains(&"retrying"));
     assert_eq!(watches.status("x").await.unwrap().subscribers, 1);
     assert_eq!(other_sight.count(), 1);
+}
+
+/// Subscribes and observes, as the watcher of a derived query does.
+#[derive(Debug)]
+struct Follower(Arc<AtomicUsize>);
+
+impl Actor for Follower {
+    type Context = Context<Self>;
+}
+
+impl Handler<Changed<Folder>> for Follower {
+    type Result = ();
+
+    fn handle(&mut self, _: Changed<Folder>, _: &mut Self::Context) {}
+}
+
+impl Handler<WatchEvent> for Follower {
+    type Result = ();
+
+    fn handle(&mut self, _: WatchEvent, _: &mut Self::Context) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[actix::test]
+async fn who_observes_what_it_subscribes_to_hears_no_more_of_it_when_its_subscription_ends() {
+    let store = Store::new();
+    let watches = paused(&store);
+    let (other, _) = Recorder::prompt();
+    watches.watch("x", other).await;
+    let events = Arc::new(AtomicUsize::new(0));
+    let follower = Follower(Arc::clone(&events)).start();
+    let watch = Watch::new(Folder::new("x"), follower.clone()).observer(follower.clone());
+    let id = watches.send(watch).await.unwrap().unwrap();
+    watches.ready("x").await;
+    watches.stop(Stop::subscription(id)).await;
+    let told = events.load(Ordering::Relaxed);
+    assert!(told > 0);
+    store.mode("x", Mode::Fail(FailureClass::Transient));
+    pass(5).await;
+    store.mode("x", Mode::Honest);
+    pass(5).await;
+    assert_eq!(events.load(Ordering::Relaxed), told);
 }
 
 #[actix::test]
@@ -589,5 +641,24 @@ async fn it_holds_on_two_arbiters_too() {
         watches.stop(Stop::query(&top)).await;
         assert_eq!(store.open(), 0, "in round {round}");
         assert_eq!(watched(&watches).await, [""; 0]);
+    }
+}
+
+/// In real time: the word of a subscription and the end of who asked for it cross each other.
+#[actix::test]
+async fn a_stop_that_crosses_a_subscription_leaves_nothing_behind_on_two_arbiters() {
+    let store = Store::new();
+    for folder in 0..20 {
+        store.put("list", &format!("folder{folder}"), 1);
+    }
+    let watches = supervisor(&store).arbiters(2).start();
+    let listed = Merged::of("listed", [""; 0]).listed_in("list");
+    for round in 0..300 {
+        let (id, ..) = begin(&watches, &listed).await;
+        let pause = Duration::from_micros(fastrand::u64(..1500));
+        std::thread::sleep(pause);
+        watches.stop(Stop::subscription(id)).await;
+        assert_eq!(watched(&watches).await, [""; 0], "in round {round}, after {pause:?}");
+        assert_eq!(store.open(), 0, "in round {round}, after {pause:?}");
     }
 }

@@ -4,9 +4,10 @@ use std::{fmt, time::Duration};
 
 use awc::http::header::HeaderMap;
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, de::Error};
 
 use super::{error::ClientError, text};
+use crate::decode::without_value;
 
 /// The answer to one query: its position, what the headers say about it, and the body undecoded.
 ///
@@ -58,7 +59,7 @@ impl QueryAnswer {
 
     /// What to say of a body that is JSON, and yet none of Consul's.
     pub(crate) fn undecodable(&self, what: &'static str) -> ClientError {
-        let source = serde::de::Error::custom(what);
+        let source = Error::custom(what);
         ClientError::Decode { target: self.target.clone(), path: ".".to_owned(), hint: Some(what), source }
     }
 
@@ -107,11 +108,12 @@ impl QueryMeta {
 
 /// Decodes JSON, and says where it fails.
 pub(crate) fn decode<'de, T: Deserialize<'de>>(target: &str, body: &'de [u8]) -> Result<T, ClientError> {
-    let failed = |path: String, source| ClientError::Decode {
+    let failed = |path: String, source: serde_json::Error| ClientError::Decode {
         target: target.to_owned(),
         path,
         hint: text::hint(body),
-        source,
+        // What stands in the wrong place is shown by serde, and may be secret.
+        source: if source.is_data() { Error::custom(without_value(&source.to_string())) } else { source },
     };
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader)

@@ -163,7 +163,7 @@ impl AsyncWrite for SecureStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.write(task, |stream, task| stream.poll_flush(task))
+        self.write(task, AsyncWrite::poll_flush)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {

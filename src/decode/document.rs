@@ -4,6 +4,8 @@ use std::{fmt, ops::Deref, sync::Arc};
 
 use consul_watch_actors::{Item, Snapshot};
 
+use crate::kv::KvPair;
+
 /// A value of the application's own type. It is read as one, by [`Deref`].
 ///
 /// Two are the same when the values are, whatever was written: another order of the fields is no news.
@@ -47,17 +49,25 @@ impl<T: PartialEq + fmt::Debug + Send + Sync + 'static> Item for Document<T> {
 
 /// A folder decoded into the application's own type. It is read as one, by [`Deref`]; a clone shares it.
 #[derive(Debug)]
-pub struct Settings<T>(Arc<Document<T>>);
+pub struct Settings<T> {
+    document: Arc<Document<T>>,
+    /// What it was decoded from.
+    pairs: Arc<Vec<Arc<KvPair>>>,
+}
 
 impl<T> Settings<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self(Arc::new(Document::new(value)))
+    pub(crate) fn new(value: T, pairs: Vec<Arc<KvPair>>) -> Self {
+        Self { document: Arc::new(Document::new(value)), pairs: Arc::new(pairs) }
+    }
+
+    pub(crate) fn pairs(&self) -> &Arc<Vec<Arc<KvPair>>> {
+        &self.pairs
     }
 }
 
 impl<T> Clone for Settings<T> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { document: Arc::clone(&self.document), pairs: Arc::clone(&self.pairs) }
     }
 }
 
@@ -65,13 +75,13 @@ impl<T> Deref for Settings<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.0
+        &self.document
     }
 }
 
 impl<T: PartialEq> PartialEq for Settings<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
+        self.document == other.document
     }
 }
 
@@ -79,6 +89,6 @@ impl<T: PartialEq + fmt::Debug + Send + Sync + 'static> Snapshot for Settings<T>
     type Item = Document<T>;
 
     fn items(&self) -> &[Arc<Document<T>>] {
-        std::slice::from_ref(&self.0)
+        std::slice::from_ref(&self.document)
     }
 }

@@ -59,7 +59,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<
 ///
 /// serde says `invalid type: string "hunter2", expected u16`, and this leaves `invalid type: string,
 /// expected u16`.
-pub(super) fn without_value(reason: &str) -> String {
+pub(crate) fn without_value(reason: &str) -> String {
     let shows_value = ["invalid type: ", "invalid value: ", "unknown variant "]
         .iter()
         .any(|start| reason.starts_with(start));

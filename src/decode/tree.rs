@@ -5,6 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::DecodeError;
 use crate::kv::KvPair;
 
+/// How deep keys may lie, as deep as JSON may: whoever may write keys must not be able to exhaust the stack.
+const DEEPEST: usize = 128;
+
 /// A key's text, or the keys beneath it.
 #[derive(Debug, PartialEq)]
 pub(super) enum Tree<'a> {
@@ -21,6 +24,13 @@ impl<'a> Tree<'a> {
             let value = pair.value.as_deref().unwrap_or_default();
             if rest.ends_with('/') && value.is_empty() {
                 continue;
+            }
+            if rest.matches('/').count() > DEEPEST {
+                return Err(DecodeError::Field {
+                    key: pair.key.clone(),
+                    field: String::new(),
+                    reason: format!("it lies more than {DEEPEST} folders deep"),
+                });
             }
             let text =
                 std::str::from_utf8(value).map_err(|_| DecodeError::NotText { key: pair.key.clone() })?;
@@ -95,6 +105,14 @@ pub(super) mod tests {
         assert_eq!(root["a"], Tree::Leaf { key: "app/a", text: "1" });
         assert!(matches!(&root["b"], Tree::Folder(b) if b.len() == 1));
         assert_eq!(root.len(), 2);
+    }
+
+    #[test]
+    fn a_key_of_slashes_does_not_exhaust_the_stack() {
+        let key = |depth: usize| format!("app/{}x", "a/".repeat(depth));
+        assert!(Tree::build("app/", &pairs(&[(&key(DEEPEST), "1")])).is_ok());
+        let error = Tree::build("app/", &pairs(&[(&key(100_000), "1")])).unwrap_err();
+        assert!(error.to_string().ends_with("it lies more than 128 folders deep"));
     }
 
     #[test]

@@ -129,7 +129,14 @@ pub(super) async fn ask<V>(
     query: QueryRequest,
     request: &Request<V>,
 ) -> Result<QueryAnswer, Failure> {
-    client.blocking_query(&query.with_cursor(request.cursor.clone())).await.map_err(refusal)
+    // The agent's own endpoints have no leader behind them.
+    let of_servers = ["/v1/catalog/", "/v1/health/"].iter().any(|path| query.path().starts_with(path));
+    let query = if of_servers {
+        query.going_on(&request.cursor, client.config())
+    } else {
+        query.with_cursor(request.cursor.clone())
+    };
+    client.blocking_query(&query).await.map_err(refusal)
 }
 
 /// Nothing is there, or nothing that the token may see: Consul 1.11 and later say so.

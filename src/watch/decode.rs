@@ -83,12 +83,13 @@ where
     ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
         let folder = self.folder.whole(client);
         let unknown = self.unknown;
-        let fetch = self.folder.run(client, Request { cursor: request.cursor, previous: None });
+        let previous = request.previous.map(|settings| Arc::clone(settings.pairs()));
+        let fetch = self.folder.run(client, Request { cursor: request.cursor, previous });
         Box::pin(async move {
             let Answer { position, outcome, last_contact } = fetch.await?;
             let outcome = match outcome {
                 Outcome::Value(pairs) => match from_pairs(&folder, &pairs, unknown) {
-                    Ok(value) => Outcome::Value(Settings::new(value)),
+                    Ok(value) => Outcome::Value(Settings::new(value, pairs)),
                     Err(error) => Outcome::Rejected(Arc::new(error)),
                 },
                 Outcome::Rejected(reason) => Outcome::Rejected(reason),

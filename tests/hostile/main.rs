@@ -7,12 +7,12 @@
 
 mod bodies;
 mod case;
-//cfgcli
-//mod configuration;
-//mod generated;
+#[cfg(feature = "cli")]
+mod configuration;
+mod generated;
 mod memory;
-//mod mutation;
-//mod programs;
+mod mutation;
+mod programs;
 mod reply;
-//mod secrets;
+mod secrets;
 mod server;

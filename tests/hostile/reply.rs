@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use flate2::Compression;
-use flate2::write::{DeflateEncoder, GzEncoder};
+use flate2::{Compress, Compression, FlushCompress};
 
 /// An answer: a head, and a body that is written piece by piece, so that it costs the test no memory.
 #[derive(Clone)]
@@ -61,40 +60,37 @@ impl Reply {
     /// A body that is told to be this long and is.
     pub(crate) fn long(length: usize) -> Self {
         Self::new(How::Raw, &[("Content-Length", length.to_string())], move |_, out| {
-            repeat(out, b"[", b" ", length)
+            spaces(out, length)
         })
     }
 
     /// A body that is as long, and is told to be nothing.
     pub(crate) fn long_in_chunks(length: usize) -> Self {
-        Self::new(How::Chunked, &[], move |_, out| repeat(out, b"[", b" ", length))
+        Self::new(How::Chunked, &[], move |_, out| spaces(out, length))
     }
 
-    /// A list in chunks: these entries, and then what ends it.
-    pub(crate) fn list(entries: usize, entry: fn(usize) -> String, end: &'static str) -> Self {
+    /// A list in chunks: so many times this entry, and then what ends it.
+    pub(crate) fn list(count: usize, entry: &'static str, end: &'static str) -> Self {
         Self::new(How::Chunked, &[], move |_, out| {
             out.write_all(b"[")?;
-            for at in 0..entries {
-                out.write_all(entry(at).as_bytes())?;
-            }
+            (0..count).try_for_each(|_| out.write_all(entry.as_bytes()))?;
             out.write_all(end.as_bytes())
         })
     }
 
-    /// A few KiB that say they are so many bytes.
-    pub(crate) fn bomb(encoding: &'static str, bytes: usize) -> Self {
-        let mut zipped = Vec::new();
-        let filled = |out: &mut dyn Write| repeat(out, b"[", b" ", bytes);
-        if encoding == "gzip" {
-            let mut encoder = GzEncoder::new(&mut zipped, Compression::best());
-            filled(&mut encoder).and_then(|()| encoder.finish().map(drop)).expect("memory takes it");
-        } else {
-            let mut encoder = DeflateEncoder::new(&mut zipped, Compression::best());
-            filled(&mut encoder).and_then(|()| encoder.finish().map(drop)).expect("memory takes it");
-        }
-        let length = zipped.len().to_string();
-        let headers = [("Content-Encoding", encoding.to_owned()), ("Content-Length", length)];
-        Self::new(How::Raw, &headers, move |_, out| out.write_all(&zipped))
+    /// About a thousandth of what it says: so many mebibytes.
+    pub(crate) fn bomb(encoding: &'static str, mebibytes: usize) -> Self {
+        let zlib = encoding == "deflate";
+        // Flushed in full, a piece can follow itself; so the whole is never made.
+        let mut piece = Vec::with_capacity(64 * 1024);
+        Compress::new(Compression::best(), false)
+            .compress_vec(&vec![b' '; 1024 * 1024], &mut piece, FlushCompress::Full)
+            .expect("it can be compressed");
+        let head: &[u8] = if zlib { b"\x78\xda" } else { b"\x1f\x8b\x08\0\0\0\0\0\0\xff" };
+        Self::new(How::Chunked, &[("Content-Encoding", encoding.to_owned())], move |_, out| {
+            out.write_all(head)?;
+            (0..mebibytes).try_for_each(|_| out.write_all(&piece))
+        })
     }
 
     /// Sends it, and closes the connection.
@@ -110,11 +106,11 @@ impl Reply {
     }
 }
 
-/// `first`, and so many bytes of `rest` after it.
-fn repeat(out: &mut dyn Write, first: &[u8], rest: &[u8; 1], length: usize) -> io::Result<()> {
-    out.write_all(first)?;
-    let piece = [rest[0]; 8192];
-    let mut left = length - first.len();
+/// A list that does not come to its first entry.
+fn spaces(out: &mut dyn Write, length: usize) -> io::Result<()> {
+    out.write_all(b"[")?;
+    let piece = [b' '; 8192];
+    let mut left = length - 1;
     while left > 0 {
         let now = left.min(piece.len());
         out.write_all(&piece[..now])?;

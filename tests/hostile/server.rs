@@ -16,8 +16,6 @@ struct State {
     value: String,
     index: u64,
     hostile: Option<Reply>,
-    /// How many hostile answers have been begun.
-    sent: usize,
 }
 
 struct Shared {
@@ -35,7 +33,7 @@ impl Server {
     pub(crate) fn start(value: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its number");
-        let state = State { value: value.to_owned(), index: 10, hostile: None, sent: 0 };
+        let state = State { value: value.to_owned(), index: 10, hostile: None };
         let shared = Arc::new(Shared { state: Mutex::new(state), news: Condvar::new() });
         let for_thread = Arc::clone(&shared);
         thread::spawn(move || {
@@ -56,13 +54,7 @@ impl Server {
     pub(crate) fn answers_with(&self, reply: Reply) {
         let mut state = self.shared.state();
         state.hostile = Some(reply);
-        state.sent = 0;
         self.shared.news.notify_all();
-    }
-
-    /// How many of them were begun.
-    pub(crate) fn sent(&self) -> usize {
-        self.shared.state().sent
     }
 
     /// From now on every query gets this value.
@@ -96,10 +88,9 @@ impl Shared {
         let known = target.split(['?', '&']).find_map(|part| part.strip_prefix("index="));
         let known: u64 = known.and_then(|index| index.parse().ok()).unwrap_or(0);
         let wait = |state: &mut State| state.hostile.is_none() && state.index <= known;
-        let (mut state, _) =
+        let (state, _) =
             self.news.wait_timeout_while(self.state(), HELD, wait).unwrap_or_else(PoisonError::into_inner);
         if let Some(reply) = state.hostile.clone() {
-            state.sent += 1;
             return Err(reply);
         }
         let index = state.index;

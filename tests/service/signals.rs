@@ -21,7 +21,7 @@ fn a_bad_file_leaves_the_set_running_and_says_why() {
     service.send(Signal::HUP);
     service.until_logged("nothing was reloaded", 1);
     let log = service.log();
-    for told in ["watches.hcl:11: watches[1]: `timeot`", "watches.hcl:13: watches[2]: `type` cannot be `kye`"]
+    for told in ["watches.hcl:12: watches[1]: `timeot`", "watches.hcl:14: watches[2]: `type` cannot be `kye`"]
     {
         assert!(log.contains(told), "{told}:\n{log}");
     }

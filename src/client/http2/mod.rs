@@ -8,6 +8,8 @@
 mod exchange;
 mod lane;
 mod lanes;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::{
     exchange::{Fault, Incoming},

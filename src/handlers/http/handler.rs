@@ -236,7 +236,7 @@ impl Handler<StopHandler> for HttpHandler {
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
-        ctx.run_later(grace, |handler, ctx| handler.end(ctx));
+        ctx.run_later(grace, Self::end);
         self.stop_when_done(ctx);
         Box::pin(async {
             // An error is as good: the actor is gone, and its calls with it.
