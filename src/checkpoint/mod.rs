@@ -49,6 +49,12 @@ impl Checkpoint {
         &self.watch
     }
 
+    /// Whether both are of one content of one watch, whatever the indexes.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_same_state(&self, other: &Self) -> bool {
+        self.watch == other.watch && self.digest == other.digest
+    }
+
     /// The watch, beginning after this checkpoint: the first update comes only if the content differs.
     ///
     /// It then has no `previous`, since what was seen is known by its digest alone.

@@ -16,7 +16,7 @@ impl ClientError {
     /// | failure | class |
     /// |---|---|
     /// | the request cannot be built | invalid |
-    /// | no connection: unknown host, refused, out of time | transient |
+    /// | no connection: unknown host, refused, out of time, no trust by TLS | transient |
     /// | the connection ended within a second, before a byte of an answer | limit suspected |
     /// | the connection ended later | transient |
     /// | no answer, or no end of it, in time | transient |

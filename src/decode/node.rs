@@ -21,7 +21,7 @@ pub(super) struct Reader<'a> {
 
 impl<'de> Reader<'de> {
     fn map(self, entries: &'de BTreeMap<&'de str, Tree<'de>>) -> Entries<'de> {
-        Entries { entries: entries.iter(), value: None, unknown: self.unknown }
+        Entries { rest: entries.iter(), value: None, unknown: self.unknown }
     }
 }
 
@@ -144,7 +144,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 
 /// The entries of a folder as those of a map.
 struct Entries<'a> {
-    entries: std::collections::btree_map::Iter<'a, &'a str, Tree<'a>>,
+    rest: std::collections::btree_map::Iter<'a, &'a str, Tree<'a>>,
     value: Option<Reader<'a>>,
     unknown: Unknown,
 }
@@ -153,7 +153,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        let Some((name, tree)) = self.entries.next() else { return Ok(None) };
+        let Some((name, tree)) = self.rest.next() else { return Ok(None) };
         self.value = Some(Reader { tree, unknown: self.unknown });
         let name: StrDeserializer<'_, Fault> = (*name).into_deserializer();
         seed.deserialize(name).map(Some)

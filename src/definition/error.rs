@@ -27,7 +27,7 @@ pub enum DefinitionError {
         found: String,
     },
     /// A field's value is not one of those there are.
-    #[error("`{field}` cannot be `{found}`{}: it is one of {allowed}", suggestion(nearest))]
+    #[error("`{field}` cannot be `{found}`{}: it is one of {allowed}", suggestion(nearest.as_deref()))]
     NotAllowed {
         /// The field.
         field: String,
@@ -55,7 +55,7 @@ pub enum DefinitionError {
         second: String,
     },
     /// There is no such field here.
-    #[error("`{field}` is not a field here{}: there are {allowed}", suggestion(nearest))]
+    #[error("`{field}` is not a field here{}: there are {allowed}", suggestion(nearest.as_deref()))]
     Unknown {
         /// The field.
         field: String,
@@ -96,8 +96,8 @@ fn of(field: &str) -> String {
     if field.is_empty() { "this ".to_owned() } else { format!("`{field}` ") }
 }
 
-fn suggestion(nearest: &Option<String>) -> String {
-    nearest.as_ref().map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
+fn suggestion(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
 }
 
 /// What a value is; not the value, which may be a token.

@@ -81,7 +81,8 @@ fn definitions() {
         let Ok(json) = serde_json::from_slice(&bytes.0) else { return Ok(()) };
         match Definition::from_json(&json) {
             Ok(definition) => {
-                prop_assert_eq!(Definition::from_json(&definition.to_json()).as_ref(), Ok(&definition));
+                let again = Definition::from_json(&definition.to_json());
+                prop_assert_eq!(again.as_ref(), Ok(&definition));
                 prop_assert!(!definition.with_query(PathOf).is_empty());
             }
             Err(errors) => prop_assert!(!errors.to_string().is_empty()),

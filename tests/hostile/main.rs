@@ -9,6 +9,7 @@ mod bodies;
 mod case;
 #[cfg(feature = "cli")]
 mod configuration;
+mod documents;
 mod generated;
 mod memory;
 mod mutation;

@@ -15,7 +15,9 @@ const SECRET: &str = "hunter2";
 
 macro_rules! tells_nothing {
     ($($told:expr),+ $(,)?) => {
-        $(prop_assert!(!$told.contains(SECRET), "{}", $told);)+
+        {
+            $(prop_assert!(!$told.contains(SECRET), "{}", $told);)+
+        }
     };
 }
 

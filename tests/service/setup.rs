@@ -3,11 +3,11 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use consul_watch::{ConsulConfig, service::ServiceConfig};
-use consul_watch_harness::{eventually, eventually_async};
+use consul_watch_harness::eventually;
 use tempfile::TempDir;
 
 /// Ends a test that has failed; what comes, comes much sooner.
@@ -54,8 +54,15 @@ impl Folder {
 
     /// Waits until the runs of a log are these: `tag=value`.
     pub(crate) async fn until_log(&self, name: &str, runs: &[&str]) {
-        let said = || self.log(name).iter().map(Run::to_string).collect::<Vec<_>>();
-        eventually_async(SOON, &format!("{runs:?} in {name}, not {:?}", said()), || said() == runs).await;
+        let deadline = Instant::now() + SOON;
+        loop {
+            let said: Vec<_> = self.log(name).iter().map(Run::to_string).collect();
+            if said == runs {
+                return;
+            }
+            assert!(said.len() <= runs.len() && Instant::now() < deadline, "{name}: {said:?}, not {runs:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 

@@ -67,11 +67,14 @@ impl<Q: Query> Handler<End> for WatcherActor<Q> {
         self.state.deliveries = Deliveries::default();
         self.seat = None;
         let let_go = self.let_go();
+        // Alive until its inputs are let go: one that found it gone would be ended by the way, and a stop
+        // that comes behind would not wait for its request.
+        let alive = ctx.address();
         let closed = self.end_life(ctx);
         Box::pin(async move {
             closed.await;
             let_go.await;
-            drop(done);
+            drop((alive, done));
         })
     }
 }

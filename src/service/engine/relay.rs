@@ -1,9 +1,9 @@
 //! The actor between a watch and its handler, by which a handler is changed while its watch goes on.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use actix::prelude::*;
-use consul_watch_actors::{Changed, WatchEvent};
+use consul_watch_actors::{Changed, Reason, WatchEvent};
 use tokio::sync::watch;
 
 use super::{
@@ -26,6 +26,8 @@ pub(super) struct Relay<Q: Payload> {
     /// Where updates go now; nowhere while the handler is being changed.
     current: watch::Sender<Option<Recipient<Changed<Q>>>>,
     newest: Option<Newest<Q>>,
+    /// What was handled last: here, or before this relay was.
+    seen: Option<Checkpoint>,
     /// How many updates wait for the handler's acknowledgement.
     in_flight: usize,
     checkpoint: Option<CheckpointFile>,
@@ -35,9 +37,17 @@ pub(super) struct Relay<Q: Payload> {
 /// The last update, and what became of it.
 struct Newest<Q: Payload> {
     changed: Changed<Q>,
-    /// The handler is through with it, be it that it has given up.
-    handled: bool,
-    succeeded: bool,
+    fate: Fate,
+}
+
+/// What a handler has made of an update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is not through with it.
+    Open,
+    /// It has given up.
+    Failed,
+    Succeeded,
 }
 
 /// Puts another handler in place of the one there is.
@@ -63,9 +73,16 @@ pub(super) struct End {
 struct Revive;
 
 impl<Q: Payload> Relay<Q> {
-    pub(super) fn new(label: Arc<str>, spec: HandlerSpec, checkpoint: Option<CheckpointFile>) -> Self {
+    /// A relay to a handler of these settings, which is yet to be started; `seen` was handled before.
+    pub(super) fn new(
+        label: Arc<str>,
+        spec: HandlerSpec,
+        checkpoint: Option<CheckpointFile>,
+        seen: Option<Checkpoint>,
+    ) -> Self {
         let current = watch::Sender::new(None);
-        Self { label, spec, handler: None, current, newest: None, in_flight: 0, checkpoint, ending: false }
+        let newest = None;
+        Self { label, spec, handler: None, current, newest, seen, in_flight: 0, checkpoint, ending: false }
     }
 
     /// Starts the handler that the settings ask for.
@@ -94,15 +111,25 @@ impl<Q: Payload> Relay<Q> {
     }
 
     fn is_handled(&mut self, index: u64, success: bool) {
-        let Some(newest) = self.newest.as_mut().filter(|newest| newest.changed.index == index) else {
-            return;
-        };
-        (newest.handled, newest.succeeded) = (true, success);
-        let Some(file) = &self.checkpoint else { return };
-        if let Err(error) = file.store(&Checkpoint::of(&newest.changed)) {
+        let Some(newest) = self.newest.as_mut().filter(|newest| newest.changed.index == index) else { return };
+        newest.fate = if success { Fate::Succeeded } else { Fate::Failed };
+        let seen = Checkpoint::of(&newest.changed);
+        if let Some(file) = &self.checkpoint
+            && let Err(error) = file.store(&seen)
+        {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::error!(watch = %self.label, %error, cause, "an update that was handled will come again after a restart");
         }
+        self.seen = Some(seen);
+    }
+
+    /// Whether an update brings nothing but what was handled last: what another Consul holds may differ in its
+    /// indexes alone.
+    fn repeats(&self, changed: &Changed<Q>) -> bool {
+        let handled = self.newest.as_ref().is_none_or(|newest| newest.fate == Fate::Succeeded);
+        changed.reason == Reason::Resync
+            && handled
+            && self.seen.as_ref().is_some_and(|seen| seen.is_same_state(&Checkpoint::of(changed)))
     }
 
     /// Hands an update to the handler there is, or the next one there will be.
@@ -147,7 +174,10 @@ impl<Q: Payload> Handler<Changed<Q>> for Relay<Q> {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) -> Self::Result {
-        self.newest = Some(Newest { changed: changed.clone(), handled: false, succeeded: false });
+        if self.repeats(&changed) {
+            return Box::pin(ready(()).into_actor(self));
+        }
+        self.newest = Some(Newest { changed: changed.clone(), fate: Fate::Open });
         self.hand_on(changed, ctx)
     }
 }
@@ -200,7 +230,7 @@ impl<Q: Payload> Handler<Swap> for Relay<Q> {
             }
             relay.begin(ctx)?;
             let starts_anew = matches!(relay.spec, HandlerSpec::Exec(_));
-            let unfinished = |newest: &&Newest<Q>| starts_anew || !newest.succeeded;
+            let unfinished = |newest: &&Newest<Q>| starts_anew || newest.fate != Fate::Succeeded;
             // What the old one has not brought to a good end is for the new one.
             if let Some(newest) = relay.newest.as_ref().filter(unfinished).filter(|_| relay.in_flight == 0) {
                 let changed = newest.changed.clone();
@@ -227,8 +257,7 @@ impl<Q: Payload> Handler<End> for Relay<Q> {
         };
         Box::pin(stopped.into_actor(self).map(|(), relay, ctx| {
             ctx.stop();
-            let handled = relay.newest.as_ref().filter(|newest| newest.handled);
-            handled.map(|newest| Checkpoint::of(&newest.changed))
+            relay.seen.take()
         }))
     }
 }

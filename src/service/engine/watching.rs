@@ -80,7 +80,7 @@ impl ForQuery for Begin<'_> {
         let label: Arc<str> = spec.label.as_str().into();
         // A program that goes on running needs a first state, or it would not be started.
         let skips = !matches!(spec.handler, HandlerSpec::Exec(_));
-        let relay = Relay::<Q>::new(label, spec.handler.clone(), file).start();
+        let relay = Relay::<Q>::new(label, spec.handler.clone(), file, seen.clone()).start();
         let mut watch = Watch::new(query, relay.clone()).observer(relay.clone());
         if let Some(quiescence) = spec.feed.quiescence {
             watch = watch.quiescence(quiescence);
