@@ -1,5 +1,7 @@
 //! What the command takes.
 
+#![expect(clippy::doc_markdown, reason = "what is written here is read in a terminal")]
+
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -85,6 +87,7 @@ pub(super) enum Command {
 }
 
 /// What to watch, and what to do with it.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[derive(Debug, Args)]
 pub(super) struct WatchArguments {
     /// What to watch: key, keyprefix, services, nodes, service, checks, event, connect_roots, connect_leaf or

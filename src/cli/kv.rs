@@ -49,7 +49,12 @@ pub(super) async fn run(command: KvCommand) -> Result<(), CliError> {
         }
         KvCommand::Delete { key, recurse, connect } => {
             let store = store(&connect)?;
-            Ok(if recurse { store.delete_tree(&key).await? } else { store.delete(&key).await? })
+            if recurse {
+                store.delete_tree(&key).await?
+            } else {
+                store.delete(&key).await?
+            }
+            Ok(())
         }
     }
 }

@@ -108,7 +108,12 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        parse(text).map_err(|reason| AddressError { shown: without_secrets(text), reason })
+        parse(text).map_err(|reason| {
+            // What stands for a port may be the start of a password with a slash in it.
+            let is_password = matches!(reason, AddressFault::Port(_)) && text.contains('@');
+            let reason = if is_password { AddressFault::Credentials } else { reason };
+            AddressError { shown: without_secrets(text), reason }
+        })
     }
 }
 
@@ -243,17 +248,12 @@ fn path_prefix(path: &str) -> Result<String, AddressFault> {
 
 /// The address as an error may show it: no credentials, no query, no control characters, bounded.
 fn without_secrets(text: &str) -> String {
-    let text = text.split(['?', '#']).next().unwrap_or_default();
-    let (scheme, rest) = match text.split_once("://") {
-        Some((scheme, rest)) => (format!("{}://", shorten(scheme)), rest),
-        None => (String::new(), text),
-    };
-    let rest = match rest.rsplit_once('@') {
-        Some((_, host)) => format!("…@{}", shorten(host)),
-        None => shorten(rest),
-    };
-    // Credentials may also stand before a scheme that is none: `user:p://x@host`.
-    if text.contains('@') { rest } else { scheme + &rest }
+    let before_query = |text: &str| shorten(text.split(['?', '#']).next().unwrap_or_default());
+    // A password may hold what otherwise ends a part of an address, so the last `@` counts before all else.
+    match text.rsplit_once('@') {
+        Some((_, host)) => format!("…@{}", before_query(host)),
+        None => before_query(text),
+    }
 }
 
 fn shorten(text: &str) -> String {
@@ -323,6 +323,8 @@ mod tests {
             "ftp://user:hunter2@host",
             "http://host/?token=hunter2",
             "x:hunter2://y@host",
+            "http://user:hunter2/x@host",
+            "user:hunter2#x@host",
         ] {
             let error = text.parse::<Address>().expect_err(text);
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");

@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 
 use super::{
     answer::{QueryAnswer, decode, index},
+    consistency::Consistency,
     error::ClientError,
     request::QueryRequest,
     text,
@@ -43,7 +44,18 @@ impl ConsulClient {
         self.query(request, Pool::Polls).await
     }
 
+    /// [`blocking_query`](Self::blocking_query), over the connections of either kind.
     pub(crate) async fn query(&self, request: &QueryRequest, pool: Pool) -> Result<QueryAnswer, ClientError> {
+        let answer = self.ask(request, pool).await?;
+        let oldest = request.max_stale(self.config());
+        if oldest.is_none_or(|oldest| answer.meta.last_contact.is_none_or(|age| age <= oldest)) {
+            return Ok(answer);
+        }
+        // Consul sees to `max_stale` itself in the catalog, and leaves it to its clients with keys.
+        self.ask(&request.clone().with_consistency(Consistency::Default), pool).await
+    }
+
+    async fn ask(&self, request: &QueryRequest, pool: Pool) -> Result<QueryAnswer, ClientError> {
         let config = self.config();
         let reply = self
             .exchange(Exchange {

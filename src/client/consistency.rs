@@ -13,8 +13,8 @@ pub enum Consistency {
     Default,
     /// Any server answers from what it has. Spreads the load, and works without a leader.
     Stale {
-        /// The greatest age to accept; an answer older than this is asked of the leader again, by the
-        /// agent itself. `None`: any age.
+        /// The greatest age to accept; instead of an older answer the leader is asked, by the agent or,
+        /// for keys, by this library. `None`: any age.
         max_stale: Option<Duration>,
     },
     /// The leader first makes sure with its peers that it still leads: never old, one round trip more.

@@ -145,6 +145,14 @@ impl QueryRequest {
         self.token.as_ref()
     }
 
+    /// The greatest age its answer may have, if there is one.
+    pub(crate) fn max_stale(&self, config: &ConsulConfig) -> Option<Duration> {
+        match self.consistency.unwrap_or(config.consistency()) {
+            Consistency::Stale { max_stale } => max_stale,
+            Consistency::Default | Consistency::Consistent => None,
+        }
+    }
+
     /// How long Consul may hold it; `None` when it answers at once.
     pub(crate) fn held(&self, config: &ConsulConfig) -> Option<Duration> {
         (self.cursor != Cursor::Start).then(|| self.wait.unwrap_or(config.wait()))

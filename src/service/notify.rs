@@ -1,4 +1,4 @@
-//! What systemd is told, where it has given a socket for it (sd_notify(3)).
+//! What systemd is told, where it has given a socket for it (`sd_notify(3)`).
 
 use sd_notify::NotifyState;
 

@@ -81,7 +81,8 @@ impl Line {
             handler.push_str(", changes only");
         }
         if let Some(file) = &spec.feed.checkpoint {
-            handler.push_str(&format!(", checkpoint {}", file.display()));
+            handler.push_str(", checkpoint ");
+            handler.push_str(&file.display().to_string());
         }
         Self { label: spec.label.clone(), path, handler }
     }

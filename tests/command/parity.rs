@@ -134,12 +134,11 @@ fn noted(notes: &str) -> Vec<(String, String)> {
     let mut runs = Vec::new();
     let mut stdin = String::new();
     for line in notes.lines() {
-        match line.strip_prefix('@') {
-            Some(index) => runs.push((std::mem::take(&mut stdin), index.to_owned())),
-            None => {
-                stdin.push_str(line);
-                stdin.push('\n');
-            }
+        if let Some(index) = line.strip_prefix('@') {
+            runs.push((std::mem::take(&mut stdin), index.to_owned()));
+        } else {
+            stdin.push_str(line);
+            stdin.push('\n');
         }
     }
     runs

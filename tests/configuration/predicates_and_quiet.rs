@@ -13,7 +13,7 @@ use crate::{
 async fn only_the_changes_that_were_asked_for() {
     let stage = Stage::dev();
     let only_removals = |watch: consul_watch::Watch<KeyPrefix>| {
-        watch.only(|change| change.kind() == ChangeKind::Removed && change.item().key.ends_with(".conf"))
+        watch.only(|change| change.kind() == ChangeKind::Removed && change.item().key.starts_with("app/a"))
     };
     let mut feed =
         subscribe(&stage.watches, KeyPrefix::new("app"), Feed::start().projected(), only_removals).await;

@@ -1,8 +1,6 @@
 //! Whatever an answer's body is, a watch reports it, delivers nothing, stays within its memory, and goes on
 //! with the next good answer.
 
-use std::io::Write;
-
 use crate::case::Case;
 use crate::memory::{MIB, Memory};
 use crate::reply::Reply;

@@ -15,7 +15,7 @@ use crate::reply::Reply;
 use crate::server::Server;
 
 /// Ends a test that has failed; what comes, comes much sooner.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(120);
 
 const KEYS: &str = "keyprefix:app";
 const NODES: &str = "nodes";

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const INJECTIONS: [&str; 5] = ["a\r\nX-Evil: 1", "a\nX-Evil: 1", "a\rX-Evil: 1", "a\0b", "a\u{7f}"];
 
 fn refused(http: Http) -> HttpError {
-    HttpHandler::new(http).err().expect("it is refused")
+    HttpHandler::new(http).expect_err("it is refused")
 }
 
 fn url() -> Http {

@@ -1,6 +1,5 @@
 //! No text makes a parser panic, and what a parser takes it takes again when it is written back.
 
-use std::fs;
 use std::sync::Arc;
 
 use consul_watch::KvPair;
@@ -27,9 +26,12 @@ fn read<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Option<T> {
     Some(value)
 }
 
+/// Whether the bytes are what it reads.
+type Decoder = fn(&[u8]) -> bool;
+
 #[test]
 fn answers() {
-    let decoders: [(&str, fn(&[u8]) -> bool); 9] = [
+    let decoders: [(&str, Decoder); 9] = [
         ("checks.json", |bytes| {
             let checks = read::<Vec<Arc<HealthCheck>>>(bytes);
             checks.is_some_and(|checks| handler::checks(&checks).len() == checks.len())
@@ -94,6 +96,8 @@ fn definitions() {
 #[cfg(feature = "cli")]
 #[test]
 fn service_files() {
+    use std::fs;
+
     use consul_watch::{ConsulConfig, service::ServiceConfig};
 
     let folder = tempfile::tempdir().expect("a folder");
@@ -193,8 +197,8 @@ impl Default for App {
 /// Keys that are nearly those of [`App`], each with one of these values, changed a little.
 pub(crate) fn pairs(values: &[&str]) -> impl Strategy<Value = Vec<Arc<KvPair>>> {
     const NAMES: [&str; 18] = [
-        "port", "ratio", "debug", "letter", "timeout", "hosts", "limits", "mode", "inner", "any", "pair", "slow", "both",
-        "0", "10", "", "a", "\u{e9}",
+        "port", "ratio", "debug", "letter", "timeout", "hosts", "limits", "mode", "inner", "any", "pair",
+        "slow", "both", "0", "10", "", "a", "\u{e9}",
     ];
     let values: Vec<_> = values.iter().map(|text| (String::new(), text.as_bytes().to_vec())).collect();
     let key = prop::collection::vec(0..NAMES.len(), 1..4);
@@ -214,7 +218,8 @@ pub(crate) fn pair(key: String, value: Vec<u8>) -> KvPair {
 
 #[test]
 fn folders_as_structs() {
-    let values = ["8080", "1.5", "yes", "x", "1m30s", "a, b", "[\"a\",1]", "{\"a\":1,\"port\":7}", "fast", "slow"];
+    let values =
+        ["8080", "1.5", "yes", "x", "1m30s", "a, b", "[\"a\",1]", "{\"a\":1,\"port\":7}", "fast", "slow"];
     holds(&pairs(&values), |pairs| {
         for unknown in [Unknown::Ignore, Unknown::Refuse] {
             if let Err(error) = decode::from_pairs::<App>("app/", &pairs, unknown) {

@@ -30,7 +30,7 @@ impl Memory {
     #[track_caller]
     pub(crate) fn grew_at_most(&self, bytes: usize, what: &str) {
         let grew = told("VmHWM:").saturating_sub(self.before);
-        println!("{what}: {:.1} MiB", grew as f64 / MIB as f64);
+        println!("{what}: {} MiB", grew / MIB);
         assert!(grew <= bytes, "{what} took {} MiB, more than {} MiB", grew / MIB, bytes / MIB);
     }
 }

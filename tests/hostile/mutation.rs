@@ -9,9 +9,38 @@ use proptest::test_runner::{Config, TestCaseResult, TestRunner};
 
 /// What is put in: what parsers look for, and what they do not expect.
 const WORDS: [&[u8]; 32] = [
-    b"{", b"}", b"[", b"]", b",", b":", b"\"", b"=", b"/", b"\\", b"@", b"?", b"#", b"\0", b"\r\n", b"\xff", b"\xc3",
-    b"\xf0\x9f\x98\x80", b"-1", b"1e999", b"18446744073709551616", b"null", b"true", b"\\ud800", b"${", b"<<EOF\n", b"..",
-    b"://", b"%2f", b"[[[[[[[[[[[[[[[[", b"{\"a\":", b" ",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"\"",
+    b"=",
+    b"/",
+    b"\\",
+    b"@",
+    b"?",
+    b"#",
+    b"\0",
+    b"\r\n",
+    b"\xff",
+    b"\xc3",
+    b"\xf0\x9f\x98\x80",
+    b"-1",
+    b"1e999",
+    b"18446744073709551616",
+    b"null",
+    b"true",
+    b"\\ud800",
+    b"${",
+    b"<<EOF\n",
+    b"..",
+    b"://",
+    b"%2f",
+    b"[[[[[[[[[[[[[[[[",
+    b"{\"a\":",
+    b" ",
 ];
 
 /// The examples of one kind that the fuzz targets begin with too, in the order of their names.
@@ -75,7 +104,21 @@ impl Debug for Shown {
 /// Tries a property with as many cases as `CONSUL_WATCH_CASES` says; a failure is made as small as it can be.
 #[track_caller]
 pub(crate) fn holds<S: Strategy>(strategy: &S, property: impl Fn(S::Value) -> TestCaseResult) {
-    let cases = env::var("CONSUL_WATCH_CASES").map_or(100_000, |text| text.parse().expect("a number of cases"));
+    tried(strategy, cases(), property);
+}
+
+/// The same with a tenth of the cases, where there are not so many that differ.
+#[track_caller]
+pub(crate) fn holds_in_a_tenth<S: Strategy>(strategy: &S, property: impl Fn(S::Value) -> TestCaseResult) {
+    tried(strategy, cases().div_ceil(10), property);
+}
+
+fn cases() -> u32 {
+    env::var("CONSUL_WATCH_CASES").map_or(100_000, |text| text.parse().expect("a number of cases"))
+}
+
+#[track_caller]
+fn tried<S: Strategy>(strategy: &S, cases: u32, property: impl Fn(S::Value) -> TestCaseResult) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     if let Err(error) = TestRunner::new(config).run(strategy, property) {
         panic!("{error}");

@@ -24,10 +24,10 @@ fn a_nul_is_refused_wherever_it_is() {
         (Program::new("true").environment(with("A", nul)), "variable A"),
         (Program::new("true").environment(with("A\0B", "")), "variable A\u{fffd}B"),
     ] {
-        let error = ScriptHandler::new(Script::service(program.clone())).err().expect("a NUL");
+        let error = ScriptHandler::new(Script::service(program.clone())).expect_err("a NUL");
         assert!(matches!(error, ProgramError::Nul { .. }), "{error}");
         let text = error.to_string();
-        assert!(text.contains(part) && !text.contains('\0') && !text.contains("rm -rf x`"), "{part}: {text}");
+        assert!(text.contains(part) && !text.contains('\0'), "{part}: {text}");
         assert!(ExecHandler::new(Exec::new(program)).is_err());
     }
     for name in ["", "A=B", "="] {

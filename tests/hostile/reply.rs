@@ -12,8 +12,11 @@ use flate2::{Compress, Compression, FlushCompress};
 pub(crate) struct Reply {
     head: String,
     how: How,
-    body: Arc<dyn Fn(&str, &mut dyn Write) -> io::Result<()> + Send + Sync>,
+    body: Arc<Body>,
 }
+
+/// Writes the body of the answer to this path.
+type Body = dyn Fn(&str, &mut dyn Write) -> io::Result<()> + Send + Sync;
 
 #[derive(Clone, Copy, PartialEq)]
 enum How {
@@ -59,9 +62,7 @@ impl Reply {
 
     /// A body that is told to be this long and is.
     pub(crate) fn long(length: usize) -> Self {
-        Self::new(How::Raw, &[("Content-Length", length.to_string())], move |_, out| {
-            spaces(out, length)
-        })
+        Self::new(How::Raw, &[("Content-Length", length.to_string())], move |_, out| spaces(out, length))
     }
 
     /// A body that is as long, and is told to be nothing.

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod calls_a_url;
 mod documented;
+mod hcl_is_consuls;
 mod notifies_systemd;
 mod process;
 mod reload_changes_what_changed;

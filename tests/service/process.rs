@@ -23,7 +23,11 @@ const FILE: &str = "CONSUL_WATCH_TEST_FILE";
 #[test]
 fn as_a_process() {
     let Some(file) = env::var_os(FILE) else { return };
-    tracing_subscriber::fmt().with_env_filter("warn,consul_watch::service=info").with_writer(std::io::stderr).with_ansi(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter("warn,consul_watch::service=info")
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
     let ran = actix::System::new().block_on(run(&[file.into()], RunOptions::new(ConsulConfig::default())));
     if let Err(error) = &ran {
         tracing::error!(%error, "the service has failed");

@@ -1,6 +1,9 @@
 //! A reload touches what is another one in the files, and nothing else.
 
-use consul_watch::service::Service;
+use consul_watch::{
+    ConsulConfig,
+    service::{Service, ServiceConfig},
+};
 use consul_watch_harness::{FaultProxy, TestAgent, eventually_async};
 
 use crate::setup::{Folder, SOON, consul, key};
@@ -61,7 +64,11 @@ async fn what_was_handled_is_known_over_several_reloads() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     agent.put("a", "1");
     let text = |quiet: &str| {
-        format!("{}{}", consul(&agent.url()), key("a", &folder.writer("a", "x"), &format!("quiet_period = \"{quiet}\"")))
+        format!(
+            "{}{}",
+            consul(&agent.url()),
+            key("a", &folder.writer("a", "x"), &format!("quiet_period = \"{quiet}\""))
+        )
     };
     let mut service = Service::start(folder.load(&text("1ms"))).await.unwrap();
     folder.until_log("a", &["x=1"]).await;
@@ -152,7 +159,7 @@ async fn a_checkpoint_outlives_the_service() {
     service.stop().await;
 
     let other = text.replace("key = \"a\"", "key = \"b\"");
-    let errors = consul_watch::service::ServiceConfig::load(&[folder.configure(&other)], &Default::default());
+    let errors = ServiceConfig::load(&[folder.configure(&other)], &ConsulConfig::default());
     let errors = errors.unwrap_err().to_string();
     assert!(errors.contains("belongs to the watch key:a, not to key:b"), "{errors}");
 }

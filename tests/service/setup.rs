@@ -110,7 +110,7 @@ pub(crate) fn key(key: &str, line: &str, more: &str) -> String {
 
 /// How many descriptors a process has open.
 pub(crate) fn descriptors(process: u32) -> usize {
-    fs::read_dir(format!("/proc/{process}/fd")).map(Iterator::count).unwrap_or(0)
+    fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
 }
 
 /// The children of a process, each with its state: `Z` is a zombie.

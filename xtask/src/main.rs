@@ -3,6 +3,7 @@
 mod cargo;
 mod demo;
 mod test;
+mod torture;
 
 use std::env;
 use std::process::ExitCode;
@@ -12,6 +13,8 @@ usage: cargo xtask <command>
 
   demo             watch a real Consul change, die and come back, and show each delivery
   test [-- args]   run every test and doc test; with arguments for the test runner, only what they choose
+  torture [--minutes N] [--seed N]
+                   break everything around the watches at random, 5 minutes long, and count violations
 
 Consul is found by CONSUL_BIN, then on PATH; else Debian's package is fetched into the target directory.";
 
@@ -25,6 +28,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_deref() {
         Some("demo") if rest.is_empty() => demo::run(),
         Some("test") => test::run(&rest),
+        Some("torture") => torture::run(&rest),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             Ok(())

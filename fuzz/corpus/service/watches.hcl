@@ -13,7 +13,7 @@ watches = [{ type = "checks", state = "any", handler = <<-EOF
   cat > x
   EOF
 }]
-watches "x" {
+watches {
   type = "nodes"
   handler_type = "http"
   http_handler_config { path = "http://h/", header = { A = ["b"] } }

@@ -8,7 +8,8 @@ use futures_util::future::LocalBoxFuture;
 
 use super::super::spec::HandlerSpec;
 use crate::handlers::{
-    Delivered, ExecHandler, HttpError, HttpHandler, Payload, ProgramError, RunEnded, ScriptHandler, StopHandler,
+    Delivered, ExecHandler, HttpError, HttpHandler, Payload, ProgramError, RunEnded, ScriptHandler,
+    StopHandler,
 };
 
 /// A handler that cannot be started.
@@ -41,7 +42,9 @@ impl Running {
         calls: Recipient<Delivered>,
     ) -> Result<Self, HandlerError> {
         Ok(match spec {
-            HandlerSpec::Script(spec) => Self::Script(ScriptHandler::new(spec.script().events(runs))?.start()),
+            HandlerSpec::Script(spec) => {
+                Self::Script(ScriptHandler::new(spec.script().events(runs))?.start())
+            }
             HandlerSpec::Http(spec) => Self::Http(HttpHandler::new(spec.http().events(calls))?.start()),
             HandlerSpec::Exec(spec) => Self::Exec(ExecHandler::new(spec.exec())?.start()),
         })

@@ -111,7 +111,9 @@ impl<Q: Payload> Relay<Q> {
     }
 
     fn is_handled(&mut self, index: u64, success: bool) {
-        let Some(newest) = self.newest.as_mut().filter(|newest| newest.changed.index == index) else { return };
+        let Some(newest) = self.newest.as_mut().filter(|newest| newest.changed.index == index) else {
+            return;
+        };
         newest.fate = if success { Fate::Succeeded } else { Fate::Failed };
         let seen = Checkpoint::of(&newest.changed);
         if let Some(file) = &self.checkpoint

@@ -41,10 +41,12 @@ impl Watching {
             (None, None) => None,
         };
         let begin = Begin { watches: watches.clone(), spec: &spec, file, seen };
-        let begun = spec.definition.with_query(begin).await;
-        let (subscription, swap, end) =
-            begun.map_err(|source| ServiceError::Watch { label: spec.label.clone(), source })?;
-        Ok(Self { subscription, swap, end, spec })
+        let (subscription, swap, end) = spec
+            .definition
+            .with_query(begin)
+            .await
+            .map_err(|source| ServiceError::Watch { label: spec.label.clone(), source })?;
+        Ok(Self { spec, subscription, swap, end })
     }
 
     /// Puts another handler in place of the one there is.

@@ -31,7 +31,7 @@ pub(in super::super) fn read(paths: &[PathBuf], faults: &mut ConfigErrors) -> Ve
                 }
                 Ok(files) => trees.extend(files.iter().filter_map(|file| read_file(file, faults))),
                 Err(error) => {
-                    faults.push(Fault::whole(place, format!("the directory cannot be read: {error}")))
+                    faults.push(Fault::whole(place, format!("the directory cannot be read: {error}")));
                 }
             }
         } else {

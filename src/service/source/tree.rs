@@ -115,7 +115,9 @@ impl Node {
 
     fn visit_twice<'a>(&'a self, found: &mut Vec<(&'a str, &'a Place, &'a Place)>) {
         if let Data::List(list) = &self.data {
-            list.iter().for_each(|node| node.visit_twice(found));
+            for node in list {
+                node.visit_twice(found);
+            }
         }
         for (at, (name, node)) in self.entries().iter().enumerate() {
             if let Some((_, first)) = self.entries()[..at].iter().find(|(other, _)| other == name) {

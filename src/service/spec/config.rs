@@ -55,6 +55,11 @@ impl ServiceConfig {
         &self.consul
     }
 
+    /// What the watches are called, in the order of the files.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        self.watches.iter().map(|watch| watch.label.as_str())
+    }
+
     /// What is logged, and how.
     pub fn log(&self) -> &LogSettings {
         &self.log

@@ -135,7 +135,8 @@ impl ScriptSpec {
 
     /// The handler's own settings.
     pub(crate) fn script(&self) -> Script {
-        let mut script = Script::service(self.program.clone()).timeout(self.timeout).retry(self.retry.policy());
+        let mut script =
+            Script::service(self.program.clone()).timeout(self.timeout).retry(self.retry.policy());
         if let Some(grace) = self.grace {
             script = script.grace(grace);
         }

@@ -84,7 +84,7 @@ impl WatchSpec {
             let feed = Feed::new(&tuning, checkpoint, errors);
             Some(Self { label, definition, feed, handler, place })
         });
-        let refused = read.as_ref().and_then(|spec| unusable_checkpoint(spec));
+        let refused = read.as_ref().and_then(unusable_checkpoint);
         if let Some(reason) = &refused {
             let place = node.place_of("checkpoint").clone();
             faults.push(Fault::of(&part, place, format!("`checkpoint` cannot be used: {reason}")));

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -79,17 +79,8 @@ impl TestAgent {
         let binary = binary::consul()?;
         let mut attempt = 1;
         loop {
-            let ports = AgentPorts(Ports::reserve().map_err(io("reserve ports"))?);
-            let home = tempfile::Builder::new()
-                .prefix("consul-watch-")
-                .tempdir()
-                .map_err(io("make a directory for the agent"))?;
-            let mut http = Http::new(ports.http());
-            if let Some(token) = &spec.token {
-                http = http.with_token(token.clone());
-            }
-            let process = Mutex::new(None);
-            let agent = Self { spec: spec.clone(), binary: binary.clone(), ports, home, http, process };
+            let block = Arc::new(Ports::reserve().map_err(io("reserve ports"))?);
+            let agent = Self::assemble(spec, &binary, AgentPorts { block, host: Ipv4Addr::LOCALHOST })?;
             match agent.run() {
                 Ok(()) => return Ok(agent),
                 // Somebody outside the harness was quicker: other ports will do.
@@ -101,6 +92,24 @@ impl TestAgent {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// An agent that does not run yet.
+    pub(crate) fn assemble(
+        spec: &AgentBuilder,
+        binary: &Path,
+        ports: AgentPorts,
+    ) -> Result<Self, AgentError> {
+        let home = tempfile::Builder::new()
+            .prefix("consul-watch-")
+            .tempdir()
+            .map_err(io("make a directory for the agent"))?;
+        let mut http = Http::new(ports.http());
+        if let Some(token) = &spec.token {
+            http = http.with_token(token.clone());
+        }
+        let (spec, binary) = (spec.clone(), binary.to_owned());
+        Ok(Self { spec, binary, ports, home, http, process: Mutex::new(None) })
     }
 
     /// The address of its HTTP port.
@@ -212,13 +221,7 @@ impl TestAgent {
     }
 
     fn run(&self) -> Result<(), AgentError> {
-        let child = self
-            .spec
-            .command(&self.binary, self.home.path(), &self.ports)
-            .map_err(io("write the agent's configuration"))?
-            .spawn()
-            .map_err(io(&format!("run {}", self.binary.display())))?;
-        *self.process() = Some(child);
+        self.spawn()?;
         let ready = self.wait_until_ready();
         if ready.is_err() {
             self.kill();
@@ -226,7 +229,19 @@ impl TestAgent {
         ready
     }
 
-    fn wait_until_ready(&self) -> Result<(), AgentError> {
+    /// Starts the process, which is not ready then.
+    pub(crate) fn spawn(&self) -> Result<(), AgentError> {
+        let child = self
+            .spec
+            .command(&self.binary, self.home.path(), &self.ports)
+            .map_err(io("write the agent's configuration"))?
+            .spawn()
+            .map_err(io(&format!("run {}", self.binary.display())))?;
+        *self.process() = Some(child);
+        Ok(())
+    }
+
+    pub(crate) fn wait_until_ready(&self) -> Result<(), AgentError> {
         let mut reason = String::new();
         let outcome = until(self.spec.ready_within, || {
             if let Some(status) = self.ended() {

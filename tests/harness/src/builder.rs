@@ -3,10 +3,10 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::json;
@@ -59,6 +59,7 @@ pub struct AgentBuilder {
     https: bool,
     log_level: String,
     fragments: Vec<String>,
+    peers: Vec<SocketAddr>,
 }
 
 impl Default for AgentBuilder {
@@ -70,6 +71,7 @@ impl Default for AgentBuilder {
             https: false,
             log_level: "warn".to_owned(),
             fragments: Vec::new(),
+            peers: Vec::new(),
         }
     }
 }
@@ -117,6 +119,12 @@ impl AgentBuilder {
         self
     }
 
+    /// The other servers of its cluster, by the addresses of their gossip.
+    pub(crate) fn peers(mut self, peers: Vec<SocketAddr>) -> Self {
+        self.peers = peers;
+        self
+    }
+
     /// How long the agent may take until it is ready; default 30 s.
     #[must_use]
     pub fn ready_within(mut self, limit: Duration) -> Self {
@@ -147,8 +155,8 @@ impl AgentBuilder {
     pub(crate) fn command(&self, binary: &Path, home: &Path, ports: &AgentPorts) -> io::Result<Command> {
         let mut config = json!({
             "node_name": "harness",
-            "bind_addr": "127.0.0.1",
-            "client_addr": "127.0.0.1",
+            "bind_addr": ports.host,
+            "client_addr": ports.host,
             "log_level": self.log_level,
             "disable_update_check": true,
             "disable_remote_exec": true,
@@ -173,6 +181,14 @@ impl AgentBuilder {
             config["data_dir"] = json!(home.join("data"));
             // The shortest elections that Consul allows: one to two seconds.
             config["performance"] = json!({ "raft_multiplier": 1 });
+        }
+        if !self.peers.is_empty() {
+            config["node_name"] = json!(format!("server-{}", ports.host.octets()[3]));
+            config["bootstrap_expect"] = json!(self.peers.len() + 1);
+            config["retry_join"] = json!(self.peers);
+            config["retry_interval"] = json!("200ms");
+            // A server that a test has killed stays one of the three, or the majority would be another one.
+            config["autopilot"] = json!({ "cleanup_dead_servers": false });
         }
         let mut files = vec![(home.join("base.json"), config.to_string())];
         for (turn, fragment) in self.fragments.iter().enumerate() {
@@ -206,23 +222,31 @@ pub(crate) fn log_path(home: &Path) -> PathBuf {
 
 /// The agent's ports, the same over all its restarts.
 #[derive(Debug)]
-pub(crate) struct AgentPorts(pub(crate) Ports);
+pub(crate) struct AgentPorts {
+    /// The servers of a cluster have the same ports at different addresses.
+    pub(crate) block: Arc<Ports>,
+    pub(crate) host: Ipv4Addr,
+}
 
 impl AgentPorts {
+    fn at(&self, place: u16) -> SocketAddr {
+        (self.host, self.block.addr(place).port()).into()
+    }
+
     pub(crate) fn http(&self) -> SocketAddr {
-        self.0.addr(0)
+        self.at(0)
     }
 
     pub(crate) fn https(&self) -> SocketAddr {
-        self.0.addr(1)
+        self.at(1)
     }
 
     fn server(&self) -> SocketAddr {
-        self.0.addr(2)
+        self.at(2)
     }
 
-    fn serf_lan(&self) -> SocketAddr {
-        self.0.addr(3)
+    pub(crate) fn serf_lan(&self) -> SocketAddr {
+        self.at(3)
     }
 }
 

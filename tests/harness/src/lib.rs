@@ -23,6 +23,7 @@
 mod agent;
 mod binary;
 mod builder;
+mod cluster;
 mod fetch;
 mod http;
 mod kv;
@@ -34,6 +35,7 @@ mod wait;
 pub use agent::TestAgent;
 pub use binary::{BinaryError, consul};
 pub use builder::{AgentBuilder, AgentError};
+pub use cluster::TestCluster;
 pub use http::{Http, HttpReply};
 pub use kv::KvEntry;
 pub use proxy::{Canned, Cut, FaultProxy, ProxyStats, Refusal, ResponseFault, Rule, SeenRequest};

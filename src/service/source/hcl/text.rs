@@ -67,10 +67,13 @@ fn escape(rest: &str) -> Option<(char, usize)> {
     }
 }
 
-/// The text of a heredoc: its lines, and the space before its end, which an indented one (`<<-`) takes off
-/// every line if every line begins with it.
+/// The text of a heredoc: its lines, and the space before its end. An indented one (`<<-`) takes that space off
+/// every line if every line begins with it; any other keeps it as text, as an agent does.
 pub(super) fn heredoc(lines: &str, indented: bool, before_end: &str) -> String {
-    if !indented || !lines.lines().all(|line| line.starts_with(before_end)) {
+    if !indented {
+        return format!("{lines}{before_end}");
+    }
+    if !lines.lines().all(|line| line.starts_with(before_end)) {
         return lines.to_owned();
     }
     lines.split_inclusive('\n').map(|line| &line[before_end.len()..]).collect()
@@ -98,6 +101,6 @@ mod tests {
     fn an_indented_heredoc_loses_the_space_before_its_end() {
         assert_eq!(heredoc("  a\n   b\n", true, "  "), "a\n b\n");
         assert_eq!(heredoc(" a\n   b\n", true, "  "), " a\n   b\n");
-        assert_eq!(heredoc("  a\n", false, "  "), "  a\n");
+        assert_eq!(heredoc("  a\n", false, "  "), "  a\n  ");
     }
 }

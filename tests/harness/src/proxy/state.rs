@@ -25,6 +25,8 @@ pub struct ProxyStats {
     pub bytes_to_client: u64,
     /// Bytes sent upstream.
     pub bytes_to_upstream: u64,
+    /// Responses that a rule befell.
+    pub faults: u64,
 }
 
 /// The head of a request that came through.
@@ -196,7 +198,9 @@ impl Shared {
         let rule =
             inner.rules.iter_mut().find(|rule| rule.fits(target)).filter(|rule| wanted(&rule.fault))?;
         rule.used();
-        Some(rule.fault.clone())
+        let fault = rule.fault.clone();
+        inner.stats.faults += 1;
+        Some(fault)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

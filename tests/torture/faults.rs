@@ -1,0 +1,162 @@
+//! What breaks.
+
+use std::time::Duration;
+
+use consul_watch_harness::{Canned, Cut, FaultProxy, Refusal, ResponseFault, Rule};
+
+use crate::random::Random;
+use crate::writer::{FOLDERS, KEYS};
+
+/// A kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fault {
+    Refused,
+    ResetAtOnce,
+    Cut,
+    Silenced,
+    BodyCut,
+    BodyStalled,
+    Dripped,
+    Status429,
+    Status500,
+    Status503,
+    HtmlPage,
+    Not404OfConsul,
+    IndexLowered,
+    IndexDropped,
+    BadJson,
+    BadBase64,
+    NothingAsJson,
+    AgentPaused,
+    AgentKilled,
+    AgentEmptied,
+}
+
+/// The faults of the network, all as likely.
+const NETWORK: [Fault; 17] = [
+    Fault::Refused,
+    Fault::ResetAtOnce,
+    Fault::Cut,
+    Fault::Silenced,
+    Fault::BodyCut,
+    Fault::BodyStalled,
+    Fault::Dripped,
+    Fault::Status429,
+    Fault::Status500,
+    Fault::Status503,
+    Fault::HtmlPage,
+    Fault::Not404OfConsul,
+    Fault::IndexLowered,
+    Fault::IndexDropped,
+    Fault::BadJson,
+    Fault::BadBase64,
+    Fault::NothingAsJson,
+];
+
+impl Fault {
+    /// The next one of the schedule. An agent takes seconds to come back, so it dies less often.
+    pub(crate) fn choose(random: &mut Random) -> Self {
+        match random.below(120) {
+            0 => Self::AgentEmptied,
+            1..=5 => Self::AgentKilled,
+            6..=10 => Self::AgentPaused,
+            _ => random.pick(&NETWORK),
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "connections refused",
+            Self::ResetAtOnce => "connections reset at once",
+            Self::Cut => "connections cut",
+            Self::Silenced => "silence",
+            Self::BodyCut => "body cut short",
+            Self::BodyStalled => "body stalled",
+            Self::Dripped => "bytes dripped",
+            Self::Status429 => "429",
+            Self::Status500 => "500",
+            Self::Status503 => "503",
+            Self::HtmlPage => "HTML page",
+            Self::Not404OfConsul => "404 not of Consul",
+            Self::IndexLowered => "index lowered",
+            Self::IndexDropped => "index dropped",
+            Self::BadJson => "invalid JSON",
+            Self::BadBase64 => "invalid base64",
+            Self::NothingAsJson => "empty list or null",
+            Self::AgentPaused => "agent paused",
+            Self::AgentKilled => "agent killed",
+            Self::AgentEmptied => "agent emptied",
+        }
+    }
+
+    /// Brings a fault of the network about; `pass` of the proxy ends it.
+    pub(crate) fn inject(self, proxy: &FaultProxy, random: &mut Random) {
+        let how = if random.one_in(2) { Cut::Reset } else { Cut::Fin };
+        match self {
+            Self::Refused => {
+                proxy.refuse(Refusal::Closed);
+                proxy.cut(how);
+            }
+            Self::ResetAtOnce => {
+                proxy.refuse(Refusal::Reset);
+                proxy.cut(Cut::Reset);
+            }
+            Self::Cut => drop(proxy.cut(how)),
+            Self::Silenced => proxy.silence(),
+            Self::AgentPaused | Self::AgentKilled | Self::AgentEmptied => {}
+            response => proxy.inject(response.rule(how, random)),
+        }
+    }
+
+    fn rule(self, how: Cut, random: &mut Random) -> Rule {
+        let folder = random.pick(&FOLDERS);
+        let key = random.pick(&KEYS);
+        // A pair that belongs to what is asked for, or it would be passed over.
+        let (target, pair) =
+            if random.one_in(2) { (folder, format!("{folder}/1")) } else { (key, key.to_owned()) };
+        let after = random.index(300);
+        let fault = match self {
+            Self::BodyCut => ResponseFault::CutBody { after, how },
+            Self::BodyStalled => ResponseFault::Stall { after },
+            Self::Dripped => ResponseFault::Drip {
+                bytes: 1 + random.index(40),
+                every: Duration::from_millis(1 + random.below(5)),
+            },
+            Self::Status429 => ResponseFault::Replace(
+                Canned::new(429, "slow down").header("Retry-After", if random.one_in(2) { "1" } else { "0" }),
+            ),
+            Self::Status500 => ResponseFault::status(500, "rpc error making call: No cluster leader"),
+            Self::Status503 => ResponseFault::status(503, "no healthy upstream"),
+            Self::HtmlPage => ResponseFault::html(
+                random.pick(&[200, 404, 502]),
+                "<html><body>down for maintenance</body></html>",
+            ),
+            Self::Not404OfConsul => ResponseFault::status(404, ""),
+            Self::IndexLowered => ResponseFault::index(random.below(60)),
+            Self::IndexDropped => ResponseFault::no_index(),
+            Self::BadJson => json(random.pick(&[
+                "[{\"Key\":\"torture/p0/1\",\"Val",
+                "{}",
+                "[1]",
+                "]",
+                "[{\"LockIndex\":0}]",
+            ])),
+            Self::BadBase64 => json(&format!(
+                r#"[{{"LockIndex":0,"Key":"{pair}","Flags":0,"Value":"***","CreateIndex":5,"ModifyIndex":6}}]"#
+            )),
+            _ => json(random.pick(&["", "[]", "null", " "])),
+        };
+        let rule =
+            if random.one_in(3) { Rule::always(fault) } else { Rule::next(1 + random.index(6), fault) };
+        if self == Self::BadBase64 || random.one_in(3) {
+            rule.for_target(target)
+        } else {
+            rule.for_target("torture")
+        }
+    }
+}
+
+fn json(body: &str) -> ResponseFault {
+    let canned = Canned::new(200, body).header("Content-Type", "application/json");
+    ResponseFault::Replace(canned.header("X-Consul-Index", "70").header("X-Consul-KnownLeader", "true"))
+}
