@@ -1,7 +1,7 @@
 //! A start that skips what was seen: where a subscriber left off, kept over restarts of the application.
 //!
 //! Start with [`CheckpointFile`], which keeps it in a file. A subscriber that keeps it itself takes a
-//! [`Checkpoint`] from each [`Changed`](crate::Changed) and gives it back with [`Checkpoint::resume`].
+//! [`Checkpoint`] from each [`Changed`] and gives it back with [`Checkpoint::resume`].
 
 mod digest;
 mod file;

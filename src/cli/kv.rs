@@ -50,9 +50,9 @@ pub(super) async fn run(command: KvCommand) -> Result<(), CliError> {
         KvCommand::Delete { key, recurse, connect } => {
             let store = store(&connect)?;
             if recurse {
-                store.delete_tree(&key).await?
+                store.delete_tree(&key).await?;
             } else {
-                store.delete(&key).await?
+                store.delete(&key).await?;
             }
             Ok(())
         }

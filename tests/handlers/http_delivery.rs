@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use consul_watch::handlers::{DeliveryError, Http, HttpHandler, HttpStatus, StopHandler};
+use consul_watch::handlers::{Delivered, DeliveryError, Http, HttpHandler, HttpStatus, StopHandler};
 
 use crate::http_target::{Answer, OK, Target};
 use crate::script_kit::{change, state, stop};
@@ -69,7 +69,7 @@ async fn a_passing_failure_is_tried_again_with_the_same_key() {
         assert_eq!(again.body, first.body);
     }
     let reports = [target.report().await, target.report().await, target.report().await];
-    assert_eq!(reports.each_ref().map(|report| report.status()), [Some(500), None, Some(503)]);
+    assert_eq!(reports.each_ref().map(Delivered::status), [Some(500), None, Some(503)]);
     assert!(reports.iter().all(|report| report.again_in.is_some()));
     let last = target.report().await;
     assert_eq!((last.status(), last.attempt, last.again_in), (Some(200), 4, None));

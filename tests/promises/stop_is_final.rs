@@ -184,7 +184,8 @@ async fn several_paths_and_all_of_them() {
         feed.next("the first delivery").await;
     }
     key.next("the first delivery").await;
-    stage.proxy.until_open(5, SOON).await;
+    // A connection between two queries would stay open for the next one, whoever stops then.
+    stage.proxy.until(SOON, "five held queries", |stats| stats.requests >= 10 && stats.open == 5).await;
 
     let stopped = stop(&stage, Stop::paths(["b", "nobody", "keyprefix:a"])).await;
     assert_eq!(names(&stopped), ["keyprefix:a", "keyprefix:b"]);

@@ -182,8 +182,11 @@ impl Service {
             }
             (Some(mut old), Some((at, spec))) if swaps => {
                 let label = spec.label.clone();
-                let swapped = old.swap(spec, grace).await;
-                swapped.map_err(|source| ServiceError::Handler { label, source })?;
+                if let Err(source) = old.swap(spec, grace).await {
+                    // Without a handler there is nothing to watch for.
+                    old.end(&self.watches, grace).await;
+                    return Err(ServiceError::Handler { label, source });
+                }
                 Some((at, old))
             }
             (old, new) => {
