@@ -16,7 +16,7 @@ use consul_watch::{
 use serde_json::{Map, Value, json};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::mpsc::{UnboundedSender, unbounded_channel},
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
 
 use super::{
@@ -69,7 +69,8 @@ pub(super) async fn run(arguments: WatchArguments) -> Result<(), CliError> {
                     live |= state.is_live();
                     if let Some(error) = fatal(&state, live || arguments.retry) { break Err(error) }
                 }
-                Some(EventKind::Ended) => break Ok(()),
+                // The program may be why: what it has to say is on its way.
+                Some(EventKind::Ended) => break last_word(&mut done).await,
                 _ => {}
             },
             _ = interrupt.recv() => { sink.pass_on(Signal::INT).await; break Ok(()) }
@@ -80,6 +81,14 @@ pub(super) async fn run(arguments: WatchArguments) -> Result<(), CliError> {
     watches.send(Stop::all()).await?;
     sink.end().await;
     result
+}
+
+/// The first failure that has been told, if there is one.
+async fn last_word(done: &mut UnboundedReceiver<Result<(), CliError>>) -> Result<(), CliError> {
+    while let Ok(Some(result)) = tokio::time::timeout(GRACE, done.recv()).await {
+        result?;
+    }
+    Ok(())
 }
 
 /// Who gets the changes.

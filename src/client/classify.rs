@@ -61,6 +61,15 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn the_documents_have_the_same_table() {
+        let documents = include_str!("../../docs/reliability.md");
+        let rows = include_str!("classify.rs").lines().filter_map(|line| line.strip_prefix("    /// |"));
+        for row in rows {
+            assert!(documents.contains(&format!("\n|{row}\n")), "docs/reliability.md lacks |{row}");
+        }
+    }
+
     fn status(status: u16, from_consul: bool) -> ClientError {
         ClientError::Status {
             target: String::new(),

@@ -2,6 +2,7 @@
 
 mod cargo;
 mod demo;
+mod soak;
 mod test;
 mod torture;
 
@@ -15,6 +16,7 @@ usage: cargo xtask <command>
   test [-- args]   run every test and doc test; with arguments for the test runner, only what they choose
   torture [--minutes N] [--seed N]
                    break everything around the watches at random, 5 minutes long, and count violations
+  soak             a hundred thousand rounds over a hundred watches, with memory at the start and at the end
 
 Consul is found by CONSUL_BIN, then on PATH; else Debian's package is fetched into the target directory.";
 
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Some("demo") if rest.is_empty() => demo::run(),
         Some("test") => test::run(&rest),
         Some("torture") => torture::run(&rest),
+        Some("soak") if rest.is_empty() => soak::run(),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             Ok(())
