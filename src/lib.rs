@@ -1,7 +1,35 @@
 //! Consul watches as supervised actix actors.
 //!
-//! Start with [`WatchSupervisor`]: it takes [`Watch`] and sends [`Changed`] to your actor. The rest is à
-//! la carte: [`kv`] reads and writes keys, [`client`] talks to Consul without any actor.
+//! Start with [`WatchSupervisor`]: it takes [`Watch`] and sends [`Changed`] to your actor; [`watch`] has what
+//! can be watched. The rest is à la carte: [`kv`] reads and writes keys, [`handlers`] run programs and call
+//! URLs, [`decode`] makes your own types of keys, [`checkpoint`] skips what an earlier run has seen, and
+//! [`client`] talks to Consul without any actor.
+//!
+//! ```no_run
+//! use actix::prelude::*;
+//! use consul_watch::{Changed, ConsulConfig, Key, Watch, WatchSupervisor};
+//!
+//! struct App;
+//! impl Actor for App { type Context = Context<Self>; }
+//! impl Handler<Changed<Key>> for App {
+//!     type Result = ();
+//!     fn handle(&mut self, changed: Changed<Key>, _: &mut Self::Context) {
+//!         println!("{:?}", changed.current);
+//!     }
+//! }
+//!
+//! # #[actix::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let watches = WatchSupervisor::new(ConsulConfig::from_env()?).start();
+//! watches.send(Watch::new(Key::new("app/port"), App.start())).await??;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | feature | default | brings |
+//! |---|---|---|
+//! | `cli` | yes | the command, and the module `service`: watches from files |
+//! | `tls` | yes | `https://` addresses, by rustls |
 
 pub mod checkpoint;
 pub mod client;
@@ -37,3 +65,8 @@ pub type WatchSupervisor = consul_watch_actors::WatchSupervisor<ConsulConfig>;
 
 /// Starts every watcher afresh, with another configuration or the one there is.
 pub type Reset = consul_watch_actors::Reset<ConsulConfig>;
+
+/// Its examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

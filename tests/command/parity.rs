@@ -198,6 +198,7 @@ const DIFFERENCES: &str = "
 | at the start Consul answers 403 to the query | retries for ever | exit 1, with Consul's text | a typo in a token is seen at once |
 | a state unknown to Consul (`-state=passng`) | asks Consul, which finds no check | exit 2, with the nearest name | the typo is seen at once |
 | `-filter` with a type that has none | is left out | exit 2 | the same |
+| the program's process group | that of `consul watch` | one of its own; SIGINT and SIGTERM are passed on to it | a timeout or a stop ends all that it has forked |
 | TLS options | reach the first request only | reach every request | they were given for all |
 ";
 
