@@ -1,6 +1,6 @@
 //! Where Consul listens: the parser of `CONSUL_HTTP_ADDR`.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use awc::http::Uri;
 
@@ -47,6 +47,14 @@ impl Address {
     /// How the agent is reached.
     pub fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// Whether it is on this machine, with no network in between.
+    pub fn is_local(&self) -> bool {
+        let (host, _) = self.host_and_port();
+        self.scheme == Scheme::Unix
+            || host.eq_ignore_ascii_case("localhost")
+            || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
     }
 
     /// The path all of Consul's paths lie beneath: empty, or `/segments` without a slash at the end.
@@ -265,6 +273,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn this_machine_is_local() {
+        let local = |text: &str| text.parse::<Address>().unwrap().is_local();
+        assert!(
+            local("127.0.0.2:8500") && local("https://[::1]") && local("LOCALHOST") && local("unix:///a")
+        );
+        assert!(!local("10.0.0.1") && !local("consul.example"));
+    }
 
     fn fault(text: &str) -> AddressFault {
         text.parse::<Address>().expect_err(text).reason

@@ -46,7 +46,7 @@ fn reply(status: &str, headers: &str, body: &str) -> String {
 
 fn config(address: SocketAddr) -> ConsulConfig {
     let config = ConsulConfig::default().with_address(address.to_string()).expect("an address");
-    config.with_short_timeout(Duration::from_millis(300)).with_token("hunter2")
+    config.with_gzip(true).with_short_timeout(Duration::from_millis(300)).with_token("hunter2")
 }
 
 async fn ask(config: &ConsulConfig, request: &QueryRequest) -> Result<QueryAnswer, ClientError> {

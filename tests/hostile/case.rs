@@ -58,6 +58,7 @@ impl Case {
             .with_address(&*server.url())
             .expect("an address")
             .with_body_limit(limit)
+            .with_gzip(true)
             .with_wait(Duration::from_secs(1))
             .with_short_timeout(SOON);
         let soon = Backoff::new(Duration::from_millis(20), Duration::from_millis(100)).expect("a back-off");

@@ -30,7 +30,7 @@ impl Reply {
         headers: &[(&str, String)],
         body: impl Fn(&str, &mut dyn Write) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        let mut head = "HTTP/1.1 200 OK\r\nX-Consul-Index: 7777\r\n".to_owned();
+        let mut head = "HTTP/1.1 200 OK\r\nConnection: close\r\nX-Consul-Index: 7777\r\n".to_owned();
         for (name, value) in headers {
             let _ = write!(head, "{name}: {value}\r\n");
         }
