@@ -202,7 +202,7 @@ impl ConsulConfig {
 
     /// Sets whether Consul may compress its answers. It saves the network and costs both ends some
     /// processor time. Default: yes, but not where there is no network: on loopback and unix sockets it
-    /// nearly doubles the time from a change to its delivery.
+    /// only makes a delivery later.
     #[must_use]
     pub fn with_gzip(self, gzip: bool) -> Self {
         self.set(|settings| settings.gzip = Some(gzip))
