@@ -6,7 +6,9 @@ use actix::{fut::wrap_future, prelude::*};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::WatcherActor;
-use crate::{Answer, Cursor, Failure, FailureClass, Query, Request, Source, WatchState, places::Seat};
+use crate::{
+    Answer, Cursor, Failure, FailureClass, Places, Query, Request, Source, WatchState, places::Seat,
+};
 
 /// An answer without news that took less than this is a wake-up for nothing, not the end of a wait.
 const EARLY: Duration = Duration::from_secs(1);
@@ -38,7 +40,7 @@ impl<Q: Query> WatcherActor<Q> {
         };
         let request = self.state.progress.request();
         let blocking = self.state.progress.is_blocking();
-        let (places, seat) = (self.source.places(), self.seat.take());
+        let (places, seat) = (self.places.clone(), self.seat.take());
         let seated = async move {
             match (&places, seat) {
                 (Some(places), Some(Seat::Waiting(turn))) if blocking => Some(places.await_turn(turn).await),
@@ -76,7 +78,7 @@ impl<Q: Query> WatcherActor<Q> {
         guard: oneshot::Sender<()>,
     ) -> impl Future<Output = (Result<Answer<Q::Value>, Failure>, Option<Seat>, bool)> + use<Q> {
         let query = Arc::clone(&self.link.query);
-        let places = self.source.places();
+        let places = self.places.clone();
         let waiting = matches!(seat, Some(Seat::Waiting(_)));
         let request = if waiting { Request { cursor: Cursor::Start, ..request } } else { request };
         let blocking = request.cursor != Cursor::Start;
@@ -102,7 +104,7 @@ impl<Q: Query> WatcherActor<Q> {
         ctx: &mut Context<Self>,
     ) {
         // The next query will want to be held. Taken before the state is told, which depends on it.
-        self.seat = seat.or_else(|| self.source.places().map(|places| places.seat()));
+        self.seat = seat.or_else(|| self.places.as_ref().map(Places::seat));
         self.take_in(answer, early, ctx);
         self.ask(ctx);
     }

@@ -25,7 +25,7 @@ pub(crate) use self::{
     state::WatcherState,
 };
 use crate::{
-    Answer, Changed, Query, Source, SubscriptionId, View, WatchPath, WatchState, WatchSupervisor,
+    Answer, Changed, Places, Query, Source, SubscriptionId, View, WatchPath, WatchState, WatchSupervisor,
     key::WatchKey,
     places::Seat,
     progress::Step,
@@ -44,6 +44,8 @@ type Item<Q> = <<Q as Query>::Value as crate::Snapshot>::Item;
 pub struct WatcherActor<Q: Query> {
     link: Link<Q>,
     source: Arc<Q::Source>,
+    /// The source's budget, looked up once and not with every answer.
+    places: Option<Places>,
     state: WatcherState<Q>,
     client: Option<<Q::Source as Source>::Client>,
     /// A query is on its way; with the word that it has been dropped.
@@ -86,6 +88,7 @@ impl<Q: Query> WatcherActor<Q> {
         let following = link.query.derivation().map(|_| Following::default());
         Self {
             link,
+            places: source.places(),
             source,
             state,
             client: None,
@@ -139,7 +142,7 @@ impl<Q: Query> WatcherActor<Q> {
 
     /// The state after a good answer.
     fn good_state(&self) -> WatchState {
-        match (&self.following, &self.seat, self.source.places()) {
+        match (&self.following, &self.seat, &self.places) {
             (Some(_), ..) => self.state_of_inputs(),
             (None, Some(Seat::Waiting(_)), Some(places)) => WatchState::Waiting { places: places.count() },
             _ => WatchState::Live,

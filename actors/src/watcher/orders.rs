@@ -7,7 +7,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::WatcherActor;
 use crate::{
-    Changed, Query, Subscriber, SubscriptionId, WatchState, deliveries::Deliveries,
+    Changed, Query, Source, Subscriber, SubscriptionId, WatchState, deliveries::Deliveries,
     messages::SubscribeOptions,
 };
 
@@ -92,6 +92,7 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
             return Box::pin(std::future::ready(()));
         }
         if let Some(source) = source {
+            self.places = source.places();
             self.source = source;
         }
         if self.following.is_some() {
