@@ -44,7 +44,7 @@ pub struct Part<V> {
     pub index: u64,
     /// What it says.
     pub outcome: Outcome<V>,
-    /// The query must have been asked by itself, and answered, before this may be believed: what is missing
-    /// from a wider value may only be hidden. What it is answered does not count.
+    /// The query must be asked by itself and say the same before this is believed: what is missing from a
+    /// wider value may only be hidden, or not be read yet.
     pub confirm: bool,
 }

@@ -20,6 +20,10 @@ pub(super) struct Doubt {
     /// Another value has come meanwhile.
     pub(super) stale: bool,
     pub(super) backoff: Backoff,
+    /// How often it was answered otherwise.
+    pub(super) contradicted: u32,
+    /// It is asked again after a pause.
+    pub(super) pausing: bool,
     /// The query on its way.
     pub(super) asking: Option<Asking>,
 }

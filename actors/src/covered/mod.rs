@@ -27,8 +27,8 @@ pub(crate) use self::{
     orders::{Begin, Finish, Follow, Renew, ToBranch, Uncover},
 };
 use crate::{
-    Answer, Backoff, Changed, Cursor, Failure, Input, Item, Part, Places, Position, Query, Reason, Request,
-    Source, Stop, SubscriptionId, Throttle, WatchState, WatchSupervisor,
+    Answer, Backoff, Changed, Cursor, Failure, Input, Item, Outcome, Part, Places, Position, Query, Reason,
+    Request, Source, Stop, SubscriptionId, Throttle, WatchState, WatchSupervisor,
     deliveries::Deliveries,
     derive::Asked,
     feeds::{Pumped, Taken},
@@ -38,6 +38,9 @@ use crate::{
 
 /// How many queries are on their way at once to confirm what is missing.
 const MOST_ASKING: usize = 16;
+
+/// How often a query may be answered otherwise than the wider one, before it is asked by itself for good.
+const MOST_CONTRADICTED: u32 = 8;
 
 /// Serves the covered watches of one type by the value of one wider watch, to which it is a subscriber.
 pub(crate) struct CoveredActor<Q: Query> {
@@ -144,15 +147,22 @@ impl<Q: Query> CoveredActor<Q> {
     /// Gives a watch its part of the wider value.
     fn cut(&mut self, number: u64, ctx: &mut Context<Self>) {
         let Some(branch) = self.branches.get_mut(&number) else { return };
-        if let Some(doubt) = &mut branch.doubt {
-            doubt.stale = true;
-            return;
+        match &mut branch.doubt {
+            // What was in doubt is superseded.
+            Some(doubt) if doubt.pausing => branch.doubt = None,
+            Some(doubt) => {
+                doubt.stale = true;
+                return;
+            }
+            None => {}
         }
         let Some(whole) = self.whole.clone() else { return };
         match part(&*self.source, branch, &whole) {
             Some(Part { confirm: true, .. }) => {
                 let backoff = self.backoff.fresh();
-                branch.doubt = Some(Box::new(Doubt { whole, stale: false, backoff, asking: None }));
+                let doubt =
+                    Doubt { whole, stale: false, backoff, contradicted: 0, pausing: false, asking: None };
+                branch.doubt = Some(Box::new(doubt));
                 self.to_confirm.push_back(number);
                 self.confirm(ctx);
             }
@@ -192,7 +202,7 @@ impl<Q: Query> CoveredActor<Q> {
             let client = match connected {
                 Ok(client) => self.client.insert(client).clone(),
                 Err(failure) => {
-                    self.confirmed(number, Some(failure), ctx);
+                    self.confirmed(number, Err(failure), ctx);
                     continue;
                 }
             };
@@ -207,14 +217,15 @@ impl<Q: Query> CoveredActor<Q> {
                     Some(places) => places.brief().await,
                     None => None,
                 };
-                query.run(&client, request).await.err()
+                query.run(&client, request).await
             });
+            doubt.pausing = false;
             doubt.asking = Some(Asking { abort, closed });
             self.asking += 1;
             ctx.spawn(asked.into_actor(self).map(move |answer, actor, ctx| {
                 actor.asking -= 1;
-                if let Ok(failure) = answer {
-                    actor.confirmed(number, failure, ctx);
+                if let Ok(answer) = answer {
+                    actor.confirmed(number, answer, ctx);
                 }
                 actor.confirm(ctx);
             }));
@@ -222,30 +233,41 @@ impl<Q: Query> CoveredActor<Q> {
     }
 
     /// The query was asked by itself.
-    fn confirmed(&mut self, number: u64, failure: Option<Failure>, ctx: &mut Context<Self>) {
+    fn confirmed(&mut self, number: u64, answer: Result<Answer<Q::Value>, Failure>, ctx: &mut Context<Self>) {
         let Some(branch) = self.branches.get_mut(&number) else { return };
-        match failure {
-            None => {
-                let Some(doubt) = branch.doubt.take() else { return };
-                match part(&*self.source, branch, &doubt.whole) {
-                    Some(part) => self.take_in(number, part, ctx),
-                    None => return self.uncover(number, ctx),
-                }
-                if doubt.stale {
-                    self.cut(number, ctx);
-                }
+        let Some(mut doubt) = branch.doubt.take() else { return };
+        doubt.asking = None;
+        let Some(part) = part(&*self.source, branch, &doubt.whole) else {
+            return self.uncover(number, ctx);
+        };
+        let at_least = match answer {
+            Ok(answer) if says_the_same(&answer.outcome, &part.outcome) => {
+                self.take_in(number, part, ctx);
+                return if doubt.stale {
+                    self.cut(number, ctx)
+                };
             }
-            Some(failure) if failure.class().is_of_the_query() => self.uncover(number, ctx),
-            Some(failure) => {
-                let Some(doubt) = &mut branch.doubt else { return };
-                doubt.asking = None;
-                let pause = doubt.backoff.failed(Instant::now()).max(failure.pause().unwrap_or_default());
-                ctx.run_later(pause, move |actor, ctx| {
-                    actor.to_confirm.push_back(number);
-                    actor.confirm(ctx);
-                });
+            Err(failure) if failure.class().is_of_the_query() => return self.uncover(number, ctx),
+            Err(failure) => failure.pause(),
+            // One of the two is older, and what makes them alike is on its way.
+            Ok(_) => {
+                doubt.contradicted += 1;
+                None
             }
+        };
+        if doubt.stale {
+            return self.cut(number, ctx);
         }
+        if doubt.contradicted == MOST_CONTRADICTED {
+            return self.uncover(number, ctx);
+        }
+        doubt.pausing = true;
+        let pause = doubt.backoff.failed(Instant::now()).max(at_least.unwrap_or_default());
+        branch.doubt = Some(doubt);
+        ctx.run_later(pause, move |actor, ctx| {
+            actor.to_confirm.push_back(number);
+            actor.confirm(ctx);
+        });
     }
 
     /// Hands a watch back to the supervisor, as one that asks by itself.
@@ -332,6 +354,15 @@ fn part<Q: Query>(source: &Q::Source, branch: &Branch<Q>, whole: &Whole) -> Opti
     let previous = branch.feeds.progress.current().map(|version| &*version.value);
     let coverage = branch.link.query.coverage()?;
     catch_unwind(AssertUnwindSafe(|| coverage.part(source, &*whole.value, whole.index, previous))).ok()?
+}
+
+/// Whether a query's own answer agrees with its part of the wider value.
+fn says_the_same<V: PartialEq>(own: &Outcome<V>, part: &Outcome<V>) -> bool {
+    match (own, part) {
+        (Outcome::Value(own), Outcome::Value(part)) => own == part,
+        (Outcome::Same, Outcome::Same) => true,
+        _ => false,
+    }
 }
 
 /// The wider watch has another value.
