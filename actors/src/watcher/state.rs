@@ -19,7 +19,8 @@ pub(crate) struct WatcherState<Q: Query> {
     pub(crate) progress: Progress<Q::Value>,
     pub(crate) backoff: Backoff,
     pub(crate) throttle: Throttle,
-    pub(crate) subscribers: BTreeMap<SubscriptionId, Subscribed<Q>>,
+    /// Boxed, since a map of one has room for eleven.
+    pub(crate) subscribers: BTreeMap<SubscriptionId, Box<Subscribed<Q>>>,
     pub(crate) deliveries: Deliveries<Changed<Q>>,
     pub(crate) next_attempt: Option<Instant>,
     /// What could not be read last, so that the same is told once.
@@ -64,7 +65,7 @@ impl<Q: Query> WatcherState<Q> {
         if let Some(current) = self.progress.current() {
             feed.offer(current, false, now);
         }
-        self.subscribers.insert(id, Subscribed { subscriber, view, feed });
+        self.subscribers.insert(id, Box::new(Subscribed { subscriber, view, feed }));
     }
 
     /// Lets a subscriber go, and takes back what it has not begun to handle.
