@@ -95,12 +95,29 @@ impl Backoff {
 
     /// An attempt failed: the pause before the next one.
     pub fn failed(&mut self, now: Instant) -> Duration {
+        self.failed_within(now, self.ceiling)
+    }
+
+    /// An attempt failed: the pause before the next one, under this ceiling where it is lower.
+    pub(crate) fn failed_within(&mut self, now: Instant, ceiling: Duration) -> Duration {
         if self.healthy_since.take().is_some_and(|since| now - since >= self.sustained) {
             self.attempt = 0;
         }
-        let highest = self.base.saturating_mul(2u32.saturating_pow(self.attempt)).min(self.ceiling);
+        let pause = self.draw(self.attempt, ceiling);
         self.attempt = self.attempt.saturating_add(1);
+        pause
+    }
+
+    /// The pause after so many failures before this one, under this ceiling where it is lower.
+    pub(crate) fn draw(&mut self, failures: u32, ceiling: Duration) -> Duration {
+        let ceiling = self.ceiling.min(ceiling.max(self.base));
+        let highest = self.base.saturating_mul(2u32.saturating_pow(failures)).min(ceiling);
         highest.min(FAR).mul_f64(self.random.f64())
+    }
+
+    /// How long health must last before the next failure counts as a first one.
+    pub(crate) fn sustained(&self) -> Duration {
+        self.sustained
     }
 
     /// Forgets all failures.

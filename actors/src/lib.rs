@@ -20,6 +20,7 @@ mod change;
 mod deliveries;
 mod derive;
 mod failure;
+mod guard;
 mod key;
 mod messages;
 mod observers;
@@ -45,6 +46,7 @@ pub use self::{
     change::{Change, ChangeKind, changes},
     derive::{Derivation, Input, Inputs, never_asked},
     failure::{Failure, FailureClass},
+    guard::Guard,
     messages::{
         Changed, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason, Reset, ResetError,
         Selection, Status, Stop, Stopped, SubscriptionId, Watch, WatchError, WatchEvent,

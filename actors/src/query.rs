@@ -4,7 +4,7 @@ use std::{error::Error, fmt::Debug, hash::Hash, sync::Arc, time::Duration};
 
 use futures_util::future::LocalBoxFuture;
 
-use crate::{Derivation, Failure, Places, Snapshot, WatchPath};
+use crate::{Derivation, Failure, Guard, Places, Snapshot, WatchPath};
 
 /// A place that answers queries: a configuration that any thread may hold.
 ///
@@ -35,6 +35,11 @@ pub trait Source: Clone + Send + Sync + Unpin + 'static {
 
     /// The budget of connections that held queries share; none by default.
     fn places(&self) -> Option<Places> {
+        None
+    }
+
+    /// The guard that keeps watches from storming the server when it comes back; none by default.
+    fn guard(&self) -> Option<Guard> {
         None
     }
 

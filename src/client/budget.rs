@@ -1,8 +1,9 @@
-//! How many connections this process holds at one Consul.
+//! What all that watch one Consul in this process share: how many connections they hold, and who asks first
+//! when it was away.
 
 use std::{sync::LazyLock, time::Duration};
 
-use consul_watch_actors::Places;
+use consul_watch_actors::{Guard, Places};
 use dashmap::DashMap;
 
 use super::address::Address;
@@ -34,6 +35,17 @@ pub(super) fn places(address: &Address, count: usize) -> Places {
         budgets.push(places.clone());
         places
     })
+}
+
+/// The guards of the servers this process has watched, by all of their addresses; few, likewise.
+static GUARDS: LazyLock<DashMap<Vec<Address>, Guard>> = LazyLock::new(DashMap::new);
+
+/// The guard of the Consul at these addresses, which all supervisors of the process share.
+pub(super) fn guard(addresses: &[Address]) -> Guard {
+    if let Some(guard) = GUARDS.get(addresses) {
+        return guard.clone();
+    }
+    GUARDS.entry(addresses.to_vec()).or_default().clone()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod asking;
 mod following;
+mod guarded;
 mod orders;
 mod state;
 
@@ -25,7 +26,7 @@ pub(crate) use self::{
     state::WatcherState,
 };
 use crate::{
-    Answer, Changed, Places, Query, Source, SubscriptionId, View, WatchPath, WatchState, WatchSupervisor,
+    Answer, Changed, Guard, Places, Query, Source, SubscriptionId, View, WatchPath, WatchState, WatchSupervisor,
     key::WatchKey,
     places::Seat,
     progress::Step,
@@ -46,6 +47,8 @@ pub struct WatcherActor<Q: Query> {
     source: Arc<Q::Source>,
     /// The source's budget, looked up once and not with every answer.
     places: Option<Places>,
+    /// The source's guard, likewise.
+    guard: Option<Guard>,
     state: WatcherState<Q>,
     client: Option<<Q::Source as Source>::Client>,
     /// A query is on its way; with the word that it has been dropped.
@@ -89,6 +92,7 @@ impl<Q: Query> WatcherActor<Q> {
         Self {
             link,
             places: source.places(),
+            guard: source.guard(),
             source,
             state,
             client: None,
