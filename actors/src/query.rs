@@ -38,6 +38,12 @@ pub trait Source: Clone + Send + Sync + Unpin + 'static {
         None
     }
 
+    /// How long after its start the server goes on holding a query although it was dropped: its place among
+    /// the [`places`](Self::places) is not free before. Zero by default, when it lets go at once.
+    fn hold(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// The guard that keeps watches from storming the server when it comes back; none by default.
     fn guard(&self) -> Option<Guard> {
         None

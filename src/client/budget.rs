@@ -17,8 +17,9 @@ const BRIEF: usize = 16;
 /// How often a watch without a place asks.
 const POLL_EVERY: Duration = Duration::from_secs(10);
 
-const ADVICE: &str = "watch one prefix instead of many keys, or raise `limits.http_max_conns_per_client` in \
-                      Consul and `with_watch_connections` here";
+const ADVICE: &str = "watch one prefix instead of many keys, use HTTPS, give watches that come and go a shorter \
+                      `with_wait`, or raise `limits.http_max_conns_per_client` in Consul and \
+                      `with_watch_connections` here";
 
 /// The budgets of the addresses this process has watched; few, so none is ever given back.
 static BUDGETS: LazyLock<DashMap<Address, Vec<Places>>> = LazyLock::new(DashMap::new);

@@ -2,6 +2,7 @@
 
 mod handle;
 mod handlers;
+mod linger;
 mod reports;
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
@@ -35,6 +36,8 @@ pub struct WatchSupervisor<S: Source> {
     snapshots: Snapshots,
     observers: Vec<Observer>,
     waiting: Vec<Waiting>,
+    /// The watches whose last subscriber is gone; with the number of that time.
+    lingering: HashMap<WatchKey, u64>,
     /// The last number given to a subscription, a watcher or an observer.
     last_number: u64,
 }
@@ -45,6 +48,7 @@ struct Settings {
     arbiters: usize,
     backoff: Backoff,
     throttle: Throttle,
+    linger: Duration,
 }
 
 /// One watch.
@@ -75,6 +79,7 @@ impl<S: Source> WatchSupervisor<S> {
                 arbiters: Self::DEFAULT_ARBITERS,
                 backoff: Backoff::default(),
                 throttle: Throttle::default(),
+                linger: Self::DEFAULT_LINGER,
             },
             arbiters: Arbiters::default(),
             entries: HashMap::new(),
@@ -82,6 +87,7 @@ impl<S: Source> WatchSupervisor<S> {
             snapshots: Snapshots::default(),
             observers: Vec::new(),
             waiting: Vec::new(),
+            lingering: HashMap::new(),
             last_number: 0,
         }
     }
@@ -262,9 +268,7 @@ impl<S: Source> WatchSupervisor<S> {
         }
         let dead: Vec<_> = self.entries.values().flat_map(|entry| entry.handle.dead()).collect();
         for id in dead {
-            if let Some((.., ended)) = self.unsubscribe(id) {
-                ctx.spawn(ended.into_actor(self));
-            }
+            self.subscriber_gone(id, ctx);
         }
         self.observers.retain(Observer::is_connected);
         self.answer_waiting();

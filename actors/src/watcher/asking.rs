@@ -7,8 +7,8 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::WatcherActor;
 use crate::{
-    Answer, Cursor, Failure, FailureClass, Places, Query, Request, Source, WatchState, guard::Turn,
-    places::Seat,
+    Answer, Cursor, Failure, FailureClass, Places, Query, Request, Source, WatchState, backoff::FAR, guard::Turn,
+    places::{Occupied, Seat},
 };
 
 /// An answer without news that took less than this is a wake-up for nothing, not the end of a wait.
@@ -88,10 +88,12 @@ impl<Q: Query> WatcherActor<Q> {
         let request = if waiting { Request { cursor: Cursor::Start, ..request } } else { request };
         let blocking = request.cursor != Cursor::Start;
         let turn = self.turn(blocking);
+        let hold = self.source.hold().min(FAR);
         async move {
             // Dropped in the opposite order: the request is closed, its place is free, and that is told.
             let _guard = guard;
-            let seat = seat;
+            let kept = places.clone().filter(|_| blocking).map(|places| (places, Instant::now() + hold));
+            let seat = Occupied::new(seat, kept);
             let turn = turn.await;
             let _brief = match places {
                 Some(places) if !blocking => places.brief().await,
@@ -99,7 +101,7 @@ impl<Q: Query> WatcherActor<Q> {
             };
             let begun = Instant::now();
             let answer = query.run(&client, request).await;
-            (answer, seat, blocking && begun.elapsed() < EARLY, turn)
+            (answer, seat.finished(), blocking && begun.elapsed() < EARLY, turn)
         }
     }
 

@@ -134,6 +134,7 @@ pub struct Store {
     bell: watch::Sender<()>,
     places: Option<Places>,
     guard: Option<Guard>,
+    hold: Duration,
 }
 
 impl Store {
@@ -153,13 +154,20 @@ impl Store {
             connects: 0,
             refuse: false,
         };
-        Self { state: Arc::new(Mutex::new(state)), bell: watch::Sender::new(()), places: None, guard: None }
+        Self { state: Arc::new(Mutex::new(state)), bell: watch::Sender::new(()), places: None, guard: None, hold: Duration::ZERO }
     }
 
     /// The same rows, with a budget of held queries.
     #[must_use]
     pub fn with_places(mut self, places: &Places) -> Self {
         self.places = Some(places.clone());
+        self
+    }
+
+    /// The same rows, of a server that holds a query for so long although it was dropped.
+    #[must_use]
+    pub fn with_hold(mut self, hold: Duration) -> Self {
+        self.hold = hold;
         self
     }
 
@@ -345,6 +353,10 @@ impl Source for Store {
 
     fn places(&self) -> Option<Places> {
         self.places.clone()
+    }
+
+    fn hold(&self) -> Duration {
+        self.hold
     }
 
     fn guard(&self) -> Option<Guard> {
