@@ -29,7 +29,7 @@ pub(crate) use self::kept::Occupied;
 /// kept for that; so it is late, never lost.
 ///
 /// The place of a query that was cut is free when the server lets it go
-/// ([`Source::hold`](crate::Source::hold)), which may be long after.
+/// ([`Query::hold`](crate::Query::hold)), which may be long after.
 #[derive(Clone)]
 pub struct Places(Arc<Shared>);
 

@@ -38,12 +38,6 @@ pub trait Source: Clone + Send + Sync + Unpin + 'static {
         None
     }
 
-    /// How long after its start the server goes on holding a query although it was dropped: its place among
-    /// the [`places`](Self::places) is not free before. Zero by default, when it lets go at once.
-    fn hold(&self) -> Duration {
-        Duration::ZERO
-    }
-
     /// The guard that keeps watches from storming the server when it comes back; none by default.
     fn guard(&self) -> Option<Guard> {
         None
@@ -76,6 +70,13 @@ pub trait Query: Clone + Eq + Hash + Debug + Send + Sync + Unpin + 'static {
         client: &<Self::Source as Source>::Client,
         request: Request<Self::Value>,
     ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>>;
+
+    /// How long after its start the server goes on holding it although it was dropped: its place among the
+    /// [`places`](Source::places) is not free before. Zero by default, where a server lets go at once.
+    fn hold(&self, source: &Self::Source) -> Duration {
+        let _ = source;
+        Duration::ZERO
+    }
 
     /// How its value is made of other watched values, for a query that is not asked itself: its
     /// [`run`](Query::run) then returns [`never_asked`](crate::never_asked).

@@ -77,6 +77,10 @@ impl Query for Event {
         self.options.describe(WatchPath::new("event", self.name.clone().unwrap_or_default()))
     }
 
+    fn hold(&self, config: &ConsulConfig) -> Duration {
+        self.options.hold(config)
+    }
+
     fn run(
         &self,
         client: &ConsulClient,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consul_watch_actors::WatchPath;
 
-use crate::client::{Consistency, QueryRequest, Secret};
+use crate::client::{Consistency, ConsulConfig, QueryRequest, Secret};
 
 /// The parameters that all endpoints take. What is not set comes from the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -39,6 +39,13 @@ impl Options {
             request = request.with_wait(wait);
         }
         request
+    }
+
+    /// How long Consul holds a query: it does not notice that a client is gone until the wait ends, and adds
+    /// up to a sixteenth to it.
+    pub(super) fn hold(&self, config: &ConsulConfig) -> Duration {
+        let wait = self.wait.unwrap_or(config.wait());
+        wait.saturating_add(wait / 16)
     }
 
     /// The path with these parameters, so that two watches that differ in them have two names.

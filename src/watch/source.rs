@@ -1,7 +1,5 @@
 //! Consul as the engine's source of answers.
 
-use std::time::Duration;
-
 use consul_watch_actors::{Answer, Failure, FailureClass, Guard, Outcome, Places, Position, Source};
 
 use crate::client::{ClientError, ConfigError, ConsulClient, ConsulConfig, QueryAnswer};
@@ -20,11 +18,6 @@ impl Source for ConsulConfig {
 
     fn places(&self) -> Option<Places> {
         ConsulConfig::places(self)
-    }
-
-    fn hold(&self) -> Duration {
-        // Consul does not notice that a client is gone until the wait ends, and adds up to a sixteenth to it.
-        self.wait().saturating_add(self.wait() / 16)
     }
 
     fn guard(&self) -> Option<Guard> {

@@ -88,7 +88,7 @@ impl<Q: Query> WatcherActor<Q> {
         let request = if waiting { Request { cursor: Cursor::Start, ..request } } else { request };
         let blocking = request.cursor != Cursor::Start;
         let turn = self.turn(blocking);
-        let hold = self.source.hold().min(FAR);
+        let hold = query.hold(&self.source).min(FAR);
         async move {
             // Dropped in the opposite order: the request is closed, its place is free, and that is told.
             let _guard = guard;

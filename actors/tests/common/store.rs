@@ -355,10 +355,6 @@ impl Source for Store {
         self.places.clone()
     }
 
-    fn hold(&self) -> Duration {
-        self.hold
-    }
-
     fn guard(&self) -> Option<Guard> {
         self.guard.clone()
     }
@@ -380,6 +376,10 @@ impl Query for Folder {
 
     fn path(&self) -> WatchPath {
         WatchPath::new("folder", self.0.clone())
+    }
+
+    fn hold(&self, store: &Store) -> Duration {
+        store.hold
     }
 
     fn run(
