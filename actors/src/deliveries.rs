@@ -78,7 +78,11 @@ where
 {
     /// Waits for the answer to a message that was just sent.
     pub(crate) fn push(&mut self, subscription: SubscriptionId, request: RecipientRequest<M>) {
-        let in_flight = InFlight { request: Some(Box::pin(request)), waiter: None };
+        self.wait_for(subscription, Box::pin(request));
+    }
+
+    fn wait_for(&mut self, subscription: SubscriptionId, request: Pin<Box<RecipientRequest<M>>>) {
+        let in_flight = InFlight { request: Some(request), waiter: None };
         let place = Arc::new(Mutex::new(in_flight));
         self.places.insert(subscription, Arc::clone(&place));
         self.waiting.push(Answer { subscription, place });
@@ -90,14 +94,25 @@ where
 
     /// Takes back what this subscriber has not begun to handle.
     pub(crate) fn cancel(&mut self, subscription: SubscriptionId) {
-        if let Some(place) = self.places.remove(&subscription) {
-            let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
-            place.request = None;
-            let waiter = place.waiter.take();
-            drop(place);
-            if let Some(waiter) = waiter {
-                waiter.wake();
-            }
+        drop(self.take(subscription));
+    }
+
+    fn take(&mut self, subscription: SubscriptionId) -> Option<Pin<Box<RecipientRequest<M>>>> {
+        let place = self.places.remove(&subscription)?;
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        let request = place.request.take();
+        let waiter = place.waiter.take();
+        drop(place);
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+        request
+    }
+
+    /// Lets others wait for what is on its way to this subscriber.
+    pub(crate) fn hand_over(&mut self, subscription: SubscriptionId, others: &mut Self) {
+        if let Some(request) = self.take(subscription) {
+            others.wait_for(subscription, request);
         }
     }
 

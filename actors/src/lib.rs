@@ -17,11 +17,16 @@
 mod arbiters;
 mod backoff;
 mod change;
+mod coverage;
+mod covered;
 mod deliveries;
 mod derive;
 mod failure;
+mod feeds;
+mod few;
 mod guard;
 mod key;
+mod link;
 mod messages;
 mod observers;
 mod path;
@@ -44,6 +49,7 @@ mod watcher;
 pub use self::{
     backoff::{Backoff, BackoffError},
     change::{Change, ChangeKind, changes},
+    coverage::{Coverage, Part, Route},
     derive::{Derivation, Input, Inputs, never_asked},
     failure::{Failure, FailureClass},
     guard::Guard,
