@@ -1,8 +1,9 @@
-//! How many connections this process holds at one Consul.
+//! What all that watch one Consul in this process share: how many connections they hold, and who asks first
+//! when it was away.
 
 use std::{sync::LazyLock, time::Duration};
 
-use consul_watch_actors::Places;
+use consul_watch_actors::{Guard, Places};
 use dashmap::DashMap;
 
 use super::address::Address;
@@ -16,8 +17,9 @@ const BRIEF: usize = 16;
 /// How often a watch without a place asks.
 const POLL_EVERY: Duration = Duration::from_secs(10);
 
-const ADVICE: &str = "watch one prefix instead of many keys, or raise `limits.http_max_conns_per_client` in \
-                      Consul and `with_watch_connections` here";
+const ADVICE: &str = "watch one prefix instead of many keys, use HTTPS, give watches that come and go a shorter \
+                      `with_wait`, or raise `limits.http_max_conns_per_client` in Consul and \
+                      `with_watch_connections` here";
 
 /// The budgets of the addresses this process has watched; few, so none is ever given back.
 static BUDGETS: LazyLock<DashMap<Address, Vec<Places>>> = LazyLock::new(DashMap::new);
@@ -34,6 +36,17 @@ pub(super) fn places(address: &Address, count: usize) -> Places {
         budgets.push(places.clone());
         places
     })
+}
+
+/// The guards of the servers this process has watched, by all of their addresses; few, likewise.
+static GUARDS: LazyLock<DashMap<Vec<Address>, Guard>> = LazyLock::new(DashMap::new);
+
+/// The guard of the Consul at these addresses, which all supervisors of the process share.
+pub(super) fn guard(addresses: &[Address]) -> Guard {
+    if let Some(guard) = GUARDS.get(addresses) {
+        return guard.clone();
+    }
+    GUARDS.entry(addresses.to_vec()).or_default().clone()
 }
 
 #[cfg(test)]

@@ -66,6 +66,7 @@ impl<S: Source> WatchSupervisor<S> {
         for covering in self.coverings.get(key).into_iter().flatten() {
             covering.cover.set(Arc::clone(&slot));
         }
+        self.count_served(key);
         let server = query.coverage().and_then(|coverage| self.cover_of::<Q>(coverage.covering(), ctx));
         let link = {
             let (key, path, slot) = (key.clone(), path.clone(), Arc::clone(&slot));

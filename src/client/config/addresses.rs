@@ -1,6 +1,6 @@
 //! Where Consul is: one address or several.
 
-use consul_watch_actors::Places;
+use consul_watch_actors::{Guard, Places};
 
 use super::ConsulConfig;
 use crate::client::{
@@ -77,6 +77,11 @@ impl ConsulConfig {
     pub(crate) fn places(&self) -> Option<Places> {
         let plain = self.0.addresses.iter().find(|address| address.scheme() == Scheme::Http)?;
         Some(budget::places(plain, self.0.watch_connections))
+    }
+
+    /// What keeps watches from storming these addresses when they were all away.
+    pub(crate) fn guard(&self) -> Guard {
+        budget::guard(&self.0.addresses)
     }
 }
 
