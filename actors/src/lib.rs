@@ -20,6 +20,9 @@ mod change;
 mod deliveries;
 mod derive;
 mod failure;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 mod key;
 mod messages;
 mod observers;

@@ -22,7 +22,8 @@ pub struct Machine {
 impl Machine {
     pub fn of(setting: &Setting) -> Self {
         let rustc = Command::new("rustc").arg("--version").output();
-        let rustc = rustc.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let rustc =
+            rustc.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         let memory = field("/proc/meminfo", "MemTotal").unwrap_or_default();
         let kilobytes: u64 = memory.trim_end_matches(" kB").parse().unwrap_or_default();
         Self {

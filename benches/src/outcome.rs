@@ -68,8 +68,19 @@ pub struct Check {
 
 impl Check {
     /// A number that must not be above a limit, shown with this unit.
-    pub fn at_most(what: impl Into<String>, target: impl Into<String>, limit: f64, found: &Spread, unit: &str) -> Self {
-        Self { what: what.into(), target: target.into(), result: found.show(unit), met: Some(found.median <= limit) }
+    pub fn at_most(
+        what: impl Into<String>,
+        target: impl Into<String>,
+        limit: f64,
+        found: &Spread,
+        unit: &str,
+    ) -> Self {
+        Self {
+            what: what.into(),
+            target: target.into(),
+            result: found.show(unit),
+            met: Some(found.median <= limit),
+        }
     }
 
     /// A target that could not be compared with anything.

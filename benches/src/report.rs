@@ -21,8 +21,8 @@ What `consul-watch` costs, beside its peers: each row measures all of them in on
 ```console
 $ cargo xtask bench                        # every row; this file is its report
 $ cargo xtask bench -- latency             # some rows; the others keep their last result
+$ cargo xtask bench -- micro               # the hot path alone, by criterion
 $ cargo xtask bench -- --quick             # small numbers, to see that everything works
-$ cargo xtask bench micro                  # the hot path alone, by criterion
 ```
 
 Peers are installed from their registries into `target/peers`, in the versions that `benches/` pins. A number in front
@@ -97,7 +97,8 @@ fn targets(known: &[(&Row, &Record)]) -> String {
                 None => "open",
             };
             let quick = if record.quick { " (quick)" } else { "" };
-            let _ = writeln!(text, "| [{0}](#{0}) | {what} | {target} | {result} | {verdict}{quick} |", row.name);
+            let _ =
+                writeln!(text, "| [{0}](#{0}) | {what} | {target} | {result} | {verdict}{quick} |", row.name);
         }
     }
     text
@@ -108,7 +109,8 @@ fn conditions(known: &[(&Row, &Record)]) -> String {
     let mut text = "\n## Measured on\n".to_owned();
     let mut alike: Vec<(&Machine, &str, Vec<&str>)> = Vec::new();
     for (row, record) in known {
-        match alike.iter_mut().find(|(machine, date, _)| **machine == record.machine && **date == record.date) {
+        match alike.iter_mut().find(|(machine, date, _)| **machine == record.machine && **date == record.date)
+        {
             Some((_, _, names)) => names.push(row.name),
             None => alike.push((&record.machine, &record.date, vec![row.name])),
         }
@@ -135,7 +137,8 @@ fn conditions(known: &[(&Row, &Record)]) -> String {
 fn section(row: &Row, record: &Record) -> String {
     let mut text = format!("\n## {}\n\n{}\n", row.name, row.title);
     for (at, measure) in record.outcome.measures.iter().enumerate() {
-        let _ = write!(text, "\n![{}](benchmarks/{})\n\n{}", measure.title, plot_name(row, at), table(measure));
+        let _ =
+            write!(text, "\n![{}](benchmarks/{})\n\n{}", measure.title, plot_name(row, at), table(measure));
     }
     for missing in &record.outcome.missing {
         let (who, reason) = missing.split_once(": ").unwrap_or((missing, "unknown"));

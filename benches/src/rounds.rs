@@ -77,6 +77,14 @@ impl<T> Rounds<T> {
         }
     }
 
+    /// Ours is at most this, whatever the others need.
+    pub fn limit(&self, what: &str, target: &str, limit: f64, unit: &str, of: impl Fn(&T) -> f64) -> Check {
+        match self.ours(of) {
+            Some(ours) => Check::at_most(what, target, limit, &Spread::of(&ours), unit),
+            None => Check::not_measured(what, target),
+        }
+    }
+
     /// Ours is less than every peer's.
     pub fn ahead(&self, what: &str, of: impl Fn(&T) -> f64) -> Check {
         let target = "ahead of every peer".to_owned();
@@ -88,7 +96,12 @@ impl<T> Rounds<T> {
         let Some((worst, result)) = ratios.max_by(|a, b| a.0.total_cmp(&b.0)) else {
             return Check::not_measured(what, target);
         };
-        Check { what: what.to_owned(), target, result: format!("the nearest: {result}"), met: Some(worst < 1.0) }
+        Check {
+            what: what.to_owned(),
+            target,
+            result: format!("the nearest: {result}"),
+            met: Some(worst < 1.0),
+        }
     }
 
     /// The rounds of ours.

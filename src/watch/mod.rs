@@ -7,6 +7,9 @@ mod connect_leaf;
 mod connect_roots;
 mod decode;
 mod event;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 mod json;
 mod key;
 mod key_prefix;

@@ -18,9 +18,8 @@ usage: cargo xtask <command>
   torture [--minutes N] [--seed N]
                    break everything around the watches at random, 5 minutes long, and count violations
   bench [-- [--quick] [ROW ...]]
-                   measure beside the peers, all rows or some, and write docs/benchmarks.md
-  bench micro [-- args]
-                   measure the hot path alone, by criterion
+                   measure beside the peers, all rows or some, and write docs/benchmarks.md;
+                   the row micro is the hot path alone, by criterion
   soak             a hundred thousand rounds over a hundred watches, with memory at the start and at the end
 
 Consul is found by CONSUL_BIN, then on PATH; else Debian's package is fetched into the target directory.";

@@ -27,13 +27,7 @@ pub(super) fn contender(setting: &Setting) -> Result<Contender, Absent> {
         command.arg("-shell=false").arg(&exe).args(["run-one", "handler", watched.word()]);
         command
     });
-    Ok(Contender {
-        title: TITLE.to_owned(),
-        version: Some(version),
-        side: Side::Peer,
-        waits: false,
-        command,
-    })
+    Ok(Contender { title: TITLE.to_owned(), version: Some(version), side: Side::Peer, waits: false, command })
 }
 
 /// Such as `1.8.7`.

@@ -20,8 +20,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 pub use bare::TITLE as BARE;
-pub use running::Running;
+pub use consul_watch::TITLE as CONSUL_WATCH;
 pub use consul_watch::version as consul_version;
+pub use node::TITLE as NODE;
+pub use running::Running;
 
 use crate::outcome::Side;
 
@@ -58,7 +60,7 @@ pub struct Contender {
     version: Option<String>,
     pub side: Side,
     /// Whether it talks as described above: says `idle` and waits for `go`.
-    waits: bool,
+    pub waits: bool,
     #[expect(clippy::type_complexity, reason = "it is the only one")]
     command: Box<dyn Fn(&str, Watched<'_>) -> Command>,
 }

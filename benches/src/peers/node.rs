@@ -30,7 +30,9 @@ fn installed(home: &PathBuf) -> Result<String, String> {
     install::write(&home.join("watch.js"), PROGRAM)?;
     if install::write(&home.join("package.json"), PACKAGES)? || !home.join("node_modules/consul").exists() {
         install::said(
-            Command::new("npm").args(["install", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(home),
+            Command::new("npm")
+                .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
+                .current_dir(home),
         )?;
     }
     let read = r#"process.stdout.write(require("consul/package.json").version)"#;

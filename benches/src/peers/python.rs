@@ -35,14 +35,23 @@ fn installed(home: &PathBuf) -> Result<(String, String), String> {
     if install::write(&home.join("requirements.txt"), PACKAGES)? || !packages.join("consul").exists() {
         install::said(
             Command::new(python)
-                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target"])
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "--upgrade",
+                    "--target",
+                ])
                 .arg(&packages)
                 .args(["--requirement", "requirements.txt"])
                 .current_dir(home),
         )?;
     }
     let read = "from importlib.metadata import version; print(version('py-consul'))";
-    let package =
-        install::said(Command::new(python).env("PYTHONPATH", &packages).args(["-c", read]).current_dir(home))?;
+    let package = install::said(
+        Command::new(python).env("PYTHONPATH", &packages).args(["-c", read]).current_dir(home),
+    )?;
     Ok((python.to_owned(), format!("{package} on Python {version}")))
 }

@@ -35,7 +35,9 @@ impl Running {
         let Some(input) = self.input.as_mut() else { return Ok(()) };
         match input.write_all(b"go\n").and_then(|()| input.flush()) {
             // It is not read by a program that does not wait.
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("{}: {error}", self.title)),
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(format!("{}: {error}", self.title))
+            }
             _ => Ok(()),
         }
     }
@@ -70,7 +72,9 @@ impl Running {
     /// Sends it a line.
     pub fn tell(&mut self, line: &str) -> Result<(), String> {
         let input = self.input.as_mut().ok_or_else(|| format!("{} takes no input", self.title))?;
-        writeln!(input, "{line}").and_then(|()| input.flush()).map_err(|error| format!("{}: {error}", self.title))
+        writeln!(input, "{line}")
+            .and_then(|()| input.flush())
+            .map_err(|error| format!("{}: {error}", self.title))
     }
 
     fn next(&self, what: &str, deadline: Instant) -> Result<String, String> {
