@@ -13,6 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A contender at work; it is ended when dropped.
 pub struct Running {
     title: String,
+    /// Whether it waits for the line `go`; who does not watches from its start.
+    waits: bool,
     child: Child,
     input: Option<ChildStdin>,
     lines: Lines,
@@ -23,7 +25,7 @@ impl Running {
         let mut child = command.spawn().map_err(|error| format!("{title} does not start: {error}"))?;
         let input = child.stdin.take();
         let lines = child.stdout.take().map(Lines::of).ok_or_else(|| format!("{title} has no output"))?;
-        let running = Self { title: title.to_owned(), child, input, lines };
+        let running = Self { title: title.to_owned(), waits, child, input, lines };
         if waits {
             running.line("idle")?;
         }
@@ -32,14 +34,7 @@ impl Running {
 
     /// Lets it begin to watch.
     pub fn go(&mut self) -> Result<(), String> {
-        let Some(input) = self.input.as_mut() else { return Ok(()) };
-        match input.write_all(b"go\n").and_then(|()| input.flush()) {
-            // It is not read by a program that does not wait.
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(format!("{}: {error}", self.title))
-            }
-            _ => Ok(()),
-        }
+        if self.waits { self.tell("go") } else { Ok(()) }
     }
 
     /// Waits until it has seen this number, or a later one, and returns when.
