@@ -1,6 +1,6 @@
 //! How long to wait before the next attempt.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -14,12 +14,20 @@ pub(crate) const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 /// an attempt that failed after [`sustained`](Backoff::with_sustained) health starts again from `base`.
 #[derive(Debug, Clone)]
 pub struct Backoff {
+    /// `None` for the default, so that the one that most watches have takes no room in each.
+    pace: Option<Arc<Pace>>,
+    attempt: u32,
+    healthy_since: Option<Instant>,
+    /// A test's own; otherwise the thread's.
+    random: Option<Box<fastrand::Rng>>,
+}
+
+/// How long pauses are, which fresh copies share.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
     base: Duration,
     ceiling: Duration,
     sustained: Duration,
-    attempt: u32,
-    healthy_since: Option<Instant>,
-    random: fastrand::Rng,
 }
 
 /// A back-off that cannot be.
@@ -59,27 +67,21 @@ impl Backoff {
         if ceiling < base {
             return Err(BackoffError::CeilingBelowBase { base, ceiling });
         }
-        Ok(Self {
-            base,
-            ceiling,
-            sustained: Self::DEFAULT_SUSTAINED,
-            attempt: 0,
-            healthy_since: None,
-            random: fastrand::Rng::new(),
-        })
+        let pace = Pace { base, ceiling, sustained: Self::DEFAULT_SUSTAINED };
+        Ok(Self { pace: Some(Arc::new(pace)), ..Self::default() })
     }
 
     /// Sets how long health must last before the next failure counts as a first one (default 10 s).
     #[must_use]
     pub fn with_sustained(mut self, sustained: Duration) -> Self {
-        self.sustained = sustained;
+        self.pace = Some(Arc::new(Pace { sustained, ..self.pace() }));
         self
     }
 
     /// Sets the seed of the jitter, for a test that must repeat.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
-        self.random = fastrand::Rng::with_seed(seed);
+        self.random = Some(Box::new(fastrand::Rng::with_seed(seed)));
         self
     }
 
@@ -95,12 +97,14 @@ impl Backoff {
 
     /// An attempt failed: the pause before the next one.
     pub fn failed(&mut self, now: Instant) -> Duration {
-        if self.healthy_since.take().is_some_and(|since| now - since >= self.sustained) {
+        let pace = self.pace();
+        if self.healthy_since.take().is_some_and(|since| now - since >= pace.sustained) {
             self.attempt = 0;
         }
-        let highest = self.base.saturating_mul(2u32.saturating_pow(self.attempt)).min(self.ceiling);
+        let highest = pace.base.saturating_mul(2u32.saturating_pow(self.attempt)).min(pace.ceiling);
         self.attempt = self.attempt.saturating_add(1);
-        highest.min(FAR).mul_f64(self.random.f64())
+        let share = self.random.as_mut().map_or_else(fastrand::f64, |random| random.f64());
+        highest.min(FAR).mul_f64(share)
     }
 
     /// Forgets all failures.
@@ -112,21 +116,22 @@ impl Backoff {
     /// A copy without history and with jitter of its own.
     #[must_use]
     pub fn fresh(&self) -> Self {
-        Self { attempt: 0, healthy_since: None, random: fastrand::Rng::new(), ..self.clone() }
+        Self { pace: self.pace.clone(), ..Self::default() }
+    }
+
+    fn pace(&self) -> Pace {
+        self.pace.as_deref().copied().unwrap_or(Pace {
+            base: Self::DEFAULT_BASE,
+            ceiling: Self::DEFAULT_CEILING,
+            sustained: Self::DEFAULT_SUSTAINED,
+        })
     }
 }
 
 /// 250 ms doubling up to 30 s.
 impl Default for Backoff {
     fn default() -> Self {
-        Self {
-            base: Self::DEFAULT_BASE,
-            ceiling: Self::DEFAULT_CEILING,
-            sustained: Self::DEFAULT_SUSTAINED,
-            attempt: 0,
-            healthy_since: None,
-            random: fastrand::Rng::new(),
-        }
+        Self { pace: None, attempt: 0, healthy_since: None, random: None }
     }
 }
 

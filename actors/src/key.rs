@@ -33,10 +33,16 @@ pub(crate) struct WatchKey {
 
 impl WatchKey {
     pub(crate) fn of<Q: Query>(query: &Q) -> Self {
+        Self::shared(&Arc::new(query.clone()))
+    }
+
+    /// The key of a query that is held already.
+    pub(crate) fn shared<Q: Query>(query: &Arc<Q>) -> Self {
         let mut hasher = DefaultHasher::new();
         TypeId::of::<Q>().hash(&mut hasher);
         query.hash(&mut hasher);
-        Self { query: Arc::new(query.clone()), hash: hasher.finish() }
+        let hash = hasher.finish();
+        Self { query: Arc::<Q>::clone(query), hash }
     }
 }
 

@@ -1,60 +1,107 @@
 //! The name of a watch.
 
-use std::{borrow::Cow, fmt};
+use std::{
+    borrow::Cow,
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 /// The name of a watch: what kind it is, what it watches, and the options that tell it from another
 /// watch of the same thing.
 ///
-/// It prints as `keyprefix:app/` or, with options, `service:web?passingonly&tag=v1`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WatchPath {
-    kind: Cow<'static, str>,
-    name: String,
-    options: String,
+/// It prints as `keyprefix:app/` or, with options, `service:web?passingonly&tag=v1`. A clone shares it.
+#[derive(Clone)]
+pub struct WatchPath(Arc<Whole>);
+
+/// The path as it prints, and where its parts are in it.
+#[derive(Clone)]
+struct Whole {
+    text: String,
+    kind: usize,
+    name: usize,
+    /// Where the options begin, or the end where there are none.
+    options: usize,
 }
 
 impl WatchPath {
     /// A path of this kind and name, without options.
     pub fn new(kind: impl Into<Cow<'static, str>>, name: impl Into<String>) -> Self {
-        Self { kind: kind.into(), name: name.into(), options: String::new() }
+        let (before, name) = (kind.into(), name.into());
+        let mark = if name.is_empty() { "" } else { ":" };
+        let text = [&*before, mark, &*name].concat();
+        let (kind, options) = (before.len(), text.len());
+        Self(Arc::new(Whole { text, kind, name: kind + mark.len(), options }))
     }
 
     /// Adds an option, which shows after the name.
     #[must_use]
     pub fn option(mut self, option: impl fmt::Display) -> Self {
         use fmt::Write as _;
-        let separator = if self.options.is_empty() { "" } else { "&" };
+        let whole = Arc::make_mut(&mut self.0);
+        let separator = if whole.text.len() == whole.options { '?' } else { '&' };
         // Writing to a string cannot fail.
-        let _ = write!(self.options, "{separator}{option}");
+        let _ = write!(whole.text, "{separator}{option}");
         self
     }
 
     /// The kind of watch, as Consul calls its type: `key`, `keyprefix`, `service` …
     pub fn kind(&self) -> &str {
-        &self.kind
+        &self.0.text[..self.0.kind]
     }
 
     /// What is watched: the key, the prefix, the service's name; empty where a kind has only one.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.text[self.0.name..self.0.options]
     }
 
     /// Whether `text` means this watch: its name alone, or the whole as it prints.
     pub fn is_called(&self, text: &str) -> bool {
-        self.name == text || self.to_string() == text
+        self.name() == text || self.0.text == text
+    }
+
+    fn parts(&self) -> (&str, &str, &str) {
+        (self.kind(), self.name(), &self.0.text[self.0.options..])
+    }
+}
+
+impl PartialEq for WatchPath {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.parts() == other.parts()
+    }
+}
+
+impl Eq for WatchPath {}
+
+/// By kind, then by name, then by options.
+impl Ord for WatchPath {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl PartialOrd for WatchPath {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for WatchPath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
+    }
+}
+
+impl fmt::Debug for WatchPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WatchPath({})", self.0.text)
     }
 }
 
 impl fmt::Display for WatchPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.kind)?;
-        if !self.name.is_empty() {
-            write!(f, ":{}", self.name)?;
-        }
-        if !self.options.is_empty() {
-            write!(f, "?{}", self.options)?;
-        }
-        Ok(())
+        f.write_str(&self.0.text)
     }
 }
 
@@ -76,5 +123,24 @@ mod tests {
         assert!(path.is_called("key:app?stale"));
         assert!(!path.is_called("key:app"));
         assert!(!path.is_called("ap"));
+    }
+
+    #[test]
+    fn an_option_more_does_not_reach_the_clone() {
+        let plain = WatchPath::new("services", "");
+        let more = plain.clone().option("stale");
+        assert_eq!(
+            (plain.to_string(), more.to_string()),
+            ("services".to_owned(), "services?stale".to_owned())
+        );
+        assert_eq!((more.kind(), more.name()), ("services", ""));
+    }
+
+    #[test]
+    fn the_order_is_that_of_kinds_then_names() {
+        let (short, long) = (WatchPath::new("key", "a").option("stale"), WatchPath::new("key", "a-b"));
+        assert!(short < long, "although `?` is behind `-`");
+        assert!(long < WatchPath::new("keyprefix", ""));
+        assert_ne!(WatchPath::new("key:a", ""), WatchPath::new("key", "a"));
     }
 }

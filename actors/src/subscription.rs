@@ -1,6 +1,6 @@
 //! What one subscriber is owed: one update in flight, the latest state waiting. No clock, no I/O.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use tokio::time::Instant;
 
@@ -12,16 +12,30 @@ pub(crate) type SkipFirst<S> = Arc<dyn Fn(&S) -> bool + Send + Sync>;
 /// The feed of one subscriber. It outlives restarts of its watcher.
 pub(crate) struct Subscription<S: Snapshot> {
     view: Arc<View<S::Item>>,
-    quiescence: Option<Quiescence>,
+    // What few subscriptions have is not room in each.
+    quiescence: Option<Box<Quiescence>>,
     /// Whether the first state counts as seen without being delivered.
     skip_first: Option<SkipFirst<S>>,
     /// What it was shown last, or what was looked at for it since and held nothing it wants.
     seen: Option<Version<S>>,
     in_flight: Option<(Version<S>, Reason)>,
     pending: Option<Pending<S>>,
-    /// After a lost delivery or a panic of the view: not before this.
-    not_before: Option<Instant>,
+    trouble: Option<Box<Trouble>>,
+}
+
+/// Deliveries were lost, or the view has panicked.
+#[derive(Default)]
+struct Trouble {
+    /// A handler that dies on its message is given it again, at a pace that harms nobody.
     losses: Backoff,
+    not_before: Option<Instant>,
+}
+
+impl Trouble {
+    /// Once more: when to go on.
+    fn again(&mut self, now: Instant) -> Instant {
+        *self.not_before.insert(now + self.losses.failed(now))
+    }
 }
 
 impl<S: Snapshot> fmt::Debug for Subscription<S> {
@@ -74,14 +88,12 @@ impl<S: Snapshot> Subscription<S> {
     ) -> Self {
         Self {
             view,
-            quiescence,
+            quiescence: quiescence.map(Box::new),
             skip_first,
             seen,
             in_flight: None,
             pending: None,
-            not_before: None,
-            // A handler that dies on its message is given it again, at a pace that harms nobody.
-            losses: Backoff::default().with_sustained(Duration::ZERO),
+            trouble: None,
         }
     }
 
@@ -112,7 +124,8 @@ impl<S: Snapshot> Subscription<S> {
             return Next::Idle;
         }
         let Some(pending) = &self.pending else { return Next::Idle };
-        if let Some(later) = self.not_before.filter(|later| *later > now) {
+        let not_before = self.trouble.as_ref().and_then(|trouble| trouble.not_before);
+        if let Some(later) = not_before.filter(|later| *later > now) {
             return Next::Wait(later);
         }
         if let Some(seen) = &self.seen
@@ -122,7 +135,7 @@ impl<S: Snapshot> Subscription<S> {
             self.seen = self.pending.take().map(|pending| pending.version);
             return Next::Idle;
         }
-        let quiet = self.quiescence.filter(|_| self.seen.is_some());
+        let quiet = self.quiescence.as_ref().filter(|_| self.seen.is_some());
         let due = quiet.map(|quiet| quiet.due(pending.first, pending.last));
         if let Some(due) = due.filter(|due| *due > now) {
             return Next::Wait(due);
@@ -134,25 +147,23 @@ impl<S: Snapshot> Subscription<S> {
     }
 
     /// The subscriber's handler has finished.
-    pub(crate) fn acknowledged(&mut self, now: Instant) {
+    pub(crate) fn acknowledged(&mut self, _: Instant) {
         if let Some((version, _)) = self.in_flight.take() {
             self.seen = Some(version);
-            self.not_before = None;
-            self.losses.succeeded(now);
+            // Health need not last: the next loss is a first one.
+            self.trouble = None;
         }
     }
 
     /// The view has panicked: it is asked again, at the pace of lost deliveries.
     pub(crate) fn stumbled(&mut self, now: Instant) -> Next<S> {
-        let later = now + self.losses.failed(now);
-        self.not_before = Some(later);
-        Next::Wait(later)
+        Next::Wait(self.trouble.get_or_insert_default().again(now))
     }
 
     /// The subscriber lost the message (its actor restarted in the middle): it is owed again.
     pub(crate) fn lost(&mut self, now: Instant) {
         let Some((version, reason)) = self.in_flight.take() else { return };
-        self.not_before = Some(now + self.losses.failed(now));
+        self.trouble.get_or_insert_default().again(now);
         match &mut self.pending {
             None => {
                 self.pending = Some(Pending { version, reason, states: 1, first: now, last: now });
@@ -167,6 +178,8 @@ impl<S: Snapshot> Subscription<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;

@@ -1,14 +1,20 @@
 //! What every watch type may say about how it is asked.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use consul_watch_actors::WatchPath;
 
 use crate::client::{Consistency, QueryRequest, Secret};
 
 /// The parameters that all endpoints take. What is not set comes from the configuration.
+///
+/// Most watches set none of them, so that is all they carry: nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub(super) struct Options {
+pub(super) struct Options(Option<Arc<Given>>);
+
+/// Parameters of which at least one is set.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Given {
     pub(super) datacenter: Option<String>,
     pub(super) namespace: Option<String>,
     pub(super) partition: Option<String>,
@@ -18,24 +24,30 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// The parameters, for one that is about to be set.
+    pub(super) fn given(&mut self) -> &mut Given {
+        Arc::make_mut(self.0.get_or_insert_default())
+    }
+
     /// The request with these parameters.
     pub(super) fn apply(&self, mut request: QueryRequest) -> QueryRequest {
-        if let Some(datacenter) = &self.datacenter {
+        let Some(given) = self.0.as_deref() else { return request };
+        if let Some(datacenter) = &given.datacenter {
             request = request.with_datacenter(datacenter);
         }
-        if let Some(namespace) = &self.namespace {
+        if let Some(namespace) = &given.namespace {
             request = request.with_namespace(namespace);
         }
-        if let Some(partition) = &self.partition {
+        if let Some(partition) = &given.partition {
             request = request.with_partition(partition);
         }
-        if let Some(token) = &self.token {
+        if let Some(token) = &given.token {
             request = request.with_token(token.clone());
         }
-        if let Some(consistency) = self.consistency {
+        if let Some(consistency) = given.consistency {
             request = request.with_consistency(consistency);
         }
-        if let Some(wait) = self.wait {
+        if let Some(wait) = given.wait {
             request = request.with_wait(wait);
         }
         request
@@ -43,18 +55,19 @@ impl Options {
 
     /// The path with these parameters, so that two watches that differ in them have two names.
     pub(super) fn describe(&self, mut path: WatchPath) -> WatchPath {
-        let named = [("dc", &self.datacenter), ("ns", &self.namespace), ("partition", &self.partition)];
+        let Some(given) = self.0.as_deref() else { return path };
+        let named = [("dc", &given.datacenter), ("ns", &given.namespace), ("partition", &given.partition)];
         for (name, value) in named {
             if let Some(value) = value {
                 path = path.option(format_args!("{name}={value}"));
             }
         }
-        match self.consistency {
+        match given.consistency {
             Some(Consistency::Stale { .. }) => path = path.option("stale"),
             Some(Consistency::Consistent) => path = path.option("consistent"),
             Some(_) | None => {}
         }
-        if self.token.is_some() {
+        if given.token.is_some() {
             path = path.option("token");
         }
         path
@@ -73,7 +86,7 @@ macro_rules! option_setters {
         /// Asks this datacenter. Default: the configuration's, else the agent's own.
         #[must_use]
         pub fn with_datacenter(mut self, datacenter: impl Into<String>) -> Self {
-            self.options.datacenter = Some(datacenter.into());
+            self.options.given().datacenter = Some(datacenter.into());
             self
         }
     };
@@ -81,7 +94,7 @@ macro_rules! option_setters {
         /// Asks within this namespace (Consul Enterprise). Default: the configuration's.
         #[must_use]
         pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
-            self.options.namespace = Some(namespace.into());
+            self.options.given().namespace = Some(namespace.into());
             self
         }
     };
@@ -89,7 +102,7 @@ macro_rules! option_setters {
         /// Asks within this admin partition (Consul Enterprise). Default: the configuration's.
         #[must_use]
         pub fn with_partition(mut self, partition: impl Into<String>) -> Self {
-            self.options.partition = Some(partition.into());
+            self.options.given().partition = Some(partition.into());
             self
         }
     };
@@ -97,7 +110,7 @@ macro_rules! option_setters {
         /// Asks with a token of its own. Default: the configuration's.
         #[must_use]
         pub fn with_token(mut self, token: impl Into<$crate::client::Secret>) -> Self {
-            self.options.token = Some(token.into());
+            self.options.given().token = Some(token.into());
             self
         }
     };
@@ -105,7 +118,7 @@ macro_rules! option_setters {
         /// How fresh an answer must be ("Consistency Modes"). Default: the configuration's.
         #[must_use]
         pub fn with_consistency(mut self, consistency: $crate::client::Consistency) -> Self {
-            self.options.consistency = Some(consistency);
+            self.options.given().consistency = Some(consistency);
             self
         }
     };
@@ -114,7 +127,7 @@ macro_rules! option_setters {
         /// Default: the configuration's.
         #[must_use]
         pub fn with_wait(mut self, wait: ::std::time::Duration) -> Self {
-            self.options.wait = Some(wait);
+            self.options.given().wait = Some(wait);
             self
         }
     };
