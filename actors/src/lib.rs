@@ -25,6 +25,9 @@ mod failure;
 mod feeds;
 mod few;
 mod guard;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 mod key;
 mod link;
 mod messages;
