@@ -78,7 +78,12 @@ impl Guard {
 
     /// An attempt has found that the server is away: the pause of this watch, which has just drawn `own`, and
     /// when the next attempt of any watch comes.
-    pub(crate) fn lost(&self, turn: Option<Turn>, backoff: &mut Backoff, own: Duration) -> (Duration, Instant) {
+    pub(crate) fn lost(
+        &self,
+        turn: Option<Turn>,
+        backoff: &mut Backoff,
+        own: Duration,
+    ) -> (Duration, Instant) {
         let now = Instant::now();
         let mut line = self.line();
         let pause = line.lost(turn.as_ref().map(Turn::standing), backoff, now);

@@ -305,7 +305,8 @@ async fn whatever_happens_no_watch_is_lost() {
         let took = all_live(&watches).await;
         assert!(took < Duration::from_secs(20), "seed {seed}: {took:?}");
         for (n, sight) in sights.iter().enumerate() {
-            until(&format!("seed {seed}: {} shows the last state", folder(n)), || sight.shows(1000 + seed)).await;
+            until(&format!("seed {seed}: {} shows the last state", folder(n)), || sight.shows(1000 + seed))
+                .await;
         }
         assert!(!guard.is_away(), "seed {seed}");
         until(&format!("seed {seed}: all are held"), || (store.open(), store.held()) == (count, count)).await;

@@ -1,5 +1,7 @@
 //! Events that somebody fires.
 
+use std::time::Duration;
+
 use consul_watch_actors::{Answer, Failure, Outcome, Position, Query, Request, WatchPath};
 use futures_util::future::LocalBoxFuture;
 

@@ -37,7 +37,8 @@ impl<S: Source> WatchSupervisor<S> {
     ) -> Option<impl Future<Output = ()> + use<S>> {
         let linger = self.settings.linger;
         let key = self.subscriptions.get(&id)?.clone();
-        let entry = self.entries.get_mut(&key).filter(|entry| entry.handle.count() == 1 && !linger.is_zero())?;
+        let entry =
+            self.entries.get_mut(&key).filter(|entry| entry.handle.count() == 1 && !linger.is_zero())?;
         tracing::debug!(path = %entry.path, ?linger, "the last subscriber is gone, its watch lingers");
         let actor = entry.handle.actor(id);
         let told = entry.handle.remove(id);

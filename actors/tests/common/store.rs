@@ -8,8 +8,8 @@ use std::{
 };
 
 use consul_watch_actors::{
-    Answer, Cursor, Failure, FailureClass, Guard, Item, Outcome, Places, Position, Query, Request, Snapshot, Source,
-    WatchPath,
+    Answer, Cursor, Failure, FailureClass, Guard, Item, Outcome, Places, Position, Query, Request, Snapshot,
+    Source, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 use tokio::{sync::watch, time::Instant};
@@ -154,7 +154,13 @@ impl Store {
             connects: 0,
             refuse: false,
         };
-        Self { state: Arc::new(Mutex::new(state)), bell: watch::Sender::new(()), places: None, guard: None, hold: Duration::ZERO }
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            bell: watch::Sender::new(()),
+            places: None,
+            guard: None,
+            hold: Duration::ZERO,
+        }
     }
 
     /// The same rows, with a budget of held queries.
