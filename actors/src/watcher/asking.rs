@@ -115,7 +115,7 @@ impl<Q: Query> WatcherActor<Q> {
         ctx: &mut Context<Self>,
     ) {
         // The next query will want to be held. Taken before the state is told, which depends on it.
-        self.seat = seat.or_else(|| self.places.as_ref().map(Places::seat));
+        self.seat = seat.or_else(|| self.places.as_ref().and_then(Places::seat));
         self.take_in(answer, early, ctx);
         self.ask(ctx);
     }
