@@ -1,7 +1,23 @@
 //! The rows of the report, in its order.
 
+mod fan_out;
+mod growth;
+mod https;
+mod idle;
 mod latency;
+mod plain;
+mod restart;
+mod root;
 
 use crate::row::Row;
 
-pub const ALL: &[Row] = &[latency::ROW];
+pub const ALL: &[Row] = &[
+    latency::ROW,
+    growth::ROW,
+    root::ROW,
+    https::ROW,
+    plain::ROW,
+    fan_out::ROW,
+    idle::ROW,
+    restart::ROW,
+];
