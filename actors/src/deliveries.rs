@@ -92,9 +92,13 @@ where
 {
     /// Waits for the answer to a message that was just sent.
     pub(crate) fn push(&mut self, subscription: SubscriptionId, request: RecipientRequest<M>) {
+        self.wait_for(subscription, Box::pin(request));
+    }
+
+    fn wait_for(&mut self, subscription: SubscriptionId, request: Pin<Box<RecipientRequest<M>>>) {
         let flight = self.flight.get_or_insert_with(|| Box::new(Flight::new()));
         let call = Waker::from(Arc::new(Call { subscription, ready: Arc::clone(&flight.ready) }));
-        flight.requests.insert(subscription, InFlight { request: Box::pin(request), call });
+        flight.requests.insert(subscription, InFlight { request, call });
         // It has not been looked at yet, so nothing else would wake for it.
         flight.due.push_back(subscription);
         if let Some(waker) = self.waker.take() {
@@ -106,6 +110,14 @@ where
     pub(crate) fn cancel(&mut self, subscription: SubscriptionId) {
         if let Some(flight) = &mut self.flight {
             flight.requests.remove(&subscription);
+        }
+    }
+
+    /// Lets others wait for what is on its way to this subscriber.
+    pub(crate) fn hand_over(&mut self, subscription: SubscriptionId, others: &mut Self) {
+        if let Some(in_flight) = self.flight.as_mut().and_then(|flight| flight.requests.remove(&subscription))
+        {
+            others.wait_for(subscription, in_flight.request);
         }
     }
 

@@ -3,11 +3,14 @@
 use std::{any::Any, collections::HashMap, fmt, sync::Arc};
 
 use actix::{WeakAddr, prelude::*};
-use futures_util::future::LocalBoxFuture;
+use futures_util::{
+    FutureExt,
+    future::{LocalBoxFuture, Shared},
+};
 
 use crate::{
-    Answer, Failure, FailureClass, Outcome, Query, SubscriptionId, Watch, WatchError, WatchPath,
-    WatchSupervisor, WatcherActor, key::WatchKey,
+    Answer, Failure, FailureClass, Outcome, Query, SubscriptionId, View, Watch, WatchError, WatchPath,
+    WatchSupervisor, WatcherActor, covered::CoveredActor, key::WatchKey,
 };
 
 /// How a query's value is made of other watched values, its inputs.
@@ -56,7 +59,7 @@ impl fmt::Debug for Inputs {
     }
 }
 
-/// One input of the derived query `Q`.
+/// One input of the derived query `Q`, or a query that covers it.
 pub struct Input<Q: Query> {
     pub(crate) key: WatchKey,
     pub(crate) path: WatchPath,
@@ -64,17 +67,27 @@ pub struct Input<Q: Query> {
 }
 
 impl<Q: Query> Input<Q> {
-    /// The value of this query as an input.
+    /// The value of this query as an input, or as a wider one.
     pub fn of<I: Query<Source = Q::Source>>(query: I) -> Self {
         Self { key: WatchKey::of(&query), path: query.path(), query: Box::new(query) }
     }
 
+    /// Subscribes the watcher of a derived query to it.
     pub(crate) fn follow(
         &self,
         supervisor: &Addr<WatchSupervisor<Q::Source>>,
         follower: WeakAddr<WatcherActor<Q>>,
-    ) -> Followed {
-        self.query.follow(supervisor, follower)
+    ) -> Asked {
+        asked(self.query.follow(supervisor, follower))
+    }
+
+    /// Subscribes the actor behind covered watches to it.
+    pub(crate) fn serve(
+        &self,
+        supervisor: &Addr<WatchSupervisor<Q::Source>>,
+        server: WeakAddr<CoveredActor<Q>>,
+    ) -> Asked {
+        asked(self.query.serve(supervisor, server))
     }
 }
 
@@ -84,14 +97,34 @@ impl<Q: Query> fmt::Debug for Input<Q> {
     }
 }
 
-type Followed = LocalBoxFuture<'static, Result<Result<SubscriptionId, WatchError>, MailboxError>>;
+/// A subscription as soon as the supervisor has told it: waited for by whoever follows, and at its end by
+/// whoever ends it.
+pub(crate) type Asked = Shared<LocalBoxFuture<'static, Option<SubscriptionId>>>;
+
+type Answered = LocalBoxFuture<'static, Result<Result<SubscriptionId, WatchError>, MailboxError>>;
+
+fn asked(answer: Answered) -> Asked {
+    let id = answer.map(|answer| match answer {
+        Ok(Ok(id)) => Some(id),
+        // It was followed before, and the word of an earlier end came late.
+        Ok(Err(WatchError::AlreadyWatching { subscription, .. })) => Some(subscription),
+        Ok(Err(WatchError::SubscriberGone { .. })) | Err(_) => None,
+    });
+    id.boxed_local().shared()
+}
 
 trait Follow<Q: Query>: Send + Sync {
     fn follow(
         &self,
         supervisor: &Addr<WatchSupervisor<Q::Source>>,
         follower: WeakAddr<WatcherActor<Q>>,
-    ) -> Followed;
+    ) -> Answered;
+
+    fn serve(
+        &self,
+        supervisor: &Addr<WatchSupervisor<Q::Source>>,
+        server: WeakAddr<CoveredActor<Q>>,
+    ) -> Answered;
 }
 
 impl<Q: Query, I: Query<Source = Q::Source>> Follow<Q> for I {
@@ -99,9 +132,19 @@ impl<Q: Query, I: Query<Source = Q::Source>> Follow<Q> for I {
         &self,
         supervisor: &Addr<WatchSupervisor<Q::Source>>,
         follower: WeakAddr<WatcherActor<Q>>,
-    ) -> Followed {
+    ) -> Answered {
         let watch = Watch::new(self.clone(), follower.clone()).observer(follower);
         Box::pin(supervisor.send(watch))
+    }
+
+    fn serve(
+        &self,
+        supervisor: &Addr<WatchSupervisor<Q::Source>>,
+        server: WeakAddr<CoveredActor<Q>>,
+    ) -> Answered {
+        // An entry that was read anew may differ in what a view overlooks.
+        let view = View::default().same_when(|a, b| std::ptr::eq(a, b));
+        Box::pin(supervisor.send(Watch::new(self.clone(), server).view(view)))
     }
 }
 

@@ -10,10 +10,19 @@ pub enum FailureClass {
     Transient,
     /// As transient; the peer probably refused because it has too many connections from here.
     LimitSuspected,
+    /// As transient; the answer is larger than may be read. It may shrink, or parts of it be asked for.
+    TooLarge,
     /// The credentials do not allow the query. Tried again, since rights and tokens change.
     Denied,
     /// The query itself is wrong. It would fail for ever, so the watch ends and its subscribers are told.
     Invalid,
+}
+
+impl FailureClass {
+    /// Whether it is about the query and not about the server: another query may be answered.
+    pub(crate) fn is_of_the_query(self) -> bool {
+        matches!(self, Self::TooLarge | Self::Denied | Self::Invalid)
+    }
 }
 
 impl fmt::Display for FailureClass {
@@ -21,6 +30,7 @@ impl fmt::Display for FailureClass {
         f.write_str(match self {
             Self::Transient => "transient",
             Self::LimitSuspected => "limit suspected",
+            Self::TooLarge => "too large",
             Self::Denied => "denied",
             Self::Invalid => "invalid",
         })

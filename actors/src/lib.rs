@@ -17,10 +17,15 @@
 mod arbiters;
 mod backoff;
 mod change;
+mod coverage;
+mod covered;
 mod deliveries;
 mod derive;
 mod failure;
+mod feeds;
+mod few;
 mod key;
+mod link;
 mod messages;
 mod observers;
 mod path;
@@ -43,6 +48,7 @@ mod watcher;
 pub use self::{
     backoff::{Backoff, BackoffError},
     change::{Change, ChangeKind, changes},
+    coverage::{Coverage, Part, Route},
     derive::{Derivation, Input, Inputs, never_asked},
     failure::{Failure, FailureClass},
     messages::{

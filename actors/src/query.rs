@@ -4,7 +4,7 @@ use std::{error::Error, fmt::Debug, hash::Hash, sync::Arc, time::Duration};
 
 use futures_util::future::LocalBoxFuture;
 
-use crate::{Derivation, Failure, Places, Snapshot, WatchPath};
+use crate::{Coverage, Derivation, Failure, Places, Snapshot, WatchPath};
 
 /// A place that answers queries: a configuration that any thread may hold.
 ///
@@ -69,6 +69,11 @@ pub trait Query: Clone + Eq + Hash + Debug + Send + Sync + Unpin + 'static {
     /// How its value is made of other watched values, for a query that is not asked itself: its
     /// [`run`](Query::run) then returns [`never_asked`](crate::never_asked).
     fn derivation(&self) -> Option<&dyn Derivation<Self>> {
+        None
+    }
+
+    /// How its value is a part of a wider query's, for a query that need not be asked itself.
+    fn coverage(&self) -> Option<&dyn Coverage<Self>> {
         None
     }
 }

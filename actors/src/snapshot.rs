@@ -15,6 +15,11 @@ pub trait Item: Debug + Send + Sync + 'static {
     /// Whether the two hold the same, as a subscriber without a projection sees it. What only says
     /// that something was written again (an index) does not count.
     fn same(&self, other: &Self) -> bool;
+
+    /// Its identity as text, for entries of values that have parts (see [`Coverage`](crate::Coverage)).
+    fn text(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A watched value as a whole: a set of [`Item`]s.

@@ -7,7 +7,7 @@ use std::{
 
 use dashmap::DashMap;
 
-use crate::{Query, WatchStatus, key::WatchKey};
+use crate::{Query, WatchState, WatchStatus, covered::Cover, key::WatchKey};
 
 /// The latest value of every watch, readable from any thread without asking an actor.
 ///
@@ -31,7 +31,7 @@ impl Snapshots {
 
     /// The status of this query's watch; `None` when it is not watched.
     pub fn status<Q: Query>(&self, query: &Q) -> Option<WatchStatus> {
-        self.slots.get(&WatchKey::of(query)).map(|slot| slot.read().status.clone())
+        self.slots.get(&WatchKey::of(query)).map(|slot| slot.status())
     }
 
     pub(crate) fn insert(&self, key: WatchKey, slot: Arc<Slot>) {
@@ -51,11 +51,35 @@ pub(crate) struct Slot(RwLock<Content>);
 pub(crate) struct Content {
     pub(crate) status: WatchStatus,
     pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
+    /// The watch that serves this one, if it does not ask by itself.
+    pub(crate) cover: Option<Arc<Cover>>,
 }
 
 impl Slot {
     pub(crate) fn new(status: WatchStatus) -> Self {
-        Self(RwLock::new(Content { status, value: None }))
+        Self(RwLock::new(Content { status, value: None, cover: None }))
+    }
+
+    /// The status as everybody is told it.
+    pub(crate) fn status(&self) -> WatchStatus {
+        let (mut status, cover) = {
+            let content = self.read();
+            (content.status.clone(), content.cover.clone())
+        };
+        if let Some(covering) = cover.and_then(|cover| cover.slot()) {
+            covering.read().status.show_through(&mut status);
+        }
+        status
+    }
+
+    /// Whether another watch serves this one.
+    pub(crate) fn is_covered(&self) -> bool {
+        self.read().cover.is_some()
+    }
+
+    /// The state as everybody is told it.
+    pub(crate) fn state(&self) -> WatchState {
+        self.status().state
     }
 
     /// Nothing in here can be left half-written, so a poisoned lock is as good as a clean one.

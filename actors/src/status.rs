@@ -118,6 +118,21 @@ impl WatchStatus {
     }
 }
 
+impl WatchStatus {
+    /// What of it shows in a watch that is served by this one: all that is about asking.
+    pub(crate) fn show_through(&self, served: &mut Self) {
+        // Before its own first answer it is not live yet, whatever the other is.
+        if served.last_answer.is_some() || !self.state.is_live() {
+            served.state = self.state.clone();
+        }
+        if served.last_answer.is_some() {
+            served.last_answer = served.last_answer.max(self.last_answer);
+            served.last_contact = self.last_contact;
+        }
+        served.restarts += self.restarts;
+    }
+}
+
 impl fmt::Display for WatchStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}, index {}, {} subscribers", self.path, self.state, self.index, self.subscribers)

@@ -20,7 +20,8 @@ impl ClientError {
     /// | the connection ended within a second, before a byte of an answer | limit suspected |
     /// | the connection ended later | transient |
     /// | no answer, or no end of it, in time | transient |
-    /// | not HTTP; a cut, undecodable or too large body; not the JSON expected | transient |
+    /// | not HTTP; a cut or undecodable body; not the JSON expected | transient |
+    /// | a body larger than the limit | too large |
     /// | 401, 403, 407 | denied |
     /// | 400, 405, 413, 414 by Consul | invalid |
     /// | the same with an HTML page, so by a proxy | transient |
@@ -28,11 +29,13 @@ impl ClientError {
     /// | 404 where absence means nothing: not there yet, or a proxy's | transient |
     /// | 429, 5xx, anything else | transient, after `Retry-After` |
     ///
-    /// Too large is transient because the next value may fit; the error says how to raise the limit.
+    /// Too large is tried again as what is transient, because the next value may fit; the error says how to
+    /// raise the limit.
     pub fn class(&self) -> FailureClass {
         match self {
             Self::Dropped { after, .. } if *after < AT_ONCE => FailureClass::LimitSuspected,
             Self::Denied { .. } => FailureClass::Denied,
+            Self::TooLarge { .. } => FailureClass::TooLarge,
             Self::Build { .. } | Self::Status { status: 400 | 405 | 413 | 414, from_consul: true, .. } => {
                 FailureClass::Invalid
             }
@@ -42,7 +45,6 @@ impl ClientError {
             | Self::Protocol { .. }
             | Self::Status { .. }
             | Self::Body { .. }
-            | Self::TooLarge { .. }
             | Self::Decode { .. } => FailureClass::Transient,
         }
     }

@@ -1,13 +1,16 @@
 //! All keys of a folder, decoded into a struct.
 
 use std::{
+    any::Any,
     fmt,
     hash::{Hash, Hasher},
     marker::PhantomData,
     sync::Arc,
 };
 
-use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
+use consul_watch_actors::{
+    Answer, Coverage, Failure, Input, Outcome, Part, Query, Request, Route, WatchPath,
+};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 
@@ -15,6 +18,7 @@ use super::key_prefix::KeyPrefix;
 use crate::{
     client::{ConsulClient, ConsulConfig},
     decode::{Settings, Unknown, from_pairs},
+    kv::KvPair,
 };
 
 /// Watches a folder as one value of the type `T`: made by [`KeyPrefix::decode`].
@@ -81,21 +85,60 @@ where
         client: &ConsulClient,
         request: Request<Self::Value>,
     ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
-        let folder = self.folder.whole(client);
+        let folder = self.folder.whole(client.config());
         let unknown = self.unknown;
         let previous = request.previous.map(|settings| Arc::clone(settings.pairs()));
         let fetch = self.folder.run(client, Request { cursor: request.cursor, previous });
         Box::pin(async move {
             let Answer { position, outcome, last_contact } = fetch.await?;
-            let outcome = match outcome {
-                Outcome::Value(pairs) => match from_pairs(&folder, &pairs, unknown) {
-                    Ok(value) => Outcome::Value(Settings::new(value, pairs)),
-                    Err(error) => Outcome::Rejected(Arc::new(error)),
-                },
-                Outcome::Rejected(reason) => Outcome::Rejected(reason),
-                _ => Outcome::Same,
-            };
+            let outcome = decoded(&folder, outcome, unknown);
             Ok(Answer { position, outcome, last_contact })
         })
+    }
+
+    fn coverage(&self) -> Option<&dyn Coverage<Self>> {
+        Some(self)
+    }
+}
+
+impl<T> Coverage<Self> for Decode<T>
+where
+    T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static,
+{
+    fn covering(&self) -> Vec<Input<Self>> {
+        // The folder itself holds all that it is made of.
+        std::iter::once(self.folder.clone()).chain(self.folder.wider()).map(Input::of).collect()
+    }
+
+    fn route(&self, source: &ConsulConfig) -> Route {
+        self.folder.route(source)
+    }
+
+    fn part(
+        &self,
+        source: &ConsulConfig,
+        whole: &dyn Any,
+        index: u64,
+        previous: Option<&Settings<T>>,
+    ) -> Option<Part<Settings<T>>> {
+        let pairs = previous.map(|settings| &**settings.pairs());
+        let Part { index, outcome, confirm } = self.folder.part(source, whole, index, pairs)?;
+        let outcome = decoded(&self.folder.whole(source), outcome, self.unknown);
+        Some(Part { index, outcome, confirm })
+    }
+}
+
+fn decoded<T: DeserializeOwned>(
+    folder: &str,
+    pairs: Outcome<Vec<Arc<KvPair>>>,
+    unknown: Unknown,
+) -> Outcome<Settings<T>> {
+    match pairs {
+        Outcome::Value(pairs) => match from_pairs(folder, &pairs, unknown) {
+            Ok(value) => Outcome::Value(Settings::new(value, pairs)),
+            Err(error) => Outcome::Rejected(Arc::new(error)),
+        },
+        Outcome::Rejected(reason) => Outcome::Rejected(reason),
+        _ => Outcome::Same,
     }
 }

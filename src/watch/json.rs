@@ -1,13 +1,16 @@
 //! One key, decoded from JSON.
 
 use std::{
+    any::Any,
     fmt,
     hash::{Hash, Hasher},
     marker::PhantomData,
     sync::Arc,
 };
 
-use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
+use consul_watch_actors::{
+    Answer, Coverage, Failure, Input, Outcome, Part, Query, Request, Route, WatchPath,
+};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 
@@ -18,6 +21,7 @@ use super::{
 use crate::{
     client::{ConsulClient, ConsulConfig},
     decode::{Document, from_json},
+    kv::KvPair,
 };
 
 /// Watches one key whose value is JSON: made by [`Key::json`].
@@ -74,18 +78,57 @@ where
         client: &ConsulClient,
         request: Request<Self::Value>,
     ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
-        let key = self.key.key(client);
+        let key = self.key.key(client.config());
         let fetch = self.key.fetch(client, Request { cursor: request.cursor, previous: None });
         Box::pin(async move {
             let Fetched { answer, pair, .. } = fetch.await?;
             let outcome = match pair {
                 None => Outcome::Value(None),
-                Some(pair) => match from_json(&key, pair.value.as_deref().unwrap_or_default()) {
-                    Ok(value) => Outcome::Value(Some(Arc::new(Document::new(value)))),
-                    Err(error) => Outcome::Rejected(Arc::new(error)),
-                },
+                Some(pair) => decoded(&key, &pair),
             };
             Ok(by_index(&answer, outcome))
         })
+    }
+
+    fn coverage(&self) -> Option<&dyn Coverage<Self>> {
+        self.key.coverage().is_some().then_some(self)
+    }
+}
+
+impl<T> Coverage<Self> for Json<T>
+where
+    T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static,
+{
+    fn covering(&self) -> Vec<Input<Self>> {
+        self.key.wider().into_iter().map(Input::of).collect()
+    }
+
+    fn route(&self, source: &ConsulConfig) -> Route {
+        self.key.route(source)
+    }
+
+    fn part(
+        &self,
+        source: &ConsulConfig,
+        whole: &dyn Any,
+        index: u64,
+        previous: Option<&Option<Arc<Document<T>>>>,
+    ) -> Option<Part<Option<Arc<Document<T>>>>> {
+        let absent = previous.and_then(|previous| previous.is_none().then_some(None));
+        let Part { index, outcome, confirm } = self.key.part(source, whole, index, absent.as_ref())?;
+        let outcome = match outcome {
+            Outcome::Value(Some(pair)) => decoded(&pair.key, &pair),
+            Outcome::Value(None) => Outcome::Value(None),
+            Outcome::Rejected(reason) => Outcome::Rejected(reason),
+            _ => Outcome::Same,
+        };
+        Some(Part { index, outcome, confirm })
+    }
+}
+
+fn decoded<T: DeserializeOwned>(key: &str, pair: &KvPair) -> Outcome<Option<Arc<Document<T>>>> {
+    match from_json(key, pair.value.as_deref().unwrap_or_default()) {
+        Ok(value) => Outcome::Value(Some(Arc::new(Document::new(value)))),
+        Err(error) => Outcome::Rejected(Arc::new(error)),
     }
 }

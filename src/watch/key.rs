@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use consul_watch_actors::{Answer, Failure, FailureClass, Outcome, Query, Request, WatchPath};
+use consul_watch_actors::{Answer, Coverage, Failure, FailureClass, Outcome, Query, Request, WatchPath};
 use futures_util::future::LocalBoxFuture;
 
 use super::{
@@ -108,7 +108,7 @@ impl Key {
     ) -> impl Future<Output = Result<Fetched, Failure>> + use<> {
         let client = client.clone();
         let options = self.options.clone();
-        let key = if self.name.is_empty() { String::new() } else { self.key(&client) };
+        let key = if self.name.is_empty() { String::new() } else { self.key(client.config()) };
         async move {
             let query = match KeyPath::of_key(&key) {
                 Ok(KeyPath::Direct(path)) => QueryRequest::new(path),
@@ -132,8 +132,12 @@ impl Key {
     }
 
     /// Its key in full.
-    pub(super) fn key(&self, client: &ConsulClient) -> String {
-        format!("{}{}", client.config().prefix(), self.name)
+    pub(super) fn key(&self, source: &ConsulConfig) -> String {
+        format!("{}{}", source.prefix(), self.name)
+    }
+
+    pub(super) fn options(&self) -> &Options {
+        &self.options
     }
 }
 
@@ -163,5 +167,10 @@ impl Query for Key {
             let Fetched { answer, pair, same } = fetch.await?;
             Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(pair) }))
         })
+    }
+
+    fn coverage(&self) -> Option<&dyn Coverage<Self>> {
+        // A key without a name is an error that it has to meet itself.
+        (!self.name.is_empty()).then_some(self)
     }
 }

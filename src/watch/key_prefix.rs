@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
+use consul_watch_actors::{Answer, Coverage, Failure, Outcome, Query, Request, WatchPath};
 use futures_util::future::LocalBoxFuture;
 
 use super::{
@@ -115,8 +115,23 @@ impl KeyPrefix {
     }
 
     /// Its prefix in full.
-    pub(super) fn whole(&self, client: &ConsulClient) -> String {
-        format!("{}{}", client.config().prefix(), self.name)
+    pub(super) fn whole(&self, source: &ConsulConfig) -> String {
+        format!("{}{}", source.prefix(), self.name)
+    }
+
+    pub(super) fn with(name: impl Into<String>, raw: bool, options: Options) -> Self {
+        Self { name: name.into(), raw, options }
+    }
+
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Which keys belong to it, given its prefix in full.
+    pub(super) fn keeps(&self, whole: &str) -> impl Fn(&str) -> bool + use<> {
+        let folder = (!self.raw).then(|| Folder::new(whole));
+        let whole = whole.to_owned();
+        move |key| folder.as_ref().map_or_else(|| key.starts_with(&whole), |folder| folder.has(key))
     }
 
     option_setters!();
@@ -137,8 +152,9 @@ impl Query for KeyPrefix {
         request: Request<Self::Value>,
     ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
         let client = client.clone();
-        let whole = self.whole(&client);
-        let folder = (!self.raw).then(|| Folder::new(&*whole));
+        let whole = self.whole(client.config());
+        // A raw prefix may have been too awkward to be asked for whole.
+        let keep = self.keeps(&whole);
         let query =
             QueryRequest::new(KeyPath::of_prefix(&whole).path()).with_param("recurse", "").accept_404(true);
         let options = self.options.clone();
@@ -147,9 +163,6 @@ impl Query for KeyPrefix {
             let answer = client.blocking_query(&query).await.map_err(failure)?;
             let previous = request.previous.as_ref().map_or(&[][..], |previous| previous.as_slice());
             let trusted = Reading::trusts(&request.cursor, &answer);
-            // A raw prefix may have been too awkward to be asked for whole.
-            let keep =
-                |key: &str| folder.as_ref().map_or_else(|| key.starts_with(&whole), |folder| folder.has(key));
             let reading = Reading { previous, trusted, keep: &keep };
             let pairs = reading.read(&answer).map_err(failure)?;
             // Boxed: the requests it may make take no room in those that have nothing to check.
@@ -159,6 +172,10 @@ impl Query for KeyPrefix {
                 && pairs.iter().zip(previous).all(|(new, old)| Arc::ptr_eq(new, old));
             Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(pairs) }))
         })
+    }
+
+    fn coverage(&self) -> Option<&dyn Coverage<Self>> {
+        Some(self)
     }
 }
 

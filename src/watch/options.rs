@@ -29,6 +29,14 @@ impl Options {
         Arc::make_mut(self.0.get_or_insert_default())
     }
 
+    /// The same but for the wait, if one is set.
+    pub(super) fn without_wait(&self) -> Option<Self> {
+        let given = self.0.as_deref().filter(|given| given.wait.is_some())?;
+        let rest = Given { wait: None, ..given.clone() };
+        // What has nothing set is equal to all that has nothing set.
+        Some(Self((rest != Given::default()).then(|| Arc::new(rest))))
+    }
+
     /// The request with these parameters.
     pub(super) fn apply(&self, mut request: QueryRequest) -> QueryRequest {
         let Some(given) = self.0.as_deref() else { return request };

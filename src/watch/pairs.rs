@@ -31,6 +31,10 @@ impl Item for KvPair {
             && self.session == other.session
             && self.lock_index == other.lock_index
     }
+
+    fn text(&self) -> Option<&str> {
+        Some(&self.key)
+    }
 }
 
 /// Where there is nothing, Consul answers 404; so whoever sends an empty list is not Consul.

@@ -1,16 +1,20 @@
 //! One watcher as its supervisor holds it, whatever the type of its query.
 
-use std::{any::Any, collections::HashMap, sync::Arc, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
-use actix::prelude::*;
+use actix::{ArbiterHandle, prelude::*};
 use futures_util::future::LocalBoxFuture;
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     Changed, Query, Source, Subscriber, SubscriptionId, WatcherActor,
     arbiters::Arbiters,
+    covered::{Begin, CoveredActor, ToBranch},
+    few::Few,
+    link::Link,
     messages::SubscribeOptions,
-    watcher::{End, Link, Restart, Subscribe, Unsubscribe, WatcherState},
+    supervisor::Why,
+    watcher::{End, Restart, Subscribe, Unsubscribe, WatcherState},
 };
 
 /// How often a watcher is given to another arbiter when the one it was given to has stopped.
@@ -29,25 +33,34 @@ pub(super) trait Handle<S: Source>: Any {
     fn remove(&mut self, id: SubscriptionId) -> LocalBoxFuture<'static, ()>;
     fn end(&mut self) -> LocalBoxFuture<'static, ()>;
     fn restart(&mut self, source: Option<Arc<S>>) -> LocalBoxFuture<'static, ()>;
-    /// Starts another watcher in place of one that panicked, from the state it left: the number of its
-    /// attempt, and the pause before it.
+    /// Starts a watcher in place of whoever keeps the watch no more, from the state that is left. After a
+    /// panic: the number of its attempt, and the pause before it.
     fn revive(
         &mut self,
         state: Box<dyn Any + Send>,
+        why: Why,
         incarnation: u64,
         source: &Arc<S>,
         arbiters: &mut Arbiters,
-    ) -> (u32, Duration);
+    ) -> Option<(u32, Duration)>;
 }
 
 /// A watcher of this query, and the subscribers that were promised its updates.
 pub(super) struct Watcher<Q: Query> {
-    address: Addr<WatcherActor<Q>>,
+    keeper: Keeper<Q>,
     /// What its next incarnation is made with.
     link: LinkParts<Q>,
-    subscribers: HashMap<SubscriptionId, Registered<Q>>,
+    subscribers: Few<SubscriptionId, Registered<Q>>,
     /// The subscription of each actor.
-    by_actor: HashMap<u64, SubscriptionId>,
+    by_actor: Few<u64, SubscriptionId>,
+}
+
+/// Who keeps a watch.
+enum Keeper<Q: Query> {
+    /// A watcher of its own.
+    Own(Addr<WatcherActor<Q>>),
+    /// The actor behind all the watches that a wider one serves; with the number it has there.
+    Shared(Addr<CoveredActor<Q>>, u64),
 }
 
 struct Registered<Q: Query> {
@@ -67,12 +80,25 @@ impl<Q: Query> Watcher<Q> {
         arbiters: &mut Arbiters,
         state: WatcherState<Q>,
     ) -> Self {
-        let address = launch(link(incarnation), source, arbiters, state);
-        Self { address, link: Box::new(link), subscribers: HashMap::new(), by_actor: HashMap::new() }
+        Self::new(Keeper::Own(launch(link(incarnation), source, arbiters, state)), link)
+    }
+
+    /// One that is served by the actor behind others.
+    pub(super) fn join(
+        link: impl Fn(u64) -> Link<Q> + 'static,
+        incarnation: u64,
+        server: Addr<CoveredActor<Q>>,
+    ) -> Self {
+        server.do_send(Begin(link(incarnation)));
+        Self::new(Keeper::Shared(server, incarnation), link)
+    }
+
+    fn new(keeper: Keeper<Q>, link: impl Fn(u64) -> Link<Q> + 'static) -> Self {
+        Self { keeper, link: Box::new(link), subscribers: Few::default(), by_actor: Few::default() }
     }
 
     pub(super) fn subscription_of(&self, actor: u64) -> Option<SubscriptionId> {
-        self.by_actor.get(&actor).copied()
+        self.by_actor.get(actor).copied()
     }
 
     pub(super) fn subscribe(&mut self, message: Subscribe<Q>, actor: u64) {
@@ -80,7 +106,10 @@ impl<Q: Query> Watcher<Q> {
             Registered { subscriber: message.subscriber.clone(), options: message.options.clone(), actor };
         self.subscribers.insert(message.id, registered);
         self.by_actor.insert(actor, message.id);
-        self.address.do_send(message);
+        match &self.keeper {
+            Keeper::Own(watcher) => watcher.do_send(message),
+            Keeper::Shared(server, branch) => server.do_send(ToBranch(*branch, message)),
+        }
     }
 }
 
@@ -93,9 +122,14 @@ fn launch<Q: Query>(
 ) -> Addr<WatcherActor<Q>> {
     let source = Arc::clone(source);
     let watcher = move |_: &mut Context<WatcherActor<Q>>| WatcherActor::new(link, source, state);
+    actix::Supervisor::start_in_arbiter(&working(arbiters), watcher)
+}
+
+/// The next arbiter that works, or the supervisor's own one.
+pub(super) fn working(arbiters: &mut Arbiters) -> ArbiterHandle {
     // An arbiter that has stopped refuses everything; one that works takes the first thing it is sent.
     let arbiter = (0..MOST_ARBITERS).map(|_| arbiters.next()).find(|arbiter| arbiter.spawn_fn(|| {}));
-    actix::Supervisor::start_in_arbiter(&arbiter.unwrap_or_else(Arbiter::current), watcher)
+    arbiter.unwrap_or_else(Arbiter::current)
 }
 
 impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
@@ -104,7 +138,7 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
     }
 
     fn subscriptions(&self) -> Vec<SubscriptionId> {
-        self.subscribers.keys().copied().collect()
+        self.subscribers.keys().collect()
     }
 
     fn count(&self) -> usize {
@@ -115,24 +149,30 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
         self.subscribers
             .iter()
             .filter(|(_, registered)| !registered.subscriber.is_connected())
-            .map(|(id, _)| *id)
+            .map(|(id, _)| id)
             .collect()
     }
 
     fn actor(&self, id: SubscriptionId) -> Option<u64> {
-        self.subscribers.get(&id).map(|registered| registered.actor)
+        self.subscribers.get(id).map(|registered| registered.actor)
     }
 
     fn remove(&mut self, id: SubscriptionId) -> LocalBoxFuture<'static, ()> {
-        if let Some(registered) = self.subscribers.remove(&id) {
-            self.by_actor.remove(&registered.actor);
+        if let Some(registered) = self.subscribers.remove(id) {
+            self.by_actor.remove(registered.actor);
         }
-        ask(self.address.send(Unsubscribe(id)))
+        match &self.keeper {
+            Keeper::Own(watcher) => ask(watcher.send(Unsubscribe(id))),
+            Keeper::Shared(server, branch) => ask(server.send(ToBranch(*branch, Unsubscribe(id)))),
+        }
     }
 
     fn end(&mut self) -> LocalBoxFuture<'static, ()> {
         let (done, closed) = oneshot::channel();
-        self.address.do_send(End(done));
+        match &self.keeper {
+            Keeper::Own(watcher) => watcher.do_send(End(done)),
+            Keeper::Shared(server, branch) => server.do_send(ToBranch(*branch, End(done))),
+        }
         Box::pin(async move {
             // Nothing is ever sent: it is dropped by the watcher, or with the mailbox of a dead one.
             let _ = closed.await;
@@ -140,38 +180,45 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
     }
 
     fn restart(&mut self, source: Option<Arc<Q::Source>>) -> LocalBoxFuture<'static, ()> {
-        ask(self.address.send(Restart(source)))
+        match &self.keeper {
+            Keeper::Own(watcher) => ask(watcher.send(Restart(source))),
+            // It holds no request; the wider watch starts afresh for all that it serves.
+            Keeper::Shared(..) => Box::pin(std::future::ready(())),
+        }
     }
 
     fn revive(
         &mut self,
         state: Box<dyn Any + Send>,
+        why: Why,
         incarnation: u64,
         source: &Arc<Q::Source>,
         arbiters: &mut Arbiters,
-    ) -> (u32, Duration) {
+    ) -> Option<(u32, Duration)> {
         let Ok(mut state) = state.downcast::<WatcherState<Q>>() else {
             unreachable!("equal keys are of equal types")
         };
         let now = Instant::now();
-        // What was said to the dead watcher and never read is made up for from what was promised.
+        // What was said to the one before and never read is made up for from what was promised.
         let strangers: Vec<_> =
-            state.subscribers.keys().filter(|id| !self.subscribers.contains_key(id)).copied().collect();
+            state.feeds.subscribers.keys().filter(|id| !self.subscribers.contains_key(*id)).collect();
         for id in strangers {
             state.unsubscribe(id);
         }
-        for (&id, registered) in &self.subscribers {
-            if !state.subscribers.contains_key(&id) {
+        for (id, registered) in self.subscribers.iter() {
+            if !state.feeds.subscribers.contains_key(id) {
                 let (subscriber, options) = (registered.subscriber.clone(), registered.options.clone());
                 state.subscribe(Subscribe { id, subscriber, options }, now);
             }
         }
-        state.progress.interrupted();
-        state.postpone(None);
-        let pause = state.next_attempt.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
-        let attempt = state.backoff.attempt();
-        self.address = launch((self.link)(incarnation), source, arbiters, *state);
-        (attempt, pause)
+        state.feeds.progress.interrupted();
+        let pause = (why == Why::Panicked).then(|| {
+            state.postpone(None);
+            let pause = state.next_attempt.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+            (state.backoff.attempt(), pause)
+        });
+        self.keeper = Keeper::Own(launch((self.link)(incarnation), source, arbiters, *state));
+        pause
     }
 }
 

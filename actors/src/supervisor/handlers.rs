@@ -11,9 +11,10 @@ use crate::{
     Stop, Stopped, Subscriber, SubscriptionId, Watch, WatchError, WatchEvent, WatchState, WatchStatus,
     WatchSupervisor,
     key::WatchKey,
+    link::Link,
     observers::Observer,
     snapshots::Slot,
-    watcher::{Link, Subscribe, WatcherState},
+    watcher::{Subscribe, WatcherState},
 };
 
 impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
@@ -62,8 +63,13 @@ impl<S: Source> WatchSupervisor<S> {
         self.snapshots.insert(key.clone(), Arc::clone(&slot));
         let incarnation = self.number();
         let supervisor = ctx.address().downgrade();
+        for covering in self.coverings.get(key).into_iter().flatten() {
+            covering.cover.set(Arc::clone(&slot));
+        }
+        let query = Arc::new(query);
+        let server = query.coverage().and_then(|coverage| self.cover_of::<Q>(coverage.covering(), ctx));
         let link = {
-            let (key, path, slot, query) = (key.clone(), path.clone(), Arc::clone(&slot), Arc::new(query));
+            let (key, path, slot) = (key.clone(), path.clone(), Arc::clone(&slot));
             move |incarnation| Link {
                 key: key.clone(),
                 path: path.clone(),
@@ -73,8 +79,13 @@ impl<S: Source> WatchSupervisor<S> {
                 supervisor: supervisor.clone(),
             }
         };
-        let state = WatcherState::new(self.settings.backoff.fresh(), self.settings.throttle.clone());
-        let watcher = Watcher::start(link, incarnation, &self.source, &mut self.arbiters, state);
+        let watcher = if let Some((cover, server)) = server {
+            slot.write().cover = Some(cover);
+            Watcher::join(link, incarnation, server)
+        } else {
+            let state = WatcherState::new(self.settings.backoff.fresh(), self.settings.throttle.clone());
+            Watcher::start(link, incarnation, &self.source, &mut self.arbiters, state)
+        };
         Entry { path, slot, incarnation, handle: Box::new(watcher) }
     }
 
@@ -85,7 +96,7 @@ impl<S: Source> WatchSupervisor<S> {
         self.observers.retain(|other| !other.is_same(&observer));
         for key in self.select(&observer.selection).0 {
             if let Some(entry) = self.entries.get(&key) {
-                let state = entry.slot.read().status.state.clone();
+                let state = entry.slot.state();
                 observer.tell(&key, &entry.path, EventKind::State(state));
             }
         }
@@ -109,8 +120,10 @@ impl<S: Source> Handler<Stop> for WatchSupervisor<S> {
                 None => stopped.not_watched.push(selection.to_string()),
             }
         } else {
-            let (keys, missing) = self.select(&selection);
+            let (mut keys, missing) = self.select(&selection);
             stopped.not_watched = missing;
+            // Those that are served go before those that serve them, which are begun anew for the rest.
+            keys.sort_by_key(|key| self.coverings.contains_key(key));
             for (entry, ended) in keys.iter().filter_map(|key| self.remove(key)).collect::<Vec<_>>() {
                 stopped.subscriptions += entry.handle.count();
                 stopped.ended.push(entry.path);
@@ -118,6 +131,7 @@ impl<S: Source> Handler<Stop> for WatchSupervisor<S> {
             }
         }
         stopped.ended.sort();
+        self.follow_again();
         self.pump_observers(ctx);
         let all = all_of(ends, ctx.address());
         Box::pin(async move {
@@ -138,6 +152,8 @@ impl<S: Source> Handler<Reset<S>> for WatchSupervisor<S> {
             self.source = Arc::new(source);
         }
         self.source = Arc::new(S::clone(&self.source).renewed());
+        // Before the watches that serve others, so that a value of the new source is taken by it.
+        self.renew_covered();
         let restarts: Vec<_> = self
             .entries
             .values_mut()
@@ -160,7 +176,7 @@ impl<S: Source> Handler<Status> for WatchSupervisor<S> {
             .select(&selection)
             .0
             .iter()
-            .filter_map(|key| Some(self.entries.get(key)?.slot.read().status.clone()))
+            .filter_map(|key| Some(self.entries.get(key)?.slot.status()))
             .collect();
         statuses.sort_by(|a, b| a.path.cmp(&b.path));
         statuses

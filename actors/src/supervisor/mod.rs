@@ -1,19 +1,25 @@
 //! The actor that owns the watchers.
 
+mod covering;
 mod handle;
 mod handlers;
 mod reports;
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::prelude::*;
 use futures_util::future::{LocalBoxFuture, join_all};
 use tokio::sync::oneshot;
 
-use self::handle::Handle;
-pub(crate) use self::reports::{Died, Report, ReportKind};
+pub(crate) use self::reports::{Died, Report, ReportKind, Why};
+use self::{covering::Covering, handle::Handle};
 use crate::{
-    Backoff, EventKind, Failure, Selection, Snapshots, Source, SubscriptionId, Throttle, WatchPath,
+    Backoff, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle, WatchPath,
     arbiters::Arbiters, key::WatchKey, observers::Observer, snapshots::Slot,
 };
 
@@ -31,6 +37,10 @@ pub struct WatchSupervisor<S: Source> {
     settings: Settings,
     arbiters: Arbiters,
     entries: HashMap<WatchKey, Entry<S>>,
+    /// Those that were declared to be asked instead of what they cover.
+    roots: HashSet<WatchKey>,
+    /// By the watches that serve others.
+    coverings: HashMap<WatchKey, Vec<Covering<S>>>,
     subscriptions: HashMap<SubscriptionId, WatchKey>,
     snapshots: Snapshots,
     observers: Vec<Observer>,
@@ -78,6 +88,8 @@ impl<S: Source> WatchSupervisor<S> {
             },
             arbiters: Arbiters::default(),
             entries: HashMap::new(),
+            roots: HashSet::new(),
+            coverings: HashMap::new(),
             subscriptions: HashMap::new(),
             snapshots: Snapshots::default(),
             observers: Vec::new(),
@@ -105,6 +117,18 @@ impl<S: Source> WatchSupervisor<S> {
     #[must_use]
     pub fn throttle(mut self, throttle: Throttle) -> Self {
         self.settings.throttle = throttle;
+        self
+    }
+
+    /// Declares a root: every watch that this query covers is served by its one query, which begins with the
+    /// first of them and ends with the last. To their subscribers nothing is different, but that a change of
+    /// one entry is told as soon as the whole has been read.
+    ///
+    /// A wider watch that is running for subscribers of its own serves new ones in the same way, declared or
+    /// not. Where the root cannot be answered, they ask by themselves.
+    #[must_use]
+    pub fn root<Q: Query<Source = S>>(mut self, query: Q) -> Self {
+        self.roots.insert(WatchKey::of(&query));
         self
     }
 
@@ -152,7 +176,15 @@ impl<S: Source> WatchSupervisor<S> {
     /// Forgets a watch and ends its watcher: the future resolves when its request is closed.
     fn remove(&mut self, key: &WatchKey) -> Option<(Entry<S>, LocalBoxFuture<'static, ()>)> {
         let mut entry = self.entries.remove(key)?;
-        let ended = entry.handle.end();
+        let mut ended = entry.handle.end();
+        let cover = entry.slot.read().cover.clone();
+        if let Some(cover) = cover {
+            let finished = self.leave(&cover);
+            ended = Box::pin(async move {
+                ended.await;
+                finished.await;
+            });
+        }
         self.snapshots.remove(key);
         tracing::debug!(path = %entry.path, "the watch ends");
         self.tell(key, &entry.path, &EventKind::Ended);
@@ -240,15 +272,11 @@ impl<S: Source> WatchSupervisor<S> {
             let Some(entry) = self.entries.get(key) else {
                 return Some(Err(crate::ReadyError::Stopped(path.to_string())));
             };
-            let slot = entry.slot.read();
-            match &slot.status.state {
+            match entry.slot.state() {
                 crate::WatchState::Stopped { error } => {
-                    return Some(Err(crate::ReadyError::Invalid {
-                        path: entry.path.to_string(),
-                        error: Failure::clone(error),
-                    }));
+                    return Some(Err(crate::ReadyError::Invalid { path: entry.path.to_string(), error }));
                 }
-                _ => ready &= slot.value.is_some(),
+                _ => ready &= entry.slot.read().value.is_some(),
             }
         }
         ready.then_some(Ok(()))

@@ -26,13 +26,23 @@ pub(crate) enum ReportKind {
     SubscriberGone(SubscriptionId),
 }
 
-/// A watcher has gone without having been ended; with the state it leaves.
+/// Nobody keeps a watch any more that was not ended; with the state that is left.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Died {
     pub(crate) key: WatchKey,
     pub(crate) incarnation: u64,
+    pub(crate) why: Why,
     pub(crate) state: Box<dyn Any + Send>,
+}
+
+/// Why nobody does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Its actor panicked, or its arbiter has stopped.
+    Panicked,
+    /// The wider watch that served it does so no more.
+    Uncovered,
 }
 
 impl fmt::Debug for Died {
@@ -60,7 +70,10 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
         let path = entry.path.clone();
         match report.kind {
             ReportKind::State(state) => {
-                self.tell(&report.key, &path, &EventKind::State(state));
+                // One that is served by another shows what that one's state makes of it.
+                let shown = if entry.slot.is_covered() { entry.slot.state() } else { state.clone() };
+                self.tell(&report.key, &path, &EventKind::State(shown));
+                self.tell_covered(&report.key, &state);
                 self.answer_waiting();
             }
             ReportKind::FirstValue => self.answer_waiting(),
@@ -87,21 +100,28 @@ impl<S: Source> Handler<Died> for WatchSupervisor<S> {
             return;
         }
         entry.incarnation = incarnation;
-        let (attempt, pause) = entry.handle.revive(died.state, incarnation, &self.source, &mut self.arbiters);
+        let pause = entry.handle.revive(died.state, died.why, incarnation, &self.source, &mut self.arbiters);
+        let cover = entry.slot.write().cover.take();
         let path = entry.path.clone();
-        let error = Failure::new(FailureClass::Transient, WatcherPanicked);
-        let state = WatchState::Retrying { error, attempt, next: SystemTime::now() + pause };
-        let news = {
-            let mut slot = entry.slot.write();
-            slot.status.restarts += 1;
-            let news = slot.status.state.is_news(&state);
-            slot.status.state = state.clone();
-            news
-        };
-        if news {
-            tracing::error!(%path, "a watcher has panicked, another one takes over");
-            self.tell(&died.key, &path, &EventKind::State(state));
-            self.pump_observers(ctx);
+        if let Some((attempt, pause)) = pause {
+            let error = Failure::new(FailureClass::Transient, WatcherPanicked);
+            let state = WatchState::Retrying { error, attempt, next: SystemTime::now() + pause };
+            let news = {
+                let mut slot = entry.slot.write();
+                slot.status.restarts += 1;
+                let news = slot.status.state.is_news(&state);
+                slot.status.state = state.clone();
+                news
+            };
+            if news {
+                tracing::error!(%path, "a watcher has panicked, another one takes over");
+                self.tell(&died.key, &path, &EventKind::State(state));
+                self.pump_observers(ctx);
+            }
+        }
+        if let Some(cover) = cover {
+            let finished = self.leave(&cover);
+            ctx.spawn(finished.into_actor(self));
         }
     }
 }

@@ -38,8 +38,8 @@ impl<Q: Query> WatcherActor<Q> {
             Ok(client) => self.client.insert(client).clone(),
             Err(failure) => return self.failed(failure, ctx),
         };
-        let request = self.state.progress.request();
-        let blocking = self.state.progress.is_blocking();
+        let request = self.state.feeds.progress.request();
+        let blocking = self.state.feeds.progress.is_blocking();
         let (places, seat) = (self.places.clone(), self.seat.take());
         let seated = async move {
             match (&places, seat) {
@@ -51,7 +51,7 @@ impl<Q: Query> WatcherActor<Q> {
         let query = seated.into_actor(self).then(move |seat, watcher, _| {
             if matches!(seat, Some(Seat::Held(_))) && blocking {
                 // It may be long before the answer tells.
-                watcher.transition(WatchState::Live);
+                watcher.link.transition(WatchState::Live);
             }
             wrap_future(watcher.query_on(seat, client, request, guard))
         });
@@ -112,15 +112,15 @@ impl<Q: Query> WatcherActor<Q> {
     /// Ends this life of the actor; the supervisor starts the next one, which waits out the pause.
     fn failed(&mut self, failure: Failure, ctx: &mut Context<Self>) {
         self.seat = None;
-        self.state.progress.interrupted();
+        self.state.feeds.progress.interrupted();
         if failure.class() == FailureClass::Invalid {
             self.state.halted = true;
-            self.transition(WatchState::Stopped { error: failure });
+            self.link.transition(WatchState::Stopped { error: failure });
             return;
         }
         self.state.postpone(failure.pause());
         let pause = self.state.next_attempt.map_or(Duration::ZERO, |at| at - Instant::now());
-        self.transition(WatchState::Retrying {
+        self.link.transition(WatchState::Retrying {
             error: failure,
             attempt: self.state.backoff.attempt(),
             next: SystemTime::now() + pause,

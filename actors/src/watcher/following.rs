@@ -9,15 +9,12 @@ use std::{
 };
 
 use actix::{fut::wrap_future, prelude::*};
-use futures_util::{
-    FutureExt,
-    future::{LocalBoxFuture, Shared, join_all},
-};
+use futures_util::future::join_all;
 
 use super::WatcherActor;
 use crate::{
     Answer, Changed, EventKind, Input, Inputs, Outcome, Position, Query, Reason, Stop, SubscriptionId,
-    WatchError, WatchEvent, WatchPath, WatchState, WatchSupervisor, key::WatchKey,
+    WatchEvent, WatchPath, WatchState, WatchSupervisor, derive::Asked, key::WatchKey,
 };
 
 /// What a watcher of a derived query follows.
@@ -36,10 +33,6 @@ struct Followed {
     subscription: Asked,
     state: WatchState,
 }
-
-/// A subscription as soon as the supervisor has told it: waited for by the watcher, and at its end by
-/// whoever ends it.
-type Asked = Shared<LocalBoxFuture<'static, Option<SubscriptionId>>>;
 
 #[derive(Debug, thiserror::Error)]
 #[error("the derivation has panicked (its message is on standard error)")]
@@ -128,7 +121,7 @@ impl<Q: Query> WatcherActor<Q> {
         let (Some(derivation), Some(following)) = (self.link.query.derivation(), &self.following) else {
             return;
         };
-        let previous = self.state.progress.current().map(|version| Arc::clone(&version.value));
+        let previous = self.state.feeds.progress.current().map(|version| Arc::clone(&version.value));
         let derived =
             catch_unwind(AssertUnwindSafe(|| derivation.derive(&following.inputs, previous.as_deref())));
         let Some(outcome) = derived.unwrap_or_else(|_| Some(Outcome::Rejected(Arc::new(DerivationPanicked))))
@@ -148,7 +141,7 @@ impl<Q: Query> WatcherActor<Q> {
         let worst = followed
             .filter_map(|followed| Some((severity(&followed.state)?, followed)))
             .min_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.path.cmp(&other.path)));
-        let has_value = self.state.progress.current().is_some();
+        let has_value = self.state.feeds.progress.current().is_some();
         match worst.map(|(_, followed)| followed.state.clone()) {
             // What is made of it goes on with what it has.
             Some(WatchState::Stopped { error }) if has_value => {
@@ -177,13 +170,7 @@ fn subscribe<Q: Query>(
     supervisor: &Addr<WatchSupervisor<Q::Source>>,
     ctx: &mut Context<WatcherActor<Q>>,
 ) -> Asked {
-    let answer = input.follow(supervisor, ctx.address().downgrade()).map(|answer| match answer {
-        Ok(Ok(id)) => Some(id),
-        // It was followed before, and the word of an earlier end came late.
-        Ok(Err(WatchError::AlreadyWatching { subscription, .. })) => Some(subscription),
-        Ok(Err(WatchError::SubscriberGone { .. })) | Err(_) => None,
-    });
-    let asked = answer.boxed_local().shared();
+    let asked = input.follow(supervisor, ctx.address().downgrade());
     let key = input.key.clone();
     let told = wrap_future::<_, WatcherActor<Q>>(asked.clone());
     ctx.spawn(ActorFutureExt::map(told, move |id, watcher, _| {
@@ -206,7 +193,7 @@ impl<Q: Query, I: Query<Source = Q::Source>> Handler<Changed<I>> for WatcherActo
         }
         following.inputs.insert(key, changed.current as Arc<dyn Any + Send + Sync>, changed.index);
         if changed.reason == Reason::Resync {
-            self.state.progress.interrupted();
+            self.state.feeds.progress.interrupted();
         }
         self.remake_soon(ctx);
     }
@@ -228,6 +215,6 @@ impl<Q: Query> Handler<WatchEvent> for WatcherActor<Q> {
                 return self.remake_soon(ctx);
             }
         }
-        self.transition(self.state_of_inputs());
+        self.link.transition(self.state_of_inputs());
     }
 }

@@ -5,18 +5,9 @@ mod following;
 mod orders;
 mod state;
 
-use std::{
-    any::Any,
-    error::Error,
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
-    sync::Arc,
-    task,
-    time::{Duration, SystemTime},
-};
+use std::{error::Error, fmt, pin::Pin, sync::Arc, task, time::Duration};
 
-use actix::{WeakAddr, prelude::*};
+use actix::prelude::*;
 use tokio::{sync::oneshot, time::Instant};
 
 use self::following::Following;
@@ -25,16 +16,12 @@ pub(crate) use self::{
     state::WatcherState,
 };
 use crate::{
-    Answer, Changed, Places, Query, Source, SubscriptionId, View, WatchPath, WatchState, WatchSupervisor,
-    key::WatchKey,
+    Answer, Places, Query, Source, SubscriptionId, WatchState,
+    feeds::{Pumped, Taken},
+    link::Link,
     places::Seat,
-    progress::Step,
-    snapshots::Slot,
-    subscription::{Delivery, Next},
-    supervisor::{Died, Report, ReportKind},
+    supervisor::{Died, ReportKind, Why},
 };
-
-type Item<Q> = <<Q as Query>::Value as crate::Snapshot>::Item;
 
 /// Watches one path: runs one query after the other and feeds its subscribers.
 ///
@@ -72,17 +59,6 @@ impl<Q: Query> fmt::Debug for WatcherActor<Q> {
     }
 }
 
-/// What ties a watcher to its supervisor.
-pub(crate) struct Link<Q: Query> {
-    pub(crate) key: WatchKey,
-    pub(crate) path: WatchPath,
-    pub(crate) query: Arc<Q>,
-    pub(crate) slot: Arc<Slot>,
-    /// Tells this watcher from the one it replaced.
-    pub(crate) incarnation: u64,
-    pub(crate) supervisor: WeakAddr<WatchSupervisor<Q::Source>>,
-}
-
 impl<Q: Query> WatcherActor<Q> {
     pub(crate) fn new(link: Link<Q>, source: Arc<Q::Source>, state: WatcherState<Q>) -> Self {
         let following = link.query.derivation().map(|_| Following::default());
@@ -105,36 +81,22 @@ impl<Q: Query> WatcherActor<Q> {
         let now = Instant::now();
         self.state.backoff.succeeded(now);
         self.state.next_attempt = None;
-        {
-            let mut slot = self.link.slot.write();
-            slot.status.index = answer.position.index();
-            slot.status.last_contact = answer.last_contact;
-            slot.status.last_answer = Some(SystemTime::now());
-        }
-        match self.state.progress.step(answer) {
-            Step::News(version, resync) => {
+        match self.state.feeds.take_in(answer, &self.link, now) {
+            Taken::News { first } => {
                 self.state.throttle.fruitful();
-                self.state.rejection = None;
-                // Readable before it is delivered, so that a handler never reads an older value.
-                let value = Arc::clone(&version.value) as Arc<dyn Any + Send + Sync>;
-                let first = self.link.slot.write().value.replace(value).is_none();
-                self.transition(self.good_state());
+                self.link.transition(self.good_state());
                 if first {
-                    self.report(ReportKind::FirstValue);
-                }
-                for subscribed in self.state.subscribers.values_mut() {
-                    subscribed.feed.offer(&version, resync, now);
+                    self.link.report(ReportKind::FirstValue);
                 }
                 self.pump_all(ctx);
             }
-            Step::NoNews => {
+            Taken::NoNews => {
                 self.fruitless(early);
-                self.state.rejection = None;
-                self.transition(self.good_state());
+                self.link.transition(self.good_state());
             }
-            Step::Rejected(reason) => {
+            Taken::Rejected(reason) => {
                 self.fruitless(early);
-                self.transition(self.good_state());
+                self.link.transition(self.good_state());
                 self.reject(reason);
             }
         }
@@ -157,53 +119,12 @@ impl<Q: Query> WatcherActor<Q> {
     }
 
     fn reject(&mut self, reason: Arc<dyn Error + Send + Sync>) {
-        let text = reason.to_string();
-        if self.state.rejection.as_ref() == Some(&text) {
-            return;
-        }
-        tracing::warn!(path = %self.link.path, reason = %text, "the value cannot be read, the last good one stays");
-        self.state.rejection = Some(text);
-        self.report(ReportKind::Rejected(reason));
-    }
-
-    fn transition(&self, next: WatchState) {
-        let news = {
-            let mut slot = self.link.slot.write();
-            let news = slot.status.state.is_news(&next);
-            slot.status.state = next.clone();
-            news
-        };
-        if !news {
-            return;
-        }
-        let path = &self.link.path;
-        match &next {
-            WatchState::Retrying { error, .. } => {
-                tracing::warn!(%path, class = %error.class(), error = %error, "the watch is interrupted and will be retried");
-            }
-            WatchState::Stopped { error } => {
-                tracing::error!(%path, error = %error, "the watch can never be answered and has stopped");
-            }
-            WatchState::Live => tracing::info!(%path, "the watch is live"),
-            WatchState::Waiting { places } => tracing::debug!(%path, places, "the watch waits for a place"),
-            WatchState::Connecting => tracing::debug!(%path, "the watch connects"),
-        }
-        self.report(ReportKind::State(next));
-    }
-
-    fn report(&self, kind: ReportKind) {
-        if let Some(supervisor) = self.link.supervisor.upgrade() {
-            supervisor.do_send(Report {
-                key: self.link.key.clone(),
-                incarnation: self.link.incarnation,
-                kind,
-            });
-        }
+        self.link.reject(reason, &mut self.state.feeds.rejection);
     }
 
     /// Sends every subscriber what it is owed.
     fn pump_all(&mut self, ctx: &mut Context<Self>) {
-        let ids: Vec<_> = self.state.subscribers.keys().copied().collect();
+        let ids: Vec<_> = self.state.feeds.subscribers.keys().collect();
         for id in ids {
             self.pump(id, ctx);
         }
@@ -211,23 +132,23 @@ impl<Q: Query> WatcherActor<Q> {
 
     /// Sends one subscriber what it is owed.
     fn pump(&mut self, id: SubscriptionId, ctx: &mut Context<Self>) {
-        let Some(subscribed) = self.state.subscribers.get_mut(&id) else { return };
-        let now = Instant::now();
-        // A view is the subscriber's own code: its panic must not reach those it shares the watcher with.
-        let next = catch_unwind(AssertUnwindSafe(|| subscribed.feed.next(now))).unwrap_or_else(|_| {
-            tracing::error!(path = %self.link.path, subscription = %id, "the subscriber's view has panicked, it is asked again later");
-            subscribed.feed.stumbled(now)
-        });
-        match next {
-            Next::Idle => {}
-            Next::Wait(due) => self.look_again(due, ctx),
-            Next::Deliver(delivery) => {
-                let changed = changed(&self.link.query, id, &subscribed.view, delivery);
-                match subscribed.subscriber.send(changed) {
-                    Some(request) => self.state.deliveries.push(id, request),
-                    None => self.gone(id),
-                }
-            }
+        let WatcherState { feeds, deliveries, .. } = &mut self.state;
+        let pumped = feeds.pump(id, &self.link, deliveries, Instant::now());
+        self.pumped(id, pumped, ctx);
+    }
+
+    /// A subscriber has answered, or its mailbox has.
+    fn settled(&mut self, id: SubscriptionId, answer: Result<(), MailboxError>, ctx: &mut Context<Self>) {
+        let WatcherState { feeds, deliveries, .. } = &mut self.state;
+        let pumped = feeds.settled(id, answer, &self.link, deliveries);
+        self.pumped(id, pumped, ctx);
+    }
+
+    fn pumped(&mut self, id: SubscriptionId, pumped: Pumped, ctx: &mut Context<Self>) {
+        match pumped {
+            Pumped::Done => {}
+            Pumped::Wait(due) => self.look_again(due, ctx),
+            Pumped::Gone => self.state.deliveries.cancel(id),
         }
     }
 
@@ -243,25 +164,6 @@ impl<Q: Query> WatcherActor<Q> {
         });
     }
 
-    /// A subscriber has answered, or its mailbox has.
-    fn settled(&mut self, id: SubscriptionId, answer: Result<(), MailboxError>, ctx: &mut Context<Self>) {
-        let now = Instant::now();
-        let Some(subscribed) = self.state.subscribers.get_mut(&id) else { return };
-        match answer {
-            Ok(()) => subscribed.feed.acknowledged(now),
-            // Its actor was restarted in the middle, or is about to be found gone.
-            Err(_) if subscribed.subscriber.is_connected() => subscribed.feed.lost(now),
-            Err(_) => return self.gone(id),
-        }
-        self.pump(id, ctx);
-    }
-
-    fn gone(&mut self, id: SubscriptionId) {
-        tracing::debug!(path = %self.link.path, subscription = %id, "the subscriber is gone");
-        self.state.unsubscribe(id);
-        self.report(ReportKind::SubscriberGone(id));
-    }
-
     /// Ends this life, which drops the query on its way: the future resolves when its request is closed.
     fn end_life(&mut self, ctx: &mut Context<Self>) -> impl Future<Output = ()> + 'static {
         ctx.stop();
@@ -272,25 +174,6 @@ impl<Q: Query> WatcherActor<Q> {
                 let _ = closed.await;
             }
         }
-    }
-}
-
-fn changed<Q: Query>(
-    query: &Arc<Q>,
-    subscription: SubscriptionId,
-    view: &Arc<View<Item<Q>>>,
-    delivery: Delivery<Q::Value>,
-) -> Changed<Q> {
-    Changed {
-        query: Arc::clone(query),
-        subscription,
-        index: delivery.current.index,
-        previous_index: delivery.previous.as_ref().map(|version| version.index),
-        previous: delivery.previous.map(|version| version.value),
-        current: delivery.current.value,
-        reason: delivery.reason,
-        folded: delivery.folded,
-        view: Arc::clone(view),
     }
 }
 
@@ -335,6 +218,7 @@ impl<Q: Query> Drop for WatcherActor<Q> {
             supervisor.do_send(Died {
                 key: self.link.key.clone(),
                 incarnation: self.link.incarnation,
+                why: Why::Panicked,
                 state: Box::new(std::mem::take(&mut self.state)),
             });
         }

@@ -31,7 +31,7 @@ impl<Q: Query> Handler<Subscribe<Q>> for WatcherActor<Q> {
         self.state.subscribe(message, Instant::now());
         self.pump(id, ctx);
         if std::mem::take(&mut self.state.halted) {
-            self.transition(WatchState::Connecting);
+            self.link.transition(WatchState::Connecting);
             self.ask(ctx);
         }
     }
@@ -63,7 +63,7 @@ impl<Q: Query> Handler<End> for WatcherActor<Q> {
 
     fn handle(&mut self, End(done): End, ctx: &mut Self::Context) -> Self::Result {
         self.ended = true;
-        self.state.subscribers.clear();
+        self.state.feeds.subscribers.clear();
         self.state.deliveries = Deliveries::default();
         self.seat = None;
         let let_go = self.let_go();
@@ -99,13 +99,13 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
             // Its inputs are watches that start afresh themselves, and tell what they find.
             return Box::pin(std::future::ready(()));
         }
-        self.state.progress.interrupted();
+        self.state.feeds.progress.interrupted();
         self.client = None;
         self.seat = None;
         self.state.backoff.reset();
         self.state.next_attempt = None;
         self.state.halted = false;
-        self.transition(WatchState::Connecting);
+        self.link.transition(WatchState::Connecting);
         Box::pin(self.end_life(ctx))
     }
 }

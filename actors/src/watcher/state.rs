@@ -1,14 +1,11 @@
 //! What a watcher knows, and hands on when it dies.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Item, Subscribe};
-use crate::{
-    Backoff, Changed, Query, Subscriber, SubscriptionId, Throttle, View, deliveries::Deliveries,
-    progress::Progress, subscription::Subscription,
-};
+use super::Subscribe;
+use crate::{Backoff, Changed, Query, SubscriptionId, Throttle, deliveries::Deliveries, feeds::Feeds};
 
 /// The longest pause that a peer can ask for: whatever it says, it is asked again within the hour.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
@@ -16,61 +13,41 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 /// What outlives restarts, and panics too: it is handed to the watcher that takes over.
 #[derive(Debug)]
 pub(crate) struct WatcherState<Q: Query> {
-    pub(crate) progress: Progress<Q::Value>,
+    pub(crate) feeds: Feeds<Q>,
     pub(crate) backoff: Backoff,
     pub(crate) throttle: Throttle,
-    /// Boxed, since a map of one has room for eleven.
-    pub(crate) subscribers: BTreeMap<SubscriptionId, Box<Subscribed<Q>>>,
     pub(crate) deliveries: Deliveries<Changed<Q>>,
     pub(crate) next_attempt: Option<Instant>,
-    /// What could not be read last, so that the same is told once.
-    pub(super) rejection: Option<String>,
     /// The query can never be answered.
     pub(super) halted: bool,
 }
 
 impl<Q: Query> Default for WatcherState<Q> {
     fn default() -> Self {
-        Self {
-            progress: Progress::default(),
-            backoff: Backoff::default(),
-            throttle: Throttle::default(),
-            subscribers: BTreeMap::new(),
-            deliveries: Deliveries::default(),
-            next_attempt: None,
-            rejection: None,
-            halted: false,
-        }
+        Self::new(Backoff::default(), Throttle::default())
     }
-}
-
-/// One subscriber and its feed.
-#[derive(Debug)]
-pub(crate) struct Subscribed<Q: Query> {
-    pub(super) subscriber: Subscriber<Changed<Q>>,
-    pub(super) view: Arc<View<Item<Q>>>,
-    pub(super) feed: Subscription<Q::Value>,
 }
 
 impl<Q: Query> WatcherState<Q> {
     pub(crate) fn new(backoff: Backoff, throttle: Throttle) -> Self {
-        Self { backoff, throttle, ..Self::default() }
+        Self {
+            feeds: Feeds::default(),
+            backoff,
+            throttle,
+            deliveries: Deliveries::default(),
+            next_attempt: None,
+            halted: false,
+        }
     }
 
     /// Takes a subscriber on; it is owed the current state, if there is one.
     pub(crate) fn subscribe(&mut self, message: Subscribe<Q>, now: Instant) {
-        let Subscribe { id, subscriber, options } = message;
-        let view = options.view;
-        let mut feed = Subscription::new(Arc::clone(&view), options.quiescence, options.skip_first, None);
-        if let Some(current) = self.progress.current() {
-            feed.offer(current, false, now);
-        }
-        self.subscribers.insert(id, Box::new(Subscribed { subscriber, view, feed }));
+        self.feeds.subscribe(message, now);
     }
 
     /// Lets a subscriber go, and takes back what it has not begun to handle.
     pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {
-        self.subscribers.remove(&id);
+        self.feeds.subscribers.remove(id);
         self.deliveries.cancel(id);
     }
 

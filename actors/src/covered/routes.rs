@@ -1,0 +1,98 @@
+//! Which branches a changed entry touches.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::Route;
+
+/// The routes of many branches, found by the text of an entry in as many look-ups as there are lengths of
+/// prefixes.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    exactly: BTreeSet<(Box<str>, u64)>,
+    beneath: BTreeMap<usize, BTreeSet<(Box<str>, u64)>>,
+}
+
+impl Routes {
+    pub(super) fn insert(&mut self, route: Route, branch: u64) {
+        match route {
+            Route::Exactly(text) => self.exactly.insert((text.into(), branch)),
+            Route::Beneath(text) => self.beneath.entry(text.len()).or_default().insert((text.into(), branch)),
+        };
+    }
+
+    pub(super) fn remove(&mut self, route: Route, branch: u64) {
+        match route {
+            Route::Exactly(text) => {
+                self.exactly.remove(&(text.into(), branch));
+            }
+            Route::Beneath(text) => {
+                let length = text.len();
+                let Some(of_length) = self.beneath.get_mut(&length) else { return };
+                of_length.remove(&(text.into(), branch));
+                if of_length.is_empty() {
+                    self.beneath.remove(&length);
+                }
+            }
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The branches that an entry of this text belongs to, into `found`.
+    pub(super) fn find(&self, text: &str, found: &mut BTreeSet<u64>) {
+        found.extend(with_text(&self.exactly, text));
+        let shorter = self.beneath.range(..=text.len());
+        for (length, routes) in shorter {
+            // A length that ends within a character is of no prefix of this text.
+            if let Some(start) = text.get(..*length) {
+                found.extend(with_text(routes, start));
+            }
+        }
+    }
+}
+
+fn with_text<'a>(routes: &'a BTreeSet<(Box<str>, u64)>, text: &'a str) -> impl Iterator<Item = u64> + 'a {
+    let from: (Box<str>, u64) = (text.into(), 0);
+    routes.range(from..).take_while(move |(route, _)| &**route == text).map(|(_, branch)| *branch)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn route() -> impl Strategy<Value = Route> {
+        ("[abä/]{0,4}", any::<bool>())
+            .prop_map(|(text, exact)| if exact { Route::Exactly(text) } else { Route::Beneath(text) })
+    }
+
+    proptest! {
+        #[test]
+        fn finds_what_a_look_at_each_finds(
+            routes in prop::collection::vec(route(), 0..30), gone in prop::collection::vec(any::<bool>(), 30), text in "[abä/]{0,6}",
+        ) {
+            let mut index = Routes::default();
+            for (branch, route) in routes.iter().enumerate() {
+                index.insert(route.clone(), branch as u64);
+            }
+            let mut wanted = BTreeSet::new();
+            for (branch, route) in routes.iter().enumerate() {
+                let touched = match route {
+                    Route::Exactly(exact) => *exact == text,
+                    Route::Beneath(start) => text.starts_with(&**start),
+                };
+                if gone[branch] {
+                    index.remove(route.clone(), branch as u64);
+                } else if touched {
+                    wanted.insert(branch as u64);
+                }
+            }
+            let mut found = BTreeSet::new();
+            index.find(&text, &mut found);
+            prop_assert_eq!(found, wanted);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! A watched value and those it is told to: what every keeper of a watch has.
+
+use std::{
+    any::Any,
+    error::Error,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use actix::MailboxError;
+use tokio::time::Instant;
+
+use crate::{
+    Answer, Changed, Query, Snapshot, Subscriber, SubscriptionId, View,
+    deliveries::Deliveries,
+    few::Few,
+    link::Link,
+    progress::{Progress, Step},
+    subscription::{Delivery, Next, Subscription},
+    supervisor::ReportKind,
+    watcher::Subscribe,
+};
+
+type Item<Q> = <<Q as Query>::Value as Snapshot>::Item;
+
+/// Where a watch stands, and the feeds of its subscribers.
+#[derive(Debug)]
+pub(crate) struct Feeds<Q: Query> {
+    pub(crate) progress: Progress<Q::Value>,
+    /// Boxed, since a list that they come and go in is moved about.
+    pub(crate) subscribers: Few<SubscriptionId, Box<Subscribed<Q>>>,
+    /// What could not be read last, so that the same is told once.
+    pub(crate) rejection: Option<String>,
+}
+
+impl<Q: Query> Default for Feeds<Q> {
+    fn default() -> Self {
+        Self { progress: Progress::default(), subscribers: Few::default(), rejection: None }
+    }
+}
+
+/// One subscriber and its feed.
+#[derive(Debug)]
+pub(crate) struct Subscribed<Q: Query> {
+    subscriber: Subscriber<Changed<Q>>,
+    view: Arc<View<Item<Q>>>,
+    feed: Subscription<Q::Value>,
+}
+
+/// What an answer was good for.
+pub(crate) enum Taken {
+    /// News, which every subscriber is owed now; with whether it is the first value of all.
+    News { first: bool },
+    /// Nothing new.
+    NoNews,
+    /// Nothing that can be used.
+    Rejected(Arc<dyn Error + Send + Sync>),
+}
+
+/// What is left to do for a subscriber.
+pub(crate) enum Pumped {
+    /// Nothing.
+    Done,
+    /// Look again at this time.
+    Wait(Instant),
+    /// Its actor is gone.
+    Gone,
+}
+
+impl<Q: Query> Feeds<Q> {
+    /// Takes a subscriber on; it is owed the current state, if there is one.
+    pub(crate) fn subscribe(&mut self, message: Subscribe<Q>, now: Instant) {
+        let Subscribe { id, subscriber, options } = message;
+        let view = options.view;
+        let mut feed = Subscription::new(Arc::clone(&view), options.quiescence, options.skip_first, None);
+        if let Some(current) = self.progress.current() {
+            feed.offer(current, false, now);
+        }
+        self.subscribers.insert(id, Box::new(Subscribed { subscriber, view, feed }));
+    }
+
+    /// Takes an answer in, and writes down what it says for everybody to read.
+    pub(crate) fn take_in(&mut self, answer: Answer<Q::Value>, link: &Link<Q>, now: Instant) -> Taken {
+        {
+            let mut slot = link.slot.write();
+            slot.status.index = answer.position.index();
+            slot.status.last_contact = answer.last_contact;
+            slot.status.last_answer = Some(SystemTime::now());
+        }
+        match self.progress.step(answer) {
+            Step::News(version, resync) => {
+                self.rejection = None;
+                // Readable before it is delivered, so that a handler never reads an older value.
+                let value = Arc::clone(&version.value) as Arc<dyn Any + Send + Sync>;
+                let first = link.slot.write().value.replace(value).is_none();
+                for subscribed in self.subscribers.values_mut() {
+                    subscribed.feed.offer(&version, resync, now);
+                }
+                Taken::News { first }
+            }
+            Step::NoNews => {
+                self.rejection = None;
+                Taken::NoNews
+            }
+            Step::Rejected(reason) => Taken::Rejected(reason),
+        }
+    }
+
+    /// Sends one subscriber what it is owed.
+    pub(crate) fn pump(
+        &mut self,
+        id: SubscriptionId,
+        link: &Link<Q>,
+        deliveries: &mut Deliveries<Changed<Q>>,
+        now: Instant,
+    ) -> Pumped {
+        let Some(subscribed) = self.subscribers.get_mut(id) else { return Pumped::Done };
+        // A view is the subscriber's own code: its panic must not reach those it shares the watch with.
+        let next = catch_unwind(AssertUnwindSafe(|| subscribed.feed.next(now))).unwrap_or_else(|_| {
+            tracing::error!(path = %link.path, subscription = %id, "the subscriber's view has panicked, it is asked again later");
+            subscribed.feed.stumbled(now)
+        });
+        match next {
+            Next::Idle => Pumped::Done,
+            Next::Wait(due) => Pumped::Wait(due),
+            Next::Deliver(delivery) => {
+                let changed = changed(&link.query, id, &subscribed.view, delivery);
+                match subscribed.subscriber.send(changed) {
+                    Some(request) => {
+                        deliveries.push(id, request);
+                        Pumped::Done
+                    }
+                    None => self.gone(id, link),
+                }
+            }
+        }
+    }
+
+    /// A subscriber has answered, or its mailbox has: what is left to do for it.
+    pub(crate) fn settled(
+        &mut self,
+        id: SubscriptionId,
+        answer: Result<(), MailboxError>,
+        link: &Link<Q>,
+        deliveries: &mut Deliveries<Changed<Q>>,
+    ) -> Pumped {
+        let now = Instant::now();
+        let Some(subscribed) = self.subscribers.get_mut(id) else { return Pumped::Done };
+        match answer {
+            Ok(()) => subscribed.feed.acknowledged(now),
+            // Its actor was restarted in the middle, or is about to be found gone.
+            Err(_) if subscribed.subscriber.is_connected() => subscribed.feed.lost(now),
+            Err(_) => return self.gone(id, link),
+        }
+        self.pump(id, link, deliveries, now)
+    }
+
+    fn gone(&mut self, id: SubscriptionId, link: &Link<Q>) -> Pumped {
+        tracing::debug!(path = %link.path, subscription = %id, "the subscriber is gone");
+        self.subscribers.remove(id);
+        link.report(ReportKind::SubscriberGone(id));
+        Pumped::Gone
+    }
+}
+
+fn changed<Q: Query>(
+    query: &Arc<Q>,
+    subscription: SubscriptionId,
+    view: &Arc<View<Item<Q>>>,
+    delivery: Delivery<Q::Value>,
+) -> Changed<Q> {
+    Changed {
+        query: Arc::clone(query),
+        subscription,
+        index: delivery.current.index,
+        previous_index: delivery.previous.as_ref().map(|version| version.index),
+        previous: delivery.previous.map(|version| version.value),
+        current: delivery.current.value,
+        reason: delivery.reason,
+        folded: delivery.folded,
+        view: Arc::clone(view),
+    }
+}

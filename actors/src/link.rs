@@ -1,0 +1,68 @@
+//! What ties the keeper of a watch to the supervisor.
+
+use std::{error::Error, sync::Arc};
+
+use actix::WeakAddr;
+
+use crate::{
+    Query, WatchPath, WatchState, WatchSupervisor,
+    key::WatchKey,
+    snapshots::Slot,
+    supervisor::{Report, ReportKind},
+};
+
+/// One watch, as whoever keeps it tells the supervisor and everybody of it.
+pub(crate) struct Link<Q: Query> {
+    pub(crate) key: WatchKey,
+    pub(crate) path: WatchPath,
+    pub(crate) query: Arc<Q>,
+    pub(crate) slot: Arc<Slot>,
+    /// Tells this keeper from the one it replaced.
+    pub(crate) incarnation: u64,
+    pub(crate) supervisor: WeakAddr<WatchSupervisor<Q::Source>>,
+}
+
+impl<Q: Query> Link<Q> {
+    /// Writes the state down, and tells it if it is news.
+    pub(crate) fn transition(&self, next: WatchState) {
+        let news = {
+            let mut slot = self.slot.write();
+            let news = slot.status.state.is_news(&next);
+            slot.status.state = next.clone();
+            news
+        };
+        if !news {
+            return;
+        }
+        let path = &self.path;
+        match &next {
+            WatchState::Retrying { error, .. } => {
+                tracing::warn!(%path, class = %error.class(), error = %error, "the watch is interrupted and will be retried");
+            }
+            WatchState::Stopped { error } => {
+                tracing::error!(%path, error = %error, "the watch can never be answered and has stopped");
+            }
+            WatchState::Live => tracing::info!(%path, "the watch is live"),
+            WatchState::Waiting { places } => tracing::debug!(%path, places, "the watch waits for a place"),
+            WatchState::Connecting => tracing::debug!(%path, "the watch connects"),
+        }
+        self.report(ReportKind::State(next));
+    }
+
+    pub(crate) fn report(&self, kind: ReportKind) {
+        if let Some(supervisor) = self.supervisor.upgrade() {
+            supervisor.do_send(Report { key: self.key.clone(), incarnation: self.incarnation, kind });
+        }
+    }
+
+    /// A value could not be read; told once while `last` is the same.
+    pub(crate) fn reject(&self, reason: Arc<dyn Error + Send + Sync>, last: &mut Option<String>) {
+        let text = reason.to_string();
+        if last.as_ref() == Some(&text) {
+            return;
+        }
+        tracing::warn!(path = %self.path, reason = %text, "the value cannot be read, the last good one stays");
+        *last = Some(text);
+        self.report(ReportKind::Rejected(reason));
+    }
+}

@@ -1,0 +1,160 @@
+//! Watches that are served by wider ones.
+
+use std::{
+    any::{Any, TypeId},
+    sync::Arc,
+};
+
+use actix::prelude::*;
+use futures_util::future::LocalBoxFuture;
+use tokio::sync::oneshot;
+
+use super::handle::working;
+use crate::{
+    EventKind, Input, Query, Source, WatchState, WatchSupervisor,
+    covered::{Cover, CoveredActor, Finish, Follow, Renew, Uncover},
+    key::WatchKey,
+};
+
+/// The covered watches of one type behind one wider watch.
+pub(super) struct Covering<S: Source> {
+    pub(super) cover: Arc<Cover>,
+    members: usize,
+    server: Box<dyn Server<S>>,
+}
+
+/// The actor behind them, whatever the type of their queries.
+trait Server<S: Source>: Any {
+    fn as_any(&self) -> &dyn Any;
+    fn follow(&self);
+    fn renew(&self, source: Arc<S>);
+    fn uncover(&self);
+    fn finish(&self) -> LocalBoxFuture<'static, ()>;
+}
+
+impl<Q: Query> Server<Q::Source> for Addr<CoveredActor<Q>> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn follow(&self) {
+        self.do_send(Follow);
+    }
+
+    fn renew(&self, source: Arc<Q::Source>) {
+        self.do_send(Renew(source));
+    }
+
+    fn uncover(&self) {
+        self.do_send(Uncover);
+    }
+
+    fn finish(&self) -> LocalBoxFuture<'static, ()> {
+        let (done, finished) = oneshot::channel();
+        self.do_send(Finish(done));
+        Box::pin(async move {
+            // Nothing is ever sent: it is dropped by the actor, or with the mailbox of a dead one.
+            let _ = finished.await;
+        })
+    }
+}
+
+impl<S: Source> WatchSupervisor<S> {
+    /// Who serves a watch that one of these covers, if one of them is running or declared.
+    pub(super) fn cover_of<Q: Query<Source = S>>(
+        &mut self,
+        wider: Vec<Input<Q>>,
+        ctx: &mut Context<Self>,
+    ) -> Option<(Arc<Cover>, Addr<CoveredActor<Q>>)> {
+        let covering = wider.into_iter().find(|input| self.may_serve(&input.key))?;
+        let key = covering.key.clone();
+        let kind = TypeId::of::<Q>();
+        let slot = self.entries.get(&key).map(|entry| Arc::clone(&entry.slot));
+        let servers = self.coverings.entry(key.clone()).or_default();
+        let of_kind = servers.iter_mut().find(|covering| covering.cover.kind == kind);
+        if let Some(running) = of_kind
+            && let Some(server) = running.server.as_any().downcast_ref::<Addr<CoveredActor<Q>>>()
+            && server.connected()
+        {
+            running.members += 1;
+            return Some((Arc::clone(&running.cover), server.clone()));
+        }
+        let cover = Arc::new(Cover::new(key, kind, slot));
+        let supervisor = ctx.address().downgrade();
+        let (source, settings) = (Arc::clone(&self.source), self.settings.clone());
+        let server = CoveredActor::start_in_arbiter(&working(&mut self.arbiters), move |_| {
+            CoveredActor::new(covering, supervisor, source, settings.backoff, settings.throttle)
+        });
+        let boxed = Box::new(server.clone());
+        servers.push(Covering { cover: Arc::clone(&cover), members: 1, server: boxed });
+        Some((cover, server))
+    }
+
+    /// Whether this watch may serve others: it can be answered, and is not served itself.
+    fn may_serve(&self, key: &WatchKey) -> bool {
+        let Some(entry) = self.entries.get(key) else { return self.roots.contains(key) };
+        !entry.slot.is_covered() && !is_refused(&entry.slot.state())
+    }
+
+    /// One watch less is served; the future resolves when nobody asks for the last one any more.
+    pub(super) fn leave(&mut self, cover: &Arc<Cover>) -> LocalBoxFuture<'static, ()> {
+        let nothing = || Box::pin(std::future::ready(()));
+        let Some(servers) = self.coverings.get_mut(&cover.key) else { return nothing() };
+        let Some(at) = servers.iter().position(|covering| Arc::ptr_eq(&covering.cover, cover)) else {
+            return nothing();
+        };
+        servers[at].members -= 1;
+        if servers[at].members > 0 {
+            return nothing();
+        }
+        let finished = servers.swap_remove(at).server.finish();
+        if servers.is_empty() {
+            self.coverings.remove(&cover.key);
+        }
+        finished
+    }
+
+    /// Whoever serves others starts afresh with the supervisor's source.
+    pub(super) fn renew_covered(&self) {
+        for covering in self.coverings.values().flatten() {
+            covering.server.renew(Arc::clone(&self.source));
+        }
+    }
+
+    /// Begins the wider watches again that were ended although others are served by them.
+    pub(super) fn follow_again(&self) {
+        for (key, servers) in &self.coverings {
+            if !self.entries.contains_key(key) {
+                servers.iter().for_each(|covering| covering.server.follow());
+            }
+        }
+    }
+
+    /// A watch's state is another one: what it serves is told, or goes its own way.
+    pub(super) fn tell_covered(&mut self, key: &WatchKey, state: &WatchState) {
+        let Some(servers) = self.coverings.get(key) else { return };
+        if is_refused(state) {
+            servers.iter().for_each(|covering| covering.server.uncover());
+            return;
+        }
+        if self.observers.is_empty() {
+            return;
+        }
+        let served: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.slot.read().cover.as_ref().is_some_and(|cover| cover.key == *key))
+            // Before its own first answer it is not live, whatever the other is.
+            .filter(|(_, entry)| !state.is_live() || entry.slot.state().is_live())
+            .map(|(key, entry)| (key.clone(), entry.path.clone()))
+            .collect();
+        for (key, path) in served {
+            self.tell(&key, &path, &EventKind::State(state.clone()));
+        }
+    }
+}
+
+/// Whether the watch cannot be answered as it is, though another query might.
+fn is_refused(state: &WatchState) -> bool {
+    state.error().is_some_and(|error| error.class().is_of_the_query())
+}

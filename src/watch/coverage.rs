@@ -1,0 +1,221 @@
+//! Keys and prefixes as parts of wider prefixes.
+
+use std::{any::Any, sync::Arc};
+
+use consul_watch_actors::{Coverage, Input, Outcome, Part, Route};
+
+use super::{key::Key, key_prefix::KeyPrefix, options::Options};
+use crate::{client::ConsulConfig, kv::KvPair};
+
+/// No wider prefix that is longer than this is looked for, so that a giant name costs nothing.
+const LONGEST: usize = 512;
+
+/// The prefixes that hold all keys with this text, the nearest first: folders, then raw ones.
+///
+/// `name` itself is among the raw ones only if it is not what is looked for.
+pub(super) fn wider(name: &str, options: &Options) -> Vec<KeyPrefix> {
+    let folders = name.match_indices('/').filter(|(at, _)| *at < LONGEST).flat_map(|(at, _)| [at, at + 1]);
+    let mut folders: Vec<_> = std::iter::once(0).chain(folders).map(|end| &name[..end]).collect();
+    folders.dedup();
+    let ends = name.char_indices().map(|(at, _)| at).skip(1).take_while(|at| *at < LONGEST);
+    let raw: Vec<_> = ends.chain([name.len()]).filter(|end| *end > 0).map(|end| &name[..end]).collect();
+    // How long a query waits does not change what it finds.
+    let unhurried = options.without_wait();
+    let mut found = Vec::new();
+    for options in std::iter::once(options).chain(&unhurried) {
+        // `/a` is beneath a folder of no name, which is everything, and not beneath one called nothing.
+        let named = folders.iter().rev().map(|folder| KeyPrefix::with(*folder, false, options.clone()));
+        found.extend(named);
+        found.extend(raw.iter().rev().map(|prefix| KeyPrefix::with(*prefix, true, options.clone())));
+    }
+    found
+}
+
+/// The pair of this key.
+fn find<'a>(pairs: &'a [Arc<KvPair>], key: &str) -> Option<&'a Arc<KvPair>> {
+    // Consul lists keys in the order of their bytes, as texts are compared here.
+    pairs.binary_search_by(|pair| pair.key.as_str().cmp(key)).ok().map(|at| &pairs[at])
+}
+
+impl Coverage<Self> for Key {
+    fn covering(&self) -> Vec<Input<Self>> {
+        self.wider().into_iter().map(Input::of).collect()
+    }
+
+    fn route(&self, source: &ConsulConfig) -> Route {
+        Route::Exactly(self.key(source))
+    }
+
+    fn part(
+        &self,
+        source: &ConsulConfig,
+        whole: &dyn Any,
+        index: u64,
+        previous: Option<&Option<Arc<KvPair>>>,
+    ) -> Option<Part<Option<Arc<KvPair>>>> {
+        let pairs = whole.downcast_ref::<Vec<Arc<KvPair>>>()?;
+        let pair = find(pairs, &self.key(source));
+        let same = match (previous, pair) {
+            (Some(Some(old)), Some(new)) => Arc::ptr_eq(old, new),
+            (Some(None), None) => true,
+            _ => false,
+        };
+        let outcome = if same { Outcome::Same } else { Outcome::Value(pair.cloned()) };
+        Some(Part {
+            index: pair.map_or(index, |pair| pair.modify_index),
+            outcome,
+            confirm: !same && pair.is_none(),
+        })
+    }
+}
+
+impl Key {
+    /// The prefixes that hold it.
+    pub(super) fn wider(&self) -> Vec<KeyPrefix> {
+        let mut wider = vec![KeyPrefix::with(self.name(), false, self.options().clone())];
+        wider.extend(super::coverage::wider(self.name(), self.options()));
+        wider
+    }
+}
+
+impl Coverage<Self> for KeyPrefix {
+    fn covering(&self) -> Vec<Input<Self>> {
+        self.wider().into_iter().map(Input::of).collect()
+    }
+
+    fn route(&self, source: &ConsulConfig) -> Route {
+        Route::Beneath(self.whole(source))
+    }
+
+    fn part(
+        &self,
+        source: &ConsulConfig,
+        whole: &dyn Any,
+        index: u64,
+        previous: Option<&Vec<Arc<KvPair>>>,
+    ) -> Option<Part<Vec<Arc<KvPair>>>> {
+        let all = whole.downcast_ref::<Vec<Arc<KvPair>>>()?;
+        let prefix = self.whole(source);
+        let keep = self.keeps(&prefix);
+        let from = all.partition_point(|pair| *pair.key < *prefix);
+        let beneath = all[from..].iter().take_while(|pair| pair.key.starts_with(&prefix));
+        let pairs: Vec<_> = beneath.filter(|pair| keep(&pair.key)).cloned().collect();
+        let same = previous.is_some_and(|old| {
+            old.len() == pairs.len() && old.iter().zip(&pairs).all(|(old, new)| Arc::ptr_eq(old, new))
+        });
+        let lost = previous.is_some_and(|old| old.iter().any(|old| find(&pairs, &old.key).is_none()));
+        let latest = pairs.iter().map(|pair| pair.modify_index).max();
+        Some(Part {
+            // What is gone was there until the index of the whole, as far as can be told.
+            index: latest.filter(|_| !lost).unwrap_or(index),
+            outcome: if same { Outcome::Same } else { Outcome::Value(pairs) },
+            confirm: lost,
+        })
+    }
+}
+
+impl KeyPrefix {
+    /// The prefixes that hold all that it holds.
+    pub(super) fn wider(&self) -> Vec<Self> {
+        wider(self.name(), self.options()).into_iter().filter(|wider| wider != self).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use consul_watch_actors::Query;
+
+    use crate::kv::Folder;
+
+    fn names(prefixes: &[KeyPrefix]) -> Vec<String> {
+        prefixes.iter().map(|prefix| prefix.path().to_string()).collect()
+    }
+
+    #[test]
+    fn the_wider_prefixes_of_a_key_hold_it() {
+        let key = Key::new("a/ä/b");
+        let wider = key.wider();
+        assert_eq!(wider[..4], ["a/ä/b", "a/ä/", "a/ä", "a/"].map(KeyPrefix::new));
+        assert!(wider.contains(&KeyPrefix::new("")) && wider.contains(&KeyPrefix::raw("a/ä/b")));
+        assert!(wider.contains(&KeyPrefix::raw("a")) && !wider.contains(&KeyPrefix::new("b")));
+        for prefix in &wider {
+            assert!(prefix.keeps(prefix.name())("a/ä/b"), "{}", prefix.path());
+        }
+    }
+
+    #[test]
+    fn the_wider_prefixes_of_a_prefix_hold_all_that_it_holds() {
+        for narrow in
+            [KeyPrefix::new("a/b"), KeyPrefix::new("a/b/"), KeyPrefix::raw("a/b"), KeyPrefix::raw("a/b/")]
+        {
+            let wider = narrow.wider();
+            assert!(!wider.contains(&narrow) && wider.contains(&KeyPrefix::new("a")));
+            for prefix in wider {
+                for key in ["a/b", "a/b/", "a/b/c", "a/bc", "a/b/c/d"] {
+                    if narrow.keeps(narrow.name())(key) {
+                        assert!(prefix.keeps(prefix.name())(key), "{} in {}", narrow.path(), prefix.path());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_same_place_token_and_consistency_are_shared() {
+        let key = Key::new("a/b").with_datacenter("east").with_wait(std::time::Duration::from_secs(9));
+        let names = names(&key.wider());
+        assert!(names.iter().all(|name| name.contains("dc=east")), "{names:?}");
+        assert!(key.wider().contains(&KeyPrefix::new("a").with_datacenter("east")), "the wait may differ");
+    }
+
+    #[test]
+    fn a_giant_name_costs_nothing() {
+        assert!(Key::new("a/".repeat(50_000)).wider().len() < 2000);
+    }
+
+    #[test]
+    fn parts_are_what_a_look_at_each_pair_finds() {
+        let pair = |key: &str, index: u64| {
+            let text = format!(r#"{{"Key":"{key}","Value":null,"CreateIndex":1,"ModifyIndex":{index}}}"#);
+            Arc::new(serde_json::from_str::<KvPair>(&text).unwrap())
+        };
+        let source = ConsulConfig::default().with_prefix("p");
+        let keys = ["p/a", "p/a/", "p/a/b", "p/a-b", "p/ab", "p/b", "pa"];
+        let mut whole: Vec<_> = keys.iter().zip(1..).map(|(key, index)| pair(key, index)).collect();
+        whole.sort_by(|a, b| a.key.cmp(&b.key));
+        for name in ["a", "a/", "b", "c", ""] {
+            for query in [KeyPrefix::new(name), KeyPrefix::raw(name)] {
+                let part = query.part(&source, &whole, 99, None).unwrap();
+                let Outcome::Value(found) = part.outcome else { panic!("it is a first value") };
+                let folder = Folder::new(format!("p/{name}"));
+                let wanted: Vec<_> = whole
+                    .iter()
+                    .filter(|pair| {
+                        if query == KeyPrefix::raw(name) {
+                            pair.key.starts_with(&format!("p/{name}"))
+                        } else {
+                            folder.has(&pair.key)
+                        }
+                    })
+                    .cloned()
+                    .collect();
+                assert_eq!(found, wanted, "{}", query.path());
+                assert_eq!(part.index, wanted.iter().map(|pair| pair.modify_index).max().unwrap_or(99));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_to_be_confirmed_once() {
+        let source = ConsulConfig::default();
+        let none: Vec<Arc<KvPair>> = Vec::new();
+        let key = Key::new("a");
+        assert!(key.part(&source, &none, 9, None).unwrap().confirm);
+        assert!(!key.part(&source, &none, 9, Some(&None)).unwrap().confirm);
+        assert!(
+            !KeyPrefix::new("a").part(&source, &none, 9, None).unwrap().confirm,
+            "an empty folder is one"
+        );
+    }
+}
