@@ -97,14 +97,31 @@ impl Backoff {
 
     /// An attempt failed: the pause before the next one.
     pub fn failed(&mut self, now: Instant) -> Duration {
-        let pace = self.pace();
-        if self.healthy_since.take().is_some_and(|since| now - since >= pace.sustained) {
+        self.failed_within(now, self.pace().ceiling)
+    }
+
+    /// An attempt failed: the pause before the next one, under this ceiling where it is lower.
+    pub(crate) fn failed_within(&mut self, now: Instant, ceiling: Duration) -> Duration {
+        if self.healthy_since.take().is_some_and(|since| now - since >= self.pace().sustained) {
             self.attempt = 0;
         }
-        let highest = pace.base.saturating_mul(2u32.saturating_pow(self.attempt)).min(pace.ceiling);
+        let pause = self.draw(self.attempt, ceiling);
         self.attempt = self.attempt.saturating_add(1);
+        pause
+    }
+
+    /// The pause after so many failures before this one, under this ceiling where it is lower.
+    pub(crate) fn draw(&mut self, failures: u32, ceiling: Duration) -> Duration {
+        let pace = self.pace();
+        let ceiling = pace.ceiling.min(ceiling.max(pace.base));
+        let highest = pace.base.saturating_mul(2u32.saturating_pow(failures)).min(ceiling);
         let share = self.random.as_mut().map_or_else(fastrand::f64, |random| random.f64());
         highest.min(FAR).mul_f64(share)
+    }
+
+    /// How long health must last before the next failure counts as a first one.
+    pub(crate) fn sustained(&self) -> Duration {
+        self.pace().sustained
     }
 
     /// Forgets all failures.

@@ -108,16 +108,17 @@ where
 
     /// Takes back what this subscriber has not begun to handle.
     pub(crate) fn cancel(&mut self, subscription: SubscriptionId) {
-        if let Some(flight) = &mut self.flight {
-            flight.requests.remove(&subscription);
-        }
+        drop(self.take(subscription));
+    }
+
+    fn take(&mut self, subscription: SubscriptionId) -> Option<Pin<Box<RecipientRequest<M>>>> {
+        Some(self.flight.as_mut()?.requests.remove(&subscription)?.request)
     }
 
     /// Lets others wait for what is on its way to this subscriber.
     pub(crate) fn hand_over(&mut self, subscription: SubscriptionId, others: &mut Self) {
-        if let Some(in_flight) = self.flight.as_mut().and_then(|flight| flight.requests.remove(&subscription))
-        {
-            others.wait_for(subscription, in_flight.request);
+        if let Some(request) = self.take(subscription) {
+            others.wait_for(subscription, request);
         }
     }
 

@@ -45,13 +45,14 @@ impl fmt::Display for FailureClass {
 pub struct Failure {
     class: FailureClass,
     retry_after: Option<Duration>,
+    outage: bool,
     source: Arc<dyn Error + Send + Sync>,
 }
 
 impl Failure {
     /// Wraps `source` as a failure of this class.
     pub fn new(class: FailureClass, source: impl Error + Send + Sync + 'static) -> Self {
-        Self { class, retry_after: None, source: Arc::new(source) }
+        Self { class, retry_after: None, outage: false, source: Arc::new(source) }
     }
 
     /// Asks for at least this long a pause before the next attempt, as an HTTP `Retry-After` does; an hour
@@ -60,6 +61,19 @@ impl Failure {
     pub fn retry_after(mut self, pause: Option<Duration>) -> Self {
         self.retry_after = pause;
         self
+    }
+
+    /// Says whether it means that the server is away, for every query alike; by default it does not. Watches
+    /// that share a [`Guard`](crate::Guard) then come back by turns.
+    #[must_use]
+    pub fn outage(mut self, outage: bool) -> Self {
+        self.outage = outage;
+        self
+    }
+
+    /// Whether it means that the server is away.
+    pub fn is_outage(&self) -> bool {
+        self.outage
     }
 
     /// What kind of failure this is.

@@ -24,6 +24,10 @@ mod derive;
 mod failure;
 mod feeds;
 mod few;
+mod guard;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 mod key;
 mod link;
 mod messages;
@@ -51,6 +55,7 @@ pub use self::{
     coverage::{Coverage, Part, Route},
     derive::{Derivation, Input, Inputs, never_asked},
     failure::{Failure, FailureClass},
+    guard::Guard,
     messages::{
         Changed, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason, Reset, ResetError,
         Selection, Status, Stop, Stopped, SubscriptionId, Watch, WatchError, WatchEvent,

@@ -1,18 +1,25 @@
 //! How many queries may be held open at once.
 
+mod kept;
+
 use std::{
     fmt,
     future::Future,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+
+pub(crate) use self::kept::Occupied;
 
 /// A budget of connections that queries are held on. A clone shares it.
 ///
@@ -20,6 +27,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// and cut off what is beyond. A watch that finds no place *waits*, in the order of coming, and
 /// meanwhile asks every [`poll_every`](Places::poll_every) without being held, on one of a few places
 /// kept for that; so it is late, never lost.
+///
+/// The place of a query that was cut is free when the server lets it go
+/// ([`Query::hold`](crate::Query::hold)), which may be long after.
 #[derive(Clone)]
 pub struct Places(Arc<Shared>);
 
@@ -30,6 +40,9 @@ struct Shared {
     poll_every: Duration,
     advice: String,
     warned: AtomicBool,
+    asleep: AtomicBool,
+    /// Until when places of queries that were cut stay taken.
+    kept: Mutex<Vec<(Instant, Place)>>,
 }
 
 /// A place that is held until it is dropped.
@@ -44,7 +57,7 @@ pub(crate) struct Turn(Pin<Box<dyn Future<Output = Option<Place>> + Send>>);
 #[derive(Debug)]
 pub(crate) enum Seat {
     /// A place of its own: its queries may be held.
-    Held(#[expect(dead_code, reason = "it is there to be dropped")] Place),
+    Held(Place),
     /// A turn in the queue for one.
     Waiting(Turn),
 }
@@ -60,7 +73,27 @@ impl Places {
             poll_every,
             advice: advice.into(),
             warned: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
+            kept: Mutex::default(),
         }))
+    }
+
+    /// The same, but nobody needs a place until it is [awake](Self::awaken): for a server that may turn out to
+    /// need no budget.
+    #[must_use]
+    pub fn asleep(self) -> Self {
+        self.0.asleep.store(true, Ordering::Release);
+        self
+    }
+
+    /// From now on places are needed: each watch takes one with its next answer.
+    pub fn awaken(&self) {
+        self.0.asleep.store(false, Ordering::Release);
+    }
+
+    /// Whether places are needed.
+    pub fn is_awake(&self) -> bool {
+        !self.0.asleep.load(Ordering::Acquire)
     }
 
     /// How many queries may be held at once.
@@ -78,22 +111,28 @@ impl Places {
         self.0.poll_every
     }
 
-    /// A place if one is free, else a turn in the queue.
-    pub(crate) fn seat(&self) -> Seat {
+    /// A place if one is free, else a turn in the queue; nothing where none is needed.
+    pub(crate) fn seat(&self) -> Option<Seat> {
+        if !self.is_awake() {
+            return None;
+        }
+        self.let_go();
         // What is given back goes to the queue first, so whoever finds a free place goes ahead of nobody.
         if let Ok(permit) = Arc::clone(&self.0.held).try_acquire_owned() {
-            return Seat::Held(Place(permit));
+            return Some(Seat::Held(Place(permit)));
         }
         self.warn();
         let held = Arc::clone(&self.0.held);
-        Seat::Waiting(Turn(Box::pin(async move { held.acquire_owned().await.ok().map(Place) })))
+        Some(Seat::Waiting(Turn(Box::pin(async move { held.acquire_owned().await.ok().map(Place) }))))
     }
 
     /// Waits for the turn to come, but no longer than a watch without a place should go without asking.
     pub(crate) async fn await_turn(&self, mut turn: Turn) -> Seat {
         // Spread a little, so that those who wait together do not ask together.
         let pause = self.poll_every().mul_f64(fastrand::f64().mul_add(0.5, 0.75));
-        match tokio::time::timeout(pause, &mut turn).await {
+        let waited = tokio::time::timeout(pause, &mut turn).await;
+        self.let_go();
+        match waited {
             Ok(Some(place)) => Seat::Held(place),
             Ok(None) | Err(_) => Seat::Waiting(turn),
         }
@@ -101,7 +140,14 @@ impl Places {
 
     /// A place for a query that is not held; the queue for these is short.
     pub(crate) async fn brief(&self) -> Option<Place> {
+        if !self.is_awake() {
+            return None;
+        }
         Arc::clone(&self.0.brief).acquire_owned().await.ok().map(Place)
+    }
+
+    fn lock_kept(&self) -> MutexGuard<'_, Vec<(Instant, Place)>> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells, once, that watches wait.
@@ -127,7 +173,11 @@ impl Future for Turn {
 
 impl fmt::Debug for Places {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Places").field("count", &self.count()).field("free", &self.free()).finish()
+        f.debug_struct("Places")
+            .field("count", &self.count())
+            .field("free", &self.free())
+            .field("kept", &self.kept())
+            .finish()
     }
 }
 

@@ -4,7 +4,7 @@ use std::{error::Error, fmt::Debug, hash::Hash, sync::Arc, time::Duration};
 
 use futures_util::future::LocalBoxFuture;
 
-use crate::{Coverage, Derivation, Failure, Places, Snapshot, WatchPath};
+use crate::{Coverage, Derivation, Failure, Guard, Places, Snapshot, WatchPath};
 
 /// A place that answers queries: a configuration that any thread may hold.
 ///
@@ -38,6 +38,11 @@ pub trait Source: Clone + Send + Sync + Unpin + 'static {
         None
     }
 
+    /// The guard that keeps watches from storming the server when it comes back; none by default.
+    fn guard(&self) -> Option<Guard> {
+        None
+    }
+
     /// The same configuration as a [`Reset`](crate::Reset) uses it: whatever clients share is made anew.
     #[must_use]
     fn renewed(self) -> Self {
@@ -65,6 +70,13 @@ pub trait Query: Clone + Eq + Hash + Debug + Send + Sync + Unpin + 'static {
         client: &<Self::Source as Source>::Client,
         request: Request<Self::Value>,
     ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>>;
+
+    /// How long after its start the server goes on holding it although it was dropped: its place among the
+    /// [`places`](Source::places) is not free before. Zero by default, where a server lets go at once.
+    fn hold(&self, source: &Self::Source) -> Duration {
+        let _ = source;
+        Duration::ZERO
+    }
 
     /// How its value is made of other watched values, for a query that is not asked itself: its
     /// [`run`](Query::run) then returns [`never_asked`](crate::never_asked).

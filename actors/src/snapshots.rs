@@ -53,11 +53,20 @@ pub(crate) struct Content {
     pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
     /// The watch that serves this one, if it does not ask by itself.
     pub(crate) cover: Option<Arc<Cover>>,
+    /// How many watches this one serves.
+    pub(crate) serves: usize,
+}
+
+impl Content {
+    /// How many would miss it: its subscribers, and the watches that it serves.
+    pub(crate) fn missed_by(&self) -> usize {
+        self.status.subscribers + self.serves
+    }
 }
 
 impl Slot {
     pub(crate) fn new(status: WatchStatus) -> Self {
-        Self(RwLock::new(Content { status, value: None, cover: None }))
+        Self(RwLock::new(Content { status, value: None, cover: None, serves: 0 }))
     }
 
     /// The status as everybody is told it.

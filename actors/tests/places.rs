@@ -156,7 +156,8 @@ async fn a_place_is_given_back_whatever_ends_its_query() {
             }
             _ => assert_eq!(watches.send(Reset::new()).await.unwrap().unwrap(), 2),
         }
-        pass(3).await;
+        // An actor that is gone is found within a second, and its watch lingers for two.
+        pass(4).await;
         let live = are(&watches, "live").await;
         if end == "reset" {
             assert_eq!((live.len(), are(&watches, "waiting").await.len()), (1, 1));
@@ -292,6 +293,76 @@ async fn never_more_are_held_than_there_are_places_on_other_threads_either() {
         assert_eq!((store.open(), places.free()), (0, 3), "in round {round}");
     }
     assert_eq!(store.most_held(), 3);
+}
+
+#[actix::test]
+async fn the_place_of_a_query_that_was_cut_is_free_when_the_server_lets_it_go() {
+    let hold = Duration::from_secs(60);
+    let places = Places::new(3, 4, POLL_EVERY, "watch less");
+    let store = Store::new().with_places(&places).with_hold(hold);
+    let watches = paused(&store);
+    watch_all(&watches, ["a", "b", "c"]).await;
+    // Its query was asked again with this, so it is held from now on.
+    store.put("a", "a", 1);
+    let asked = tokio::time::Instant::now();
+    pass(20).await;
+    watches.stop(Stop::path("a")).await;
+    assert_eq!((store.open(), places.free(), places.kept()), (2, 0, 1), "stopped at once");
+    let all = watch_all(&watches, ["d"]).await;
+    assert_eq!(are(&watches, "waiting").await, ["d"], "late, but not too many for the server");
+    store.put("d", "a", 7);
+    pass(LATEST).await;
+    assert!(all[0].1.shows(7), "and not lost");
+    watches.until_status("d", "live", |status| status.state.is_live()).await;
+    let held = asked.elapsed();
+    assert!(held >= hold && held < hold + Duration::from_millis(100), "it got its place after {held:?}");
+    assert_eq!((places.free(), places.kept()), (0, 0));
+    // A query that has come to its end keeps nothing: neither by an answer nor by a failure.
+    store.mode("b", Mode::FailFor(Duration::from_secs(3000)));
+    store.mode("c", Mode::Fail(FailureClass::Invalid));
+    until("they have failed", || places.free() == 2).await;
+    assert_eq!(places.kept(), 0);
+}
+
+#[actix::test]
+async fn places_of_cut_queries_are_free_in_the_end_whoever_looks_at_the_clock() {
+    let hold = Duration::from_secs(60);
+    let places = Places::new(10, 4, POLL_EVERY, "watch less");
+    let store = Store::new().with_places(&places).with_hold(hold);
+    let watches = paused(&store);
+    let names: Vec<_> = (0..10).map(|n| format!("folder{n}")).collect();
+    watch_all(&watches, &names).await;
+    watches.send(Reset::new()).await.unwrap().unwrap();
+    watches.send(Ready::all()).await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!((places.kept(), are(&watches, "waiting").await.len()), (10, 10));
+    pass(61).await;
+    assert_eq!((places.kept(), are(&watches, "live").await.len()), (0, 10));
+    drop(watches);
+    until("they are cut", || store.open() == 0).await;
+    assert_eq!((places.free(), places.kept()), (0, 10));
+    pass(61).await;
+    assert_eq!((places.free(), places.kept()), (10, 0));
+}
+
+#[actix::test]
+async fn where_no_places_are_needed_none_are_taken_until_they_are() {
+    let places = Places::new(2, 4, POLL_EVERY, "watch less").asleep();
+    let store = Store::new().with_places(&places);
+    let watches = paused(&store);
+    let all = watch_all(&watches, ["a", "b", "c"]).await;
+    assert_eq!((store.held(), places.free()), (3, 2));
+    places.awaken();
+    store.put("c", "a", 1);
+    until("places are taken", || places.free() == 0 && all[2].1.shows(1)).await;
+    watches.until_status("c", "waiting, or another is", |_| store.held() == 2).await;
+    assert_eq!(are(&watches, "waiting").await.len(), 1);
+    for (n, name) in ["a", "b", "c"].iter().enumerate() {
+        store.put(name, "a", 2);
+        pass(LATEST).await;
+        assert!(all[n].1.shows(2));
+    }
+    assert_eq!((are(&watches, "waiting").await.len(), store.held()), (1, 2));
 }
 
 /// Counts warnings.

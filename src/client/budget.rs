@@ -1,11 +1,12 @@
-//! How many connections this process holds at one Consul.
+//! What all that watch one Consul in this process share: how many connections they hold, and who asks first
+//! when it was away.
 
 use std::{sync::LazyLock, time::Duration};
 
-use consul_watch_actors::Places;
+use consul_watch_actors::{Guard, Places};
 use dashmap::DashMap;
 
-use super::address::Address;
+use super::address::{Address, Scheme};
 
 /// Connections for queries that are not held: first answers, and those of watches without a place.
 ///
@@ -16,13 +17,15 @@ const BRIEF: usize = 16;
 /// How often a watch without a place asks.
 const POLL_EVERY: Duration = Duration::from_secs(10);
 
-const ADVICE: &str = "watch one prefix instead of many keys, or raise `limits.http_max_conns_per_client` in \
-                      Consul and `with_watch_connections` here";
+const ADVICE: &str = "watch one prefix instead of many keys, use HTTPS, give watches that come and go a shorter \
+                      `with_wait`, or raise `limits.http_max_conns_per_client` in Consul and \
+                      `with_watch_connections` here";
 
 /// The budgets of the addresses this process has watched; few, so none is ever given back.
 static BUDGETS: LazyLock<DashMap<Address, Vec<Places>>> = LazyLock::new(DashMap::new);
 
-/// The budget of `count` held connections to this address, which all supervisors of the process share.
+/// The budget of `count` held connections to this address, which all supervisors of the process share. Where
+/// one connection may carry many queries it sleeps until that turns out not to be so.
 pub(super) fn places(address: &Address, count: usize) -> Places {
     let find = |budgets: &Vec<Places>| budgets.iter().find(|places| places.count() == count).cloned();
     if let Some(places) = BUDGETS.get(address).and_then(|budgets| find(&budgets)) {
@@ -31,9 +34,21 @@ pub(super) fn places(address: &Address, count: usize) -> Places {
     let mut budgets = BUDGETS.entry(address.clone()).or_default();
     find(&budgets).unwrap_or_else(|| {
         let places = Places::new(count, BRIEF, POLL_EVERY, ADVICE);
+        let places = if address.scheme() == Scheme::Https { places.asleep() } else { places };
         budgets.push(places.clone());
         places
     })
+}
+
+/// The guards of the servers this process has watched, by all of their addresses; few, likewise.
+static GUARDS: LazyLock<DashMap<Vec<Address>, Guard>> = LazyLock::new(DashMap::new);
+
+/// The guard of the Consul at these addresses, which all supervisors of the process share.
+pub(super) fn guard(addresses: &[Address]) -> Guard {
+    if let Some(guard) = GUARDS.get(addresses) {
+        return guard.clone();
+    }
+    GUARDS.entry(addresses.to_vec()).or_default().clone()
 }
 
 #[cfg(test)]

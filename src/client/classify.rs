@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use consul_watch_actors::{Failure, FailureClass};
 
-use super::error::ClientError;
+use super::error::{ClientError, ConnectStage, Stage};
 
 /// Consul refuses a connection beyond its limit within moments of accepting it; a restart of the agent
 /// cuts a query at any time of its wait. So only what ends sooner than this is taken for a refusal.
 const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// What an agent says, with a 500, that cannot ask any server.
+const NO_CONSUL: [&str; 2] = ["No cluster leader", "No known Consul servers"];
 
 impl ClientError {
     /// What the engine does about it.
@@ -50,10 +53,26 @@ impl ClientError {
     }
 }
 
+impl ClientError {
+    /// Whether it means that Consul is away, whatever it was asked: no connection comes about, or it ends
+    /// before an answer, or none comes in time, or whoever answers says that there is no Consul behind it or
+    /// no leader. What is wrong with TLS is wrong with one configuration, and says that somebody is there.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Connect { stage, .. } => *stage != ConnectStage::Tls,
+            Self::Dropped { .. } | Self::Timeout { stage: Stage::Headers, .. } => true,
+            Self::Status { status: 502..=504, .. } => true,
+            Self::Status { status: 500, text, .. } => NO_CONSUL.iter().any(|said| text.contains(said)),
+            _ => false,
+        }
+    }
+}
+
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let pause = error.retry_after();
-        Self::new(error.class(), error).retry_after(pause)
+        let outage = error.is_outage();
+        Self::new(error.class(), error).retry_after(pause).outage(outage)
     }
 }
 
@@ -103,6 +122,56 @@ mod tests {
         }
         let denied = ClientError::Denied { target: String::new(), status: 403, text: String::new() };
         assert_eq!(denied.class(), FailureClass::Denied);
+    }
+
+    fn connect(stage: ConnectStage) -> ClientError {
+        let source = io::ErrorKind::ConnectionRefused.into();
+        ClientError::Connect { target: String::new(), stage, source }
+    }
+
+    fn timeout(stage: Stage) -> ClientError {
+        ClientError::Timeout { target: String::new(), stage, deadline: Duration::from_secs(1) }
+    }
+
+    fn said(text: &str) -> ClientError {
+        let mut error = status(500, true);
+        if let ClientError::Status { text: told, .. } = &mut error {
+            text.clone_into(told);
+        }
+        error
+    }
+
+    #[test]
+    fn an_outage_is_what_every_query_would_meet() {
+        let outages = [
+            connect(ConnectStage::Refused),
+            connect(ConnectStage::Resolve),
+            connect(ConnectStage::Timeout),
+            dropped(Duration::from_millis(5)),
+            dropped(Duration::from_secs(120)),
+            timeout(Stage::Headers),
+            status(502, false),
+            status(503, true),
+            said("No cluster leader"),
+            said("rpc error making call: No cluster leader"),
+            said("No known Consul servers"),
+        ];
+        for error in outages {
+            assert!(Failure::from(error).is_outage());
+        }
+        let denied = ClientError::Denied { target: String::new(), status: 403, text: String::new() };
+        let others = [
+            connect(ConnectStage::Tls),
+            timeout(Stage::Body),
+            status(404, false),
+            status(429, true),
+            said("rpc error making call: Permission denied"),
+            said("No path to datacenter"),
+            denied,
+        ];
+        for error in others {
+            assert!(!Failure::from(error).is_outage());
+        }
     }
 
     #[test]

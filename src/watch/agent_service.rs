@@ -80,6 +80,10 @@ impl Query for AgentService {
         self.options.describe(WatchPath::new("agent_service", &*self.id))
     }
 
+    fn hold(&self, config: &ConsulConfig) -> Duration {
+        self.options.hold(config)
+    }
+
     fn run(
         &self,
         client: &ConsulClient,

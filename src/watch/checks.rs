@@ -1,6 +1,6 @@
 //! Checks: of a service, in a state, or all.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use consul_watch_actors::{Answer, Failure, Query, Request, WatchPath};
 use futures_util::future::{LocalBoxFuture, ready};
@@ -98,6 +98,10 @@ impl Query for Checks {
             Of::State(state) => WatchPath::new("checks", "").option(format_args!("state={state}")),
         };
         self.options.describe(self.narrowing.describe(path))
+    }
+
+    fn hold(&self, config: &ConsulConfig) -> Duration {
+        self.options.hold(config)
     }
 
     fn run(

@@ -1,6 +1,6 @@
 //! A service's certificate in the mesh.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
 use futures_util::future::LocalBoxFuture;
@@ -71,6 +71,10 @@ impl Query for ConnectLeaf {
 
     fn path(&self) -> WatchPath {
         self.options.describe(WatchPath::new("connect_leaf", &*self.service))
+    }
+
+    fn hold(&self, config: &ConsulConfig) -> Duration {
+        self.options.hold(config)
     }
 
     fn run(

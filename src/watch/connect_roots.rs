@@ -1,6 +1,6 @@
 //! The roots that the mesh trusts.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
 use futures_util::future::LocalBoxFuture;
@@ -68,6 +68,10 @@ impl Query for ConnectRoots {
 
     fn path(&self) -> WatchPath {
         self.options.describe(WatchPath::new("connect_roots", ""))
+    }
+
+    fn hold(&self, config: &ConsulConfig) -> Duration {
+        self.options.hold(config)
     }
 
     fn run(

@@ -20,7 +20,7 @@ pub(super) fn wider(name: &str, options: &Options) -> Vec<KeyPrefix> {
     let ends = name.char_indices().map(|(at, _)| at).skip(1).take_while(|at| *at < LONGEST);
     let raw: Vec<_> = ends.chain([name.len()]).filter(|end| *end > 0).map(|end| &name[..end]).collect();
     // How long a query waits does not change what it finds.
-    let unhurried = options.without_wait();
+    let unhurried = options.unhurried();
     let mut found = Vec::new();
     for options in std::iter::once(options).chain(&unhurried) {
         // `/a` is beneath a folder of no name, which is everything, and not beneath one called nothing.

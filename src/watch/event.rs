@@ -1,5 +1,7 @@
 //! Events that somebody fires.
 
+use std::time::Duration;
+
 use consul_watch_actors::{Answer, Failure, Outcome, Position, Query, Request, WatchPath};
 use futures_util::future::LocalBoxFuture;
 
@@ -75,6 +77,10 @@ impl Query for Event {
 
     fn path(&self) -> WatchPath {
         self.options.describe(WatchPath::new("event", self.name.clone().unwrap_or_default()))
+    }
+
+    fn hold(&self, config: &ConsulConfig) -> Duration {
+        self.options.hold(config)
     }
 
     fn run(

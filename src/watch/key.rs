@@ -1,6 +1,6 @@
 //! One key.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use consul_watch_actors::{Answer, Coverage, Failure, FailureClass, Outcome, Query, Request, WatchPath};
 use futures_util::future::LocalBoxFuture;
@@ -155,6 +155,10 @@ impl Query for Key {
 
     fn path(&self) -> WatchPath {
         self.options.describe(WatchPath::new("key", &*self.name))
+    }
+
+    fn hold(&self, config: &ConsulConfig) -> Duration {
+        self.options.hold(config)
     }
 
     fn run(

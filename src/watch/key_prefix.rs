@@ -1,6 +1,6 @@
 //! All keys with a prefix.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use consul_watch_actors::{Answer, Coverage, Failure, Outcome, Query, Request, WatchPath};
 use futures_util::future::LocalBoxFuture;
@@ -144,6 +144,10 @@ impl Query for KeyPrefix {
     fn path(&self) -> WatchPath {
         let path = WatchPath::new("keyprefix", &*self.name);
         self.options.describe(if self.raw { path.option("raw") } else { path })
+    }
+
+    fn hold(&self, config: &ConsulConfig) -> Duration {
+        self.options.hold(config)
     }
 
     fn run(

@@ -1,6 +1,6 @@
 //! All nodes of a datacenter.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use consul_watch_actors::{Answer, Failure, Query, Request, WatchPath};
 use futures_util::future::LocalBoxFuture;
@@ -61,6 +61,10 @@ impl Query for Nodes {
 
     fn path(&self) -> WatchPath {
         self.options.describe(self.narrowing.describe(WatchPath::new("nodes", "")))
+    }
+
+    fn hold(&self, config: &ConsulConfig) -> Duration {
+        self.options.hold(config)
     }
 
     fn run(

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use consul_watch_actors::WatchPath;
 
-use crate::client::{Consistency, QueryRequest, Secret};
+use crate::client::{Consistency, ConsulConfig, QueryRequest, Secret};
 
 /// The parameters that all endpoints take. What is not set comes from the configuration.
 ///
@@ -29,12 +29,12 @@ impl Options {
         Arc::make_mut(self.0.get_or_insert_default())
     }
 
-    /// The same but for the wait, if one is set.
-    pub(super) fn without_wait(&self) -> Option<Self> {
+    /// The same without a wait of its own, if it has one.
+    pub(super) fn unhurried(&self) -> Option<Self> {
         let given = self.0.as_deref().filter(|given| given.wait.is_some())?;
-        let rest = Given { wait: None, ..given.clone() };
-        // What has nothing set is equal to all that has nothing set.
-        Some(Self((rest != Given::default()).then(|| Arc::new(rest))))
+        let given = Given { wait: None, ..given.clone() };
+        // What sets nothing is equal to what never did.
+        Some(Self((given != Given::default()).then(|| Arc::new(given))))
     }
 
     /// The request with these parameters.
@@ -59,6 +59,13 @@ impl Options {
             request = request.with_wait(wait);
         }
         request
+    }
+
+    /// How long Consul holds a query: it does not notice that a client is gone until the wait ends, and adds
+    /// up to a sixteenth to it.
+    pub(super) fn hold(&self, config: &ConsulConfig) -> Duration {
+        let wait = self.0.as_deref().and_then(|given| given.wait).unwrap_or(config.wait());
+        wait.saturating_add(wait / 16)
     }
 
     /// The path with these parameters, so that two watches that differ in them have two names.

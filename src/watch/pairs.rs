@@ -75,7 +75,7 @@ impl Reading<'_> {
         })
     }
 
-    fn parse(&self, body: &[u8]) -> serde_json::Result<Vec<Arc<KvPair>>> {
+    pub(super) fn parse(&self, body: &[u8]) -> serde_json::Result<Vec<Arc<KvPair>>> {
         let mut reader = serde_json::Deserializer::from_slice(body);
         let pairs = self.deserialize(&mut reader)?;
         reader.end()?;

@@ -1,6 +1,6 @@
 //! The instances of one service.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use consul_watch_actors::{Answer, Failure, Query, Request, WatchPath};
 use futures_util::future::{LocalBoxFuture, ready};
@@ -112,6 +112,10 @@ impl Query for Service {
             path = path.option("passingonly");
         }
         self.options.describe(self.narrowing.describe(path))
+    }
+
+    fn hold(&self, config: &ConsulConfig) -> Duration {
+        self.options.hold(config)
     }
 
     fn run(

@@ -1,6 +1,6 @@
 //! All services of a datacenter.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
 use futures_util::future::LocalBoxFuture;
@@ -70,6 +70,10 @@ impl Query for Services {
 
     fn path(&self) -> WatchPath {
         self.options.describe(self.narrowing.describe(WatchPath::new("services", "")))
+    }
+
+    fn hold(&self, config: &ConsulConfig) -> Duration {
+        self.options.hold(config)
     }
 
     fn run(

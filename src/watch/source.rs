@@ -1,6 +1,6 @@
 //! Consul as the engine's source of answers.
 
-use consul_watch_actors::{Answer, Failure, FailureClass, Outcome, Places, Position, Source};
+use consul_watch_actors::{Answer, Failure, FailureClass, Guard, Outcome, Places, Position, Source};
 
 use crate::client::{ClientError, ConfigError, ConsulClient, ConsulConfig, QueryAnswer};
 
@@ -18,6 +18,10 @@ impl Source for ConsulConfig {
 
     fn places(&self) -> Option<Places> {
         ConsulConfig::places(self)
+    }
+
+    fn guard(&self) -> Option<Guard> {
+        Some(ConsulConfig::guard(self))
     }
 
     fn renewed(self) -> Self {

@@ -15,6 +15,7 @@ mod heard;
 mod never_a_false_delete;
 mod no_hot_loop;
 mod no_secret_is_told;
+mod no_storm_after_an_outage;
 mod nothing_false;
 mod one_bad_watch_harms_no_other;
 mod public_types;

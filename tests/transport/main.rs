@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod cut_queries;
 mod feed;
 mod several_addresses;
 mod tokens_are_reread;

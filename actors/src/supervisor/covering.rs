@@ -77,9 +77,11 @@ impl<S: Source> WatchSupervisor<S> {
             && server.connected()
         {
             running.members += 1;
-            return Some((Arc::clone(&running.cover), server.clone()));
+            let found = (Arc::clone(&running.cover), server.clone());
+            self.count_served(&key);
+            return Some(found);
         }
-        let cover = Arc::new(Cover::new(key, kind, slot));
+        let cover = Arc::new(Cover::new(key.clone(), kind, slot));
         let supervisor = ctx.address().downgrade();
         let (source, settings) = (Arc::clone(&self.source), self.settings.clone());
         let server = CoveredActor::start_in_arbiter(&working(&mut self.arbiters), move |_| {
@@ -87,6 +89,7 @@ impl<S: Source> WatchSupervisor<S> {
         });
         let boxed = Box::new(server.clone());
         servers.push(Covering { cover: Arc::clone(&cover), members: 1, server: boxed });
+        self.count_served(&key);
         Some((cover, server))
     }
 
@@ -105,6 +108,7 @@ impl<S: Source> WatchSupervisor<S> {
         };
         servers[at].members -= 1;
         if servers[at].members > 0 {
+            self.count_served(&cover.key);
             return nothing();
         }
         let finished = servers.swap_remove(at).server.finish();
@@ -112,6 +116,15 @@ impl<S: Source> WatchSupervisor<S> {
             self.coverings.remove(&cover.key);
         }
         finished
+    }
+
+    /// Writes down how many watches this one serves.
+    pub(super) fn count_served(&self, key: &WatchKey) {
+        let Some(servers) = self.coverings.get(key) else { return };
+        let serves = servers.iter().map(|covering| covering.members).sum();
+        if let Some(slot) = servers.first().and_then(|covering| covering.cover.slot()) {
+            slot.write().serves = serves;
+        }
     }
 
     /// Whoever serves others starts afresh with the supervisor's source.

@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 use super::{Entry, Waiting, all_of, handle::Watcher};
 use crate::{
     EventKind, GetSnapshots, Observe, Query, Ready, ReadyError, Reset, ResetError, Selection, Source, Status,
-    Stop, Stopped, Subscriber, SubscriptionId, Watch, WatchError, WatchEvent, WatchState, WatchStatus,
-    WatchSupervisor,
+    Stop, Stopped, Subscriber, SubscriptionId, Watch, WatchError, WatchEvent, WatchPath, WatchState,
+    WatchStatus, WatchSupervisor,
     key::WatchKey,
     link::Link,
     observers::Observer,
@@ -24,11 +24,11 @@ impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
         let Watch { query, subscriber, observer, options } = watch;
         let path = query.path();
         let actor = subscriber.identity().ok_or_else(|| WatchError::SubscriberGone { path: path.clone() })?;
-        let key = WatchKey::of(&query);
+        let query = Arc::new(query);
+        let key = WatchKey::shared(&query);
         let id = SubscriptionId(self.number());
-        let selection = Selection::query(&query);
         if !self.entries.contains_key(&key) {
-            let entry = self.start_watcher(&key, query, ctx);
+            let entry = self.start_watcher(&key, path.clone(), Arc::clone(&query), ctx);
             self.entries.insert(key.clone(), entry);
             self.tell(&key, &path, &EventKind::State(WatchState::Connecting));
         }
@@ -43,7 +43,7 @@ impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
         entry.slot.write().status.subscribers += 1;
         self.subscriptions.insert(id, key.clone());
         if let Some(observer) = observer {
-            self.observe(selection, observer, Some(key));
+            self.observe(Selection::query(&*query), observer, Some(key));
         }
         self.pump_observers(ctx);
         Ok(id)
@@ -54,10 +54,10 @@ impl<S: Source> WatchSupervisor<S> {
     fn start_watcher<Q: Query<Source = S>>(
         &mut self,
         key: &WatchKey,
-        query: Q,
+        path: WatchPath,
+        query: Arc<Q>,
         ctx: &mut Context<Self>,
     ) -> Entry<S> {
-        let path = query.path();
         tracing::debug!(%path, "the watch begins");
         let slot = Arc::new(Slot::new(WatchStatus::new(path.clone())));
         self.snapshots.insert(key.clone(), Arc::clone(&slot));
@@ -66,7 +66,7 @@ impl<S: Source> WatchSupervisor<S> {
         for covering in self.coverings.get(key).into_iter().flatten() {
             covering.cover.set(Arc::clone(&slot));
         }
-        let query = Arc::new(query);
+        self.count_served(key);
         let server = query.coverage().and_then(|coverage| self.cover_of::<Q>(coverage.covering(), ctx));
         let link = {
             let (key, path, slot) = (key.clone(), path.clone(), Arc::clone(&slot));

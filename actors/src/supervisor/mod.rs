@@ -3,6 +3,7 @@
 mod covering;
 mod handle;
 mod handlers;
+mod linger;
 mod reports;
 
 use std::{
@@ -45,6 +46,8 @@ pub struct WatchSupervisor<S: Source> {
     snapshots: Snapshots,
     observers: Vec<Observer>,
     waiting: Vec<Waiting>,
+    /// The watches whose last subscriber is gone; with the number of that time.
+    lingering: HashMap<WatchKey, u64>,
     /// The last number given to a subscription, a watcher or an observer.
     last_number: u64,
 }
@@ -55,6 +58,7 @@ struct Settings {
     arbiters: usize,
     backoff: Backoff,
     throttle: Throttle,
+    linger: Duration,
 }
 
 /// One watch.
@@ -85,6 +89,7 @@ impl<S: Source> WatchSupervisor<S> {
                 arbiters: Self::DEFAULT_ARBITERS,
                 backoff: Backoff::default(),
                 throttle: Throttle::default(),
+                linger: Self::DEFAULT_LINGER,
             },
             arbiters: Arbiters::default(),
             entries: HashMap::new(),
@@ -94,6 +99,7 @@ impl<S: Source> WatchSupervisor<S> {
             snapshots: Snapshots::default(),
             observers: Vec::new(),
             waiting: Vec::new(),
+            lingering: HashMap::new(),
             last_number: 0,
         }
     }
@@ -290,9 +296,7 @@ impl<S: Source> WatchSupervisor<S> {
         }
         let dead: Vec<_> = self.entries.values().flat_map(|entry| entry.handle.dead()).collect();
         for id in dead {
-            if let Some((.., ended)) = self.unsubscribe(id) {
-                ctx.spawn(ended.into_actor(self));
-            }
+            self.subscriber_gone(id, ctx);
         }
         self.observers.retain(Observer::is_connected);
         self.answer_waiting();

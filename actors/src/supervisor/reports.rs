@@ -80,11 +80,7 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
             ReportKind::Rejected(reason) => {
                 self.tell(&report.key, &path, &EventKind::Rejected(reason));
             }
-            ReportKind::SubscriberGone(id) => {
-                if let Some((.., ended)) = self.unsubscribe(id) {
-                    ctx.spawn(ended.into_actor(self));
-                }
-            }
+            ReportKind::SubscriberGone(id) => self.subscriber_gone(id, ctx),
         }
         self.pump_observers(ctx);
     }

@@ -1,17 +1,23 @@
 //! One query after the other.
 
-use std::{sync::Arc, time::Duration, time::SystemTime};
+use std::{sync::Arc, time::Duration};
 
 use actix::{fut::wrap_future, prelude::*};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::WatcherActor;
 use crate::{
-    Answer, Cursor, Failure, FailureClass, Places, Query, Request, Source, WatchState, places::Seat,
+    Answer, Cursor, Failure, FailureClass, Places, Query, Request, Source, WatchState,
+    backoff::FAR,
+    guard::Turn,
+    places::{Occupied, Seat},
 };
 
 /// An answer without news that took less than this is a wake-up for nothing, not the end of a wait.
 const EARLY: Duration = Duration::from_secs(1);
+
+/// What came of a query; the rest is at [`WatcherActor::query_on`].
+type Asked<Q> = (Result<Answer<<Q as Query>::Value>, Failure>, Option<Seat>, bool, Option<Turn>);
 
 impl<Q: Query> WatcherActor<Q> {
     /// Sends the next query as soon as the throttle allows it.
@@ -36,7 +42,7 @@ impl<Q: Query> WatcherActor<Q> {
         }
         let client = match self.client.take().map_or_else(|| self.source.connect(), Ok) {
             Ok(client) => self.client.insert(client).clone(),
-            Err(failure) => return self.failed(failure, ctx),
+            Err(failure) => return self.failed(failure, None, ctx),
         };
         let request = self.state.feeds.progress.request();
         let blocking = self.state.feeds.progress.is_blocking();
@@ -55,44 +61,49 @@ impl<Q: Query> WatcherActor<Q> {
             }
             wrap_future(watcher.query_on(seat, client, request, guard))
         });
-        ctx.spawn(query.map(move |(answer, seat, early), watcher, ctx| {
+        ctx.spawn(query.map(move |(answer, seat, early, turn), watcher, ctx| {
             watcher.query = None;
+            watcher.heard(&answer);
             match answer {
                 Ok(answer) => watcher.answered(answer, seat, early, ctx),
                 Err(failure) => {
                     // Given back before the pause: a place must not stand empty through it.
                     drop(seat);
-                    watcher.failed(failure, ctx);
+                    watcher.failed(failure, turn, ctx);
                 }
             }
         }));
         self.query = Some(closed);
     }
 
-    /// The query as its seat allows it; with the seat, and whether it blocked and was answered early.
+    /// The query as its seat allows it; with the seat, whether it blocked and was answered early, and its turn.
     fn query_on(
         &self,
         seat: Option<Seat>,
         client: <Q::Source as Source>::Client,
         request: Request<Q::Value>,
         guard: oneshot::Sender<()>,
-    ) -> impl Future<Output = (Result<Answer<Q::Value>, Failure>, Option<Seat>, bool)> + use<Q> {
+    ) -> impl Future<Output = Asked<Q>> + use<Q> {
         let query = Arc::clone(&self.link.query);
         let places = self.places.clone();
         let waiting = matches!(seat, Some(Seat::Waiting(_)));
         let request = if waiting { Request { cursor: Cursor::Start, ..request } } else { request };
         let blocking = request.cursor != Cursor::Start;
+        let turn = self.turn(blocking);
+        let hold = query.hold(&self.source).min(FAR);
         async move {
             // Dropped in the opposite order: the request is closed, its place is free, and that is told.
             let _guard = guard;
-            let seat = seat;
+            let kept = places.clone().filter(|_| blocking).map(|places| (places, Instant::now() + hold));
+            let seat = Occupied::new(seat, kept);
+            let turn = turn.await;
             let _brief = match places {
                 Some(places) if !blocking => places.brief().await,
                 _ => None,
             };
             let begun = Instant::now();
             let answer = query.run(&client, request).await;
-            (answer, seat, blocking && begun.elapsed() < EARLY)
+            (answer, seat.finished(), blocking && begun.elapsed() < EARLY, turn)
         }
     }
 
@@ -104,13 +115,13 @@ impl<Q: Query> WatcherActor<Q> {
         ctx: &mut Context<Self>,
     ) {
         // The next query will want to be held. Taken before the state is told, which depends on it.
-        self.seat = seat.or_else(|| self.places.as_ref().map(Places::seat));
+        self.seat = seat.or_else(|| self.places.as_ref().and_then(Places::seat));
         self.take_in(answer, early, ctx);
         self.ask(ctx);
     }
 
     /// Ends this life of the actor; the supervisor starts the next one, which waits out the pause.
-    fn failed(&mut self, failure: Failure, ctx: &mut Context<Self>) {
+    fn failed(&mut self, failure: Failure, turn: Option<Turn>, ctx: &mut Context<Self>) {
         self.seat = None;
         self.state.feeds.progress.interrupted();
         if failure.class() == FailureClass::Invalid {
@@ -118,12 +129,11 @@ impl<Q: Query> WatcherActor<Q> {
             self.link.transition(WatchState::Stopped { error: failure });
             return;
         }
-        self.state.postpone(failure.pause());
-        let pause = self.state.next_attempt.map_or(Duration::ZERO, |at| at - Instant::now());
+        let next = self.postpone(&failure, turn);
         self.link.transition(WatchState::Retrying {
             error: failure,
             attempt: self.state.backoff.attempt(),
-            next: SystemTime::now() + pause,
+            next,
         });
         ctx.stop();
     }

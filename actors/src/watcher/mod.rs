@@ -2,6 +2,7 @@
 
 mod asking;
 mod following;
+mod guarded;
 mod orders;
 mod state;
 
@@ -16,7 +17,7 @@ pub(crate) use self::{
     state::WatcherState,
 };
 use crate::{
-    Answer, Places, Query, Source, SubscriptionId, WatchState,
+    Answer, Guard, Places, Query, Source, SubscriptionId, WatchState,
     feeds::{Pumped, Taken},
     link::Link,
     places::Seat,
@@ -33,6 +34,8 @@ pub struct WatcherActor<Q: Query> {
     source: Arc<Q::Source>,
     /// The source's budget, looked up once and not with every answer.
     places: Option<Places>,
+    /// The source's guard, likewise.
+    guard: Option<Guard>,
     state: WatcherState<Q>,
     client: Option<<Q::Source as Source>::Client>,
     /// A query is on its way; with the word that it has been dropped.
@@ -65,6 +68,7 @@ impl<Q: Query> WatcherActor<Q> {
         Self {
             link,
             places: source.places(),
+            guard: source.guard(),
             source,
             state,
             client: None,

@@ -93,6 +93,7 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
         }
         if let Some(source) = source {
             self.places = source.places();
+            self.guard = source.guard();
             self.source = source;
         }
         if self.following.is_some() {

@@ -53,9 +53,13 @@ impl<Q: Query> WatcherState<Q> {
 
     /// Schedules the next attempt after a failure.
     pub(crate) fn postpone(&mut self, at_least: Option<Duration>) {
-        let now = Instant::now();
+        let pause = self.backoff.failed(Instant::now());
+        self.postpone_by(pause, at_least);
+    }
+
+    /// Schedules the next attempt after this pause, or after the one that was asked for if that is longer.
+    pub(crate) fn postpone_by(&mut self, pause: Duration, at_least: Option<Duration>) {
         let at_least = at_least.unwrap_or_default().min(LONGEST_PAUSE);
-        let pause = self.backoff.failed(now).max(at_least);
-        self.next_attempt = Some(now + pause);
+        self.next_attempt = Some(Instant::now() + pause.max(at_least));
     }
 }

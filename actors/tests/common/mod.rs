@@ -26,7 +26,7 @@ use tokio::time::Instant;
 pub use self::{
     actors::{Events, Recorder, Seen, Sight},
     merged::Merged,
-    store::{Folder, Mode, Row, Rows, Store},
+    store::{Away, Folder, Mode, Row, Rows, Store},
 };
 
 /// How long a condition is waited for: by the paused clock in most tests.

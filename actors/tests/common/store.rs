@@ -8,8 +8,8 @@ use std::{
 };
 
 use consul_watch_actors::{
-    Answer, Cursor, Failure, FailureClass, Item, Outcome, Places, Position, Query, Request, Snapshot, Source,
-    WatchPath,
+    Answer, Cursor, Failure, FailureClass, Guard, Item, Outcome, Places, Position, Query, Request, Snapshot,
+    Source, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 use tokio::{sync::watch, time::Instant};
@@ -77,15 +77,34 @@ pub enum Mode {
     FailFor(Duration),
     /// With a value that cannot be read; at once when the flag is set.
     Reject(&'static str, bool),
+    /// As if the whole store were away, at once.
+    Away,
     /// Not at all: the query's future panics.
     Panic,
     /// Never.
     Silent,
 }
 
+/// How the whole store is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Away {
+    /// It says so at once.
+    Refuses,
+    /// It says nothing; whoever asks gives up after [`DEADLINE`](Away::DEADLINE).
+    Silent,
+}
+
+impl Away {
+    /// How long a query waits for a silent store.
+    pub const DEADLINE: Duration = Duration::from_secs(10);
+}
+
 #[derive(Debug)]
 struct State {
     index: u64,
+    away: Option<Away>,
+    /// How long it takes to answer a query that is not held.
+    latency: Duration,
     folders: HashMap<String, BTreeMap<String, Arc<Row>>>,
     modes: HashMap<String, Mode>,
     asked: Vec<Asked>,
@@ -93,6 +112,8 @@ struct State {
     /// Those of them that wait for news, and the most there ever were at once.
     held: usize,
     most_held: usize,
+    /// The most that were open and not held.
+    most_brief: usize,
     dropped: usize,
     connects: usize,
     refuse: bool,
@@ -112,29 +133,54 @@ pub struct Store {
     state: Arc<Mutex<State>>,
     bell: watch::Sender<()>,
     places: Option<Places>,
+    guard: Option<Guard>,
+    hold: Duration,
 }
 
 impl Store {
     pub fn new() -> Self {
         let state = State {
             index: 1,
+            away: None,
+            latency: Duration::ZERO,
             folders: HashMap::new(),
             modes: HashMap::new(),
             asked: Vec::new(),
             open: 0,
             held: 0,
             most_held: 0,
+            most_brief: 0,
             dropped: 0,
             connects: 0,
             refuse: false,
         };
-        Self { state: Arc::new(Mutex::new(state)), bell: watch::Sender::new(()), places: None }
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            bell: watch::Sender::new(()),
+            places: None,
+            guard: None,
+            hold: Duration::ZERO,
+        }
     }
 
     /// The same rows, with a budget of held queries.
     #[must_use]
     pub fn with_places(mut self, places: &Places) -> Self {
         self.places = Some(places.clone());
+        self
+    }
+
+    /// The same rows, of a server that holds a query for so long although it was dropped.
+    #[must_use]
+    pub fn with_hold(mut self, hold: Duration) -> Self {
+        self.hold = hold;
+        self
+    }
+
+    /// The same rows, with a guard.
+    #[must_use]
+    pub fn with_guard(mut self, guard: &Guard) -> Self {
+        self.guard = Some(guard.clone());
         self
     }
 
@@ -177,6 +223,38 @@ impl Store {
     /// Answers queries of this folder in this way from now on, those that wait included.
     pub fn mode(&self, folder: &str, mode: Mode) {
         self.change(|state| state.modes.insert(folder.to_owned(), mode));
+    }
+
+    /// Goes away as a whole: the queries that wait fail at once, however it is.
+    pub fn leave(&self, how: Away) {
+        self.change(|state| state.away = Some(how));
+    }
+
+    /// Is there again.
+    pub fn come_back(&self) {
+        self.change(|state| state.away = None);
+    }
+
+    /// Takes this long to answer a query that is not held.
+    pub fn set_latency(&self, latency: Duration) {
+        self.lock().latency = latency;
+    }
+
+    /// Forgets what was asked so far, and how many were open at once.
+    pub fn forget(&self) {
+        let mut state = self.lock();
+        state.asked.clear();
+        state.most_brief = state.open - state.held;
+    }
+
+    /// All queries that came.
+    pub fn all_asked(&self) -> Vec<Asked> {
+        self.lock().asked.clone()
+    }
+
+    /// The most requests there were at once that did not wait for news.
+    pub fn most_brief(&self) -> usize {
+        self.lock().most_brief
     }
 
     /// Whether [`Source::validate`] fails.
@@ -225,6 +303,13 @@ impl Store {
     fn answer(&self, folder: &str, cursor: &Cursor) -> Option<Result<Answer<Rows>, Failure>> {
         let state = self.lock();
         let mode = state.modes.get(folder).cloned().unwrap_or_default();
+        let away = || Some(Err(Failure::new(FailureClass::Transient, Told("nobody is there")).outage(true)));
+        match (state.away, cursor) {
+            _ if matches!(mode, Mode::Panic) => {}
+            (Some(Away::Silent), Cursor::Start) => return None,
+            (Some(_), _) => return away(),
+            (None, _) => {}
+        }
         let news = !matches!(cursor, Cursor::Index(index) if *index == state.index);
         let rows = || {
             Rows(state.folders.get(folder).map(|rows| rows.values().cloned().collect()).unwrap_or_default())
@@ -235,6 +320,7 @@ impl Store {
             Mode::Honest | Mode::Impatient => {
                 Some(Ok(Answer { position, outcome: Outcome::Value(rows()), last_contact }))
             }
+            Mode::Away => away(),
             Mode::Fail(class) => Some(Err(Failure::new(class, Told("it went wrong")))),
             Mode::FailFor(pause) => {
                 let failure = Failure::new(FailureClass::Transient, Told("come back later"));
@@ -274,6 +360,10 @@ impl Source for Store {
     fn places(&self) -> Option<Places> {
         self.places.clone()
     }
+
+    fn guard(&self) -> Option<Guard> {
+        self.guard.clone()
+    }
 }
 
 /// The query of a folder.
@@ -294,6 +384,10 @@ impl Query for Folder {
         WatchPath::new("folder", self.0.clone())
     }
 
+    fn hold(&self, store: &Store) -> Duration {
+        store.hold
+    }
+
     fn run(
         &self,
         client: &Rc<Store>,
@@ -303,14 +397,28 @@ impl Query for Folder {
         Box::pin(async move {
             let mut open = Open::new(store.clone(), &folder, &request.cursor);
             let mut bell = store.bell.subscribe();
-            loop {
-                bell.borrow_and_update();
-                if let Some(answer) = store.answer(&folder, &request.cursor) {
-                    open.answered = true;
-                    return answer;
-                }
-                bell.changed().await.expect("the store lives as long as its queries");
+            let latency = store.lock().latency;
+            if request.cursor == Cursor::Start && !latency.is_zero() {
+                tokio::time::sleep(latency).await;
             }
+            let answer = async {
+                loop {
+                    bell.borrow_and_update();
+                    if let Some(answer) = store.answer(&folder, &request.cursor) {
+                        return answer;
+                    }
+                    bell.changed().await.expect("the store lives as long as its queries");
+                }
+            };
+            let answer = if store.lock().away == Some(Away::Silent) {
+                tokio::time::timeout(Away::DEADLINE, answer).await.unwrap_or_else(|_| {
+                    Err(Failure::new(FailureClass::Transient, Told("it says nothing")).outage(true))
+                })
+            } else {
+                answer.await
+            };
+            open.answered = true;
+            answer
         })
     }
 }
@@ -330,6 +438,7 @@ impl Open {
             state.open += 1;
             state.held += usize::from(held);
             state.most_held = state.most_held.max(state.held);
+            state.most_brief = state.most_brief.max(state.open - state.held);
             state.asked.push(Asked { folder: folder.to_owned(), cursor: cursor.clone(), at: Instant::now() });
         }
         Self { store, held, answered: false }

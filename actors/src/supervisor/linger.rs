@@ -1,0 +1,69 @@
+//! A watch outlives the actor of its last subscriber for a moment.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use crate::{Source, SubscriptionId, WatchSupervisor, key::WatchKey};
+
+impl<S: Source> WatchSupervisor<S> {
+    /// How long a watch outlives the actor of its last subscriber: 2 s.
+    pub const DEFAULT_LINGER: Duration = Duration::from_secs(2);
+
+    /// Sets how long a watch goes on without subscribers when the actor of the last one is gone (default
+    /// 2 s), so that an actor that is started again in its place finds the value and the query on its way,
+    /// where a server might hold the old query as well as a new one. [`Stop`](crate::Stop) ends a watch at
+    /// once. Zero makes both the same.
+    #[must_use]
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.settings.linger = linger;
+        self
+    }
+
+    /// A subscriber's actor is gone.
+    pub(super) fn subscriber_gone(&mut self, id: SubscriptionId, ctx: &mut Context<Self>) {
+        if let Some(told) = self.begin_lingering(id, ctx) {
+            ctx.spawn(told.into_actor(self));
+        } else if let Some((.., ended)) = self.unsubscribe(id) {
+            ctx.spawn(ended.into_actor(self));
+        }
+    }
+
+    /// Lets the last subscriber go and keeps its watch for a while.
+    fn begin_lingering(
+        &mut self,
+        id: SubscriptionId,
+        ctx: &mut Context<Self>,
+    ) -> Option<impl Future<Output = ()> + use<S>> {
+        let linger = self.settings.linger;
+        let key = self.subscriptions.get(&id)?.clone();
+        let entry =
+            self.entries.get_mut(&key).filter(|entry| entry.handle.count() == 1 && !linger.is_zero())?;
+        tracing::debug!(path = %entry.path, ?linger, "the last subscriber is gone, its watch lingers");
+        let actor = entry.handle.actor(id);
+        let told = entry.handle.remove(id);
+        entry.slot.write().status.subscribers = 0;
+        self.subscriptions.remove(&id);
+        // A subscriber that is its own observer is gone too.
+        self.observers.retain(|observer| !actor.is_some_and(|actor| observer.came_with(&key, actor)));
+        let number = self.number();
+        self.lingering.insert(key.clone(), number);
+        ctx.run_later(linger, move |supervisor, ctx| supervisor.end_lingering(&key, number, ctx));
+        Some(told)
+    }
+
+    /// Ends the watch if nobody has subscribed meanwhile.
+    fn end_lingering(&mut self, key: &WatchKey, number: u64, ctx: &mut Context<Self>) {
+        // Another subscriber may have come and gone, and that time is another one.
+        if self.lingering.get(key) != Some(&number) {
+            return;
+        }
+        self.lingering.remove(key);
+        if self.entries.get(key).is_some_and(|entry| entry.handle.count() == 0)
+            && let Some((_, ended)) = self.remove(key)
+        {
+            ctx.spawn(ended.into_actor(self));
+            self.pump_observers(ctx);
+        }
+    }
+}

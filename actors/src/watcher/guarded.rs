@@ -1,0 +1,64 @@
+//! What a watcher has to do with the guard of its server.
+
+use std::{sync::Arc, time::SystemTime};
+
+use tokio::time::Instant;
+
+use super::WatcherActor;
+use crate::{
+    Answer, Failure, FailureClass, Guard, Query, WatchState,
+    guard::{Comer, Turn},
+};
+
+impl<Q: Query> WatcherActor<Q> {
+    /// Waits for the turn of a query that begins from nowhere; one that goes on from an answer needs none.
+    pub(super) fn turn(&self, blocking: bool) -> impl Future<Output = Option<Turn>> + use<Q> {
+        let guard = self.guard.clone().filter(|_| !blocking);
+        let slot = Arc::clone(&self.link.slot);
+        let comer = Comer {
+            again: self.state.next_attempt.is_some(),
+            attempts: self.state.backoff.attempt(),
+            subscribers: slot.read().missed_by(),
+        };
+        async move {
+            let put_off = |until| {
+                if let WatchState::Retrying { next, .. } = &mut slot.write().status.state {
+                    *next = system_time(until);
+                }
+            };
+            guard?.turn(comer, put_off).await
+        }
+    }
+
+    /// Tells the guard if this shows that the server is there.
+    pub(super) fn heard(&self, answer: &Result<Answer<Q::Value>, Failure>) {
+        let Some(guard) = &self.guard else { return };
+        let is_there = match answer {
+            Ok(_) => true,
+            // What is invalid may never have been sent.
+            Err(failure) => !failure.is_outage() && failure.class() != FailureClass::Invalid,
+        };
+        if is_there {
+            guard.found();
+        }
+    }
+
+    /// Schedules the next attempt after a failure: when it comes at the earliest.
+    pub(super) fn postpone(&mut self, failure: &Failure, turn: Option<Turn>) -> SystemTime {
+        let mut earliest = Instant::now();
+        match self.guard.as_ref().filter(|_| failure.is_outage()) {
+            None => self.state.postpone(failure.pause()),
+            Some(guard) => {
+                let own = self.state.backoff.failed_within(earliest, Guard::CEILING);
+                let (pause, next) = guard.lost(turn, &mut self.state.backoff, own);
+                self.state.postpone_by(pause, failure.pause());
+                earliest = next;
+            }
+        }
+        system_time(self.state.next_attempt.map_or(earliest, |at| at.max(earliest)))
+    }
+}
+
+fn system_time(at: Instant) -> SystemTime {
+    SystemTime::now() + at.saturating_duration_since(Instant::now())
+}
