@@ -90,7 +90,7 @@ impl Guard {
         let pause = line.lost(turn.as_ref().map(Turn::standing), backoff, now);
         self.0.away.store(true, Ordering::Release);
         let next = line.next_probe().unwrap_or(now);
-        // Whoever asks next has to know; it is looked for only when the time is another one.
+        // Whoever asks next has to know that the time is another one.
         let informed = pause.and_then(|_| line.informed());
         drop(line);
         turn::wake(informed);
