@@ -11,6 +11,7 @@ mod report;
 mod rounds;
 mod row;
 mod rows;
+mod scale;
 mod setting;
 
 use std::env;
@@ -43,6 +44,7 @@ fn run(args: &[String]) -> Result<(), String> {
     let names: Vec<&str> = rest.iter().map(String::as_str).filter(|arg| *arg != "--quick").collect();
     match (command.as_str(), names.as_slice()) {
         ("run-one", [contender, rest @ ..]) => peers::run_one(contender, rest),
+        ("run-many", [what, rest @ ..]) => scale::run_one(what, rest),
         ("report", names) => report::run(&Setting::new(quick)?, &chosen(names)?),
         ("row", [name]) => report::print(&Setting::new(quick)?, row::find(name).ok_or_else(usage)?),
         ("render", []) => report::write(),

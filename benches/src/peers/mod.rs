@@ -17,7 +17,7 @@ mod rs_consul;
 mod running;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 pub use bare::TITLE as BARE;
 pub use consul_watch::TITLE as CONSUL_WATCH;
@@ -103,17 +103,7 @@ impl Contender {
 
     /// Starts it on the agent at this address; it watches from `go` on.
     pub fn start(&self, address: &str, watched: Watched<'_>) -> Result<Running, String> {
-        let mut command = (self.command)(address, watched);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        // A proxy or a token of the machine would change what is measured.
-        for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
-            command.env_remove(name);
-        }
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("CONSUL_") {
-                command.env_remove(name);
-            }
-        }
+        let command = (self.command)(address, watched);
         Running::start(&self.title, command, self.waits)
     }
 }

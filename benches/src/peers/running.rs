@@ -1,7 +1,7 @@
 //! A contender at work.
 
 use std::io::Write as _;
-use std::process::{Child, ChildStdin, Command};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::lines::Lines;
@@ -21,7 +21,17 @@ pub struct Running {
 }
 
 impl Running {
-    pub(super) fn start(title: &str, mut command: Command, waits: bool) -> Result<Self, String> {
+    pub fn start(title: &str, mut command: Command, waits: bool) -> Result<Self, String> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        // A proxy or a token of the machine would change what is measured.
+        for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
+            command.env_remove(name);
+        }
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CONSUL_") {
+                command.env_remove(name);
+            }
+        }
         let mut child = command.spawn().map_err(|error| format!("{title} does not start: {error}"))?;
         let input = child.stdin.take();
         let lines = child.stdout.take().map(Lines::of).ok_or_else(|| format!("{title} has no output"))?;
@@ -72,8 +82,14 @@ impl Running {
             .map_err(|error| format!("{}: {error}", self.title))
     }
 
-    fn next(&self, what: &str, deadline: Instant) -> Result<String, String> {
+    /// The next line, whatever it says; `what` is waited for.
+    pub fn next(&self, what: &str, deadline: Instant) -> Result<String, String> {
         self.lines.next(deadline).map_err(|reason| format!("{}: waiting for {what}: {reason}", self.title))
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// The processor time it has used, its children's not counted.
