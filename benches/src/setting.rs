@@ -34,7 +34,7 @@ impl Setting {
     }
 
     /// An agent that keeps nothing on the disk, whose speed would be measured too.
-    pub fn agent(&self) -> Result<TestAgent, String> {
+    pub fn agent() -> Result<TestAgent, String> {
         TestAgent::builder().dev().try_start().map_err(|error| error.to_string())
     }
 

@@ -96,7 +96,10 @@ impl<Q: Query> WatcherActor<Q> {
             let _guard = guard;
             let kept = places.clone().filter(|_| blocking).map(|places| (places, Instant::now() + hold));
             let seat = Occupied::new(seat, kept);
-            let turn = turn.await;
+            let turn = match turn {
+                Some(turn) => turn.await,
+                None => None,
+            };
             let _brief = match places {
                 Some(places) if !blocking => places.brief().await,
                 _ => None,

@@ -18,7 +18,11 @@ pub(crate) fn connections_to(pid: u32, port: u16) -> Result<usize, String> {
         .collect();
     // The table is that of all processes, in which a connection is known by its inode.
     let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).map_err(|error| read("net/tcp", error))?;
-    Ok(table.lines().skip(1).filter(|line| inode(line, port).is_some_and(|inode| own.contains(inode))).count())
+    Ok(table
+        .lines()
+        .skip(1)
+        .filter(|line| inode(line, port).is_some_and(|inode| own.contains(inode)))
+        .count())
 }
 
 /// The inode of an established connection to this port.

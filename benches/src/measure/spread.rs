@@ -69,8 +69,7 @@ mod tests {
     fn percentiles_are_numbers_that_were_measured() {
         let numbers: Vec<f64> = (1..=200).rev().map(f64::from).collect();
         assert_eq!((percentile(&numbers, 50.0), percentile(&numbers, 99.0)), (100.0, 198.0));
-        assert_eq!(percentile(&[7.0], 99.0), 7.0);
-        assert_eq!(percentile(&[], 50.0), 0.0);
+        assert_eq!((percentile(&[7.0], 99.0), percentile(&[], 50.0)), (7.0, 0.0));
     }
 
     #[test]

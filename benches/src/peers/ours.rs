@@ -33,8 +33,8 @@ impl Handler<Changed<KeyPrefix>> for App {
 
     fn handle(&mut self, changed: Changed<KeyPrefix>, _: &mut Context<Self>) {
         let at = child::now();
-        let changes = changed.changes();
-        let last = changes
+        let found = changed.changes();
+        let last = found
             .iter()
             .filter_map(|change| match change {
                 Change::Added(pair) | Change::Updated { new: pair, .. } => Some(pair),
@@ -49,12 +49,12 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
     let (watched, address) = child::arguments(args)?;
     actix::System::new().block_on(async move {
         let config = ConsulConfig::default().with_address(address).map_err(|error| error.to_string())?;
-        let watches = WatchSupervisor::new(config).start();
+        let supervisor = WatchSupervisor::new(config).start();
         let app = App.start();
         child::wait_for_go()?;
         let watching = match watched {
-            Watched::Key(name) => watches.send(Watch::new(Key::new(name), app)).await,
-            Watched::Prefix(name) => watches.send(Watch::new(KeyPrefix::raw(name), app)).await,
+            Watched::Key(name) => supervisor.send(Watch::new(Key::new(name), app)).await,
+            Watched::Prefix(name) => supervisor.send(Watch::new(KeyPrefix::raw(name), app)).await,
         };
         watching.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
         std::future::pending::<()>().await;

@@ -38,16 +38,29 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
     let last = spread(&found, |found| found.ours_ms);
     let beyond = spread(&found, |found| found.ours_us_each - found.bare_us_each);
     let both = |ours: fn(&Found) -> f64, bare: fn(&Found) -> f64| {
-        [("consul-watch", Side::Ours, spread(&found, ours)), ("the bare send", Side::Floor, spread(&found, bare))]
+        [
+            ("consul-watch", Side::Ours, spread(&found, ours)),
+            ("the bare send", Side::Floor, spread(&found, bare)),
+        ]
     };
     Ok(Outcome {
         checks: vec![
-            Check::at_most(format!("one change for {count} subscribers, until the last"), "≤ 10 ms", 10.0, &last, "ms"),
+            Check::at_most(
+                format!("one change for {count} subscribers, until the last"),
+                "≤ 10 ms",
+                10.0,
+                &last,
+                "ms",
+            ),
             Check::at_most("processor time for each, beyond the bare send", "≤ 1 µs", 1.0, &beyond, "µs"),
         ],
         measures: vec![
             measure("until the last handler", "ms", both(|found| found.ours_ms, |found| found.bare_ms)),
-            measure("processor time for each", "µs", both(|found| found.ours_us_each, |found| found.bare_us_each)),
+            measure(
+                "processor time for each",
+                "µs",
+                both(|found| found.ours_us_each, |found| found.bare_us_each),
+            ),
         ],
         ..Outcome::default()
     })

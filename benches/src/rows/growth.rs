@@ -82,7 +82,11 @@ fn one(setting: &Setting, stage: &Stage, size: &mut Size, wakes: u32) -> Result<
         wake(&crew, wakes)?;
         let (cpu, after) = (crew.cpu_ns()? - cpu, crew.numbers("allocations", WITHIN)?);
         let each = |at: usize| (after[at] - before[at]) as f64 / f64::from(wakes);
-        found.push(Wake { cpu_ms: cpu as f64 / 1e6 / f64::from(wakes), allocations: each(0), allocated: each(1) });
+        found.push(Wake {
+            cpu_ms: cpu as f64 / 1e6 / f64::from(wakes),
+            allocations: each(0),
+            allocated: each(1),
+        });
     }
     Ok(())
 }
@@ -93,8 +97,15 @@ fn outcome(sizes: &[Size]) -> Outcome {
         .flat_map(|size| CHANGES.map(|changes| format!("{} keys, {changes} changed", size.keys)))
         .collect();
     let all = |of: &dyn Fn(&Size, &Wake) -> f64| {
-        let spreads = sizes.iter().flat_map(|size| size.found.iter().map(move |found| spread(found, |wake| of(size, wake))));
-        names.iter().map(String::as_str).zip(spreads).map(|(name, spread)| (name, Side::Ours, spread)).collect::<Vec<_>>()
+        let spreads = sizes
+            .iter()
+            .flat_map(|size| size.found.iter().map(move |found| spread(found, |wake| of(size, wake))));
+        names
+            .iter()
+            .map(String::as_str)
+            .zip(spreads)
+            .map(|(name, spread)| (name, Side::Ours, spread))
+            .collect::<Vec<_>>()
     };
     let mut checks = Vec::new();
     if let [first, .., before, last] = sizes {
@@ -111,15 +122,28 @@ fn outcome(sizes: &[Size]) -> Outcome {
             more <= MORE,
         ));
         let each = (asked(last, 2) - asked(last, 0)) / (CHANGES[2] - CHANGES[0]) as f64;
-        checks.push(counted("allocations for each further change", "in the changes", format!("{each:.1}"), true));
+        checks.push(counted(
+            "allocations for each further change",
+            "in the changes",
+            format!("{each:.1}"),
+            true,
+        ));
     }
     Outcome {
         checks,
         measures: vec![
             measure("processor time a wake-up", "ms", all(&|_, wake| wake.cpu_ms)),
-            measure("processor time a megabyte received", "ms", all(&|size, wake| wake.cpu_ms / size.bytes * 1e6)),
+            measure(
+                "processor time a megabyte received",
+                "ms",
+                all(&|size, wake| wake.cpu_ms / size.bytes * 1e6),
+            ),
             measure("allocations a wake-up", "times", all(&|_, wake| wake.allocations)),
-            measure("allocated a wake-up, for each byte received", "bytes", all(&|size, wake| wake.allocated / size.bytes)),
+            measure(
+                "allocated a wake-up, for each byte received",
+                "bytes",
+                all(&|size, wake| wake.allocated / size.bytes),
+            ),
         ],
         ..Outcome::default()
     }

@@ -51,7 +51,13 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
     let ours = |of: fn(&Found) -> f64| [("consul-watch", Side::Ours, spread(&found, of))];
     Ok(Outcome {
         checks: vec![
-            Check::at_most(format!("{count} prefixes: connections"), format!("≤ {limit}"), limit as f64, &connections, ""),
+            Check::at_most(
+                format!("{count} prefixes: connections"),
+                format!("≤ {limit}"),
+                limit as f64,
+                &connections,
+                "",
+            ),
             Check::at_most("memory a watch", "≤ 12 KB", 12.0 * 1024.0, &bytes, "bytes"),
             counted("all first values", "ready in one go", "all ready, none refused", true),
             // Whoever was not told has ended the row.

@@ -23,7 +23,10 @@ const WITHIN: Duration = Duration::from_secs(120);
 fn run(setting: &Setting) -> Result<Outcome, String> {
     let (minutes, count, minute) =
         setting.either((3, 10_000, Duration::from_secs(60)), (1, 300, Duration::from_secs(2)));
-    let cases = [("different prefixes, HTTPS", Stage::secure()?, "folders"), ("keys under a root", Stage::plain()?, "keys")];
+    let cases = [
+        ("different prefixes, HTTPS", Stage::secure()?, "folders"),
+        ("keys under a root", Stage::plain()?, "keys"),
+    ];
     let mut crews = Vec::new();
     for (_, stage, what) in &cases {
         fill(&stage.agent, count, 1)?;

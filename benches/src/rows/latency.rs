@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(12);
 
 fn run(setting: &Setting) -> Result<Outcome, String> {
     let (rounds, puts) = setting.either((5, 400), (2, 20));
-    let agent = setting.agent()?;
+    let agent = Setting::agent()?;
     let mut writer = Puts::to(agent.http_addr())?;
     let address = agent.http_addr().to_string();
     let rounds = Rounds::run(setting, rounds, |contender| one(contender, &address, &mut writer, puts))?;

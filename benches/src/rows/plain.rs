@@ -61,7 +61,12 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
             counted(
                 format!("{count} watches: states"),
                 "160 held, the rest waiting and saying so",
-                format!("{} held, {} waiting, {} in another state", held.show(""), waiting.show(""), other.show("")),
+                format!(
+                    "{} held, {} waiting, {} in another state",
+                    held.show(""),
+                    waiting.show(""),
+                    other.show("")
+                ),
                 held.min >= 160.0 && other.max == 0.0 && held.max + waiting.min <= everyone,
             ),
             // Whoever was not told has ended the row.

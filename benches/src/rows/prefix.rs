@@ -89,7 +89,7 @@ const MIB: f64 = 1024.0 * 1024.0;
 
 fn measured(setting: &Setting) -> Result<(Rounds<Found>, f64), String> {
     let (rounds, keys, wakeups) = setting.either((5, 10_000, 20), (1, 500, 3));
-    let agent = setting.agent()?;
+    let agent = Setting::agent()?;
     let mut stage = Stage {
         writer: Puts::to(agent.http_addr())?,
         address: agent.http_addr().to_string(),

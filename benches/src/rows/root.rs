@@ -68,14 +68,31 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
 fn checks(name: &str, found: &[Found]) -> Vec<Check> {
     let connections = spread(found, |found| found.connections as f64);
     vec![
-        counted(format!("{name}: connections"), "1", connections.show(""), (connections.min, connections.max) == (1.0, 1.0)),
-        Check::at_most(format!("{name}: memory a watch"), "≤ 2 KB", 2048.0, &spread(found, |found| found.bytes), "bytes"),
+        counted(
+            format!("{name}: connections"),
+            "1",
+            connections.show(""),
+            (connections.min, connections.max) == (1.0, 1.0),
+        ),
+        Check::at_most(
+            format!("{name}: memory a watch"),
+            "≤ 2 KB",
+            2048.0,
+            &spread(found, |found| found.bytes),
+            "bytes",
+        ),
         // Whoever was not told has ended the row.
         counted(format!("{name}: every key changed once"), "every subscriber told", "all told", true),
     ]
 }
 
-fn one(setting: &Setting, stage: &mut Stage, what: &str, count: usize, written: &mut u32) -> Result<Found, String> {
+fn one(
+    setting: &Setting,
+    stage: &mut Stage,
+    what: &str,
+    count: usize,
+    written: &mut u32,
+) -> Result<Found, String> {
     let mut crew = Crew::start(setting, "hold", stage, &[what, &count.to_string()])?;
     let started = monotonic_ns();
     let ready = crew.begin(*written, WITHIN)?;

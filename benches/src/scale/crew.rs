@@ -49,7 +49,12 @@ impl Crew {
         Self::spawn(setting, what, args, None)
     }
 
-    fn spawn(setting: &Setting, what: &str, args: &[&str], address: Option<SocketAddr>) -> Result<Self, String> {
+    fn spawn(
+        setting: &Setting,
+        what: &str,
+        args: &[&str],
+        address: Option<SocketAddr>,
+    ) -> Result<Self, String> {
         let mut command = Command::new(&setting.exe);
         command.args(["run-many", what]).args(args);
         Ok(Self { running: Running::start(&format!("{what} {args:?}"), command, true)?, address })
@@ -81,7 +86,9 @@ impl Crew {
     /// Asks for numbers.
     pub(crate) fn numbers(&mut self, order: &str, within: Duration) -> Result<Vec<u64>, String> {
         let line = self.ask(order, within)?;
-        line.split(' ').map(|word| word.parse().map_err(|error| format!("{order}: {line}: {error}"))).collect()
+        line.split(' ')
+            .map(|word| word.parse().map_err(|error| format!("{order}: {line}: {error}")))
+            .collect()
     }
 
     /// How many are in this state.

@@ -34,7 +34,8 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
         let watches = WatchSupervisor::new(memory.clone()).start();
         arrivals.expect(count);
         for sink in &sinks {
-            let reply = watches.send(Watch::new(Ask, sink.clone())).await.map_err(|error| error.to_string())?;
+            let reply =
+                watches.send(Watch::new(Ask, sink.clone())).await.map_err(|error| error.to_string())?;
             reply.map_err(|error| error.to_string())?;
         }
         within(arrivals.all()).await?;
@@ -61,7 +62,11 @@ async fn send_to_all(recipients: &[Recipient<Bare>], round: u64) {
 }
 
 /// From the beginning to the last one's handler, and the processor time until all is at rest.
-async fn measured(arrivals: &Arrivals, count: usize, work: impl Future<Output = ()>) -> Result<(u64, u64), String> {
+async fn measured(
+    arrivals: &Arrivals,
+    count: usize,
+    work: impl Future<Output = ()>,
+) -> Result<(u64, u64), String> {
     at_rest().await?;
     arrivals.expect(count);
     let (cpu, started) = (own_cpu_ns(), monotonic_ns());
@@ -85,5 +90,7 @@ async fn at_rest() -> Result<(), String> {
 }
 
 async fn within<T>(work: impl Future<Output = T>) -> Result<T, String> {
-    tokio::time::timeout(PATIENCE, work).await.map_err(|_| format!("not everyone was told within {PATIENCE:?}"))
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .map_err(|_| format!("not everyone was told within {PATIENCE:?}"))
 }

@@ -75,7 +75,11 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
         }
         let mut orders = Orders::wait_for_go().await?;
         held.watch(what, count).await?;
-        held.watches.send(Ready::all()).await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        held.watches
+            .send(Ready::all())
+            .await
+            .map_err(|error| error.to_string())?
+            .map_err(|error| error.to_string())?;
         say(&format!("ready {}", monotonic_ns()));
         loop {
             held.obey(&orders.next().await).await?;
@@ -128,7 +132,8 @@ impl Held {
                 for status in self.watches.send(Status::all()).await.map_err(|error| error.to_string())? {
                     *states.entry(status.state.name()).or_default() += 1;
                 }
-                let states: Vec<String> = states.iter().map(|(name, count)| format!("{name}={count}")).collect();
+                let states: Vec<String> =
+                    states.iter().map(|(name, count)| format!("{name}={count}")).collect();
                 say(&format!("states {}", states.join(" ")));
             }
             None if order == "allocations" => {

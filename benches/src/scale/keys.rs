@@ -56,7 +56,9 @@ pub(crate) fn write_some(agent: &Http, numbers: &[usize], round: u32) -> Result<
         let _ = write!(body, r#"{comma}{{"KV":{{"Verb":"set","Key":"{}","Value":"{value}"}}}}"#, key(*n));
     }
     body.push(']');
-    let reply = agent.try_request("PUT", "/v1/txn", &[], body.as_bytes()).map_err(|error| format!("write: {error}"))?;
+    let reply = agent
+        .try_request("PUT", "/v1/txn", &[], body.as_bytes())
+        .map_err(|error| format!("write: {error}"))?;
     if reply.status == 200 { Ok(()) } else { Err(format!("write: {} {}", reply.status, reply.text())) }
 }
 

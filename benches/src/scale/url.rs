@@ -19,11 +19,15 @@ pub(super) struct Url {
 impl Url {
     /// A certificate of `-` is none.
     pub(super) fn new(address: &str, certificate: &str) -> Self {
-        Self { address: address.to_owned(), certificate: (certificate != "-").then(|| certificate.to_owned()) }
+        Self {
+            address: address.to_owned(),
+            certificate: (certificate != "-").then(|| certificate.to_owned()),
+        }
     }
 
     pub(super) fn config(&self) -> Result<ConsulConfig, String> {
-        let config = ConsulConfig::default().with_address(&*self.address).map_err(|error| error.to_string())?;
+        let config =
+            ConsulConfig::default().with_address(&*self.address).map_err(|error| error.to_string())?;
         Ok(match &self.certificate {
             Some(file) => config.with_ca_file(file),
             None => config,
