@@ -17,6 +17,7 @@
 mod arbiters;
 mod backoff;
 mod change;
+mod compared;
 mod coverage;
 mod covered;
 mod deliveries;

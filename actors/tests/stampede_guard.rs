@@ -357,7 +357,9 @@ async fn a_thread_that_is_blocked_holds_up_no_other() {
     store.leave(Away::Refuses);
     until("that is noticed", || guard.is_away() && store.open() == 0).await;
     let (release, blocked) = std::sync::mpsc::channel::<()>();
-    thread.spawn_fn(move || drop(blocked.recv()));
+    thread.spawn_fn(move || {
+        let _ = blocked.recv();
+    });
     store.come_back();
     all_live(&watches).await;
     drop(release);

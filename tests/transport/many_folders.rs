@@ -31,7 +31,8 @@ async fn two_thousand_folders_share_nine_connections_and_all_changes_come() {
 
     let statuses = watches.send(Status::all()).await.expect("the supervisor runs");
     assert_eq!(statuses.len(), WATCHES);
-    let live = |status: &consul_watch::WatchStatus| matches!(status.state, WatchState::Live) && status.restarts == 0;
+    let live =
+        |status: &consul_watch::WatchStatus| matches!(status.state, WatchState::Live) && status.restarts == 0;
     assert!(statuses.iter().all(live), "all are held, and none ever failed");
     assert!(proxy.stats().accepted <= CONNECTIONS, "{:?}", proxy.stats());
 }
