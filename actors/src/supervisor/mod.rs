@@ -20,8 +20,8 @@ use tokio::sync::oneshot;
 pub(crate) use self::reports::{Died, Report, ReportKind, Why};
 use self::{covering::Covering, handle::Handle};
 use crate::{
-    Backoff, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle, WatchPath,
-    WatchState, arbiters::Arbiters, key::WatchKey, observers::Observer, snapshots::Slot,
+    Backoff, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle, WatchPath, WatchState,
+    arbiters::Arbiters, key::WatchKey, observers::Observer, snapshots::Slot,
 };
 
 /// How often subscribers and observers that are gone are looked for.
@@ -137,7 +137,7 @@ impl<S: Source> WatchSupervisor<S> {
     /// not. Where the root cannot be answered, they ask by themselves.
     #[must_use]
     pub fn root<Q: Query<Source = S>>(mut self, query: Q) -> Self {
-        self.roots.insert(WatchKey::of(&query));
+        self.roots.insert(WatchKey::shared(&Arc::new(query)));
         self
     }
 
