@@ -85,7 +85,7 @@ impl<Q: Query> CoveredActor<Q> {
                 Some(true) => {
                     self.take_in(number, part, ctx);
                     return if stale {
-                        self.cut(number, ctx)
+                        self.cut(number, ctx);
                     };
                 }
                 // One of the two is older, and what makes them alike is on its way.
