@@ -66,7 +66,7 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
     actix::System::new().block_on(async move {
         let mut watches = WatchSupervisor::new(config);
         if matches!(what, What::Keys | What::KeysAndActors) {
-            watches = rooted(watches);
+            watches = watches.root(KeyPrefix::new(ROOT));
         }
         let watches = watches.start();
         let mut held = Held { watches, tally: Tally::of(count), others: Vec::new() };
@@ -148,8 +148,4 @@ impl Held {
         }
         Ok(())
     }
-}
-
-fn rooted(watches: WatchSupervisor) -> WatchSupervisor {
-    watches
 }
