@@ -63,6 +63,11 @@ impl WatchState {
         }
     }
 
+    /// Whether the watch cannot be answered as it is, though another query might.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.error().is_some_and(|error| error.class().is_of_the_query())
+    }
+
     /// Whether going from `self` to `next` is worth telling: another state or another class of failure,
     /// but not one more attempt.
     pub(crate) fn is_news(&self, next: &Self) -> bool {
@@ -122,7 +127,8 @@ impl WatchStatus {
     /// What of it shows in a watch that is served by this one: all that is about asking.
     pub(crate) fn show_through(&self, served: &mut Self) {
         // Before its own first answer it is not live yet, whatever the other is.
-        if served.last_answer.is_some() || !self.state.is_live() {
+        // And what is refused to the other may be granted to this one, which is about to ask by itself.
+        if (served.last_answer.is_some() || !self.state.is_live()) && !self.state.is_refused() {
             served.state = self.state.clone();
         }
         if served.last_answer.is_some() {

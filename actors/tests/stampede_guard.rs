@@ -358,6 +358,7 @@ async fn a_thread_that_is_blocked_holds_up_no_other() {
     until("that is noticed", || guard.is_away() && store.open() == 0).await;
     let (release, blocked) = std::sync::mpsc::channel::<()>();
     thread.spawn_fn(move || {
+        // Until the other end is dropped.
         let _ = blocked.recv();
     });
     store.come_back();

@@ -60,8 +60,9 @@ impl ClientError {
     pub(crate) fn is_outage(&self) -> bool {
         match self {
             Self::Connect { stage, .. } => *stage != ConnectStage::Tls,
-            Self::Dropped { .. } | Self::Timeout { stage: Stage::Headers, .. } => true,
-            Self::Status { status: 502..=504, .. } => true,
+            Self::Dropped { .. }
+            | Self::Timeout { stage: Stage::Headers, .. }
+            | Self::Status { status: 502..=504, .. } => true,
             Self::Status { status: 500, text, .. } => NO_CONSUL.iter().any(|said| text.contains(said)),
             _ => false,
         }

@@ -135,7 +135,7 @@ async fn a_value_beyond_the_limit() {
 
     stage.agent.put("big/b", vec![b'x'; 100 * 1024]);
     for path in ["big", "big/b"] {
-        let status = stage.until_retrying(path, FailureClass::Transient).await;
+        let status = stage.until_retrying(path, FailureClass::TooLarge).await;
         let told = status.state.to_string();
         assert!(told.contains("with_body_limit"), "the error says how to raise it: {told}");
     }

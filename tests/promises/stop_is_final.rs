@@ -179,7 +179,9 @@ async fn several_paths_and_all_of_them() {
     for name in ["a", "b", "c", "d"] {
         feeds.push(stage.watch(KeyPrefix::new(name)).await);
     }
-    let mut key = stage.watch(Key::new("a")).await;
+    // Of a datacenter that is named, so that no prefix serves it.
+    let alone = Key::new("a").with_datacenter("dc1");
+    let mut key = stage.watch(alone.clone()).await;
     for feed in &mut feeds {
         feed.next("the first delivery").await;
     }
@@ -192,8 +194,8 @@ async fn several_paths_and_all_of_them() {
     assert_eq!((stopped.subscriptions, stopped.not_watched), (2, vec!["nobody".to_owned()]));
     stage.proxy.until_open(3, CLOSED).await;
 
-    let stopped = stop(&stage, Stop::query(&Key::new("a"))).await;
-    assert_eq!(names(&stopped), ["key:a"]);
+    let stopped = stop(&stage, Stop::query(&alone)).await;
+    assert_eq!(names(&stopped), ["key:a?dc=dc1"]);
     stage.proxy.until_open(2, CLOSED).await;
     stage.agent.put("c/x", "1");
     feeds[2].says(&["added c/x=1"]).await;

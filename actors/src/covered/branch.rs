@@ -37,12 +37,20 @@ pub(super) struct Asking {
 impl<Q: Query> Branch<Q> {
     /// Drops the query on its way: the future resolves when its request is closed.
     pub(super) fn close(&mut self) -> impl Future<Output = ()> + 'static + use<Q> {
-        let asking = self.doubt.take().and_then(|doubt| doubt.asking);
+        Asking::close(self.doubt.take().and_then(|doubt| doubt.asking))
+    }
+}
+
+impl Asking {
+    /// Drops the query: the future resolves when its request is closed.
+    pub(super) fn close(asking: Option<Self>) -> impl Future<Output = ()> + 'static {
+        if let Some(asking) = &asking {
+            asking.abort.abort();
+        }
         async move {
-            if let Some(Asking { abort, closed }) = asking {
-                abort.abort();
+            if let Some(asking) = asking {
                 // Nothing is ever sent: it is dropped with the request.
-                let _ = closed.await;
+                let _ = asking.closed.await;
             }
         }
     }

@@ -2,7 +2,9 @@
 
 mod branch;
 mod cover;
+mod doubts;
 mod orders;
+mod owners;
 mod routes;
 
 use std::{
@@ -15,11 +17,15 @@ use std::{
 };
 
 use actix::{WeakAddr, fut::wrap_future, prelude::*};
-use futures_util::future::abortable;
-use tokio::{sync::oneshot, time::Instant};
+use futures_util::{
+    FutureExt,
+    future::{LocalBoxFuture, Shared, join_all},
+};
+use tokio::time::Instant;
 
 use self::{
-    branch::{Asking, Branch, Doubt},
+    branch::{Branch, Doubt},
+    owners::Owners,
     routes::Routes,
 };
 pub(crate) use self::{
@@ -27,20 +33,14 @@ pub(crate) use self::{
     orders::{Begin, Finish, Follow, Renew, ToBranch, Uncover},
 };
 use crate::{
-    Answer, Backoff, Changed, Cursor, Failure, Input, Item, Outcome, Part, Places, Position, Query, Reason,
-    Request, Source, Stop, SubscriptionId, Throttle, WatchState, WatchSupervisor,
+    Answer, Backoff, Changed, Input, Item, Part, Places, Position, Query, Reason, Source, Stop,
+    SubscriptionId, Throttle, WatchState, WatchSupervisor,
     deliveries::Deliveries,
     derive::Asked,
     feeds::{Pumped, Taken},
     supervisor::{Died, ReportKind, Why},
     watcher::WatcherState,
 };
-
-/// How many queries are on their way at once to confirm what is missing.
-const MOST_ASKING: usize = 16;
-
-/// How often a query may be answered otherwise than the wider one, before it is asked by itself for good.
-const MOST_CONTRADICTED: u32 = 8;
 
 /// Serves the covered watches of one type by the value of one wider watch, to which it is a subscriber.
 pub(crate) struct CoveredActor<Q: Query> {
@@ -51,15 +51,16 @@ pub(crate) struct CoveredActor<Q: Query> {
     source: Arc<Q::Source>,
     places: Option<Places>,
     client: Option<<Q::Source as Source>::Client>,
+    /// None while the wider watch is let go to be subscribed to anew.
     subscription: Option<Asked>,
+    /// What was to be closed when it was let go.
+    parting: Option<Shared<LocalBoxFuture<'static, ()>>>,
     whole: Option<Whole>,
     /// By the numbers of their incarnations.
     branches: HashMap<u64, Branch<Q>>,
-    owners: HashMap<SubscriptionId, u64>,
+    owners: Owners,
     routes: Routes,
     deliveries: Deliveries<Changed<Q>>,
-    /// When which subscription wants to be looked at again.
-    due: BTreeSet<(Instant, SubscriptionId)>,
     timer: Option<Instant>,
     to_confirm: VecDeque<u64>,
     asking: usize,
@@ -90,12 +91,12 @@ impl<Q: Query> CoveredActor<Q> {
             source,
             client: None,
             subscription: None,
+            parting: None,
             whole: None,
             branches: HashMap::new(),
-            owners: HashMap::new(),
+            owners: Owners::default(),
             routes: Routes::default(),
             deliveries: Deliveries::default(),
-            due: BTreeSet::new(),
             timer: None,
             to_confirm: VecDeque::new(),
             asking: 0,
@@ -118,14 +119,15 @@ impl<Q: Query> CoveredActor<Q> {
     fn start_over(&mut self, ctx: &mut Context<Self>) {
         self.whole = None;
         self.routes.clear();
+        let mut closed = Vec::new();
         for (number, branch) in &mut self.branches {
             if let Some(coverage) = branch.link.query.coverage() {
                 self.routes.insert(coverage.route(&self.source), *number);
             }
             branch.feeds.progress.interrupted();
-            ctx.spawn(wrap_future(branch.close()));
+            closed.push(branch.close());
         }
-        let let_go = wrap_future::<_, Self>(self.let_go());
+        let let_go = wrap_future::<_, Self>(self.let_go(closed));
         ctx.spawn(let_go.map(|(), actor, ctx| {
             if !actor.finished {
                 actor.follow(ctx);
@@ -133,41 +135,58 @@ impl<Q: Query> CoveredActor<Q> {
         }));
     }
 
-    fn let_go(&mut self) -> impl Future<Output = ()> + 'static + use<Q> {
+    /// Lets the wider watch go: the future resolves when nobody asks for it any more, and these are closed.
+    fn let_go(
+        &mut self,
+        closed: Vec<impl Future<Output = ()> + 'static>,
+    ) -> Shared<LocalBoxFuture<'static, ()>> {
         let (asked, supervisor) = (self.subscription.take(), self.supervisor.upgrade());
-        async move {
+        let before = self.parting.take();
+        let parting = async move {
+            join_all(closed).await;
+            if let Some(before) = before {
+                before.await;
+            }
             let (Some(asked), Some(supervisor)) = (asked, supervisor) else { return };
             if let Some(id) = asked.await {
                 // A supervisor that has gone has ended its watches itself.
                 let _ = supervisor.send(Stop::subscription(id)).await;
             }
-        }
+        };
+        self.parting.insert(parting.boxed_local().shared()).clone()
+    }
+
+    /// Whether this subscription to the wider watch is the one that counts.
+    fn follows(&self, id: SubscriptionId) -> bool {
+        // Its first value may come before the word of it.
+        self.subscription.as_ref().is_some_and(|asked| {
+            asked.peek().is_none_or(|followed| followed.is_none_or(|followed| followed == id))
+        })
     }
 
     /// Gives a watch its part of the wider value.
     fn cut(&mut self, number: u64, ctx: &mut Context<Self>) {
         let Some(branch) = self.branches.get_mut(&number) else { return };
-        match &mut branch.doubt {
-            // What was in doubt is superseded.
-            Some(doubt) if doubt.pausing => branch.doubt = None,
-            Some(doubt) => {
-                doubt.stale = true;
-                return;
-            }
-            None => {}
+        if let Some(doubt) = branch.doubt.as_mut().filter(|doubt| !doubt.pausing) {
+            doubt.stale = true;
+            return;
         }
         let Some(whole) = self.whole.clone() else { return };
-        match part(&*self.source, branch, &whole) {
-            Some(Part { confirm: true, .. }) => {
+        match (part(&*self.source, branch, &whole), &mut branch.doubt) {
+            // It is asked again when its pause is over, however often there is something new to doubt.
+            (Some(Part { confirm: true, .. }), Some(doubt)) => doubt.whole = whole,
+            (Some(Part { confirm: true, .. }), none) => {
                 let backoff = self.backoff.fresh();
                 let doubt =
                     Doubt { whole, stale: false, backoff, contradicted: 0, pausing: false, asking: None };
-                branch.doubt = Some(Box::new(doubt));
-                self.to_confirm.push_back(number);
-                self.confirm(ctx);
+                *none = Some(Box::new(doubt));
+                self.enqueue(number, ctx);
             }
-            Some(part) => self.take_in(number, part, ctx),
-            None => self.uncover(number, ctx),
+            (Some(part), doubt) => {
+                *doubt = None;
+                self.take_in(number, part, ctx);
+            }
+            (None, _) => self.uncover(number, ctx),
         }
     }
 
@@ -175,7 +194,12 @@ impl<Q: Query> CoveredActor<Q> {
         let Some(branch) = self.branches.get_mut(&number) else { return };
         let position = Position::Opaque(part.index);
         let answer = Answer { position, outcome: part.outcome, last_contact: None };
-        let taken = branch.feeds.take_in(answer, &branch.link, Instant::now());
+        let Branch { link, feeds, .. } = branch;
+        // A value that cannot be compared must not reach those it shares the actor with.
+        let taken = catch_unwind(AssertUnwindSafe(|| feeds.take_in(answer, link, Instant::now())));
+        let Ok(taken) = taken else {
+            return self.give_up(number, Why::Panicked, ctx);
+        };
         // Told as a state of its own only the first time: later its state is the wider watch's.
         branch.link.transition(WatchState::Live);
         match taken {
@@ -192,97 +216,25 @@ impl<Q: Query> CoveredActor<Q> {
         }
     }
 
-    /// Asks for the next ones of those whose part is to be confirmed.
-    fn confirm(&mut self, ctx: &mut Context<Self>) {
-        while self.asking < MOST_ASKING {
-            let Some(number) = self.to_confirm.pop_front() else { return };
-            let connected = self.client.take().map_or_else(|| self.source.connect(), Ok);
-            let Some(branch) = self.branches.get_mut(&number) else { continue };
-            let Some(doubt) = branch.doubt.as_mut().filter(|doubt| doubt.asking.is_none()) else { continue };
-            let client = match connected {
-                Ok(client) => self.client.insert(client).clone(),
-                Err(failure) => {
-                    self.confirmed(number, Err(failure), ctx);
-                    continue;
-                }
-            };
-            let previous = branch.feeds.progress.current().map(|version| Arc::clone(&version.value));
-            let request = Request { cursor: Cursor::Start, previous };
-            let (query, places) = (Arc::clone(&branch.link.query), self.places.clone());
-            let (guard, closed) = oneshot::channel::<()>();
-            let (asked, abort) = abortable(async move {
-                // Dropped in the opposite order: the request is closed, and that is told.
-                let _guard = guard;
-                let _brief = match places {
-                    Some(places) => places.brief().await,
-                    None => None,
-                };
-                query.run(&client, request).await
-            });
-            doubt.pausing = false;
-            doubt.asking = Some(Asking { abort, closed });
-            self.asking += 1;
-            ctx.spawn(asked.into_actor(self).map(move |answer, actor, ctx| {
-                actor.asking -= 1;
-                if let Ok(answer) = answer {
-                    actor.confirmed(number, answer, ctx);
-                }
-                actor.confirm(ctx);
-            }));
-        }
-    }
-
-    /// The query was asked by itself.
-    fn confirmed(&mut self, number: u64, answer: Result<Answer<Q::Value>, Failure>, ctx: &mut Context<Self>) {
-        let Some(branch) = self.branches.get_mut(&number) else { return };
-        let Some(mut doubt) = branch.doubt.take() else { return };
-        doubt.asking = None;
-        let Some(part) = part(&*self.source, branch, &doubt.whole) else {
-            return self.uncover(number, ctx);
-        };
-        let at_least = match answer {
-            Ok(answer) if says_the_same(&answer.outcome, &part.outcome) => {
-                self.take_in(number, part, ctx);
-                return if doubt.stale {
-                    self.cut(number, ctx)
-                };
-            }
-            Err(failure) if failure.class().is_of_the_query() => return self.uncover(number, ctx),
-            Err(failure) => failure.pause(),
-            // One of the two is older, and what makes them alike is on its way.
-            Ok(_) => {
-                doubt.contradicted += 1;
-                None
-            }
-        };
-        if doubt.stale {
-            return self.cut(number, ctx);
-        }
-        if doubt.contradicted == MOST_CONTRADICTED {
-            return self.uncover(number, ctx);
-        }
-        doubt.pausing = true;
-        let pause = doubt.backoff.failed(Instant::now()).max(at_least.unwrap_or_default());
-        branch.doubt = Some(doubt);
-        ctx.run_later(pause, move |actor, ctx| {
-            actor.to_confirm.push_back(number);
-            actor.confirm(ctx);
-        });
-    }
-
     /// Hands a watch back to the supervisor, as one that asks by itself.
     fn uncover(&mut self, number: u64, ctx: &mut Context<Self>) {
+        if let Some(branch) = self.branches.get(&number) {
+            tracing::info!(path = %branch.link.path, "the watch asks by itself, the wider one does not serve");
+            self.give_up(number, Why::Uncovered, ctx);
+        }
+    }
+
+    fn give_up(&mut self, number: u64, why: Why, ctx: &mut Context<Self>) {
         let Some(mut branch) = self.remove(number) else { return };
         ctx.spawn(wrap_future(branch.close()));
-        tracing::info!(path = %branch.link.path, "the watch asks by itself, the wider one does not serve");
-        self.hand_back(branch, Why::Uncovered);
+        self.hand_back(branch, why);
     }
 
     fn hand_back(&mut self, branch: Branch<Q>, why: Why) {
         let Some(supervisor) = self.supervisor.upgrade() else { return };
         let mut state = WatcherState::<Q>::new(self.backoff.fresh(), self.throttle.clone());
         for id in branch.feeds.subscribers.keys() {
-            self.owners.remove(&id);
+            self.owners.remove(id);
             self.deliveries.hand_over(id, &mut state.deliveries);
         }
         state.feeds = branch.feeds;
@@ -300,7 +252,7 @@ impl<Q: Query> CoveredActor<Q> {
 
     /// Takes back what a subscriber has not begun to handle.
     fn forget(&mut self, id: SubscriptionId) {
-        self.owners.remove(&id);
+        self.owners.remove(id);
         self.deliveries.cancel(id);
     }
 
@@ -315,7 +267,7 @@ impl<Q: Query> CoveredActor<Q> {
         match pumped {
             Pumped::Done => {}
             Pumped::Wait(due) => {
-                self.due.insert((due, id));
+                self.owners.wait(id, due);
                 self.look_again(ctx);
             }
             Pumped::Gone => self.forget(id),
@@ -323,7 +275,7 @@ impl<Q: Query> CoveredActor<Q> {
     }
 
     fn look_again(&mut self, ctx: &mut Context<Self>) {
-        let Some((due, _)) = self.due.first().copied() else { return };
+        let Some(due) = self.owners.next_due() else { return };
         if self.timer.is_some_and(|at| at <= due) {
             return;
         }
@@ -331,19 +283,16 @@ impl<Q: Query> CoveredActor<Q> {
         ctx.run_later(due - Instant::now(), move |actor, ctx| {
             actor.timer = actor.timer.filter(|at| *at != due);
             let now = Instant::now();
-            while let Some((_, id)) = actor.due.first().copied().filter(|(at, _)| *at <= now) {
-                actor.due.pop_first();
-                if let Some(number) = actor.owners.get(&id).copied() {
-                    actor.pump(number, id, ctx);
-                }
+            while let Some((number, id)) = actor.owners.pop_due(now) {
+                actor.pump(number, id, ctx);
             }
             actor.look_again(ctx);
         });
     }
 
     fn settled(&mut self, id: SubscriptionId, answer: Result<(), MailboxError>, ctx: &mut Context<Self>) {
-        let Some(number) = self.owners.get(&id) else { return };
-        let Some(Branch { link, feeds, .. }) = self.branches.get_mut(number) else { return };
+        let Some(number) = self.owners.branch_of(id) else { return };
+        let Some(Branch { link, feeds, .. }) = self.branches.get_mut(&number) else { return };
         let pumped = feeds.settled(id, answer, link, &mut self.deliveries);
         self.pumped(id, pumped, ctx);
     }
@@ -356,20 +305,15 @@ fn part<Q: Query>(source: &Q::Source, branch: &Branch<Q>, whole: &Whole) -> Opti
     catch_unwind(AssertUnwindSafe(|| coverage.part(source, &*whole.value, whole.index, previous))).ok()?
 }
 
-/// Whether a query's own answer agrees with its part of the wider value.
-fn says_the_same<V: PartialEq>(own: &Outcome<V>, part: &Outcome<V>) -> bool {
-    match (own, part) {
-        (Outcome::Value(own), Outcome::Value(part)) => own == part,
-        (Outcome::Same, Outcome::Same) => true,
-        _ => false,
-    }
-}
-
 /// The wider watch has another value.
 impl<Q: Query, I: Query<Source = Q::Source>> Handler<Changed<I>> for CoveredActor<Q> {
     type Result = ();
 
     fn handle(&mut self, changed: Changed<I>, ctx: &mut Self::Context) {
+        // Of the source before, and its entries are others.
+        if !self.follows(changed.subscription) {
+            return;
+        }
         let mut touched = BTreeSet::new();
         let mut all = changed.reason != Reason::Change;
         if !all {

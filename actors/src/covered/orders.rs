@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix::prelude::*;
+use actix::{fut::wrap_future, prelude::*};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{Branch, CoveredActor};
@@ -10,18 +10,42 @@ use crate::{
     Query, Source,
     feeds::Feeds,
     link::Link,
-    watcher::{End, Subscribe, Unsubscribe},
+    supervisor::{Died, Why},
+    watcher::{End, Restart, Subscribe, Unsubscribe, WatcherState},
 };
 
 /// Takes a watch on.
+///
+/// One that is never read goes with the actor that it was sent to, and says so: the watch would be nobody's.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Begin<Q: Query>(pub(crate) Link<Q>);
+pub(crate) struct Begin<Q: Query> {
+    link: Option<Link<Q>>,
+    /// What it goes on with by itself then.
+    spare: WatcherState<Q>,
+}
+
+impl<Q: Query> Begin<Q> {
+    pub(crate) fn new(link: Link<Q>, spare: WatcherState<Q>) -> Self {
+        Self { link: Some(link), spare }
+    }
+}
+
+impl<Q: Query> Drop for Begin<Q> {
+    fn drop(&mut self) {
+        let Some(Link { key, incarnation, supervisor, .. }) = self.link.take() else { return };
+        if let Some(supervisor) = supervisor.upgrade() {
+            let state = Box::new(std::mem::take(&mut self.spare));
+            supervisor.do_send(Died { key, incarnation, why: Why::Panicked, state });
+        }
+    }
+}
 
 impl<Q: Query> Handler<Begin<Q>> for CoveredActor<Q> {
     type Result = ();
 
-    fn handle(&mut self, Begin(link): Begin<Q>, ctx: &mut Self::Context) {
+    fn handle(&mut self, mut begin: Begin<Q>, ctx: &mut Self::Context) {
+        let Some(link) = begin.link.take() else { return };
         let branch = link.incarnation;
         if let Some(coverage) = link.query.coverage() {
             self.routes.insert(coverage.route(&self.source), branch);
@@ -78,6 +102,27 @@ impl<Q: Query> Handler<ToBranch<End>> for CoveredActor<Q> {
     }
 }
 
+/// Its requests are of the source before. Answered when they are closed.
+impl<Q: Query> Handler<ToBranch<Restart<Q::Source>>> for CoveredActor<Q> {
+    type Result = ResponseFuture<()>;
+
+    fn handle(
+        &mut self,
+        ToBranch(branch, _): ToBranch<Restart<Q::Source>>,
+        ctx: &mut Self::Context,
+    ) -> Self::Result {
+        let (closed, parting) = (self.ask_afresh(branch, ctx), self.parting.clone());
+        Box::pin(async move {
+            if let Some(closed) = closed {
+                closed.await;
+            }
+            if let Some(parting) = parting {
+                parting.await;
+            }
+        })
+    }
+}
+
 /// The wider watch starts afresh, with this source.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -125,8 +170,11 @@ impl<Q: Query> Handler<Uncover> for CoveredActor<Q> {
     type Result = ();
 
     fn handle(&mut self, _: Uncover, ctx: &mut Self::Context) {
-        for branch in self.branches.keys().copied().collect::<Vec<_>>() {
-            self.uncover(branch, ctx);
+        for (number, branch) in &mut self.branches {
+            let number = *number;
+            // Its own until its request is closed, so that an end waits for that.
+            let closed = wrap_future::<_, Self>(branch.close());
+            ctx.spawn(closed.map(move |(), actor, ctx| actor.uncover(number, ctx)));
         }
     }
 }
@@ -137,16 +185,17 @@ impl<Q: Query> Handler<Uncover> for CoveredActor<Q> {
 pub(crate) struct Finish(pub(crate) oneshot::Sender<()>);
 
 impl<Q: Query> Handler<Finish> for CoveredActor<Q> {
-    type Result = ResponseFuture<()>;
+    type Result = ();
 
-    fn handle(&mut self, Finish(done): Finish, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Finish(done): Finish, ctx: &mut Self::Context) {
         self.finished = true;
-        let let_go = self.let_go();
-        // Alive until then: a subscriber that is found gone would be let go by the way, unwaited for.
+        let let_go = wrap_future::<_, Self>(self.let_go(Vec::<std::future::Ready<()>>::new()));
+        // Alive until then: a subscriber that is found gone would be let go by the way, unwaited for. And no
+        // longer, since what it waits for would keep it when its last address is dropped.
         let alive = ctx.address();
-        Box::pin(async move {
-            let_go.await;
+        ctx.spawn(let_go.map(move |(), _, ctx| {
             drop((alive, done));
-        })
+            ctx.stop();
+        }));
     }
 }

@@ -9,7 +9,7 @@ use actix::prelude::*;
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::oneshot;
 
-use super::handle::working;
+use super::{Entry, handle::working};
 use crate::{
     EventKind, Input, Query, Source, WatchState, WatchSupervisor,
     covered::{Cover, CoveredActor, Finish, Follow, Renew, Uncover},
@@ -20,11 +20,11 @@ use crate::{
 pub(super) struct Covering<S: Source> {
     pub(super) cover: Arc<Cover>,
     members: usize,
-    server: Box<dyn Server<S>>,
+    pub(super) server: Box<dyn Server<S>>,
 }
 
 /// The actor behind them, whatever the type of their queries.
-trait Server<S: Source>: Any {
+pub(super) trait Server<S: Source>: Any {
     fn as_any(&self) -> &dyn Any;
     fn follow(&self);
     fn renew(&self, source: Arc<S>);
@@ -71,13 +71,14 @@ impl<S: Source> WatchSupervisor<S> {
         let kind = TypeId::of::<Q>();
         let slot = self.entries.get(&key).map(|entry| Arc::clone(&entry.slot));
         let servers = self.coverings.entry(key.clone()).or_default();
-        let of_kind = servers.iter_mut().find(|covering| covering.cover.kind == kind);
-        if let Some(running) = of_kind
-            && let Some(server) = running.server.as_any().downcast_ref::<Addr<CoveredActor<Q>>>()
-            && server.connected()
-        {
+        // One that has panicked is still there until the last that it served is heard of.
+        let running = servers.iter_mut().filter(|covering| covering.cover.kind == kind).find_map(|running| {
+            let server = running.server.as_any().downcast_ref::<Addr<CoveredActor<Q>>>()?.clone();
+            server.connected().then_some((running, server))
+        });
+        if let Some((running, server)) = running {
             running.members += 1;
-            let found = (Arc::clone(&running.cover), server.clone());
+            let found = (Arc::clone(&running.cover), server);
             self.count_served(&key);
             return Some(found);
         }
@@ -96,7 +97,7 @@ impl<S: Source> WatchSupervisor<S> {
     /// Whether this watch may serve others: it can be answered, and is not served itself.
     fn may_serve(&self, key: &WatchKey) -> bool {
         let Some(entry) = self.entries.get(key) else { return self.roots.contains(key) };
-        !entry.slot.is_covered() && !is_refused(&entry.slot.state())
+        !entry.slot.is_covered() && !entry.slot.state().is_refused()
     }
 
     /// One watch less is served; the future resolves when nobody asks for the last one any more.
@@ -107,13 +108,14 @@ impl<S: Source> WatchSupervisor<S> {
             return nothing();
         };
         servers[at].members -= 1;
-        if servers[at].members > 0 {
-            self.count_served(&cover.key);
-            return nothing();
-        }
-        let finished = servers.swap_remove(at).server.finish();
+        let finished =
+            if servers[at].members > 0 { nothing() } else { servers.swap_remove(at).server.finish() };
+        let count = servers.iter().map(|covering| covering.members).sum();
         if servers.is_empty() {
             self.coverings.remove(&cover.key);
+        }
+        if let Some(slot) = cover.slot() {
+            slot.write().serves = count;
         }
         finished
     }
@@ -121,9 +123,9 @@ impl<S: Source> WatchSupervisor<S> {
     /// Writes down how many watches this one serves.
     pub(super) fn count_served(&self, key: &WatchKey) {
         let Some(servers) = self.coverings.get(key) else { return };
-        let serves = servers.iter().map(|covering| covering.members).sum();
+        let count = servers.iter().map(|covering| covering.members).sum();
         if let Some(slot) = servers.first().and_then(|covering| covering.cover.slot()) {
-            slot.write().serves = serves;
+            slot.write().serves = count;
         }
     }
 
@@ -138,7 +140,9 @@ impl<S: Source> WatchSupervisor<S> {
     pub(super) fn follow_again(&self) {
         for (key, servers) in &self.coverings {
             if !self.entries.contains_key(key) {
-                servers.iter().for_each(|covering| covering.server.follow());
+                for covering in servers {
+                    covering.server.follow();
+                }
             }
         }
     }
@@ -146,8 +150,10 @@ impl<S: Source> WatchSupervisor<S> {
     /// A watch's state is another one: what it serves is told, or goes its own way.
     pub(super) fn tell_covered(&mut self, key: &WatchKey, state: &WatchState) {
         let Some(servers) = self.coverings.get(key) else { return };
-        if is_refused(state) {
-            servers.iter().for_each(|covering| covering.server.uncover());
+        if state.is_refused() {
+            for covering in servers {
+                covering.server.uncover();
+            }
             return;
         }
         if self.observers.is_empty() {
@@ -155,19 +161,35 @@ impl<S: Source> WatchSupervisor<S> {
         }
         let served: Vec<_> = self
             .entries
-            .iter()
-            .filter(|(_, entry)| entry.slot.read().cover.as_ref().is_some_and(|cover| cover.key == *key))
-            // Before its own first answer it is not live, whatever the other is.
-            .filter(|(_, entry)| !state.is_live() || entry.slot.state().is_live())
-            .map(|(key, entry)| (key.clone(), entry.path.clone()))
+            .iter_mut()
+            .filter(|(_, entry)| {
+                let content = entry.slot.read();
+                let served = content.cover.as_ref().is_some_and(|cover| cover.key == *key);
+                // Before its own first answer it is not live, whatever the other is.
+                served && (!state.is_live() || content.status.last_answer.is_some())
+            })
+            .filter_map(|(key, entry)| entry.is_news(state).then(|| (key.clone(), entry.path.clone())))
             .collect();
         for (key, path) in served {
             self.tell(&key, &path, &EventKind::State(state.clone()));
         }
     }
+
+    /// Writes down what states whoever asks from now on is told, since nobody was told what came before.
+    pub(super) fn note_told(&mut self) {
+        for entry in self.entries.values_mut().filter(|entry| entry.told.is_some()) {
+            entry.told = Some(Box::new(entry.slot.state()));
+        }
+    }
 }
 
-/// Whether the watch cannot be answered as it is, though another query might.
-fn is_refused(state: &WatchState) -> bool {
-    state.error().is_some_and(|error| error.class().is_of_the_query())
+impl<S: Source> Entry<S> {
+    /// Whether it is to be told that the watch is in this state, which is written down.
+    pub(super) fn is_news(&mut self, state: &WatchState) -> bool {
+        // One that asks by itself has looked at that itself.
+        let Some(told) = &mut self.told else { return true };
+        let news = told.is_news(state);
+        **told = state.clone();
+        news
+    }
 }

@@ -88,8 +88,9 @@ impl<Q: Query> Watcher<Q> {
         link: impl Fn(u64) -> Link<Q> + 'static,
         incarnation: u64,
         server: Addr<CoveredActor<Q>>,
+        spare: WatcherState<Q>,
     ) -> Self {
-        server.do_send(Begin(link(incarnation)));
+        server.do_send(Begin::new(link(incarnation), spare));
         Self::new(Keeper::Shared(server, incarnation), link)
     }
 
@@ -182,8 +183,7 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
     fn restart(&mut self, source: Option<Arc<Q::Source>>) -> LocalBoxFuture<'static, ()> {
         match &self.keeper {
             Keeper::Own(watcher) => ask(watcher.send(Restart(source))),
-            // It holds no request; the wider watch starts afresh for all that it serves.
-            Keeper::Shared(..) => Box::pin(std::future::ready(())),
+            Keeper::Shared(server, branch) => ask(server.send(ToBranch(*branch, Restart(source)))),
         }
     }
 

@@ -67,7 +67,9 @@ impl<S: Source> WatchSupervisor<S> {
             covering.cover.set(Arc::clone(&slot));
         }
         self.count_served(key);
-        let server = query.coverage().and_then(|coverage| self.cover_of::<Q>(coverage.covering(), ctx));
+        // One that serves others asks by itself, so that no state has to show through two.
+        let coverage = query.coverage().filter(|_| !self.coverings.contains_key(key));
+        let server = coverage.and_then(|coverage| self.cover_of::<Q>(coverage.covering(), ctx));
         let link = {
             let (key, path, slot) = (key.clone(), path.clone(), Arc::clone(&slot));
             move |incarnation| Link {
@@ -79,19 +81,22 @@ impl<S: Source> WatchSupervisor<S> {
                 supervisor: supervisor.clone(),
             }
         };
-        let watcher = if let Some((cover, server)) = server {
+        let state = WatcherState::new(self.settings.backoff.fresh(), self.settings.throttle.clone());
+        let (watcher, told) = if let Some((cover, server)) = server {
             slot.write().cover = Some(cover);
-            Watcher::join(link, incarnation, server)
+            (Watcher::join(link, incarnation, server, state), Some(Box::new(WatchState::Connecting)))
         } else {
-            let state = WatcherState::new(self.settings.backoff.fresh(), self.settings.throttle.clone());
-            Watcher::start(link, incarnation, &self.source, &mut self.arbiters, state)
+            (Watcher::start(link, incarnation, &self.source, &mut self.arbiters, state), None)
         };
-        Entry { path, slot, incarnation, handle: Box::new(watcher) }
+        Entry { path, slot, incarnation, handle: Box::new(watcher), told }
     }
 
     /// Takes an observer on and tells it how things stand; one that comes with a `watch` ends with it.
     fn observe(&mut self, selection: Selection, address: Subscriber<WatchEvent>, watch: Option<WatchKey>) {
         let mut observer = Observer::new(self.number(), selection, address, watch);
+        if self.observers.is_empty() {
+            self.note_told();
+        }
         // Who asks twice for the same is told once, and from now on.
         self.observers.retain(|other| !other.is_same(&observer));
         for key in self.select(&observer.selection).0 {

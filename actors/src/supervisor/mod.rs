@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 pub(crate) use self::reports::{Died, Report, ReportKind, Why};
 use self::{covering::Covering, handle::Handle};
 use crate::{
-    Backoff, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle, WatchPath,
+    Backoff, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle, WatchPath, WatchState,
     arbiters::Arbiters, key::WatchKey, observers::Observer, snapshots::Slot,
 };
 
@@ -67,6 +67,8 @@ struct Entry<S: Source> {
     slot: Arc<Slot>,
     incarnation: u64,
     handle: Box<dyn Handle<S>>,
+    /// The state it was told to be in last, if another watch serves it: it follows from that one's too.
+    told: Option<Box<WatchState>>,
 }
 
 /// Somebody waits until these watches are ready.
@@ -135,7 +137,7 @@ impl<S: Source> WatchSupervisor<S> {
     /// not. Where the root cannot be answered, they ask by themselves.
     #[must_use]
     pub fn root<Q: Query<Source = S>>(mut self, query: Q) -> Self {
-        self.roots.insert(WatchKey::of(&query));
+        self.roots.insert(WatchKey::shared(&Arc::new(query)));
         self
     }
 
@@ -317,6 +319,9 @@ impl<S: Source> Actor for WatchSupervisor<S> {
         for entry in self.entries.values_mut() {
             // Nobody waits for it: the watcher drops its request by itself.
             drop(entry.handle.end());
+        }
+        for covering in self.coverings.values().flatten() {
+            drop(covering.server.finish());
         }
     }
 }

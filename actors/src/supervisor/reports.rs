@@ -63,7 +63,7 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
     type Result = ();
 
     fn handle(&mut self, report: Report, ctx: &mut Self::Context) {
-        let Some(entry) = self.entries.get(&report.key) else { return };
+        let Some(entry) = self.entries.get_mut(&report.key) else { return };
         if entry.incarnation != report.incarnation {
             return;
         }
@@ -72,7 +72,9 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
             ReportKind::State(state) => {
                 // One that is served by another shows what that one's state makes of it.
                 let shown = if entry.slot.is_covered() { entry.slot.state() } else { state.clone() };
-                self.tell(&report.key, &path, &EventKind::State(shown));
+                if entry.is_news(&shown) {
+                    self.tell(&report.key, &path, &EventKind::State(shown));
+                }
                 self.tell_covered(&report.key, &state);
                 self.answer_waiting();
             }
@@ -96,8 +98,12 @@ impl<S: Source> Handler<Died> for WatchSupervisor<S> {
             return;
         }
         entry.incarnation = incarnation;
-        let pause = entry.handle.revive(died.state, died.why, incarnation, &self.source, &mut self.arbiters);
+        if let Some(told) = entry.told.take() {
+            // What it tells by itself goes on from what was told of it.
+            entry.slot.write().status.state = *told;
+        }
         let cover = entry.slot.write().cover.take();
+        let pause = entry.handle.revive(died.state, died.why, incarnation, &self.source, &mut self.arbiters);
         let path = entry.path.clone();
         if let Some((attempt, pause)) = pause {
             let error = Failure::new(FailureClass::Transient, WatcherPanicked);
@@ -111,7 +117,8 @@ impl<S: Source> Handler<Died> for WatchSupervisor<S> {
             };
             if news {
                 tracing::error!(%path, "a watcher has panicked, another one takes over");
-                self.tell(&died.key, &path, &EventKind::State(state));
+                self.tell(&died.key, &path, &EventKind::State(state.clone()));
+                self.tell_covered(&died.key, &state);
                 self.pump_observers(ctx);
             }
         }
