@@ -26,11 +26,13 @@ impl Machine {
             rustc.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         let memory = field("/proc/meminfo", "MemTotal").unwrap_or_default();
         let kilobytes: u64 = memory.trim_end_matches(" kB").parse().unwrap_or_default();
+        // What follows the number is how the machine's owner built it.
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         Self {
             cpu: field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned()),
             cores: thread::available_parallelism().map_or(1, usize::from),
             memory_gib: (kilobytes + 512 * 1024) / (1024 * 1024),
-            kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
+            kernel: kernel.split('-').next().unwrap_or_default().trim().to_owned(),
             rustc: rustc.split(' ').nth(1).unwrap_or("unknown").to_owned(),
             consul: peers::consul_version(setting).unwrap_or_else(|_| "unknown".to_owned()),
         }

@@ -13,10 +13,11 @@ const TOP: f64 = 40.0;
 const STEP: f64 = 30.0;
 const THICK: f64 = 18.0;
 
+/// With a ground of its own, since a page's theme need not be the reader's.
 const STYLE: &str = "\
-text{font:13px system-ui,sans-serif;fill:#24292f}.h{font-weight:600}.n{fill:#57606a}\
+.g{fill:#fff}text{font:13px system-ui,sans-serif;fill:#24292f}.h{font-weight:600}.n{fill:#57606a}\
 .ours{fill:#0a7d5a}.floor{fill:#9aa4ad}.peer{fill:#5b8ec9}.w{stroke:#24292f;stroke-width:1.5;fill:none}\
-@media(prefers-color-scheme:dark){text{fill:#e6edf3}.n{fill:#9aa4ad}\
+@media(prefers-color-scheme:dark){.g{fill:#0d1117}text{fill:#e6edf3}.n{fill:#9aa4ad}\
 .ours{fill:#2fbf8f}.floor{fill:#6e7681}.peer{fill:#4f83c0}.w{stroke:#e6edf3}}";
 
 /// The figures of one measure.
@@ -28,6 +29,7 @@ pub fn bars(measure: &Measure) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
          height=\"{height}\" role=\"img\">\n<title>{title}</title>\n<style>{STYLE}</style>\n\
+         <rect class=\"g\" width=\"{WIDTH}\" height=\"{height}\" rx=\"6\"/>\n\
          <text class=\"h\" x=\"8\" y=\"22\">{title}, {unit}</text>\n",
         title = escape(&measure.title),
         unit = escape(&measure.unit),
