@@ -25,6 +25,7 @@ const STREAMS: usize = 240;
 
 struct Found {
     ready_s: f64,
+    ready_cpu_s: f64,
     connections: usize,
     bytes: f64,
     told_s: f64,
@@ -65,6 +66,7 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
         ],
         measures: vec![
             measure("until all have their first value", "s", ours(|found| found.ready_s)),
+            measure("its own processor time until then", "s", ours(|found| found.ready_cpu_s)),
             measure("memory a watch", "bytes", ours(|found| found.bytes)),
             measure("every key written once, until the last handler", "s", ours(|found| found.told_s)),
             measure("from a write to its handler, the median", "ms", ours(|found| found.median_ms)),
@@ -81,6 +83,7 @@ fn one(setting: &Setting, stage: &mut Stage, count: usize, written: &mut u32) ->
     let started = monotonic_ns();
     let ready = crew.begin(*written, WITHIN)?;
     let (connections, bytes) = (crew.connections()?, crew.resident_bytes()? as f64);
+    let ready_cpu_s = crew.cpu_ns()? as f64 / 1e9;
     let retrying = crew.count_of("retrying", WITHIN)?;
     let live = crew.count_of("live", WITHIN)?;
     if (live, retrying) != (count, 0) {
@@ -92,6 +95,7 @@ fn one(setting: &Setting, stage: &mut Stage, count: usize, written: &mut u32) ->
     let told = crew.told(*written, WITHIN)?;
     Ok(Found {
         ready_s: ready.saturating_sub(started) as f64 / 1e9,
+        ready_cpu_s,
         connections,
         bytes,
         told_s: told.at.saturating_sub(writing) as f64 / 1e9,
