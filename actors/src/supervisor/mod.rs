@@ -20,8 +20,8 @@ use tokio::sync::oneshot;
 pub(crate) use self::reports::{Died, Report, ReportKind, Why};
 use self::{covering::Covering, handle::Handle};
 use crate::{
-    Backoff, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle, WatchPath,
-    WatchState, arbiters::Arbiters, key::WatchKey, observers::Observer, snapshots::Slot,
+    Backoff, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle, WatchPath, WatchState,
+    arbiters::Arbiters, key::WatchKey, observers::Observer, snapshots::Slot,
 };
 
 /// How often subscribers and observers that are gone are looked for.
