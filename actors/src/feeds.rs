@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::{
     Answer, Changed, Query, Snapshot, Subscriber, SubscriptionId, View,
+    compared::Compared,
     deliveries::Deliveries,
     few::Few,
     link::Link,
@@ -32,11 +33,17 @@ pub(crate) struct Feeds<Q: Query> {
     pub(crate) subscribers: Few<SubscriptionId, Box<Subscribed<Q>>>,
     /// What could not be read last, so that the same is told once.
     pub(crate) rejection: Option<String>,
+    compared: Compared<Q::Value>,
 }
 
 impl<Q: Query> Default for Feeds<Q> {
     fn default() -> Self {
-        Self { progress: Progress::default(), subscribers: Few::default(), rejection: None }
+        Self {
+            progress: Progress::default(),
+            subscribers: Few::default(),
+            rejection: None,
+            compared: Compared::default(),
+        }
     }
 }
 
@@ -117,7 +124,8 @@ impl<Q: Query> Feeds<Q> {
     ) -> Pumped {
         let Some(subscribed) = self.subscribers.get_mut(id) else { return Pumped::Done };
         // A view is the subscriber's own code: its panic must not reach those it shares the watch with.
-        let next = catch_unwind(AssertUnwindSafe(|| subscribed.feed.next(now))).unwrap_or_else(|_| {
+        let compared = &mut self.compared;
+        let next = catch_unwind(AssertUnwindSafe(|| subscribed.feed.next(now, compared))).unwrap_or_else(|_| {
             tracing::error!(path = %link.path, subscription = %id, "the subscriber's view has panicked, it is asked again later");
             subscribed.feed.stumbled(now)
         });

@@ -25,7 +25,8 @@ use crate::Backoff;
 ///
 /// - **While it is away, one of them asks**, the one that failed least often and among those the one with
 ///   most subscribers. When it fails, the next one asks after a pause with full jitter that doubles from the
-///   [`Backoff`]'s base to [`CEILING`](Self::CEILING), or to the back-off's own ceiling if that is lower.
+///   [`Backoff`]'s base to [`CEILING`](Self::CEILING), or to the back-off's own ceiling if that is lower (and never
+///   below the base).
 /// - **Any answer says that it is back**: then all come, those with most subscribers first and
 ///   [`AT_ONCE`](Self::AT_ONCE) at a time.
 /// - A watch that is new or was [reset](crate::Reset) does not wait for that answer, only for its turn among
@@ -88,7 +89,9 @@ impl Guard {
         let mut line = self.line();
         let pause = line.lost(turn.as_ref().map(Turn::standing), backoff, now);
         self.0.away.store(true, Ordering::Release);
-        let (next, informed) = (line.next_probe().unwrap_or(now), line.informed());
+        let next = line.next_probe().unwrap_or(now);
+        // Whoever asks next has to know that the time is another one.
+        let informed = pause.and_then(|_| line.informed());
         drop(line);
         turn::wake(informed);
         // Only now, since giving it up locks the line too.

@@ -17,6 +17,7 @@
 mod arbiters;
 mod backoff;
 mod change;
+mod compared;
 mod coverage;
 mod covered;
 mod deliveries;
@@ -25,6 +26,9 @@ mod failure;
 mod feeds;
 mod few;
 mod guard;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 mod key;
 mod link;
 mod messages;

@@ -40,6 +40,7 @@ struct Shared {
     poll_every: Duration,
     advice: String,
     warned: AtomicBool,
+    asleep: AtomicBool,
     /// Until when places of queries that were cut stay taken.
     kept: Mutex<Vec<(Instant, Place)>>,
 }
@@ -72,8 +73,27 @@ impl Places {
             poll_every,
             advice: advice.into(),
             warned: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
             kept: Mutex::default(),
         }))
+    }
+
+    /// The same, but nobody needs a place until it is [awake](Self::awaken): for a server that may turn out to
+    /// need no budget.
+    #[must_use]
+    pub fn asleep(self) -> Self {
+        self.0.asleep.store(true, Ordering::Release);
+        self
+    }
+
+    /// From now on places are needed: each watch takes one with its next answer.
+    pub fn awaken(&self) {
+        self.0.asleep.store(false, Ordering::Release);
+    }
+
+    /// Whether places are needed.
+    pub fn is_awake(&self) -> bool {
+        !self.0.asleep.load(Ordering::Acquire)
     }
 
     /// How many queries may be held at once.
@@ -91,16 +111,19 @@ impl Places {
         self.0.poll_every
     }
 
-    /// A place if one is free, else a turn in the queue.
-    pub(crate) fn seat(&self) -> Seat {
+    /// A place if one is free, else a turn in the queue; nothing where none is needed.
+    pub(crate) fn seat(&self) -> Option<Seat> {
+        if !self.is_awake() {
+            return None;
+        }
         self.let_go();
         // What is given back goes to the queue first, so whoever finds a free place goes ahead of nobody.
         if let Ok(permit) = Arc::clone(&self.0.held).try_acquire_owned() {
-            return Seat::Held(Place(permit));
+            return Some(Seat::Held(Place(permit)));
         }
         self.warn();
         let held = Arc::clone(&self.0.held);
-        Seat::Waiting(Turn(Box::pin(async move { held.acquire_owned().await.ok().map(Place) })))
+        Some(Seat::Waiting(Turn(Box::pin(async move { held.acquire_owned().await.ok().map(Place) }))))
     }
 
     /// Waits for the turn to come, but no longer than a watch without a place should go without asking.
@@ -117,6 +140,9 @@ impl Places {
 
     /// A place for a query that is not held; the queue for these is short.
     pub(crate) async fn brief(&self) -> Option<Place> {
+        if !self.is_awake() {
+            return None;
+        }
         Arc::clone(&self.0.brief).acquire_owned().await.ok().map(Place)
     }
 

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tokio::time::Instant;
 
-use crate::{Backoff, Quiescence, Reason, Snapshot, View, change::differ, progress::Version};
+use crate::{Backoff, Quiescence, Reason, Snapshot, View, compared::Compared, progress::Version};
 
 /// Decides whether a first state counts as seen.
 pub(crate) type SkipFirst<S> = Arc<dyn Fn(&S) -> bool + Send + Sync>;
@@ -119,7 +119,7 @@ impl<S: Snapshot> Subscription<S> {
     }
 
     /// What to do now; a delivery is in flight from here on.
-    pub(crate) fn next(&mut self, now: Instant) -> Next<S> {
+    pub(crate) fn next(&mut self, now: Instant, compared: &mut Compared<S>) -> Next<S> {
         if self.in_flight.is_some() {
             return Next::Idle;
         }
@@ -129,7 +129,7 @@ impl<S: Snapshot> Subscription<S> {
             return Next::Wait(later);
         }
         if let Some(seen) = &self.seen
-            && !differ(&*seen.value, &*pending.version.value, &self.view)
+            && !compared.differ(&seen.value, &pending.version.value, &self.view)
         {
             // Looked at and found without news: what comes next is compared with this one.
             self.seen = self.pending.take().map(|pending| pending.version);
@@ -205,14 +205,14 @@ mod tests {
         let now = Instant::now();
         let mut feed = plain();
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
-        let first = delivery(feed.next(now));
+        let first = delivery(feed.next(now, &mut Compared::default()));
         assert_eq!((first.reason, first.folded, first.previous.is_none()), (Reason::First, 0, true));
         for value in 2..5 {
             feed.offer(&version(&Table::of(&[("a", value, value)]), value), false, now);
-            assert!(matches!(feed.next(now), Next::Idle), "one in flight at most");
+            assert!(matches!(feed.next(now, &mut Compared::default()), Next::Idle), "one in flight at most");
         }
         feed.acknowledged(now);
-        let second = delivery(feed.next(now));
+        let second = delivery(feed.next(now, &mut Compared::default()));
         assert_eq!((second.reason, second.folded), (Reason::Change, 2));
         assert_eq!((second.previous.unwrap().index, second.current.index), (1, 4));
     }
@@ -223,11 +223,11 @@ mod tests {
         let mut feed = plain();
         let (a, b) = (Table::of(&[("a", 1, 1)]), Table::of(&[("a", 2, 2)]));
         feed.offer(&version(&a, 1), false, now);
-        delivery(feed.next(now));
+        delivery(feed.next(now, &mut Compared::default()));
         feed.offer(&version(&b, 2), false, now);
         feed.offer(&version(&a, 3), false, now);
         feed.acknowledged(now);
-        assert!(matches!(feed.next(now), Next::Idle));
+        assert!(matches!(feed.next(now, &mut Compared::default()), Next::Idle));
     }
 
     #[test]
@@ -235,9 +235,9 @@ mod tests {
         let now = Instant::now();
         let mut feed = Subscription::new(Arc::default(), None, Some(Arc::new(|_: &Table| true)), None);
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
-        assert!(matches!(feed.next(now), Next::Idle));
+        assert!(matches!(feed.next(now, &mut Compared::default()), Next::Idle));
         feed.offer(&version(&Table::of(&[]), 2), false, now);
-        let removed = delivery(feed.next(now));
+        let removed = delivery(feed.next(now, &mut Compared::default()));
         assert_eq!(removed.previous.unwrap().index, 1);
     }
 
@@ -246,10 +246,10 @@ mod tests {
         let now = Instant::now();
         let mut feed = plain();
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
-        delivery(feed.next(now));
+        delivery(feed.next(now, &mut Compared::default()));
         feed.lost(now);
         let later = now + Backoff::DEFAULT_CEILING;
-        assert_eq!(delivery(feed.next(later)).current.index, 1);
+        assert_eq!(delivery(feed.next(later, &mut Compared::default())).current.index, 1);
     }
 
     #[test]
@@ -258,12 +258,14 @@ mod tests {
         let quiet = Quiescence::new(Duration::from_secs(1));
         let mut feed = Subscription::new(Arc::default(), Some(quiet), None, None);
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
-        delivery(feed.next(now));
+        delivery(feed.next(now, &mut Compared::default()));
         feed.acknowledged(now);
         feed.offer(&version(&Table::of(&[("a", 2, 2)]), 2), false, now);
-        let Next::Wait(due) = feed.next(now) else { panic!("it should wait for quiet") };
+        let Next::Wait(due) = feed.next(now, &mut Compared::default()) else {
+            panic!("it should wait for quiet")
+        };
         assert_eq!(due, now + Duration::from_secs(1));
-        assert_eq!(delivery(feed.next(due)).current.index, 2);
+        assert_eq!(delivery(feed.next(due, &mut Compared::default())).current.index, 2);
     }
 
     #[derive(Debug, Clone)]
@@ -300,7 +302,7 @@ mod tests {
                     Event::Lose => { feed.lost(now); in_flight = None; }
                     Event::Pass => now += Duration::from_secs(31),
                 }
-                if let Next::Deliver(delivery) = feed.next(now) {
+                if let Next::Deliver(delivery) = feed.next(now, &mut Compared::default()) {
                     prop_assert!(in_flight.is_none(), "two in flight");
                     let got = content(&delivery.current.value);
                     prop_assert_ne!(Some(&got), handled.as_ref(), "twice in a row");
@@ -313,7 +315,7 @@ mod tests {
             // Left in peace, the feed comes to the latest state.
             for _ in 0..3 {
                 now += Duration::from_secs(31);
-                if let Next::Deliver(delivery) = feed.next(now) { in_flight = Some(content(&delivery.current.value)); }
+                if let Next::Deliver(delivery) = feed.next(now, &mut Compared::default()) { in_flight = Some(content(&delivery.current.value)); }
                 feed.acknowledged(now);
                 if let Some(got) = in_flight.take() { handled = Some(got); }
             }

@@ -345,6 +345,26 @@ async fn places_of_cut_queries_are_free_in_the_end_whoever_looks_at_the_clock() 
     assert_eq!((places.free(), places.kept()), (10, 0));
 }
 
+#[actix::test]
+async fn where_no_places_are_needed_none_are_taken_until_they_are() {
+    let places = Places::new(2, 4, POLL_EVERY, "watch less").asleep();
+    let store = Store::new().with_places(&places);
+    let watches = paused(&store);
+    let all = watch_all(&watches, ["a", "b", "c"]).await;
+    assert_eq!((store.held(), places.free()), (3, 2));
+    places.awaken();
+    store.put("c", "a", 1);
+    until("places are taken", || places.free() == 0 && all[2].1.shows(1)).await;
+    watches.until_status("c", "waiting, or another is", |_| store.held() == 2).await;
+    assert_eq!(are(&watches, "waiting").await.len(), 1);
+    for (n, name) in ["a", "b", "c"].iter().enumerate() {
+        store.put(name, "a", 2);
+        pass(LATEST).await;
+        assert!(all[n].1.shows(2));
+    }
+    assert_eq!((are(&watches, "waiting").await.len(), store.held()), (1, 2));
+}
+
 /// Counts warnings.
 #[derive(Debug, Clone, Default)]
 struct Warnings(Arc<AtomicUsize>);

@@ -342,3 +342,27 @@ async fn a_guard_is_shared_by_threads() {
         assert!(store.most_brief() <= Guard::AT_ONCE, "{} at a time", store.most_brief());
     }
 }
+
+/// Those whose turn it is stand still, with their thread.
+#[actix::test]
+async fn a_thread_that_is_blocked_holds_up_no_other() {
+    let guard = Guard::new();
+    let store = Store::new().with_guard(&guard);
+    let watches = supervisor(&store).arbiters(1).start();
+    watch_all(&watches, 20, |_| 1).await;
+    let thread = Arbiter::new();
+    let same = store.clone();
+    let there = WatchSupervisor::start_in_arbiter(&thread.handle(), move |_| supervisor(&same).arbiters(0));
+    watch_all(&there, 50, |_| 3).await;
+    store.leave(Away::Refuses);
+    until("that is noticed", || guard.is_away() && store.open() == 0).await;
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    thread.spawn_fn(move || {
+        // Until the other end is dropped.
+        let _ = blocked.recv();
+    });
+    store.come_back();
+    all_live(&watches).await;
+    drop(release);
+    all_live(&there).await;
+}

@@ -15,7 +15,7 @@ use awc::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, future::LocalBoxFuture};
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -27,7 +27,6 @@ use super::{
     secret::Secret,
     text,
     transport::{Exchange, Pool, Reply},
-    url::url,
     wire,
 };
 
@@ -40,35 +39,44 @@ const ERROR_TIME: Duration = Duration::from_secs(2);
 const ASK_FIRST: usize = 512 * 1024;
 
 /// One sending of an exchange to one endpoint.
+#[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) config: &'a ConsulConfig,
     pub(super) exchange: &'a Exchange<'a>,
     pub(super) endpoint: &'a Endpoint,
     pub(super) token: Option<&'a Secret>,
-    pub(super) target: String,
     /// When the exchange was started, perhaps with another endpoint.
     pub(super) started: Instant,
 }
 
 impl Attempt<'_> {
+    /// What errors call it. Made when there is one: a poll is out for minutes, and there are thousands.
+    fn target(&self) -> String {
+        format!("{} {}{}", self.exchange.method, self.endpoint.shown, self.exchange.path)
+    }
+
     fn left(&self) -> Duration {
         self.exchange.deadline.saturating_sub(self.started.elapsed())
     }
 
-    fn overdue(self, stage: Stage) -> ClientError {
-        ClientError::Timeout { target: self.target, stage, deadline: self.exchange.deadline }
+    fn overdue(&self, stage: Stage) -> ClientError {
+        ClientError::Timeout { target: self.target(), stage, deadline: self.exchange.deadline }
     }
 
-    pub(super) async fn run(self) -> Result<Reply, ClientError> {
+    pub(super) async fn run(&self) -> Result<Reply, ClientError> {
         #[cfg(feature = "tls")]
         if let (Some(lanes), Pool::Polls) = (&self.endpoint.lanes, self.exchange.pool) {
-            let lanes = std::rc::Rc::clone(lanes);
-            return self.over_http2(&lanes).await;
+            return self.over_http2(lanes).await;
         }
         self.over_awc().await
     }
 
-    async fn over_awc(self) -> Result<Reply, ClientError> {
+    /// Boxed, since what awc keeps of a request is large, and most watches go another way.
+    fn over_awc(&self) -> LocalBoxFuture<'_, Result<Reply, ClientError>> {
+        Box::pin(self.send_by_awc())
+    }
+
+    async fn send_by_awc(&self) -> Result<Reply, ClientError> {
         let request = self.awc_request()?;
         let sent = if self.exchange.body.is_empty() && self.exchange.method != Method::PUT {
             request.send()
@@ -77,7 +85,7 @@ impl Attempt<'_> {
         };
         let response = match timeout(self.left(), sent).await {
             Err(_) => return Err(self.overdue(Stage::Headers)),
-            Ok(Err(error)) => return Err(wire::failed(self.target, error, self.started.elapsed())),
+            Ok(Err(error)) => return Err(wire::failed(self.target(), error, self.started.elapsed())),
             Ok(Ok(response)) => response,
         };
         let (status, headers) = (response.status(), response.headers().clone());
@@ -86,7 +94,7 @@ impl Attempt<'_> {
 
     /// Reads the answer. The status is looked at before the body is read for data.
     async fn finish(
-        self,
+        &self,
         status: StatusCode,
         headers: HeaderMap,
         mut body: impl ReadBody,
@@ -98,13 +106,13 @@ impl Attempt<'_> {
         }
         match timeout(self.left(), body.whole(&headers, self.config.body_limit())).await {
             Err(_) => Err(self.overdue(Stage::Body)),
-            Ok(Err(fault)) => Err(fault.into_error(self.target)),
-            Ok(Ok(body)) => Ok(Reply { target: self.target, status, headers, body }),
+            Ok(Err(fault)) => Err(fault.into_error(self.target())),
+            Ok(Ok(body)) => Ok(Reply { target: self.target(), status, headers, body }),
         }
     }
 
-    fn refused(self, status: StatusCode, headers: &HeaderMap, said: &[u8]) -> ClientError {
-        let target = self.target;
+    fn refused(&self, status: StatusCode, headers: &HeaderMap, said: &[u8]) -> ClientError {
+        let target = self.target();
         // A page may send back what it was sent: the token, and the credentials in either form.
         let credentials = self.config.basic_auth().map(|auth| {
             let sent = STANDARD.encode(format!("{}:{}", auth.user, auth.password.expose()));
@@ -144,12 +152,12 @@ impl Attempt<'_> {
     }
 
     fn uri(&self, base: &str) -> Result<Uri, ClientError> {
-        let url = url(base, self.exchange.path, self.exchange.query);
+        let url = [base, self.exchange.path, self.exchange.query].concat();
         Uri::try_from(url).map_err(|error| self.unbuildable(format!("its URL is not valid: {error}")))
     }
 
     fn unbuildable(&self, reason: String) -> ClientError {
-        ClientError::Build { target: self.target.clone(), reason }
+        ClientError::Build { target: self.target(), reason }
     }
 
     /// The headers that say who asks; marked, so that they are neither printed nor compressed.

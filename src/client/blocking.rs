@@ -12,6 +12,7 @@ use super::{
     request::QueryRequest,
     text,
     transport::{ConsulClient, Exchange, Pool},
+    url::encoded,
 };
 
 impl ConsulClient {
@@ -52,16 +53,19 @@ impl ConsulClient {
             return Ok(answer);
         }
         // Consul sees to `max_stale` itself in the catalog, and leaves it to its clients with keys.
-        self.ask(&request.clone().with_consistency(Consistency::Default), pool).await
+        let fresh = request.clone().with_consistency(Consistency::Default);
+        // Rare, so that the room it takes is not kept in every query.
+        Box::pin(self.ask(&fresh, pool)).await
     }
 
     async fn ask(&self, request: &QueryRequest, pool: Pool) -> Result<QueryAnswer, ClientError> {
         let config = self.config();
+        let query = encoded(&request.query(config));
         let reply = self
             .exchange(Exchange {
                 method: Method::GET,
                 path: request.path(),
-                query: &request.query(config),
+                query: &query,
                 body: Bytes::new(),
                 pool,
                 goes_on: *request.cursor() != Cursor::Start,

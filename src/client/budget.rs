@@ -6,7 +6,7 @@ use std::{sync::LazyLock, time::Duration};
 use consul_watch_actors::{Guard, Places};
 use dashmap::DashMap;
 
-use super::address::Address;
+use super::address::{Address, Scheme};
 
 /// Connections for queries that are not held: first answers, and those of watches without a place.
 ///
@@ -24,7 +24,8 @@ const ADVICE: &str = "watch one prefix instead of many keys, use HTTPS, give wat
 /// The budgets of the addresses this process has watched; few, so none is ever given back.
 static BUDGETS: LazyLock<DashMap<Address, Vec<Places>>> = LazyLock::new(DashMap::new);
 
-/// The budget of `count` held connections to this address, which all supervisors of the process share.
+/// The budget of `count` held connections to this address, which all supervisors of the process share. Where
+/// one connection may carry many queries it sleeps until that turns out not to be so.
 pub(super) fn places(address: &Address, count: usize) -> Places {
     let find = |budgets: &Vec<Places>| budgets.iter().find(|places| places.count() == count).cloned();
     if let Some(places) = BUDGETS.get(address).and_then(|budgets| find(&budgets)) {
@@ -33,6 +34,7 @@ pub(super) fn places(address: &Address, count: usize) -> Places {
     let mut budgets = BUDGETS.entry(address.clone()).or_default();
     find(&budgets).unwrap_or_else(|| {
         let places = Places::new(count, BRIEF, POLL_EVERY, ADVICE);
+        let places = if address.scheme() == Scheme::Https { places.asleep() } else { places };
         budgets.push(places.clone());
         places
     })

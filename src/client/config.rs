@@ -210,7 +210,9 @@ impl ConsulConfig {
 
     /// Sets how many connections to this address the process holds for watches. Default: 160, which with
     /// the others stays below the 200 that Consul takes from one client
-    /// (`limits.http_max_conns_per_client`). A watch beyond it is waiting: it asks every 10 s instead.
+    /// (`limits.http_max_conns_per_client`). A watch beyond it is waiting: it asks every 10 s instead. A query
+    /// that was cut counts until its wait is over, as it does with Consul. Over HTTPS it matters only where the
+    /// server speaks no HTTP/2.
     #[must_use]
     pub fn with_watch_connections(self, count: usize) -> Self {
         self.set(|settings| settings.watch_connections = count)

@@ -16,6 +16,9 @@ use super::{
     proxy_variables,
 };
 #[cfg(feature = "tls")]
+use consul_watch_actors::Places;
+
+#[cfg(feature = "tls")]
 use super::{
     dial::{Dialer, Offer},
     http2::Lanes,
@@ -92,7 +95,9 @@ impl Endpoint {
                 if !config.tls().verify() {
                     warn_unverified(&address.to_string());
                 }
-                lanes = Some(Lanes::new(dialer.clone(), config.connect_timeout()));
+                let places = config.places();
+                let count_places = move || places.iter().for_each(Places::awaken);
+                lanes = Some(Lanes::new(dialer.clone(), config.connect_timeout(), count_places));
                 both(&|limit| finish(config, limit, secure(&dialer)))
             }
             #[cfg(not(feature = "tls"))]

@@ -22,13 +22,20 @@ pub struct QueryRequest {
     path: String,
     params: Vec<(String, String)>,
     cursor: Cursor,
+    accept_404: bool,
+    consistency: Option<Consistency>,
+    /// Boxed, since most queries have nothing of their own.
+    own: Option<Box<Own>>,
+}
+
+/// What a query has of its own, where the configuration says something too.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+struct Own {
     wait: Option<Duration>,
     token: Option<Secret>,
     datacenter: Option<String>,
     namespace: Option<String>,
     partition: Option<String>,
-    consistency: Option<Consistency>,
-    accept_404: bool,
 }
 
 impl QueryRequest {
@@ -38,13 +45,9 @@ impl QueryRequest {
             path: path.into(),
             params: Vec::new(),
             cursor: Cursor::Start,
-            wait: None,
-            token: None,
-            datacenter: None,
-            namespace: None,
-            partition: None,
-            consistency: None,
             accept_404: false,
+            consistency: None,
+            own: None,
         }
     }
 
@@ -52,6 +55,7 @@ impl QueryRequest {
     /// `recurse` does.
     #[must_use]
     pub fn with_param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.params.reserve_exact(1);
         self.params.push((name.into(), value.into()));
         self
     }
@@ -66,35 +70,35 @@ impl QueryRequest {
     /// Sets how long Consul holds the query when nothing changes. Default: the configuration's.
     #[must_use]
     pub fn with_wait(mut self, wait: Duration) -> Self {
-        self.wait = Some(wait);
+        self.own.get_or_insert_default().wait = Some(wait);
         self
     }
 
     /// Sets the token of this query alone. Default: the configuration's.
     #[must_use]
     pub fn with_token(mut self, token: impl Into<Secret>) -> Self {
-        self.token = Some(token.into());
+        self.own.get_or_insert_default().token = Some(token.into());
         self
     }
 
     /// Sets the datacenter of this query alone. Default: the configuration's.
     #[must_use]
     pub fn with_datacenter(mut self, datacenter: impl Into<String>) -> Self {
-        self.datacenter = Some(datacenter.into());
+        self.own.get_or_insert_default().datacenter = Some(datacenter.into());
         self
     }
 
     /// Sets the namespace of this query alone. Default: the configuration's.
     #[must_use]
     pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
-        self.namespace = Some(namespace.into());
+        self.own.get_or_insert_default().namespace = Some(namespace.into());
         self
     }
 
     /// Sets the admin partition of this query alone. Default: the configuration's.
     #[must_use]
     pub fn with_partition(mut self, partition: impl Into<String>) -> Self {
-        self.partition = Some(partition.into());
+        self.own.get_or_insert_default().partition = Some(partition.into());
         self
     }
 
@@ -142,7 +146,7 @@ impl QueryRequest {
     }
 
     pub(crate) fn token(&self) -> Option<&Secret> {
-        self.token.as_ref()
+        self.own.as_ref()?.token.as_ref()
     }
 
     /// The greatest age its answer may have, if there is one.
@@ -153,9 +157,13 @@ impl QueryRequest {
         }
     }
 
+    fn own(&self) -> Option<&Own> {
+        self.own.as_deref()
+    }
+
     /// How long Consul may hold it; `None` when it answers at once.
     pub(crate) fn held(&self, config: &ConsulConfig) -> Option<Duration> {
-        (self.cursor != Cursor::Start).then(|| self.wait.unwrap_or(config.wait()))
+        (self.cursor != Cursor::Start).then(|| self.own().and_then(|own| own.wait).unwrap_or(config.wait()))
     }
 
     /// How long it may take, to the last byte of the body: what Consul may hold it, a sixteenth more
@@ -179,10 +187,11 @@ impl QueryRequest {
         if let Some(wait) = self.held(config) {
             push("wait", milliseconds(wait));
         }
+        let own = self.own();
         for (name, own, common) in [
-            ("dc", self.datacenter.as_deref(), config.datacenter()),
-            ("ns", self.namespace.as_deref(), config.namespace()),
-            ("partition", self.partition.as_deref(), config.partition()),
+            ("dc", own.and_then(|own| own.datacenter.as_deref()), config.datacenter()),
+            ("ns", own.and_then(|own| own.namespace.as_deref()), config.namespace()),
+            ("partition", own.and_then(|own| own.partition.as_deref()), config.partition()),
         ] {
             if let Some(value) = own.or(common) {
                 push(name, value.to_owned());

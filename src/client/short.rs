@@ -10,6 +10,7 @@ use super::{
     error::ClientError,
     request::QueryRequest,
     transport::{ConsulClient, Exchange, Pool},
+    url::encoded,
 };
 
 impl ConsulClient {
@@ -30,7 +31,7 @@ impl ConsulClient {
             .exchange(Exchange {
                 method,
                 path,
-                query,
+                query: &encoded(query),
                 body,
                 pool: Pool::Calls,
                 goes_on: false,
@@ -52,7 +53,7 @@ impl ConsulClient {
             .exchange(Exchange {
                 method: Method::PUT,
                 path: "/v1/txn",
-                query,
+                query: &encoded(query),
                 body,
                 pool: Pool::Calls,
                 goes_on: false,

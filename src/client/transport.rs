@@ -71,7 +71,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) method: Method,
     /// Percent-encoded.
     pub(crate) path: &'a str,
-    pub(crate) query: &'a [(String, String)],
+    /// The parameters behind it, with their mark, percent-encoded too.
+    pub(crate) query: &'a str,
     pub(crate) body: Bytes,
     pub(crate) pool: Pool,
     /// Whether it goes on from where the last one left off, which only the same agent is sure to know.
@@ -158,9 +159,7 @@ impl ConsulClient {
             let own_token = if exchange.token.is_none() { inner.token.current() } else { None };
             let token = exchange.token.or(own_token.as_ref());
             let endpoint = &inner.endpoints[at];
-            let target = format!("{} {}{}", exchange.method, endpoint.shown, exchange.path);
-            let attempt =
-                Attempt { config: &inner.config, exchange: &exchange, endpoint, token, target, started };
+            let attempt = Attempt { config: &inner.config, exchange: &exchange, endpoint, token, started };
             let error = match attempt.run().await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,

@@ -8,6 +8,9 @@ mod connect_roots;
 mod coverage;
 mod decode;
 mod event;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 mod json;
 mod key;
 mod key_prefix;

@@ -75,8 +75,10 @@ impl Reading<'_> {
         })
     }
 
-    fn parse(&self, body: &[u8]) -> serde_json::Result<Vec<Arc<KvPair>>> {
-        let mut reader = serde_json::Deserializer::from_slice(body);
+    pub(super) fn parse(&self, body: &[u8]) -> serde_json::Result<Vec<Arc<KvPair>>> {
+        // Told once that all of it is text, the reader does not look at each of thousands of strings.
+        let text = std::str::from_utf8(body).map_err(serde_json::Error::custom)?;
+        let mut reader = serde_json::Deserializer::from_str(text);
         let pairs = self.deserialize(&mut reader)?;
         reader.end()?;
         Ok(pairs)
@@ -108,8 +110,11 @@ impl<'de> Visitor<'de> for &Reading<'_> {
             if !(self.keep)(&raw.key) {
                 continue;
             }
-            while old.next_if(|pair| *pair.key < *raw.key).is_some() {}
-            let partner = old.next_if(|pair| *pair.key == *raw.key);
+            // Nearly always it is the next one, which one comparison finds.
+            let partner = old.next_if(|pair| *pair.key == *raw.key).or_else(|| {
+                while old.next_if(|pair| *pair.key < *raw.key).is_some() {}
+                old.next_if(|pair| *pair.key == *raw.key)
+            });
             pairs.push(raw.shared(partner, self.trusted).map_err(A::Error::custom)?);
         }
         if is_empty { Err(A::Error::custom(EMPTY)) } else { Ok(pairs) }

@@ -5,9 +5,8 @@ use std::error::Error;
 use consul_watch::client::{ClientError, ConfigError, ConnectStage, Secret};
 use consul_watch::kv::KvError;
 use consul_watch::{ConsulConfig, KvStore, Reset};
-use consul_watch_harness::TestAgent;
+use consul_watch_harness::{Authority, TestAgent};
 
-use crate::authority::Authority;
 use crate::feed::{Feed, supervisor};
 
 fn config(agent: &TestAgent) -> ConsulConfig {

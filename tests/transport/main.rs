@@ -1,15 +1,19 @@
-//! The ways to Consul: TLS, unix sockets, shared connections, tokens that change, several addresses.
+//! The ways to Consul: TLS, unix sockets, shared connections, tokens that change, several
+//! addresses, many watches.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod cut_queries;
 mod feed;
+mod folders;
+mod plain_budget;
 mod several_addresses;
 mod tokens_are_reread;
 mod unix_sockets;
 
 #[cfg(feature = "tls")]
-mod authority;
-#[cfg(feature = "tls")]
 mod https;
+#[cfg(feature = "tls")]
+mod many_folders;
 #[cfg(feature = "tls")]
 mod shared_connections;

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use consul_watch::{ConsulConfig, Ready, WatchSupervisor};
-use consul_watch_harness::{Cut, FaultProxy, TestAgent};
+use consul_watch_harness::{Authority, Cut, FaultProxy, TestAgent};
 
-use crate::authority::Authority;
 use crate::feed::{Feed, SOON, supervisor};
 
 const WATCHES: usize = 600;

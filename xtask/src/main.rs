@@ -1,5 +1,6 @@
-//! The project's own commands: `cargo xtask demo` and `cargo xtask test`.
+//! The project's own commands: `cargo xtask demo`, `test`, `bench` and more.
 
+mod bench;
 mod cargo;
 mod demo;
 mod soak;
@@ -16,6 +17,9 @@ usage: cargo xtask <command>
   test [-- args]   run every test and doc test; with arguments for the test runner, only what they choose
   torture [--minutes N] [--seed N]
                    break everything around the watches at random, 5 minutes long, and count violations
+  bench [-- [--quick] [ROW ...]]
+                   measure beside the peers, all rows or some, and write docs/benchmarks.md;
+                   the row micro is the hot path alone, by criterion
   soak             a hundred thousand rounds over a hundred watches, with memory at the start and at the end
 
 Consul is found by CONSUL_BIN, then on PATH; else Debian's package is fetched into the target directory.";
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
         Some("demo") if rest.is_empty() => demo::run(),
         Some("test") => test::run(&rest),
         Some("torture") => torture::run(&rest),
+        Some("bench") => bench::run(&rest),
         Some("soak") if rest.is_empty() => soak::run(),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

@@ -12,6 +12,8 @@ use crate::Backoff;
 pub(super) struct Line {
     away: bool,
     waiting: BTreeMap<Standing, Waiting>,
+    /// Those of them that may ask on behalf of all, in the order they do.
+    probers: BTreeMap<Candidacy, Standing>,
     asking: Vec<Asking>,
     /// The earliest time of the next attempt while the server is away.
     next_probe: Option<Instant>,
@@ -44,6 +46,9 @@ pub(crate) struct Standing {
     id: u64,
 }
 
+/// How many attempts in a row have failed, then as in the line.
+type Candidacy = (u32, Reverse<usize>, u64);
+
 #[derive(Debug)]
 struct Waiting {
     attempts: u32,
@@ -65,6 +70,12 @@ pub(super) enum Verdict {
     Wait(Instant),
 }
 
+impl Standing {
+    fn candidacy(&self, attempts: u32) -> Candidacy {
+        (attempts, self.subscribers, self.id)
+    }
+}
+
 impl Line {
     /// Takes a place in the line; none is needed by who comes for the first time when nothing is wrong.
     pub(super) fn enter(&mut self, comer: Comer) -> Option<Standing> {
@@ -78,13 +89,16 @@ impl Line {
             subscribers: Reverse(comer.subscribers),
             id: self.last_id,
         };
+        if comer.again {
+            self.probers.insert(standing.candidacy(comer.attempts), standing);
+        }
         self.waiting.insert(standing, Waiting { attempts: comer.attempts, waker: Waker::noop().clone() });
         Some(standing)
     }
 
     /// Whether it may ask now; if not, `waker` is woken when it may.
     pub(super) fn look(&mut self, standing: Standing, waker: &Waker, now: Instant) -> Verdict {
-        let at = self.next_change(now);
+        let at = self.next_change(standing, now);
         match self.waiting.get_mut(&standing) {
             None => Verdict::Ask,
             Some(waiting) => {
@@ -111,20 +125,18 @@ impl Line {
         {
             self.next_probe = Some(now + Guard::PATIENCE);
             wake.extend(self.let_in(prober, true, now));
+            wake.extend(self.informed());
         }
         wake
     }
 
     /// Who is to find out whether the server is back.
     fn prober(&self) -> Option<Standing> {
-        let again = self.waiting.iter().filter(|(standing, _)| standing.again);
-        let first =
-            again.min_by_key(|(standing, waiting)| (waiting.attempts, standing.subscribers, standing.id));
-        first.map(|(standing, _)| *standing)
+        self.probers.first_key_value().map(|(_, standing)| *standing)
     }
 
     fn let_in(&mut self, standing: Standing, probe: bool, now: Instant) -> Option<Waker> {
-        let waiting = self.waiting.remove(&standing)?;
+        let waiting = self.remove_waiting(standing)?;
         self.asking.push(Asking { id: standing.id, since: now, probe });
         // All that come while it is away come back together.
         if !self.away {
@@ -133,21 +145,33 @@ impl Line {
         Some(waiting.waker)
     }
 
+    fn remove_waiting(&mut self, standing: Standing) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&standing)?;
+        self.probers.remove(&standing.candidacy(waiting.attempts));
+        Some(waiting)
+    }
+
     /// Those who ask and have not done so for too long.
     fn counted(&self, now: Instant) -> impl Iterator<Item = &Asking> {
         self.asking.iter().filter(move |asking| now < asking.since + Guard::PATIENCE)
     }
 
-    /// When somebody may be let in although nothing happens.
-    fn next_change(&self, now: Instant) -> Instant {
-        let place = self.counted(now).map(|asking| asking.since + Guard::PATIENCE).min();
-        let probe = self.next_probe.filter(|_| self.away);
-        place.into_iter().chain(probe).filter(|at| *at > now).min().unwrap_or(now + Guard::PATIENCE)
+    /// When this one may be let in although nothing happens.
+    fn next_change(&self, standing: Standing, now: Instant) -> Instant {
+        let at = if !(self.away && standing.again) {
+            self.counted(now).map(|asking| asking.since + Guard::PATIENCE).min()
+        } else if self.prober() == Some(standing) {
+            self.next_probe
+        } else {
+            // It is for the first to see to, and for the others if that stands still.
+            self.next_probe.map(|at| at + Guard::PATIENCE)
+        };
+        at.filter(|at| *at > now).unwrap_or(now + Guard::PATIENCE)
     }
 
     /// Goes, whether it asked or not. A turn that was not used is the next one's.
     pub(super) fn leave(&mut self, standing: Standing, now: Instant) {
-        self.waiting.remove(&standing);
+        drop(self.remove_waiting(standing));
         if self.remove_asking(standing) {
             self.probe_at(now, now);
         }
@@ -201,9 +225,12 @@ impl Line {
         self.next_probe
     }
 
-    /// Who is to look again, since the next attempt comes at another time than it knew.
+    /// Who is to look again, since the next attempt is its own, or comes at another time than it knew.
     pub(super) fn informed(&self) -> Option<Waker> {
         let prober = self.away.then(|| self.prober()).flatten()?;
         self.waiting.get(&prober).map(|waiting| waiting.waker.clone())
     }
 }
+
+#[cfg(test)]
+mod tests;

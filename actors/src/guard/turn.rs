@@ -72,7 +72,10 @@ impl Drop for Turn {
         let woken = {
             let mut line = self.guard.line();
             line.leave(self.standing, now);
-            line.advance(now)
+            let mut woken = line.advance(now);
+            // It may have been the one that was to ask next.
+            woken.extend(line.informed());
+            woken
         };
         wake(woken);
     }

@@ -114,7 +114,8 @@ impl<S: Source> WatchSupervisor<S> {
         self
     }
 
-    /// Sets the back-off between a watcher's attempts (default 250 ms doubling to 30 s, full jitter).
+    /// Sets the back-off between a watcher's attempts (default 250 ms doubling to 30 s, full jitter). While a
+    /// guarded server is away its ceiling is [`Guard::CEILING`](crate::Guard::CEILING) at most.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.settings.backoff = backoff;

@@ -96,7 +96,10 @@ impl<Q: Query> WatcherActor<Q> {
             let _guard = guard;
             let kept = places.clone().filter(|_| blocking).map(|places| (places, Instant::now() + hold));
             let seat = Occupied::new(seat, kept);
-            let turn = turn.await;
+            let turn = match turn {
+                Some(turn) => turn.await,
+                None => None,
+            };
             let _brief = match places {
                 Some(places) if !blocking => places.brief().await,
                 _ => None,
@@ -115,7 +118,7 @@ impl<Q: Query> WatcherActor<Q> {
         ctx: &mut Context<Self>,
     ) {
         // The next query will want to be held. Taken before the state is told, which depends on it.
-        self.seat = seat.or_else(|| self.places.as_ref().map(Places::seat));
+        self.seat = seat.or_else(|| self.places.as_ref().and_then(Places::seat));
         self.take_in(answer, early, ctx);
         self.ask(ctx);
     }

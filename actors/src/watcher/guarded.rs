@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use futures_util::future::LocalBoxFuture;
 use tokio::time::Instant;
 
 use super::WatcherActor;
@@ -12,22 +13,24 @@ use crate::{
 
 impl<Q: Query> WatcherActor<Q> {
     /// Waits for the turn of a query that begins from nowhere; one that goes on from an answer needs none.
-    pub(super) fn turn(&self, blocking: bool) -> impl Future<Output = Option<Turn>> + use<Q> {
-        let guard = self.guard.clone().filter(|_| !blocking);
+    ///
+    /// Boxed, since every query on its way would be as large as the wait that few of them have.
+    pub(super) fn turn(&self, blocking: bool) -> Option<LocalBoxFuture<'static, Option<Turn>>> {
+        let guard = self.guard.as_ref().filter(|_| !blocking)?.clone();
         let slot = Arc::clone(&self.link.slot);
         let comer = Comer {
             again: self.state.next_attempt.is_some(),
             attempts: self.state.backoff.attempt(),
             subscribers: slot.read().missed_by(),
         };
-        async move {
+        Some(Box::pin(async move {
             let put_off = |until| {
                 if let WatchState::Retrying { next, .. } = &mut slot.write().status.state {
                     *next = system_time(until);
                 }
             };
-            guard?.turn(comer, put_off).await
-        }
+            guard.turn(comer, put_off).await
+        }))
     }
 
     /// Tells the guard if this shows that the server is there.

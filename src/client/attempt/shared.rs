@@ -16,15 +16,16 @@ use crate::client::{
 };
 
 impl Attempt<'_> {
-    pub(super) async fn over_http2(self, lanes: &Lanes) -> Result<Reply, ClientError> {
+    pub(super) async fn over_http2(&self, lanes: &Lanes) -> Result<Reply, ClientError> {
         let uri = self.uri(&self.endpoint.shown)?;
         let credentials = self.credentials()?;
-        let request = || {
+        let gzip = self.config.gzip();
+        let request = move || {
             let mut request = Request::new(());
             *request.uri_mut() = uri.clone();
             let headers = request.headers_mut();
             headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-            let encoding = if self.config.gzip() { "gzip" } else { "identity" };
+            let encoding = if gzip { "gzip" } else { "identity" };
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
             for (name, value) in &credentials {
                 headers.insert(*name, value.clone());
@@ -33,11 +34,12 @@ impl Attempt<'_> {
         };
         match timeout(self.left(), Incoming::of(lanes, request)).await {
             Err(_) => Err(self.overdue(Stage::Headers)),
-            Ok(Err(fault)) => Err(wire::failed_http2(self.target, fault, self.started.elapsed())),
+            Ok(Err(fault)) => Err(wire::failed_http2(self.target(), fault, self.started.elapsed())),
             Ok(Ok(None)) => self.over_awc().await,
             Ok(Ok(Some(answer))) => {
                 let (status, headers) = (answer.status, answer.headers.clone());
-                self.finish(status, headers, answer).await
+                // Boxed: what reading takes is not kept through the wait before it.
+                Box::pin(self.finish(status, headers, answer)).await
             }
         }
     }

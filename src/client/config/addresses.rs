@@ -70,13 +70,15 @@ impl ConsulConfig {
         &self.0.addresses
     }
 
-    /// The budget of connections for watches; one that carries many queries needs none.
+    /// The budget of connections for watches; it sleeps where a connection carries many queries, and unix
+    /// sockets have none.
     ///
     /// With several addresses it is counted as if all watches were at the first that needs one, where they may
     /// all come together.
     pub(crate) fn places(&self) -> Option<Places> {
-        let plain = self.0.addresses.iter().find(|address| address.scheme() == Scheme::Http)?;
-        Some(budget::places(plain, self.0.watch_connections))
+        let of = |scheme| self.0.addresses.iter().find(|address| address.scheme() == scheme);
+        let address = of(Scheme::Http).or_else(|| of(Scheme::Https))?;
+        Some(budget::places(address, self.0.watch_connections))
     }
 
     /// What keeps watches from storming these addresses when they were all away.

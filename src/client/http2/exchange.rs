@@ -60,11 +60,11 @@ impl Incoming {
             let Some(seat) = lanes.seat().await.map_err(Fault::Open)? else { return Ok(None) };
             let ended = |error| Fault::Ended { source: into_io(error), age: seat.age() };
             let outcome = match seat.send.clone().ready().await {
-                Ok(mut send) => send.send_request(request(), true),
+                Ok(mut send) => send.send_request(request(), true).map(|(answer, _)| answer),
                 Err(error) => Err(error),
             };
             let answer = match outcome {
-                Ok((answer, _)) => answer,
+                Ok(answer) => answer,
                 // Not sent, so it may go out on another connection.
                 Err(error) => {
                     seat.give_up();
@@ -75,6 +75,8 @@ impl Incoming {
                     continue;
                 }
             };
+            // It is out, perhaps for minutes; nothing of it is needed any more.
+            drop(request);
             let (head, stream) = answer.await.map_err(ended)?.into_parts();
             let body = Body { stream, _seat: seat };
             return Ok(Some(Self { status: head.status, headers: head.headers.into(), body }));

@@ -36,6 +36,8 @@ pub(crate) struct Lanes {
     opening: RefCell<Option<Opening>>,
     failed: Cell<Option<Instant>>,
     only_http1: Cell<bool>,
+    /// Told when the server turns out to speak no HTTP/2.
+    when_only_http1: Box<dyn Fn()>,
     this: Weak<Self>,
 }
 
@@ -48,7 +50,11 @@ pub(crate) struct Seat {
 }
 
 impl Lanes {
-    pub(crate) fn new(dialer: Dialer, connect_timeout: Duration) -> Rc<Self> {
+    pub(crate) fn new(
+        dialer: Dialer,
+        connect_timeout: Duration,
+        when_only_http1: impl Fn() + 'static,
+    ) -> Rc<Self> {
         Rc::new_cyclic(|this| Self {
             dialer,
             connect_timeout,
@@ -56,6 +62,7 @@ impl Lanes {
             opening: RefCell::default(),
             failed: Cell::new(None),
             only_http1: Cell::new(false),
+            when_only_http1: Box::new(when_only_http1),
             this: Weak::clone(this),
         })
     }
@@ -110,6 +117,7 @@ impl Lanes {
                 Opened::OnlyHttp1 => {
                     tracing::debug!(?lanes, "the server speaks no HTTP/2: each watch has its own connection");
                     lanes.only_http1.set(true);
+                    (lanes.when_only_http1)();
                 }
             }
             Ok(())

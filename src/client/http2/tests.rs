@@ -112,7 +112,10 @@ async fn a_server_without_http2_is_asked_by_http1() {
         sleep(Duration::from_secs(5)).await;
     })
     .await;
+    let places = client.config().places().unwrap();
+    assert!(!places.is_awake(), "it is not known yet that each query needs a connection");
     let answer = client.blocking_query(&QueryRequest::new("/v1/kv/a")).await.unwrap();
     assert_eq!(answer.body, "[]");
     assert_eq!(count.get(), 2);
+    assert!(places.is_awake());
 }

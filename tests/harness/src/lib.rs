@@ -21,6 +21,7 @@
 //! ```
 
 mod agent;
+mod authority;
 mod binary;
 mod builder;
 mod cluster;
@@ -33,6 +34,7 @@ mod signal;
 mod wait;
 
 pub use agent::TestAgent;
+pub use authority::Authority;
 pub use binary::{BinaryError, consul};
 pub use builder::{AgentBuilder, AgentError};
 pub use cluster::TestCluster;

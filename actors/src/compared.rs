@@ -1,0 +1,60 @@
+//! The last two values that were compared.
+
+use std::sync::{Arc, Weak};
+
+use crate::{Snapshot, View, change::differ};
+
+/// The last two values that were compared for a subscriber without a view of its own, and what came of it.
+///
+/// After a change nearly all subscribers of a watch go from the same value to the same value. It keeps
+/// neither of them, but their places, so that no other value can be taken for them.
+#[derive(Debug)]
+pub(crate) struct Compared<S>(Option<(Weak<S>, Weak<S>, bool)>);
+
+impl<S> Default for Compared<S> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<S: Snapshot> Compared<S> {
+    /// Whether there is any change that counts to `view`.
+    pub(crate) fn differ(&mut self, previous: &Arc<S>, current: &Arc<S>, view: &View<S::Item>) -> bool {
+        if !view.is_plain() {
+            return differ(&**previous, &**current, view);
+        }
+        if let Some((old, new, differ)) = &self.0
+            && old.as_ptr() == Arc::as_ptr(previous)
+            && new.as_ptr() == Arc::as_ptr(current)
+        {
+            return *differ;
+        }
+        let differ = differ(&**previous, &**current, view);
+        self.0 = Some((Arc::downgrade(previous), Arc::downgrade(current), differ));
+        differ
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Entry, Table};
+
+    #[test]
+    fn what_was_compared_is_not_compared_again_and_nothing_is_taken_for_it() {
+        let at = |value| Arc::new(Table::of(&[("a", value, value)]));
+        let (one, two) = (at(1), at(2));
+        let mut compared = Compared::default();
+        for _ in 0..2 {
+            assert!(compared.differ(&one, &two, &View::default()));
+            assert!(!compared.differ(&one, &at(1), &View::default()));
+            assert!(!compared.differ(&one, &two, &View::default().only(|_| false)));
+            assert!(compared.differ(
+                &one,
+                &two,
+                &View::default().same_when(|a: &Entry, b| a.stamp == b.stamp)
+            ));
+        }
+        assert_eq!((Arc::strong_count(&one), Arc::strong_count(&two)), (1, 1), "it keeps none of them");
+    }
+}

@@ -1,0 +1,35 @@
+//! What the benchmarks measure by itself. Not for applications: it may change or go with any release.
+
+use std::fmt::{self, Debug};
+
+use crate::{
+    Answer,
+    progress::{Progress, Step},
+};
+
+/// A watcher's progress, without the watcher.
+pub struct Steps<V>(Progress<V>);
+
+impl<V: PartialEq> Steps<V> {
+    /// Before the first answer.
+    pub fn new() -> Self {
+        Self(Progress::default())
+    }
+
+    /// Takes an answer in, and tells whether it is news.
+    pub fn step(&mut self, answer: Answer<V>) -> bool {
+        matches!(self.0.step(answer), Step::News(..))
+    }
+}
+
+impl<V: PartialEq> Default for Steps<V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<V: Debug> Debug for Steps<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

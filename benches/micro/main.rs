@@ -1,0 +1,10 @@
+//! The hot path alone: what a wake-up costs after its body has come.
+
+mod decode;
+mod fan_out;
+mod progress;
+
+use criterion::{criterion_group, criterion_main};
+
+criterion_group!(benches, progress::progress, decode::decode_and_merge, fan_out::fan_out);
+criterion_main!(benches);

@@ -1,0 +1,30 @@
+//! What an answer means after the one before.
+
+use std::hint::black_box;
+
+use consul_watch_actors::internals::Steps;
+use consul_watch_actors::{Answer, Outcome, Position};
+use criterion::Criterion;
+
+pub(crate) fn progress(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("progress");
+    group.bench_function("news", |bench| {
+        let (mut steps, mut index) = (Steps::new(), 0);
+        bench.iter(|| {
+            index += 1;
+            black_box(steps.step(answer(index, Outcome::Value(index))))
+        });
+    });
+    group.bench_function("no news", |bench| {
+        let (mut steps, mut index) = (Steps::<u64>::new(), 0);
+        bench.iter(|| {
+            index += 1;
+            black_box(steps.step(answer(index, Outcome::Same)))
+        });
+    });
+    group.finish();
+}
+
+fn answer(index: u64, outcome: Outcome<u64>) -> Answer<u64> {
+    Answer { position: Position::Index(index), outcome, last_contact: None }
+}

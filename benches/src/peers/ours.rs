@@ -1,0 +1,63 @@
+//! consul-watch, as an application uses it: a supervisor and an actor.
+
+use actix::{Actor, Context, Handler};
+use consul_watch::{Change, Changed, ConsulConfig, Key, KeyPrefix, Watch, WatchSupervisor};
+
+use super::{Contender, Side, Watched, child};
+use crate::setting::Setting;
+
+pub(super) const TITLE: &str = "consul-watch";
+
+pub(super) fn contender(setting: &Setting) -> Contender {
+    setting.contender("ours", TITLE, Side::Ours)
+}
+
+struct App;
+
+impl Actor for App {
+    type Context = Context<Self>;
+}
+
+impl Handler<Changed<Key>> for App {
+    type Result = ();
+
+    fn handle(&mut self, changed: Changed<Key>, _: &mut Context<Self>) {
+        let at = child::now();
+        let value = changed.current.as_ref().as_ref().and_then(|pair| pair.value.clone());
+        child::seen(&value.unwrap_or_default(), at);
+    }
+}
+
+impl Handler<Changed<KeyPrefix>> for App {
+    type Result = ();
+
+    fn handle(&mut self, changed: Changed<KeyPrefix>, _: &mut Context<Self>) {
+        let at = child::now();
+        let found = changed.changes();
+        let last = found
+            .iter()
+            .filter_map(|change| match change {
+                Change::Added(pair) | Change::Updated { new: pair, .. } => Some(pair),
+                _ => None,
+            })
+            .max_by_key(|pair| pair.modify_index);
+        child::seen(last.and_then(|pair| pair.value.as_deref()).unwrap_or_default(), at);
+    }
+}
+
+pub(super) fn run(args: &[&str]) -> Result<(), String> {
+    let (watched, address) = child::arguments(args)?;
+    actix::System::new().block_on(async move {
+        let config = ConsulConfig::default().with_address(address).map_err(|error| error.to_string())?;
+        let supervisor = WatchSupervisor::new(config).start();
+        let app = App.start();
+        child::wait_for_go()?;
+        let watching = match watched {
+            Watched::Key(name) => supervisor.send(Watch::new(Key::new(name), app)).await,
+            Watched::Prefix(name) => supervisor.send(Watch::new(KeyPrefix::raw(name), app)).await,
+        };
+        watching.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        std::future::pending::<()>().await;
+        Ok(())
+    })
+}

@@ -1,0 +1,167 @@
+//! `docs/benchmarks.md`, from what was recorded.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use crate::machine::Machine;
+use crate::measure::number;
+use crate::outcome::{Check, Measure};
+use crate::plot;
+use crate::record::{self, Record};
+use crate::row::Row;
+use crate::rows;
+use crate::setting::Setting;
+
+const HEAD: &str = "\
+# Benchmarks
+
+What `consul-watch` costs, beside its peers: each row measures all of them in one run, on one agent, in turns. The
+*bare loop* is the floor: awc without actors, which decodes borrowed and does nothing else.
+
+```console
+$ cargo xtask bench                        # every row; this file is its report
+$ cargo xtask bench -- latency             # some rows; the others keep their last result
+$ cargo xtask bench -- micro               # the hot path alone, by criterion
+$ cargo xtask bench -- --quick             # small numbers, to see that everything works
+```
+
+Peers are installed from their registries into `target/peers`, in the versions that `benches/` pins. A number in front
+of brackets is the median of the rounds, in brackets the lowest and the highest. Less is better everywhere.
+";
+
+/// Measures these rows, keeps what they found and writes the report.
+pub fn run(setting: &Setting, rows: &[&Row]) -> Result<(), String> {
+    let mut failed = Vec::new();
+    for row in rows {
+        eprintln!("== {}", row.name);
+        match measure(setting, row) {
+            Ok(record) => record::write(row.name, &record)?,
+            Err(error) => failed.push(format!("{}: {error}", row.name)),
+        }
+    }
+    write()?;
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
+}
+
+/// Measures one row and prints what it found, without keeping it.
+pub fn print(setting: &Setting, row: &Row) -> Result<(), String> {
+    let record = measure(setting, row)?;
+    println!("{}{}", targets(&[(row, &record)]), section(row, &record));
+    Ok(())
+}
+
+/// Writes the report and its plots of what was recorded.
+pub fn write() -> Result<(), String> {
+    let mut known = Vec::new();
+    for row in rows::ALL {
+        known.extend(record::read(row.name)?.map(|record| (row, record)));
+    }
+    for (row, record) in &known {
+        for (at, measure) in record.outcome.measures.iter().enumerate() {
+            record::write_file(&plot_name(row, at), &plot::bars(measure))?;
+        }
+    }
+    let known: Vec<(&Row, &Record)> = known.iter().map(|(row, record)| (*row, record)).collect();
+    let path = record::directory().with_extension("md");
+    fs::write(&path, render(&known)).map_err(|error| format!("benchmarks.md: {error}"))?;
+    eprintln!("written: docs/benchmarks.md");
+    Ok(())
+}
+
+fn measure(setting: &Setting, row: &Row) -> Result<Record, String> {
+    let outcome = (row.run)(setting)?;
+    Ok(Record { date: record::today(), quick: setting.quick, machine: Machine::of(setting), outcome })
+}
+
+fn render(known: &[(&Row, &Record)]) -> String {
+    let mut text = HEAD.to_owned();
+    if known.iter().any(|(_, record)| record.quick) {
+        text += "\n**Some rows were run with `--quick`: their numbers mean nothing.**\n";
+    }
+    text += &targets(known);
+    text += &conditions(known);
+    for (row, record) in known {
+        text += &section(row, record);
+    }
+    text
+}
+
+/// Everything that has a target, in one table.
+fn targets(known: &[(&Row, &Record)]) -> String {
+    let mut text = "\n## Targets\n\n| row | what | target | result | |\n|---|---|---|---|---|\n".to_owned();
+    for (row, record) in known {
+        for Check { what, target, result, met } in &record.outcome.checks {
+            let verdict = match met {
+                Some(true) => "met",
+                Some(false) => "**missed**",
+                None => "open",
+            };
+            let quick = if record.quick { " (quick)" } else { "" };
+            let _ =
+                writeln!(text, "| [{0}](#{0}) | {what} | {target} | {result} | {verdict}{quick} |", row.name);
+        }
+    }
+    text
+}
+
+/// Where and when, once for all rows that were measured alike.
+fn conditions(known: &[(&Row, &Record)]) -> String {
+    let mut text = "\n## Measured on\n".to_owned();
+    let mut alike: Vec<(&Machine, &str, Vec<&str>)> = Vec::new();
+    for (row, record) in known {
+        match alike.iter_mut().find(|(machine, date, _)| **machine == record.machine && **date == record.date)
+        {
+            Some((_, _, names)) => names.push(row.name),
+            None => alike.push((&record.machine, &record.date, vec![row.name])),
+        }
+    }
+    for (machine, date, names) in alike {
+        let Machine { cpu, cores, memory_gib, kernel, rustc, consul } = machine;
+        let _ = writeln!(
+            text,
+            "\n{date}: {cpu}, {cores} cores, {memory_gib} GiB; Linux {kernel}; rustc {rustc}; Consul {consul}. Rows: \
+             {}.",
+            names.join(", ")
+        );
+    }
+    let mut versions: Vec<&String> = known.iter().flat_map(|(_, record)| &record.outcome.versions).collect();
+    versions.sort();
+    versions.dedup();
+    if !versions.is_empty() {
+        let versions: Vec<&str> = versions.into_iter().map(String::as_str).collect();
+        let _ = writeln!(text, "\nPeers: {}.", versions.join("; "));
+    }
+    text
+}
+
+fn section(row: &Row, record: &Record) -> String {
+    let mut text = format!("\n## {}\n\n{}\n", row.name, row.title);
+    for (at, measure) in record.outcome.measures.iter().enumerate() {
+        let _ =
+            write!(text, "\n![{}](benchmarks/{})\n\n{}", measure.title, plot_name(row, at), table(measure));
+    }
+    for missing in &record.outcome.missing {
+        let (who, reason) = missing.split_once(": ").unwrap_or((missing, "unknown"));
+        let _ = writeln!(text, "\n{who}: not measured: {reason}");
+    }
+    for note in &record.outcome.notes {
+        let _ = writeln!(text, "\n{note}");
+    }
+    let _ = writeln!(text, "\nHow: {}", row.method);
+    text
+}
+
+fn table(measure: &Measure) -> String {
+    let mut text =
+        format!("| {} | median, {unit} | min..max |\n|---|--:|--:|\n", measure.title, unit = measure.unit);
+    for figure in &measure.figures {
+        let spread = figure.spread;
+        let (median, min, max) = (number(spread.median), number(spread.min), number(spread.max));
+        let _ = writeln!(text, "| {} | {median} | {min}..{max} |", figure.name);
+    }
+    text
+}
+
+fn plot_name(row: &Row, at: usize) -> String {
+    if at == 0 { format!("{}.svg", row.name) } else { format!("{}-{}.svg", row.name, at + 1) }
+}

@@ -1,0 +1,117 @@
+//! Everyone in turns, round after round.
+
+use crate::measure::Spread;
+use crate::outcome::{Check, Figure, Measure, Side};
+use crate::peers::{self, Absent, Contender};
+use crate::setting::Setting;
+
+/// What was found of everyone, round by round.
+pub struct Rounds<T> {
+    contenders: Vec<Contender>,
+    /// A list for each contender, with an entry for each round.
+    found: Vec<Vec<T>>,
+    absent: Vec<Absent>,
+}
+
+impl<T> Rounds<T> {
+    /// Measures everyone in each round, beginning with another one each time: who comes first finds the agent
+    /// and the machine in another state than who comes last.
+    ///
+    /// A peer that fails is left out; ours or the floor failing is an error.
+    pub fn run(
+        setting: &Setting,
+        rounds: usize,
+        mut one: impl FnMut(&Contender) -> Result<T, String>,
+    ) -> Result<Self, String> {
+        let (mut contenders, mut absent) = peers::everyone(setting);
+        let mut found: Vec<Vec<T>> = contenders.iter().map(|_| Vec::new()).collect();
+        for round in 0..rounds {
+            let mut failed = Vec::new();
+            for turn in 0..contenders.len() {
+                let who = (turn + round) % contenders.len();
+                let contender = &contenders[who];
+                eprintln!("round {} of {rounds}: {}", round + 1, contender.title);
+                match one(contender) {
+                    Ok(what) => found[who].push(what),
+                    Err(reason) if contender.side == Side::Peer => failed.push((who, reason)),
+                    Err(reason) => return Err(reason),
+                }
+            }
+            failed.sort_by_key(|(who, _)| *who);
+            for (who, reason) in failed.into_iter().rev() {
+                found.remove(who);
+                absent.push(Absent { title: contenders.remove(who).title, reason });
+            }
+        }
+        Ok(Self { contenders, found, absent })
+    }
+
+    /// Who took part, with the versions.
+    pub fn versions(&self) -> Vec<String> {
+        self.contenders.iter().filter_map(Contender::named_version).collect()
+    }
+
+    /// Who did not, and why.
+    pub fn missing(&self) -> Vec<String> {
+        self.absent.iter().map(|absent| format!("{}: {}", absent.title, absent.reason)).collect()
+    }
+
+    /// One quantity of everyone.
+    pub fn measure(&self, title: &str, unit: &str, of: impl Fn(&T) -> f64) -> Measure {
+        let figures = self.contenders.iter().zip(&self.found).map(|(contender, found)| {
+            let numbers: Vec<f64> = found.iter().map(&of).collect();
+            Figure { name: contender.title.clone(), side: contender.side, spread: Spread::of(&numbers) }
+        });
+        Measure { title: title.to_owned(), unit: unit.to_owned(), figures: figures.collect() }
+    }
+
+    /// Ours is at most so many times what another one needs, by the median of the rounds' ratios. The limit
+    /// is given as the report shows it, such as `1/12`, and as a number.
+    pub fn at_most(&self, what: &str, other: &str, shown: &str, limit: f64, of: impl Fn(&T) -> f64) -> Check {
+        let target = format!("≤ {shown} × {other}");
+        match (self.ours(&of), self.of(other, &of)) {
+            (Some(ours), Some(theirs)) => {
+                Check::at_most(what, target, limit, &Spread::of_ratios(&ours, &theirs), "×")
+            }
+            _ => Check::not_measured(what, target),
+        }
+    }
+
+    /// Ours is at most this, whatever the others need.
+    pub fn limit(&self, what: &str, target: &str, limit: f64, unit: &str, of: impl Fn(&T) -> f64) -> Check {
+        match self.ours(of) {
+            Some(ours) => Check::at_most(what, target, limit, &Spread::of(&ours), unit),
+            None => Check::not_measured(what, target),
+        }
+    }
+
+    /// Ours is less than every peer's.
+    pub fn ahead(&self, what: &str, of: impl Fn(&T) -> f64) -> Check {
+        let target = "ahead of every peer".to_owned();
+        let peers = self.contenders.iter().filter(|contender| contender.side == Side::Peer);
+        let ratios = peers.filter_map(|peer| {
+            let ratio = Spread::of_ratios(&self.ours(&of)?, &self.of(&peer.title, &of)?);
+            Some((ratio.median, format!("{} × {}", crate::measure::number(ratio.median), peer.title)))
+        });
+        let Some((worst, result)) = ratios.max_by(|a, b| a.0.total_cmp(&b.0)) else {
+            return Check::not_measured(what, target);
+        };
+        Check {
+            what: what.to_owned(),
+            target,
+            result: format!("the nearest: {result}"),
+            met: Some(worst < 1.0),
+        }
+    }
+
+    /// The rounds of ours.
+    pub fn ours(&self, of: impl Fn(&T) -> f64) -> Option<Vec<f64>> {
+        let at = self.contenders.iter().position(|contender| contender.side == Side::Ours)?;
+        Some(self.found[at].iter().map(of).collect())
+    }
+
+    fn of(&self, title: &str, of: impl Fn(&T) -> f64) -> Option<Vec<f64>> {
+        let at = self.contenders.iter().position(|contender| contender.title == title)?;
+        Some(self.found[at].iter().map(of).collect())
+    }
+}

@@ -1,0 +1,89 @@
+//! One change for ten thousand actors.
+
+use std::time::Duration;
+
+use crate::measure::percentile;
+use crate::outcome::{Check, Outcome, Side};
+use crate::row::Row;
+use crate::scale::{Crew, measure, spread};
+use crate::setting::Setting;
+
+pub(crate) const ROW: Row = Row {
+    name: "fan-out",
+    title: "One change for 10,000 subscribers",
+    method: "10,000 actors on two arbiters subscribe to one watch of a source in memory, whose watcher runs on a \
+             third thread. In turns, 15 times each: one change, or the bare send: the same shared value as a message \
+             to the same actors, by `Recipient::send`, each awaited. The time runs until the last handler; the \
+             processor time of the process until it is at rest, acknowledgements included. 3 rounds, each the median \
+             of a process of its own.",
+    run,
+};
+
+const WITHIN: Duration = Duration::from_secs(60);
+
+struct Found {
+    ours_ms: f64,
+    bare_ms: f64,
+    ours_us_each: f64,
+    bare_us_each: f64,
+}
+
+fn run(setting: &Setting) -> Result<Outcome, String> {
+    let (rounds, count, turns) = setting.either((3, 10_000, 15), (2, 500, 5));
+    let mut found = Vec::new();
+    for round in 0..rounds {
+        eprintln!("round {} of {rounds}", round + 1);
+        found.push(one(setting, count, turns)?);
+    }
+    let last = spread(&found, |found| found.ours_ms);
+    let beyond = spread(&found, |found| found.ours_us_each - found.bare_us_each);
+    let both = |ours: fn(&Found) -> f64, bare: fn(&Found) -> f64| {
+        [
+            ("consul-watch", Side::Ours, spread(&found, ours)),
+            ("the bare send", Side::Floor, spread(&found, bare)),
+        ]
+    };
+    Ok(Outcome {
+        checks: vec![
+            Check::at_most(
+                format!("one change for {count} subscribers, until the last"),
+                "≤ 10 ms",
+                10.0,
+                &last,
+                "ms",
+            ),
+            Check::at_most("processor time for each, beyond the bare send", "≤ 1 µs", 1.0, &beyond, "µs"),
+        ],
+        measures: vec![
+            measure("until the last handler", "ms", both(|found| found.ours_ms, |found| found.bare_ms)),
+            measure(
+                "processor time for each",
+                "µs",
+                both(|found| found.ours_us_each, |found| found.bare_us_each),
+            ),
+        ],
+        ..Outcome::default()
+    })
+}
+
+fn one(setting: &Setting, count: usize, turns: usize) -> Result<Found, String> {
+    let mut crew = Crew::alone(setting, "fan-out", &[&count.to_string(), &turns.to_string()])?;
+    crew.go()?;
+    let (mut ours, mut bare) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+    for _ in 0..turns {
+        for (word, (wall, cpu)) in [("ours", &mut ours), ("bare", &mut bare)] {
+            let line = crew.line(word, WITHIN)?;
+            let numbers: Vec<f64> = line.split(' ').filter_map(|number| number.parse().ok()).collect();
+            let [taken, used] = numbers[..] else { return Err(format!("{word} {line}?")) };
+            wall.push(taken / 1e6);
+            cpu.push(used / 1e3 / count as f64);
+        }
+    }
+    let median = |numbers: &[f64]| percentile(numbers, 50.0);
+    Ok(Found {
+        ours_ms: median(&ours.0),
+        bare_ms: median(&bare.0),
+        ours_us_each: median(&ours.1),
+        bare_us_each: median(&bare.1),
+    })
+}

@@ -1,0 +1,155 @@
+//! What a wake-up costs as the prefix grows.
+
+use std::time::Duration;
+
+use crate::measure::Spread;
+use crate::outcome::{Check, Outcome, Side};
+use crate::row::Row;
+use crate::scale::{Crew, ROOT, Stage, counted, fill, measure, spread, write_some};
+use crate::setting::Setting;
+
+pub(crate) const ROW: Row = Row {
+    name: "growth",
+    title: "What a wake-up costs as a prefix grows",
+    method: "A process watches a prefix of 1,000, 10,000 or 100,000 small keys. One transaction after the other \
+             writes 1, 10 or 64 of them, 64 being as many as a transaction takes, each when the handler was called \
+             for the one before: 20 times, and 3 times before that do not count. The process's own processor time, \
+             and how often it asks for memory, are taken over all of them and divided. 3 rounds, each in a process \
+             of its own.",
+    run,
+};
+
+const WITHIN: Duration = Duration::from_secs(60);
+const WARM_UP: u32 = 3;
+const CHANGES: [usize; 3] = [1, 10, 64];
+
+/// By how much more a byte may cost in the largest prefix than in the next one, for the growth to be linear.
+const LINEAR: f64 = 1.25;
+
+/// How many more allocations a wake-up may take with a hundred times the keys: those of a longer body's pieces
+/// and its buffer's growth, and none for the keys.
+const MORE: f64 = 0.01;
+
+/// A wake-up, on the average of many.
+struct Wake {
+    cpu_ms: f64,
+    allocations: f64,
+    allocated: f64,
+}
+
+/// All that was measured of one size.
+struct Size {
+    keys: usize,
+    bytes: f64,
+    /// A list of rounds for each number of changes.
+    found: [Vec<Wake>; CHANGES.len()],
+}
+
+fn run(setting: &Setting) -> Result<Outcome, String> {
+    let (rounds, wakes, keys) =
+        setting.either((3, 20, &[1_000, 10_000, 100_000][..]), (1, 5, &[100, 1_000, 5_000]));
+    let mut sizes = Vec::new();
+    for &keys in keys {
+        eprintln!("{keys} keys");
+        let stage = Stage::plain()?;
+        fill(&stage.agent, keys, 1)?;
+        let body = stage.agent.try_request("GET", &format!("/v1/kv/{ROOT}?recurse"), &[], b"");
+        let bytes = body.map_err(|error| format!("the prefix: {error}"))?.body.len() as f64;
+        let mut size = Size { keys, bytes, found: Default::default() };
+        for _ in 0..rounds {
+            one(setting, &stage, &mut size, wakes)?;
+        }
+        sizes.push(size);
+    }
+    Ok(outcome(&sizes))
+}
+
+fn one(setting: &Setting, stage: &Stage, size: &mut Size, wakes: u32) -> Result<(), String> {
+    let mut crew = Crew::start(setting, "hold", stage, &["woken", &size.keys.to_string()])?;
+    crew.go()?;
+    crew.line("ready", WITHIN)?;
+    for (changes, found) in CHANGES.into_iter().zip(&mut size.found) {
+        // Spread over the whole prefix.
+        let numbers: Vec<usize> = (0..changes).map(|n| n * size.keys / changes).collect();
+        let wake = |crew: &Crew, times: u32| {
+            (0..times).try_for_each(|turn| {
+                write_some(&stage.agent, &numbers, turn)?;
+                crew.line(&format!("woken {changes} "), WITHIN).map(drop)
+            })
+        };
+        wake(&crew, WARM_UP)?;
+        let (cpu, before) = (crew.cpu_ns()?, crew.numbers("allocations", WITHIN)?);
+        wake(&crew, wakes)?;
+        let (cpu, after) = (crew.cpu_ns()? - cpu, crew.numbers("allocations", WITHIN)?);
+        let each = |at: usize| (after[at] - before[at]) as f64 / f64::from(wakes);
+        found.push(Wake {
+            cpu_ms: cpu as f64 / 1e6 / f64::from(wakes),
+            allocations: each(0),
+            allocated: each(1),
+        });
+    }
+    Ok(())
+}
+
+fn outcome(sizes: &[Size]) -> Outcome {
+    let names: Vec<String> = sizes
+        .iter()
+        .flat_map(|size| CHANGES.map(|changes| format!("{} keys, {changes} changed", size.keys)))
+        .collect();
+    let all = |of: &dyn Fn(&Size, &Wake) -> f64| {
+        let spreads = sizes
+            .iter()
+            .flat_map(|size| size.found.iter().map(move |found| spread(found, |wake| of(size, wake))));
+        names
+            .iter()
+            .map(String::as_str)
+            .zip(spreads)
+            .map(|(name, spread)| (name, Side::Ours, spread))
+            .collect::<Vec<_>>()
+    };
+    let mut checks = Vec::new();
+    if let [first, .., before, last] = sizes {
+        let per_byte = |size: &Size| spread(&size.found[0], |wake| wake.cpu_ms / size.bytes);
+        let ratio = divided(per_byte(last), per_byte(before));
+        let what = format!("processor time a byte, {} keys beside {}", last.keys, before.keys);
+        checks.push(Check::at_most(what, format!("linear: ≤ {LINEAR} ×"), LINEAR, &ratio, "×"));
+        let asked = |size: &Size, at: usize| spread(&size.found[at], |wake| wake.allocations).median;
+        let more = (asked(last, 0) - asked(first, 0)) / (last.keys - first.keys) as f64;
+        checks.push(counted(
+            format!("allocations a wake-up, for each further key of {}", last.keys),
+            format!("not in the keys: ≤ {MORE}"),
+            format!("{more:.4}"),
+            more <= MORE,
+        ));
+        let each = (asked(last, 2) - asked(last, 0)) / (CHANGES[2] - CHANGES[0]) as f64;
+        checks.push(counted(
+            "allocations for each further change",
+            "in the changes",
+            format!("{each:.1}"),
+            true,
+        ));
+    }
+    Outcome {
+        checks,
+        measures: vec![
+            measure("processor time a wake-up", "ms", all(&|_, wake| wake.cpu_ms)),
+            measure(
+                "processor time a megabyte received",
+                "ms",
+                all(&|size, wake| wake.cpu_ms / size.bytes * 1e6),
+            ),
+            measure("allocations a wake-up", "times", all(&|_, wake| wake.allocations)),
+            measure(
+                "allocated a wake-up, for each byte received",
+                "bytes",
+                all(&|size, wake| wake.allocated / size.bytes),
+            ),
+        ],
+        ..Outcome::default()
+    }
+}
+
+/// The quotient of two medians, with the widest spread it can have.
+fn divided(number: Spread, by: Spread) -> Spread {
+    Spread { median: number.median / by.median, min: number.min / by.max, max: number.max / by.min }
+}

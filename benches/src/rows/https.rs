@@ -1,0 +1,101 @@
+//! Ten thousand different prefixes over HTTPS.
+
+use std::time::Duration;
+
+use crate::measure::monotonic_ns;
+use crate::outcome::{Check, Outcome, Side};
+use crate::row::Row;
+use crate::scale::{Crew, Stage, counted, fill, measure, spread, write_all};
+use crate::setting::Setting;
+
+pub(crate) const ROW: Row = Row {
+    name: "https",
+    title: "10,000 different prefixes, HTTPS",
+    method: "A process watches 10,000 prefixes over HTTPS on a stock agent, all subscribed to at once. When all have \
+             their first value, its connections are counted and its memory is taken; then the key in each prefix is \
+             written once, one after the other. Memory a watch is what the process has beyond another one with a \
+             single watch, divided by the watches. 3 rounds.",
+    run,
+};
+
+const WITHIN: Duration = Duration::from_secs(120);
+
+/// Streams that are used of a connection.
+const STREAMS: usize = 240;
+
+struct Found {
+    ready_s: f64,
+    connections: usize,
+    bytes: f64,
+    told_s: f64,
+    median_ms: f64,
+    worst_ms: f64,
+}
+
+fn run(setting: &Setting) -> Result<Outcome, String> {
+    let (rounds, count) = setting.either((3, 10_000), (2, 600));
+    let mut stage = Stage::secure()?;
+    let mut written = 1;
+    let mut found = Vec::new();
+    for round in 0..rounds {
+        eprintln!("round {} of {rounds}", round + 1);
+        let single = one(setting, &mut stage, 1, &mut written)?;
+        let mut all = one(setting, &mut stage, count, &mut written)?;
+        all.bytes = (all.bytes - single.bytes) / (count - 1) as f64;
+        found.push(all);
+    }
+    let connections = spread(&found, |found| found.connections as f64);
+    let bytes = spread(&found, |found| found.bytes);
+    // 45 for ten thousand.
+    let limit = setting.either(45, count.div_ceil(STREAMS));
+    let ours = |of: fn(&Found) -> f64| [("consul-watch", Side::Ours, spread(&found, of))];
+    Ok(Outcome {
+        checks: vec![
+            Check::at_most(
+                format!("{count} prefixes: connections"),
+                format!("≤ {limit}"),
+                limit as f64,
+                &connections,
+                "",
+            ),
+            Check::at_most("memory a watch", "≤ 12 KB", 12.0 * 1024.0, &bytes, "bytes"),
+            counted("all first values", "ready in one go", "all ready, none refused", true),
+            // Whoever was not told has ended the row.
+            counted("every prefix changed once", "all told", "all told", true),
+        ],
+        measures: vec![
+            measure("until all have their first value", "s", ours(|found| found.ready_s)),
+            measure("memory a watch", "bytes", ours(|found| found.bytes)),
+            measure("every key written once, until the last handler", "s", ours(|found| found.told_s)),
+            measure("from a write to its handler, the median", "ms", ours(|found| found.median_ms)),
+            measure("from a write to its handler, the worst", "ms", ours(|found| found.worst_ms)),
+        ],
+        ..Outcome::default()
+    })
+}
+
+fn one(setting: &Setting, stage: &mut Stage, count: usize, written: &mut u32) -> Result<Found, String> {
+    // Everyone's first state is of the same round.
+    fill(&stage.agent, count, *written)?;
+    let mut crew = Crew::start(setting, "hold", stage, &["folders", &count.to_string()])?;
+    let started = monotonic_ns();
+    let ready = crew.begin(*written, WITHIN)?;
+    let (connections, bytes) = (crew.connections()?, crew.resident_bytes()? as f64);
+    let retrying = crew.count_of("retrying", WITHIN)?;
+    let live = crew.count_of("live", WITHIN)?;
+    if (live, retrying) != (count, 0) {
+        return Err(format!("of {count} watches {live} are live and {retrying} retry"));
+    }
+    *written += 1;
+    let writing = monotonic_ns();
+    write_all(&mut stage.writer, count, *written)?;
+    let told = crew.told(*written, WITHIN)?;
+    Ok(Found {
+        ready_s: ready.saturating_sub(started) as f64 / 1e9,
+        connections,
+        bytes,
+        told_s: told.at.saturating_sub(writing) as f64 / 1e9,
+        median_ms: told.median_ms,
+        worst_ms: told.worst_ms,
+    })
+}

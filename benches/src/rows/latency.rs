@@ -1,0 +1,72 @@
+//! From a put to the message's handler.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::measure::percentile;
+use crate::outcome::Outcome;
+use crate::peers::{BARE, Contender, Watched};
+use crate::puts::Puts;
+use crate::rounds::Rounds;
+use crate::row::Row;
+use crate::setting::Setting;
+
+pub const ROW: Row = Row {
+    name: "latency",
+    title: "From a put to its handler: one key",
+    method: "The key is put 2,000 times for each contender: 5 rounds of 400. In each round everyone has a turn, the \
+             first another one each time, as a new process on the same agent, and is shown 20 puts before those that \
+             count. A put is sent 12 ms after the one before was handled: a watcher asks at most 100 times a second, so \
+             quicker writes would measure its throttle. The time runs from just before the request \
+             is sent until the handler is called (for `consul watch`: until the program that it runs has started), \
+             by the machine's monotonic clock. Ratios are of the same round.",
+    run,
+};
+
+const KEY: &str = "bench/latency";
+const WARM_UP: u64 = 20;
+/// Longer than the default pace of a watcher's throttle.
+const PAUSE: Duration = Duration::from_millis(12);
+
+fn run(setting: &Setting) -> Result<Outcome, String> {
+    let (rounds, puts) = setting.either((5, 400), (2, 20));
+    let agent = Setting::agent()?;
+    let mut writer = Puts::to(agent.http_addr())?;
+    let address = agent.http_addr().to_string();
+    let rounds = Rounds::run(setting, rounds, |contender| one(contender, &address, &mut writer, puts))?;
+
+    let p50 = |found: &Vec<f64>| percentile(found, 50.0);
+    let p99 = |found: &Vec<f64>| percentile(found, 99.0);
+    Ok(Outcome {
+        measures: vec![
+            rounds.measure("put → handler, median", "ms", p50),
+            rounds.measure("put → handler, 99th percentile", "ms", p99),
+        ],
+        checks: vec![
+            rounds.at_most("put → handler, p50", BARE, "1.05", 1.05, p50),
+            rounds.at_most("put → handler, p99", BARE, "1.25", 1.25, p99),
+            rounds.ahead("put → handler, p50", p50),
+        ],
+        missing: rounds.missing(),
+        notes: Vec::new(),
+        versions: rounds.versions(),
+    })
+}
+
+/// One contender's turn: its latencies in milliseconds.
+fn one(contender: &Contender, address: &str, writer: &mut Puts, puts: u64) -> Result<Vec<f64>, String> {
+    writer.put(KEY, b"0")?;
+    let mut running = contender.start(address, Watched::Key(KEY))?;
+    running.go()?;
+    running.sees(0)?;
+    let mut found = Vec::new();
+    for sequence in 1..=WARM_UP + puts {
+        thread::sleep(PAUSE);
+        let sent = writer.put(KEY, sequence.to_string().as_bytes())?;
+        let seen = running.sees(sequence)?;
+        if sequence > WARM_UP {
+            found.push(seen.saturating_sub(sent) as f64 / 1e6);
+        }
+    }
+    Ok(found)
+}

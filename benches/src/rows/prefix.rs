@@ -1,0 +1,151 @@
+//! A prefix of many keys, one of which changes: processor time and memory.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::outcome::Outcome;
+use crate::peers::{BARE, CONSUL_WATCH, Contender, NODE, Watched};
+use crate::puts::Puts;
+use crate::rounds::Rounds;
+use crate::row::Row;
+use crate::setting::Setting;
+
+pub const CPU: Row = Row {
+    name: "prefix-cpu",
+    title: "10,000 keys of 256 bytes under one prefix, one of which changes: processor time for a wake-up",
+    method: "One key after another is changed, 20 in each of 5 rounds, each when the change before was handled and \
+             all was quiet for 50 ms; the first state and two changes are not counted. In each round everyone has a \
+             turn as a new process on the same agent, the first another one each time. Counted is the processor time \
+             of the contender's process in user and system mode; the program that `consul watch` runs for each change \
+             is not counted. Ours also tells which keys changed, and has compared the lists for it.",
+    run: cpu,
+};
+
+pub const MEMORY: Row = Row {
+    name: "prefix-memory",
+    title: "The same prefix: peak memory",
+    method: "The highest resident memory of the contender's process over the first state and 20 changes, as the kernel \
+             tells it, less what the process had when its runtime was up and it watched nothing yet. For `consul \
+             watch`, which cannot be stopped there, that is what a process that watches a key without a value has. \
+             The body is what Consul sends each time: the JSON of all keys.",
+    run: memory,
+};
+
+const PREFIX: &str = "bench/prefix/";
+/// Nothing is ever put there.
+const NOTHING: &str = "bench/nothing";
+const VALUE: usize = 256;
+const UNCOUNTED: u64 = 2;
+/// What a runtime does behind a handler's back, such as collecting garbage, belongs to the wake-up.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// What one turn found.
+struct Found {
+    cpu_ms: f64,
+    peak_mib: f64,
+    bodies: f64,
+}
+
+/// The keys and who writes them.
+struct Stage {
+    writer: Puts,
+    address: String,
+    keys: u64,
+    wakeups: u64,
+    body: f64,
+    /// Counts on over all turns, so that no value comes twice.
+    sequence: u64,
+}
+
+fn cpu(setting: &Setting) -> Result<Outcome, String> {
+    let (rounds, _) = measured(setting)?;
+    let of = |found: &Found| found.cpu_ms;
+    let what = "processor time for a wake-up";
+    Ok(Outcome {
+        measures: vec![rounds.measure(what, "ms", of)],
+        checks: vec![
+            rounds.at_most(what, BARE, "1.5", 1.5, of),
+            rounds.at_most(what, CONSUL_WATCH, "1/12", 1.0 / 12.0, of),
+            rounds.at_most(what, NODE, "1/5", 1.0 / 5.0, of),
+        ],
+        missing: rounds.missing(),
+        notes: Vec::new(),
+        versions: rounds.versions(),
+    })
+}
+
+fn memory(setting: &Setting) -> Result<Outcome, String> {
+    let (rounds, body) = measured(setting)?;
+    Ok(Outcome {
+        measures: vec![rounds.measure("peak memory over idle", "MiB", |found| found.peak_mib)],
+        checks: vec![rounds.limit("peak memory over idle", "≤ 3 × the body", 3.0, "×", |found| found.bodies)],
+        missing: rounds.missing(),
+        notes: vec![format!("The body has {:.2} MiB.", body / MIB)],
+        versions: rounds.versions(),
+    })
+}
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+fn measured(setting: &Setting) -> Result<(Rounds<Found>, f64), String> {
+    let (rounds, keys, wakeups) = setting.either((5, 10_000, 20), (1, 500, 3));
+    let agent = Setting::agent()?;
+    let mut stage = Stage {
+        writer: Puts::to(agent.http_addr())?,
+        address: agent.http_addr().to_string(),
+        keys,
+        wakeups,
+        body: 0.0,
+        sequence: 0,
+    };
+    for key in 0..keys {
+        stage.put(key)?;
+    }
+    stage.body = agent
+        .try_request("GET", &format!("/v1/kv/{PREFIX}?recurse"), &[], b"")
+        .map_err(|error| format!("the list of keys: {error}"))?
+        .body
+        .len() as f64;
+    let rounds = Rounds::run(setting, rounds, |contender| stage.turn(contender))?;
+    Ok((rounds, stage.body))
+}
+
+impl Stage {
+    /// Changes one key; its value begins with the sequence.
+    fn put(&mut self, key: u64) -> Result<(), String> {
+        self.sequence += 1;
+        let value = format!("{:<VALUE$}", self.sequence);
+        self.writer.put(&format!("{PREFIX}{key:05}"), value.as_bytes()).map(drop)
+    }
+
+    fn turn(&mut self, contender: &Contender) -> Result<Found, String> {
+        let mut running = contender.start(&self.address, Watched::Prefix(PREFIX))?;
+        let idle = if contender.waits { running.resident_bytes()? } else { self.idle(contender)? };
+        running.go()?;
+        running.sees(self.sequence)?;
+        let mut before = 0;
+        for wakeup in 0..UNCOUNTED + self.wakeups {
+            if wakeup == UNCOUNTED {
+                before = running.cpu_ns()?;
+            }
+            // Spread over the list, and never the same twice in a turn.
+            self.put(wakeup * 7_919 % self.keys)?;
+            running.sees(self.sequence)?;
+            thread::sleep(QUIET);
+        }
+        let cpu = running.cpu_ns()? - before;
+        let peak = running.peak_bytes()?.saturating_sub(idle) as f64;
+        Ok(Found {
+            cpu_ms: cpu as f64 / 1e6 / self.wakeups as f64,
+            peak_mib: peak / MIB,
+            bodies: peak / self.body,
+        })
+    }
+
+    /// What a contender has that cannot be stopped before it watches.
+    fn idle(&self, contender: &Contender) -> Result<u64, String> {
+        let running = contender.start(&self.address, Watched::Key(NOTHING))?;
+        thread::sleep(Duration::from_secs(1));
+        running.resident_bytes()
+    }
+}

@@ -1,0 +1,96 @@
+//! A child that tells many actors of one change, by a watch and by the bare send, in turns.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Recipient};
+use consul_watch_actors::{Watch, WatchSupervisor};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+
+use super::memory::{Ask, Memory, Number};
+use super::sinks::{Arrivals, Bare, Sink};
+use super::talk::{Orders, say};
+use crate::measure::{monotonic_ns, own_cpu_ns};
+
+/// Ends a round that is stuck.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The process rests when it has used less than so much in so long a time.
+const REST: (Duration, u64) = (Duration::from_millis(10), 200_000);
+
+/// Rounds that are not counted.
+const WARM_UP: usize = 3;
+
+/// `COUNT ROUNDS`; says `ours|bare WALL CPU` for each round of each.
+pub(super) fn run(args: &[&str]) -> Result<(), String> {
+    let numbers: Vec<usize> = args.iter().filter_map(|arg| arg.parse().ok()).collect();
+    let [count, rounds] = numbers[..] else { return Err("to fan out: COUNT ROUNDS".to_owned()) };
+    actix::System::new().block_on(async move {
+        let arrivals = Arc::new(Arrivals::default());
+        let sinks = Sink::start(count, &arrivals);
+        let mut orders = Orders::wait_for_go().await?;
+        let memory = Memory::new();
+        let watches = WatchSupervisor::new(memory.clone()).start();
+        arrivals.expect(count);
+        for sink in &sinks {
+            let reply =
+                watches.send(Watch::new(Ask, sink.clone())).await.map_err(|error| error.to_string())?;
+            reply.map_err(|error| error.to_string())?;
+        }
+        within(arrivals.all()).await?;
+        let recipients: Vec<Recipient<Bare>> = sinks.into_iter().map(actix::Addr::recipient).collect();
+        for round in 0..WARM_UP + rounds {
+            let ours = measured(&arrivals, count, async { memory.change() }).await?;
+            let bare = measured(&arrivals, count, send_to_all(&recipients, round as u64)).await?;
+            if round >= WARM_UP {
+                say(&format!("ours {} {}", ours.0, ours.1));
+                say(&format!("bare {} {}", bare.0, bare.1));
+            }
+        }
+        orders.next().await;
+        Ok(())
+    })
+}
+
+/// What a client without an engine would do: the same message to everyone, each awaited.
+async fn send_to_all(recipients: &[Recipient<Bare>], round: u64) {
+    let message = Bare(Arc::new(Number(round)));
+    let mut sent: FuturesUnordered<_> =
+        recipients.iter().map(|recipient| recipient.send(message.clone())).collect();
+    while sent.next().await.is_some() {}
+}
+
+/// From the beginning to the last one's handler, and the processor time until all is at rest.
+async fn measured(
+    arrivals: &Arrivals,
+    count: usize,
+    work: impl Future<Output = ()>,
+) -> Result<(u64, u64), String> {
+    at_rest().await?;
+    arrivals.expect(count);
+    let (cpu, started) = (own_cpu_ns(), monotonic_ns());
+    let (last, ()) = within(async { tokio::join!(arrivals.all(), work) }).await?;
+    at_rest().await?;
+    Ok((last.saturating_sub(started), own_cpu_ns() - cpu))
+}
+
+/// Acknowledgements are on their way after the last handler; they are part of the work.
+async fn at_rest() -> Result<(), String> {
+    within(async {
+        loop {
+            let before = own_cpu_ns();
+            tokio::time::sleep(REST.0).await;
+            if own_cpu_ns() - before < REST.1 {
+                break;
+            }
+        }
+    })
+    .await
+}
+
+async fn within<T>(work: impl Future<Output = T>) -> Result<T, String> {
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .map_err(|_| format!("not everyone was told within {PATIENCE:?}"))
+}

@@ -1,0 +1,151 @@
+//! A child that holds many watches.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::str::FromStr;
+
+use actix::{Actor, Addr};
+use consul_watch::{Key, KeyPrefix, Ready, Status, Watch, WatchSupervisor};
+
+use super::keys::{ROOT, folder, key};
+use super::listener::{Listener, Sleeper};
+use super::talk::{Orders, say};
+use super::tally::Tally;
+use super::url::Url;
+use crate::measure::{allocations, count_allocations, monotonic_ns};
+
+/// What is watched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// So many folders, by one actor.
+    Folders,
+    /// So many keys under one declared root, by one actor.
+    Keys,
+    /// So many keys under one declared root, each by an actor of its own.
+    KeysAndActors,
+    /// The root alone, by one actor.
+    Root,
+    /// The root alone; so many other actors are there and watch nothing.
+    RootAndActors,
+    /// The root alone, by an actor that says when it is woken; what is allocated is counted.
+    Woken,
+}
+
+impl FromStr for What {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Ok(match name {
+            "folders" => Self::Folders,
+            "keys" => Self::Keys,
+            "keys-and-actors" => Self::KeysAndActors,
+            "root" => Self::Root,
+            "root-and-actors" => Self::RootAndActors,
+            "woken" => Self::Woken,
+            _ => return Err(format!("nothing to watch is called {name}")),
+        })
+    }
+}
+
+struct Held {
+    watches: Addr<WatchSupervisor>,
+    tally: Rc<RefCell<Tally>>,
+    /// Who watches nothing is kept all the same.
+    others: Vec<Addr<Listener>>,
+}
+
+/// `URL CERTIFICATE|- WHAT COUNT`
+pub(super) fn run(args: &[&str]) -> Result<(), String> {
+    let [address, certificate, what, count] = args else {
+        return Err("to hold watches: URL CERTIFICATE|- WHAT COUNT".to_owned());
+    };
+    let what: What = what.parse()?;
+    let count: usize = count.parse().map_err(|error| format!("{count}: {error}"))?;
+    let config = Url::new(address, certificate).config()?;
+    actix::System::new().block_on(async move {
+        let mut watches = WatchSupervisor::new(config);
+        if matches!(what, What::Keys | What::KeysAndActors) {
+            watches = watches.root(KeyPrefix::new(ROOT));
+        }
+        let watches = watches.start();
+        let mut held = Held { watches, tally: Tally::of(count), others: Vec::new() };
+        if what == What::Woken {
+            count_allocations();
+        }
+        let mut orders = Orders::wait_for_go().await?;
+        held.watch(what, count).await?;
+        held.watches
+            .send(Ready::all())
+            .await
+            .map_err(|error| error.to_string())?
+            .map_err(|error| error.to_string())?;
+        say(&format!("ready {}", monotonic_ns()));
+        loop {
+            held.obey(&orders.next().await).await?;
+        }
+    })
+}
+
+impl Held {
+    async fn watch(&mut self, what: What, count: usize) -> Result<(), String> {
+        let listener = || Listener(Rc::clone(&self.tally)).start();
+        let one = listener();
+        match what {
+            What::Root => self.subscribe(Watch::new(KeyPrefix::new(ROOT), one)).await?,
+            What::Woken => self.subscribe(Watch::new(KeyPrefix::new(ROOT), Sleeper.start())).await?,
+            What::RootAndActors => {
+                self.others = (0..count).map(|_| listener()).collect();
+                self.subscribe(Watch::new(KeyPrefix::new(ROOT), one)).await?;
+            }
+            What::Folders => {
+                for n in 0..count {
+                    self.subscribe(Watch::new(KeyPrefix::new(folder(n)), one.clone())).await?;
+                }
+            }
+            What::Keys => {
+                for n in 0..count {
+                    self.subscribe(Watch::new(Key::new(key(n)), one.clone())).await?;
+                }
+            }
+            What::KeysAndActors => {
+                for n in 0..count {
+                    self.subscribe(Watch::new(Key::new(key(n)), listener())).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn subscribe<Q>(&self, watch: Watch<Q>) -> Result<(), String>
+    where
+        Q: consul_watch_actors::Query<Source = consul_watch::ConsulConfig>,
+    {
+        let reply = self.watches.send(watch).await.map_err(|error| error.to_string())?;
+        reply.map(drop).map_err(|error| error.to_string())
+    }
+
+    async fn obey(&self, order: &str) -> Result<(), String> {
+        match order.split_once(' ') {
+            None if order == "states" => {
+                let mut states: BTreeMap<&str, usize> = BTreeMap::new();
+                for status in self.watches.send(Status::all()).await.map_err(|error| error.to_string())? {
+                    *states.entry(status.state.name()).or_default() += 1;
+                }
+                let states: Vec<String> =
+                    states.iter().map(|(name, count)| format!("{name}={count}")).collect();
+                say(&format!("states {}", states.join(" ")));
+            }
+            None if order == "allocations" => {
+                let (calls, bytes) = allocations();
+                say(&format!("allocations {calls} {bytes}"));
+            }
+            Some(("count", round)) => {
+                let round = round.parse().map_err(|error| format!("{round}: {error}"))?;
+                say(&format!("count {}", self.tally.borrow().told_of(round)));
+            }
+            _ => return Err(format!("an order that is not understood: {order}")),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! The bare loop, many times in one process: awc, no actors, and nobody who takes an error in hand.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use actix_rt::spawn;
+use awc::Client;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+use super::keys::folder;
+use super::talk::{Orders, say};
+use super::tally::Tally;
+use super::url::Url;
+use crate::measure::monotonic_ns;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Pair<'a> {
+    key: &'a str,
+    value: Option<&'a str>,
+}
+
+/// What became of the loops.
+#[derive(Default)]
+struct Fate {
+    /// Were answered at least once.
+    answered: Cell<usize>,
+    /// Ended by an error.
+    refused: Cell<usize>,
+}
+
+/// Loops that each watch a folder until an error ends them. `URL CERTIFICATE|- COUNT`
+pub(super) fn hold(args: &[&str]) -> Result<(), String> {
+    let (url, count) = arguments(args)?;
+    actix::System::new().block_on(async move {
+        let client = url.client(0)?;
+        let mut orders = Orders::wait_for_go().await?;
+        let (tally, fate) = (Tally::of(count), Rc::new(Fate::default()));
+        for n in 0..count {
+            let url = format!("{}/v1/kv/{}/?recurse&wait=300s&index=", url.address, folder(n));
+            let (client, tally, fate) = (client.clone(), Rc::clone(&tally), Rc::clone(&fate));
+            spawn(async move {
+                let mut index = 0;
+                let mut first = true;
+                while let Some(next) = ask_once(&client, &format!("{url}{index}"), &tally).await {
+                    if std::mem::take(&mut first) {
+                        fate.answered.set(fate.answered.get() + 1);
+                    }
+                    index = next;
+                }
+                fate.refused.set(fate.refused.get() + 1);
+            });
+        }
+        loop {
+            let order = orders.next().await;
+            match order.split_once(' ') {
+                None if order == "states" => {
+                    let refused = fate.refused.get();
+                    let answered = fate.answered.get();
+                    say(&format!("states held={} refused={refused} answered={answered}", count - refused));
+                }
+                Some(("count", round)) => {
+                    let round = round.parse().map_err(|error| format!("{round}: {error}"))?;
+                    say(&format!("count {}", tally.borrow().told_of(round)));
+                }
+                _ => return Err(format!("an order that is not understood: {order}")),
+            }
+        }
+    })
+}
+
+/// The index of an answer whose values are noted; none after an error.
+async fn ask_once(client: &Client, url: &str, tally: &RefCell<Tally>) -> Option<u64> {
+    let mut answer = client.get(url).send().await.ok()?;
+    let index = answer.headers().get("x-consul-index")?.to_str().ok()?.parse().ok()?;
+    let body = answer.body().limit(1 << 20).await.ok()?;
+    for pair in serde_json::from_slice::<Vec<Pair<'_>>>(&body).ok()? {
+        let value = STANDARD.decode(pair.value.unwrap_or_default()).ok()?;
+        tally.borrow_mut().note(pair.key, &value);
+    }
+    Some(index)
+}
+
+/// Connections that are opened at once: with half of what Consul takes it is not refused.
+const AT_ONCE: usize = 100;
+
+/// Each folder is asked for once, all at the same time. `URL CERTIFICATE|- COUNT`
+pub(super) fn ask(args: &[&str]) -> Result<(), String> {
+    let (url, count) = arguments(args)?;
+    actix::System::new().block_on(async move {
+        let client = url.client(AT_ONCE)?;
+        let mut orders = Orders::wait_for_go().await?;
+        let tally = Tally::of(count);
+        let asked: Vec<_> = (0..count)
+            .map(|n| {
+                let url = format!("{}/v1/kv/{}/?recurse", url.address, folder(n));
+                let (client, tally) = (client.clone(), Rc::clone(&tally));
+                spawn(async move { ask_once(&client, &url, &tally).await })
+            })
+            .collect();
+        let mut failed = 0_usize;
+        for task in asked {
+            failed += usize::from(!matches!(task.await, Ok(Some(_))));
+        }
+        say(&format!("answered {} {failed}", monotonic_ns()));
+        orders.next().await;
+        Ok(())
+    })
+}
+
+fn arguments(args: &[&str]) -> Result<(Url, usize), String> {
+    let [address, certificate, count] = args else {
+        return Err("for bare loops: URL CERTIFICATE|- COUNT".to_owned());
+    };
+    let count = count.parse().map_err(|error| format!("{count}: {error}"))?;
+    Ok((Url::new(address, certificate), count))
+}

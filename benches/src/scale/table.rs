@@ -1,0 +1,30 @@
+//! From rounds to the report's tables.
+
+use crate::measure::Spread;
+use crate::outcome::{Check, Figure, Measure, Side};
+
+/// One quantity over the rounds.
+pub(crate) fn spread<T>(rounds: &[T], of: impl Fn(&T) -> f64) -> Spread {
+    Spread::of(&rounds.iter().map(of).collect::<Vec<_>>())
+}
+
+/// One quantity of several cases or contenders.
+pub(crate) fn measure<'a>(
+    title: &str,
+    unit: &str,
+    figures: impl IntoIterator<Item = (&'a str, Side, Spread)>,
+) -> Measure {
+    let figures =
+        figures.into_iter().map(|(name, side, spread)| Figure { name: name.to_owned(), side, spread });
+    Measure { title: title.to_owned(), unit: unit.to_owned(), figures: figures.collect() }
+}
+
+/// What was counted, and whether it is right.
+pub(crate) fn counted(
+    what: impl Into<String>,
+    target: impl Into<String>,
+    result: impl Into<String>,
+    met: bool,
+) -> Check {
+    Check { what: what.into(), target: target.into(), result: result.into(), met: Some(met) }
+}

@@ -1,0 +1,48 @@
+//! Consul goes on with a query that was cut until its wait ends. Watches that come and go stay below its limit
+//! of connections all the same.
+
+use std::time::{Duration, Instant};
+
+use consul_watch::{ConsulConfig, Ready, Status, Stop};
+use consul_watch_harness::TestAgent;
+
+use crate::feed::{Feed, SOON, supervisor};
+
+/// Twice that is more than the 200 connections that Consul takes.
+const WATCHES: usize = 150;
+
+#[actix_rt::test]
+async fn watches_that_come_and_go_do_not_exceed_consuls_limit() {
+    let agent = TestAgent::dev();
+    let config = ConsulConfig::default().with_address(agent.url()).expect("an address");
+    let watches = supervisor(&config.with_wait(Duration::from_secs(8)));
+    for round in 0..3 {
+        let mut feed = Feed::start();
+        for n in 0..WATCHES {
+            feed.watch(&watches, format!("{round}/{n}")).await;
+        }
+        let ready = tokio::time::timeout(SOON, watches.send(Ready::all())).await;
+        ready.expect("in time").expect("the supervisor runs").expect("they can be answered");
+        for _ in 0..WATCHES {
+            assert_eq!(feed.value("the first state").await, None);
+        }
+        // Some of them wait for the places of the last round, and are late at most.
+        let deadline = Instant::now() + 2 * SOON;
+        loop {
+            let all = watches.send(Status::all()).await.expect("the supervisor runs");
+            let failed: Vec<_> = all.iter().filter(|status| status.restarts > 0).collect();
+            assert!(failed.is_empty(), "{} were turned away, such as {}", failed.len(), failed[0]);
+            let waiting = all.iter().filter(|status| !status.state.is_live()).count();
+            println!("round {round}: {waiting} are waiting");
+            if waiting == 0 {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{waiting} have no place yet");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        // Consul still answers others of this machine.
+        agent.put(&format!("{round}/0"), "x");
+        assert_eq!(feed.value("the change").await.as_deref(), Some("x"));
+        watches.send(Stop::all()).await.expect("the supervisor runs");
+    }
+}

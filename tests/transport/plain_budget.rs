@@ -1,0 +1,36 @@
+//! More watches over plain HTTP than Consul takes connections: the budget is used, nobody is lost.
+
+use std::time::Duration;
+
+use consul_watch::{ConsulConfig, Status, WatchState};
+use consul_watch_harness::{FaultProxy, TestAgent};
+
+use crate::feed::supervisor;
+use crate::folders::Folders;
+
+const WATCHES: usize = 1_000;
+
+/// A watch without a place asks every 10 s, give or take a quarter, and all of them share a few connections.
+const A_TURN_OF_ALL: Duration = Duration::from_secs(25);
+
+#[actix_rt::test]
+async fn a_thousand_watches_use_the_budget_and_the_rest_waits_and_is_told() {
+    let agent = TestAgent::dev();
+    let proxy = FaultProxy::start(agent.http_addr());
+    let config = ConsulConfig::default().with_address(proxy.url()).expect("an address");
+    let budget = config.watch_connections();
+    let watches = supervisor(&config);
+    let mut folders = Folders::watch(WATCHES, &agent, &watches, A_TURN_OF_ALL).await;
+
+    let statuses = watches.send(Status::all()).await.expect("the supervisor runs");
+    let count = |is: fn(&WatchState) -> bool| statuses.iter().filter(|status| is(&status.state)).count();
+    assert_eq!(count(WatchState::is_live), budget);
+    let waiting = |state: &WatchState| matches!(state, WatchState::Waiting { .. });
+    assert_eq!(count(waiting), WATCHES - budget, "who is not held says so");
+    assert!(proxy.open() < 200, "{:?}", proxy.stats());
+
+    folders.write(&agent, "second");
+    folders.are_told("second", A_TURN_OF_ALL).await;
+    let statuses = watches.send(Status::all()).await.expect("the supervisor runs");
+    assert!(statuses.iter().all(|status| status.restarts == 0), "none was refused");
+}
