@@ -66,6 +66,7 @@ pub(crate) enum Taken {
 }
 
 /// What is left to do for a subscriber.
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Pumped {
     /// Nothing.
     Done,

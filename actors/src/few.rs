@@ -80,9 +80,11 @@ mod tests {
         fn it_is_a_map(steps in prop::collection::vec((0u8..12, prop::option::of(0u32..100)), 0..60)) {
             let (mut few, mut map) = (Few::default(), BTreeMap::new());
             for (key, value) in steps {
-                match value {
-                    Some(value) => { few.insert(key, value); map.insert(key, value); }
-                    None => prop_assert_eq!(few.remove(key), map.remove(&key)),
+                if let Some(value) = value {
+                    few.insert(key, value);
+                    map.insert(key, value);
+                } else {
+                    prop_assert_eq!(few.remove(key), map.remove(&key));
                 }
                 prop_assert_eq!(few.get(key), map.get(&key));
                 prop_assert_eq!(few.keys().collect::<Vec<_>>(), map.keys().copied().collect::<Vec<_>>());

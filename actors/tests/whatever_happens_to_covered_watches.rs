@@ -97,7 +97,11 @@ async fn the_latest_state_arrives_and_nothing_twice() {
                 };
                 store.mode(&names[random.usize(..names.len())], mode);
             }
-            60..70 => names.iter().for_each(|name| store.mode(name, Mode::Honest)),
+            60..70 => {
+                for name in &names {
+                    store.mode(name, Mode::Honest);
+                }
+            }
             70..73 => assert!(watches.send(Reset::new()).await.unwrap().is_ok()),
             73..86 if feeds.len() < 30 => {
                 let what = What::any(&mut random);
@@ -128,7 +132,9 @@ async fn the_latest_state_arrives_and_nothing_twice() {
         store.mode(name, Mode::Honest);
     }
     for folder in FOLDERS {
-        KEYS.iter().for_each(|key| store.hide(folder, key, false));
+        for key in KEYS {
+            store.hide(folder, key, false);
+        }
     }
     for feed in &feeds {
         let name = feed.what.name();

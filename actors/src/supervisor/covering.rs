@@ -110,12 +110,12 @@ impl<S: Source> WatchSupervisor<S> {
         servers[at].members -= 1;
         let finished =
             if servers[at].members > 0 { nothing() } else { servers.swap_remove(at).server.finish() };
-        let serves = servers.iter().map(|covering| covering.members).sum();
+        let members = servers.iter().map(|covering| covering.members).sum();
         if servers.is_empty() {
             self.coverings.remove(&cover.key);
         }
         if let Some(slot) = cover.slot() {
-            slot.write().serves = serves;
+            slot.write().serves = members;
         }
         finished
     }
@@ -123,9 +123,9 @@ impl<S: Source> WatchSupervisor<S> {
     /// Writes down how many watches this one serves.
     pub(super) fn count_served(&self, key: &WatchKey) {
         let Some(servers) = self.coverings.get(key) else { return };
-        let serves = servers.iter().map(|covering| covering.members).sum();
+        let members = servers.iter().map(|covering| covering.members).sum();
         if let Some(slot) = servers.first().and_then(|covering| covering.cover.slot()) {
-            slot.write().serves = serves;
+            slot.write().serves = members;
         }
     }
 
@@ -140,7 +140,9 @@ impl<S: Source> WatchSupervisor<S> {
     pub(super) fn follow_again(&self) {
         for (key, servers) in &self.coverings {
             if !self.entries.contains_key(key) {
-                servers.iter().for_each(|covering| covering.server.follow());
+                for covering in servers {
+                    covering.server.follow();
+                }
             }
         }
     }
@@ -149,7 +151,9 @@ impl<S: Source> WatchSupervisor<S> {
     pub(super) fn tell_covered(&mut self, key: &WatchKey, state: &WatchState) {
         let Some(servers) = self.coverings.get(key) else { return };
         if state.is_refused() {
-            servers.iter().for_each(|covering| covering.server.uncover());
+            for covering in servers {
+                covering.server.uncover();
+            }
             return;
         }
         if self.observers.is_empty() {
