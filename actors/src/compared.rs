@@ -19,8 +19,13 @@ impl<S> Default for Compared<S> {
 
 impl<S: Snapshot> Compared<S> {
     /// Whether there is any change that counts to `view`.
-    pub(crate) fn differ(&mut self, previous: &Arc<S>, current: &Arc<S>, view: &View<S::Item>) -> bool {
-        if !view.is_plain() {
+    pub(crate) fn differ(
+        &mut self,
+        previous: &Arc<S>,
+        current: &Arc<S>,
+        view: Option<&View<S::Item>>,
+    ) -> bool {
+        if let Some(view) = view {
             return differ(&**previous, &**current, view);
         }
         if let Some((old, new, differ)) = &self.0
@@ -29,7 +34,7 @@ impl<S: Snapshot> Compared<S> {
         {
             return *differ;
         }
-        let differ = differ(&**previous, &**current, view);
+        let differ = differ(&**previous, &**current, &View::default());
         self.0 = Some((Arc::downgrade(previous), Arc::downgrade(current), differ));
         differ
     }
@@ -46,13 +51,13 @@ mod tests {
         let (one, two) = (at(1), at(2));
         let mut compared = Compared::default();
         for _ in 0..2 {
-            assert!(compared.differ(&one, &two, &View::default()));
-            assert!(!compared.differ(&one, &at(1), &View::default()));
-            assert!(!compared.differ(&one, &two, &View::default().only(|_| false)));
+            assert!(compared.differ(&one, &two, None));
+            assert!(!compared.differ(&one, &at(1), None));
+            assert!(!compared.differ(&one, &two, Some(&View::default().only(|_| false))));
             assert!(compared.differ(
                 &one,
                 &two,
-                &View::default().same_when(|a: &Entry, b| a.stamp == b.stamp)
+                Some(&View::default().same_when(|a: &Entry, b| a.stamp == b.stamp))
             ));
         }
         assert_eq!((Arc::strong_count(&one), Arc::strong_count(&two)), (1, 1), "it keeps none of them");

@@ -51,7 +51,7 @@ impl<Q: Query> Default for Feeds<Q> {
 #[derive(Debug)]
 pub(crate) struct Subscribed<Q: Query> {
     subscriber: Subscriber<Changed<Q>>,
-    view: Arc<View<Item<Q>>>,
+    view: Option<Arc<View<Item<Q>>>>,
     feed: Subscription<Q::Value>,
 }
 
@@ -81,7 +81,7 @@ impl<Q: Query> Feeds<Q> {
     pub(crate) fn subscribe(&mut self, message: Subscribe<Q>, now: Instant) {
         let Subscribe { id, subscriber, options } = message;
         let view = options.view;
-        let mut feed = Subscription::new(Arc::clone(&view), options.quiescence, options.skip_first, None);
+        let mut feed = Subscription::new(view.clone(), options.quiescence, options.skip_first, None);
         if let Some(current) = self.progress.current() {
             feed.offer(current, false, now);
         }
@@ -134,7 +134,7 @@ impl<Q: Query> Feeds<Q> {
             Next::Idle => Pumped::Done,
             Next::Wait(due) => Pumped::Wait(due),
             Next::Deliver(delivery) => {
-                let changed = changed(&link.query, id, &subscribed.view, delivery);
+                let changed = changed(&link.query, id, subscribed.view.as_ref(), delivery);
                 match subscribed.subscriber.send(changed) {
                     Some(request) => {
                         deliveries.push(id, request);
@@ -176,7 +176,7 @@ impl<Q: Query> Feeds<Q> {
 fn changed<Q: Query>(
     query: &Arc<Q>,
     subscription: SubscriptionId,
-    view: &Arc<View<Item<Q>>>,
+    view: Option<&Arc<View<Item<Q>>>>,
     delivery: Delivery<Q::Value>,
 ) -> Changed<Q> {
     Changed {
@@ -188,6 +188,6 @@ fn changed<Q: Query>(
         current: delivery.current.value,
         reason: delivery.reason,
         folded: delivery.folded,
-        view: Arc::clone(view),
+        view: view.cloned(),
     }
 }

@@ -1,6 +1,6 @@
 //! What ties the keeper of a watch to the supervisor.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, ops::Deref, sync::Arc};
 
 use actix::WeakAddr;
 
@@ -13,13 +13,26 @@ use crate::{
 
 /// One watch, as whoever keeps it tells the supervisor and everybody of it.
 pub(crate) struct Link<Q: Query> {
+    pub(crate) ends: Arc<Ends<Q>>,
+    /// Tells this keeper from the one it replaced.
+    pub(crate) incarnation: u64,
+}
+
+/// What stays the same whoever keeps the watch.
+pub(crate) struct Ends<Q: Query> {
     pub(crate) key: WatchKey,
     pub(crate) path: WatchPath,
     pub(crate) query: Arc<Q>,
     pub(crate) slot: Arc<Slot>,
-    /// Tells this keeper from the one it replaced.
-    pub(crate) incarnation: u64,
     pub(crate) supervisor: WeakAddr<WatchSupervisor<Q::Source>>,
+}
+
+impl<Q: Query> Deref for Link<Q> {
+    type Target = Ends<Q>;
+
+    fn deref(&self) -> &Ends<Q> {
+        &self.ends
+    }
 }
 
 impl<Q: Query> Link<Q> {

@@ -11,9 +11,9 @@ pub(crate) type SkipFirst<S> = Arc<dyn Fn(&S) -> bool + Send + Sync>;
 
 /// The feed of one subscriber. It outlives restarts of its watcher.
 pub(crate) struct Subscription<S: Snapshot> {
-    view: Arc<View<S::Item>>,
+    view: Option<Arc<View<S::Item>>>,
     // What few subscriptions have is not room in each.
-    quiescence: Option<Box<Quiescence>>,
+    quiet: Option<Box<Quiet>>,
     /// Whether the first state counts as seen without being delivered.
     skip_first: Option<SkipFirst<S>>,
     /// What it was shown last, or what was looked at for it since and held nothing it wants.
@@ -55,6 +55,11 @@ struct Pending<S> {
     reason: Reason,
     /// How many states it stands for.
     states: u64,
+}
+
+/// It waits for quiet; with when the first and the last of what is pending came.
+struct Quiet {
+    rule: Quiescence,
     first: Instant,
     last: Instant,
 }
@@ -81,20 +86,14 @@ pub(crate) struct Delivery<S> {
 
 impl<S: Snapshot> Subscription<S> {
     pub(crate) fn new(
-        view: Arc<View<S::Item>>,
-        quiescence: Option<Quiescence>,
+        view: Option<Arc<View<S::Item>>>,
+        quiescence: Option<Box<Quiescence>>,
         skip_first: Option<SkipFirst<S>>,
         seen: Option<Version<S>>,
     ) -> Self {
-        Self {
-            view,
-            quiescence: quiescence.map(Box::new),
-            skip_first,
-            seen,
-            in_flight: None,
-            pending: None,
-            trouble: None,
-        }
+        let begun = Instant::now();
+        let quiet = quiescence.map(|rule| Box::new(Quiet { rule: *rule, first: begun, last: begun }));
+        Self { view, quiet, skip_first, seen, in_flight: None, pending: None, trouble: None }
     }
 
     /// A new state: it replaces the one that waits.
@@ -104,16 +103,21 @@ impl<S: Snapshot> Subscription<S> {
             return;
         }
         let reason = if resync { Reason::Resync } else { Reason::Change };
+        if let Some(quiet) = &mut self.quiet {
+            quiet.last = now;
+            if self.pending.is_none() {
+                quiet.first = now;
+            }
+        }
         match &mut self.pending {
             None => {
                 let version = version.clone();
-                self.pending = Some(Pending { version, reason, states: 1, first: now, last: now });
+                self.pending = Some(Pending { version, reason, states: 1 });
             }
             Some(pending) => {
                 pending.version = version.clone();
                 pending.reason = pending.reason.max(reason);
                 pending.states += 1;
-                pending.last = now;
             }
         }
     }
@@ -129,14 +133,14 @@ impl<S: Snapshot> Subscription<S> {
             return Next::Wait(later);
         }
         if let Some(seen) = &self.seen
-            && !compared.differ(&seen.value, &pending.version.value, &self.view)
+            && !compared.differ(&seen.value, &pending.version.value, self.view.as_deref())
         {
             // Looked at and found without news: what comes next is compared with this one.
             self.seen = self.pending.take().map(|pending| pending.version);
             return Next::Idle;
         }
-        let quiet = self.quiescence.as_ref().filter(|_| self.seen.is_some());
-        let due = quiet.map(|quiet| quiet.due(pending.first, pending.last));
+        let quiet = self.quiet.as_ref().filter(|_| self.seen.is_some());
+        let due = quiet.map(|quiet| quiet.rule.due(quiet.first, quiet.last));
         if let Some(due) = due.filter(|due| *due > now) {
             return Next::Wait(due);
         }
@@ -166,7 +170,10 @@ impl<S: Snapshot> Subscription<S> {
         self.trouble.get_or_insert_default().again(now);
         match &mut self.pending {
             None => {
-                self.pending = Some(Pending { version, reason, states: 1, first: now, last: now });
+                self.pending = Some(Pending { version, reason, states: 1 });
+                if let Some(quiet) = &mut self.quiet {
+                    (quiet.first, quiet.last) = (now, now);
+                }
             }
             Some(pending) => {
                 pending.reason = pending.reason.max(reason);
@@ -190,7 +197,7 @@ mod tests {
     }
 
     fn plain() -> Subscription<Table> {
-        Subscription::new(Arc::default(), None, None, None)
+        Subscription::new(None, None, None, None)
     }
 
     fn delivery(next: Next<Table>) -> Delivery<Table> {
@@ -233,7 +240,7 @@ mod tests {
     #[test]
     fn changes_only_skips_the_first_state() {
         let now = Instant::now();
-        let mut feed = Subscription::new(Arc::default(), None, Some(Arc::new(|_: &Table| true)), None);
+        let mut feed = Subscription::new(None, None, Some(Arc::new(|_: &Table| true)), None);
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
         assert!(matches!(feed.next(now, &mut Compared::default()), Next::Idle));
         feed.offer(&version(&Table::of(&[]), 2), false, now);
@@ -256,7 +263,7 @@ mod tests {
     fn quiet_is_waited_for_but_not_by_the_first_value() {
         let now = Instant::now();
         let quiet = Quiescence::new(Duration::from_secs(1));
-        let mut feed = Subscription::new(Arc::default(), Some(quiet), None, None);
+        let mut feed = Subscription::new(None, Some(Box::new(quiet)), None, None);
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
         delivery(feed.next(now, &mut Compared::default()));
         feed.acknowledged(now);
@@ -290,7 +297,7 @@ mod tests {
         #[test]
         fn the_latest_arrives_and_nothing_twice(events in prop::collection::vec(event(), 1..60), quiet in any::<bool>()) {
             let quiet = quiet.then(|| Quiescence::new(Duration::from_millis(50)));
-            let mut feed = Subscription::new(Arc::default(), quiet, None, None);
+            let mut feed = Subscription::new(None, quiet.map(Box::new), None, None);
             let mut now = Instant::now();
             let content = |table: &Table| table.to_map().into_iter().map(|(k, v)| (k, v.0)).collect::<Vec<_>>();
             let (mut latest, mut handled, mut in_flight) = (None, None, None);

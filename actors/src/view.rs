@@ -38,11 +38,6 @@ impl<I: Item> View<I> {
         self
     }
 
-    /// Whether it is the default, so that what it says of two values is true for all subscribers without one.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.same.is_none() && self.wanted.is_empty()
-    }
-
     /// Whether the two entries are the same to this subscriber.
     pub fn same(&self, a: &I, b: &I) -> bool {
         self.same.as_ref().map_or_else(|| a.same(b), |same| same(a, b))

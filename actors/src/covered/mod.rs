@@ -57,7 +57,7 @@ pub(crate) struct CoveredActor<Q: Query> {
     parting: Option<Shared<LocalBoxFuture<'static, ()>>>,
     whole: Option<Whole>,
     /// By the numbers of their incarnations.
-    branches: HashMap<u64, Branch<Q>>,
+    branches: HashMap<u64, Box<Branch<Q>>>,
     owners: Owners,
     routes: Routes,
     deliveries: Deliveries<Changed<Q>>,
@@ -122,7 +122,7 @@ impl<Q: Query> CoveredActor<Q> {
         let mut closed = Vec::new();
         for (number, branch) in &mut self.branches {
             if let Some(coverage) = branch.link.query.coverage() {
-                self.routes.insert(coverage.route(&self.source), *number);
+                self.routes.insert(&coverage.route(&self.source), *number);
             }
             branch.feeds.progress.interrupted();
             closed.push(branch.close());
@@ -194,7 +194,7 @@ impl<Q: Query> CoveredActor<Q> {
         let Some(branch) = self.branches.get_mut(&number) else { return };
         let position = Position::Opaque(part.index);
         let answer = Answer { position, outcome: part.outcome, last_contact: None };
-        let Branch { link, feeds, .. } = branch;
+        let Branch { link, feeds, .. } = &mut **branch;
         // A value that cannot be compared must not reach those it shares the actor with.
         let taken = catch_unwind(AssertUnwindSafe(|| feeds.take_in(answer, link, Instant::now())));
         let Ok(taken) = taken else {
@@ -230,7 +230,7 @@ impl<Q: Query> CoveredActor<Q> {
         self.hand_back(branch, why);
     }
 
-    fn hand_back(&mut self, branch: Branch<Q>, why: Why) {
+    fn hand_back(&mut self, branch: Box<Branch<Q>>, why: Why) {
         let Some(supervisor) = self.supervisor.upgrade() else { return };
         let mut state = WatcherState::<Q>::new(self.backoff.fresh(), self.throttle.clone());
         for id in branch.feeds.subscribers.keys() {
@@ -238,14 +238,14 @@ impl<Q: Query> CoveredActor<Q> {
             self.deliveries.hand_over(id, &mut state.deliveries);
         }
         state.feeds = branch.feeds;
-        let (key, incarnation) = (branch.link.key, branch.link.incarnation);
+        let (key, incarnation) = (branch.link.key.clone(), branch.link.incarnation);
         supervisor.do_send(Died { key, incarnation, why, state: Box::new(state) });
     }
 
-    fn remove(&mut self, number: u64) -> Option<Branch<Q>> {
+    fn remove(&mut self, number: u64) -> Option<Box<Branch<Q>>> {
         let branch = self.branches.remove(&number)?;
         if let Some(coverage) = branch.link.query.coverage() {
-            self.routes.remove(coverage.route(&self.source), number);
+            self.routes.remove(&coverage.route(&self.source), number);
         }
         Some(branch)
     }
@@ -258,7 +258,8 @@ impl<Q: Query> CoveredActor<Q> {
 
     /// Sends a subscriber what it is owed.
     fn pump(&mut self, number: u64, id: SubscriptionId, ctx: &mut Context<Self>) {
-        let Some(Branch { link, feeds, .. }) = self.branches.get_mut(&number) else { return };
+        let Some(branch) = self.branches.get_mut(&number) else { return };
+        let Branch { link, feeds, .. } = &mut **branch;
         let pumped = feeds.pump(id, link, &mut self.deliveries, Instant::now());
         self.pumped(id, pumped, ctx);
     }
@@ -292,7 +293,8 @@ impl<Q: Query> CoveredActor<Q> {
 
     fn settled(&mut self, id: SubscriptionId, answer: Result<(), MailboxError>, ctx: &mut Context<Self>) {
         let Some(number) = self.owners.branch_of(id) else { return };
-        let Some(Branch { link, feeds, .. }) = self.branches.get_mut(&number) else { return };
+        let Some(branch) = self.branches.get_mut(&number) else { return };
+        let Branch { link, feeds, .. } = &mut **branch;
         let pumped = feeds.settled(id, answer, link, &mut self.deliveries);
         self.pumped(id, pumped, ctx);
     }

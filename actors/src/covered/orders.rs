@@ -33,8 +33,9 @@ impl<Q: Query> Begin<Q> {
 
 impl<Q: Query> Drop for Begin<Q> {
     fn drop(&mut self) {
-        let Some(Link { key, incarnation, supervisor, .. }) = self.link.take() else { return };
-        if let Some(supervisor) = supervisor.upgrade() {
+        let Some(link) = self.link.take() else { return };
+        if let Some(supervisor) = link.supervisor.upgrade() {
+            let (key, incarnation) = (link.key.clone(), link.incarnation);
             let state = Box::new(std::mem::take(&mut self.spare));
             supervisor.do_send(Died { key, incarnation, why: Why::Panicked, state });
         }
@@ -48,9 +49,9 @@ impl<Q: Query> Handler<Begin<Q>> for CoveredActor<Q> {
         let Some(link) = begin.link.take() else { return };
         let branch = link.incarnation;
         if let Some(coverage) = link.query.coverage() {
-            self.routes.insert(coverage.route(&self.source), branch);
+            self.routes.insert(&coverage.route(&self.source), branch);
         }
-        self.branches.insert(branch, Branch { link, feeds: Feeds::default(), doubt: None });
+        self.branches.insert(branch, Box::new(Branch { link, feeds: Feeds::default(), doubt: None }));
         self.cut(branch, ctx);
     }
 }

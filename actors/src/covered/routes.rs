@@ -1,36 +1,40 @@
 //! Which branches a changed entry touches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use crate::Route;
 
 /// The routes of many branches, found by the text of an entry in as many look-ups as there are lengths of
 /// prefixes.
+///
+/// Of a text only its hash is kept: one branch too many that is looked at does no harm.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
-    exactly: BTreeSet<(Box<str>, u64)>,
-    beneath: BTreeMap<usize, BTreeSet<(Box<str>, u64)>>,
+    exactly: BTreeSet<(u64, u64)>,
+    beneath: BTreeMap<usize, BTreeSet<(u64, u64)>>,
 }
 
 impl Routes {
-    pub(super) fn insert(&mut self, route: Route, branch: u64) {
+    pub(super) fn insert(&mut self, route: &Route, branch: u64) {
         match route {
-            Route::Exactly(text) => self.exactly.insert((text.into(), branch)),
-            Route::Beneath(text) => self.beneath.entry(text.len()).or_default().insert((text.into(), branch)),
+            Route::Exactly(text) => self.exactly.insert((hash(text), branch)),
+            Route::Beneath(text) => self.beneath.entry(text.len()).or_default().insert((hash(text), branch)),
         };
     }
 
-    pub(super) fn remove(&mut self, route: Route, branch: u64) {
+    pub(super) fn remove(&mut self, route: &Route, branch: u64) {
         match route {
             Route::Exactly(text) => {
-                self.exactly.remove(&(text.into(), branch));
+                self.exactly.remove(&(hash(text), branch));
             }
             Route::Beneath(text) => {
-                let length = text.len();
-                let Some(of_length) = self.beneath.get_mut(&length) else { return };
-                of_length.remove(&(text.into(), branch));
+                let Some(of_length) = self.beneath.get_mut(&text.len()) else { return };
+                of_length.remove(&(hash(text), branch));
                 if of_length.is_empty() {
-                    self.beneath.remove(&length);
+                    self.beneath.remove(&text.len());
                 }
             }
         }
@@ -53,9 +57,15 @@ impl Routes {
     }
 }
 
-fn with_text<'a>(routes: &'a BTreeSet<(Box<str>, u64)>, text: &'a str) -> impl Iterator<Item = u64> + 'a {
-    let from: (Box<str>, u64) = (text.into(), 0);
-    routes.range(from..).take_while(move |(route, _)| &**route == text).map(|(_, branch)| *branch)
+fn with_text(routes: &BTreeSet<(u64, u64)>, text: &str) -> impl Iterator<Item = u64> {
+    let hash = hash(text);
+    routes.range((hash, 0)..=(hash, u64::MAX)).map(|(_, branch)| *branch)
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -76,7 +86,7 @@ mod tests {
         ) {
             let mut index = Routes::default();
             for (branch, route) in routes.iter().enumerate() {
-                index.insert(route.clone(), branch as u64);
+                index.insert(route, branch as u64);
             }
             let mut wanted = BTreeSet::new();
             for (branch, route) in routes.iter().enumerate() {
@@ -85,7 +95,7 @@ mod tests {
                     Route::Beneath(start) => text.starts_with(&**start),
                 };
                 if gone[branch] {
-                    index.remove(route.clone(), branch as u64);
+                    index.remove(route, branch as u64);
                 } else if touched {
                     wanted.insert(branch as u64);
                 }

@@ -55,7 +55,8 @@ pub struct Changed<Q: Query> {
     /// How many states in between this subscriber was not shown, because its handler was busy, a quiet
     /// period held them back or its watcher had to start again.
     pub folded: u64,
-    pub(crate) view: Arc<View<Item<Q>>>,
+    /// None is the default one.
+    pub(crate) view: Option<Arc<View<Item<Q>>>>,
 }
 
 type Item<Q> = <<Q as Query>::Value as Snapshot>::Item;
@@ -72,14 +73,16 @@ impl<Q: Query> Changed<Q> {
             current: Arc::new(current),
             reason: Reason::First,
             folded: 0,
-            view: Arc::default(),
+            view: None,
         }
     }
 
     /// What was added, updated and removed since this subscriber's last update, in the order of the
     /// entries' identities. The first time everything is added.
     pub fn changes(&self) -> Vec<Change<Item<Q>>> {
-        change::changes(self.previous.as_deref(), &self.current, &self.view)
+        let plain = View::default();
+        let view = self.view.as_deref().unwrap_or(&plain);
+        change::changes(self.previous.as_deref(), &self.current, view)
     }
 }
 
@@ -89,7 +92,7 @@ impl<Q: Query> Clone for Changed<Q> {
             query: Arc::clone(&self.query),
             previous: self.previous.clone(),
             current: Arc::clone(&self.current),
-            view: Arc::clone(&self.view),
+            view: self.view.clone(),
             ..*self
         }
     }

@@ -24,16 +24,17 @@ pub struct Watch<Q: Query> {
 /// How a subscription wants its updates.
 pub(crate) struct SubscribeOptions<S: Snapshot> {
     pub(crate) skip_first: Option<SkipFirst<S>>,
-    pub(crate) view: Arc<View<S::Item>>,
-    pub(crate) quiescence: Option<Quiescence>,
+    /// None is the default one.
+    pub(crate) view: Option<Arc<View<S::Item>>>,
+    pub(crate) quiescence: Option<Box<Quiescence>>,
 }
 
 impl<S: Snapshot> Clone for SubscribeOptions<S> {
     fn clone(&self) -> Self {
         Self {
             skip_first: self.skip_first.clone(),
-            view: Arc::clone(&self.view),
-            quiescence: self.quiescence,
+            view: self.view.clone(),
+            quiescence: self.quiescence.clone(),
         }
     }
 }
@@ -53,7 +54,7 @@ impl<Q: Query> Watch<Q> {
     ///
     /// An `Addr` or a `Recipient` is kept alive by the watch; a `WeakAddr` or `WeakRecipient` is not.
     pub fn new(query: Q, subscriber: impl Into<Subscriber<Changed<Q>>>) -> Self {
-        let options = SubscribeOptions { skip_first: None, view: Arc::default(), quiescence: None };
+        let options = SubscribeOptions { skip_first: None, view: None, quiescence: None };
         Self { query, subscriber: subscriber.into(), observer: None, options }
     }
 
@@ -74,7 +75,7 @@ impl<Q: Query> Watch<Q> {
     /// Looks at the value in this way: see [`View`].
     #[must_use]
     pub fn view(mut self, view: View<<Q::Value as Snapshot>::Item>) -> Self {
-        self.options.view = Arc::new(view);
+        self.options.view = Some(Arc::new(view));
         self
     }
 
@@ -87,7 +88,7 @@ impl<Q: Query> Watch<Q> {
     where
         <Q::Value as Snapshot>::Item: Item,
     {
-        let view = View::clone(&self.options.view).project(part);
+        let view = self.options.view.as_deref().cloned().unwrap_or_default().project(part);
         self.view(view)
     }
 
@@ -97,7 +98,7 @@ impl<Q: Query> Watch<Q> {
         self,
         wanted: impl Fn(&Change<<Q::Value as Snapshot>::Item>) -> bool + Send + Sync + 'static,
     ) -> Self {
-        let view = View::clone(&self.options.view).only(wanted);
+        let view = self.options.view.as_deref().cloned().unwrap_or_default().only(wanted);
         self.view(view)
     }
 
@@ -111,7 +112,7 @@ impl<Q: Query> Watch<Q> {
     /// Delivers changes as this quiescence says.
     #[must_use]
     pub fn quiescence(mut self, quiescence: Quiescence) -> Self {
-        self.options.quiescence = Some(quiescence);
+        self.options.quiescence = Some(Box::new(quiescence));
         self
     }
 

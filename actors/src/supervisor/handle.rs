@@ -11,7 +11,7 @@ use crate::{
     arbiters::Arbiters,
     covered::{Begin, CoveredActor, ToBranch},
     few::Few,
-    link::Link,
+    link::{Ends, Link},
     messages::SubscribeOptions,
     supervisor::Why,
     watcher::{End, Restart, Subscribe, Unsubscribe, WatcherState},
@@ -49,7 +49,7 @@ pub(super) trait Handle<S: Source>: Any {
 pub(super) struct Watcher<Q: Query> {
     keeper: Keeper<Q>,
     /// What its next incarnation is made with.
-    link: LinkParts<Q>,
+    ends: Arc<Ends<Q>>,
     subscribers: Few<SubscriptionId, Registered<Q>>,
     /// The subscription of each actor.
     by_actor: Few<u64, SubscriptionId>,
@@ -69,33 +69,31 @@ struct Registered<Q: Query> {
     actor: u64,
 }
 
-/// A [`Link`] without the number of its incarnation.
-type LinkParts<Q> = Box<dyn Fn(u64) -> Link<Q>>;
-
 impl<Q: Query> Watcher<Q> {
     pub(super) fn start(
-        link: impl Fn(u64) -> Link<Q> + 'static,
+        ends: Arc<Ends<Q>>,
         incarnation: u64,
         source: &Arc<Q::Source>,
         arbiters: &mut Arbiters,
         state: WatcherState<Q>,
     ) -> Self {
-        Self::new(Keeper::Own(launch(link(incarnation), source, arbiters, state)), link)
+        let link = Link { ends: Arc::clone(&ends), incarnation };
+        Self::new(Keeper::Own(launch(link, source, arbiters, state)), ends)
     }
 
     /// One that is served by the actor behind others.
     pub(super) fn join(
-        link: impl Fn(u64) -> Link<Q> + 'static,
+        ends: Arc<Ends<Q>>,
         incarnation: u64,
         server: Addr<CoveredActor<Q>>,
         spare: WatcherState<Q>,
     ) -> Self {
-        server.do_send(Begin::new(link(incarnation), spare));
-        Self::new(Keeper::Shared(server, incarnation), link)
+        server.do_send(Begin::new(Link { ends: Arc::clone(&ends), incarnation }, spare));
+        Self::new(Keeper::Shared(server, incarnation), ends)
     }
 
-    fn new(keeper: Keeper<Q>, link: impl Fn(u64) -> Link<Q> + 'static) -> Self {
-        Self { keeper, link: Box::new(link), subscribers: Few::default(), by_actor: Few::default() }
+    fn new(keeper: Keeper<Q>, ends: Arc<Ends<Q>>) -> Self {
+        Self { keeper, ends, subscribers: Few::default(), by_actor: Few::default() }
     }
 
     pub(super) fn subscription_of(&self, actor: u64) -> Option<SubscriptionId> {
@@ -217,7 +215,8 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
             let pause = state.next_attempt.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
             (state.backoff.attempt(), pause)
         });
-        self.keeper = Keeper::Own(launch((self.link)(incarnation), source, arbiters, *state));
+        let link = Link { ends: Arc::clone(&self.ends), incarnation };
+        self.keeper = Keeper::Own(launch(link, source, arbiters, *state));
         pause
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     Stop, Stopped, Subscriber, SubscriptionId, Watch, WatchError, WatchEvent, WatchPath, WatchState,
     WatchStatus, WatchSupervisor,
     key::WatchKey,
-    link::Link,
+    link::Ends,
     observers::Observer,
     snapshots::Slot,
     watcher::{Subscribe, WatcherState},
@@ -70,23 +70,14 @@ impl<S: Source> WatchSupervisor<S> {
         // One that serves others asks by itself, so that no state has to show through two.
         let coverage = query.coverage().filter(|_| !self.coverings.contains_key(key));
         let server = coverage.and_then(|coverage| self.cover_of::<Q>(coverage.covering(), ctx));
-        let link = {
-            let (key, path, slot) = (key.clone(), path.clone(), Arc::clone(&slot));
-            move |incarnation| Link {
-                key: key.clone(),
-                path: path.clone(),
-                query: Arc::clone(&query),
-                slot: Arc::clone(&slot),
-                incarnation,
-                supervisor: supervisor.clone(),
-            }
-        };
+        let (own_key, own_path, own_slot) = (key.clone(), path.clone(), Arc::clone(&slot));
+        let ends = Arc::new(Ends { key: own_key, path: own_path, query, slot: own_slot, supervisor });
         let state = WatcherState::new(self.settings.backoff.fresh(), self.settings.throttle.clone());
         let (watcher, told) = if let Some((cover, server)) = server {
             slot.write().cover = Some(cover);
-            (Watcher::join(link, incarnation, server, state), Some(Box::new(WatchState::Connecting)))
+            (Watcher::join(ends, incarnation, server, state), Some(Box::new(WatchState::Connecting)))
         } else {
-            (Watcher::start(link, incarnation, &self.source, &mut self.arbiters, state), None)
+            (Watcher::start(ends, incarnation, &self.source, &mut self.arbiters, state), None)
         };
         Entry { path, slot, incarnation, handle: Box::new(watcher), told }
     }
