@@ -156,10 +156,14 @@ struct RawPair<'a> {
     #[serde(default)]
     flags: u64,
     #[serde(borrow, default)]
-    value: Option<Cow<'a, str>>,
+    value: Option<Text<'a>>,
     #[serde(borrow, default)]
-    session: Option<Cow<'a, str>>,
+    session: Option<Text<'a>>,
 }
+
+/// A text that is borrowed: within an `Option` a `Cow` by itself would always be a copy.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl RawPair<'_> {
     /// The old pair where this is the same, else a new one.
@@ -188,8 +192,8 @@ impl RawPair<'_> {
             modify_index: self.modify_index,
             lock_index: self.lock_index,
             flags: self.flags,
-            value: self.value.map(|text| STANDARD.decode(&*text)).transpose()?.map(Into::into),
-            session: self.session.map(Cow::into_owned),
+            value: self.value.map(|Text(text)| STANDARD.decode(&*text)).transpose()?.map(Into::into),
+            session: self.session.map(|Text(text)| text.into_owned()),
         })
     }
 }
@@ -230,6 +234,15 @@ mod tests {
         let new = read(&old, false, &body(&[("a", 1, "other"), ("b", 2, "y")]));
         assert_eq!(new[0].value.as_deref(), Some(&b"other"[..]));
         assert!(Arc::ptr_eq(&old[1], &new[1]));
+    }
+
+    #[test]
+    fn nothing_is_copied_that_need_not_be() {
+        let text = body(&[("a", 1, "x")]).replace("}]", r#","Session":"s"}]"#);
+        let pairs: Vec<RawPair<'_>> = serde_json::from_str(&text).unwrap();
+        let borrowed = |text: &Option<Text<'_>>| matches!(text, Some(Text(Cow::Borrowed(_))));
+        assert!(matches!(pairs[0].key, Cow::Borrowed(_)));
+        assert!(borrowed(&pairs[0].value) && borrowed(&pairs[0].session));
     }
 
     #[test]

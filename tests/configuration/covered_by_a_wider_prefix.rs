@@ -2,8 +2,8 @@
 
 use actix::prelude::*;
 use consul_watch::{
-    Backoff, FailureClass, Key, KeyPrefix, Observe, Reason, Status, Stop, WatchEvent, WatchSupervisor,
-    actors::Query,
+    Backoff, FailureClass, Key, KeyPrefix, KeySpaces, Observe, Reason, Status, Stop, WatchEvent,
+    WatchSupervisor, actors::Query,
 };
 use consul_watch_harness::{Canned, ResponseFault, Rule, eventually_async};
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A stage whose supervisor has this root.
-fn rooted(mut stage: Stage, root: KeyPrefix) -> Stage {
+pub(crate) fn rooted(mut stage: Stage, root: KeyPrefix) -> Stage {
     let soon =
         Backoff::new(std::time::Duration::from_millis(20), std::time::Duration::from_millis(500)).unwrap();
     stage.watches = WatchSupervisor::new(stage.config.clone()).backoff(soon).root(root).start();
@@ -253,4 +253,52 @@ async fn a_reset_to_another_prefix_shows_the_keys_of_that_one() {
     stage.agent.put("blue/app/a", "4");
     a.says(&["updated blue/app/a=2→4"]).await;
     b.has_nothing("a reset alone is no news");
+}
+
+#[actix::test]
+async fn an_agent_that_comes_back_empty_removes_what_is_really_gone() {
+    let stage = rooted(Stage::dev(), KeyPrefix::new("app"));
+    for turn in 0..50 {
+        stage.agent.put("elsewhere", turn.to_string());
+    }
+    stage.agent.put("app/a", "1");
+    stage.agent.put("app/dir/b", "2");
+    let mut key = stage.watch(Key::new("app/a")).await;
+    let mut dir = stage.watch(KeyPrefix::new("app/dir")).await;
+    let mut absent = stage.watch(Key::new("app/absent")).await;
+    key.says(&["added app/a=1"]).await;
+    dir.says(&["added app/dir/b=2"]).await;
+    assert!(absent.next("that it is not there").await.current.is_none());
+    for _ in 0..2 {
+        stage.agent.restart_empty();
+        assert_eq!(key.says(&["removed app/a=1"]).await.reason, Reason::Resync);
+        assert_eq!(dir.says(&["removed app/dir/b=2"]).await.reason, Reason::Resync);
+        stage.agent.put("app/a", "1");
+        key.says(&["added app/a=1"]).await;
+        stage.agent.put("app/dir/b", "2");
+        dir.says(&["added app/dir/b=2"]).await;
+    }
+    absent.has_nothing("it never was there");
+    stage.agent.put("app/absent", "3");
+    absent.says(&["added app/absent=3"]).await;
+}
+
+#[actix::test]
+async fn the_members_of_a_key_space_are_served_too() {
+    let stage = rooted(Stage::dev(), KeyPrefix::new(""));
+    stage.agent.put("app/a", "1");
+    stage.agent.put("shared", "s");
+    let spaces = KeySpaces::new().prefix(KeyPrefix::new("app")).key(Key::new("shared"));
+    let mut feed = stage.watch(spaces).await;
+    feed.says(&["added app/a=1", "added shared=s"]).await;
+    stage.agent.put("app/b", "2");
+    feed.says(&["added app/b=2"]).await;
+    stage.agent.delete("shared");
+    feed.says(&["removed shared=s"]).await;
+    stage.agent.put("app/a", "3");
+    feed.says(&["updated app/a=1→3"]).await;
+    assert_eq!(stage.proxy.open(), 1, "one connection for all of them");
+    let stopped = stage.watches.send(Stop::all()).await.unwrap();
+    assert_eq!(stopped.ended.len(), 4, "{stopped:?}");
+    eventually_async(SOON, "that the connection is closed", || stage.proxy.open() == 0).await;
 }

@@ -13,6 +13,7 @@ mod a_checkpoint_skips_what_was_seen;
 mod a_folder_as_a_struct;
 mod a_key_as_json;
 mod covered_by_a_wider_prefix;
+mod covered_where_rights_end;
 mod predicates_and_quiet;
 mod several_key_spaces;
 mod the_web_example;

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use actix::prelude::*;
 use consul_watch::{Backoff, Key, KeyPrefix, Status, WatchState, WatchSupervisor};
-use consul_watch_harness::{Canned, ResponseFault, Rule};
+use consul_watch_harness::{Canned, ResponseFault, Rule, TestAgent};
 
 use crate::recorder::SOON;
-use crate::stage::{Stage, until, watch};
+use crate::stage::{Stage, impatient, until, watch};
 
 /// The body that Consul would answer, at once and for ever.
 fn unchanged(stage: &Stage, key: &str, index: Option<u64>) -> ResponseFault {
@@ -99,7 +99,8 @@ async fn a_watch_that_fails_right_after_each_success() {
 #[actix_rt::test]
 async fn watches_that_failed_together_do_not_come_back_together() {
     const WATCHES: usize = 60;
-    let stage = Stage::dev();
+    // Waits of a second, so that each query soon meets the fault; an outage would be the guard's.
+    let stage = Stage::of(TestAgent::dev(), impatient);
     let base = Duration::from_secs(20);
     let backoff = Backoff::new(base, base).expect("a back-off");
     let watches = WatchSupervisor::new(stage.config.clone()).backoff(backoff).start();
@@ -111,8 +112,7 @@ async fn watches_that_failed_together_do_not_come_back_together() {
         feed.next("the first delivery").await;
     }
     stage.proxy.until_open(WATCHES, SOON).await;
-    let before = stage.proxy.stats();
-    stage.cut_off();
+    stage.proxy.inject(Rule::always(ResponseFault::status(500, "no")));
     let cut = SystemTime::now();
     let nexts = loop {
         let all = watches.send(Status::all()).await.expect("it runs");
@@ -133,5 +133,4 @@ async fn watches_that_failed_together_do_not_come_back_together() {
         fifths[usize::try_from(after.as_secs() / 4).expect("small").min(5)] += 1;
     }
     assert!(fifths.iter().all(|count| *count <= WATCHES / 2), "the attempts are at {fifths:?}");
-    assert!(stage.proxy.stats().accepted == before.accepted, "nobody got through");
 }

@@ -84,9 +84,10 @@ impl<Q: Query> CoveredActor<Q> {
             Ok(answer) => match says_the_same(&answer.outcome, &part.outcome) {
                 Some(true) => {
                     self.take_in(number, part, ctx);
-                    return if stale {
+                    if stale {
                         self.cut(number, ctx);
-                    };
+                    }
+                    return;
                 }
                 // One of the two is older, and what makes them alike is on its way.
                 Some(false) if doubt.contradicted + 1 < MOST_CONTRADICTED => {

@@ -110,12 +110,12 @@ impl<S: Source> WatchSupervisor<S> {
         servers[at].members -= 1;
         let finished =
             if servers[at].members > 0 { nothing() } else { servers.swap_remove(at).server.finish() };
-        let count = servers.iter().map(|covering| covering.members).sum();
+        let members = servers.iter().map(|covering| covering.members).sum();
         if servers.is_empty() {
             self.coverings.remove(&cover.key);
         }
         if let Some(slot) = cover.slot() {
-            slot.write().serves = count;
+            slot.write().serves = members;
         }
         finished
     }
@@ -123,9 +123,9 @@ impl<S: Source> WatchSupervisor<S> {
     /// Writes down how many watches this one serves.
     pub(super) fn count_served(&self, key: &WatchKey) {
         let Some(servers) = self.coverings.get(key) else { return };
-        let count = servers.iter().map(|covering| covering.members).sum();
+        let members = servers.iter().map(|covering| covering.members).sum();
         if let Some(slot) = servers.first().and_then(|covering| covering.cover.slot()) {
-            slot.write().serves = count;
+            slot.write().serves = members;
         }
     }
 

@@ -136,6 +136,7 @@ impl<S: Source> WatchSupervisor<S> {
     /// A wider watch that is running for subscribers of its own serves new ones in the same way, declared or
     /// not. Where the root cannot be answered, they ask by themselves.
     #[must_use]
+    #[allow(clippy::needless_pass_by_value, reason = "a query is given away, as it is to `Watch::new`")]
     pub fn root<Q: Query<Source = S>>(mut self, query: Q) -> Self {
         self.roots.insert(WatchKey::shared(&Arc::new(query)));
         self

@@ -12,6 +12,7 @@
 
 pub mod actors;
 pub mod merged;
+pub mod part;
 pub mod store;
 
 use std::time::Duration;
@@ -26,6 +27,7 @@ use tokio::time::Instant;
 pub use self::{
     actors::{Events, Recorder, Seen, Sight},
     merged::Merged,
+    part::Part,
     store::{Away, Folder, Mode, Row, Rows, Store},
 };
 

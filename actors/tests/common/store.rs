@@ -1,7 +1,7 @@
 //! An in-memory source: folders of rows, blocking queries over them, and whatever can go wrong.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     rc::Rc,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -32,6 +32,16 @@ impl Item for Row {
     fn same(&self, other: &Self) -> bool {
         self.value == other.value
     }
+
+    fn text(&self) -> Option<&str> {
+        assert!(self.key != Self::UNSPEAKABLE, "this row has no name, as the test wants it");
+        Some(&self.key)
+    }
+}
+
+impl Row {
+    /// The key of a row whose text cannot be asked for.
+    pub const UNSPEAKABLE: &str = "unspeakable";
 }
 
 /// A folder's rows. Comparing two of which one holds [`Rows::CURSED`] panics.
@@ -107,6 +117,8 @@ struct State {
     latency: Duration,
     folders: HashMap<String, BTreeMap<String, Arc<Row>>>,
     modes: HashMap<String, Mode>,
+    /// The rows that a folder's answer leaves out.
+    hidden: HashSet<(String, String)>,
     asked: Vec<Asked>,
     open: usize,
     /// Those of them that wait for news, and the most there ever were at once.
@@ -135,6 +147,7 @@ pub struct Store {
     places: Option<Places>,
     guard: Option<Guard>,
     hold: Duration,
+    prefix: String,
 }
 
 impl Store {
@@ -145,6 +158,7 @@ impl Store {
             latency: Duration::ZERO,
             folders: HashMap::new(),
             modes: HashMap::new(),
+            hidden: HashSet::new(),
             asked: Vec::new(),
             open: 0,
             held: 0,
@@ -160,7 +174,24 @@ impl Store {
             places: None,
             guard: None,
             hold: Duration::ZERO,
+            prefix: String::new(),
         }
+    }
+
+    /// The same rows, of which only those are shown whose keys begin with this.
+    #[must_use]
+    pub fn with_prefix(mut self, prefix: &str) -> Self {
+        prefix.clone_into(&mut self.prefix);
+        self
+    }
+
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// How many handles to these rows there are, as everybody who asks for some has one.
+    pub fn handles(&self) -> usize {
+        Arc::strong_count(&self.state)
     }
 
     /// The same rows, with a budget of held queries.
@@ -209,6 +240,15 @@ impl Store {
         self.change(|state| {
             state.index += 1;
             state.folders.entry(folder.to_owned()).or_default().remove(key);
+        });
+    }
+
+    /// Leaves a row out of its folder's answers, though not of those about itself; or no more.
+    pub fn hide(&self, folder: &str, key: &str, hidden: bool) {
+        self.change(|state| {
+            state.index += 1;
+            let row = (folder.to_owned(), key.to_owned());
+            if hidden { state.hidden.insert(row) } else { state.hidden.remove(&row) }
         });
     }
 
@@ -299,10 +339,16 @@ impl Store {
         self.lock().connects
     }
 
-    /// The answer to a query now, if there is one.
-    fn answer(&self, folder: &str, cursor: &Cursor) -> Option<Result<Answer<Rows>, Failure>> {
+    /// The answer to a query of this name now, if there is one: the rows that it keeps.
+    fn answer(
+        &self,
+        folder: &str,
+        name: &str,
+        cursor: &Cursor,
+        keep: &impl Fn(&str, bool) -> bool,
+    ) -> Option<Result<Answer<Rows>, Failure>> {
         let state = self.lock();
-        let mode = state.modes.get(folder).cloned().unwrap_or_default();
+        let mode = state.modes.get(name).cloned().unwrap_or_default();
         let away = || Some(Err(Failure::new(FailureClass::Transient, Told("nobody is there")).outage(true)));
         match (state.away, cursor) {
             _ if matches!(mode, Mode::Panic) => {}
@@ -312,7 +358,9 @@ impl Store {
         }
         let news = !matches!(cursor, Cursor::Index(index) if *index == state.index);
         let rows = || {
-            Rows(state.folders.get(folder).map(|rows| rows.values().cloned().collect()).unwrap_or_default())
+            let hidden = |row: &Row| state.hidden.contains(&(folder.to_owned(), row.key.clone()));
+            let rows = state.folders.get(folder).into_iter().flat_map(BTreeMap::values);
+            Rows(rows.filter(|row| keep(&row.key, hidden(row))).cloned().collect())
         };
         let (position, last_contact) = (Position::Index(state.index), None);
         match mode {
@@ -332,7 +380,7 @@ impl Store {
             }
             Mode::Panic => {
                 drop(state);
-                panic!("the query of {folder} panics, as the test wants it")
+                panic!("the query of {name} panics, as the test wants it")
             }
             Mode::Silent | Mode::Reject(..) => None,
         }
@@ -393,18 +441,33 @@ impl Query for Folder {
         client: &Rc<Store>,
         request: Request<Rows>,
     ) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
-        let (store, folder) = (Store::clone(client), self.0.clone());
+        let store = Store::clone(client);
+        let prefix = store.prefix.clone();
+        store.serve(&self.0, &self.0, request.cursor, move |key, hidden| !hidden && key.starts_with(&prefix))
+    }
+}
+
+impl Store {
+    /// Serves a query of this name.
+    pub fn serve(
+        &self,
+        folder: &str,
+        name: &str,
+        cursor: Cursor,
+        keep: impl Fn(&str, bool) -> bool + 'static,
+    ) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
+        let (store, folder, name) = (self.clone(), folder.to_owned(), name.to_owned());
         Box::pin(async move {
-            let mut open = Open::new(store.clone(), &folder, &request.cursor);
+            let mut open = Open::new(store.clone(), &name, &cursor);
             let mut bell = store.bell.subscribe();
             let latency = store.lock().latency;
-            if request.cursor == Cursor::Start && !latency.is_zero() {
+            if cursor == Cursor::Start && !latency.is_zero() {
                 tokio::time::sleep(latency).await;
             }
             let answer = async {
                 loop {
                     bell.borrow_and_update();
-                    if let Some(answer) = store.answer(&folder, &request.cursor) {
+                    if let Some(answer) = store.answer(&folder, &name, &cursor, &keep) {
                         return answer;
                     }
                     bell.changed().await.expect("the store lives as long as its queries");

@@ -1,0 +1,94 @@
+//! A query that a folder covers: one row of it, or those that begin with a text.
+
+use std::{any::Any, rc::Rc, sync::Arc};
+
+use consul_watch_actors::{
+    Answer, Coverage, Failure, Input, Outcome, Part as Cut, Query, Request, Route, WatchPath,
+};
+use futures_util::future::LocalBoxFuture;
+
+use super::{Folder, Rows, Store};
+
+/// The rows of a folder with this key, or whose keys begin with it. Queries of its own have a mode by its
+/// [`name`](Part::name).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Part {
+    folder: String,
+    text: String,
+    exact: bool,
+}
+
+impl Part {
+    pub fn row(folder: &str, key: &str) -> Self {
+        Self { folder: folder.to_owned(), text: key.to_owned(), exact: true }
+    }
+
+    pub fn beneath(folder: &str, start: &str) -> Self {
+        Self { folder: folder.to_owned(), text: start.to_owned(), exact: false }
+    }
+
+    pub fn name(&self) -> String {
+        format!("{}/{}{}", self.folder, self.text, if self.exact { "" } else { "*" })
+    }
+
+    /// Whether a row of this key belongs to it.
+    pub fn has(&self, store: &Store, key: &str) -> bool {
+        let Some(key) = key.strip_prefix(store.prefix()) else { return false };
+        if self.exact { key == self.text } else { key.starts_with(&self.text) }
+    }
+}
+
+impl Query for Part {
+    type Source = Store;
+    type Value = Rows;
+
+    fn path(&self) -> WatchPath {
+        WatchPath::new("part", self.name())
+    }
+
+    fn run(
+        &self,
+        client: &Rc<Store>,
+        request: Request<Rows>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
+        let (store, part) = (Store::clone(client), self.clone());
+        let keep = {
+            let store = store.clone();
+            move |key: &str, _hidden: bool| part.has(&store, key)
+        };
+        store.serve(&self.folder, &self.name(), request.cursor, keep)
+    }
+
+    fn coverage(&self) -> Option<&dyn Coverage<Self>> {
+        Some(self)
+    }
+}
+
+impl Coverage<Self> for Part {
+    fn covering(&self) -> Vec<Input<Self>> {
+        let shorter = (1..self.text.len()).rev().map(|end| Self::beneath(&self.folder, &self.text[..end]));
+        shorter.map(Input::of).chain([Input::of(Folder::new(&*self.folder))]).collect()
+    }
+
+    fn route(&self, store: &Store) -> Route {
+        let text = format!("{}{}", store.prefix(), self.text);
+        if self.exact { Route::Exactly(text) } else { Route::Beneath(text) }
+    }
+
+    fn part(&self, store: &Store, whole: &dyn Any, index: u64, previous: Option<&Rows>) -> Option<Cut<Rows>> {
+        let whole = whole.downcast_ref::<Rows>()?;
+        let rows: Vec<_> = whole.0.iter().filter(|row| self.has(store, &row.key)).cloned().collect();
+        let same = previous.is_some_and(|old| {
+            old.0.len() == rows.len() && old.0.iter().zip(&rows).all(|(old, new)| Arc::ptr_eq(old, new))
+        });
+        let there = |key: &str| rows.iter().any(|row| row.key == key);
+        let lost = previous.is_some_and(|old| old.0.iter().any(|old| !there(&old.key)));
+        let missing = self.exact && rows.is_empty() && !same;
+        let latest = rows.iter().map(|row| row.stamp).max();
+        Some(Cut {
+            index: latest.filter(|_| !lost).unwrap_or(index),
+            outcome: if same { Outcome::Same } else { Outcome::Value(Rows(rows)) },
+            confirm: lost || missing,
+        })
+    }
+}
