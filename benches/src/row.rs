@@ -4,8 +4,9 @@
 //! needs (usually a `TestAgent` of its own), measures, and returns an [`Outcome`]: *measures*, each a table
 //! and a chart with one figure a contender, and *checks*, each a target with what was found. Whoever is
 //! measured by process runs as a child: `setting.contender(…)` starts this program again with `run-one`
-//! (`peers/mod.rs` tells how such a child talks). With `setting.quick` take small numbers. What could not be
-//! measured is a line in `Outcome::missing`, and an `Err` leaves the row's last record as it is.
+//! (`peers/mod.rs` tells how such a child talks), and `scale::Crew` does so for thousands of watches at once.
+//! With `setting.quick` take small numbers. What could not be measured is a line in `Outcome::missing`, and an
+//! `Err` leaves the row's last record as it is.
 
 use crate::outcome::Outcome;
 use crate::rows;
