@@ -253,6 +253,26 @@ async fn a_reset_to_other_entries_shows_those_and_a_stop_behind_it_leaves_nothin
 }
 
 #[actix::test]
+async fn a_watch_right_behind_such_a_reset_is_told_nothing_of_the_source_before() {
+    let store = Store::new();
+    store.put("app", "a", 1);
+    store.put("app", "xa", 2);
+    let watches = rooted(&store);
+    let (user, _) = Recorder::prompt();
+    watches.watch("app", user).await;
+    let (_, _a, a) = follow(&watches, &row("a")).await;
+    store.set_latency(Duration::from_secs(1));
+    let reset = watches.send(Reset::with(store.clone().with_prefix("x")));
+    let (_, _all, all) = follow(&watches, &Part::beneath("app", "")).await;
+    reset.await.unwrap().unwrap();
+    until("both show its entry", || {
+        [&a, &all].iter().all(|sight| sight.last().unwrap().rows.contains_key("xa"))
+    })
+    .await;
+    assert_eq!((a.count(), all.count()), (2, 1));
+}
+
+#[actix::test]
 async fn after_many_resets_at_once_it_still_follows() {
     let store = Store::new();
     store.put("app", "a", 1);
