@@ -238,8 +238,10 @@ async fn a_reset_to_other_entries_shows_those_and_a_stop_behind_it_leaves_nothin
         watches.send(Reset::with(store.clone().with_prefix(prefix))).await.unwrap().unwrap();
         until("its entry is shown", || a.last().unwrap().rows.get(key) == Some(&value)).await;
         assert_eq!(a.last().unwrap().reason, Reason::Resync);
+        store.put("app", key, value + 5);
+        until("and its changes", || a.last().unwrap().rows.get(key) == Some(&(value + 5))).await;
     }
-    assert_eq!(a.count(), 3);
+    assert_eq!(a.count(), 5);
     until("the rest too", || all.last().unwrap().rows == store.rows("app")).await;
     // Each right behind the other.
     let to = |prefix: &str| watches.send(Reset::with(store.clone().with_prefix(prefix)));
@@ -250,6 +252,23 @@ async fn a_reset_to_other_entries_shows_those_and_a_stop_behind_it_leaves_nothin
     assert_eq!((stopped.unwrap().ended.len(), store.open()), (2, 0));
     pass(5).await;
     assert_eq!(store.open(), 0);
+}
+
+#[actix::test]
+async fn a_watch_right_behind_such_a_reset_is_told_nothing_of_the_source_before() {
+    let store = Store::new();
+    store.put("app", "a", 1);
+    store.put("app", "xa", 2);
+    let watches = rooted(&store.clone().with_prefix("x"));
+    let (user, _) = Recorder::prompt();
+    watches.watch("app", user).await;
+    let (_, _a, a) = follow(&watches, &row("a")).await;
+    store.set_latency(Duration::from_secs(1));
+    let reset = watches.send(Reset::with(store.clone()));
+    let (_, _all, all) = follow(&watches, &Part::beneath("app", "")).await;
+    reset.await.unwrap().unwrap();
+    until("both show all there is", || a.shows(1) && all.last().unwrap().rows == store.rows("app")).await;
+    assert_eq!((a.count(), all.count()), (2, 1));
 }
 
 #[actix::test]
@@ -538,4 +557,58 @@ async fn one_that_serves_others_is_not_served_itself() {
     watches.stop(Stop::query(&wide)).await;
     until("it waits again", || store.asked("app/a*").len() >= 4 && store.held() == 2).await;
     assert_eq!(wide.path().to_string(), "part:app/a*");
+}
+
+#[actix::test]
+async fn a_state_that_comes_between_is_told_once() {
+    let store = Store::new();
+    store.put("app", "a", 1);
+    store.put("app", "b", 1);
+    let watches = rooted(&store);
+    let (_, _a, _) = follow(&watches, &row("a")).await;
+    let (observer, events) = Events::start_new();
+    watches.send(Observe::path("part:app/b", observer)).await.unwrap();
+    until("the root waits", || store.held() == 1).await;
+    // The root fails while its last value is on its way to the new one.
+    let (subscriber, sight) = Recorder::prompt();
+    watches.do_send(Watch::new(row("b"), subscriber));
+    store.mode("app", Mode::Fail(FailureClass::Transient));
+    until("it is told what is known", || sight.count() == 1).await;
+    until_state(&watches, &row("b"), "retrying").await;
+    store.mode("app", Mode::Honest);
+    until_state(&watches, &row("b"), "live").await;
+    pass(1).await;
+    let names = events.names();
+    assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    assert_eq!((names[0], names.last()), ("connecting", Some(&"live")));
+    assert!(names.contains(&"retrying"), "{names:?}");
+}
+
+/// In real time, on arbiters of their own, with a query of its own on its way.
+#[actix::test]
+async fn the_reply_to_a_stop_comes_after_the_request_is_closed_on_other_threads_either() {
+    let store = Store::new();
+    store.put("app", "a", 1);
+    let watches = supervisor(&store).arbiters(2).root(Folder::new("app")).start();
+    let (_, _a, _) = follow(&watches, &row("a")).await;
+    store.mode("app/b", Mode::Silent);
+    let (subscriber, sight) = Recorder::prompt();
+    for round in 0..100 {
+        watch(&watches, &row("b"), &subscriber).await;
+        until("it asks by itself", || store.open() == 2).await;
+        if round % 3 == 2 {
+            store.mode("app", Mode::Fail(FailureClass::Denied));
+            watches.stop(Stop::query(&row("b"))).await;
+            store.mode("app", Mode::Honest);
+            assert!(store.open() <= 1, "in round {round}");
+            watches.stop(Stop::all()).await;
+            assert_eq!(store.open(), 0, "in round {round}");
+            let (_, _again, _) = follow(&watches, &row("a")).await;
+            until("the root waits", || store.held() == 1).await;
+        } else {
+            watches.stop(Stop::query(&row("b"))).await;
+            assert_eq!(store.open(), 1, "in round {round}");
+        }
+    }
+    assert_eq!(sight.count(), 0);
 }

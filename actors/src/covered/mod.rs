@@ -56,6 +56,8 @@ pub(crate) struct CoveredActor<Q: Query> {
     /// What was to be closed when it was let go.
     parting: Option<Shared<LocalBoxFuture<'static, ()>>>,
     whole: Option<Whole>,
+    /// The wider value may still be of the source before, which had other entries.
+    unsure: bool,
     /// By the numbers of their incarnations.
     branches: HashMap<u64, Box<Branch<Q>>>,
     owners: Owners,
@@ -93,6 +95,7 @@ impl<Q: Query> CoveredActor<Q> {
             subscription: None,
             parting: None,
             whole: None,
+            unsure: false,
             branches: HashMap::new(),
             owners: Owners::default(),
             routes: Routes::default(),
@@ -118,6 +121,7 @@ impl<Q: Query> CoveredActor<Q> {
     /// of them, so it is subscribed to anew.
     fn start_over(&mut self, ctx: &mut Context<Self>) {
         self.whole = None;
+        self.unsure = true;
         self.routes.clear();
         let mut closed = Vec::new();
         for (number, branch) in &mut self.branches {
@@ -172,7 +176,12 @@ impl<Q: Query> CoveredActor<Q> {
             return;
         }
         let Some(whole) = self.whole.clone() else { return };
-        match (part(&*self.source, branch, &whole), &mut branch.doubt) {
+        let mut part = part(&*self.source, branch, &whole);
+        if let Some(part) = &mut part {
+            // What it has shown already protects a watch: all of that would be gone.
+            part.confirm |= self.unsure && branch.feeds.progress.current().is_none();
+        }
+        match (part, &mut branch.doubt) {
             // It is asked again when its pause is over, however often there is something new to doubt.
             (Some(Part { confirm: true, .. }), Some(doubt)) => doubt.whole = whole,
             (Some(Part { confirm: true, .. }), none) => {
@@ -318,6 +327,7 @@ impl<Q: Query, I: Query<Source = Q::Source>> Handler<Changed<I>> for CoveredActo
         }
         let mut touched = BTreeSet::new();
         let mut all = changed.reason != Reason::Change;
+        self.unsure &= changed.reason == Reason::First;
         if !all {
             for change in changed.changes() {
                 match change.item().text() {
