@@ -57,11 +57,11 @@ struct Pending<S> {
     states: u64,
 }
 
-/// It waits for quiet; with when the first and the last of what is pending came.
+/// It waits for quiet.
 struct Quiet {
     rule: Quiescence,
-    first: Instant,
-    last: Instant,
+    /// When the first and the last of what is pending came.
+    came: Option<(Instant, Instant)>,
 }
 
 /// What to do for a subscriber now.
@@ -91,8 +91,7 @@ impl<S: Snapshot> Subscription<S> {
         skip_first: Option<SkipFirst<S>>,
         seen: Option<Version<S>>,
     ) -> Self {
-        let begun = Instant::now();
-        let quiet = quiescence.map(|rule| Box::new(Quiet { rule: *rule, first: begun, last: begun }));
+        let quiet = quiescence.map(|rule| Box::new(Quiet { rule: *rule, came: None }));
         Self { view, quiet, skip_first, seen, in_flight: None, pending: None, trouble: None }
     }
 
@@ -104,10 +103,8 @@ impl<S: Snapshot> Subscription<S> {
         }
         let reason = if resync { Reason::Resync } else { Reason::Change };
         if let Some(quiet) = &mut self.quiet {
-            quiet.last = now;
-            if self.pending.is_none() {
-                quiet.first = now;
-            }
+            let first = quiet.came.filter(|_| self.pending.is_some()).map_or(now, |(first, _)| first);
+            quiet.came = Some((first, now));
         }
         match &mut self.pending {
             None => {
@@ -140,7 +137,7 @@ impl<S: Snapshot> Subscription<S> {
             return Next::Idle;
         }
         let quiet = self.quiet.as_ref().filter(|_| self.seen.is_some());
-        let due = quiet.map(|quiet| quiet.rule.due(quiet.first, quiet.last));
+        let due = quiet.and_then(|quiet| quiet.came.map(|(first, last)| quiet.rule.due(first, last)));
         if let Some(due) = due.filter(|due| *due > now) {
             return Next::Wait(due);
         }
@@ -172,7 +169,7 @@ impl<S: Snapshot> Subscription<S> {
             None => {
                 self.pending = Some(Pending { version, reason, states: 1 });
                 if let Some(quiet) = &mut self.quiet {
-                    (quiet.first, quiet.last) = (now, now);
+                    quiet.came = Some((now, now));
                 }
             }
             Some(pending) => {
