@@ -12,7 +12,7 @@ use actix::MailboxError;
 use tokio::time::Instant;
 
 use crate::{
-    Answer, Changed, Query, Snapshot, Subscriber, SubscriptionId, View,
+    Answer, Changed, Query, Snapshot, SubscriptionId, View,
     compared::Compared,
     deliveries::Deliveries,
     few::Few,
@@ -20,7 +20,7 @@ use crate::{
     progress::{Progress, Step},
     subscription::{Delivery, Next, Subscription},
     supervisor::ReportKind,
-    watcher::Subscribe,
+    watcher::{Registration, Subscribe},
 };
 
 type Item<Q> = <<Q as Query>::Value as Snapshot>::Item;
@@ -50,8 +50,7 @@ impl<Q: Query> Default for Feeds<Q> {
 /// One subscriber and its feed.
 #[derive(Debug)]
 pub(crate) struct Subscribed<Q: Query> {
-    subscriber: Subscriber<Changed<Q>>,
-    view: Option<Arc<View<Item<Q>>>>,
+    registration: Arc<Registration<Q>>,
     feed: Subscription<Q::Value>,
 }
 
@@ -79,13 +78,14 @@ pub(crate) enum Pumped {
 impl<Q: Query> Feeds<Q> {
     /// Takes a subscriber on; it is owed the current state, if there is one.
     pub(crate) fn subscribe(&mut self, message: Subscribe<Q>, now: Instant) {
-        let Subscribe { id, subscriber, options } = message;
-        let view = options.view;
-        let mut feed = Subscription::new(view.clone(), options.quiescence, options.skip_first, None);
+        let Subscribe { id, registration } = message;
+        let options = &registration.options;
+        let (quiescence, skip_first) = (options.quiescence.clone(), options.skip_first.clone());
+        let mut feed = Subscription::new(options.view.clone(), quiescence, skip_first, None);
         if let Some(current) = self.progress.current() {
             feed.offer(current, false, now);
         }
-        self.subscribers.insert(id, Box::new(Subscribed { subscriber, view, feed }));
+        self.subscribers.insert(id, Box::new(Subscribed { registration, feed }));
     }
 
     /// Takes an answer in, and writes down what it says for everybody to read.
@@ -134,8 +134,9 @@ impl<Q: Query> Feeds<Q> {
             Next::Idle => Pumped::Done,
             Next::Wait(due) => Pumped::Wait(due),
             Next::Deliver(delivery) => {
-                let changed = changed(&link.query, id, subscribed.view.as_ref(), delivery);
-                match subscribed.subscriber.send(changed) {
+                let changed =
+                    changed(&link.query, id, subscribed.registration.options.view.as_ref(), delivery);
+                match subscribed.registration.subscriber.send(changed) {
                     Some(request) => {
                         deliveries.push(id, request);
                         Pumped::Done
@@ -159,7 +160,7 @@ impl<Q: Query> Feeds<Q> {
         match answer {
             Ok(()) => subscribed.feed.acknowledged(now),
             // Its actor was restarted in the middle, or is about to be found gone.
-            Err(_) if subscribed.subscriber.is_connected() => subscribed.feed.lost(now),
+            Err(_) if subscribed.registration.subscriber.is_connected() => subscribed.feed.lost(now),
             Err(_) => return self.gone(id, link),
         }
         self.pump(id, link, deliveries, now)

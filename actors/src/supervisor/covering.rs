@@ -32,7 +32,7 @@ pub(super) trait Server<S: Source>: Any {
     fn finish(&self) -> LocalBoxFuture<'static, ()>;
 }
 
-impl<Q: Query> Server<Q::Source> for Addr<CoveredActor<Q>> {
+impl<Q: Query> Server<Q::Source> for Arc<Addr<CoveredActor<Q>>> {
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -65,7 +65,7 @@ impl<S: Source> WatchSupervisor<S> {
         &mut self,
         wider: Vec<Input<Q>>,
         ctx: &mut Context<Self>,
-    ) -> Option<(Arc<Cover>, Addr<CoveredActor<Q>>)> {
+    ) -> Option<(Arc<Cover>, Arc<Addr<CoveredActor<Q>>>)> {
         let covering = wider.into_iter().find(|input| self.may_serve(&input.key))?;
         let key = covering.key.clone();
         let kind = TypeId::of::<Q>();
@@ -73,7 +73,7 @@ impl<S: Source> WatchSupervisor<S> {
         let servers = self.coverings.entry(key.clone()).or_default();
         // One that has panicked is still there until the last that it served is heard of.
         let running = servers.iter_mut().filter(|covering| covering.cover.kind == kind).find_map(|running| {
-            let server = running.server.as_any().downcast_ref::<Addr<CoveredActor<Q>>>()?.clone();
+            let server = running.server.as_any().downcast_ref::<Arc<Addr<CoveredActor<Q>>>>()?.clone();
             server.connected().then_some((running, server))
         });
         if let Some((running, server)) = running {
@@ -88,7 +88,9 @@ impl<S: Source> WatchSupervisor<S> {
         let server = CoveredActor::start_in_arbiter(&working(&mut self.arbiters), move |_| {
             CoveredActor::new(covering, supervisor, source, settings.backoff, settings.throttle)
         });
-        let boxed = Box::new(server.clone());
+        // Each clone of an address has room of its own in it, so they share one.
+        let server = Arc::new(server);
+        let boxed = Box::new(Arc::clone(&server));
         servers.push(Covering { cover: Arc::clone(&cover), members: 1, server: boxed });
         self.count_served(&key);
         Some((cover, server))

@@ -7,14 +7,13 @@ use futures_util::future::LocalBoxFuture;
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
-    Changed, Query, Source, Subscriber, SubscriptionId, WatcherActor,
+    Query, Source, SubscriptionId, WatcherActor,
     arbiters::Arbiters,
     covered::{Begin, CoveredActor, ToBranch},
     few::Few,
     link::{Ends, Link},
-    messages::SubscribeOptions,
     supervisor::Why,
-    watcher::{End, Restart, Subscribe, Unsubscribe, WatcherState},
+    watcher::{End, Registration, Restart, Subscribe, Unsubscribe, WatcherState},
 };
 
 /// How often a watcher is given to another arbiter when the one it was given to has stopped.
@@ -60,12 +59,11 @@ enum Keeper<Q: Query> {
     /// A watcher of its own.
     Own(Addr<WatcherActor<Q>>),
     /// The actor behind all the watches that a wider one serves; with the number it has there.
-    Shared(Addr<CoveredActor<Q>>, u64),
+    Shared(Arc<Addr<CoveredActor<Q>>>, u64),
 }
 
 struct Registered<Q: Query> {
-    subscriber: Subscriber<Changed<Q>>,
-    options: SubscribeOptions<Q::Value>,
+    registration: Arc<Registration<Q>>,
     actor: u64,
 }
 
@@ -85,7 +83,7 @@ impl<Q: Query> Watcher<Q> {
     pub(super) fn join(
         ends: Arc<Ends<Q>>,
         incarnation: u64,
-        server: Addr<CoveredActor<Q>>,
+        server: Arc<Addr<CoveredActor<Q>>>,
         spare: WatcherState<Q>,
     ) -> Self {
         server.do_send(Begin::new(Link { ends: Arc::clone(&ends), incarnation }, spare));
@@ -101,8 +99,7 @@ impl<Q: Query> Watcher<Q> {
     }
 
     pub(super) fn subscribe(&mut self, message: Subscribe<Q>, actor: u64) {
-        let registered =
-            Registered { subscriber: message.subscriber.clone(), options: message.options.clone(), actor };
+        let registered = Registered { registration: Arc::clone(&message.registration), actor };
         self.subscribers.insert(message.id, registered);
         self.by_actor.insert(actor, message.id);
         match &self.keeper {
@@ -147,7 +144,7 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
     fn dead(&self) -> Vec<SubscriptionId> {
         self.subscribers
             .iter()
-            .filter(|(_, registered)| !registered.subscriber.is_connected())
+            .filter(|(_, registered)| !registered.registration.subscriber.is_connected())
             .map(|(id, _)| id)
             .collect()
     }
@@ -205,8 +202,8 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
         }
         for (id, registered) in self.subscribers.iter() {
             if !state.feeds.subscribers.contains_key(id) {
-                let (subscriber, options) = (registered.subscriber.clone(), registered.options.clone());
-                state.subscribe(Subscribe { id, subscriber, options }, now);
+                let registration = Arc::clone(&registered.registration);
+                state.subscribe(Subscribe { id, registration }, now);
             }
         }
         state.feeds.progress.interrupted();

@@ -14,7 +14,7 @@ use crate::{
     link::Ends,
     observers::Observer,
     snapshots::Slot,
-    watcher::{Subscribe, WatcherState},
+    watcher::{Registration, Subscribe, WatcherState},
 };
 
 impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
@@ -39,7 +39,8 @@ impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
         if let Some(subscription) = watcher.subscription_of(actor) {
             return Err(WatchError::AlreadyWatching { path, subscription });
         }
-        watcher.subscribe(Subscribe { id, subscriber, options }, actor);
+        let registration = Arc::new(Registration { subscriber, options });
+        watcher.subscribe(Subscribe { id, registration }, actor);
         entry.slot.write().status.subscribers += 1;
         self.subscriptions.insert(id, key.clone());
         if let Some(observer) = observer {

@@ -13,7 +13,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use self::following::Following;
 pub(crate) use self::{
-    orders::{End, Restart, Subscribe, Unsubscribe},
+    orders::{End, Registration, Restart, Subscribe, Unsubscribe},
     state::WatcherState,
 };
 use crate::{
