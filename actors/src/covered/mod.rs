@@ -236,10 +236,10 @@ impl<Q: Query> CoveredActor<Q> {
     fn give_up(&mut self, number: u64, why: Why, ctx: &mut Context<Self>) {
         let Some(mut branch) = self.remove(number) else { return };
         ctx.spawn(wrap_future(branch.close()));
-        self.hand_back(branch, why);
+        self.hand_back(*branch, why);
     }
 
-    fn hand_back(&mut self, branch: Box<Branch<Q>>, why: Why) {
+    fn hand_back(&mut self, branch: Branch<Q>, why: Why) {
         let Some(supervisor) = self.supervisor.upgrade() else { return };
         let mut state = WatcherState::<Q>::new(self.backoff.fresh(), self.throttle.clone());
         for id in branch.feeds.subscribers.keys() {
@@ -364,7 +364,7 @@ impl<Q: Query> Actor for CoveredActor<Q> {
 impl<Q: Query> Drop for CoveredActor<Q> {
     fn drop(&mut self) {
         for (_, branch) in std::mem::take(&mut self.branches) {
-            self.hand_back(branch, Why::Panicked);
+            self.hand_back(*branch, Why::Panicked);
         }
     }
 }

@@ -23,6 +23,9 @@ pub(super) struct Covering<S: Source> {
     pub(super) server: Box<dyn Server<S>>,
 }
 
+/// By which watch one is served, and by which actor.
+type Served<Q> = (Arc<Cover>, Arc<Addr<CoveredActor<Q>>>);
+
 /// The actor behind them, whatever the type of their queries.
 pub(super) trait Server<S: Source>: Any {
     fn as_any(&self) -> &dyn Any;
@@ -65,7 +68,7 @@ impl<S: Source> WatchSupervisor<S> {
         &mut self,
         wider: Vec<Input<Q>>,
         ctx: &mut Context<Self>,
-    ) -> Option<(Arc<Cover>, Arc<Addr<CoveredActor<Q>>>)> {
+    ) -> Option<Served<Q>> {
         let covering = wider.into_iter().find(|input| self.may_serve(&input.key))?;
         let key = covering.key.clone();
         let kind = TypeId::of::<Q>();

@@ -111,6 +111,8 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
         self.client = None;
         self.seat = None;
         self.state.backoff.reset();
+        // What slowed the old one down says nothing of the new one.
+        self.state.throttle.fruitful();
         self.state.next_attempt = None;
         self.state.halted = false;
         self.link.transition(WatchState::Connecting);
