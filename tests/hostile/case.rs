@@ -143,8 +143,10 @@ where
 /// What the failure says that the watch is being retried after, with all that lies beneath it.
 fn failure(status: &WatchStatus) -> Option<String> {
     let error = status.state.error().filter(|_| status.state.name() == "retrying")?;
-    assert_eq!(error.class(), FailureClass::Transient, "{error}");
     let mut text = error.to_string();
+    let too_large = text.contains(" is larger than ");
+    let class = if too_large { FailureClass::TooLarge } else { FailureClass::Transient };
+    assert_eq!(error.class(), class, "{error}");
     let mut next = error.source();
     while let Some(error) = next {
         text.push_str(": ");
