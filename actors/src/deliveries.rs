@@ -106,6 +106,11 @@ where
         }
     }
 
+    /// Whether nothing is on its way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.flight.as_ref().is_none_or(|flight| flight.requests.is_empty())
+    }
+
     /// Takes back what this subscriber has not begun to handle.
     pub(crate) fn cancel(&mut self, subscription: SubscriptionId) {
         drop(self.take(subscription));
@@ -137,7 +142,7 @@ where
                 return Poll::Ready((subscription, answer));
             }
         }
-        if self.flight.as_ref().is_some_and(|flight| flight.requests.is_empty()) {
+        if self.is_empty() {
             self.flight = None;
         }
         self.waker = Some(context.waker().clone());

@@ -155,15 +155,20 @@ impl<Q: Query> Feeds<Q> {
         link: &Link<Q>,
         deliveries: &mut Deliveries<Changed<Q>>,
     ) -> Pumped {
-        let now = Instant::now();
         let Some(subscribed) = self.subscribers.get_mut(id) else { return Pumped::Done };
         match answer {
-            Ok(()) => subscribed.feed.acknowledged(now),
+            Ok(()) => subscribed.feed.acknowledged(),
             // Its actor was restarted in the middle, or is about to be found gone.
-            Err(_) if subscribed.registration.subscriber.is_connected() => subscribed.feed.lost(now),
+            Err(_) if subscribed.registration.subscriber.is_connected() => {
+                subscribed.feed.lost(Instant::now());
+            }
             Err(_) => return self.gone(id, link),
         }
-        self.pump(id, link, deliveries, now)
+        // After nearly every delivery nothing waits, and the clock need not be asked.
+        if subscribed.feed.is_idle() {
+            return Pumped::Done;
+        }
+        self.pump(id, link, deliveries, Instant::now())
     }
 
     fn gone(&mut self, id: SubscriptionId, link: &Link<Q>) -> Pumped {

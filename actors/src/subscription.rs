@@ -147,8 +147,13 @@ impl<S: Snapshot> Subscription<S> {
         Next::Deliver(Delivery { previous: self.seen.clone(), current: version, reason, folded: states - 1 })
     }
 
+    /// Whether nothing is owed, and nothing in flight.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.in_flight.is_none() && self.pending.is_none()
+    }
+
     /// The subscriber's handler has finished.
-    pub(crate) fn acknowledged(&mut self, _: Instant) {
+    pub(crate) fn acknowledged(&mut self) {
         if let Some((version, _)) = self.in_flight.take() {
             self.seen = Some(version);
             // Health need not last: the next loss is a first one.
@@ -215,7 +220,7 @@ mod tests {
             feed.offer(&version(&Table::of(&[("a", value, value)]), value), false, now);
             assert!(matches!(feed.next(now, &mut Compared::default()), Next::Idle), "one in flight at most");
         }
-        feed.acknowledged(now);
+        feed.acknowledged();
         let second = delivery(feed.next(now, &mut Compared::default()));
         assert_eq!((second.reason, second.folded), (Reason::Change, 2));
         assert_eq!((second.previous.unwrap().index, second.current.index), (1, 4));
@@ -230,7 +235,7 @@ mod tests {
         delivery(feed.next(now, &mut Compared::default()));
         feed.offer(&version(&b, 2), false, now);
         feed.offer(&version(&a, 3), false, now);
-        feed.acknowledged(now);
+        feed.acknowledged();
         assert!(matches!(feed.next(now, &mut Compared::default()), Next::Idle));
     }
 
@@ -263,7 +268,7 @@ mod tests {
         let mut feed = Subscription::new(None, Some(Box::new(quiet)), None, None);
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
         delivery(feed.next(now, &mut Compared::default()));
-        feed.acknowledged(now);
+        feed.acknowledged();
         feed.offer(&version(&Table::of(&[("a", 2, 2)]), 2), false, now);
         let Next::Wait(due) = feed.next(now, &mut Compared::default()) else {
             panic!("it should wait for quiet")
@@ -302,7 +307,7 @@ mod tests {
             for (index, event) in (1..).zip(events) {
                 match event {
                     Event::Offer(table) => { feed.offer(&version(&table, index), false, now); latest = Some(table); }
-                    Event::Acknowledge => { feed.acknowledged(now); if let Some(got) = in_flight.take() { handled = Some(got); } }
+                    Event::Acknowledge => { feed.acknowledged(); if let Some(got) = in_flight.take() { handled = Some(got); } }
                     Event::Lose => { feed.lost(now); in_flight = None; }
                     Event::Pass => now += Duration::from_secs(31),
                 }
@@ -320,7 +325,7 @@ mod tests {
             for _ in 0..3 {
                 now += Duration::from_secs(31);
                 if let Next::Deliver(delivery) = feed.next(now, &mut Compared::default()) { in_flight = Some(content(&delivery.current.value)); }
-                feed.acknowledged(now);
+                feed.acknowledged();
                 if let Some(got) = in_flight.take() { handled = Some(got); }
             }
             prop_assert_eq!(handled, latest.as_ref().map(content));

@@ -20,10 +20,12 @@ impl<T> Rounds<T> {
     /// A peer that fails is left out; ours or the floor failing is an error.
     pub fn run(
         setting: &Setting,
+        more: Vec<Contender>,
         rounds: usize,
         mut one: impl FnMut(&Contender) -> Result<T, String>,
     ) -> Result<Self, String> {
         let (mut contenders, mut absent) = peers::everyone(setting);
+        contenders.extend(more);
         let mut found: Vec<Vec<T>> = contenders.iter().map(|_| Vec::new()).collect();
         for round in 0..rounds {
             let mut failed = Vec::new();
@@ -68,8 +70,21 @@ impl<T> Rounds<T> {
     /// Ours is at most so many times what another one needs, by the median of the rounds' ratios. The limit
     /// is given as the report shows it, such as `1/12`, and as a number.
     pub fn at_most(&self, what: &str, other: &str, shown: &str, limit: f64, of: impl Fn(&T) -> f64) -> Check {
+        self.at_most_of(self.our_title(), what, other, shown, limit, of)
+    }
+
+    /// This one is at most so many times what another one needs.
+    pub fn at_most_of(
+        &self,
+        title: &str,
+        what: &str,
+        other: &str,
+        shown: &str,
+        limit: f64,
+        of: impl Fn(&T) -> f64,
+    ) -> Check {
         let target = format!("≤ {shown} × {other}");
-        match (self.ours(&of), self.of(other, &of)) {
+        match (self.of(title, &of), self.of(other, &of)) {
             (Some(ours), Some(theirs)) => {
                 Check::at_most(what, target, limit, &Spread::of_ratios(&ours, &theirs), "×")
             }
@@ -108,6 +123,11 @@ impl<T> Rounds<T> {
     pub fn ours(&self, of: impl Fn(&T) -> f64) -> Option<Vec<f64>> {
         let at = self.contenders.iter().position(|contender| contender.side == Side::Ours)?;
         Some(self.found[at].iter().map(of).collect())
+    }
+
+    fn our_title(&self) -> &str {
+        let ours = self.contenders.iter().find(|contender| contender.side == Side::Ours);
+        ours.map_or("", |contender| &contender.title)
     }
 
     fn of(&self, title: &str, of: impl Fn(&T) -> f64) -> Option<Vec<f64>> {

@@ -129,15 +129,20 @@ impl<Q: Query> WatcherActor<Q> {
     /// Sends every subscriber what it is owed.
     fn pump_all(&mut self, ctx: &mut Context<Self>) {
         let ids: Vec<_> = self.state.feeds.subscribers.keys().collect();
+        let now = Instant::now();
         for id in ids {
-            self.pump(id, ctx);
+            self.pump_at(id, now, ctx);
         }
     }
 
     /// Sends one subscriber what it is owed.
     fn pump(&mut self, id: SubscriptionId, ctx: &mut Context<Self>) {
+        self.pump_at(id, Instant::now(), ctx);
+    }
+
+    fn pump_at(&mut self, id: SubscriptionId, now: Instant, ctx: &mut Context<Self>) {
         let WatcherState { feeds, deliveries, .. } = &mut self.state;
-        let pumped = feeds.pump(id, &self.link, deliveries, Instant::now());
+        let pumped = feeds.pump(id, &self.link, deliveries, now);
         self.pumped(id, pumped, ctx);
     }
 

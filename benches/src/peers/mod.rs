@@ -23,7 +23,10 @@ pub use bare::TITLE as BARE;
 pub use consul_watch::TITLE as CONSUL_WATCH;
 pub use consul_watch::version as consul_version;
 pub use node::TITLE as NODE;
+pub use ours::{ONE_THREAD, on_one_thread};
 pub use running::Running;
+
+use ::consul_watch::WatchSupervisor;
 
 use crate::outcome::Side;
 
@@ -130,7 +133,8 @@ pub fn everyone(setting: &Setting) -> (Vec<Contender>, Vec<Absent>) {
 /// What a process started by [`Contender::own`] does.
 pub fn run_one(contender: &str, args: &[&str]) -> Result<(), String> {
     match contender {
-        "ours" => ours::run(args),
+        "ours" => ours::run(args, WatchSupervisor::DEFAULT_ARBITERS),
+        "ours-on-one-thread" => ours::run(args, 0),
         "bare" => bare::run(args),
         "rs-consul" => rs_consul::run(args),
         "handler" => consul_watch::handle(args),

@@ -8,6 +8,13 @@ use crate::setting::Setting;
 
 pub(super) const TITLE: &str = "consul-watch";
 
+pub const ONE_THREAD: &str = "consul-watch, one thread";
+
+/// With its watchers on the application's own thread, as all the others are.
+pub fn on_one_thread(setting: &Setting) -> Contender {
+    setting.contender("ours-on-one-thread", ONE_THREAD, Side::Ours)
+}
+
 pub(super) fn contender(setting: &Setting) -> Contender {
     setting.contender("ours", TITLE, Side::Ours)
 }
@@ -45,11 +52,11 @@ impl Handler<Changed<KeyPrefix>> for App {
     }
 }
 
-pub(super) fn run(args: &[&str]) -> Result<(), String> {
+pub(super) fn run(args: &[&str], arbiters: usize) -> Result<(), String> {
     let (watched, address) = child::arguments(args)?;
     actix::System::new().block_on(async move {
         let config = ConsulConfig::default().with_address(address).map_err(|error| error.to_string())?;
-        let supervisor = WatchSupervisor::new(config).start();
+        let supervisor = WatchSupervisor::new(config).arbiters(arbiters).start();
         let app = App.start();
         child::wait_for_go()?;
         let watching = match watched {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::measure::percentile;
 use crate::outcome::Outcome;
-use crate::peers::{BARE, Contender, Watched};
+use crate::peers::{BARE, Contender, ONE_THREAD, Watched, on_one_thread};
 use crate::puts::Puts;
 use crate::rounds::Rounds;
 use crate::row::Row;
@@ -14,9 +14,11 @@ use crate::setting::Setting;
 pub const ROW: Row = Row {
     name: "latency",
     title: "From a put to its handler: one key",
-    method: "The key is put 2,000 times for each contender: 5 rounds of 400. In each round everyone has a turn, the \
+    method: "The key is put 2,000 times for each contender: 20 rounds of 100. In each round everyone has a turn, the \
              first another one each time, as a new process on the same agent, and is shown 20 puts before those that \
-             count. A put is sent 12 ms after the one before was handled: a watcher asks at most 100 times a second, so \
+             count. By default our watchers have a thread of their own, so that a handler that blocks its thread holds \
+             up none, and a message goes from thread to thread; all the others watch and handle on one thread, as ours \
+             do with `arbiters(0)`. A put is sent 12 ms after the one before was handled: a watcher asks at most 100 times a second, so \
              quicker writes would measure its throttle. The time runs from just before the request \
              is sent until the handler is called (for `consul watch`: until the program that it runs has started), \
              by the machine's monotonic clock. Ratios are of the same round.",
@@ -29,11 +31,12 @@ const WARM_UP: u64 = 20;
 const PAUSE: Duration = Duration::from_millis(12);
 
 fn run(setting: &Setting) -> Result<Outcome, String> {
-    let (rounds, puts) = setting.either((5, 400), (2, 20));
+    let (rounds, puts) = setting.either((20, 100), (2, 20));
     let agent = Setting::agent()?;
     let mut writer = Puts::to(agent.http_addr())?;
     let address = agent.http_addr().to_string();
-    let rounds = Rounds::run(setting, rounds, |contender| one(contender, &address, &mut writer, puts))?;
+    let more = vec![on_one_thread(setting)];
+    let rounds = Rounds::run(setting, more, rounds, |contender| one(contender, &address, &mut writer, puts))?;
 
     let p50 = |found: &Vec<f64>| percentile(found, 50.0);
     let p99 = |found: &Vec<f64>| percentile(found, 99.0);
@@ -46,6 +49,8 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
             rounds.at_most("put → handler, p50", BARE, "1.05", 1.05, p50),
             rounds.at_most("put → handler, p99", BARE, "1.25", 1.25, p99),
             rounds.ahead("put → handler, p50", p50),
+            rounds.at_most_of(ONE_THREAD, "put → handler on one thread, p50", BARE, "1.05", 1.05, p50),
+            rounds.at_most_of(ONE_THREAD, "put → handler on one thread, p99", BARE, "1.25", 1.25, p99),
         ],
         missing: rounds.missing(),
         notes: Vec::new(),

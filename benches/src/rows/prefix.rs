@@ -106,7 +106,7 @@ fn measured(setting: &Setting) -> Result<(Rounds<Found>, f64), String> {
         .map_err(|error| format!("the list of keys: {error}"))?
         .body
         .len() as f64;
-    let rounds = Rounds::run(setting, rounds, |contender| stage.turn(contender))?;
+    let rounds = Rounds::run(setting, Vec::new(), rounds, |contender| stage.turn(contender))?;
     Ok((rounds, stage.body))
 }
 
