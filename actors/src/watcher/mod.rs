@@ -26,7 +26,7 @@ use crate::{
 
 /// Watches one path: runs one query after the other and feeds its subscribers.
 ///
-/// Only [`WatchSupervisor`] starts one, under an [`actix::Supervisor`]. An error stops its context,
+/// Only [`WatchSupervisor`](crate::WatchSupervisor) starts one, under an [`actix::Supervisor`]. An error stops its context,
 /// which the supervisor starts again; the pause before the next attempt is scheduled in
 /// [`started`](Actor::started). It is public to be named in traces and types, not to be made.
 pub struct WatcherActor<Q: Query> {
