@@ -6,6 +6,7 @@ use std::{
     hash::{Hash, Hasher},
     marker::PhantomData,
     sync::Arc,
+    time::Duration,
 };
 
 use consul_watch_actors::{
@@ -78,6 +79,10 @@ where
     fn path(&self) -> WatchPath {
         let path = self.folder.path().option("decode");
         if self.unknown == Unknown::Refuse { path.option("refuse_unknown") } else { path }
+    }
+
+    fn hold(&self, config: &ConsulConfig) -> Duration {
+        self.folder.hold(config)
     }
 
     fn run(

@@ -6,6 +6,7 @@ use std::{
     hash::{Hash, Hasher},
     marker::PhantomData,
     sync::Arc,
+    time::Duration,
 };
 
 use consul_watch_actors::{
@@ -71,6 +72,10 @@ where
 
     fn path(&self) -> WatchPath {
         self.key.path().option("json")
+    }
+
+    fn hold(&self, config: &ConsulConfig) -> Duration {
+        self.key.hold(config)
     }
 
     fn run(
