@@ -62,14 +62,18 @@ impl fmt::Debug for Inputs {
 /// One input of the derived query `Q`, or a query that covers it.
 pub struct Input<Q: Query> {
     pub(crate) key: WatchKey,
-    pub(crate) path: WatchPath,
-    query: Box<dyn Follow<Q>>,
+    query: Arc<dyn Follow<Q>>,
 }
 
 impl<Q: Query> Input<Q> {
     /// The value of this query as an input, or as a wider one.
     pub fn of<I: Query<Source = Q::Source>>(query: I) -> Self {
-        Self { key: WatchKey::of(&query), path: query.path(), query: Box::new(query) }
+        let query = Arc::new(query);
+        Self { key: WatchKey::shared(&query), query }
+    }
+
+    pub(crate) fn path(&self) -> WatchPath {
+        self.query.name()
     }
 
     /// Subscribes the watcher of a derived query to it.
@@ -93,7 +97,7 @@ impl<Q: Query> Input<Q> {
 
 impl<Q: Query> fmt::Debug for Input<Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Input({})", self.path)
+        write!(f, "Input({})", self.path())
     }
 }
 
@@ -114,6 +118,8 @@ fn asked(answer: Answered) -> Asked {
 }
 
 trait Follow<Q: Query>: Send + Sync {
+    fn name(&self) -> WatchPath;
+
     fn follow(
         &self,
         supervisor: &Addr<WatchSupervisor<Q::Source>>,
@@ -128,6 +134,10 @@ trait Follow<Q: Query>: Send + Sync {
 }
 
 impl<Q: Query, I: Query<Source = Q::Source>> Follow<Q> for I {
+    fn name(&self) -> WatchPath {
+        self.path()
+    }
+
     fn follow(
         &self,
         supervisor: &Addr<WatchSupervisor<Q::Source>>,

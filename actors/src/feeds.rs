@@ -81,7 +81,7 @@ impl<Q: Query> Feeds<Q> {
         let Subscribe { id, registration } = message;
         let options = &registration.options;
         let (quiescence, skip_first) = (options.quiescence.clone(), options.skip_first.clone());
-        let mut feed = Subscription::new(options.view.clone(), quiescence, skip_first, None);
+        let mut feed = Subscription::new(options.view.clone(), quiescence, skip_first);
         if let Some(current) = self.progress.current() {
             feed.offer(current, false, now);
         }

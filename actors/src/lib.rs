@@ -14,6 +14,7 @@
 //! | wait for the first answer | [`Ready`] | `Ok` when it is there |
 //! | the values, from any thread | [`GetSnapshots`] | [`Snapshots`] |
 
+mod acknowledgements;
 mod arbiters;
 mod backoff;
 mod change;

@@ -121,9 +121,7 @@ impl WatchStatus {
             restarts: 0,
         }
     }
-}
 
-impl WatchStatus {
     /// What of it shows in a watch that is served by this one: all that is about asking.
     pub(crate) fn show_through(&self, served: &mut Self) {
         // Before its own first answer it is not live yet, whatever the other is.

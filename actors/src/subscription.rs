@@ -89,10 +89,9 @@ impl<S: Snapshot> Subscription<S> {
         view: Option<Arc<View<S::Item>>>,
         quiescence: Option<Box<Quiescence>>,
         skip_first: Option<SkipFirst<S>>,
-        seen: Option<Version<S>>,
     ) -> Self {
         let quiet = quiescence.map(|rule| Box::new(Quiet { rule: *rule, came: None }));
-        Self { view, quiet, skip_first, seen, in_flight: None, pending: None, trouble: None }
+        Self { view, quiet, skip_first, seen: None, in_flight: None, pending: None, trouble: None }
     }
 
     /// A new state: it replaces the one that waits.
@@ -199,7 +198,7 @@ mod tests {
     }
 
     fn plain() -> Subscription<Table> {
-        Subscription::new(None, None, None, None)
+        Subscription::new(None, None, None)
     }
 
     fn delivery(next: Next<Table>) -> Delivery<Table> {
@@ -242,7 +241,7 @@ mod tests {
     #[test]
     fn changes_only_skips_the_first_state() {
         let now = Instant::now();
-        let mut feed = Subscription::new(None, None, Some(Arc::new(|_: &Table| true)), None);
+        let mut feed = Subscription::new(None, None, Some(Arc::new(|_: &Table| true)));
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
         assert!(matches!(feed.next(now, &mut Compared::default()), Next::Idle));
         feed.offer(&version(&Table::of(&[]), 2), false, now);
@@ -265,7 +264,7 @@ mod tests {
     fn quiet_is_waited_for_but_not_by_the_first_value() {
         let now = Instant::now();
         let quiet = Quiescence::new(Duration::from_secs(1));
-        let mut feed = Subscription::new(None, Some(Box::new(quiet)), None, None);
+        let mut feed = Subscription::new(None, Some(Box::new(quiet)), None);
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
         delivery(feed.next(now, &mut Compared::default()));
         feed.acknowledged();
@@ -299,7 +298,7 @@ mod tests {
         #[test]
         fn the_latest_arrives_and_nothing_twice(events in prop::collection::vec(event(), 1..60), quiet in any::<bool>()) {
             let quiet = quiet.then(|| Quiescence::new(Duration::from_millis(50)));
-            let mut feed = Subscription::new(None, quiet.map(Box::new), None, None);
+            let mut feed = Subscription::new(None, quiet.map(Box::new), None);
             let mut now = Instant::now();
             let content = |table: &Table| table.to_map().into_iter().map(|(k, v)| (k, v.0)).collect::<Vec<_>>();
             let (mut latest, mut handled, mut in_flight) = (None, None, None);

@@ -11,9 +11,7 @@ use std::{
     any::Any,
     collections::{BTreeSet, HashMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
     sync::Arc,
-    task,
 };
 
 use actix::{WeakAddr, fut::wrap_future, prelude::*};
@@ -35,6 +33,7 @@ pub(crate) use self::{
 use crate::{
     Answer, Backoff, Changed, Input, Item, Part, Places, Position, Query, Reason, Source, Stop,
     SubscriptionId, Throttle, WatchState, WatchSupervisor,
+    acknowledgements::{Acknowledgements, Delivers},
     deliveries::Deliveries,
     derive::Asked,
     feeds::{Pumped, Taken},
@@ -299,14 +298,6 @@ impl<Q: Query> CoveredActor<Q> {
             actor.look_again(ctx);
         });
     }
-
-    fn settled(&mut self, id: SubscriptionId, answer: Result<(), MailboxError>, ctx: &mut Context<Self>) {
-        let Some(number) = self.owners.branch_of(id) else { return };
-        let Some(branch) = self.branches.get_mut(&number) else { return };
-        let Branch { link, feeds, .. } = &mut **branch;
-        let pumped = feeds.settled(id, answer, link, &mut self.deliveries);
-        self.pumped(id, pumped, ctx);
-    }
 }
 
 /// A watch's part of the wider value; `None` if the query cannot tell, or panics.
@@ -351,6 +342,22 @@ impl<Q: Query, I: Query<Source = Q::Source>> Handler<Changed<I>> for CoveredActo
     }
 }
 
+impl<Q: Query> Delivers for CoveredActor<Q> {
+    type Update = Changed<Q>;
+
+    fn deliveries(&mut self) -> &mut Deliveries<Changed<Q>> {
+        &mut self.deliveries
+    }
+
+    fn settled(&mut self, id: SubscriptionId, answer: Result<(), MailboxError>, ctx: &mut Context<Self>) {
+        let Some(number) = self.owners.branch_of(id) else { return };
+        let Some(branch) = self.branches.get_mut(&number) else { return };
+        let Branch { link, feeds, .. } = &mut **branch;
+        let pumped = feeds.settled(id, answer, link, &mut self.deliveries);
+        self.pumped(id, pumped, ctx);
+    }
+}
+
 impl<Q: Query> Actor for CoveredActor<Q> {
     type Context = Context<Self>;
 
@@ -366,24 +373,5 @@ impl<Q: Query> Drop for CoveredActor<Q> {
         for (_, branch) in std::mem::take(&mut self.branches) {
             self.hand_back(*branch, Why::Panicked);
         }
-    }
-}
-
-/// Takes in what subscribers answer.
-struct Acknowledgements;
-
-impl<Q: Query> ActorFuture<CoveredActor<Q>> for Acknowledgements {
-    type Output = ();
-
-    fn poll(
-        self: Pin<&mut Self>,
-        actor: &mut CoveredActor<Q>,
-        ctx: &mut Context<CoveredActor<Q>>,
-        task: &mut task::Context<'_>,
-    ) -> task::Poll<()> {
-        while let task::Poll::Ready((id, answer)) = actor.deliveries.poll_answer(task) {
-            actor.settled(id, answer, ctx);
-        }
-        task::Poll::Pending
     }
 }

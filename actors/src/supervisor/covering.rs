@@ -14,11 +14,12 @@ use crate::{
     EventKind, Input, Query, Source, WatchState, WatchSupervisor,
     covered::{Cover, CoveredActor, Finish, Follow, Renew, Uncover},
     key::WatchKey,
+    snapshots::Slot,
 };
 
 /// The covered watches of one type behind one wider watch.
 pub(super) struct Covering<S: Source> {
-    pub(super) cover: Arc<Cover>,
+    cover: Arc<Cover>,
     members: usize,
     pub(super) server: Box<dyn Server<S>>,
 }
@@ -81,11 +82,11 @@ impl<S: Source> WatchSupervisor<S> {
         });
         if let Some((running, server)) = running {
             running.members += 1;
-            let found = (Arc::clone(&running.cover), server);
-            self.count_served(&key);
-            return Some(found);
+            let cover = Arc::clone(&running.cover);
+            count_served(servers, slot.as_deref());
+            return Some((cover, server));
         }
-        let cover = Arc::new(Cover::new(key.clone(), kind, slot));
+        let cover = Arc::new(Cover::new(key, kind, slot.clone()));
         let supervisor = ctx.address().downgrade();
         let (source, settings) = (Arc::clone(&self.source), self.settings.clone());
         let server = CoveredActor::start_in_arbiter(&working(&mut self.arbiters), move |_| {
@@ -95,7 +96,7 @@ impl<S: Source> WatchSupervisor<S> {
         let server = Arc::new(server);
         let boxed = Box::new(Arc::clone(&server));
         servers.push(Covering { cover: Arc::clone(&cover), members: 1, server: boxed });
-        self.count_served(&key);
+        count_served(servers, slot.as_deref());
         Some((cover, server))
     }
 
@@ -115,23 +116,20 @@ impl<S: Source> WatchSupervisor<S> {
         servers[at].members -= 1;
         let finished =
             if servers[at].members > 0 { nothing() } else { servers.swap_remove(at).server.finish() };
-        let members = servers.iter().map(|covering| covering.members).sum();
+        count_served(servers, cover.slot().as_deref());
         if servers.is_empty() {
             self.coverings.remove(&cover.key);
-        }
-        if let Some(slot) = cover.slot() {
-            slot.write().serves = members;
         }
         finished
     }
 
-    /// Writes down how many watches this one serves.
-    pub(super) fn count_served(&self, key: &WatchKey) {
+    /// A watch begins, whose status those that it serves already show from now on.
+    pub(super) fn show_served(&self, key: &WatchKey, slot: &Arc<Slot>) {
         let Some(servers) = self.coverings.get(key) else { return };
-        let members = servers.iter().map(|covering| covering.members).sum();
-        if let Some(slot) = servers.first().and_then(|covering| covering.cover.slot()) {
-            slot.write().serves = members;
+        for covering in servers {
+            covering.cover.set(Arc::clone(slot));
         }
+        count_served(servers, Some(slot));
     }
 
     /// Whoever serves others starts afresh with the supervisor's source.
@@ -185,6 +183,13 @@ impl<S: Source> WatchSupervisor<S> {
         for entry in self.entries.values_mut().filter(|entry| entry.told.is_some()) {
             entry.told = Some(Box::new(entry.slot.state()));
         }
+    }
+}
+
+/// Writes down how many watches are served, where the one that serves them is known.
+fn count_served<S: Source>(servers: &[Covering<S>], slot: Option<&Slot>) {
+    if let Some(slot) = slot {
+        slot.write().serves = servers.iter().map(|covering| covering.members).sum();
     }
 }
 

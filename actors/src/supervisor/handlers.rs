@@ -64,10 +64,7 @@ impl<S: Source> WatchSupervisor<S> {
         self.snapshots.insert(key.clone(), Arc::clone(&slot));
         let incarnation = self.number();
         let supervisor = ctx.address().downgrade();
-        for covering in self.coverings.get(key).into_iter().flatten() {
-            covering.cover.set(Arc::clone(&slot));
-        }
-        self.count_served(key);
+        self.show_served(key, &slot);
         // One that serves others asks by itself, so that no state has to show through two.
         let coverage = query.coverage().filter(|_| !self.coverings.contains_key(key));
         let server = coverage.and_then(|coverage| self.cover_of::<Q>(coverage.covering(), ctx));

@@ -73,7 +73,7 @@ impl<Q: Query> WatcherActor<Q> {
                 continue;
             }
             let followed = left.remove(&input.key).unwrap_or_else(|| Followed {
-                path: input.path.clone(),
+                path: input.path(),
                 subscription: subscribe(&input, &supervisor, ctx),
                 state: WatchState::Connecting,
             });

@@ -6,7 +6,7 @@ mod guarded;
 mod orders;
 mod state;
 
-use std::{error::Error, fmt, pin::Pin, sync::Arc, task, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use tokio::{sync::oneshot, time::Instant};
@@ -17,7 +17,9 @@ pub(crate) use self::{
     state::WatcherState,
 };
 use crate::{
-    Answer, Guard, Places, Query, Source, SubscriptionId, WatchState,
+    Answer, Changed, Guard, Places, Query, Source, SubscriptionId, WatchState,
+    acknowledgements::{Acknowledgements, Delivers},
+    deliveries::Deliveries,
     feeds::{Pumped, Taken},
     link::Link,
     places::Seat,
@@ -146,13 +148,6 @@ impl<Q: Query> WatcherActor<Q> {
         self.pumped(id, pumped, ctx);
     }
 
-    /// A subscriber has answered, or its mailbox has.
-    fn settled(&mut self, id: SubscriptionId, answer: Result<(), MailboxError>, ctx: &mut Context<Self>) {
-        let WatcherState { feeds, deliveries, .. } = &mut self.state;
-        let pumped = feeds.settled(id, answer, &self.link, deliveries);
-        self.pumped(id, pumped, ctx);
-    }
-
     fn pumped(&mut self, id: SubscriptionId, pumped: Pumped, ctx: &mut Context<Self>) {
         match pumped {
             Pumped::Done => {}
@@ -183,6 +178,20 @@ impl<Q: Query> WatcherActor<Q> {
                 let _ = closed.await;
             }
         }
+    }
+}
+
+impl<Q: Query> Delivers for WatcherActor<Q> {
+    type Update = Changed<Q>;
+
+    fn deliveries(&mut self) -> &mut Deliveries<Changed<Q>> {
+        &mut self.state.deliveries
+    }
+
+    fn settled(&mut self, id: SubscriptionId, answer: Result<(), MailboxError>, ctx: &mut Context<Self>) {
+        let WatcherState { feeds, deliveries, .. } = &mut self.state;
+        let pumped = feeds.settled(id, answer, &self.link, deliveries);
+        self.pumped(id, pumped, ctx);
     }
 }
 
@@ -231,24 +240,5 @@ impl<Q: Query> Drop for WatcherActor<Q> {
                 state: Box::new(std::mem::take(&mut self.state)),
             });
         }
-    }
-}
-
-/// Takes in what subscribers answer.
-struct Acknowledgements;
-
-impl<Q: Query> ActorFuture<WatcherActor<Q>> for Acknowledgements {
-    type Output = ();
-
-    fn poll(
-        self: Pin<&mut Self>,
-        watcher: &mut WatcherActor<Q>,
-        ctx: &mut Context<WatcherActor<Q>>,
-        task: &mut task::Context<'_>,
-    ) -> task::Poll<()> {
-        while let task::Poll::Ready((id, answer)) = watcher.state.deliveries.poll_answer(task) {
-            watcher.settled(id, answer, ctx);
-        }
-        task::Poll::Pending
     }
 }

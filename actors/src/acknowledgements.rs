@@ -1,0 +1,39 @@
+//! Taking in what subscribers answer.
+
+use std::{
+    pin::Pin,
+    task::{self, Poll},
+};
+
+use actix::prelude::*;
+
+use crate::{SubscriptionId, deliveries::Deliveries};
+
+/// An actor that sends updates and is told when they are handled.
+pub(crate) trait Delivers: Actor {
+    type Update: Message<Result = ()> + Send;
+
+    fn deliveries(&mut self) -> &mut Deliveries<Self::Update>;
+
+    /// A subscriber has answered, or its mailbox has.
+    fn settled(&mut self, id: SubscriptionId, answer: Result<(), MailboxError>, ctx: &mut Self::Context);
+}
+
+/// The future of such an actor that does so, as long as the actor lives.
+pub(crate) struct Acknowledgements;
+
+impl<A: Delivers> ActorFuture<A> for Acknowledgements {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        actor: &mut A,
+        ctx: &mut A::Context,
+        task: &mut task::Context<'_>,
+    ) -> Poll<()> {
+        while let Poll::Ready((id, answer)) = actor.deliveries().poll_answer(task) {
+            actor.settled(id, answer, ctx);
+        }
+        Poll::Pending
+    }
+}
