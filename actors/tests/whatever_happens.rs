@@ -3,10 +3,10 @@
 
 mod common;
 
-use std::{env, time::Duration};
+use std::time::Duration;
 
 use actix::prelude::*;
-use common::{Folder, Mode, Recorder, Say, Sight, Store, actors::Habit, supervisor, until};
+use common::{Folder, Mode, Recorder, Say, Sight, Store, actors::Habit, random, supervisor, until};
 use consul_watch_actors::{FailureClass, Reset, Stop, SubscriptionId, Watch};
 
 const FOLDERS: [&str; 4] = ["one", "two", "three", "four"];
@@ -21,9 +21,7 @@ struct Feed {
 
 #[actix::test]
 async fn the_latest_state_arrives_and_nothing_twice() {
-    let seed = env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
-    println!("SEED={seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let (seed, mut random) = random();
     let store = Store::new();
     let watches = supervisor(&store).arbiters(2).start();
     let mut feeds: Vec<Feed> = Vec::new();

@@ -5,13 +5,13 @@
 
 mod common;
 
-use std::{collections::BTreeMap, env, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use actix::prelude::*;
 use common::{
     Folder, Mode, Part, Recorder, Say, Sight, Store,
     actors::{Habit, Leave},
-    supervisor, until,
+    random, supervisor, until,
 };
 use consul_watch_actors::{FailureClass, Reset, Status, Stop, SubscriptionId, Watch, WatchSupervisor};
 
@@ -69,9 +69,7 @@ struct Feed {
 
 #[actix::test]
 async fn the_latest_state_arrives_and_nothing_twice() {
-    let seed = env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
-    println!("SEED={seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let (seed, mut random) = random();
     let store = Store::new();
     let watches = supervisor(&store).arbiters(2).root(Folder::new("root")).start();
     let mut feeds: Vec<Feed> = Vec::new();

@@ -2,74 +2,13 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, Context, Handler};
-use consul_watch_actors::{
-    Answer, Changed, Failure, Item, Outcome, Position, Query, Request, Source, Throttle, Watch, WatchPath,
-    WatchSupervisor,
-};
+use consul_watch_actors::{Changed, Throttle, Watch, WatchSupervisor};
 use criterion::Criterion;
-use futures_util::FutureExt as _;
-use futures_util::future::LocalBoxFuture;
-use tokio::sync::watch;
 
-/// A source whose one value is a number that the benchmark sets.
-#[derive(Clone)]
-struct Numbers(watch::Receiver<u64>);
-
-impl Source for Numbers {
-    type Client = watch::Receiver<u64>;
-
-    fn connect(&self) -> Result<Self::Client, Failure> {
-        Ok(self.0.clone())
-    }
-}
-
-#[derive(Debug, PartialEq)]
-struct Number(u64);
-
-impl Item for Number {
-    type Id<'a> = ();
-
-    fn id(&self) {}
-
-    fn same(&self, other: &Self) -> bool {
-        self == other
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct TheNumber;
-
-impl Query for TheNumber {
-    type Source = Numbers;
-    type Value = Option<Arc<Number>>;
-
-    fn path(&self) -> WatchPath {
-        WatchPath::new("number", "the")
-    }
-
-    fn run(
-        &self,
-        client: &watch::Receiver<u64>,
-        request: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
-        let mut numbers = client.clone();
-        let known = request.previous.and_then(|value| Some(value.as_ref().as_ref()?.0)).unwrap_or_default();
-        async move {
-            // The sender lives as long as the benchmark does.
-            let number = numbers.wait_for(|number| *number > known).await.map_or(known, |number| *number);
-            Ok(Answer {
-                position: Position::Index(number),
-                outcome: Outcome::Value(Some(Arc::new(Number(number)))),
-                last_contact: None,
-            })
-        }
-        .boxed_local()
-    }
-}
+use super::memory::{Ask, Memory};
 
 /// Counts what all of its kind have handled.
 struct Counter(Rc<Cell<usize>>);
@@ -78,10 +17,10 @@ impl Actor for Counter {
     type Context = Context<Self>;
 }
 
-impl Handler<Changed<TheNumber>> for Counter {
+impl Handler<Changed<Ask>> for Counter {
     type Result = ();
 
-    fn handle(&mut self, _: Changed<TheNumber>, _: &mut Context<Self>) {
+    fn handle(&mut self, _: Changed<Ask>, _: &mut Context<Self>) {
         self.0.set(self.0.get() + 1);
     }
 }
@@ -100,15 +39,13 @@ pub(crate) fn fan_out(criterion: &mut Criterion) {
 
 /// How long so many changes take, one after the other.
 async fn changes(subscribers: usize, rounds: u64) -> Duration {
-    let (sender, receiver) = watch::channel(1);
-    let watches: Addr<WatchSupervisor<Numbers>> = WatchSupervisor::new(Numbers(receiver))
-        .throttle(Throttle::new(1, Duration::ZERO))
-        .arbiters(0)
-        .start();
+    let memory = Memory::new();
+    let watches: Addr<WatchSupervisor<Memory>> =
+        WatchSupervisor::new(memory.clone()).throttle(Throttle::new(1, Duration::ZERO)).arbiters(0).start();
     let handled = Rc::new(Cell::new(0));
     for _ in 0..subscribers {
         let counter = Counter(Rc::clone(&handled)).start();
-        assert!(matches!(watches.send(Watch::new(TheNumber, counter)).await, Ok(Ok(_))), "it is watched");
+        assert!(matches!(watches.send(Watch::new(Ask, counter)).await, Ok(Ok(_))), "it is watched");
     }
     let all = async |rounds: usize| {
         while handled.get() < subscribers * rounds {
@@ -118,7 +55,7 @@ async fn changes(subscribers: usize, rounds: u64) -> Duration {
     all(1).await;
     let start = Instant::now();
     for round in 1..=rounds {
-        let _ = sender.send(round + 1);
+        memory.change();
         all(usize::try_from(round).unwrap_or(usize::MAX) + 1).await;
     }
     start.elapsed()

@@ -2,6 +2,8 @@
 
 mod decode;
 mod fan_out;
+#[path = "../src/scale/memory.rs"]
+mod memory;
 mod progress;
 
 use criterion::{criterion_group, criterion_main};

@@ -16,4 +16,6 @@ mod https;
 #[cfg(feature = "tls")]
 mod many_folders;
 #[cfg(feature = "tls")]
+mod secure;
+#[cfg(feature = "tls")]
 mod shared_connections;

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use consul_watch::{ConsulConfig, Status, WatchState};
-use consul_watch_harness::{Authority, FaultProxy};
+use consul_watch::{Status, WatchState};
 
-use crate::feed::supervisor;
 use crate::folders::Folders;
+use crate::secure::{Stage, stage};
 
 const WATCHES: usize = 2_000;
 
@@ -17,16 +16,9 @@ const WITHIN: Duration = Duration::from_secs(30);
 
 #[actix_rt::test]
 async fn two_thousand_folders_share_nine_connections_and_all_changes_come() {
-    let authority = Authority::new();
-    let agent = authority.agent().start();
-    let proxy = FaultProxy::raw(agent.https_addr());
-    let config = ConsulConfig::default()
-        .with_address(format!("https://{}", proxy.addr()))
-        .expect("an address")
-        .with_ca_file(authority.certificate());
-    let watches = supervisor(&config);
-    let mut folders = Folders::watch(WATCHES, &agent, &watches, WITHIN).await;
-    folders.write(&agent, "second");
+    let Stage { agent, proxy, watches, .. } = &stage(|config| config);
+    let mut folders = Folders::watch(WATCHES, agent, watches, WITHIN).await;
+    folders.write(agent, "second");
     folders.are_told("second", WITHIN).await;
 
     let statuses = watches.send(Status::all()).await.expect("the supervisor runs");

@@ -4,31 +4,13 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use consul_watch::{ConsulConfig, Ready, WatchSupervisor};
-use consul_watch_harness::{Authority, Cut, FaultProxy, TestAgent};
+use consul_watch::{Ready, WatchSupervisor};
+use consul_watch_harness::Cut;
 
-use crate::feed::{Feed, SOON, supervisor};
+use crate::feed::{Feed, SOON};
+use crate::secure::{Stage, stage};
 
 const WATCHES: usize = 600;
-
-struct Stage {
-    agent: TestAgent,
-    proxy: FaultProxy,
-    watches: Addr<WatchSupervisor>,
-    _authority: Authority,
-}
-
-/// A stock agent behind a proxy that counts connections.
-fn stage(change: impl FnOnce(ConsulConfig) -> ConsulConfig) -> Stage {
-    let authority = Authority::new();
-    let agent = authority.agent().start();
-    let proxy = FaultProxy::raw(agent.https_addr());
-    let config = ConsulConfig::default()
-        .with_address(format!("https://{}", proxy.addr()))
-        .expect("an address")
-        .with_ca_file(authority.certificate());
-    Stage { agent, proxy, watches: supervisor(&change(config)), _authority: authority }
-}
 
 async fn ready(watches: &Addr<WatchSupervisor>) {
     let ready = tokio::time::timeout(SOON, watches.send(Ready::all())).await;

@@ -34,6 +34,14 @@ pub use self::{
 /// How long a condition is waited for: by the paused clock in most tests.
 const DEADLINE: Duration = Duration::from_secs(100);
 
+/// What happens at random, and its seed: a new one, which is printed, or the one that `SEED` says.
+pub fn random() -> (u64, fastrand::Rng) {
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+    println!("SEED={seed}");
+    (seed, fastrand::Rng::with_seed(seed))
+}
+
 /// Waits until the condition holds.
 pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::measure::monotonic_ns;
 use crate::outcome::{Check, Outcome, Side};
 use crate::row::Row;
-use crate::scale::{Crew, Stage, counted, fill, measure, spread, write_all};
+use crate::scale::{Crew, STREAMS, Stage, counted, fill, measure, spread};
 use crate::setting::Setting;
 
 pub(crate) const ROW: Row = Row {
@@ -19,9 +19,6 @@ pub(crate) const ROW: Row = Row {
 };
 
 const WITHIN: Duration = Duration::from_secs(120);
-
-/// Streams that are used of a connection.
-const STREAMS: usize = 240;
 
 struct Found {
     ready_s: f64,
@@ -90,15 +87,13 @@ fn one(setting: &Setting, stage: &mut Stage, count: usize, written: &mut u32) ->
         return Err(format!("of {count} watches {live} are live and {retrying} retry"));
     }
     *written += 1;
-    let writing = monotonic_ns();
-    write_all(&mut stage.writer, count, *written)?;
-    let told = crew.told(*written, WITHIN)?;
+    let (told_s, told) = crew.tell_all(&mut stage.writer, count, *written, WITHIN)?;
     Ok(Found {
         ready_s: ready.saturating_sub(started) as f64 / 1e9,
         ready_cpu_s,
         connections,
         bytes,
-        told_s: told.at.saturating_sub(writing) as f64 / 1e9,
+        told_s,
         median_ms: told.median_ms,
         worst_ms: told.worst_ms,
     })

@@ -9,7 +9,7 @@ use consul_watch_harness::{Cut, FaultProxy, Refusal};
 use crate::measure::{Spread, monotonic_ns};
 use crate::outcome::{Check, Outcome, Side};
 use crate::row::Row;
-use crate::scale::{Crew, Stage, fill, measure, spread};
+use crate::scale::{Crew, STREAMS, Stage, fill, measure, spread};
 use crate::setting::Setting;
 
 pub(crate) const ROW: Row = Row {
@@ -25,9 +25,6 @@ pub(crate) const ROW: Row = Row {
 };
 
 const WITHIN: Duration = Duration::from_secs(120);
-
-/// Streams that are used of a connection.
-const STREAMS: usize = 240;
 
 struct Found {
     told_s: f64,

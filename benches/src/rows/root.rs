@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::measure::monotonic_ns;
 use crate::outcome::{Check, Outcome, Side};
 use crate::row::Row;
-use crate::scale::{Crew, Stage, counted, fill, measure, spread, write_all};
+use crate::scale::{Crew, Stage, counted, fill, measure, spread};
 use crate::setting::Setting;
 
 pub(crate) const ROW: Row = Row {
@@ -98,14 +98,12 @@ fn one(
     let ready = crew.begin(*written, WITHIN)?;
     let (connections, bytes) = (crew.connections()?, crew.resident_bytes()? as f64);
     *written += 1;
-    let writing = monotonic_ns();
-    write_all(&mut stage.writer, count, *written)?;
-    let told = crew.told(*written, WITHIN)?;
+    let (told_s, told) = crew.tell_all(&mut stage.writer, count, *written, WITHIN)?;
     Ok(Found {
         ready_s: ready.saturating_sub(started) as f64 / 1e9,
         connections,
         bytes,
-        told_s: told.at.saturating_sub(writing) as f64 / 1e9,
+        told_s,
         worst_ms: told.worst_ms,
     })
 }

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use super::keys::write_all;
 use super::stage::Stage;
-use crate::measure::connections_to;
+use crate::measure::{connections_to, monotonic_ns};
 use crate::peers::Running;
+use crate::puts::Puts;
 use crate::setting::Setting;
 
 /// A child that holds many watches; ended when dropped.
@@ -110,6 +112,20 @@ impl Crew {
                 return Ok(Told { at, median_ms, worst_ms });
             }
         }
+    }
+
+    /// Writes every key in this round, and waits until everyone is told: how long that took, in seconds.
+    pub(crate) fn tell_all(
+        &self,
+        writer: &mut Puts,
+        count: usize,
+        round: u32,
+        within: Duration,
+    ) -> Result<(f64, Told), String> {
+        let writing = monotonic_ns();
+        write_all(writer, count, round)?;
+        let told = self.told(round, within)?;
+        Ok((told.at.saturating_sub(writing) as f64 / 1e9, told))
     }
 
     /// Lets it begin, and waits until everything was answered and this round, which was written before, told.

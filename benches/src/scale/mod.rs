@@ -25,6 +25,9 @@ pub(crate) use keys::{ROOT, fill, write_all, write_some};
 pub(crate) use stage::Stage;
 pub(crate) use table::{counted, measure, spread};
 
+/// Streams that are used of a connection.
+pub(crate) const STREAMS: usize = 240;
+
 /// What a child of these rows does.
 pub(crate) fn run_one(what: &str, args: &[&str]) -> Result<(), String> {
     match what {
