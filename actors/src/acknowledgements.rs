@@ -7,7 +7,7 @@ use std::{
 
 use actix::prelude::*;
 
-use crate::{SubscriptionId, deliveries::Deliveries};
+use crate::deliveries::{Answered, Deliveries};
 
 /// An actor that sends updates and is told when they are handled.
 pub(crate) trait Delivers: Actor {
@@ -16,7 +16,7 @@ pub(crate) trait Delivers: Actor {
     fn deliveries(&mut self) -> &mut Deliveries<Self::Update>;
 
     /// A subscriber has answered, or its mailbox has.
-    fn settled(&mut self, id: SubscriptionId, answer: Result<(), MailboxError>, ctx: &mut Self::Context);
+    fn settled(&mut self, answered: Answered<()>, ctx: &mut Self::Context);
 }
 
 /// The future of such an actor that does so, as long as the actor lives.
@@ -31,9 +31,17 @@ impl<A: Delivers> ActorFuture<A> for Acknowledgements {
         ctx: &mut A::Context,
         task: &mut task::Context<'_>,
     ) -> Poll<()> {
-        while let Poll::Ready((id, answer)) = actor.deliveries().poll_answer(task) {
-            actor.settled(id, answer, ctx);
+        loop {
+            // Those who were busy may be owed the next one, which goes to all of them together.
+            if !actor.deliveries().is_empty() {
+                actor.deliveries().gather();
+            }
+            while let Poll::Ready(answered) = actor.deliveries().poll_answer(task) {
+                actor.settled(answered, ctx);
+            }
+            if !actor.deliveries().dispatch() {
+                return Poll::Pending;
+            }
         }
-        Poll::Pending
     }
 }

@@ -8,13 +8,13 @@ use std::{
     time::SystemTime,
 };
 
-use actix::MailboxError;
+use actix::dev::RecipientRequest;
 use tokio::time::Instant;
 
 use crate::{
     Answer, Changed, Query, Snapshot, SubscriptionId, View,
     compared::Compared,
-    deliveries::Deliveries,
+    deliveries::{Answered, Deliveries, Home, Target},
     few::Few,
     link::Link,
     progress::{Progress, Step},
@@ -52,6 +52,14 @@ impl<Q: Query> Default for Feeds<Q> {
 pub(crate) struct Subscribed<Q: Query> {
     registration: Arc<Registration<Q>>,
     feed: Subscription<Q::Value>,
+    /// Where it has answered.
+    home: Option<Home>,
+}
+
+impl<Q: Query> Target<Changed<Q>> for Registration<Q> {
+    fn send(&self, changed: Changed<Q>) -> Option<RecipientRequest<Changed<Q>>> {
+        self.subscriber.send(changed)
+    }
 }
 
 /// What an answer was good for.
@@ -85,7 +93,7 @@ impl<Q: Query> Feeds<Q> {
         if let Some(current) = self.progress.current() {
             feed.offer(current, false, now);
         }
-        self.subscribers.insert(id, Box::new(Subscribed { registration, feed }));
+        self.subscribers.insert(id, Box::new(Subscribed { registration, feed, home: None }));
     }
 
     /// Takes an answer in, and writes down what it says for everybody to read.
@@ -136,12 +144,10 @@ impl<Q: Query> Feeds<Q> {
             Next::Deliver(delivery) => {
                 let changed =
                     changed(&link.query, id, subscribed.registration.options.view.as_ref(), delivery);
-                match subscribed.registration.subscriber.send(changed) {
-                    Some(request) => {
-                        deliveries.push(id, request);
-                        Pumped::Done
-                    }
-                    None => self.gone(id, link),
+                if deliveries.send(id, &subscribed.registration, changed, subscribed.home.as_ref()) {
+                    Pumped::Done
+                } else {
+                    self.gone(id, link)
                 }
             }
         }
@@ -150,14 +156,17 @@ impl<Q: Query> Feeds<Q> {
     /// A subscriber has answered, or its mailbox has: what is left to do for it.
     pub(crate) fn settled(
         &mut self,
-        id: SubscriptionId,
-        answer: Result<(), MailboxError>,
+        answered: Answered<()>,
         link: &Link<Q>,
         deliveries: &mut Deliveries<Changed<Q>>,
     ) -> Pumped {
+        let Answered { id, answer, home } = answered;
         let Some(subscribed) = self.subscribers.get_mut(id) else { return Pumped::Done };
         match answer {
-            Ok(()) => subscribed.feed.acknowledged(),
+            Ok(()) => {
+                subscribed.feed.acknowledged();
+                subscribed.home = home.or(subscribed.home.take());
+            }
             // Its actor was restarted in the middle, or is about to be found gone.
             Err(_) if subscribed.registration.subscriber.is_connected() => {
                 subscribed.feed.lost(Instant::now());

@@ -34,7 +34,7 @@ use crate::{
     Answer, Backoff, Changed, Input, Item, Part, Places, Position, Query, Reason, Source, Stop,
     SubscriptionId, Throttle, WatchState, WatchSupervisor,
     acknowledgements::{Acknowledgements, Delivers},
-    deliveries::Deliveries,
+    deliveries::{Answered, Deliveries},
     derive::Asked,
     feeds::{Pumped, Taken},
     supervisor::{Died, ReportKind, Why},
@@ -331,6 +331,7 @@ impl<Q: Query, I: Query<Source = Q::Source>> Handler<Changed<I>> for CoveredActo
             touched.extend(self.branches.keys());
         }
         self.whole = Some(Whole { value: changed.current, index: changed.index });
+        self.deliveries.gather();
         for number in touched {
             if changed.reason == Reason::Resync
                 && let Some(branch) = self.branches.get_mut(&number)
@@ -339,6 +340,7 @@ impl<Q: Query, I: Query<Source = Q::Source>> Handler<Changed<I>> for CoveredActo
             }
             self.cut(number, ctx);
         }
+        self.deliveries.dispatch();
     }
 }
 
@@ -349,11 +351,12 @@ impl<Q: Query> Delivers for CoveredActor<Q> {
         &mut self.deliveries
     }
 
-    fn settled(&mut self, id: SubscriptionId, answer: Result<(), MailboxError>, ctx: &mut Context<Self>) {
+    fn settled(&mut self, answered: Answered<()>, ctx: &mut Context<Self>) {
+        let id = answered.id;
         let Some(number) = self.owners.branch_of(id) else { return };
         let Some(branch) = self.branches.get_mut(&number) else { return };
         let Branch { link, feeds, .. } = &mut **branch;
-        let pumped = feeds.settled(id, answer, link, &mut self.deliveries);
+        let pumped = feeds.settled(answered, link, &mut self.deliveries);
         self.pumped(id, pumped, ctx);
     }
 }

@@ -19,7 +19,7 @@ pub(crate) use self::{
 use crate::{
     Answer, Changed, Guard, Places, Query, Source, SubscriptionId, WatchState,
     acknowledgements::{Acknowledgements, Delivers},
-    deliveries::Deliveries,
+    deliveries::{Answered, Deliveries},
     feeds::{Pumped, Taken},
     link::Link,
     places::Seat,
@@ -132,9 +132,13 @@ impl<Q: Query> WatcherActor<Q> {
     fn pump_all(&mut self, ctx: &mut Context<Self>) {
         let ids: Vec<_> = self.state.feeds.subscribers.keys().collect();
         let now = Instant::now();
+        if ids.len() > 1 {
+            self.state.deliveries.gather();
+        }
         for id in ids {
             self.pump_at(id, now, ctx);
         }
+        self.state.deliveries.dispatch();
     }
 
     /// Sends one subscriber what it is owed.
@@ -188,9 +192,10 @@ impl<Q: Query> Delivers for WatcherActor<Q> {
         &mut self.state.deliveries
     }
 
-    fn settled(&mut self, id: SubscriptionId, answer: Result<(), MailboxError>, ctx: &mut Context<Self>) {
+    fn settled(&mut self, answered: Answered<()>, ctx: &mut Context<Self>) {
+        let id = answered.id;
         let WatcherState { feeds, deliveries, .. } = &mut self.state;
-        let pumped = feeds.settled(id, answer, &self.link, deliveries);
+        let pumped = feeds.settled(answered, &self.link, deliveries);
         self.pumped(id, pumped, ctx);
     }
 }
