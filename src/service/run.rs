@@ -117,6 +117,7 @@ async fn reload(paths: &[PathBuf], options: &mut RunOptions, service: &mut Servi
             started = done.started,
             stopped = done.stopped,
             consul = done.consul,
+            roots = done.roots,
             "the files were reloaded"
         ),
         Err(error) => tracing::error!(%error, "the reload was not done in full"),

@@ -4,14 +4,20 @@ use std::{fmt, path::Path};
 
 use super::{
     programs::{self, Doubt},
-    spec::{Concurrency, HandlerSpec, ServiceConfig, WatchSpec},
+    spec::{Concurrency, HandlerSpec, Root, ServiceConfig, WatchSpec},
 };
-use crate::{definition::ForQuery, handlers::Payload};
+use crate::{
+    definition::ForQuery,
+    handlers::Payload,
+    watch::{KeyPrefix, nearest_root},
+};
 
 /// What files ask for, for a person to read; nothing in it is secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     consul: String,
+    /// Each with the number of watches that it serves.
+    roots: Vec<(String, usize)>,
     watches: Vec<Line>,
     warnings: Vec<String>,
 }
@@ -26,8 +32,12 @@ struct Line {
 impl Summary {
     pub(super) fn of(config: &ServiceConfig) -> Self {
         let watches = config.watches.iter().map(Line::of).collect();
-        let warnings = config.watches.iter().flat_map(warnings).collect();
-        Self { consul: config.consul.address().to_string(), watches, warnings }
+        let roots = served(config);
+        let idle = config.roots.iter().zip(&roots).filter(|(_, served)| **served == 0);
+        let warnings =
+            config.watches.iter().flat_map(warnings).chain(idle.map(|(root, _)| idle_root(root))).collect();
+        let roots = config.roots().map(str::to_owned).zip(roots).collect();
+        Self { consul: config.consul.address().to_string(), roots, watches, warnings }
     }
 
     /// How many watches there would be.
@@ -36,18 +46,21 @@ impl Summary {
     }
 
     /// What is allowed and looks wrong: a program that is not there, as long as the service does not run on
-    /// another machine.
+    /// another machine; a root that serves no watch.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 }
 
-/// Prints a line a watch: its label, its path if that is another one, what is done; then the warnings.
+/// Prints a line a root: how many watches it serves; a line a watch: its label, its path if that is another one,
+/// what is done; then the warnings.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.watches.len();
-        let plural = if count == 1 { "" } else { "es" };
-        write!(f, "{count} watch{plural}, Consul at {}", self.consul)?;
+        write!(f, "{}, Consul at {}", counted(self.watches.len()), self.consul)?;
+        for (root, served) in &self.roots {
+            let all = if root.is_empty() { ", all keys," } else { "" };
+            write!(f, "\n  root {root:?}{all} is one query for {}", counted(*served))?;
+        }
         let width = self.watches.iter().map(|line| line.label.chars().count()).max().unwrap_or(0);
         for Line { label, path, handler } in &self.watches {
             write!(f, "\n  {label:width$}  ")?;
@@ -88,6 +101,30 @@ impl Line {
     }
 }
 
+fn counted(watches: usize) -> String {
+    format!("{watches} watch{}", if watches == 1 { "" } else { "es" })
+}
+
+/// How many watches each root serves.
+fn served(config: &ServiceConfig) -> Vec<usize> {
+    let roots: Vec<_> = config.roots.iter().map(Root::query).collect();
+    let mut served = vec![0; roots.len()];
+    for spec in &config.watches {
+        if let Some(at) = spec.definition.with_query(RootOf(&roots)) {
+            served[at] += 1;
+        }
+    }
+    served
+}
+
+fn idle_root(root: &Root) -> String {
+    format!(
+        "{}: the root {:?} serves no watch: none is beneath it, another root serves those that are, or they \
+         have a `datacenter`, `token`, `namespace`, `partition` or `stale` of their own; mend it, or leave it out",
+        root.place, root.prefix
+    )
+}
+
 /// The address without user, password and query, any of which may be secret.
 fn without_secrets(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
@@ -122,6 +159,16 @@ impl ForQuery for PathOf {
 
     fn with<Q: Payload>(self, query: Q) -> String {
         query.path().to_string()
+    }
+}
+
+struct RootOf<'a>(&'a [KeyPrefix]);
+
+impl ForQuery for RootOf<'_> {
+    type Output = Option<usize>;
+
+    fn with<Q: Payload>(self, query: Q) -> Option<usize> {
+        nearest_root(&query, self.0)
     }
 }
 

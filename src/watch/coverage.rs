@@ -10,6 +10,19 @@ use crate::{client::ConsulConfig, kv::KvPair};
 /// No wider prefix that is longer than this is looked for, so that a giant name costs nothing.
 const LONGEST: usize = 512;
 
+/// The longest raw prefix that deeper ones look for.
+pub(crate) const LONGEST_ROOT: usize = LONGEST - 1;
+
+/// Which of these declared roots serves the watch of a query: itself, or else the first it looks for.
+pub(crate) fn nearest_root(query: &dyn Any, roots: &[KeyPrefix]) -> Option<usize> {
+    let wider = if let Some(prefix) = query.downcast_ref::<KeyPrefix>() {
+        std::iter::once(prefix.clone()).chain(prefix.wider()).collect()
+    } else {
+        query.downcast_ref::<Key>()?.wider()
+    };
+    wider.iter().find_map(|wider| roots.iter().position(|root| root == wider))
+}
+
 /// The prefixes that hold all keys with this text, the nearest first: folders, then raw ones.
 ///
 /// `name` itself is among the raw ones only if it is not what is looked for.
@@ -167,6 +180,37 @@ mod tests {
         let names = names(&key.wider());
         assert!(names.iter().all(|name| name.contains("dc=east")), "{names:?}");
         assert!(key.wider().contains(&KeyPrefix::new("a").with_datacenter("east")), "the wait may differ");
+    }
+
+    #[test]
+    fn a_declared_root_serves_what_looks_for_it() {
+        let longest = "a".repeat(LONGEST_ROOT);
+        let roots = [
+            KeyPrefix::raw("app"),
+            KeyPrefix::new("app/"),
+            KeyPrefix::new("app/web/"),
+            KeyPrefix::raw("conf/w"),
+            KeyPrefix::raw(&longest),
+        ];
+        let key = |name: &str| nearest_root(&Key::new(name), &roots);
+        let prefix = |name: &str| nearest_root(&KeyPrefix::raw(name), &roots);
+        assert_eq!(
+            [key("app/limits"), key("app/web/port"), key("apple"), key("conf/web")],
+            [1, 2, 0, 3].map(Some)
+        );
+        assert_eq!(
+            [prefix("app/"), prefix("app/x/"), prefix("app"), prefix("app/web/")],
+            [1, 1, 0, 2].map(Some)
+        );
+        assert_eq!([key(&format!("{longest}/x")), prefix(&format!("{longest}a"))], [4, 4].map(Some));
+        let others = [key("b"), key("/app/x"), prefix("conf/"), prefix("")];
+        assert_eq!(others, [None; 4]);
+        assert_eq!(nearest_root(&Key::new("app/x").with_token("t"), &roots), None);
+        assert_eq!(nearest_root(&crate::Nodes::new(), &roots), None);
+        let all = [KeyPrefix::new("")];
+        for query in [&Key::new("/app/x") as &dyn Any, &KeyPrefix::raw(""), &KeyPrefix::raw("app")] {
+            assert_eq!(nearest_root(query, &all), Some(0));
+        }
     }
 
     #[test]

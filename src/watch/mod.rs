@@ -24,6 +24,7 @@ mod service_catalog;
 mod services;
 mod source;
 
+pub(crate) use self::coverage::{LONGEST_ROOT, nearest_root};
 pub use self::{
     agent_service::AgentService, checks::Checks, connect_leaf::ConnectLeaf, connect_roots::ConnectRoots,
     decode::Decode, event::Event, json::Json, key::Key, key_prefix::KeyPrefix, key_spaces::KeySpaces,

@@ -11,3 +11,4 @@ mod reload_changes_what_changed;
 mod reload_under_load;
 mod setup;
 mod signals;
+mod under_a_root;

@@ -71,7 +71,7 @@ impl Folder {
 pub(crate) struct Run {
     pub(crate) tag: String,
     pub(crate) index: u64,
-    /// The key's value; `-` when it is absent.
+    /// The key's value, or that of a prefix's first key; `-` when it is absent.
     pub(crate) value: String,
 }
 
@@ -80,7 +80,8 @@ impl Run {
         let mut words = line.splitn(3, ' ');
         let mut word = || words.next().unwrap_or_else(|| panic!("three words, not {line:?}"));
         let (tag, index, json) = (word().to_owned(), word().parse().expect("an index"), word());
-        let pair: serde_json::Value = serde_json::from_str(json).expect("JSON");
+        let json: serde_json::Value = serde_json::from_str(json).expect("JSON");
+        let pair = json.as_array().map_or(Some(&json), |pairs| pairs.first()).unwrap_or(&json);
         let value = pair["Value"].as_str().map_or_else(|| "-".to_owned(), decoded);
         Self { tag, index, value }
     }
@@ -104,8 +105,18 @@ pub(crate) fn consul(url: &str) -> String {
 
 /// A watch of a key with this line for the shell.
 pub(crate) fn key(key: &str, line: &str, more: &str) -> String {
+    watch("key", "key", key, line, more)
+}
+
+/// The same of a prefix.
+pub(crate) fn prefix(prefix: &str, line: &str, more: &str) -> String {
+    watch("keyprefix", "prefix", prefix, line, more)
+}
+
+fn watch(kind: &str, parameter: &str, name: &str, line: &str, more: &str) -> String {
     let line = line.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("watches {{\n  type = \"key\"\n  key = \"{key}\"\n  handler = \"{line}\"\n  {more}\n}}\n")
+    let what = format!("type = \"{kind}\"\n  {parameter} = \"{name}\"");
+    format!("watches {{\n  {what}\n  handler = \"{line}\"\n  {more}\n}}\n")
 }
 
 /// How many descriptors a process has open.

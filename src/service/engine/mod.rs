@@ -18,7 +18,7 @@ use self::{
 };
 use super::{
     fault::ConfigErrors,
-    spec::{ServiceConfig, WatchSpec},
+    spec::{Root, ServiceConfig, WatchSpec, are_same},
 };
 use crate::{ConsulClient, Reset, WatchSupervisor, checkpoint::CheckpointError, client::ConfigError};
 
@@ -78,6 +78,8 @@ pub struct Reloaded {
     pub stopped: usize,
     /// Whether Consul's own configuration is another one.
     pub consul: bool,
+    /// Whether the files have other roots than those that hold. They hold until the service is started again.
+    pub roots: bool,
 }
 
 /// The watches of configuration files, running. It belongs on a thread with an `actix` system.
@@ -97,7 +99,9 @@ impl Service {
     /// What can be found without Consul; nothing runs then.
     pub async fn start(config: ServiceConfig) -> Result<Self, ServiceError> {
         ConsulClient::check(&config.consul)?;
-        let watches = WatchSupervisor::new(config.consul.clone()).start();
+        let supervisor = WatchSupervisor::new(config.consul.clone());
+        let roots = config.roots.iter().map(Root::query);
+        let watches = roots.fold(supervisor, WatchSupervisor::root).start();
         let mut service = Self { watches, running: Vec::new(), config };
         let specs = service.config.watches.clone();
         for begun in
@@ -125,6 +129,11 @@ impl Service {
         let mut reloaded = Reloaded { consul: config.consul != self.config.consul, ..Reloaded::default() };
         if reloaded.consul {
             self.watches.send(Reset::with(config.consul.clone())).await??;
+        }
+        if !are_same(&config.roots, &self.config.roots) {
+            reloaded.roots = true;
+            let (now, files): (Vec<_>, Vec<_>) = (self.config.roots().collect(), config.roots().collect());
+            tracing::warn!(?now, ?files, "other roots hold only when the service is started again");
         }
         let grace = self.config.shutdown_grace;
         let steps =
@@ -161,7 +170,9 @@ impl Service {
         }
         running.sort_by_key(|(at, _)| *at);
         self.running = running.into_iter().map(|(_, watching)| watching).collect();
-        self.config = config;
+        // A supervisor has its roots for good, and a change of theirs is told until it has been made.
+        let roots = std::mem::take(&mut self.config.roots);
+        self.config = ServiceConfig { roots, ..config };
         failed.map_or(Ok(reloaded), Err)
     }
 
@@ -202,7 +213,7 @@ impl Service {
         })
     }
 
-    /// The configuration that runs.
+    /// The configuration that runs; its roots are those of the start.
     pub fn config(&self) -> &ServiceConfig {
         &self.config
     }

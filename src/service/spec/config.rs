@@ -11,6 +11,7 @@ use super::{
     },
     consul,
     log::LogSettings,
+    roots::{self, Root},
     section::section,
     tuning::{Applies, Tuning},
     watch::WatchSpec,
@@ -18,7 +19,7 @@ use super::{
 use crate::{ConsulConfig, client::parse_duration, definition::nearest};
 
 /// The top-level fields that mean something here; an agent's others are its own.
-const OURS: [&str; 5] = ["watches", "consul", "log", "defaults", "shutdown_grace"];
+const OURS: [&str; 6] = ["watches", "roots", "consul", "log", "defaults", "shutdown_grace"];
 
 /// Names of an agent that are near one of ours and meant.
 const THEIRS: [&str; 1] = ["logs"];
@@ -28,6 +29,7 @@ const THEIRS: [&str; 1] = ["logs"];
 pub struct ServiceConfig {
     pub(crate) consul: ConsulConfig,
     pub(crate) log: LogSettings,
+    pub(crate) roots: Vec<Root>,
     pub(crate) watches: Vec<WatchSpec>,
     /// How long handlers may take to come to their end.
     pub(crate) shutdown_grace: Duration,
@@ -60,6 +62,11 @@ impl ServiceConfig {
         self.watches.iter().map(|watch| watch.label.as_str())
     }
 
+    /// The prefixes that are asked for as a whole, for all watches beneath them.
+    pub fn roots(&self) -> impl Iterator<Item = &str> {
+        self.roots.iter().map(|root| root.prefix.as_str())
+    }
+
     /// What is logged, and how.
     pub fn log(&self) -> &LogSettings {
         &self.log
@@ -69,6 +76,7 @@ impl ServiceConfig {
         let mut config = Self {
             consul: base.clone(),
             log: LogSettings::default(),
+            roots: Vec::new(),
             watches: Vec::new(),
             shutdown_grace: Self::SHUTDOWN_GRACE,
         };
@@ -97,6 +105,9 @@ impl ServiceConfig {
         }
         let defaults = defaults.unwrap_or_default();
         for tree in trees {
+            if let Some(node) = given(tree, "roots", faults) {
+                roots::read(node, &mut config.roots, faults);
+            }
             for (at, node) in watches(tree, faults).into_iter().enumerate() {
                 let read = WatchSpec::read(node, &format!("watches[{at}]"), &defaults, faults);
                 config.watches.extend(read);
@@ -133,13 +144,7 @@ impl ServiceConfig {
 fn merged(trees: &[Node], name: &str, faults: &mut ConfigErrors) -> Option<Node> {
     let mut all: Option<Node> = None;
     for tree in trees {
-        let given: Vec<_> = tree.entries().iter().filter(|(found, _)| found == name).collect();
-        if let [(_, first), .., (_, second)] = &given[..] {
-            let line = first.place.line().unwrap_or_default();
-            let reason = format!("`{name}` is given twice: it is in line {line} already; put both into one");
-            faults.push(Fault::whole(second.place.clone(), reason));
-        }
-        let Some((_, node)) = given.last() else { continue };
+        let Some(node) = given(tree, name, faults) else { continue };
         match &mut all {
             Some(Node { data: Data::Object(entries), .. }) => {
                 entries.retain(|(name, _)| node.get(name).is_none());
@@ -149,6 +154,17 @@ fn merged(trees: &[Node], name: &str, faults: &mut ConfigErrors) -> Option<Node>
         }
     }
     all
+}
+
+/// What a file says under this name, which it may do once.
+fn given<'a>(tree: &'a Node, name: &str, faults: &mut ConfigErrors) -> Option<&'a Node> {
+    let given: Vec<_> = tree.entries().iter().filter(|(found, _)| found == name).collect();
+    if let [(_, first), .., (_, second)] = &given[..] {
+        let line = first.place.line().unwrap_or_default();
+        let reason = format!("`{name}` is given twice: it is in line {line} already; put both into one");
+        faults.push(Fault::whole(second.place.clone(), reason));
+    }
+    given.last().map(|(_, node)| node)
 }
 
 /// The entries of all `watches` of a file; in HCL a single block is one too.

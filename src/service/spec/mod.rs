@@ -7,6 +7,7 @@ mod handler;
 mod http;
 mod log;
 mod retry;
+mod roots;
 mod section;
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,12 @@ mod tuning;
 mod values;
 mod watch;
 
-pub(super) use self::{concurrency::Concurrency, handler::HandlerSpec, watch::WatchSpec};
+pub(super) use self::{
+    concurrency::Concurrency,
+    handler::HandlerSpec,
+    roots::{Root, are_same},
+    watch::WatchSpec,
+};
 pub use self::{
     config::ServiceConfig,
     log::{LogFormat, LogSettings},
