@@ -125,6 +125,13 @@ impl<T> Rounds<T> {
         Some(self.found[at].iter().map(of).collect())
     }
 
+    /// What one contender needs more than another one, round by round.
+    pub fn beyond(&self, title: &str, other: &str, of: impl Fn(&T) -> f64) -> Option<Spread> {
+        let (these, others) = (self.of(title, &of)?, self.of(other, &of)?);
+        let differences: Vec<f64> = these.iter().zip(&others).map(|(this, other)| this - other).collect();
+        Some(Spread::of(&differences))
+    }
+
     fn our_title(&self) -> &str {
         let ours = self.contenders.iter().find(|contender| contender.side == Side::Ours);
         ours.map_or("", |contender| &contender.title)

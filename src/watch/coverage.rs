@@ -11,9 +11,11 @@ use crate::{client::ConsulConfig, kv::KvPair};
 const LONGEST: usize = 512;
 
 /// The longest raw prefix that deeper ones look for.
+#[cfg(feature = "cli")]
 pub(crate) const LONGEST_ROOT: usize = LONGEST - 1;
 
 /// Which of these declared roots serves the watch of a query: itself, or else the first it looks for.
+#[cfg(feature = "cli")]
 pub(crate) fn nearest_root(query: &dyn Any, roots: &[KeyPrefix]) -> Option<usize> {
     let wider = if let Some(prefix) = query.downcast_ref::<KeyPrefix>() {
         std::iter::once(prefix.clone()).chain(prefix.wider()).collect()
@@ -182,6 +184,7 @@ mod tests {
         assert!(key.wider().contains(&KeyPrefix::new("a").with_datacenter("east")), "the wait may differ");
     }
 
+    #[cfg(feature = "cli")]
     #[test]
     fn a_declared_root_serves_what_looks_for_it() {
         let longest = "a".repeat(LONGEST_ROOT);

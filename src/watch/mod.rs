@@ -24,6 +24,7 @@ mod service_catalog;
 mod services;
 mod source;
 
+#[cfg(feature = "cli")]
 pub(crate) use self::coverage::{LONGEST_ROOT, nearest_root};
 pub use self::{
     agent_service::AgentService, checks::Checks, connect_leaf::ConnectLeaf, connect_roots::ConnectRoots,

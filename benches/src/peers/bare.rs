@@ -1,10 +1,12 @@
 //! The floor: a loop around awc that reads the body, decodes it borrowed and looks at the indexes.
 //!
-//! It has no errors to survive, tells nobody and holds nothing.
+//! It has no errors to survive, tells nobody and holds nothing. Handing over to another thread, it tells one actor.
 
 use std::borrow::Cow;
+use std::future;
 use std::time::Duration;
 
+use actix::{Actor, Arbiter, Context, Handler, Message};
 use awc::{Client, Connector};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,8 +17,34 @@ use crate::setting::Setting;
 
 pub const TITLE: &str = "bare loop";
 
+pub const HANDING_OVER: &str = "bare loop, to another thread";
+
 pub(super) fn contender(setting: &Setting) -> Contender {
     setting.contender("bare", TITLE, Side::Floor)
+}
+
+/// With its handler on another thread, as ours has by default.
+pub fn handing_over(setting: &Setting) -> Contender {
+    setting.contender("bare-handing-over", HANDING_OVER, Side::Floor)
+}
+
+/// The value as a message.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Value(Vec<u8>);
+
+struct App;
+
+impl Actor for App {
+    type Context = Context<Self>;
+}
+
+impl Handler<Value> for App {
+    type Result = ();
+
+    fn handle(&mut self, Value(value): Value, _: &mut Context<Self>) {
+        child::seen(&value, child::now());
+    }
 }
 
 #[derive(Deserialize)]
@@ -31,33 +59,59 @@ struct Pair<'a> {
     value: Option<&'a str>,
 }
 
+/// Watches and handles on one thread.
 pub(super) fn run(args: &[&str]) -> Result<(), String> {
+    let url = url(args)?;
+    actix::System::new().block_on(async move {
+        child::wait_for_go()?;
+        watch(&url, |value| child::seen(&value, child::now())).await
+    })
+}
+
+/// Watches on a thread of its own, whose actor handles on this one.
+pub(super) fn run_handing_over(args: &[&str]) -> Result<(), String> {
+    let url = url(args)?;
+    actix::System::new().block_on(async move {
+        let (app, watching) = (App.start(), Arbiter::new());
+        child::wait_for_go()?;
+        watching.spawn_fn(move || {
+            actix_rt::spawn(async move {
+                if let Err(error) = watch(&url, |value| app.do_send(Value(value))).await {
+                    // Its silence is noticed.
+                    eprintln!("{error}");
+                }
+            });
+        });
+        future::pending().await
+    })
+}
+
+fn url(args: &[&str]) -> Result<String, String> {
     let (watched, address) = child::arguments(args)?;
     let recurse = if matches!(watched, Watched::Prefix(_)) { "recurse&" } else { "" };
-    let url = format!("http://{address}/v1/kv/{}?{recurse}wait=300s&index=", watched.name());
-    actix::System::new().block_on(async move {
-        let day = Duration::from_secs(86_400);
-        let connector = Connector::new().conn_lifetime(day).conn_keep_alive(day);
-        let client = Client::builder().connector(connector).disable_timeout().finish();
-        child::wait_for_go()?;
-        let mut index = 0;
-        loop {
-            let before = index;
-            // Compression costs more than it saves where there is no network between.
-            let question = client.get(format!("{url}{index}")).no_decompress();
-            let mut answer = question.send().await.map_err(|error| error.to_string())?;
-            index = answer
-                .headers()
-                .get("x-consul-index")
-                .and_then(|index| index.to_str().ok()?.parse().ok())
-                .ok_or("an answer without an index")?;
-            let body = answer.body().limit(64 << 20).await.map_err(|error| error.to_string())?;
-            let pairs: Vec<Pair<'_>> = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
-            let changed = pairs.iter().filter(|pair| pair.modify_index > before);
-            let Some(last) = changed.max_by_key(|pair| pair.modify_index) else { continue };
-            let value = last.value.unwrap_or_default();
-            let value = STANDARD.decode(value).map_err(|error| error.to_string())?;
-            child::seen(&value, child::now());
-        }
-    })
+    Ok(format!("http://{address}/v1/kv/{}?{recurse}wait=300s&index=", watched.name()))
+}
+
+async fn watch(url: &str, mut tell: impl FnMut(Vec<u8>)) -> Result<(), String> {
+    let day = Duration::from_secs(86_400);
+    let connector = Connector::new().conn_lifetime(day).conn_keep_alive(day);
+    let client = Client::builder().connector(connector).disable_timeout().finish();
+    let mut index = 0;
+    loop {
+        let before = index;
+        // Compression costs more than it saves where there is no network between.
+        let question = client.get(format!("{url}{index}")).no_decompress();
+        let mut answer = question.send().await.map_err(|error| error.to_string())?;
+        index = answer
+            .headers()
+            .get("x-consul-index")
+            .and_then(|index| index.to_str().ok()?.parse().ok())
+            .ok_or("an answer without an index")?;
+        let body = answer.body().limit(64 << 20).await.map_err(|error| error.to_string())?;
+        let pairs: Vec<Pair<'_>> = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+        let changed = pairs.iter().filter(|pair| pair.modify_index > before);
+        let Some(last) = changed.max_by_key(|pair| pair.modify_index) else { continue };
+        let value = last.value.unwrap_or_default();
+        tell(STANDARD.decode(value).map_err(|error| error.to_string())?);
+    }
 }

@@ -19,11 +19,11 @@ mod running;
 use std::path::Path;
 use std::process::Command;
 
-pub use bare::TITLE as BARE;
+pub use bare::{HANDING_OVER, TITLE as BARE, handing_over};
 pub use consul_watch::TITLE as CONSUL_WATCH;
 pub use consul_watch::version as consul_version;
 pub use node::TITLE as NODE;
-pub use ours::{ONE_THREAD, on_one_thread};
+pub use ours::{ONE_THREAD, TITLE as OURS, on_one_thread};
 pub use running::Running;
 
 use ::consul_watch::WatchSupervisor;
@@ -136,6 +136,7 @@ pub fn run_one(contender: &str, args: &[&str]) -> Result<(), String> {
         "ours" => ours::run(args, WatchSupervisor::DEFAULT_ARBITERS),
         "ours-on-one-thread" => ours::run(args, 0),
         "bare" => bare::run(args),
+        "bare-handing-over" => bare::run_handing_over(args),
         "rs-consul" => rs_consul::run(args),
         "handler" => consul_watch::handle(args),
         _ => Err(format!("no contender {contender}")),

@@ -6,7 +6,7 @@ use consul_watch::{Change, Changed, ConsulConfig, Key, KeyPrefix, Watch, WatchSu
 use super::{Contender, Side, Watched, child};
 use crate::setting::Setting;
 
-pub(super) const TITLE: &str = "consul-watch";
+pub const TITLE: &str = "consul-watch";
 
 pub const ONE_THREAD: &str = "consul-watch, one thread";
 

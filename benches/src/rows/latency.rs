@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::measure::percentile;
 use crate::outcome::Outcome;
-use crate::peers::{BARE, Contender, ONE_THREAD, Watched, on_one_thread};
+use crate::peers::{BARE, Contender, HANDING_OVER, ONE_THREAD, OURS, Watched, handing_over, on_one_thread};
 use crate::puts::Puts;
 use crate::rounds::Rounds;
 use crate::row::Row;
@@ -18,7 +18,8 @@ pub const ROW: Row = Row {
              first another one each time, as a new process on the same agent, and is shown 20 puts before those that \
              count. By default our watchers have a thread of their own, so that a handler that blocks its thread holds \
              up none, and a message goes from thread to thread; all the others watch and handle on one thread, as ours \
-             do with `arbiters(0)`. A put is sent 12 ms after the one before was handled: a watcher asks at most 100 times a second, so \
+             do with `arbiters(0)`. The bare loop is there in both ways too: the one that hands over sends the value \
+             to an actor on another thread, and is the floor of our default. A put is sent 12 ms after the one before was handled: a watcher asks at most 100 times a second, so \
              quicker writes would measure its throttle. The time runs from just before the request \
              is sent until the handler is called (for `consul watch`: until the program that it runs has started), \
              by the machine's monotonic clock. Ratios are of the same round.",
@@ -35,11 +36,20 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
     let agent = Setting::agent()?;
     let mut writer = Puts::to(agent.http_addr())?;
     let address = agent.http_addr().to_string();
-    let more = vec![on_one_thread(setting)];
+    let more = vec![on_one_thread(setting), handing_over(setting)];
     let rounds = Rounds::run(setting, more, rounds, |contender| one(contender, &address, &mut writer, puts))?;
 
     let p50 = |found: &Vec<f64>| percentile(found, 50.0);
     let p99 = |found: &Vec<f64>| percentile(found, 99.0);
+    let beyond = |title| rounds.beyond(title, BARE, p50).map(|more| more.show("ms"));
+    let notes = beyond(HANDING_OVER).zip(beyond(ONE_THREAD)).map(|(handing_over, client)| {
+        format!(
+            "Of what ours needs beyond the bare loop (p50), {handing_over} is what it takes to hand a message to \
+             another thread: that much the bare loop needs too when it does so. {client} is what the client and the \
+             engine need on one thread. By default a watcher hands over, so that a handler that blocks its thread \
+             holds up no watch; who has no such handlers has `arbiters(0)`."
+        )
+    });
     Ok(Outcome {
         measures: vec![
             rounds.measure("put → handler, median", "ms", p50),
@@ -49,11 +59,13 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
             rounds.at_most("put → handler, p50", BARE, "1.05", 1.05, p50),
             rounds.at_most("put → handler, p99", BARE, "1.25", 1.25, p99),
             rounds.ahead("put → handler, p50", p50),
+            rounds.at_most_of(OURS, "put → handler, p50", HANDING_OVER, "1.05", 1.05, p50),
+            rounds.at_most_of(OURS, "put → handler, p99", HANDING_OVER, "1.25", 1.25, p99),
             rounds.at_most_of(ONE_THREAD, "put → handler on one thread, p50", BARE, "1.05", 1.05, p50),
             rounds.at_most_of(ONE_THREAD, "put → handler on one thread, p99", BARE, "1.25", 1.25, p99),
         ],
         missing: rounds.missing(),
-        notes: Vec::new(),
+        notes: notes.into_iter().collect(),
         versions: rounds.versions(),
     })
 }
