@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use awc::http::header::HeaderMap;
+use awc::http::header::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use serde::{Deserialize, de::Error};
 
@@ -63,15 +63,52 @@ impl QueryAnswer {
         ClientError::Decode { target: self.target.clone(), path: ".".to_owned(), hint: Some(what), source }
     }
 
-    pub(crate) fn new(target: String, found: bool, headers: &HeaderMap, body: Bytes) -> Self {
-        Self {
-            found,
-            index: index(headers),
-            content_hash: text_of(headers, "x-consul-contenthash").map(str::to_owned),
-            meta: QueryMeta::read(headers),
-            body: if found { body } else { Bytes::new() },
-            target,
+    pub(crate) fn new(target: String, found: bool, heading: Heading, body: Bytes) -> Self {
+        let Heading { index, content_hash, meta } = heading;
+        Self { found, index, content_hash, meta, body: if found { body } else { Bytes::new() }, target }
+    }
+}
+
+/// What the headers of an answer say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Heading {
+    index: Option<u64>,
+    content_hash: Option<String>,
+    meta: QueryMeta,
+}
+
+impl Heading {
+    /// Reads each header once, since to look them up by their names takes longer. Of one that comes twice the first
+    /// counts.
+    pub(crate) fn read(headers: &HeaderMap) -> Self {
+        let mut heading = Self::default();
+        let Self { index, content_hash, meta } = &mut heading;
+        for (name, value) in headers {
+            let Some(text) = text_of(value) else { continue };
+            let is = |said: &str| text.eq_ignore_ascii_case(said);
+            let number = || text.parse::<u64>().ok();
+            match name.as_str() {
+                "x-consul-index" => *index = index.or_else(number),
+                "x-consul-contenthash" => {
+                    content_hash.get_or_insert_with(|| text.to_owned());
+                }
+                "x-consul-knownleader" => meta.known_leader = meta.known_leader.or_else(|| Some(is("true"))),
+                "x-consul-lastcontact" => {
+                    meta.last_contact = meta.last_contact.or_else(|| number().map(Duration::from_millis));
+                }
+                "x-consul-results-filtered-by-acls" => meta.results_filtered_by_acls |= is("true"),
+                "x-consul-effective-consistency" => {
+                    meta.effective_consistency.get_or_insert_with(|| text.to_owned());
+                }
+                "x-consul-query-backend" => {
+                    meta.query_backend.get_or_insert_with(|| text.to_owned());
+                }
+                "x-cache" => meta.cache_hit = meta.cache_hit.or_else(|| Some(is("hit"))),
+                "age" => meta.age = meta.age.or_else(|| number().map(Duration::from_secs)),
+                _ => {}
+            }
         }
+        heading
     }
 }
 
@@ -85,24 +122,6 @@ impl fmt::Debug for QueryAnswer {
             .field("meta", &self.meta)
             .field("body", &format_args!("{} bytes", self.body.len()))
             .finish()
-    }
-}
-
-impl QueryMeta {
-    pub(crate) fn read(headers: &HeaderMap) -> Self {
-        let owned = |name| text_of(headers, name).map(str::to_owned);
-        let number = |name| text_of(headers, name)?.parse::<u64>().ok();
-        Self {
-            known_leader: text_of(headers, "x-consul-knownleader")
-                .map(|text| text.eq_ignore_ascii_case("true")),
-            last_contact: number("x-consul-lastcontact").map(Duration::from_millis),
-            results_filtered_by_acls: text_of(headers, "x-consul-results-filtered-by-acls")
-                .is_some_and(|text| text.eq_ignore_ascii_case("true")),
-            effective_consistency: owned("x-consul-effective-consistency"),
-            query_backend: owned("x-consul-query-backend"),
-            cache_hit: text_of(headers, "x-cache").map(|text| text.eq_ignore_ascii_case("hit")),
-            age: number("age").map(Duration::from_secs),
-        }
     }
 }
 
@@ -125,11 +144,11 @@ pub(crate) fn decode<'de, T: Deserialize<'de>>(target: &str, body: &'de [u8]) ->
 
 /// `X-Consul-Index`, which also proves that a 404 is Consul's.
 pub(crate) fn index(headers: &HeaderMap) -> Option<u64> {
-    text_of(headers, "x-consul-index")?.parse().ok()
+    text_of(headers.get("x-consul-index")?)?.parse().ok()
 }
 
-fn text_of<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers.get(name)?.to_str().ok().map(str::trim)
+fn text_of(value: &HeaderValue) -> Option<&str> {
+    value.to_str().ok().map(str::trim)
 }
 
 #[cfg(test)]
@@ -156,7 +175,8 @@ mod tests {
             ("x-cache", "HIT"),
             ("age", "3"),
         ]);
-        let answer = QueryAnswer::new(String::new(), true, &headers, Bytes::from_static(b"[]"));
+        let answer =
+            QueryAnswer::new(String::new(), true, Heading::read(&headers), Bytes::from_static(b"[]"));
         assert_eq!(answer.index, Some(42));
         assert_eq!(answer.content_hash.as_deref(), Some("ab12"));
         let meta = answer.meta;
@@ -169,19 +189,21 @@ mod tests {
 
     #[test]
     fn headers_that_are_not_there_or_not_numbers_are_none() {
-        assert_eq!(QueryMeta::read(&HeaderMap::new()), QueryMeta::default());
-        assert_eq!(index(&headers(&[("x-consul-index", "-1")])), None);
+        assert_eq!(Heading::read(&HeaderMap::new()), Heading::default());
+        let headers = headers(&[("x-consul-index", "-1"), ("x-consul-lastcontact", "soon")]);
+        assert_eq!((index(&headers), Heading::read(&headers)), (None, Heading::default()));
     }
 
     #[test]
     fn what_was_not_found_has_no_body() {
-        let answer = QueryAnswer::new(String::new(), false, &HeaderMap::new(), Bytes::from_static(b"junk"));
+        let answer = QueryAnswer::new(String::new(), false, Heading::default(), Bytes::from_static(b"junk"));
         assert!(answer.body.is_empty());
     }
 
     #[test]
     fn debug_does_not_show_the_body() {
-        let answer = QueryAnswer::new(String::new(), true, &HeaderMap::new(), Bytes::from_static(b"hunter2"));
+        let answer =
+            QueryAnswer::new(String::new(), true, Heading::default(), Bytes::from_static(b"hunter2"));
         assert!(!format!("{answer:?}").contains("hunter2"));
     }
 

@@ -19,6 +19,7 @@ use futures_util::{Stream, future::LocalBoxFuture};
 use tokio::time::{Instant, timeout};
 
 use super::{
+    answer::Heading,
     body::{self, BodyFault},
     config::ConsulConfig,
     endpoint::Endpoint,
@@ -88,26 +89,22 @@ impl Attempt<'_> {
             Ok(Err(error)) => return Err(wire::failed(self.target(), error, self.started.elapsed())),
             Ok(Ok(response)) => response,
         };
-        let (status, headers) = (response.status(), response.headers().clone());
-        self.finish(status, headers, response).await
+        self.finish(response.status(), response).await
     }
 
     /// Reads the answer. The status is looked at before the body is read for data.
-    async fn finish(
-        &self,
-        status: StatusCode,
-        headers: HeaderMap,
-        mut body: impl ReadBody,
-    ) -> Result<Reply, ClientError> {
-        if !status.is_success() && !(self.exchange.accept)(status, &headers) {
-            let read = timeout(ERROR_TIME.min(self.left()), body.start(ERROR_TEXT));
+    async fn finish(&self, status: StatusCode, mut answer: impl Incoming) -> Result<Reply, ClientError> {
+        if !status.is_success() && !(self.exchange.accept)(status, answer.headers()) {
+            let read = timeout(ERROR_TIME.min(self.left()), answer.read_start(ERROR_TEXT));
             let said = read.await.unwrap_or_default();
-            return Err(self.refused(status, &headers, &said));
+            return Err(self.refused(status, answer.headers(), &said));
         }
-        match timeout(self.left(), body.whole(&headers, self.config.body_limit())).await {
+        match timeout(self.left(), answer.read(self.config.body_limit())).await {
             Err(_) => Err(self.overdue(Stage::Body)),
             Ok(Err(fault)) => Err(fault.into_error(self.target())),
-            Ok(Ok(body)) => Ok(Reply { target: self.target(), status, headers, body }),
+            Ok(Ok(body)) => {
+                Ok(Reply { target: self.target(), status, heading: Heading::read(answer.headers()), body })
+            }
         }
     }
 
@@ -183,18 +180,24 @@ impl Attempt<'_> {
     }
 }
 
-/// A body on its way, from whichever connection.
-trait ReadBody {
-    async fn start(&mut self, enough: usize) -> Vec<u8>;
-    async fn whole(&mut self, headers: &HeaderMap, limit: usize) -> Result<Bytes, BodyFault>;
+/// An answer whose body is on its way, by whichever connection.
+trait Incoming {
+    fn headers(&self) -> &HeaderMap;
+    async fn read_start(&mut self, enough: usize) -> Vec<u8>;
+    async fn read(&mut self, limit: usize) -> Result<Bytes, BodyFault>;
 }
 
-impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> ReadBody for awc::ClientResponse<S> {
-    async fn start(&mut self, enough: usize) -> Vec<u8> {
+impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Incoming for awc::ClientResponse<S> {
+    fn headers(&self) -> &HeaderMap {
+        awc::ClientResponse::headers(self)
+    }
+
+    async fn read_start(&mut self, enough: usize) -> Vec<u8> {
         body::read_start(self, enough).await
     }
 
-    async fn whole(&mut self, headers: &HeaderMap, limit: usize) -> Result<Bytes, BodyFault> {
-        body::read(headers, self, limit).await
+    async fn read(&mut self, limit: usize) -> Result<Bytes, BodyFault> {
+        let declared = body::declared_length(Incoming::headers(self));
+        body::read(declared, self, limit).await
     }
 }

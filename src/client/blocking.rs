@@ -79,7 +79,7 @@ impl ConsulClient {
             // Fails, since neither nothing nor a page is JSON, and says why.
             decode::<IgnoredAny>(&reply.target, &reply.body)?;
         }
-        Ok(QueryAnswer::new(reply.target, found, &reply.headers, reply.body))
+        Ok(QueryAnswer::new(reply.target, found, reply.heading, reply.body))
     }
 }
 

@@ -30,12 +30,11 @@ impl BodyFault {
     }
 }
 
-/// The whole body, of at most `limit` bytes.
-pub(crate) async fn read<S>(headers: &HeaderMap, body: &mut S, limit: usize) -> Result<Bytes, BodyFault>
+/// The whole body, of at most `limit` bytes; `declared` are to come, if that is known.
+pub(crate) async fn read<S>(declared: Option<usize>, body: &mut S, limit: usize) -> Result<Bytes, BodyFault>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
-    let declared = declared_length(headers);
     if declared.is_some_and(|length| length > limit) {
         return Err(BodyFault::TooLarge { limit });
     }
@@ -87,7 +86,7 @@ where
 }
 
 /// The length of the body as it will arrive here; unknown when it is compressed or sent in chunks.
-fn declared_length(headers: &HeaderMap) -> Option<usize> {
+pub(crate) fn declared_length(headers: &HeaderMap) -> Option<usize> {
     if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return None;
     }

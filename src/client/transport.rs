@@ -13,6 +13,7 @@ use consul_watch_actors::FailureClass;
 use tokio::time::Instant;
 
 use super::{
+    answer::Heading,
     attempt::Attempt,
     config::ConsulConfig,
     config_error::ConfigError,
@@ -89,7 +90,7 @@ pub(crate) struct Exchange<'a> {
 pub(crate) struct Reply {
     pub(crate) target: String,
     pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
+    pub(crate) heading: Heading,
     pub(crate) body: Bytes,
 }
 

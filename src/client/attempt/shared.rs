@@ -5,12 +5,12 @@ use bytes::Bytes;
 use http::Request;
 use tokio::time::timeout;
 
-use super::{Attempt, ReadBody};
+use super::{Attempt, Incoming};
 use crate::client::{
     body::BodyFault,
     endpoint::USER_AGENT,
     error::{ClientError, Stage},
-    http2::{Incoming, Lanes},
+    http2::{self, Lanes},
     transport::Reply,
     wire,
 };
@@ -32,25 +32,28 @@ impl Attempt<'_> {
             }
             request
         };
-        match timeout(self.left(), Incoming::of(lanes, request)).await {
+        match timeout(self.left(), http2::Incoming::of(lanes, request)).await {
             Err(_) => Err(self.overdue(Stage::Headers)),
             Ok(Err(fault)) => Err(wire::failed_http2(self.target(), fault, self.started.elapsed())),
             Ok(Ok(None)) => self.over_awc().await,
             Ok(Ok(Some(answer))) => {
-                let (status, headers) = (answer.status, answer.headers.clone());
                 // Boxed: what reading takes is not kept through the wait before it.
-                Box::pin(self.finish(status, headers, answer)).await
+                Box::pin(self.finish(answer.status, answer)).await
             }
         }
     }
 }
 
-impl ReadBody for Incoming {
-    async fn start(&mut self, enough: usize) -> Vec<u8> {
-        self.read_start(enough).await
+impl Incoming for http2::Incoming {
+    fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
-    async fn whole(&mut self, _: &HeaderMap, limit: usize) -> Result<Bytes, BodyFault> {
-        self.read(limit).await
+    async fn read_start(&mut self, enough: usize) -> Vec<u8> {
+        http2::Incoming::read_start(self, enough).await
+    }
+
+    async fn read(&mut self, limit: usize) -> Result<Bytes, BodyFault> {
+        http2::Incoming::read(self, limit).await
     }
 }

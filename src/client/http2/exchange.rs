@@ -85,7 +85,7 @@ impl Incoming {
 
     /// The whole body, decompressed, of at most `limit` bytes.
     pub(crate) async fn read(&mut self, limit: usize) -> Result<Bytes, BodyFault> {
-        let whole = body::read(&self.headers, &mut self.body, limit).await?;
+        let whole = body::read(body::declared_length(&self.headers), &mut self.body, limit).await?;
         match self.headers.get(CONTENT_ENCODING) {
             Some(encoding) if encoding == "gzip" => unzip(&whole, limit),
             _ => Ok(whole),
