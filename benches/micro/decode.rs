@@ -26,7 +26,7 @@ pub(crate) fn decode_and_merge(criterion: &mut Criterion) {
 }
 
 /// What Consul answers for so many keys of 256 bytes, one of which may have changed.
-fn body(keys: usize, changed: Option<usize>) -> String {
+pub(crate) fn body(keys: usize, changed: Option<usize>) -> String {
     let mut body = "[".to_owned();
     for key in 0..keys {
         let is_changed = changed == Some(key);

@@ -16,7 +16,8 @@ pub const ROW: Row = Row {
     name: "micro",
     title: "The hot path alone",
     method: "Criterion's median with its 95 % confidence interval. *Decode and merge* is the reading of a prefix's \
-             body, keys of 256 bytes, for the first time and against the list before; *progress* what a watcher \
+             body, keys of 256 bytes, for the first time and against the list before; *parsers* the decoding of that \
+             body alone, by the parser that is used and by those that use SIMD; *progress* what a watcher \
              makes of an answer; *fan-out* the time from an answer to the last subscriber's handler, on one thread, \
              without Consul.",
     run,
