@@ -77,13 +77,15 @@ struct Load<M> {
     parcels: Vec<Parcel<M>>,
 }
 
-struct InFlight<M>
+enum InFlight<M>
 where
     M: Message + Send,
     M::Result: Send,
 {
-    request: Pin<Box<RecipientRequest<M>>>,
-    call: Waker,
+    /// Its answer wakes.
+    Sent(Pin<Box<RecipientRequest<M>>>, Waker),
+    /// It is known already what came of it; kept where it can be taken back or handed over.
+    Settled(Result<M::Result, MailboxError>),
 }
 
 impl<M> Deliveries<M>
@@ -165,14 +167,16 @@ where
         match look(&mut request, &call) {
             Poll::Ready(answer) => self.settle(subscription, answer),
             Poll::Pending => {
-                flight.requests.insert(subscription, InFlight { request, call });
+                flight.requests.insert(subscription, InFlight::Sent(request, call));
                 self.wake();
             }
         }
     }
 
     fn settle(&mut self, id: SubscriptionId, answer: Result<M::Result, MailboxError>) {
-        self.flight().due.push_back(Word::Settled(id, answer));
+        let flight = self.flight();
+        flight.requests.insert(id, InFlight::Settled(answer));
+        flight.due.push_back(Word::Called(id, None));
         self.wake();
     }
 
@@ -215,7 +219,6 @@ where
             let answered = match flight.word(context.waker()) {
                 None => break,
                 Some(Word::Called(id, home)) => flight.look(id).map(|answer| Answered { id, answer, home }),
-                Some(Word::Settled(id, answer)) => Some(Answered { id, answer, home: None }),
                 Some(Word::Carried(batch, these)) => self.unload(batch, these),
             };
             if let Some(answered) = answered {
@@ -270,16 +273,24 @@ where
     /// Looks whether this one is answered.
     fn look(&mut self, id: SubscriptionId) -> Option<Result<M::Result, MailboxError>> {
         // One that was taken back may have been called before.
-        let in_flight = self.requests.get_mut(&id)?;
-        let Poll::Ready(answer) = look(&mut in_flight.request, &in_flight.call) else { return None };
-        self.requests.remove(&id);
-        Some(answer)
+        match self.requests.remove(&id)? {
+            InFlight::Settled(answer) => Some(answer),
+            InFlight::Sent(mut request, call) => match look(&mut request, &call) {
+                Poll::Ready(answer) => Some(answer),
+                Poll::Pending => {
+                    self.requests.insert(id, InFlight::Sent(request, call));
+                    None
+                }
+            },
+        }
     }
 
     /// Takes out what is on its way to this subscriber.
     fn take(&mut self, id: SubscriptionId) -> Leg<M> {
-        if let Some(in_flight) = self.requests.remove(&id) {
-            return Leg::Sent(in_flight.request);
+        match self.requests.remove(&id) {
+            Some(InFlight::Sent(request, _)) => return Leg::Sent(request),
+            Some(InFlight::Settled(answer)) => return Leg::Answered(answer),
+            None => {}
         }
         for Load { parcels, .. } in self.gathered.iter_mut().flatten() {
             if let Some(at) = parcels.iter().position(|parcel| parcel.id == id) {

@@ -7,7 +7,7 @@ use std::{
     task::{Wake, Waker},
 };
 
-use actix::{MailboxError, Message};
+use actix::Message;
 
 use super::{batch::Batch, home::Home};
 use crate::SubscriptionId;
@@ -22,8 +22,6 @@ where
     Called(SubscriptionId, Option<Home>),
     /// These of a batch have come as far as its courier takes them.
     Carried(Arc<Batch<M>>, Range<usize>),
-    /// It is known already what came of this one.
-    Settled(SubscriptionId, Result<M::Result, MailboxError>),
 }
 
 /// The words that have come, in turn.

@@ -248,3 +248,28 @@ async fn a_crowd_whose_arbiter_stops_is_found_gone() {
     crowd.tell_all();
     assert_eq!(answers(&mut crowd.deliveries, CROWD).await, expected);
 }
+
+#[actix::test]
+async fn others_are_told_what_is_known_already() {
+    let counts = Arc::default();
+    let mut crowd = Crowd::new(&counts).await;
+    crowd.arbiter.stop();
+    for (_, sink) in &crowd.sinks {
+        while sink.connected() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let mut others = Deliveries::default();
+    let (few, _) = crowd.sinks.split_at(BATCH - 1);
+    crowd.deliveries.gather();
+    for (id, sink) in few {
+        assert!(crowd.deliveries.send(*id, sink, Update, Some(&crowd.home)));
+    }
+    assert!(crowd.deliveries.dispatch(), "they are found gone at once");
+    for (id, _) in few {
+        crowd.deliveries.hand_over(*id, &mut others);
+    }
+    assert!(crowd.deliveries.is_empty());
+    let expected: Vec<_> = few.iter().map(|(id, _)| (*id, false)).collect();
+    assert_eq!(answers(&mut others, few.len()).await, expected);
+}
