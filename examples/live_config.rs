@@ -30,7 +30,10 @@ impl Handler<Changed<KeyPrefix>> for App {
         for change in changed.changes() {
             let (kind, key) = (change.kind(), &change.item().key);
             let value = change.new().map_or("-".to_owned(), |pair| text(pair));
-            println!("change {kind} {key} index={} reason={} value={value}", changed.index, changed.reason);
+            println!(
+                "change {kind} {key} index={} reason={} value={value}",
+                changed.index, changed.reason
+            );
         }
     }
 }
@@ -57,12 +60,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let consul = configuration()?;
     let watches = WatchSupervisor::new(consul.clone()).start();
-    watches.send(Watch::new(KeyPrefix::new("test"), App.start())).await??;
+    watches
+        .send(Watch::new(KeyPrefix::new("test"), App.start()))
+        .await??;
 
     // The store may be away: the watch waits for it, and so does what depends on it.
     let store = KvStore::connect(&consul)?;
     match store.put("test/started", "yes").await {
-        Ok(()) => println!("stored {}", store.get("test/started").await?.to_value().as_str()?),
+        Ok(()) => println!(
+            "stored {}",
+            store.get("test/started").await?.to_value().as_str()?
+        ),
         Err(error) => eprintln!("Consul did not take test/started: {error}"),
     }
 

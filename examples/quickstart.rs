@@ -20,7 +20,9 @@ impl Handler<Changed<KeyPrefix>> for App {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let consul = ConsulConfig::from_env()?.with_prefix("kvTest");
     let watches = WatchSupervisor::new(consul).start();
-    watches.send(Watch::new(KeyPrefix::new("test"), App.start().recipient())).await??;
+    watches
+        .send(Watch::new(KeyPrefix::new("test"), App.start().recipient()))
+        .await??;
     tokio::signal::ctrl_c().await?;
     watches.send(Stop::path("test")).await?;
     Ok(())

@@ -56,7 +56,11 @@ impl Handler<Changed<Decode<Web>>> for Log {
 }
 
 /// A handler on a thread of the web server.
-fn answer(stream: &mut TcpStream, settings: &Snapshots, query: &Decode<Web>) -> std::io::Result<()> {
+fn answer(
+    stream: &mut TcpStream,
+    settings: &Snapshots,
+    query: &Decode<Web>,
+) -> std::io::Result<()> {
     for line in BufReader::new(&*stream).lines() {
         if line?.is_empty() {
             break;
@@ -67,7 +71,11 @@ fn answer(stream: &mut TcpStream, settings: &Snapshots, query: &Decode<Web>) -> 
         Some(web) => format!("{} (at most {} guests)\n", web.greeting, web.guests),
         None => "no configuration yet\n".to_owned(),
     };
-    write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 #[actix::main]
@@ -76,7 +84,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let supervisor = WatchSupervisor::new(ConsulConfig::from_env()?);
     let settings = supervisor.snapshots();
     let watches = supervisor.start();
-    watches.send(Watch::new(query.clone(), Log.start())).await??;
+    watches
+        .send(Watch::new(query.clone(), Log.start()))
+        .await??;
     watches.send(Ready::query(&query)).await??;
 
     let listener = TcpListener::bind("127.0.0.1:0")?;

@@ -45,18 +45,18 @@ pub mod watch;
 #[doc(no_inline)]
 pub use consul_watch_actors as actors;
 pub use consul_watch_actors::{
-    Backoff, BackoffError, Change, ChangeKind, Changed, EventKind, Failure, FailureClass, GetSnapshots, Item,
-    Observe, Quiescence, Ready, ReadyError, Reason, ResetError, Selection, Snapshot, Snapshots, Status, Stop,
-    Stopped, Subscriber, SubscriptionId, Throttle, View, Watch, WatchError, WatchEvent, WatchPath,
-    WatchState, WatchStatus,
+    Backoff, BackoffError, Change, ChangeKind, Changed, EventKind, Failure, FailureClass,
+    GetSnapshots, Item, Observe, Quiescence, Ready, ReadyError, Reason, ResetError, Selection,
+    Snapshot, Snapshots, Status, Stop, Stopped, Subscriber, SubscriptionId, Throttle, View, Watch,
+    WatchError, WatchEvent, WatchPath, WatchState, WatchStatus,
 };
 
 pub use self::{
     client::{ConsulClient, ConsulConfig},
     kv::{KvPair, KvStore},
     watch::{
-        AgentService, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, KeySpaces, Nodes, Service,
-        ServiceCatalog, Services,
+        AgentService, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, KeySpaces, Nodes,
+        Service, ServiceCatalog, Services,
     },
 };
 

@@ -77,7 +77,9 @@ const KEYS: &[&str] = &[
 ];
 
 fn store(agent: &TestAgent, prefix: &str) -> KvStore {
-    let config = ConsulConfig::default().with_address(agent.url()).expect("the agent's address");
+    let config = ConsulConfig::default()
+        .with_address(agent.url())
+        .expect("the agent's address");
     KvStore::connect(&config.with_prefix(prefix)).expect("a store")
 }
 
@@ -91,30 +93,51 @@ async fn each_is_written_read_listed_and_deleted_by_its_own_name() {
     for prefix in ["", "kv Test/ü"] {
         let kv = store(&agent, prefix);
         for path in KEYS {
-            kv.put(path, path).await.unwrap_or_else(|error| panic!("put {path:?}: {error}"));
+            kv.put(path, path)
+                .await
+                .unwrap_or_else(|error| panic!("put {path:?}: {error}"));
         }
         let mut expected: Vec<String> = KEYS.iter().map(|path| kv.key(path)).collect();
         expected.sort();
         let all = kv.keys("").await.expect("keys");
-        let ours: Vec<String> =
-            all.into_iter().filter(|key| !key.starts_with("consul-watch-harness/")).collect();
+        let ours: Vec<String> = all
+            .into_iter()
+            .filter(|key| !key.starts_with("consul-watch-harness/"))
+            .collect();
         assert_eq!(ours, expected, "what Consul has is what was put");
 
         for path in KEYS {
-            let pair = kv.get(path).await.unwrap_or_else(|error| panic!("get {path:?}: {error}"));
-            assert_eq!((pair.key.as_str(), text(&pair)), (kv.key(path).as_str(), path.as_bytes()));
-            let nearest =
-                kv.get_nearest(path).await.unwrap_or_else(|error| panic!("nearest {path:?}: {error}"));
+            let pair = kv
+                .get(path)
+                .await
+                .unwrap_or_else(|error| panic!("get {path:?}: {error}"));
+            assert_eq!(
+                (pair.key.as_str(), text(&pair)),
+                (kv.key(path).as_str(), path.as_bytes())
+            );
+            let nearest = kv
+                .get_nearest(path)
+                .await
+                .unwrap_or_else(|error| panic!("nearest {path:?}: {error}"));
             assert_eq!(nearest.pair, pair, "{path:?}");
-            let listed = kv.list(path).await.unwrap_or_else(|error| panic!("list {path:?}: {error}"));
+            let listed = kv
+                .list(path)
+                .await
+                .unwrap_or_else(|error| panic!("list {path:?}: {error}"));
             assert!(listed.contains(&pair), "{path:?} in {listed:?}");
         }
         for path in KEYS {
-            kv.delete(path).await.unwrap_or_else(|error| panic!("delete {path:?}: {error}"));
+            kv.delete(path)
+                .await
+                .unwrap_or_else(|error| panic!("delete {path:?}: {error}"));
             assert_eq!(kv.get_opt(path).await.expect("an answer"), None, "{path:?}");
         }
         let left = kv.keys("").await.expect("keys");
-        assert!(left.iter().all(|key| key.starts_with("consul-watch-harness/")), "{left:?}");
+        assert!(
+            left.iter()
+                .all(|key| key.starts_with("consul-watch-harness/")),
+            "{left:?}"
+        );
     }
 }
 
@@ -124,16 +147,39 @@ async fn each_obeys_check_and_set() {
     let kv = store(&agent, "cas");
     for path in KEYS {
         assert!(
-            kv.put_cas(path, "1", 0).await.unwrap_or_else(|error| panic!("{path:?}: {error}")),
+            kv.put_cas(path, "1", 0)
+                .await
+                .unwrap_or_else(|error| panic!("{path:?}: {error}")),
             "{path:?}"
         );
-        assert!(!kv.put_cas(path, "2", 0).await.expect("an answer"), "{path:?} is there");
+        assert!(
+            !kv.put_cas(path, "2", 0).await.expect("an answer"),
+            "{path:?} is there"
+        );
         let pair = kv.get(path).await.expect("there");
-        assert!(kv.put_cas(path, "2", pair.modify_index).await.expect("an answer"), "{path:?}");
-        assert!(!kv.delete_cas(path, pair.modify_index).await.expect("an answer"), "{path:?} has changed");
+        assert!(
+            kv.put_cas(path, "2", pair.modify_index)
+                .await
+                .expect("an answer"),
+            "{path:?}"
+        );
+        assert!(
+            !kv.delete_cas(path, pair.modify_index)
+                .await
+                .expect("an answer"),
+            "{path:?} has changed"
+        );
         let pair = kv.get(path).await.expect("there");
-        assert!(kv.delete_cas(path, pair.modify_index).await.expect("an answer"), "{path:?}");
-        assert!(kv.get(path).await.expect_err("gone").is_not_found(), "{path:?}");
+        assert!(
+            kv.delete_cas(path, pair.modify_index)
+                .await
+                .expect("an answer"),
+            "{path:?}"
+        );
+        assert!(
+            kv.get(path).await.expect_err("gone").is_not_found(),
+            "{path:?}"
+        );
     }
 }
 
@@ -142,12 +188,25 @@ async fn folders_with_awkward_names_are_deleted_and_their_neighbours_are_not() {
     let agent = TestAgent::dev();
     let kv = store(&agent, "");
     for folder in ["a//b", "..", "x/./y", "/lead", "a b", "n\nl"] {
-        for path in [folder.to_owned(), format!("{folder}/in"), format!("{folder}2")] {
-            kv.put(&path, "v").await.unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        for path in [
+            folder.to_owned(),
+            format!("{folder}/in"),
+            format!("{folder}2"),
+        ] {
+            kv.put(&path, "v")
+                .await
+                .unwrap_or_else(|error| panic!("{path:?}: {error}"));
         }
-        kv.delete_tree(folder).await.unwrap_or_else(|error| panic!("{folder:?}: {error}"));
-        assert!(kv.keys(folder).await.expect("keys").is_empty(), "{folder:?}");
-        kv.get(&format!("{folder}2")).await.unwrap_or_else(|error| panic!("{folder:?}2: {error}"));
+        kv.delete_tree(folder)
+            .await
+            .unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+        assert!(
+            kv.keys(folder).await.expect("keys").is_empty(),
+            "{folder:?}"
+        );
+        kv.get(&format!("{folder}2"))
+            .await
+            .unwrap_or_else(|error| panic!("{folder:?}2: {error}"));
     }
 }
 
@@ -158,11 +217,18 @@ async fn the_way_of_a_blocking_query_leads_to_each() {
     for key in KEYS {
         kv.put(key, "v").await.expect("put");
         let way = KeyPath::of_key(key).expect("not empty");
-        let how = if matches!(way, KeyPath::Direct(_)) { "" } else { "?recurse" };
+        let how = if matches!(way, KeyPath::Direct(_)) {
+            ""
+        } else {
+            "?recurse"
+        };
         let reply = agent.request("GET", &format!("{}{how}", way.path()), &[], b"");
         assert_eq!(reply.status, 200, "{key:?} by {way:?}");
         let pairs: Vec<KvPair> = serde_json::from_slice(&reply.body).expect("pairs");
-        assert!(pairs.iter().any(|pair| pair.key == *key), "{key:?} by {way:?}");
+        assert!(
+            pairs.iter().any(|pair| pair.key == *key),
+            "{key:?} by {way:?}"
+        );
         if how.is_empty() {
             assert_eq!(pairs.len(), 1, "{key:?} by {way:?}");
         }
@@ -174,7 +240,9 @@ async fn giant_keys_pass() {
     let agent = TestAgent::dev();
     let kv = store(&agent, "");
     for key in ["k".repeat(4000), "k".repeat(5000), "ü".repeat(32_000)] {
-        kv.put(&key, "v").await.unwrap_or_else(|error| panic!("{} bytes: {error}", key.len()));
+        kv.put(&key, "v")
+            .await
+            .unwrap_or_else(|error| panic!("{} bytes: {error}", key.len()));
         assert_eq!(kv.get(&key).await.expect("there").key, key);
         assert_eq!(kv.list(&key).await.expect("a listing").len(), 1);
         kv.delete(&key).await.expect("deleted");
@@ -185,11 +253,23 @@ async fn giant_keys_pass() {
 async fn a_transaction_too_large_is_told_as_a_value_too_large() {
     let agent = TestAgent::dev();
     let kv = store(&agent, "");
-    kv.put("a//b", vec![b'x'; 380 * 1024]).await.expect("within the limit of a transaction");
-    let error = kv.put("a//b", vec![b'x'; 500 * 1024]).await.expect_err("beyond it");
+    kv.put("a//b", vec![b'x'; 380 * 1024])
+        .await
+        .expect("within the limit of a transaction");
+    let error = kv
+        .put("a//b", vec![b'x'; 500 * 1024])
+        .await
+        .expect_err("beyond it");
     assert!(
         matches!(&error, KvError::ValueTooLarge { what, .. } if what.contains("txn_max_req_len")),
         "{error:?}"
     );
-    assert_eq!(kv.get("a//b").await.expect("the old one").value.map(|value| value.len()), Some(380 * 1024));
+    assert_eq!(
+        kv.get("a//b")
+            .await
+            .expect("the old one")
+            .value
+            .map(|value| value.len()),
+        Some(380 * 1024)
+    );
 }

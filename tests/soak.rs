@@ -3,7 +3,11 @@
 //! `cargo xtask soak` runs a hundred thousand rounds and prints where memory and descriptors stood at the start
 //! and at the end; here it is a part of that.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::{fs, time::Duration};
 
@@ -45,10 +49,19 @@ struct Held {
 impl Held {
     fn now() -> Self {
         let status = fs::read_to_string("/proc/self/status").expect("Linux tells");
-        let memory =
-            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it tells the memory");
-        let memory_kib = memory.trim().trim_end_matches(" kB").parse().expect("a number");
-        Self { memory_kib, descriptors: fs::read_dir("/proc/self/fd").expect("Linux tells").count() }
+        let memory = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("it tells the memory");
+        let memory_kib = memory
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .expect("a number");
+        Self {
+            memory_kib,
+            descriptors: fs::read_dir("/proc/self/fd").expect("Linux tells").count(),
+        }
     }
 }
 
@@ -72,7 +85,11 @@ async fn many_rounds_leave_nothing_behind() {
     let (tell, mut counted) = unbounded_channel();
     let counter = Counter(tell).start();
     for n in 0..WATCHES {
-        watches.send(Watch::new(Key::new(format!("soak/{n}")), counter.clone())).await.unwrap().unwrap();
+        watches
+            .send(Watch::new(Key::new(format!("soak/{n}")), counter.clone()))
+            .await
+            .unwrap()
+            .unwrap();
     }
     watches.send(Ready::all()).await.unwrap().unwrap();
     delivered(&mut counted, WATCHES).await;
@@ -83,15 +100,33 @@ async fn many_rounds_leave_nothing_behind() {
             start = Held::now();
         }
         for n in 0..WATCHES {
-            store.put(&format!("soak/{n}"), turn.to_string()).await.unwrap();
+            store
+                .put(&format!("soak/{n}"), turn.to_string())
+                .await
+                .unwrap();
         }
         delivered(&mut counted, WATCHES).await;
     }
     let end = Held::now();
     println!("{rounds} rounds over {WATCHES} watches");
-    println!("start: {} KiB, {} descriptors", start.memory_kib, start.descriptors);
-    println!("end:   {} KiB, {} descriptors", end.memory_kib, end.descriptors);
-    assert!(end.memory_kib < start.memory_kib + SLACK_KIB, "memory grew from {start:?} to {end:?}");
-    assert!(end.descriptors <= start.descriptors + 2, "descriptors grew from {start:?} to {end:?}");
-    assert_eq!(watches.send(Stop::all()).await.unwrap().ended.len(), WATCHES);
+    println!(
+        "start: {} KiB, {} descriptors",
+        start.memory_kib, start.descriptors
+    );
+    println!(
+        "end:   {} KiB, {} descriptors",
+        end.memory_kib, end.descriptors
+    );
+    assert!(
+        end.memory_kib < start.memory_kib + SLACK_KIB,
+        "memory grew from {start:?} to {end:?}"
+    );
+    assert!(
+        end.descriptors <= start.descriptors + 2,
+        "descriptors grew from {start:?} to {end:?}"
+    );
+    assert_eq!(
+        watches.send(Stop::all()).await.unwrap().ended.len(),
+        WATCHES
+    );
 }

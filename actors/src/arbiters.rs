@@ -11,7 +11,10 @@ pub(crate) struct Arbiters {
 
 impl Arbiters {
     pub(crate) fn start(count: usize) -> Self {
-        Self { own: (0..count).map(|_| Arbiter::new()).collect(), next: 0 }
+        Self {
+            own: (0..count).map(|_| Arbiter::new()).collect(),
+            next: 0,
+        }
     }
 
     pub(crate) fn next(&mut self) -> ArbiterHandle {

@@ -67,14 +67,24 @@ impl Backoff {
         if ceiling < base {
             return Err(BackoffError::CeilingBelowBase { base, ceiling });
         }
-        let pace = Pace { base, ceiling, sustained: Self::DEFAULT_SUSTAINED };
-        Ok(Self { pace: Some(Arc::new(pace)), ..Self::default() })
+        let pace = Pace {
+            base,
+            ceiling,
+            sustained: Self::DEFAULT_SUSTAINED,
+        };
+        Ok(Self {
+            pace: Some(Arc::new(pace)),
+            ..Self::default()
+        })
     }
 
     /// Sets how long health must last before the next failure counts as a first one (default 10 s).
     #[must_use]
     pub fn with_sustained(mut self, sustained: Duration) -> Self {
-        self.pace = Some(Arc::new(Pace { sustained, ..self.pace() }));
+        self.pace = Some(Arc::new(Pace {
+            sustained,
+            ..self.pace()
+        }));
         self
     }
 
@@ -102,7 +112,11 @@ impl Backoff {
 
     /// An attempt failed: the pause before the next one, under this ceiling where it is lower.
     pub(crate) fn failed_within(&mut self, now: Instant, ceiling: Duration) -> Duration {
-        if self.healthy_since.take().is_some_and(|since| now - since >= self.pace().sustained) {
+        if self
+            .healthy_since
+            .take()
+            .is_some_and(|since| now - since >= self.pace().sustained)
+        {
             self.attempt = 0;
         }
         let pause = self.draw(self.attempt, ceiling);
@@ -114,8 +128,14 @@ impl Backoff {
     pub(crate) fn draw(&mut self, failures: u32, ceiling: Duration) -> Duration {
         let pace = self.pace();
         let ceiling = pace.ceiling.min(ceiling.max(pace.base));
-        let highest = pace.base.saturating_mul(2u32.saturating_pow(failures)).min(ceiling);
-        let share = self.random.as_mut().map_or_else(fastrand::f64, |random| random.f64());
+        let highest = pace
+            .base
+            .saturating_mul(2u32.saturating_pow(failures))
+            .min(ceiling);
+        let share = self
+            .random
+            .as_mut()
+            .map_or_else(fastrand::f64, |random| random.f64());
         highest.min(FAR).mul_f64(share)
     }
 
@@ -133,7 +153,10 @@ impl Backoff {
     /// A copy without history and with jitter of its own.
     #[must_use]
     pub fn fresh(&self) -> Self {
-        Self { pace: self.pace.clone(), ..Self::default() }
+        Self {
+            pace: self.pace.clone(),
+            ..Self::default()
+        }
     }
 
     fn pace(&self) -> Pace {
@@ -148,7 +171,12 @@ impl Backoff {
 /// 250 ms doubling up to 30 s.
 impl Default for Backoff {
     fn default() -> Self {
-        Self { pace: None, attempt: 0, healthy_since: None, random: None }
+        Self {
+            pace: None,
+            attempt: 0,
+            healthy_since: None,
+            random: None,
+        }
     }
 }
 
@@ -189,18 +217,27 @@ mod tests {
 
     #[test]
     fn jitter_is_spread_over_the_whole_range() {
-        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(1)).unwrap().with_seed(7);
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(1))
+            .unwrap()
+            .with_seed(7);
         let pauses: Vec<_> = (0..1000).map(|_| backoff.failed(Instant::now())).collect();
         for quarter in 0..4 {
-            let range = Duration::from_millis(250 * quarter)..Duration::from_millis(250 * (quarter + 1));
+            let range =
+                Duration::from_millis(250 * quarter)..Duration::from_millis(250 * (quarter + 1));
             let share = pauses.iter().filter(|pause| range.contains(pause)).count();
-            assert!((200..300).contains(&share), "quarter {quarter} got {share} of 1000");
+            assert!(
+                (200..300).contains(&share),
+                "quarter {quarter} got {share} of 1000"
+            );
         }
     }
 
     #[test]
     fn what_cannot_be_is_refused() {
-        assert_eq!(Backoff::new(Duration::ZERO, Duration::MAX).unwrap_err(), BackoffError::ZeroBase);
+        assert_eq!(
+            Backoff::new(Duration::ZERO, Duration::MAX).unwrap_err(),
+            BackoffError::ZeroBase
+        );
         assert!(Backoff::new(Duration::from_secs(2), Duration::from_secs(1)).is_err());
     }
 }

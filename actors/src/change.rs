@@ -82,7 +82,10 @@ impl<I> Clone for Change<I> {
     fn clone(&self) -> Self {
         match self {
             Self::Added(item) => Self::Added(Arc::clone(item)),
-            Self::Updated { old, new } => Self::Updated { old: Arc::clone(old), new: Arc::clone(new) },
+            Self::Updated { old, new } => Self::Updated {
+                old: Arc::clone(old),
+                new: Arc::clone(new),
+            },
             Self::Removed(item) => Self::Removed(Arc::clone(item)),
         }
     }
@@ -99,7 +102,11 @@ impl<I: fmt::Display> fmt::Display for Change<I> {
 ///
 /// Without a `previous` every entry is added. `view` says which entries count and what makes two of
 /// them the same.
-pub fn changes<S: Snapshot>(previous: Option<&S>, current: &S, view: &View<S::Item>) -> Vec<Change<S::Item>> {
+pub fn changes<S: Snapshot>(
+    previous: Option<&S>,
+    current: &S,
+    view: &View<S::Item>,
+) -> Vec<Change<S::Item>> {
     let mut found = Vec::new();
     visit(previous, current, view, |change| {
         found.push(change);
@@ -128,7 +135,13 @@ fn visit<S: Snapshot>(
     let (old, new) = middle(previous.map_or(&[][..], Snapshot::items), current.items());
     let (old, new) = (Sorted::of(old), Sorted::of(new));
     let (mut at_old, mut at_new) = (0, 0);
-    let mut tell = |change: Change<S::Item>| if view.wants(&change) { found(change) } else { true };
+    let mut tell = |change: Change<S::Item>| {
+        if view.wants(&change) {
+            found(change)
+        } else {
+            true
+        }
+    };
     loop {
         let go_on = match (old.get(at_old), new.get(at_new)) {
             (None, None) => return,
@@ -158,7 +171,11 @@ fn visit<S: Snapshot>(
                 Ordering::Equal => {
                     at_old += 1;
                     at_new += 1;
-                    view.same(was, is) || tell(Change::Updated { old: Arc::clone(was), new: Arc::clone(is) })
+                    view.same(was, is)
+                        || tell(Change::Updated {
+                            old: Arc::clone(was),
+                            new: Arc::clone(is),
+                        })
                 }
             },
         };
@@ -173,10 +190,18 @@ fn visit<S: Snapshot>(
 /// No identity comes twice, so none in the middle of one is among those left out of the other. It costs a
 /// look at the pointers, where putting in order and merging would look at every identity.
 fn middle<'a, 'b, I>(old: &'a [Arc<I>], new: &'b [Arc<I>]) -> (&'a [Arc<I>], &'b [Arc<I>]) {
-    let shared = old.iter().zip(new).take_while(|(old, new)| Arc::ptr_eq(old, new)).count();
+    let shared = old
+        .iter()
+        .zip(new)
+        .take_while(|(old, new)| Arc::ptr_eq(old, new))
+        .count();
     let (old, new) = (&old[shared..], &new[shared..]);
-    let shared =
-        old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| Arc::ptr_eq(old, new)).count();
+    let shared = old
+        .iter()
+        .rev()
+        .zip(new.iter().rev())
+        .take_while(|(old, new)| Arc::ptr_eq(old, new))
+        .count();
     (&old[..old.len() - shared], &new[..new.len() - shared])
 }
 
@@ -219,11 +244,17 @@ mod tests {
         for change in changes {
             match change {
                 Change::Added(item) => {
-                    assert!(map.insert(item.key.clone(), (item.value, item.stamp)).is_none());
+                    assert!(
+                        map.insert(item.key.clone(), (item.value, item.stamp))
+                            .is_none()
+                    );
                 }
                 Change::Updated { old, new } => {
                     assert_eq!(old.key, new.key);
-                    assert!(map.insert(new.key.clone(), (new.value, new.stamp)).is_some());
+                    assert!(
+                        map.insert(new.key.clone(), (new.value, new.stamp))
+                            .is_some()
+                    );
                 }
                 Change::Removed(item) => assert!(map.remove(&item.key).is_some()),
             }

@@ -60,6 +60,10 @@ mod tests {
                 Some(&View::default().same_when(|a: &Entry, b| a.stamp == b.stamp))
             ));
         }
-        assert_eq!((Arc::strong_count(&one), Arc::strong_count(&two)), (1, 1), "it keeps none of them");
+        assert_eq!(
+            (Arc::strong_count(&one), Arc::strong_count(&two)),
+            (1, 1),
+            "it keeps none of them"
+        );
     }
 }

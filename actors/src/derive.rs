@@ -9,8 +9,8 @@ use futures_util::{
 };
 
 use crate::{
-    Answer, Failure, FailureClass, Outcome, Query, SubscriptionId, View, Watch, WatchError, WatchPath,
-    WatchSupervisor, WatcherActor, covered::CoveredActor, key::WatchKey,
+    Answer, Failure, FailureClass, Outcome, Query, SubscriptionId, View, Watch, WatchError,
+    WatchPath, WatchSupervisor, WatcherActor, covered::CoveredActor, key::WatchKey,
 };
 
 /// How a query's value is made of other watched values, its inputs.
@@ -41,7 +41,11 @@ impl Inputs {
 
     /// The highest index among them.
     pub(crate) fn index(&self) -> u64 {
-        self.values.values().map(|(_, index)| *index).max().unwrap_or(0)
+        self.values
+            .values()
+            .map(|(_, index)| *index)
+            .max()
+            .unwrap_or(0)
     }
 
     pub(crate) fn insert(&mut self, key: WatchKey, value: Arc<dyn Any + Send + Sync>, index: u64) {
@@ -55,7 +59,9 @@ impl Inputs {
 
 impl fmt::Debug for Inputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inputs").field("known", &self.values.len()).finish()
+        f.debug_struct("Inputs")
+            .field("known", &self.values.len())
+            .finish()
     }
 }
 
@@ -69,7 +75,10 @@ impl<Q: Query> Input<Q> {
     /// The value of this query as an input, or as a wider one.
     pub fn of<I: Query<Source = Q::Source>>(query: I) -> Self {
         let query = Arc::new(query);
-        Self { key: WatchKey::shared(&query), query }
+        Self {
+            key: WatchKey::shared(&query),
+            query,
+        }
     }
 
     pub(crate) fn path(&self) -> WatchPath {
@@ -160,7 +169,10 @@ impl<Q: Query, I: Query<Source = Q::Source>> Follow<Q> for I {
 
 /// What [`Query::run`] of a derived query returns: it is never asked.
 pub fn never_asked<V: 'static>() -> LocalBoxFuture<'static, Result<Answer<V>, Failure>> {
-    Box::pin(std::future::ready(Err(Failure::new(FailureClass::Invalid, NeverAsked))))
+    Box::pin(std::future::ready(Err(Failure::new(
+        FailureClass::Invalid,
+        NeverAsked,
+    ))))
 }
 
 #[derive(Debug, thiserror::Error)]

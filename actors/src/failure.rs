@@ -52,7 +52,12 @@ pub struct Failure {
 impl Failure {
     /// Wraps `source` as a failure of this class.
     pub fn new(class: FailureClass, source: impl Error + Send + Sync + 'static) -> Self {
-        Self { class, retry_after: None, outage: false, source: Arc::new(source) }
+        Self {
+            class,
+            retry_after: None,
+            outage: false,
+            source: Arc::new(source),
+        }
     }
 
     /// Asks for at least this long a pause before the next attempt, as an HTTP `Retry-After` does; an hour

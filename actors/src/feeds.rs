@@ -93,11 +93,23 @@ impl<Q: Query> Feeds<Q> {
         if let Some(current) = self.progress.current() {
             feed.offer(current, false, now);
         }
-        self.subscribers.insert(id, Box::new(Subscribed { registration, feed, home: None }));
+        self.subscribers.insert(
+            id,
+            Box::new(Subscribed {
+                registration,
+                feed,
+                home: None,
+            }),
+        );
     }
 
     /// Takes an answer in, and writes down what it says for everybody to read.
-    pub(crate) fn take_in(&mut self, answer: Answer<Q::Value>, link: &Link<Q>, now: Instant) -> Taken {
+    pub(crate) fn take_in(
+        &mut self,
+        answer: Answer<Q::Value>,
+        link: &Link<Q>,
+        now: Instant,
+    ) -> Taken {
         {
             let mut slot = link.slot.write();
             slot.status.index = answer.position.index();
@@ -131,7 +143,9 @@ impl<Q: Query> Feeds<Q> {
         deliveries: &mut Deliveries<Changed<Q>>,
         now: Instant,
     ) -> Pumped {
-        let Some(subscribed) = self.subscribers.get_mut(id) else { return Pumped::Done };
+        let Some(subscribed) = self.subscribers.get_mut(id) else {
+            return Pumped::Done;
+        };
         // A view is the subscriber's own code: its panic must not reach those it shares the watch with.
         let compared = &mut self.compared;
         let next = catch_unwind(AssertUnwindSafe(|| subscribed.feed.next(now, compared))).unwrap_or_else(|_| {
@@ -142,9 +156,18 @@ impl<Q: Query> Feeds<Q> {
             Next::Idle => Pumped::Done,
             Next::Wait(due) => Pumped::Wait(due),
             Next::Deliver(delivery) => {
-                let changed =
-                    changed(&link.query, id, subscribed.registration.options.view.as_ref(), delivery);
-                if deliveries.send(id, &subscribed.registration, changed, subscribed.home.as_ref()) {
+                let changed = changed(
+                    &link.query,
+                    id,
+                    subscribed.registration.options.view.as_ref(),
+                    delivery,
+                );
+                if deliveries.send(
+                    id,
+                    &subscribed.registration,
+                    changed,
+                    subscribed.home.as_ref(),
+                ) {
                     Pumped::Done
                 } else {
                     self.gone(id, link)
@@ -161,7 +184,9 @@ impl<Q: Query> Feeds<Q> {
         deliveries: &mut Deliveries<Changed<Q>>,
     ) -> Pumped {
         let Answered { id, answer, home } = answered;
-        let Some(subscribed) = self.subscribers.get_mut(id) else { return Pumped::Done };
+        let Some(subscribed) = self.subscribers.get_mut(id) else {
+            return Pumped::Done;
+        };
         match answer {
             Ok(()) => {
                 subscribed.feed.acknowledged();

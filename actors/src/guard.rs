@@ -106,6 +106,8 @@ impl Guard {
 
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("away", &self.is_away()).finish_non_exhaustive()
+        f.debug_struct("Guard")
+            .field("away", &self.is_away())
+            .finish_non_exhaustive()
     }
 }

@@ -42,7 +42,10 @@ impl WatchKey {
         TypeId::of::<Q>().hash(&mut hasher);
         query.hash(&mut hasher);
         let hash = hasher.finish();
-        Self { query: Arc::<Q>::clone(query), hash }
+        Self {
+            query: Arc::<Q>::clone(query),
+            hash,
+        }
     }
 }
 

@@ -59,8 +59,9 @@ pub use self::{
     failure::{Failure, FailureClass},
     guard::Guard,
     messages::{
-        Changed, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason, Reset, ResetError,
-        Selection, Status, Stop, Stopped, SubscriptionId, Watch, WatchError, WatchEvent,
+        Changed, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason, Reset,
+        ResetError, Selection, Status, Stop, Stopped, SubscriptionId, Watch, WatchError,
+        WatchEvent,
     },
     path::WatchPath,
     places::Places,

@@ -56,7 +56,9 @@ impl<Q: Query> Link<Q> {
                 tracing::error!(%path, error = %error, "the watch can never be answered and has stopped");
             }
             WatchState::Live => tracing::info!(%path, "the watch is live"),
-            WatchState::Waiting { places } => tracing::debug!(%path, places, "the watch waits for a place"),
+            WatchState::Waiting { places } => {
+                tracing::debug!(%path, places, "the watch waits for a place")
+            }
             WatchState::Connecting => tracing::debug!(%path, "the watch connects"),
         }
         self.report(ReportKind::State(next));
@@ -64,7 +66,11 @@ impl<Q: Query> Link<Q> {
 
     pub(crate) fn report(&self, kind: ReportKind) {
         if let Some(supervisor) = self.supervisor.upgrade() {
-            supervisor.do_send(Report { key: self.key.clone(), incarnation: self.incarnation, kind });
+            supervisor.do_send(Report {
+                key: self.key.clone(),
+                incarnation: self.incarnation,
+                kind,
+            });
         }
     }
 

@@ -32,7 +32,16 @@ impl Observer {
         watch: Option<WatchKey>,
     ) -> Self {
         let waiting = VecDeque::new();
-        Self { id, selection, address, watch, ending: false, waiting, missed: 0, busy: false }
+        Self {
+            id,
+            selection,
+            address,
+            watch,
+            ending: false,
+            waiting,
+            missed: 0,
+            busy: false,
+        }
     }
 
     /// Whether both tell the same actor of the same watches.
@@ -40,7 +49,10 @@ impl Observer {
         !self.ending
             && self.watch == other.watch
             && self.selection == other.selection
-            && self.address.identity().is_some_and(|actor| Some(actor) == other.address.identity())
+            && self
+                .address
+                .identity()
+                .is_some_and(|actor| Some(actor) == other.address.identity())
     }
 
     /// A watch is no more.
@@ -70,7 +82,12 @@ impl Observer {
             self.waiting.pop_front();
             self.missed += 1;
         }
-        self.waiting.push_back(WatchEvent { path: path.clone(), kind, missed: 0, key: key.clone() });
+        self.waiting.push_back(WatchEvent {
+            path: path.clone(),
+            kind,
+            missed: 0,
+            key: key.clone(),
+        });
     }
 
     /// The next event, on its way, if the one before was handled.

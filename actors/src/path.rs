@@ -32,7 +32,12 @@ impl WatchPath {
         let mark = if name.is_empty() { "" } else { ":" };
         let text = [&*before, mark, &*name].concat();
         let (kind, options) = (before.len(), text.len());
-        Self(Arc::new(Whole { text, kind, name: kind + mark.len(), options }))
+        Self(Arc::new(Whole {
+            text,
+            kind,
+            name: kind + mark.len(),
+            options,
+        }))
     }
 
     /// Adds an option, which shows after the name.
@@ -40,7 +45,11 @@ impl WatchPath {
     pub fn option(mut self, option: impl fmt::Display) -> Self {
         use fmt::Write as _;
         let whole = Arc::make_mut(&mut self.0);
-        let separator = if whole.text.len() == whole.options { '?' } else { '&' };
+        let separator = if whole.text.len() == whole.options {
+            '?'
+        } else {
+            '&'
+        };
         // Writing to a string cannot fail.
         let _ = write!(whole.text, "{separator}{option}");
         self
@@ -112,7 +121,9 @@ mod tests {
     #[test]
     fn prints_kind_name_and_options() {
         assert_eq!(WatchPath::new("services", "").to_string(), "services");
-        let path = WatchPath::new("service", "web").option("passingonly").option("tag=v1");
+        let path = WatchPath::new("service", "web")
+            .option("passingonly")
+            .option("tag=v1");
         assert_eq!(path.to_string(), "service:web?passingonly&tag=v1");
     }
 
@@ -138,7 +149,10 @@ mod tests {
 
     #[test]
     fn the_order_is_that_of_kinds_then_names() {
-        let (short, long) = (WatchPath::new("key", "a").option("stale"), WatchPath::new("key", "a-b"));
+        let (short, long) = (
+            WatchPath::new("key", "a").option("stale"),
+            WatchPath::new("key", "a-b"),
+        );
         assert!(short < long, "although `?` is behind `-`");
         assert!(long < WatchPath::new("keyprefix", ""));
         assert_ne!(WatchPath::new("key:a", ""), WatchPath::new("key", "a"));

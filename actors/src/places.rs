@@ -47,7 +47,9 @@ struct Shared {
 
 /// A place that is held until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place(#[expect(dead_code, reason = "it is there to be dropped")] OwnedSemaphorePermit);
+pub(crate) struct Place(
+    #[expect(dead_code, reason = "it is there to be dropped")] OwnedSemaphorePermit,
+);
 
 /// A turn in the queue for a place.
 pub(crate) struct Turn(Pin<Box<dyn Future<Output = Option<Place>> + Send>>);
@@ -123,13 +125,17 @@ impl Places {
         }
         self.warn();
         let held = Arc::clone(&self.0.held);
-        Some(Seat::Waiting(Turn(Box::pin(async move { held.acquire_owned().await.ok().map(Place) }))))
+        Some(Seat::Waiting(Turn(Box::pin(async move {
+            held.acquire_owned().await.ok().map(Place)
+        }))))
     }
 
     /// Waits for the turn to come, but no longer than a watch without a place should go without asking.
     pub(crate) async fn await_turn(&self, mut turn: Turn) -> Seat {
         // Spread a little, so that those who wait together do not ask together.
-        let pause = self.poll_every().mul_f64(fastrand::f64().mul_add(0.5, 0.75));
+        let pause = self
+            .poll_every()
+            .mul_f64(fastrand::f64().mul_add(0.5, 0.75));
         let waited = tokio::time::timeout(pause, &mut turn).await;
         self.let_go();
         match waited {
@@ -143,7 +149,11 @@ impl Places {
         if !self.is_awake() {
             return None;
         }
-        Arc::clone(&self.0.brief).acquire_owned().await.ok().map(Place)
+        Arc::clone(&self.0.brief)
+            .acquire_owned()
+            .await
+            .ok()
+            .map(Place)
     }
 
     fn lock_kept(&self) -> MutexGuard<'_, Vec<(Instant, Place)>> {

@@ -13,7 +13,10 @@ pub(crate) struct Version<V> {
 
 impl<V> Clone for Version<V> {
     fn clone(&self) -> Self {
-        Self { value: Arc::clone(&self.value), index: self.index }
+        Self {
+            value: Arc::clone(&self.value),
+            index: self.index,
+        }
     }
 }
 
@@ -30,7 +33,12 @@ pub(crate) struct Progress<V> {
 
 impl<V> Default for Progress<V> {
     fn default() -> Self {
-        Self { cursor: Cursor::Start, reached: None, current: None, resyncing: false }
+        Self {
+            cursor: Cursor::Start,
+            reached: None,
+            current: None,
+            resyncing: false,
+        }
     }
 }
 
@@ -50,7 +58,10 @@ impl<V: PartialEq> Progress<V> {
     pub(crate) fn request(&self) -> Request<V> {
         Request {
             cursor: self.cursor.clone(),
-            previous: self.current.as_ref().map(|version| Arc::clone(&version.value)),
+            previous: self
+                .current
+                .as_ref()
+                .map(|version| Arc::clone(&version.value)),
         }
     }
 
@@ -78,7 +89,10 @@ impl<V: PartialEq> Progress<V> {
             (None, _) => Step::NoNews,
             (Some(value), Some(current)) if value == *current.value => Step::NoNews,
             (Some(value), _) => {
-                let version = Version { value: Arc::new(value), index };
+                let version = Version {
+                    value: Arc::new(value),
+                    index,
+                };
                 self.current = Some(version.clone());
                 Step::News(version, resync)
             }
@@ -95,7 +109,11 @@ impl<V: PartialEq> Progress<V> {
                 let index = index.max(1);
                 let fell = self.reached.is_some_and(|reached| index < reached);
                 self.reached = if fell { None } else { Some(index) };
-                if fell { Cursor::Start } else { Cursor::Index(index) }
+                if fell {
+                    Cursor::Start
+                } else {
+                    Cursor::Index(index)
+                }
             }
         }
     }
@@ -116,7 +134,11 @@ mod tests {
     use super::*;
 
     fn at(position: Position, value: u8) -> Answer<u8> {
-        Answer { position, outcome: Outcome::Value(value), last_contact: None }
+        Answer {
+            position,
+            outcome: Outcome::Value(value),
+            last_contact: None,
+        }
     }
 
     fn index(index: u64, value: u8) -> Answer<u8> {
@@ -126,7 +148,10 @@ mod tests {
     #[test]
     fn an_unchanged_value_is_no_news_though_the_index_moved() {
         let mut progress = Progress::default();
-        assert!(matches!(progress.step(index(5, 1)), Step::News(Version { index: 5, .. }, false)));
+        assert!(matches!(
+            progress.step(index(5, 1)),
+            Step::News(Version { index: 5, .. }, false)
+        ));
         assert!(matches!(progress.step(index(9, 1)), Step::NoNews));
         assert_eq!(progress.request().cursor, Cursor::Index(9));
     }
@@ -170,7 +195,10 @@ mod tests {
         progress.interrupted();
         assert_eq!(progress.request().cursor, Cursor::Start);
         assert!(matches!(progress.step(index(2, 1)), Step::NoNews));
-        assert!(matches!(progress.step(index(3, 2)), Step::News(_, false)), "the break is over");
+        assert!(
+            matches!(progress.step(index(3, 2)), Step::News(_, false)),
+            "the break is over"
+        );
         progress.interrupted();
         assert!(matches!(progress.step(index(3, 3)), Step::News(_, true)));
     }

@@ -20,7 +20,10 @@ impl Quiescence {
     /// A quiet period alone waits four times as long at most.
     pub fn new(period: Duration) -> Self {
         let period = period.min(FAR);
-        Self { period, longest: period.saturating_mul(4) }
+        Self {
+            period,
+            longest: period.saturating_mul(4),
+        }
     }
 
     /// Sets the longest wait; one below the quiet period is raised to it.

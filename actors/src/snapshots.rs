@@ -24,14 +24,19 @@ impl Snapshots {
     ///
     /// A value outlives outages: while Consul is away this is the last one it gave.
     pub fn get<Q: Query>(&self, query: &Q) -> Option<Arc<Q::Value>> {
-        let slot = self.slots.get(&WatchKey::of(query)).map(|slot| Arc::clone(&slot))?;
+        let slot = self
+            .slots
+            .get(&WatchKey::of(query))
+            .map(|slot| Arc::clone(&slot))?;
         let value = slot.read().value.clone()?;
         value.downcast().ok()
     }
 
     /// The status of this query's watch; `None` when it is not watched.
     pub fn status<Q: Query>(&self, query: &Q) -> Option<WatchStatus> {
-        self.slots.get(&WatchKey::of(query)).map(|slot| slot.status())
+        self.slots
+            .get(&WatchKey::of(query))
+            .map(|slot| slot.status())
     }
 
     pub(crate) fn insert(&self, key: WatchKey, slot: Arc<Slot>) {
@@ -66,7 +71,12 @@ impl Content {
 
 impl Slot {
     pub(crate) fn new(status: WatchStatus) -> Self {
-        Self(RwLock::new(Content { status, value: None, cover: None, serves: 0 }))
+        Self(RwLock::new(Content {
+            status,
+            value: None,
+            cover: None,
+            serves: 0,
+        }))
     }
 
     /// The status as everybody is told it.

@@ -65,7 +65,8 @@ impl WatchState {
 
     /// Whether the watch cannot be answered as it is, though another query might.
     pub(crate) fn is_refused(&self) -> bool {
-        self.error().is_some_and(|error| error.class().is_of_the_query())
+        self.error()
+            .is_some_and(|error| error.class().is_of_the_query())
     }
 
     /// Whether going from `self` to `next` is worth telling: another state or another class of failure,
@@ -139,6 +140,10 @@ impl WatchStatus {
 
 impl fmt::Display for WatchStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}, index {}, {} subscribers", self.path, self.state, self.index, self.subscribers)
+        write!(
+            f,
+            "{}: {}, index {}, {} subscribers",
+            self.path, self.state, self.index, self.subscribers
+        )
     }
 }

@@ -43,8 +43,14 @@ impl<S: Snapshot> fmt::Debug for Subscription<S> {
         let index = |version: &Version<S>| version.index;
         f.debug_struct("Subscription")
             .field("seen", &self.seen.as_ref().map(index))
-            .field("in_flight", &self.in_flight.as_ref().map(|(version, _)| version.index))
-            .field("pending", &self.pending.as_ref().map(|pending| pending.version.index))
+            .field(
+                "in_flight",
+                &self.in_flight.as_ref().map(|(version, _)| version.index),
+            )
+            .field(
+                "pending",
+                &self.pending.as_ref().map(|pending| pending.version.index),
+            )
             .finish_non_exhaustive()
     }
 }
@@ -90,25 +96,53 @@ impl<S: Snapshot> Subscription<S> {
         quiescence: Option<Box<Quiescence>>,
         skip_first: Option<SkipFirst<S>>,
     ) -> Self {
-        let quiet = quiescence.map(|rule| Box::new(Quiet { rule: *rule, came: None }));
-        Self { view, quiet, skip_first, seen: None, in_flight: None, pending: None, trouble: None }
+        let quiet = quiescence.map(|rule| {
+            Box::new(Quiet {
+                rule: *rule,
+                came: None,
+            })
+        });
+        Self {
+            view,
+            quiet,
+            skip_first,
+            seen: None,
+            in_flight: None,
+            pending: None,
+            trouble: None,
+        }
     }
 
     /// A new state: it replaces the one that waits.
     pub(crate) fn offer(&mut self, version: &Version<S>, resync: bool, now: Instant) {
-        if self.skip_first.take().is_some_and(|skip| skip(&version.value)) {
+        if self
+            .skip_first
+            .take()
+            .is_some_and(|skip| skip(&version.value))
+        {
             self.seen = Some(version.clone());
             return;
         }
-        let reason = if resync { Reason::Resync } else { Reason::Change };
+        let reason = if resync {
+            Reason::Resync
+        } else {
+            Reason::Change
+        };
         if let Some(quiet) = &mut self.quiet {
-            let first = quiet.came.filter(|_| self.pending.is_some()).map_or(now, |(first, _)| first);
+            let first = quiet
+                .came
+                .filter(|_| self.pending.is_some())
+                .map_or(now, |(first, _)| first);
             quiet.came = Some((first, now));
         }
         match &mut self.pending {
             None => {
                 let version = version.clone();
-                self.pending = Some(Pending { version, reason, states: 1 });
+                self.pending = Some(Pending {
+                    version,
+                    reason,
+                    states: 1,
+                });
             }
             Some(pending) => {
                 pending.version = version.clone();
@@ -123,7 +157,9 @@ impl<S: Snapshot> Subscription<S> {
         if self.in_flight.is_some() {
             return Next::Idle;
         }
-        let Some(pending) = &self.pending else { return Next::Idle };
+        let Some(pending) = &self.pending else {
+            return Next::Idle;
+        };
         let not_before = self.trouble.as_ref().and_then(|trouble| trouble.not_before);
         if let Some(later) = not_before.filter(|later| *later > now) {
             return Next::Wait(later);
@@ -136,14 +172,32 @@ impl<S: Snapshot> Subscription<S> {
             return Next::Idle;
         }
         let quiet = self.quiet.as_ref().filter(|_| self.seen.is_some());
-        let due = quiet.and_then(|quiet| quiet.came.map(|(first, last)| quiet.rule.due(first, last)));
+        let due =
+            quiet.and_then(|quiet| quiet.came.map(|(first, last)| quiet.rule.due(first, last)));
         if let Some(due) = due.filter(|due| *due > now) {
             return Next::Wait(due);
         }
-        let Some(Pending { version, reason, states, .. }) = self.pending.take() else { return Next::Idle };
-        let reason = if self.seen.is_none() { Reason::First } else { reason };
+        let Some(Pending {
+            version,
+            reason,
+            states,
+            ..
+        }) = self.pending.take()
+        else {
+            return Next::Idle;
+        };
+        let reason = if self.seen.is_none() {
+            Reason::First
+        } else {
+            reason
+        };
         self.in_flight = Some((version.clone(), reason));
-        Next::Deliver(Delivery { previous: self.seen.clone(), current: version, reason, folded: states - 1 })
+        Next::Deliver(Delivery {
+            previous: self.seen.clone(),
+            current: version,
+            reason,
+            folded: states - 1,
+        })
     }
 
     /// Whether nothing is owed, and nothing in flight.
@@ -167,11 +221,17 @@ impl<S: Snapshot> Subscription<S> {
 
     /// The subscriber lost the message (its actor restarted in the middle): it is owed again.
     pub(crate) fn lost(&mut self, now: Instant) {
-        let Some((version, reason)) = self.in_flight.take() else { return };
+        let Some((version, reason)) = self.in_flight.take() else {
+            return;
+        };
         self.trouble.get_or_insert_default().again(now);
         match &mut self.pending {
             None => {
-                self.pending = Some(Pending { version, reason, states: 1 });
+                self.pending = Some(Pending {
+                    version,
+                    reason,
+                    states: 1,
+                });
                 if let Some(quiet) = &mut self.quiet {
                     quiet.came = Some((now, now));
                 }
@@ -194,7 +254,10 @@ mod tests {
     use crate::testing::Table;
 
     fn version(table: &Table, index: u64) -> Version<Table> {
-        Version { value: Arc::new(table.clone()), index }
+        Version {
+            value: Arc::new(table.clone()),
+            index,
+        }
     }
 
     fn plain() -> Subscription<Table> {
@@ -214,15 +277,28 @@ mod tests {
         let mut feed = plain();
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
         let first = delivery(feed.next(now, &mut Compared::default()));
-        assert_eq!((first.reason, first.folded, first.previous.is_none()), (Reason::First, 0, true));
+        assert_eq!(
+            (first.reason, first.folded, first.previous.is_none()),
+            (Reason::First, 0, true)
+        );
         for value in 2..5 {
-            feed.offer(&version(&Table::of(&[("a", value, value)]), value), false, now);
-            assert!(matches!(feed.next(now, &mut Compared::default()), Next::Idle), "one in flight at most");
+            feed.offer(
+                &version(&Table::of(&[("a", value, value)]), value),
+                false,
+                now,
+            );
+            assert!(
+                matches!(feed.next(now, &mut Compared::default()), Next::Idle),
+                "one in flight at most"
+            );
         }
         feed.acknowledged();
         let second = delivery(feed.next(now, &mut Compared::default()));
         assert_eq!((second.reason, second.folded), (Reason::Change, 2));
-        assert_eq!((second.previous.unwrap().index, second.current.index), (1, 4));
+        assert_eq!(
+            (second.previous.unwrap().index, second.current.index),
+            (1, 4)
+        );
     }
 
     #[test]
@@ -235,7 +311,10 @@ mod tests {
         feed.offer(&version(&b, 2), false, now);
         feed.offer(&version(&a, 3), false, now);
         feed.acknowledged();
-        assert!(matches!(feed.next(now, &mut Compared::default()), Next::Idle));
+        assert!(matches!(
+            feed.next(now, &mut Compared::default()),
+            Next::Idle
+        ));
     }
 
     #[test]
@@ -243,7 +322,10 @@ mod tests {
         let now = Instant::now();
         let mut feed = Subscription::new(None, None, Some(Arc::new(|_: &Table| true)));
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
-        assert!(matches!(feed.next(now, &mut Compared::default()), Next::Idle));
+        assert!(matches!(
+            feed.next(now, &mut Compared::default()),
+            Next::Idle
+        ));
         feed.offer(&version(&Table::of(&[]), 2), false, now);
         let removed = delivery(feed.next(now, &mut Compared::default()));
         assert_eq!(removed.previous.unwrap().index, 1);
@@ -257,7 +339,12 @@ mod tests {
         delivery(feed.next(now, &mut Compared::default()));
         feed.lost(now);
         let later = now + Backoff::DEFAULT_CEILING;
-        assert_eq!(delivery(feed.next(later, &mut Compared::default())).current.index, 1);
+        assert_eq!(
+            delivery(feed.next(later, &mut Compared::default()))
+                .current
+                .index,
+            1
+        );
     }
 
     #[test]
@@ -273,7 +360,12 @@ mod tests {
             panic!("it should wait for quiet")
         };
         assert_eq!(due, now + Duration::from_secs(1));
-        assert_eq!(delivery(feed.next(due, &mut Compared::default())).current.index, 2);
+        assert_eq!(
+            delivery(feed.next(due, &mut Compared::default()))
+                .current
+                .index,
+            2
+        );
     }
 
     #[derive(Debug, Clone)]

@@ -43,13 +43,22 @@ impl Table {
         Self(
             entries
                 .iter()
-                .map(|&(key, value, stamp)| Arc::new(Entry { key: key.to_owned(), value, stamp }))
+                .map(|&(key, value, stamp)| {
+                    Arc::new(Entry {
+                        key: key.to_owned(),
+                        value,
+                        stamp,
+                    })
+                })
                 .collect(),
         )
     }
 
     pub(crate) fn to_map(&self) -> BTreeMap<String, (u64, u64)> {
-        self.0.iter().map(|entry| (entry.key.clone(), (entry.value, entry.stamp))).collect()
+        self.0
+            .iter()
+            .map(|entry| (entry.key.clone(), (entry.value, entry.stamp)))
+            .collect()
     }
 
     pub(crate) fn reversed(&self) -> Self {

@@ -30,12 +30,19 @@ impl Throttle {
 
     /// A bucket of `burst` tokens (at least 1) that gains one each `every`.
     pub fn new(burst: u32, every: Duration) -> Self {
-        Self { burst: burst.max(1), every: every.min(FAR), idle: 0, full_at: None }
+        Self {
+            burst: burst.max(1),
+            every: every.min(FAR),
+            idle: 0,
+            full_at: None,
+        }
     }
 
     /// Takes a token: how long to wait before it may be used.
     pub fn take(&mut self, now: Instant) -> Duration {
-        let every = self.every.saturating_mul(1 << self.idle.min(Self::MOST_DOUBLINGS));
+        let every = self
+            .every
+            .saturating_mul(1 << self.idle.min(Self::MOST_DOUBLINGS));
         let full_at = self.full_at.map_or(now, |at| at.max(now)) + every;
         self.full_at = Some(full_at);
         (full_at - now).saturating_sub(every.saturating_mul(self.burst))
@@ -71,7 +78,11 @@ mod tests {
         assert_eq!(throttle.take(now), Duration::ZERO);
         assert_eq!(throttle.take(now), Duration::ZERO);
         assert_eq!(throttle.take(now), Duration::from_millis(10));
-        assert_eq!(throttle.take(now + Duration::from_secs(1)), Duration::ZERO, "it fills up again");
+        assert_eq!(
+            throttle.take(now + Duration::from_secs(1)),
+            Duration::ZERO,
+            "it fills up again"
+        );
     }
 
     #[test]

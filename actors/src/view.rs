@@ -40,7 +40,9 @@ impl<I: Item> View<I> {
 
     /// Whether the two entries are the same to this subscriber.
     pub fn same(&self, a: &I, b: &I) -> bool {
-        self.same.as_ref().map_or_else(|| a.same(b), |same| same(a, b))
+        self.same
+            .as_ref()
+            .map_or_else(|| a.same(b), |same| same(a, b))
     }
 
     /// Whether this subscriber wants to hear of the change.
@@ -51,13 +53,19 @@ impl<I: Item> View<I> {
 
 impl<I> Default for View<I> {
     fn default() -> Self {
-        Self { same: None, wanted: Vec::new() }
+        Self {
+            same: None,
+            wanted: Vec::new(),
+        }
     }
 }
 
 impl<I> Clone for View<I> {
     fn clone(&self) -> Self {
-        Self { same: self.same.clone(), wanted: self.wanted.clone() }
+        Self {
+            same: self.same.clone(),
+            wanted: self.wanted.clone(),
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use common::{
     pass, supervisor, until,
 };
 use consul_watch_actors::{
-    FailureClass, Observe, Query, Ready, ReadyError, Reason, Reset, Snapshots, Status, Stop, SubscriptionId,
-    View, Watch, WatchStatus, WatchSupervisor,
+    FailureClass, Observe, Query, Ready, ReadyError, Reason, Reset, Snapshots, Status, Stop,
+    SubscriptionId, View, Watch, WatchStatus, WatchSupervisor,
 };
 use tokio::sync::Semaphore;
 
@@ -23,7 +23,10 @@ type Watches = Addr<WatchSupervisor<Store>>;
 /// A supervisor whose root is the folder `app`, by a paused clock.
 fn rooted(store: &Store) -> Watches {
     tokio::time::pause();
-    supervisor(store).arbiters(0).root(Folder::new("app")).start()
+    supervisor(store)
+        .arbiters(0)
+        .root(Folder::new("app"))
+        .start()
 }
 
 fn row(key: &str) -> Part {
@@ -31,7 +34,11 @@ fn row(key: &str) -> Part {
 }
 
 async fn watch(watches: &Watches, part: &Part, subscriber: &Addr<Recorder>) -> SubscriptionId {
-    watches.send(Watch::new(part.clone(), subscriber.clone())).await.unwrap().unwrap()
+    watches
+        .send(Watch::new(part.clone(), subscriber.clone()))
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 /// Watches it, and waits for the first state.
@@ -59,7 +66,10 @@ async fn until_state(watches: &Watches, part: &Part, name: &str) {
 
 /// Nobody is left over: no request, and no actor that holds the source.
 async fn until_as_before(store: &Store, handles: usize) {
-    until("nothing of them is left", || store.open() == 0 && store.handles() == handles).await;
+    until("nothing of them is left", || {
+        store.open() == 0 && store.handles() == handles
+    })
+    .await;
 }
 
 #[actix::test]
@@ -72,13 +82,29 @@ async fn rows_of_a_folder_are_one_query_and_each_is_told_its_own() {
     let (_, _a, a) = follow(&watches, &row("a")).await;
     let (_, _b, b) = follow(&watches, &row("b")).await;
     let (_, _all, all) = follow(&watches, &Part::beneath("app", "")).await;
-    assert_eq!((a.all()[0].rows.len(), b.all()[0].rows.len(), all.all()[0].rows.len()), (1, 1, 3));
+    assert_eq!(
+        (
+            a.all()[0].rows.len(),
+            b.all()[0].rows.len(),
+            all.all()[0].rows.len()
+        ),
+        (1, 1, 3)
+    );
     until("one query waits", || (store.open(), store.held()) == (1, 1)).await;
     let index = store.put("app", "a", 2);
     until("the change arrives", || a.shows(2) && all.shows(2)).await;
-    assert_eq!((a.last().unwrap().index, status(&watches, &row("a")).await.index), (index, index));
+    assert_eq!(
+        (
+            a.last().unwrap().index,
+            status(&watches, &row("a")).await.index
+        ),
+        (index, index)
+    );
     store.delete("app", "a");
-    until("its removal is a change", || a.values() == [Some(1), Some(2), None]).await;
+    until("its removal is a change", || {
+        a.values() == [Some(1), Some(2), None]
+    })
+    .await;
     until("for the folder too", || all.count() == 3).await;
     assert_eq!(all.last().unwrap().changes, ["removed a"]);
     until("one query waits", || (store.open(), store.held()) == (1, 1)).await;
@@ -101,7 +127,10 @@ async fn what_is_hidden_from_the_wider_one_is_not_taken_for_gone() {
     store.hide("app", "b", true);
     pass(5).await;
     store.put("app", "a", 2);
-    until("it asks by itself for what it alone may read", || a.shows(2)).await;
+    until("it asks by itself for what it alone may read", || {
+        a.shows(2)
+    })
+    .await;
     assert_eq!(a.values(), [Some(1), Some(2)]);
     until_state(&watches, &row("b"), "retrying").await;
     assert_eq!(b.count(), 1, "nobody knows whether it is there");
@@ -130,7 +159,10 @@ async fn a_query_that_fails_keeps_its_pace_while_the_wider_value_changes() {
     assert_eq!(store.asked("app/a*").len(), 1, "a pause was asked for");
     assert_eq!(sight.count(), 1);
     store.mode("app/a*", Mode::Honest);
-    until("the latest arrives", || sight.last().unwrap().rows == store.rows("app")).await;
+    until("the latest arrives", || {
+        sight.last().unwrap().rows == store.rows("app")
+    })
+    .await;
     assert_eq!(sight.count(), 2);
 }
 
@@ -147,7 +179,11 @@ async fn writes_that_never_cease_hide_no_removal() {
     let mut value = 0;
     while sight.values().last() != Some(&None) {
         value += 1;
-        assert!(value < 10_000, "it is not told within 20 s: {:?}", store.asked("app/*").len());
+        assert!(
+            value < 10_000,
+            "it is not told within 20 s: {:?}",
+            store.asked("app/*").len()
+        );
         store.put("app", "b", value);
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -188,7 +224,10 @@ async fn a_watch_right_behind_a_stop_and_a_stop_right_behind_a_watch() {
         let stop = watches.send(Stop::all());
         let again = watches.send(Watch::new(row("a"), subscriber.clone()));
         let (stopped, id) = futures_util::future::join(stop, again).await;
-        assert_eq!((stopped.unwrap().subscriptions, id.unwrap().is_ok()), (2, true));
+        assert_eq!(
+            (stopped.unwrap().subscriptions, id.unwrap().is_ok()),
+            (2, true)
+        );
         until("the new one gets the state", || sight.count() == 2 * round).await;
         // And one that may not even have begun.
         watches.do_send(Watch::new(row("b"), subscriber.clone()));
@@ -214,7 +253,10 @@ async fn resets_deliver_nothing_twice_and_close_what_asks_for_itself() {
     for round in 1..=10 {
         let dropped = store.dropped();
         assert_eq!(watches.send(Reset::new()).await.unwrap().unwrap(), 3);
-        assert!(store.dropped() >= dropped + 2, "the old ones are closed by now, in round {round}");
+        assert!(
+            store.dropped() >= dropped + 2,
+            "the old ones are closed by now, in round {round}"
+        );
         until("both ask again", || (store.open(), store.held()) == (2, 1)).await;
     }
     store.mode("app/a", Mode::Honest);
@@ -235,19 +277,33 @@ async fn a_reset_to_other_entries_shows_those_and_a_stop_behind_it_leaves_nothin
     let (_, _all, all) = follow(&watches, &Part::beneath("app", "")).await;
     assert_eq!(all.last().unwrap().rows.len(), 2);
     for (prefix, key, value) in [("x", "xa", 2), ("", "a", 1)] {
-        watches.send(Reset::with(store.clone().with_prefix(prefix))).await.unwrap().unwrap();
-        until("its entry is shown", || a.last().unwrap().rows.get(key) == Some(&value)).await;
+        watches
+            .send(Reset::with(store.clone().with_prefix(prefix)))
+            .await
+            .unwrap()
+            .unwrap();
+        until("its entry is shown", || {
+            a.last().unwrap().rows.get(key) == Some(&value)
+        })
+        .await;
         assert_eq!(a.last().unwrap().reason, Reason::Resync);
         store.put("app", key, value + 5);
-        until("and its changes", || a.last().unwrap().rows.get(key) == Some(&(value + 5))).await;
+        until("and its changes", || {
+            a.last().unwrap().rows.get(key) == Some(&(value + 5))
+        })
+        .await;
     }
     assert_eq!(a.count(), 5);
-    until("the rest too", || all.last().unwrap().rows == store.rows("app")).await;
+    until("the rest too", || {
+        all.last().unwrap().rows == store.rows("app")
+    })
+    .await;
     // Each right behind the other.
     let to = |prefix: &str| watches.send(Reset::with(store.clone().with_prefix(prefix)));
     let resets = [to("x"), to(""), to("x")];
     let stop = watches.send(Stop::paths(["app/a", "app/*"]));
-    let (resets, stopped) = futures_util::future::join(futures_util::future::join_all(resets), stop).await;
+    let (resets, stopped) =
+        futures_util::future::join(futures_util::future::join_all(resets), stop).await;
     assert!(resets.into_iter().all(|reset| reset.unwrap().is_ok()));
     assert_eq!((stopped.unwrap().ended.len(), store.open()), (2, 0));
     pass(5).await;
@@ -267,7 +323,10 @@ async fn a_watch_right_behind_such_a_reset_is_told_nothing_of_the_source_before(
     let reset = watches.send(Reset::with(store.clone()));
     let (_, _all, all) = follow(&watches, &Part::beneath("app", "")).await;
     reset.await.unwrap().unwrap();
-    until("both show all there is", || a.shows(1) && all.last().unwrap().rows == store.rows("app")).await;
+    until("both show all there is", || {
+        a.shows(1) && all.last().unwrap().rows == store.rows("app")
+    })
+    .await;
     assert_eq!((a.count(), all.count()), (2, 1));
 }
 
@@ -281,7 +340,10 @@ async fn after_many_resets_at_once_it_still_follows() {
     watches.watch("app", user).await;
     let (_, _a, a) = follow(&watches, &row("a")).await;
     for round in 10..40 {
-        let prefixes = ["", "x", "", "x", ""].into_iter().skip(round % 5).chain(["x", ""]);
+        let prefixes = ["", "x", "", "x", ""]
+            .into_iter()
+            .skip(round % 5)
+            .chain(["x", ""]);
         let to = |prefix| watches.send(Reset::with(store.clone().with_prefix(prefix)));
         let resets: Vec<_> = prefixes.map(to).collect();
         for reset in futures_util::future::join_all(resets).await {
@@ -300,7 +362,10 @@ async fn its_states_are_told_as_of_any_other_and_none_twice() {
     store.put("app", "a", 1);
     let watches = rooted(&store);
     let (observer, events) = Events::start_new();
-    watches.send(Observe::path("part:app/a", observer)).await.unwrap();
+    watches
+        .send(Observe::path("part:app/a", observer))
+        .await
+        .unwrap();
     let (_, _a, a) = follow(&watches, &row("a")).await;
     assert_eq!(events.names(), ["connecting", "live"]);
     for mode in [Mode::Fail(FailureClass::Transient), Mode::Panic] {
@@ -316,11 +381,17 @@ async fn its_states_are_told_as_of_any_other_and_none_twice() {
     until_state(&watches, &row("a"), "retrying").await;
     store.mode("app", Mode::Fail(FailureClass::Denied));
     until_state(&watches, &row("a"), "live").await;
-    until("each once", || events.names() == [&two[..], &["retrying", "live"]].concat()).await;
+    until("each once", || {
+        events.names() == [&two[..], &["retrying", "live"]].concat()
+    })
+    .await;
     store.put("app", "a", 2);
     until("it goes on", || a.shows(2)).await;
     watches.stop(Stop::all()).await;
-    until("its end is told", || events.names().last() == Some(&"ended")).await;
+    until("its end is told", || {
+        events.names().last() == Some(&"ended")
+    })
+    .await;
     assert_eq!(events.names().len(), 9);
 }
 
@@ -335,7 +406,10 @@ async fn ready_waits_for_its_own_value_and_no_refusal_of_the_wider_one_ends_it()
     watch(&watches, &row("b"), &subscriber).await;
     let ready = watches.send(Ready::query(&row("a")));
     let (observer, events) = Events::start_new();
-    watches.send(Observe::path("part:app/a", observer)).await.unwrap();
+    watches
+        .send(Observe::path("part:app/a", observer))
+        .await
+        .unwrap();
     store.mode("app", Mode::Fail(FailureClass::Invalid));
     assert!(ready.await.unwrap().is_ok());
     until_state(&watches, &row("a"), "live").await;
@@ -346,28 +420,44 @@ async fn ready_waits_for_its_own_value_and_no_refusal_of_the_wider_one_ends_it()
     store.mode("app/b", Mode::Fail(FailureClass::Invalid));
     watch(&watches, &row("b"), &subscriber).await;
     let invalid = watches.send(Ready::query(&row("b"))).await.unwrap();
-    assert!(matches!(invalid, Err(ReadyError::Invalid { .. })), "{invalid:?}");
+    assert!(
+        matches!(invalid, Err(ReadyError::Invalid { .. })),
+        "{invalid:?}"
+    );
 }
 
 #[actix::test]
 async fn what_is_on_its_way_when_it_begins_to_ask_by_itself_is_neither_lost_nor_doubled() {
     tokio::time::pause();
-    for why in [FailureClass::Denied, FailureClass::TooLarge, FailureClass::Invalid] {
+    for why in [
+        FailureClass::Denied,
+        FailureClass::TooLarge,
+        FailureClass::Invalid,
+    ] {
         let store = Store::new();
         store.put("app", "a", 1);
-        let watches = supervisor(&store).arbiters(0).root(Folder::new("app")).start();
+        let watches = supervisor(&store)
+            .arbiters(0)
+            .root(Folder::new("app"))
+            .start();
         let (subscriber, sight, gate) = Recorder::gated();
         watch(&watches, &row("a"), &subscriber).await;
         until("the first state is with it", || sight.count() == 1).await;
         store.mode("app", Mode::Fail(why));
-        until("it asks by itself", || store.asked("app/a").len() == 2 && store.held() == 1).await;
+        until("it asks by itself", || {
+            store.asked("app/a").len() == 2 && store.held() == 1
+        })
+        .await;
         pass(5).await;
         gate.add_permits(1);
         pass(5).await;
         assert_eq!(sight.count(), 1, "it was told already");
         store.put("app", "a", 2);
         gate.add_permits(9);
-        until("the change arrives", || sight.values() == [Some(1), Some(2)]).await;
+        until("the change arrives", || {
+            sight.values() == [Some(1), Some(2)]
+        })
+        .await;
         assert_eq!(store.open(), 1, "nobody asks for the folder");
         watches.stop(Stop::all()).await;
         assert_eq!(store.open(), 0);
@@ -386,8 +476,9 @@ async fn whoever_panics_loses_nobody() {
     // The actor behind them panics when it reads this, with messages behind that it never reads.
     store.put("app", Row::UNSPEAKABLE, 1);
     let (late, late_sight) = Recorder::prompt();
-    let begun: Vec<_> =
-        (0..20).map(|n| watches.send(Watch::new(row(&format!("b{n}")), late.clone()))).collect();
+    let begun: Vec<_> = (0..20)
+        .map(|n| watches.send(Watch::new(row(&format!("b{n}")), late.clone())))
+        .collect();
     for begun in futures_util::future::join_all(begun).await {
         begun.unwrap().unwrap();
     }
@@ -419,10 +510,17 @@ async fn one_that_panics_harms_no_other() {
     watch(&watches, &row("gone"), &other).await;
     let (viewing, viewed) = Recorder::prompt();
     let view = View::default().only(|_| panic!("the view panics, as the test wants it"));
-    watches.send(Watch::new(row("b"), viewing.clone()).view(view)).await.unwrap().unwrap();
+    watches
+        .send(Watch::new(row("b"), viewing.clone()).view(view))
+        .await
+        .unwrap()
+        .unwrap();
     let (panicking, seen) = Recorder::with(Habit::PanicsAt(2));
     watch(&watches, &Part::beneath("app", ""), &panicking).await;
-    until("they have begun", || seen.count() == 1 && !store.asked("app/gone").is_empty()).await;
+    until("they have begun", || {
+        seen.count() == 1 && !store.asked("app/gone").is_empty()
+    })
+    .await;
     store.put("app", "a", 2);
     store.put("app", "b", 2);
     until("the change arrives", || a.shows(2)).await;
@@ -439,7 +537,10 @@ async fn feeds_are_as_of_any_other() {
     let store = Store::new();
     store.put("app", "a", 1);
     let watches = rooted(&store);
-    let snapshots: Snapshots = watches.send(consul_watch_actors::GetSnapshots).await.unwrap();
+    let snapshots: Snapshots = watches
+        .send(consul_watch_actors::GetSnapshots)
+        .await
+        .unwrap();
     let recorders: Vec<_> = (0..4).map(|_| Recorder::prompt()).collect();
     let part = |n: usize| Watch::new(row("a"), recorders[n].0.clone());
     let seen = part(0).skip_first_when(|rows| rows.to_map().get("a") == Some(&1));
@@ -452,7 +553,10 @@ async fn feeds_are_as_of_any_other() {
     until("the first state arrives", || recorders[3].1.count() == 1).await;
     for value in 2..=5 {
         let index = store.put("app", "a", value);
-        until("it is read", || snapshots.get(&row("a")).unwrap().to_map()["a"] == value).await;
+        until("it is read", || {
+            snapshots.get(&row("a")).unwrap().to_map()["a"] == value
+        })
+        .await;
         assert_eq!(snapshots.status(&row("a")).unwrap().index, index);
         pass(1).await;
     }
@@ -483,7 +587,13 @@ async fn subscribers_that_leave_take_their_watch_and_the_last_one_the_wider_one_
     until("it did not end with the one before", || sight.shows(2)).await;
     a.do_send(Leave);
     pass(5).await;
-    assert!(watches.send(Status::query(&row("a"))).await.unwrap().is_empty());
+    assert!(
+        watches
+            .send(Status::query(&row("a")))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(store.open(), 1);
     b.do_send(Leave);
     pass(5).await;
@@ -534,7 +644,10 @@ async fn the_wider_one_is_begun_again_for_those_it_serves() {
         until("the change arrives", || a.shows(value)).await;
     }
     let values: Vec<_> = (1..20).map(Some).collect();
-    assert_eq!((a.values(), store.asked("app/a").len(), folder_sight.count()), (values, 0, 1));
+    assert_eq!(
+        (a.values(), store.asked("app/a").len(), folder_sight.count()),
+        (values, 0, 1)
+    );
     assert_eq!(watches.status("app").await.unwrap().subscribers, 1);
 }
 
@@ -544,7 +657,11 @@ async fn one_that_serves_others_is_not_served_itself() {
     store.put("app", "aa", 1);
     tokio::time::pause();
     let wide = Part::beneath("app", "a");
-    let watches = supervisor(&store).arbiters(0).root(wide.clone()).root(Folder::new("app")).start();
+    let watches = supervisor(&store)
+        .arbiters(0)
+        .root(wide.clone())
+        .root(Folder::new("app"))
+        .start();
     let (_, _aa, _aa_sight) = follow(&watches, &row("aa")).await;
     let (_, _b, _) = follow(&watches, &row("b")).await;
     until("both roots wait", || store.held() == 2).await;
@@ -555,7 +672,10 @@ async fn one_that_serves_others_is_not_served_itself() {
     until_state(&watches, &row("aa"), "live").await;
     // Stopped while it serves, it is begun again as it was.
     watches.stop(Stop::query(&wide)).await;
-    until("it waits again", || store.asked("app/a*").len() >= 4 && store.held() == 2).await;
+    until("it waits again", || {
+        store.asked("app/a*").len() >= 4 && store.held() == 2
+    })
+    .await;
     assert_eq!(wide.path().to_string(), "part:app/a*");
 }
 
@@ -567,7 +687,10 @@ async fn a_state_that_comes_between_is_told_once() {
     let watches = rooted(&store);
     let (_, _a, _) = follow(&watches, &row("a")).await;
     let (observer, events) = Events::start_new();
-    watches.send(Observe::path("part:app/b", observer)).await.unwrap();
+    watches
+        .send(Observe::path("part:app/b", observer))
+        .await
+        .unwrap();
     until("the root waits", || store.held() == 1).await;
     // The root fails while its last value is on its way to the new one.
     let (subscriber, sight) = Recorder::prompt();
@@ -589,7 +712,10 @@ async fn a_state_that_comes_between_is_told_once() {
 async fn the_reply_to_a_stop_comes_after_the_request_is_closed_on_other_threads_either() {
     let store = Store::new();
     store.put("app", "a", 1);
-    let watches = supervisor(&store).arbiters(2).root(Folder::new("app")).start();
+    let watches = supervisor(&store)
+        .arbiters(2)
+        .root(Folder::new("app"))
+        .start();
     let (_, _a, _) = follow(&watches, &row("a")).await;
     store.mode("app/b", Mode::Silent);
     let (subscriber, sight) = Recorder::prompt();

@@ -28,7 +28,10 @@ struct Member {
 /// Starts one on this arbiter.
 fn start(arbiter: &Arbiter, habit: Habit) -> (Addr<Recorder>, Sight) {
     let (recorder, sight) = Recorder::new(habit);
-    (Recorder::start_in_arbiter(&arbiter.handle(), move |_| recorder), sight)
+    (
+        Recorder::start_in_arbiter(&arbiter.handle(), move |_| recorder),
+        sight,
+    )
 }
 
 /// Everything that waits in its mailbox has had its turn.
@@ -77,7 +80,10 @@ async fn whatever_happens_each_left_has_the_latest_and_none_is_told_after_its_st
         })
         .await;
         let values = sight.values();
-        assert!(values.is_sorted_by(|before, after| before < after), "in order, none twice: {values:?}");
+        assert!(
+            values.is_sorted_by(|before, after| before < after),
+            "in order, none twice: {values:?}"
+        );
     }
     assert!(!stopped.is_empty());
     for (sight, count, _) in &stopped {

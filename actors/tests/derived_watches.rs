@@ -28,21 +28,34 @@ type Watches = Addr<WatchSupervisor<Store>>;
 async fn begin(watches: &Watches, query: &Merged) -> (SubscriptionId, Sight, Addr<Recorder>) {
     let (subscriber, sight) = Recorder::prompt();
     let watch = Watch::new(query.clone(), subscriber.clone());
-    (watches.send(watch).await.unwrap().unwrap(), sight, subscriber)
+    (
+        watches.send(watch).await.unwrap().unwrap(),
+        sight,
+        subscriber,
+    )
 }
 
 async fn status(watches: &Watches, query: &impl Query) -> Option<WatchStatus> {
-    watches.send(Status::query(query)).await.unwrap().into_iter().next()
+    watches
+        .send(Status::query(query))
+        .await
+        .unwrap()
+        .into_iter()
+        .next()
 }
 
 /// The names of all watches, each with its number of subscribers.
 async fn watched(watches: &Watches) -> Vec<String> {
     let all = watches.send(Status::all()).await.unwrap();
-    all.iter().map(|status| format!("{} {}", status.path, status.subscribers)).collect()
+    all.iter()
+        .map(|status| format!("{} {}", status.path, status.subscribers))
+        .collect()
 }
 
 fn rows<const N: usize>(rows: [(&str, u64); N]) -> BTreeMap<String, u64> {
-    rows.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    rows.into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
 }
 
 fn shows<const N: usize>(sight: &Sight, expected: [(&str, u64); N]) -> bool {
@@ -60,20 +73,40 @@ async fn the_first_value_comes_when_all_inputs_have_answered_and_then_one_a_chan
     let (_, sight, _) = begin(&watches, &both).await;
     pass(60).await;
     assert_eq!(sight.count(), 0, "one input has not answered yet");
-    assert_eq!(status(&watches, &both).await.unwrap().state.name(), "connecting");
-    assert_eq!(watched(&watches).await, ["folder:x 1", "folder:y 1", "merged:both 1"]);
+    assert_eq!(
+        status(&watches, &both).await.unwrap().state.name(),
+        "connecting"
+    );
+    assert_eq!(
+        watched(&watches).await,
+        ["folder:x 1", "folder:y 1", "merged:both 1"]
+    );
     store.mode("y", Mode::Honest);
     watches.send(Ready::query(&both)).await.unwrap().unwrap();
-    until("the first value arrives", || shows(&sight, [("x.a", 1), ("y.a", 2)])).await;
+    until("the first value arrives", || {
+        shows(&sight, [("x.a", 1), ("y.a", 2)])
+    })
+    .await;
     for value in 2..20 {
         store.put("x", "a", value);
-        until("the change arrives", || shows(&sight, [("x.a", value), ("y.a", 2)])).await;
+        until("the change arrives", || {
+            shows(&sight, [("x.a", value), ("y.a", 2)])
+        })
+        .await;
         assert_eq!(sight.last().unwrap().changes, ["updated x.a"]);
     }
     store.put("elsewhere", "a", 1);
     pass(60).await;
-    assert_eq!(sight.count(), 19, "one message a change, and none for what is not made of it");
-    assert!(sight.all()[1..].iter().all(|seen| seen.reason == Reason::Change && seen.folded == 0));
+    assert_eq!(
+        sight.count(),
+        19,
+        "one message a change, and none for what is not made of it"
+    );
+    assert!(
+        sight.all()[1..]
+            .iter()
+            .all(|seen| seen.reason == Reason::Change && seen.folded == 0)
+    );
 }
 
 #[actix::test]
@@ -88,14 +121,19 @@ async fn inputs_come_and_go_as_the_value_says_and_nothing_of_them_stays() {
         store.put(&folder, "a", 1);
         store.put("list", &folder, 1);
         until("the new input is there", || {
-            sight.last().is_some_and(|seen| seen.rows.contains_key(&format!("{folder}.a")))
+            sight
+                .last()
+                .is_some_and(|seen| seen.rows.contains_key(&format!("{folder}.a")))
         })
         .await;
         if round >= 3 {
             store.delete("list", &format!("folder{}", round - 3));
         }
     }
-    until("the last ones are there", || sight.last().is_some_and(|seen| seen.rows.len() == 3)).await;
+    until("the last ones are there", || {
+        sight.last().is_some_and(|seen| seen.rows.len() == 3)
+    })
+    .await;
     until("the others are closed", || store.open() == 4).await;
     assert_eq!(
         watched(&watches).await,
@@ -141,7 +179,10 @@ async fn an_input_that_goes_and_comes_at_once_is_followed_and_let_go_all_the_sam
         store.delete("list", "x");
         until("it lets x go", || shows(&sight, [])).await;
         until("and x ends", || store.open() == 1).await;
-        assert_eq!(watched(&watches).await, ["folder:list 1", "merged:listed 1"]);
+        assert_eq!(
+            watched(&watches).await,
+            ["folder:list 1", "merged:listed 1"]
+        );
         tokio::time::resume();
     }
 }
@@ -157,7 +198,10 @@ async fn an_input_that_is_named_twice_is_followed_once() {
     until("it begins", || shows(&sight, [("x.a", 1)])).await;
     store.put("x", "a", 2);
     until("it goes on", || shows(&sight, [("x.a", 2)])).await;
-    assert_eq!(watched(&watches).await, ["folder:list 1", "folder:x 1", "merged:twice 1"]);
+    assert_eq!(
+        watched(&watches).await,
+        ["folder:list 1", "folder:x 1", "merged:twice 1"]
+    );
     watches.stop(Stop::query(&twice)).await;
     assert_eq!((watched(&watches).await.len(), store.open()), (0, 0));
 }
@@ -181,7 +225,11 @@ async fn an_input_that_somebody_stops_is_followed_again() {
     assert_eq!((watched(&watches).await.len(), store.open()), (3, 2));
     watches.stop(Stop::paths(["x", "both"])).await;
     pass(60).await;
-    assert_eq!((watched(&watches).await.len(), store.open()), (0, 0), "unless what it is made into ends too");
+    assert_eq!(
+        (watched(&watches).await.len(), store.open()),
+        (0, 0),
+        "unless what it is made into ends too"
+    );
 }
 
 #[actix::test]
@@ -193,17 +241,32 @@ async fn its_end_ends_the_inputs_that_nobody_else_watches() {
     let (_, second_sight, _) = begin(&watches, &two).await;
     let (other, other_sight) = Recorder::prompt();
     watches.watch("z", other).await;
-    until("all have begun", || first_sight.count() + second_sight.count() + other_sight.count() == 3).await;
+    until("all have begun", || {
+        first_sight.count() + second_sight.count() + other_sight.count() == 3
+    })
+    .await;
     until("three are asked", || store.open() == 3).await;
     assert_eq!(
         watched(&watches).await,
-        ["folder:x 1", "folder:y 2", "folder:z 2", "merged:one 1", "merged:two 1"]
+        [
+            "folder:x 1",
+            "folder:y 2",
+            "folder:z 2",
+            "merged:one 1",
+            "merged:two 1"
+        ]
     );
     watches.stop(Stop::subscription(first)).await;
     assert_eq!(store.open(), 2, "the request of x is closed by now");
-    assert_eq!(watched(&watches).await, ["folder:y 1", "folder:z 2", "merged:two 1"]);
+    assert_eq!(
+        watched(&watches).await,
+        ["folder:y 1", "folder:z 2", "merged:two 1"]
+    );
     store.put("y", "a", 1);
-    until("the other one goes on", || shows(&second_sight, [("y.a", 1)])).await;
+    until("the other one goes on", || {
+        shows(&second_sight, [("y.a", 1)])
+    })
+    .await;
     watches.stop(Stop::path("two")).await;
     assert_eq!(store.open(), 1);
     assert_eq!(watched(&watches).await, ["folder:z 1"]);
@@ -239,11 +302,18 @@ async fn a_stop_at_any_moment_leaves_nothing_behind() {
             }
         };
         assert_eq!(store.open(), 0, "after {when} turns, {how}");
-        assert_eq!(watched(&watches).await, [""; 0], "after {when} turns, {how}");
+        assert_eq!(
+            watched(&watches).await,
+            [""; 0],
+            "after {when} turns, {how}"
+        );
         let (asked, seen) = (store.asked("x").len(), sight.count());
         store.put("x", "a", 2);
         pass(5).await;
-        assert_eq!((store.asked("x").len(), sight.count(), store.open()), (asked, seen, 0));
+        assert_eq!(
+            (store.asked("x").len(), sight.count(), store.open()),
+            (asked, seen, 0)
+        );
     }
 }
 
@@ -252,7 +322,11 @@ async fn it_ends_with_its_subscriber() {
     let store = Store::new();
     let watches = paused(&store);
     let (subscriber, sight) = Recorder::prompt();
-    watches.send(Watch::new(Merged::of("one", ["x"]), subscriber.downgrade())).await.unwrap().unwrap();
+    watches
+        .send(Watch::new(Merged::of("one", ["x"]), subscriber.downgrade()))
+        .await
+        .unwrap()
+        .unwrap();
     until("it begins", || sight.count() == 1).await;
     drop(subscriber);
     until("nothing is asked any more", || store.open() == 0).await;
@@ -290,13 +364,23 @@ async fn a_reset_repeats_nothing_and_what_it_finds_is_a_resync() {
     assert_eq!(sight.count(), 1);
     store.put("x", "a", 2);
     until("the change arrives", || shows(&sight, [("x.a", 2)])).await;
-    assert_eq!(sight.last().unwrap().reason, Reason::Change, "the break was over before it");
+    assert_eq!(
+        sight.last().unwrap().reason,
+        Reason::Change,
+        "the break was over before it"
+    );
     let other = Store::new();
     other.put("x", "a", 3);
     watches.send(Reset::with(other)).await.unwrap().unwrap();
-    until("the other source's value arrives", || shows(&sight, [("x.a", 3)])).await;
+    until("the other source's value arrives", || {
+        shows(&sight, [("x.a", 3)])
+    })
+    .await;
     pass(5).await;
-    assert_eq!((sight.count(), sight.last().unwrap().reason), (3, Reason::Resync));
+    assert_eq!(
+        (sight.count(), sight.last().unwrap().reason),
+        (3, Reason::Resync)
+    );
     assert_eq!(store.open(), 0, "and the old one is left alone");
 }
 
@@ -319,13 +403,23 @@ async fn a_failing_input_is_told_once_and_so_is_its_recovery() {
     // The others go on, and each of their values is no reason to tell of the trouble again.
     for value in 1..50 {
         store.put("z", "a", value);
-        until("the change arrives", || shows(&sight, [("x.a", 1), ("z.a", value)])).await;
+        until("the change arrives", || {
+            shows(&sight, [("x.a", 1), ("z.a", value)])
+        })
+        .await;
     }
     assert_eq!(events.all().len(), told, "{:?}", events.all());
     store.mode("y", Mode::Honest);
     store.mode("x", Mode::Honest);
     pass(30).await;
-    assert_eq!(events.names().iter().filter(|name| **name == "live").count(), 2);
+    assert_eq!(
+        events
+            .names()
+            .iter()
+            .filter(|name| **name == "live")
+            .count(),
+        2
+    );
     assert_eq!(*events.names().last().unwrap(), "live");
     assert_eq!(sight.count(), 50);
 }
@@ -339,19 +433,36 @@ async fn an_input_that_can_never_be_answered_is_told_and_mended_by_a_reset() {
     let both = Merged::of("both", ["x", "y"]);
     let (_, sight, _) = begin(&watches, &both).await;
     let ready = watches.send(Ready::query(&both));
-    let ready = tokio::time::timeout(Duration::from_secs(60), ready).await.expect("it is answered");
+    let ready = tokio::time::timeout(Duration::from_secs(60), ready)
+        .await
+        .expect("it is answered");
     assert!(matches!(ready.unwrap(), Err(ReadyError::Invalid { .. })));
-    assert_eq!(status(&watches, &both).await.unwrap().state.name(), "stopped");
+    assert_eq!(
+        status(&watches, &both).await.unwrap().state.name(),
+        "stopped"
+    );
     store.mode("y", Mode::Honest);
     watches.send(Reset::new()).await.unwrap().unwrap();
     until("it begins", || shows(&sight, [("x.a", 1)])).await;
     assert!(status(&watches, &both).await.unwrap().state.is_live());
     store.mode("y", Mode::Fail(FailureClass::Invalid));
     pass(30).await;
-    assert_eq!(status(&watches, &both).await.unwrap().state.name(), "retrying");
+    assert_eq!(
+        status(&watches, &both).await.unwrap().state.name(),
+        "retrying"
+    );
     store.put("x", "a", 2);
     until("the other input goes on", || shows(&sight, [("x.a", 2)])).await;
-    assert_eq!(status(&watches, &both).await.unwrap().state.error().unwrap().class(), FailureClass::Invalid);
+    assert_eq!(
+        status(&watches, &both)
+            .await
+            .unwrap()
+            .state
+            .error()
+            .unwrap()
+            .class(),
+        FailureClass::Invalid
+    );
 }
 
 #[actix::test]
@@ -373,9 +484,15 @@ async fn a_panic_in_a_derivation_is_told_and_costs_the_inputs_nothing() {
     assert_eq!(events.names(), ["live", "rejected"], "told once");
     assert_eq!(store.dropped(), 0, "no request was dropped for it");
     store.put("x", "a", 2);
-    until("the next good value arrives", || shows(&sight, [("x.a", 2), ("y.a", 4)])).await;
+    until("the next good value arrives", || {
+        shows(&sight, [("x.a", 2), ("y.a", 4)])
+    })
+    .await;
     assert_eq!(sight.count(), 2);
-    assert_eq!(watched(&watches).await, ["folder:x 1", "folder:y 1", "merged:both 1"]);
+    assert_eq!(
+        watched(&watches).await,
+        ["folder:x 1", "folder:y 1", "merged:both 1"]
+    );
 }
 
 #[actix::test]
@@ -392,17 +509,26 @@ async fn a_panic_in_its_watcher_or_an_inputs_is_made_good() {
     pass(10).await;
     store.mode("x", Mode::Honest);
     pass(10).await;
-    assert_eq!((events.names(), sight.count()), (vec!["live", "retrying", "live"], 1));
+    assert_eq!(
+        (events.names(), sight.count()),
+        (vec!["live", "retrying", "live"], 1)
+    );
     // This value's comparison panics in both watchers.
     store.put("x", "b", Rows::CURSED);
     pass(10).await;
     assert!(watches.status("x").await.unwrap().restarts > 0);
     store.delete("x", "b");
     store.put("x", "a", 2);
-    until("the next good value arrives", || shows(&sight, [("x.a", 2)])).await;
+    until("the next good value arrives", || {
+        shows(&sight, [("x.a", 2)])
+    })
+    .await;
     pass(5).await;
     assert_eq!(sight.count(), 2);
-    assert_eq!(watched(&watches).await, ["folder:x 1", "folder:y 1", "merged:both 1"]);
+    assert_eq!(
+        watched(&watches).await,
+        ["folder:x 1", "folder:y 1", "merged:both 1"]
+    );
     assert_eq!(store.open(), 2);
     watches.stop(Stop::query(&both)).await;
     assert_eq!(store.open(), 0);
@@ -424,7 +550,10 @@ async fn a_panic_in_the_derived_watcher_itself_leaves_no_second_subscription() {
     store.put("x", "a", 2);
     until("the feed goes on", || shows(&sight, [("x.a", 2)])).await;
     pass(5).await;
-    assert_eq!(watched(&watches).await, ["folder:cursed 1", "folder:x 1", "merged:both 1"]);
+    assert_eq!(
+        watched(&watches).await,
+        ["folder:cursed 1", "folder:x 1", "merged:both 1"]
+    );
     assert_eq!(store.open(), 2);
 }
 
@@ -435,19 +564,31 @@ async fn derived_watches_are_made_of_derived_ones() {
         store.put(folder, "a", 1);
     }
     let watches = paused(&store);
-    let (left, right) = (Merged::of("left", ["w", "x"]), Merged::of("right", ["x", "y"]));
+    let (left, right) = (
+        Merged::of("left", ["w", "x"]),
+        Merged::of("right", ["x", "y"]),
+    );
     let top = Merged::of("top", ["z"]).with([left.clone(), right.clone()]);
     let (_, sight, _) = begin(&watches, &top).await;
-    until("it begins", || shows(&sight, [("w.a", 1), ("x.a", 1), ("y.a", 1), ("z.a", 1)])).await;
+    until("it begins", || {
+        shows(&sight, [("w.a", 1), ("x.a", 1), ("y.a", 1), ("z.a", 1)])
+    })
+    .await;
     assert_eq!(sight.count(), 1);
     store.put("w", "a", 2);
-    until("a change comes up", || shows(&sight, [("w.a", 2), ("x.a", 1), ("y.a", 1), ("z.a", 1)])).await;
+    until("a change comes up", || {
+        shows(&sight, [("w.a", 2), ("x.a", 1), ("y.a", 1), ("z.a", 1)])
+    })
+    .await;
     pass(5).await;
     assert_eq!(sight.count(), 2);
     store.mode("x", Mode::Fail(FailureClass::Denied));
     pass(5).await;
     for query in [&left, &right, &top] {
-        assert_eq!(status(&watches, query).await.unwrap().state.name(), "retrying");
+        assert_eq!(
+            status(&watches, query).await.unwrap().state.name(),
+            "retrying"
+        );
     }
     store.mode("x", Mode::Honest);
     pass(5).await;
@@ -455,7 +596,11 @@ async fn derived_watches_are_made_of_derived_ones() {
         assert!(status(&watches, query).await.unwrap().state.is_live());
     }
     watches.stop(Stop::query(&top)).await;
-    assert_eq!((watched(&watches).await.len(), store.open()), (0, 0), "the reply waits for all below");
+    assert_eq!(
+        (watched(&watches).await.len(), store.open()),
+        (0, 0),
+        "the reply waits for all below"
+    );
 }
 
 #[actix::test]
@@ -471,10 +616,17 @@ async fn two_inputs_that_go_by_one_name_are_not_taken_for_each_other() {
     for failing in ["x", "y"] {
         store.mode(failing, Mode::Fail(FailureClass::Transient));
         pass(5).await;
-        assert_eq!(status(&watches, &top).await.unwrap().state.name(), "retrying", "{failing} fails");
+        assert_eq!(
+            status(&watches, &top).await.unwrap().state.name(),
+            "retrying",
+            "{failing} fails"
+        );
         store.mode(failing, Mode::Honest);
         pass(5).await;
-        assert!(status(&watches, &top).await.unwrap().state.is_live(), "{failing} is well again");
+        assert!(
+            status(&watches, &top).await.unwrap().state.is_live(),
+            "{failing} is well again"
+        );
     }
 }
 
@@ -487,7 +639,10 @@ async fn a_waiting_input_makes_it_wait() {
     let (_, sight, _) = begin(&watches, &both).await;
     until("it begins", || sight.count() == 1).await;
     pass(1).await;
-    assert_eq!(status(&watches, &both).await.unwrap().state.name(), "waiting");
+    assert_eq!(
+        status(&watches, &both).await.unwrap().state.name(),
+        "waiting"
+    );
     store.put("x", "a", 1);
     store.put("y", "a", 1);
     pass(13).await;
@@ -506,15 +661,25 @@ async fn five_hundred_inputs_are_no_reason_to_derive_five_hundred_times() {
     let watches = paused(&store);
     let many = Merged::of("many", &folders);
     let (_, sight, _) = begin(&watches, &many).await;
-    until("it begins", || sight.last().is_some_and(|seen| seen.rows.len() == 500)).await;
+    until("it begins", || {
+        sight.last().is_some_and(|seen| seen.rows.len() == 500)
+    })
+    .await;
     assert_eq!(sight.count(), 1);
     let (inputs, derived) = (many.count.inputs(), many.count.derived());
-    assert!(inputs < 50 && derived < 50, "asked {inputs} times for inputs, {derived} times for a value");
+    assert!(
+        inputs < 50 && derived < 50,
+        "asked {inputs} times for inputs, {derived} times for a value"
+    );
     for folder in &folders {
         store.put(folder, "a", 2);
     }
-    until("all is new", || sight.last().is_some_and(|seen| seen.rows.values().all(|value| *value == 2)))
-        .await;
+    until("all is new", || {
+        sight
+            .last()
+            .is_some_and(|seen| seen.rows.values().all(|value| *value == 2))
+    })
+    .await;
     assert!(many.count.derived() - derived < 50);
 }
 
@@ -528,7 +693,10 @@ async fn an_input_that_was_let_go_and_lives_on_for_others_is_no_concern_any_more
     let listed = Merged::of("listed", [""; 0]).listed_in("list");
     let (_, sight, _) = begin(&watches, &listed).await;
     let (observer, events) = Events::start_new();
-    watches.send(Observe::path("listed", observer)).await.unwrap();
+    watches
+        .send(Observe::path("listed", observer))
+        .await
+        .unwrap();
     for _ in 0..20 {
         store.put("list", "x", 1);
         until("it follows x", || shows(&sight, [("x.a", 1)])).await;
@@ -602,7 +770,11 @@ async fn ready_is_answered_with_the_first_value_even_if_a_bad_one_came_before() 
     store.mode("x", Mode::Honest);
     store.put("x", "a", 1);
     ready.await.unwrap().unwrap().unwrap();
-    assert!(start.elapsed() < Duration::from_millis(200), "it took {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_millis(200),
+        "it took {:?}",
+        start.elapsed()
+    );
     until("and it is delivered", || sight.shows(1)).await;
 }
 
@@ -635,9 +807,15 @@ async fn it_holds_on_two_arbiters_too() {
                 expected.insert(format!("{folder}.{key}"), value);
             }
         }
-        until("the last state arrives", || sight.last().is_some_and(|seen| seen.rows == expected)).await;
+        until("the last state arrives", || {
+            sight.last().is_some_and(|seen| seen.rows == expected)
+        })
+        .await;
         let all = sight.all();
-        assert!(all.windows(2).all(|pair| pair[0].rows != pair[1].rows), "nothing twice");
+        assert!(
+            all.windows(2).all(|pair| pair[0].rows != pair[1].rows),
+            "nothing twice"
+        );
         watches.stop(Stop::query(&top)).await;
         assert_eq!(store.open(), 0, "in round {round}");
         assert_eq!(watched(&watches).await, [""; 0]);
@@ -658,7 +836,11 @@ async fn a_stop_that_crosses_a_subscription_leaves_nothing_behind_on_two_arbiter
         let pause = Duration::from_micros(fastrand::u64(..1500));
         std::thread::sleep(pause);
         watches.stop(Stop::subscription(id)).await;
-        assert_eq!(watched(&watches).await, [""; 0], "in round {round}, after {pause:?}");
+        assert_eq!(
+            watched(&watches).await,
+            [""; 0],
+            "in round {round}, after {pause:?}"
+        );
         assert_eq!(store.open(), 0, "in round {round}, after {pause:?}");
     }
 }

@@ -16,19 +16,31 @@ async fn it_recovers_and_delivers_only_real_changes() {
     let (subscriber, sight) = Recorder::prompt();
     watches.watch("app", subscriber).await;
     until("the first state arrives", || sight.shows(1)).await;
-    for (class, value) in
-        [(FailureClass::Transient, 1), (FailureClass::Denied, 2), (FailureClass::LimitSuspected, 2)]
-    {
+    for (class, value) in [
+        (FailureClass::Transient, 1),
+        (FailureClass::Denied, 2),
+        (FailureClass::LimitSuspected, 2),
+    ] {
         store.mode("app", Mode::Fail(class));
         pass(60).await;
         let status = watches.status("app").await.unwrap();
-        assert!(matches!(status.state, WatchState::Retrying { attempt: 2.., .. }), "not {}", status.state);
+        assert!(
+            matches!(status.state, WatchState::Retrying { attempt: 2.., .. }),
+            "not {}",
+            status.state
+        );
         assert_eq!(status.state.error().unwrap().class(), class);
         let last = store.asked("app").pop().unwrap();
-        assert_eq!(last.cursor, Cursor::Start, "after a break it asks from the start");
+        assert_eq!(
+            last.cursor,
+            Cursor::Start,
+            "after a break it asks from the start"
+        );
         store.put("app", "a", value);
         store.mode("app", Mode::Honest);
-        watches.until_status("app", "live", |status| status.state.is_live()).await;
+        watches
+            .until_status("app", "live", |status| status.state.is_live())
+            .await;
         pass(1).await;
     }
     assert_eq!(sight.values(), [Some(1), Some(2)]);
@@ -45,15 +57,26 @@ async fn a_source_that_comes_late_is_waited_for_and_each_state_is_told_once() {
     watches.watch("app", subscriber).await;
     pass(600).await;
     assert!(store.asked("app").len() > 100, "it was tried");
-    assert_eq!(events.names(), ["connecting", "retrying"], "not once an attempt");
+    assert_eq!(
+        events.names(),
+        ["connecting", "retrying"],
+        "not once an attempt"
+    );
     store.mode("app", Mode::Fail(FailureClass::Denied));
     pass(60).await;
-    assert_eq!(events.names(), ["connecting", "retrying", "retrying"], "another class is another state");
+    assert_eq!(
+        events.names(),
+        ["connecting", "retrying", "retrying"],
+        "another class is another state"
+    );
     store.put("app", "a", 1);
     store.mode("app", Mode::Honest);
     until("the state arrives", || sight.shows(1)).await;
     pass(60).await;
-    assert_eq!(events.names(), ["connecting", "retrying", "retrying", "live"]);
+    assert_eq!(
+        events.names(),
+        ["connecting", "retrying", "retrying", "live"]
+    );
     assert_eq!(sight.count(), 1);
     let status = watches.status("app").await.unwrap();
     let failed = u64::try_from(store.asked("app").len()).unwrap() - 2;
@@ -70,27 +93,41 @@ async fn pauses_grow_to_the_ceiling_and_shrink_only_after_sustained_health() {
     // The ceiling is 500 ms, so that a pause is 250 ms on average.
     pass(100).await;
     let attempts = store.asked("app").len();
-    assert!((250..700).contains(&attempts), "{attempts} attempts in 100 seconds");
+    assert!(
+        (250..700).contains(&attempts),
+        "{attempts} attempts in 100 seconds"
+    );
     // A moment of health is none.
     store.mode("app", Mode::Honest);
     until("a moment of health", || sight.count() == 1).await;
     store.mode("app", Mode::Fail(FailureClass::Transient));
     let failing = |attempt| move |status: &consul_watch_actors::WatchStatus| matches!(status.state, WatchState::Retrying { attempt: at, .. } if at >= attempt);
-    watches.until_status("app", "retrying as before", failing(50)).await;
+    watches
+        .until_status("app", "retrying as before", failing(50))
+        .await;
     store.mode("app", Mode::Honest);
-    watches.until_status("app", "live", |status| status.state.is_live()).await;
+    watches
+        .until_status("app", "live", |status| status.state.is_live())
+        .await;
     pass(60).await;
     store.mode("app", Mode::Fail(FailureClass::Transient));
     let status = watches.until_status("app", "retrying", failing(1)).await;
-    let WatchState::Retrying { attempt, .. } = status.state else { unreachable!("it was just looked at") };
-    assert!(attempt < 5, "a minute of health starts over, but it is attempt {attempt}");
+    let WatchState::Retrying { attempt, .. } = status.state else {
+        unreachable!("it was just looked at")
+    };
+    assert!(
+        attempt < 5,
+        "a minute of health starts over, but it is attempt {attempt}"
+    );
 }
 
 #[actix::test]
 async fn a_pause_that_the_source_asks_for_is_kept_within_reason() {
-    for (asked, least, most) in
-        [(Duration::from_secs(30), 30, 32), (Duration::MAX, 3600, 3602), (Duration::ZERO, 0, 1)]
-    {
+    for (asked, least, most) in [
+        (Duration::from_secs(30), 30, 32),
+        (Duration::MAX, 3600, 3602),
+        (Duration::ZERO, 0, 1),
+    ] {
         let store = Store::new();
         store.mode("app", Mode::FailFor(asked));
         if least == 30 {
@@ -100,9 +137,17 @@ async fn a_pause_that_the_source_asks_for_is_kept_within_reason() {
         let (subscriber, _) = Recorder::prompt();
         watches.watch("app", subscriber).await;
         tokio::time::sleep(Duration::from_secs(2 * most)).await;
-        let times: Vec<_> = store.asked("app").iter().map(|asked| asked.at).take(2).collect();
+        let times: Vec<_> = store
+            .asked("app")
+            .iter()
+            .map(|asked| asked.at)
+            .take(2)
+            .collect();
         let pause = (times[1] - times[0]).as_secs();
-        assert!((least..=most).contains(&pause), "{asked:?} was asked for, and {pause} s it was");
+        assert!(
+            (least..=most).contains(&pause),
+            "{asked:?} was asked for, and {pause} s it was"
+        );
     }
 }
 
@@ -116,27 +161,51 @@ async fn a_query_that_is_wrong_is_not_asked_again_until_a_reset_or_a_new_subscri
     let (subscriber, sight) = Recorder::prompt();
     watches.watch("app", subscriber).await;
     let failed = watches.send(Ready::path("app")).await.unwrap();
-    assert!(matches!(failed, Err(ReadyError::Invalid { .. })), "not {failed:?}");
+    assert!(
+        matches!(failed, Err(ReadyError::Invalid { .. })),
+        "not {failed:?}"
+    );
     pass(600).await;
     assert_eq!(store.asked("app").len(), 1, "it would fail for ever");
     assert_eq!(events.names(), ["connecting", "stopped"]);
     let again = watches.send(Ready::path("app")).await.unwrap();
-    assert!(matches!(again, Err(ReadyError::Invalid { .. })), "not {again:?}");
+    assert!(
+        matches!(again, Err(ReadyError::Invalid { .. })),
+        "not {again:?}"
+    );
 
     let (other, other_sight) = Recorder::prompt();
     watches.watch("app", other).await;
-    until("the new subscriber has it asked again", || store.asked("app").len() == 2).await;
-    watches.until_status("app", "stopped", |status| status.state.name() == "stopped").await;
+    until("the new subscriber has it asked again", || {
+        store.asked("app").len() == 2
+    })
+    .await;
+    watches
+        .until_status("app", "stopped", |status| status.state.name() == "stopped")
+        .await;
 
     store.mode("app", Mode::Honest);
     pass(60).await;
     assert_eq!(store.asked("app").len(), 2);
     watches.send(Reset::new()).await.unwrap().unwrap();
-    until("the reset revives it", || sight.count() == 1 && other_sight.count() == 1).await;
+    until("the reset revives it", || {
+        sight.count() == 1 && other_sight.count() == 1
+    })
+    .await;
     watches.ready("app").await;
     store.put("app", "a", 1);
     until("and it goes on", || sight.shows(1) && other_sight.shows(1)).await;
-    assert_eq!(events.names(), ["connecting", "stopped", "connecting", "stopped", "connecting", "live"]);
+    assert_eq!(
+        events.names(),
+        [
+            "connecting",
+            "stopped",
+            "connecting",
+            "stopped",
+            "connecting",
+            "live"
+        ]
+    );
 }
 
 #[actix::test]
@@ -151,7 +220,12 @@ async fn a_watch_that_turned_wrong_keeps_its_last_value_readable() {
     watches.watch("app", subscriber).await;
     until("the first state arrives", || sight.shows(1)).await;
     store.mode("app", Mode::Fail(FailureClass::Invalid));
-    watches.until_status("app", "stopped", |status| status.state.name() == "stopped").await;
-    assert_eq!(snapshots.get(&common::Folder::new("app")).unwrap().to_map()["a"], 1);
+    watches
+        .until_status("app", "stopped", |status| status.state.name() == "stopped")
+        .await;
+    assert_eq!(
+        snapshots.get(&common::Folder::new("app")).unwrap().to_map()["a"],
+        1
+    );
     assert_eq!(store.open(), 0);
 }

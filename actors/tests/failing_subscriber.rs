@@ -22,12 +22,17 @@ async fn a_panic_in_a_handler_ends_its_own_subscription_only() {
     let (good, good_sight) = Recorder::prompt();
     watches.watch("app", bad).await;
     watches.watch("app", good).await;
-    until("both have the first state", || bad_sight.shows(1) && good_sight.shows(1)).await;
+    until("both have the first state", || {
+        bad_sight.shows(1) && good_sight.shows(1)
+    })
+    .await;
     store.put("app", "a", 2);
     until("the good one goes on", || good_sight.shows(2)).await;
     store.put("app", "a", 3);
     until("and on", || good_sight.shows(3)).await;
-    let status = watches.until_status("app", "one subscriber", |status| status.subscribers == 1).await;
+    let status = watches
+        .until_status("app", "one subscriber", |status| status.subscribers == 1)
+        .await;
     assert_eq!(status.restarts, 0, "the watcher did not notice");
     assert_eq!(good_sight.count(), 3);
 }
@@ -38,14 +43,24 @@ async fn a_panic_in_a_predicate_is_its_own_subscribers_trouble() {
     store.put("app", "a", 1);
     let watches = paused(&store);
     let cursed = |change: &Change<common::Row>| {
-        assert!(change.item().value != 2, "the predicate panics, as the test wants it");
+        assert!(
+            change.item().value != 2,
+            "the predicate panics, as the test wants it"
+        );
         true
     };
     let (bad, bad_sight) = Recorder::prompt();
     let (good, good_sight) = Recorder::prompt();
-    watches.send(Watch::new(Folder::new("app"), bad).only(cursed)).await.unwrap().unwrap();
+    watches
+        .send(Watch::new(Folder::new("app"), bad).only(cursed))
+        .await
+        .unwrap()
+        .unwrap();
     watches.watch("app", good).await;
-    until("both have the first state", || bad_sight.shows(1) && good_sight.shows(1)).await;
+    until("both have the first state", || {
+        bad_sight.shows(1) && good_sight.shows(1)
+    })
+    .await;
     store.put("app", "a", 2);
     until("the good one goes on", || good_sight.shows(2)).await;
     pass(30).await;
@@ -59,7 +74,10 @@ async fn a_panic_in_a_predicate_is_its_own_subscribers_trouble() {
     assert!(asked < 5, "nobody asks again for that: {asked} queries");
     store.put("app", "a", 3);
     until("the good one sees the next", || good_sight.shows(3)).await;
-    until("the bad one does too, once its predicate holds", || bad_sight.shows(3)).await;
+    until("the bad one does too, once its predicate holds", || {
+        bad_sight.shows(3)
+    })
+    .await;
     assert_eq!(good_sight.count(), 3);
 }
 
@@ -94,12 +112,20 @@ async fn a_subscription_ends_with_its_actor_and_the_watch_with_the_last_one() {
     let (second, second_sight) = Recorder::prompt();
     watches.watch("app", first.clone()).await;
     watches.watch("app", second.clone()).await;
-    until("both have the first state", || first_sight.count() + second_sight.count() == 2).await;
+    until("both have the first state", || {
+        first_sight.count() + second_sight.count() == 2
+    })
+    .await;
     first.send(Leave).await.unwrap();
-    watches.until_status("app", "one subscriber", |status| status.subscribers == 1).await;
+    watches
+        .until_status("app", "one subscriber", |status| status.subscribers == 1)
+        .await;
     assert_eq!(store.open(), 1);
     second.send(Leave).await.unwrap();
-    until("the request is closed without another change", || store.open() == 0).await;
+    until("the request is closed without another change", || {
+        store.open() == 0
+    })
+    .await;
     assert!(watches.status("app").await.is_none(), "the watch has ended");
 }
 
@@ -111,13 +137,23 @@ async fn a_weak_subscriber_is_not_kept_alive() {
     let (strong, strong_sight) = Recorder::prompt();
     watches.watch("weak", weak.downgrade()).await;
     watches.watch("strong", strong.clone()).await;
-    until("both have the first state", || weak_sight.count() + strong_sight.count() == 2).await;
+    until("both have the first state", || {
+        weak_sight.count() + strong_sight.count() == 2
+    })
+    .await;
     pass(5).await;
     assert!(weak.connected(), "held elsewhere, it stays");
     drop((weak, strong));
     pass(5).await;
-    assert!(watches.status("weak").await.is_none(), "the weak one's watch has ended");
-    assert_eq!(watches.status("strong").await.unwrap().subscribers, 1, "the strong one is kept");
+    assert!(
+        watches.status("weak").await.is_none(),
+        "the weak one's watch has ended"
+    );
+    assert_eq!(
+        watches.status("strong").await.unwrap().subscribers,
+        1,
+        "the strong one is kept"
+    );
     assert_eq!(store.open(), 1);
 }
 
@@ -144,7 +180,9 @@ async fn the_same_actor_is_subscribed_to_a_query_once() {
     assert_eq!(sight.count(), 1);
     assert_eq!(watches.status("app").await.unwrap().subscribers, 1);
     // After a stop it may watch again.
-    watches.stop(consul_watch_actors::Stop::subscription(id)).await;
+    watches
+        .stop(consul_watch_actors::Stop::subscription(id))
+        .await;
     watches.watch("app", subscriber).await;
     until("it gets the state again", || sight.count() == 2).await;
 }
@@ -157,9 +195,15 @@ async fn an_actor_that_is_gone_is_refused() {
     subscriber.send(Leave).await.unwrap();
     until("it is gone", || !subscriber.connected()).await;
     let weak = subscriber.downgrade();
-    for watch in [Watch::new(Folder::new("app"), subscriber), Watch::new(Folder::new("app"), weak)] {
+    for watch in [
+        Watch::new(Folder::new("app"), subscriber),
+        Watch::new(Folder::new("app"), weak),
+    ] {
         let refused = watches.send(watch).await.unwrap();
-        assert!(matches!(refused, Err(WatchError::SubscriberGone { .. })), "not {refused:?}");
+        assert!(
+            matches!(refused, Err(WatchError::SubscriberGone { .. })),
+            "not {refused:?}"
+        );
     }
     assert!(watches.status("app").await.is_none(), "nothing was begun");
     assert_eq!(store.connects(), 0);
@@ -189,7 +233,13 @@ async fn one_that_loses_every_update_is_tried_at_a_pace_that_harms_nobody() {
     let watches = paused(&store);
     let count = std::rc::Rc::<std::cell::Cell<u32>>::default();
     let actor = Forgetful(count.clone());
-    watches.watch("app", actix::Supervisor::start(move |_| actor)).await;
+    watches
+        .watch("app", actix::Supervisor::start(move |_| actor))
+        .await;
     tokio::time::sleep(Duration::from_secs(300)).await;
-    assert!((5..60).contains(&count.get()), "it was tried {} times in five minutes", count.get());
+    assert!(
+        (5..60).contains(&count.get()),
+        "it was tried {} times in five minutes",
+        count.get()
+    );
 }

@@ -14,9 +14,16 @@ async fn the_first_update_is_the_state_as_it_is() {
     let id = watches.watch("app", subscriber).await;
     until("the state arrives", || sight.count() == 1).await;
     let first = sight.last().unwrap();
-    assert_eq!((first.reason, first.previous, first.folded), (Reason::First, None, 0));
+    assert_eq!(
+        (first.reason, first.previous, first.folded),
+        (Reason::First, None, 0)
+    );
     assert_eq!((first.subscription, first.index), (id, index));
-    assert_eq!(first.changes, ["added a"], "the first time everything is added");
+    assert_eq!(
+        first.changes,
+        ["added a"],
+        "the first time everything is added"
+    );
 }
 
 #[actix::test]
@@ -46,9 +53,16 @@ async fn changes_come_in_order_and_deletes_are_changes() {
     assert_eq!(seen[1].changes, ["added a"]);
     assert_eq!(seen[2].changes, ["updated a"]);
     assert_eq!(seen[21].changes, ["removed a"]);
-    assert!(seen.is_sorted_by_key(|seen| seen.index), "indexes only grow");
+    assert!(
+        seen.is_sorted_by_key(|seen| seen.index),
+        "indexes only grow"
+    );
     for pair in seen.windows(2) {
-        assert_eq!(pair[1].previous.as_ref(), Some(&pair[0].rows), "each goes on from the one before");
+        assert_eq!(
+            pair[1].previous.as_ref(),
+            Some(&pair[0].rows),
+            "each goes on from the one before"
+        );
         assert_eq!((pair[1].reason, pair[1].folded), (Reason::Change, 0));
     }
 }
@@ -80,11 +94,23 @@ async fn changes_only_begins_with_the_first_change() {
     let watches = paused(&store);
     let (first, first_sight) = Recorder::prompt();
     let (late, late_sight) = Recorder::prompt();
-    watches.send(Watch::new(Folder::new("app"), first).changes_only()).await.unwrap().unwrap();
+    watches
+        .send(Watch::new(Folder::new("app"), first).changes_only())
+        .await
+        .unwrap()
+        .unwrap();
     watches.ready("app").await;
-    watches.send(Watch::new(Folder::new("app"), late).changes_only()).await.unwrap().unwrap();
+    watches
+        .send(Watch::new(Folder::new("app"), late).changes_only())
+        .await
+        .unwrap()
+        .unwrap();
     pass(5).await;
-    assert_eq!((first_sight.count(), late_sight.count()), (0, 0), "the current state is not sent");
+    assert_eq!(
+        (first_sight.count(), late_sight.count()),
+        (0, 0),
+        "the current state is not sent"
+    );
     store.put("app", "b", 2);
     for sight in [first_sight, late_sight] {
         until("the change arrives", || sight.count() == 1).await;

@@ -26,7 +26,11 @@ async fn subscribe(watches: &Watches) -> (SubscriptionId, Addr<Recorder>, Sight)
 }
 
 async fn until_nobody(watches: &Watches) {
-    watches.until_status("app", "without subscribers", |status| status.subscribers == 0).await;
+    watches
+        .until_status("app", "without subscribers", |status| {
+            status.subscribers == 0
+        })
+        .await;
 }
 
 #[actix::test]
@@ -43,14 +47,22 @@ async fn an_actor_that_takes_anothers_place_finds_the_query_on_its_way() {
         subscriber.do_send(Leave);
         until_nobody(&watches).await;
         assert!(watches.status("app").await.unwrap().state.is_live());
-        let pause = if turn % 2 == 0 { LINGER * 9 / 10 } else { LINGER / 10 };
+        let pause = if turn % 2 == 0 {
+            LINGER * 9 / 10
+        } else {
+            LINGER / 10
+        };
         tokio::time::sleep(pause).await;
         let (_, other, sight) = subscribe(&watches).await;
         assert_eq!(sight.all()[0].reason, Reason::First);
         assert!(sight.shows(1));
         subscriber = other;
     }
-    assert_eq!(store.asked("app").len(), 2, "the first query, and the one that waits");
+    assert_eq!(
+        store.asked("app").len(),
+        2,
+        "the first query, and the one that waits"
+    );
     assert_eq!((store.held(), store.dropped()), (1, 0));
     assert_eq!(events.names(), ["connecting", "live"]);
 }
@@ -92,13 +104,21 @@ async fn stop_ends_it_at_once() {
     let watches = paused(&store);
     let (id, _subscriber, _) = subscribe(&watches).await;
     let stopped = watches.stop(Stop::subscription(id)).await;
-    assert_eq!((stopped.ended.len(), store.open()), (1, 0), "the last subscription is stopped");
+    assert_eq!(
+        (stopped.ended.len(), store.open()),
+        (1, 0),
+        "the last subscription is stopped"
+    );
     let (_, subscriber, _) = subscribe(&watches).await;
     subscriber.do_send(Leave);
     until_nobody(&watches).await;
     assert_eq!(store.open(), 1);
     let stopped = watches.stop(Stop::path("app")).await;
-    assert_eq!((stopped.ended.len(), stopped.subscriptions, store.open()), (1, 0, 0), "while it lingers");
+    assert_eq!(
+        (stopped.ended.len(), stopped.subscriptions, store.open()),
+        (1, 0, 0),
+        "while it lingers"
+    );
     // A watch of the same name is another one.
     let _new = subscribe(&watches).await;
     tokio::time::sleep(LINGER + SWEEP).await;
@@ -109,7 +129,10 @@ async fn stop_ends_it_at_once() {
 async fn without_lingering_it_ends_with_its_subscriber() {
     let store = Store::new();
     tokio::time::pause();
-    let watches = supervisor(&store).arbiters(0).linger(Duration::ZERO).start();
+    let watches = supervisor(&store)
+        .arbiters(0)
+        .linger(Duration::ZERO)
+        .start();
     let (_, subscriber, _) = subscribe(&watches).await;
     subscriber.do_send(Leave);
     tokio::time::sleep(SWEEP + Duration::from_millis(10)).await;

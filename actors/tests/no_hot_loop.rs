@@ -9,7 +9,12 @@ use consul_watch_actors::FailureClass;
 async fn a_source_that_always_answers_at_once_is_asked_ever_more_slowly() {
     for (what, mode, warm_up, most) in [
         ("the same value", Mode::Impatient, 60, 2),
-        ("a value that cannot be read", Mode::Reject("no", true), 60, 2),
+        (
+            "a value that cannot be read",
+            Mode::Reject("no", true),
+            60,
+            2,
+        ),
         ("an error", Mode::Fail(FailureClass::Transient), 60, 8),
         ("a panic", Mode::Panic, 60, 8),
     ] {
@@ -32,8 +37,14 @@ async fn a_source_that_always_answers_at_once_is_asked_ever_more_slowly() {
         assert!(first <= 110, "{what}: {first} queries in the first second");
         pass(60).await;
         let per_minute = store.asked("app").len() - asked;
-        assert!(per_minute <= 60 * most, "{what}: {per_minute} queries a minute");
-        assert!(per_minute >= 10, "{what}: but it is asked, {per_minute} times a minute");
+        assert!(
+            per_minute <= 60 * most,
+            "{what}: {per_minute} queries a minute"
+        );
+        assert!(
+            per_minute >= 10,
+            "{what}: but it is asked, {per_minute} times a minute"
+        );
         watches.stop(consul_watch_actors::Stop::all()).await;
         assert_eq!(store.open(), 0);
     }
@@ -52,6 +63,10 @@ async fn news_is_fetched_without_delay_after_all() {
         let start = tokio::time::Instant::now();
         store.put("app", "a", round);
         until("the change arrives", || sight.shows(round)).await;
-        assert!(start.elapsed().as_millis() <= 2, "it took {:?}", start.elapsed());
+        assert!(
+            start.elapsed().as_millis() <= 2,
+            "it took {:?}",
+            start.elapsed()
+        );
     }
 }

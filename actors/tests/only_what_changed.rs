@@ -41,7 +41,12 @@ async fn an_index_that_falls_starts_over_and_the_new_state_is_compared() {
     until("the loss arrives", || sight.count() == 2).await;
     assert_eq!(sight.last().unwrap().changes, ["removed a", "removed b"]);
     until("it asked from the start", || {
-        store.asked("app").iter().filter(|asked| asked.cursor == Cursor::Start).count() == 2
+        store
+            .asked("app")
+            .iter()
+            .filter(|asked| asked.cursor == Cursor::Start)
+            .count()
+            == 2
     })
     .await;
     store.put("app", "a", 9);
@@ -58,9 +63,17 @@ async fn a_subscribers_view_decides_for_itself_alone() {
     let (only_b, only_b_sight) = Recorder::prompt();
     let (all, all_sight) = Recorder::prompt();
     let app = || Folder::new("app");
-    watches.send(Watch::new(app(), tens).project(|row| row.value / 10)).await.unwrap().unwrap();
+    watches
+        .send(Watch::new(app(), tens).project(|row| row.value / 10))
+        .await
+        .unwrap()
+        .unwrap();
     let is_b = |change: &Change<common::Row>| change.item().key == "b";
-    watches.send(Watch::new(app(), only_b).only(is_b)).await.unwrap().unwrap();
+    watches
+        .send(Watch::new(app(), only_b).only(is_b))
+        .await
+        .unwrap()
+        .unwrap();
     watches.watch("app", all).await;
     for sight in [&tens_sight, &only_b_sight, &all_sight] {
         until("the first state arrives", || sight.count() == 1).await;
@@ -69,12 +82,20 @@ async fn a_subscribers_view_decides_for_itself_alone() {
     store.put("app", "a", 11);
     until("the plain one sees it", || all_sight.shows(11)).await;
     pass(2).await;
-    assert_eq!((tens_sight.count(), only_b_sight.count()), (1, 1), "the others do not care");
+    assert_eq!(
+        (tens_sight.count(), only_b_sight.count()),
+        (1, 1),
+        "the others do not care"
+    );
     store.put("app", "a", 20);
     until("the projection sees it", || tens_sight.shows(20)).await;
     store.put("app", "b", 2);
     until("the predicate sees it", || only_b_sight.count() == 2).await;
-    assert_eq!(only_b_sight.last().unwrap().changes, ["updated b"], "what it does not want is left out");
+    assert_eq!(
+        only_b_sight.last().unwrap().changes,
+        ["updated b"],
+        "what it does not want is left out"
+    );
 }
 
 #[actix::test]
@@ -84,7 +105,11 @@ async fn a_quiet_period_folds_a_burst_into_its_last_state() {
     let watches = paused(&store);
     let (subscriber, sight) = Recorder::prompt();
     let quiet = std::time::Duration::from_secs(10);
-    watches.send(Watch::new(Folder::new("app"), subscriber).quiet(quiet)).await.unwrap().unwrap();
+    watches
+        .send(Watch::new(Folder::new("app"), subscriber).quiet(quiet))
+        .await
+        .unwrap()
+        .unwrap();
     until("the first state arrives without waiting", || sight.shows(0)).await;
     for value in 1..=5 {
         store.put("app", "a", value);
@@ -99,7 +124,11 @@ async fn a_quiet_period_folds_a_burst_into_its_last_state() {
         store.put("app", "a", value);
         pass(5).await;
     }
-    assert!(sight.count() >= 3, "the longest wait has passed: {:?}", sight.values());
+    assert!(
+        sight.count() >= 3,
+        "the longest wait has passed: {:?}",
+        sight.values()
+    );
     pass(50).await;
     assert!(sight.shows(20), "the last state always arrives");
     // A change that is taken back within the period is none.
@@ -121,10 +150,17 @@ async fn a_quiet_period_without_an_end_is_no_panic() {
     let watch = Watch::new(Folder::new("app"), patient).quiet(std::time::Duration::MAX);
     watches.send(watch).await.unwrap().unwrap();
     watches.watch("app", other).await;
-    until("both have the first state", || patient_sight.shows(0) && other_sight.shows(0)).await;
+    until("both have the first state", || {
+        patient_sight.shows(0) && other_sight.shows(0)
+    })
+    .await;
     store.put("app", "a", 1);
     until("the other is told", || other_sight.shows(1)).await;
-    assert_eq!(watches.status("app").await.unwrap().restarts, 0, "the watcher lives");
+    assert_eq!(
+        watches.status("app").await.unwrap().restarts,
+        0,
+        "the watcher lives"
+    );
     assert_eq!(patient_sight.count(), 1);
 }
 
@@ -136,7 +172,10 @@ async fn a_change_found_after_an_outage_says_so() {
     let (subscriber, sight) = Recorder::prompt();
     watches.watch("app", subscriber).await;
     until("the first state arrives", || sight.shows(1)).await;
-    store.mode("app", Mode::Fail(consul_watch_actors::FailureClass::Transient));
+    store.mode(
+        "app",
+        Mode::Fail(consul_watch_actors::FailureClass::Transient),
+    );
     pass(5).await;
     store.put("app", "a", 2);
     store.mode("app", Mode::Honest);

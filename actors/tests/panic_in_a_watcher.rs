@@ -18,17 +18,33 @@ async fn another_watcher_takes_over_after_a_panic_in_a_query() {
     let (bystander, bystander_sight) = Recorder::prompt();
     watches.watch("app", subscriber).await;
     watches.watch("else", bystander).await;
-    until("both have the first state", || sight.shows(1) && bystander_sight.shows(1)).await;
+    until("both have the first state", || {
+        sight.shows(1) && bystander_sight.shows(1)
+    })
+    .await;
     watches.send(Observe::path("app", observer)).await.unwrap();
     store.mode("app", Mode::Panic);
     pass(30).await;
     let panics = store.asked("app").len();
-    assert!((20..500).contains(&panics), "{panics} attempts in 30 seconds, with a back-off to 500 ms");
-    assert_eq!(events.names(), ["live", "retrying"], "told once, not once an attempt");
+    assert!(
+        (20..500).contains(&panics),
+        "{panics} attempts in 30 seconds, with a back-off to 500 ms"
+    );
+    assert_eq!(
+        events.names(),
+        ["live", "retrying"],
+        "told once, not once an attempt"
+    );
     store.mode("app", Mode::Honest);
-    watches.until_status("app", "live", |status| status.state.is_live()).await;
+    watches
+        .until_status("app", "live", |status| status.state.is_live())
+        .await;
     pass(5).await;
-    assert_eq!((sight.count(), bystander_sight.count()), (1, 1), "nothing is repeated");
+    assert_eq!(
+        (sight.count(), bystander_sight.count()),
+        (1, 1),
+        "nothing is repeated"
+    );
     let status = watches.status("app").await.unwrap();
     assert_eq!((status.subscribers, store.open()), (1, 2));
     assert!(status.restarts > 0, "and it is counted");
@@ -45,21 +61,31 @@ async fn and_after_one_in_the_comparison_of_values() {
     let (quick, quick_sight) = Recorder::prompt();
     watches.watch("app", slow).await;
     watches.watch("app", quick).await;
-    until("both have the first state", || slow_sight.shows(1) && quick_sight.shows(1)).await;
+    until("both have the first state", || {
+        slow_sight.shows(1) && quick_sight.shows(1)
+    })
+    .await;
     store.put("app", "a", 2);
     until("the quick one goes on", || quick_sight.shows(2)).await;
     store.put("app", "b", Rows::CURSED);
-    watches.until_status("app", "restarted", |status| status.restarts > 3).await;
+    watches
+        .until_status("app", "restarted", |status| status.restarts > 3)
+        .await;
     // Who comes now gets the last good state.
     let (late, late_sight) = Recorder::prompt();
     watches.watch("app", late).await;
     until("a late one has the last good state", || late_sight.shows(2)).await;
     store.delete("app", "b");
-    watches.until_status("app", "live", |status| status.state.is_live()).await;
+    watches
+        .until_status("app", "live", |status| status.state.is_live())
+        .await;
     gate.add_permits(9);
     until("what waited is delivered", || slow_sight.shows(2)).await;
     pass(5).await;
-    assert_eq!((slow_sight.count(), quick_sight.count(), late_sight.count()), (2, 2, 1));
+    assert_eq!(
+        (slow_sight.count(), quick_sight.count(), late_sight.count()),
+        (2, 2, 1)
+    );
     assert_eq!(watches.status("app").await.unwrap().subscribers, 3);
 }
 
@@ -99,7 +125,11 @@ async fn what_is_said_to_a_dying_watcher_is_done_by_the_next_one() {
         assert_eq!(store.open(), 0);
         let asked = store.asked("app").len();
         pass(10).await;
-        assert_eq!(store.asked("app").len(), asked, "nothing rises again after a stop");
+        assert_eq!(
+            store.asked("app").len(),
+            asked,
+            "nothing rises again after a stop"
+        );
     }
 }
 
@@ -115,7 +145,10 @@ async fn what_is_said_to_a_watcher_that_has_just_died_is_made_up_for() {
     let (staying, staying_sight) = Recorder::prompt();
     watches.watch("app", staying).await;
     let leaver = watches.watch("app", leaving).await;
-    until("it begins", || leaving_sight.shows(1) && staying_sight.shows(1) && store.open() == 1).await;
+    until("it begins", || {
+        leaving_sight.shows(1) && staying_sight.shows(1) && store.open() == 1
+    })
+    .await;
     // The watcher is woken first and dies; these reach the supervisor before the news of it does.
     store.mode("app", Mode::Panic);
     let stop = watches.send(Stop::subscription(leaver));
@@ -125,7 +158,10 @@ async fn what_is_said_to_a_watcher_that_has_just_died_is_made_up_for() {
     assert_eq!(stopped.unwrap().subscriptions, 1);
     watched.unwrap().unwrap();
     reset.unwrap().unwrap();
-    until("the one that came is told, by the new source", || coming_sight.shows(7)).await;
+    until("the one that came is told, by the new source", || {
+        coming_sight.shows(7)
+    })
+    .await;
     until("and the one that stayed", || staying_sight.shows(7)).await;
     until("one query waits", || other.open() == 1).await;
     assert_eq!(leaving_sight.count(), 1);
@@ -160,7 +196,10 @@ async fn it_holds_on_other_threads_too() {
     for sight in &sights {
         let values = sight.values();
         assert!(values.is_sorted(), "in order: {values:?}");
-        assert!(values.windows(2).all(|pair| pair[0] != pair[1]), "nothing twice: {values:?}");
+        assert!(
+            values.windows(2).all(|pair| pair[0] != pair[1]),
+            "nothing twice: {values:?}"
+        );
     }
     watches.stop(Stop::all()).await;
     assert_eq!(store.open(), 0);

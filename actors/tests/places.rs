@@ -15,7 +15,8 @@ use std::{
 use actix::prelude::*;
 use common::{Events, Mode, Recorder, Rows, Say, Sight, Store, pass, paused, supervisor, until};
 use consul_watch_actors::{
-    Cursor, FailureClass, Observe, Places, Ready, Reset, Status, Stop, SubscriptionId, WatchSupervisor,
+    Cursor, FailureClass, Observe, Places, Ready, Reset, Status, Stop, SubscriptionId,
+    WatchSupervisor,
 };
 
 const POLL_EVERY: Duration = Duration::from_secs(10);
@@ -72,14 +73,26 @@ async fn a_watch_beyond_the_places_is_told_that_it_waits_and_asks_from_time_to_t
     assert_eq!(sight.count(), 30);
     assert_eq!(events.names(), ["connecting", "waiting"], "told once");
     let asked = store.asked("late");
-    assert!(asked.iter().all(|asked| asked.cursor == Cursor::Start), "none of them is held");
-    let pauses: Vec<_> = asked.windows(2).map(|pair| pair[1].at - pair[0].at).collect();
+    assert!(
+        asked.iter().all(|asked| asked.cursor == Cursor::Start),
+        "none of them is held"
+    );
+    let pauses: Vec<_> = asked
+        .windows(2)
+        .map(|pair| pair[1].at - pair[0].at)
+        .collect();
     assert!(pauses.len() > 25, "{} polls", pauses.len());
     for pause in &pauses {
         let range = POLL_EVERY.mul_f64(0.75)..=POLL_EVERY.mul_f64(1.25) + Duration::from_millis(20);
-        assert!(range.contains(pause), "{pause:?} is not within a quarter of {POLL_EVERY:?}");
+        assert!(
+            range.contains(pause),
+            "{pause:?} is not within a quarter of {POLL_EVERY:?}"
+        );
     }
-    assert!(pauses.iter().any(|pause| *pause < Duration::from_secs(9)), "and they are spread");
+    assert!(
+        pauses.iter().any(|pause| *pause < Duration::from_secs(9)),
+        "and they are spread"
+    );
     assert!(pauses.iter().any(|pause| *pause > Duration::from_secs(11)));
 }
 
@@ -96,7 +109,12 @@ async fn a_watch_keeps_its_place_through_its_changes() {
         assert_eq!(are(&watches, "live").await, ["a", "b"]);
     }
     pass(60).await;
-    assert_eq!(events.all().len(), told, "no state changed: {:?}", &events.names()[told..]);
+    assert_eq!(
+        events.all().len(),
+        told,
+        "no state changed: {:?}",
+        &events.names()[told..]
+    );
     assert_eq!(store.most_held(), 2);
 }
 
@@ -116,7 +134,10 @@ async fn places_go_in_the_order_of_coming_and_who_gets_one_is_live_at_once() {
         }
         watches.stop(Stop::path(*name)).await;
         if names.get(n + 1).is_some() {
-            until("the next one is told", || events.names() == ["waiting", "live"]).await;
+            until("the next one is told", || {
+                events.names() == ["waiting", "live"]
+            })
+            .await;
             assert_eq!(store.held(), 1);
         }
     }
@@ -140,7 +161,15 @@ async fn what_changed_while_a_watch_waited_is_seen_with_its_place() {
 #[actix::test]
 async fn a_place_is_given_back_whatever_ends_its_query() {
     let (store, places, watches) = stage(1);
-    for end in ["error", "invalid", "panic", "bad comparison", "stop", "subscriber", "reset"] {
+    for end in [
+        "error",
+        "invalid",
+        "panic",
+        "bad comparison",
+        "stop",
+        "subscriber",
+        "reset",
+    ] {
         let (first, second) = (format!("first {end}"), format!("second {end}"));
         let mut all = watch_all(&watches, [&first, &second]).await;
         assert_eq!(are(&watches, "live").await.concat(), first, "{end}");
@@ -220,7 +249,11 @@ async fn first_answers_never_wait_behind_held_queries() {
     }
     watches.send(Ready::all()).await.unwrap().unwrap();
     until("all first states arrive", || sight.count() == 100).await;
-    assert!(start.elapsed() < Duration::from_secs(1), "it took {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "it took {:?}",
+        start.elapsed()
+    );
     assert_eq!(are(&watches, "waiting").await.len(), 100);
 }
 
@@ -247,7 +280,13 @@ async fn five_hundred_watches_on_ten_places_see_every_change_in_time() {
     // 39 seconds: a first answer, about four polls, and those with a place three changes each.
     assert!(polls < 500 * 10, "{polls} queries");
     assert_eq!((store.most_held(), places.free()), (10, 0));
-    assert_eq!((are(&watches, "live").await.len(), are(&watches, "waiting").await.len()), (10, 490));
+    assert_eq!(
+        (
+            are(&watches, "live").await.len(),
+            are(&watches, "waiting").await.len()
+        ),
+        (10, 490)
+    );
     watches.stop(Stop::all()).await;
     assert_eq!((store.open(), places.free()), (0, 10));
 }
@@ -307,15 +346,28 @@ async fn the_place_of_a_query_that_was_cut_is_free_when_the_server_lets_it_go() 
     let asked = tokio::time::Instant::now();
     pass(20).await;
     watches.stop(Stop::path("a")).await;
-    assert_eq!((store.open(), places.free(), places.kept()), (2, 0, 1), "stopped at once");
+    assert_eq!(
+        (store.open(), places.free(), places.kept()),
+        (2, 0, 1),
+        "stopped at once"
+    );
     let all = watch_all(&watches, ["d"]).await;
-    assert_eq!(are(&watches, "waiting").await, ["d"], "late, but not too many for the server");
+    assert_eq!(
+        are(&watches, "waiting").await,
+        ["d"],
+        "late, but not too many for the server"
+    );
     store.put("d", "a", 7);
     pass(LATEST).await;
     assert!(all[0].1.shows(7), "and not lost");
-    watches.until_status("d", "live", |status| status.state.is_live()).await;
+    watches
+        .until_status("d", "live", |status| status.state.is_live())
+        .await;
     let held = asked.elapsed();
-    assert!(held >= hold && held < hold + Duration::from_millis(100), "it got its place after {held:?}");
+    assert!(
+        held >= hold && held < hold + Duration::from_millis(100),
+        "it got its place after {held:?}"
+    );
     assert_eq!((places.free(), places.kept()), (0, 0));
     // A query that has come to its end keeps nothing: neither by an answer nor by a failure.
     store.mode("b", Mode::FailFor(Duration::from_secs(3000)));
@@ -335,7 +387,10 @@ async fn places_of_cut_queries_are_free_in_the_end_whoever_looks_at_the_clock() 
     watches.send(Reset::new()).await.unwrap().unwrap();
     watches.send(Ready::all()).await.unwrap().unwrap();
     tokio::time::sleep(Duration::from_millis(10)).await;
-    assert_eq!((places.kept(), are(&watches, "waiting").await.len()), (10, 10));
+    assert_eq!(
+        (places.kept(), are(&watches, "waiting").await.len()),
+        (10, 10)
+    );
     pass(61).await;
     assert_eq!((places.kept(), are(&watches, "live").await.len()), (0, 10));
     drop(watches);
@@ -354,8 +409,13 @@ async fn where_no_places_are_needed_none_are_taken_until_they_are() {
     assert_eq!((store.held(), places.free()), (3, 2));
     places.awaken();
     store.put("c", "a", 1);
-    until("places are taken", || places.free() == 0 && all[2].1.shows(1)).await;
-    watches.until_status("c", "waiting, or another is", |_| store.held() == 2).await;
+    until("places are taken", || {
+        places.free() == 0 && all[2].1.shows(1)
+    })
+    .await;
+    watches
+        .until_status("c", "waiting, or another is", |_| store.held() == 2)
+        .await;
     assert_eq!(are(&watches, "waiting").await.len(), 1);
     for (n, name) in ["a", "b", "c"].iter().enumerate() {
         store.put(name, "a", 2);
@@ -397,7 +457,11 @@ async fn it_is_warned_once() {
     let _guard = tracing::subscriber::set_default(warnings.clone());
     let (store, _, watches) = stage(2);
     watch_all(&watches, ["a", "b"]).await;
-    assert_eq!(warnings.0.load(Ordering::Relaxed), 0, "there is room for these");
+    assert_eq!(
+        warnings.0.load(Ordering::Relaxed),
+        0,
+        "there is room for these"
+    );
     watch_all(&watches, ["c", "d", "e"]).await;
     assert_eq!(warnings.0.load(Ordering::Relaxed), 1);
     for _ in 0..5 {

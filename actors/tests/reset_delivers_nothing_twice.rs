@@ -19,7 +19,8 @@ async fn without_a_difference_nothing_is_delivered() {
         assert_eq!(watches.send(Reset::new()).await.unwrap().unwrap(), 1);
         assert_eq!(store.dropped(), round, "the old request is closed by now");
         until("the watch is live again", || {
-            store.open() == 1 && matches!(store.asked("app").last().unwrap().cursor, Cursor::Index(_))
+            store.open() == 1
+                && matches!(store.asked("app").last().unwrap().cursor, Cursor::Index(_))
         })
         .await;
         assert_eq!(store.connects(), round + 1, "with a client of its own");
@@ -34,7 +35,11 @@ async fn without_a_difference_nothing_is_delivered() {
 #[actix::test]
 async fn a_watch_goes_on_whatever_it_was_doing_when_it_was_reset() {
     tokio::time::pause();
-    for before in [Mode::Silent, Mode::Impatient, Mode::Fail(consul_watch_actors::FailureClass::Denied)] {
+    for before in [
+        Mode::Silent,
+        Mode::Impatient,
+        Mode::Fail(consul_watch_actors::FailureClass::Denied),
+    ] {
         for resets in 1..=3 {
             for gap in [0, 1, 7, 15, 1000] {
                 let store = Store::new();
@@ -48,9 +53,10 @@ async fn a_watch_goes_on_whatever_it_was_doing_when_it_was_reset() {
                 }
                 store.put("app", "a", 1);
                 store.mode("app", Mode::Honest);
-                until(&format!("it goes on after {resets} resets {gap} ms apart in {before:?}"), || {
-                    sight.shows(1)
-                })
+                until(
+                    &format!("it goes on after {resets} resets {gap} ms apart in {before:?}"),
+                    || sight.shows(1),
+                )
                 .await;
             }
         }
@@ -90,14 +96,31 @@ async fn another_source_takes_over_and_only_differences_are_delivered() {
     let (other, other_sight) = Recorder::prompt();
     watches.watch("same", same).await;
     watches.watch("other", other).await;
-    until("both have the first state", || same_sight.shows(1) && other_sight.shows(1)).await;
-    assert_eq!(watches.send(Reset::with(new.clone())).await.unwrap().unwrap(), 2);
+    until("both have the first state", || {
+        same_sight.shows(1) && other_sight.shows(1)
+    })
+    .await;
+    assert_eq!(
+        watches
+            .send(Reset::with(new.clone()))
+            .await
+            .unwrap()
+            .unwrap(),
+        2
+    );
     assert_eq!(old.open(), 0, "the old source is let go");
     until("the difference arrives", || other_sight.shows(2)).await;
     let difference = other_sight.last().unwrap();
-    assert_eq!((difference.reason, difference.previous.unwrap()["a"]), (Reason::Resync, 1));
+    assert_eq!(
+        (difference.reason, difference.previous.unwrap()["a"]),
+        (Reason::Resync, 1)
+    );
     pass(5).await;
-    assert_eq!(same_sight.count(), 1, "what is the same is not delivered again");
+    assert_eq!(
+        same_sight.count(),
+        1,
+        "what is the same is not delivered again"
+    );
     let (late, late_sight) = Recorder::prompt();
     new.put("late", "a", 7);
     watches.watch("late", late).await;
@@ -113,10 +136,17 @@ async fn a_source_that_is_refused_changes_nothing() {
     watches.watch("app", subscriber).await;
     until("a query waits", || sight.count() == 1 && store.open() == 1).await;
     let refused = watches.send(Reset::with(bad.clone())).await.unwrap();
-    assert!(matches!(refused, Err(ResetError::Refused(_))), "not {refused:?}");
+    assert!(
+        matches!(refused, Err(ResetError::Refused(_))),
+        "not {refused:?}"
+    );
     pass(5).await;
     assert_eq!((store.open(), store.dropped(), bad.connects()), (1, 0, 0));
-    assert_eq!(watches.send(Reset::new()).await.unwrap().unwrap(), 1, "the one it has is still good");
+    assert_eq!(
+        watches.send(Reset::new()).await.unwrap().unwrap(),
+        1,
+        "the one it has is still good"
+    );
     store.put("app", "a", 1);
     until("the watch goes on", || sight.shows(1)).await;
 }

@@ -18,15 +18,26 @@ async fn what_comes_while_a_handler_works_is_folded_and_the_last_state_arrives()
     until("the slow one is at work", || slow_sight.count() == 1).await;
     for value in 1..=50 {
         store.put("app", "a", value);
-        until("the quick one sees every state", || quick_sight.shows(value)).await;
+        until("the quick one sees every state", || {
+            quick_sight.shows(value)
+        })
+        .await;
     }
     assert_eq!(slow_sight.count(), 1, "one update in flight at most");
-    assert_eq!(quick_sight.count(), 51, "nothing was folded for the quick one");
+    assert_eq!(
+        quick_sight.count(),
+        51,
+        "nothing was folded for the quick one"
+    );
     gate.add_permits(1);
     until("the slow one gets the last state", || slow_sight.shows(50)).await;
     let last = slow_sight.last().unwrap();
     assert_eq!(last.folded, 49);
-    assert_eq!(last.previous.unwrap()["a"], 0, "the delta is from what this one saw last");
+    assert_eq!(
+        last.previous.unwrap()["a"],
+        0,
+        "the delta is from what this one saw last"
+    );
     gate.add_permits(10);
     pass(10).await;
     assert_eq!(slow_sight.count(), 2, "the last state comes once");

@@ -28,7 +28,11 @@ fn stage() -> (Store, Guard, Watches) {
 }
 
 /// Watches `count` folders, of which the n-th has `subscribers(n)` subscribers, and waits until all are live.
-async fn watch_all(watches: &Watches, count: usize, subscribers: impl Fn(usize) -> usize) -> Vec<Sight> {
+async fn watch_all(
+    watches: &Watches,
+    count: usize,
+    subscribers: impl Fn(usize) -> usize,
+) -> Vec<Sight> {
     let mut sights = Vec::new();
     for n in 0..count {
         for _ in 0..subscribers(n) {
@@ -48,7 +52,10 @@ fn folder(n: usize) -> String {
 
 async fn not_live(watches: &Watches) -> Vec<String> {
     let all = watches.send(Status::all()).await.unwrap();
-    all.iter().filter(|status| !status.state.is_live()).map(ToString::to_string).collect()
+    all.iter()
+        .filter(|status| !status.state.is_live())
+        .map(ToString::to_string)
+        .collect()
 }
 
 /// Waits until all watches are live; how long that took.
@@ -59,7 +66,10 @@ async fn all_live(watches: &Watches) -> Duration {
         if others.is_empty() {
             return start.elapsed();
         }
-        assert!(start.elapsed() < Duration::from_secs(100), "are not live: {others:?}");
+        assert!(
+            start.elapsed() < Duration::from_secs(100),
+            "are not live: {others:?}"
+        );
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -75,12 +85,19 @@ async fn while_the_server_is_away_one_watch_asks_for_all() {
     let asked = store.all_asked();
     assert_eq!(store.most_brief(), 1, "never two at a time");
     // Pauses of up to 500 ms come to 240 attempts; on its own each of the hundred would make as many.
-    assert!((150..400).contains(&asked.len()), "{} attempts", asked.len());
+    assert!(
+        (150..400).contains(&asked.len()),
+        "{} attempts",
+        asked.len()
+    );
     let by: BTreeSet<_> = asked.iter().map(|asked| &asked.folder).collect();
     assert_eq!(by.len(), 100, "they take turns");
     store.come_back();
     let took = all_live(&watches).await;
-    assert!(took < Duration::from_millis(1100), "a pause of the guard and one's own: {took:?}");
+    assert!(
+        took < Duration::from_millis(1100),
+        "a pause of the guard and one's own: {took:?}"
+    );
     assert!(!guard.is_away());
 }
 
@@ -96,16 +113,26 @@ async fn those_with_most_subscribers_come_back_first_and_so_many_at_a_time() {
     store.set_latency(Duration::from_millis(100));
     store.come_back();
     all_live(&watches).await;
-    let back: Vec<_> = store.all_asked().into_iter().filter(|asked| asked.cursor == Cursor::Start).collect();
+    let back: Vec<_> = store
+        .all_asked()
+        .into_iter()
+        .filter(|asked| asked.cursor == Cursor::Start)
+        .collect();
     assert_eq!(store.most_brief(), Guard::AT_ONCE);
     assert_eq!(back.len(), 150, "each once");
-    let counts: Vec<usize> =
-        back.iter().skip(1).map(|asked| 1 + asked.folder[6..].parse::<usize>().unwrap() * 7 % 30).collect();
+    let counts: Vec<usize> = back
+        .iter()
+        .skip(1)
+        .map(|asked| 1 + asked.folder[6..].parse::<usize>().unwrap() * 7 % 30)
+        .collect();
     // One of them may still have been in a pause of its own.
     let inversions = counts.windows(2).filter(|pair| pair[0] < pair[1]).count();
     assert!(inversions <= 3, "not from most to fewest: {counts:?}");
     let took = back.last().unwrap().at - back[0].at;
-    assert!(took < Duration::from_millis(100 * (2 + 150 / 32)), "as fast as that goes: {took:?}");
+    assert!(
+        took < Duration::from_millis(100 * (2 + 150 / 32)),
+        "as fast as that goes: {took:?}"
+    );
 }
 
 #[actix::test]
@@ -117,7 +144,11 @@ async fn one_that_asks_a_silent_server_holds_up_nobody() {
     store.forget();
     pass(300).await;
     let most = usize::try_from(Away::DEADLINE.as_secs() / Guard::PATIENCE.as_secs()).unwrap();
-    assert!(store.most_brief() <= most, "{} at a time", store.most_brief());
+    assert!(
+        store.most_brief() <= most,
+        "{} at a time",
+        store.most_brief()
+    );
     let asked = store.all_asked().len();
     assert!((30..=151).contains(&asked), "{asked} attempts in 300 s");
     store.come_back();
@@ -142,9 +173,18 @@ async fn a_turn_that_is_not_used_is_the_next_ones() {
         } else {
             store.mode(&asking, Mode::Panic);
         }
-        let other = || store.all_asked().pop().is_some_and(|last| last.folder != asking);
+        let other = || {
+            store
+                .all_asked()
+                .pop()
+                .is_some_and(|last| last.folder != asking)
+        };
         until("another one asks", || store.open() == 1 && other()).await;
-        assert!(asked.elapsed() < Duration::from_millis(50), "at once, not after {:?}", asked.elapsed());
+        assert!(
+            asked.elapsed() < Duration::from_millis(50),
+            "at once, not after {:?}",
+            asked.elapsed()
+        );
     }
     store.come_back();
     for n in 0..20 {
@@ -165,14 +205,30 @@ async fn those_in_the_queue_can_be_stopped_and_reset_at_once() {
         let stopped = watches.stop(Stop::path(folder(n))).await;
         assert_eq!(stopped.ended.len(), 1);
     }
-    assert!(start.elapsed() < Duration::from_millis(100), "stopped after {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_millis(100),
+        "stopped after {:?}",
+        start.elapsed()
+    );
     store.forget();
     watches.send(Reset::new()).await.unwrap().unwrap();
-    assert!(start.elapsed() < Duration::from_millis(200), "reset after {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_millis(200),
+        "reset after {:?}",
+        start.elapsed()
+    );
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(store.all_asked().len(), Guard::AT_ONCE, "they ask at once, and so many at a time");
+    assert_eq!(
+        store.all_asked().len(),
+        Guard::AT_ONCE,
+        "they ask at once, and so many at a time"
+    );
     tokio::time::sleep(Guard::PATIENCE).await;
-    assert_eq!(store.all_asked().len(), 50, "one that hangs holds up nobody");
+    assert_eq!(
+        store.all_asked().len(),
+        50,
+        "one that hangs holds up nobody"
+    );
     store.come_back();
     all_live(&watches).await;
     assert_eq!(store.held(), 50);
@@ -188,8 +244,16 @@ async fn a_new_watch_soon_has_an_error_of_its_own_to_tell() {
     let (subscriber, sight) = Recorder::prompt();
     let start = Instant::now();
     watches.watch("new", subscriber).await;
-    watches.until_status("new", "retrying", |status| status.state.name() == "retrying").await;
-    assert!(start.elapsed() < Duration::from_millis(20), "{:?}", start.elapsed());
+    watches
+        .until_status("new", "retrying", |status| {
+            status.state.name() == "retrying"
+        })
+        .await;
+    assert!(
+        start.elapsed() < Duration::from_millis(20),
+        "{:?}",
+        start.elapsed()
+    );
     store.put("new", "a", 1);
     store.come_back();
     until("it comes with the others", || sight.shows(1)).await;
@@ -225,7 +289,10 @@ async fn a_failure_of_one_watch_holds_up_no_other() {
     store.put(&folder(0), "a", 1);
     pass(100).await;
     let attempts = store.asked(&folder(0)).len();
-    assert!((200..800).contains(&attempts), "at the pace of its back-off: {attempts}");
+    assert!(
+        (200..800).contains(&attempts),
+        "at the pace of its back-off: {attempts}"
+    );
     for turn in 1..20 {
         for n in 1..20 {
             store.mode(&folder(n), Mode::Fail(FailureClass::Transient));
@@ -241,7 +308,11 @@ async fn a_failure_of_one_watch_holds_up_no_other() {
             tokio::time::sleep(Duration::from_millis(1)).await;
             others = not_live(&watches).await;
         }
-        assert!(start.elapsed() < Duration::from_millis(1100), "they came back after {:?}", start.elapsed());
+        assert!(
+            start.elapsed() < Duration::from_millis(1100),
+            "they came back after {:?}",
+            start.elapsed()
+        );
         assert!(others[0].contains(&folder(0)));
     }
 }
@@ -259,7 +330,10 @@ async fn a_single_watch_comes_back_no_later_than_by_its_own_pauses() {
         pass(60 * minutes).await;
         store.come_back();
         let took = all_live(&watches).await;
-        assert!(took <= Guard::CEILING + Duration::from_millis(50), "{took:?}");
+        assert!(
+            took <= Guard::CEILING + Duration::from_millis(50),
+            "{took:?}"
+        );
         pass(20).await;
     }
 }
@@ -283,7 +357,14 @@ async fn whatever_happens_no_watch_is_lost() {
                 1 => store.leave(Away::Silent),
                 2 | 3 => store.come_back(),
                 4 => store.mode(&folder(n), Mode::Panic),
-                5 => store.mode(&folder(n), if random.bool() { Mode::Away } else { Mode::Silent }),
+                5 => store.mode(
+                    &folder(n),
+                    if random.bool() {
+                        Mode::Away
+                    } else {
+                        Mode::Silent
+                    },
+                ),
                 6 => {
                     watches.stop(Stop::path(folder(n))).await;
                     let (subscriber, sight) = Recorder::prompt();
@@ -305,11 +386,17 @@ async fn whatever_happens_no_watch_is_lost() {
         let took = all_live(&watches).await;
         assert!(took < Duration::from_secs(20), "seed {seed}: {took:?}");
         for (n, sight) in sights.iter().enumerate() {
-            until(&format!("seed {seed}: {} shows the last state", folder(n)), || sight.shows(1000 + seed))
-                .await;
+            until(
+                &format!("seed {seed}: {} shows the last state", folder(n)),
+                || sight.shows(1000 + seed),
+            )
+            .await;
         }
         assert!(!guard.is_away(), "seed {seed}");
-        until(&format!("seed {seed}: all are held"), || (store.open(), store.held()) == (count, count)).await;
+        until(&format!("seed {seed}: all are held"), || {
+            (store.open(), store.held()) == (count, count)
+        })
+        .await;
         watches.stop(Stop::all()).await;
     }
 }
@@ -319,7 +406,10 @@ async fn whatever_happens_no_watch_is_lost() {
 async fn a_guard_is_shared_by_threads() {
     let guard = Guard::new();
     let store = Store::new().with_guard(&guard);
-    let all = [supervisor(&store).arbiters(2).start(), supervisor(&store).arbiters(2).start()];
+    let all = [
+        supervisor(&store).arbiters(2).start(),
+        supervisor(&store).arbiters(2).start(),
+    ];
     let mut sights = Vec::new();
     for watches in &all {
         sights.extend(watch_all(watches, 50, |_| 1).await);
@@ -339,7 +429,11 @@ async fn a_guard_is_shared_by_threads() {
         for sight in &sights {
             until("it shows the state", || sight.shows(turn)).await;
         }
-        assert!(store.most_brief() <= Guard::AT_ONCE, "{} at a time", store.most_brief());
+        assert!(
+            store.most_brief() <= Guard::AT_ONCE,
+            "{} at a time",
+            store.most_brief()
+        );
     }
 }
 
@@ -352,7 +446,8 @@ async fn a_thread_that_is_blocked_holds_up_no_other() {
     watch_all(&watches, 20, |_| 1).await;
     let thread = Arbiter::new();
     let same = store.clone();
-    let there = WatchSupervisor::start_in_arbiter(&thread.handle(), move |_| supervisor(&same).arbiters(0));
+    let there =
+        WatchSupervisor::start_in_arbiter(&thread.handle(), move |_| supervisor(&same).arbiters(0));
     watch_all(&there, 50, |_| 3).await;
     store.leave(Away::Refuses);
     until("that is noticed", || guard.is_away() && store.open() == 0).await;

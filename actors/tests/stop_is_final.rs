@@ -19,7 +19,10 @@ async fn the_reply_comes_after_the_request_is_dropped_and_nothing_after_it() {
     let stopped = watches.stop(Stop::path("app")).await;
     assert_eq!(store.open(), 0, "the request is closed by now");
     assert_eq!(store.dropped(), 1);
-    assert_eq!((stopped.ended, stopped.subscriptions), (vec![common::path("app")], 1));
+    assert_eq!(
+        (stopped.ended, stopped.subscriptions),
+        (vec![common::path("app")], 1)
+    );
     assert_eq!(stopped.not_watched, [""; 0]);
     store.put("app", "a", 1);
     pass(60).await;
@@ -35,7 +38,10 @@ async fn a_message_that_waits_in_a_busy_mailbox_is_taken_back() {
     let (other, other_sight) = Recorder::prompt();
     let id = watches.watch("app", busy.clone()).await;
     watches.watch("app", other.clone()).await;
-    until("both have the first state", || busy_sight.count() + other_sight.count() == 2).await;
+    until("both have the first state", || {
+        busy_sight.count() + other_sight.count() == 2
+    })
+    .await;
     for (stop, ends_all) in [(Stop::subscription(id), false), (Stop::path("app"), true)] {
         let gate = Arc::new(Semaphore::new(0));
         busy.do_send(Occupy(gate.clone()));
@@ -46,7 +52,11 @@ async fn a_message_that_waits_in_a_busy_mailbox_is_taken_back() {
         watches.stop(stop).await;
         gate.add_permits(2);
         pass(5).await;
-        assert_eq!(busy_sight.count(), busy_count, "the waiting message was taken back");
+        assert_eq!(
+            busy_sight.count(),
+            busy_count,
+            "the waiting message was taken back"
+        );
         assert_eq!(other_sight.count(), other_count + usize::from(!ends_all));
     }
 }
@@ -59,7 +69,10 @@ async fn a_stop_of_one_subscription_leaves_the_others_their_watch() {
     let (second, second_sight) = Recorder::prompt();
     let one = watches.watch("app", first).await;
     let two = watches.watch("app", second).await;
-    until("both have the first state", || first_sight.count() + second_sight.count() == 2).await;
+    until("both have the first state", || {
+        first_sight.count() + second_sight.count() == 2
+    })
+    .await;
     let stopped = watches.stop(Stop::subscription(one)).await;
     assert_eq!((stopped.ended, stopped.subscriptions), (vec![], 1));
     assert_eq!(store.open(), 1, "the watch goes on");
@@ -68,7 +81,10 @@ async fn a_stop_of_one_subscription_leaves_the_others_their_watch() {
     until("the other one is told", || second_sight.shows(1)).await;
     assert_eq!(first_sight.count(), 1);
     let stopped = watches.stop(Stop::subscription(two)).await;
-    assert_eq!((stopped.ended, stopped.subscriptions), (vec![common::path("app")], 1));
+    assert_eq!(
+        (stopped.ended, stopped.subscriptions),
+        (vec![common::path("app")], 1)
+    );
     assert_eq!(store.open(), 0, "it ends with the last one");
     let again = watches.stop(Stop::subscription(two)).await;
     assert_eq!(again.not_watched, [format!("subscription {two}")]);
@@ -83,20 +99,29 @@ async fn paths_queries_and_all_are_stopped_and_what_is_not_watched_is_told() {
         watches.watch(folder, subscriber.clone()).await;
     }
     until("all wait", || sight.count() == 5 && store.open() == 5).await;
-    let stopped = watches.stop(Stop::paths(["a", "folder:b", "nowhere"])).await;
+    let stopped = watches
+        .stop(Stop::paths(["a", "folder:b", "nowhere"]))
+        .await;
     assert_eq!(stopped.ended, [common::path("a"), common::path("b")]);
     assert_eq!(stopped.not_watched, ["nowhere"]);
     assert_eq!(store.open(), 3);
     let stopped = watches.stop(Stop::paths(["c", "c", "folder:c"])).await;
     assert_eq!(stopped.ended, [common::path("c")]);
-    assert_eq!(stopped.not_watched, [""; 0], "a watch named twice was watched");
+    assert_eq!(
+        stopped.not_watched, [""; 0],
+        "a watch named twice was watched"
+    );
     let stopped = watches.stop(Stop::query(&Folder::new("d"))).await;
     assert_eq!(stopped.ended, [common::path("d")]);
     let again = watches.stop(Stop::query(&Folder::new("d"))).await;
     assert_eq!(again.not_watched, ["folder:d"]);
     let stopped = watches.stop(Stop::all()).await;
     assert_eq!((stopped.ended.len(), store.open()), (1, 0));
-    assert_eq!(watches.stop(Stop::all()).await.not_watched, [""; 0], "nothing to stop is no mistake");
+    assert_eq!(
+        watches.stop(Stop::all()).await.not_watched,
+        [""; 0],
+        "nothing to stop is no mistake"
+    );
     watches.watch("a", subscriber).await;
     until("the supervisor takes new ones", || sight.count() == 6).await;
 }
@@ -110,15 +135,27 @@ async fn a_stop_in_a_back_off_or_before_the_first_answer_is_answered_at_once() {
     let (subscriber, sight) = Recorder::prompt();
     watches.watch("silent", subscriber.clone()).await;
     watches.watch("broken", subscriber.clone()).await;
-    watches.until_status("broken", "retrying", |status| status.state.name() == "retrying").await;
+    watches
+        .until_status("broken", "retrying", |status| {
+            status.state.name() == "retrying"
+        })
+        .await;
     let start = tokio::time::Instant::now();
     watches.stop(Stop::all()).await;
-    assert!(start.elapsed().as_millis() < 100, "it took {:?}", start.elapsed());
+    assert!(
+        start.elapsed().as_millis() < 100,
+        "it took {:?}",
+        start.elapsed()
+    );
     assert_eq!(store.open(), 0);
     let asked = store.asked("broken").len();
     store.mode("broken", common::Mode::Honest);
     pass(60).await;
-    assert_eq!(store.asked("broken").len(), asked, "nothing is retried after a stop");
+    assert_eq!(
+        store.asked("broken").len(),
+        asked,
+        "nothing is retried after a stop"
+    );
     assert_eq!(sight.count(), 0);
 }
 
@@ -170,7 +207,10 @@ async fn nothing_is_delivered_after_the_reply_on_other_threads_either() {
         let count = sight.count();
         store.put("app", "a", 2 * round + 1);
         // Whatever was still in the subscriber's mailbox is ahead of this.
-        subscriber.send(Occupy(Arc::new(Semaphore::new(1)))).await.unwrap();
+        subscriber
+            .send(Occupy(Arc::new(Semaphore::new(1))))
+            .await
+            .unwrap();
         assert_eq!(sight.count(), count, "nothing comes after a stop");
     }
 }

@@ -16,7 +16,9 @@ async fn dropping_the_last_address_ends_every_request() {
     let watches = paused(&store);
     let (subscriber, sight) = Recorder::prompt();
     for n in 0..40 {
-        watches.watch(&format!("folder{n}"), subscriber.clone()).await;
+        watches
+            .watch(&format!("folder{n}"), subscriber.clone())
+            .await;
     }
     for folder in ["broken", "panics"] {
         watches.watch(folder, subscriber.clone()).await;
@@ -31,12 +33,18 @@ async fn dropping_the_last_address_ends_every_request() {
     let asked = (store.asked("broken").len(), store.asked("panics").len());
     store.put("folder1", "a", 1);
     pass(60).await;
-    assert_eq!((store.asked("broken").len(), store.asked("panics").len()), asked);
+    assert_eq!(
+        (store.asked("broken").len(), store.asked("panics").len()),
+        asked
+    );
     assert_eq!(sight.count(), 40);
     let weak = subscriber.downgrade();
     drop(subscriber);
     pass(1).await;
-    assert!(weak.upgrade().is_none_or(|address| !address.connected()), "its subscribers are let go");
+    assert!(
+        weak.upgrade().is_none_or(|address| !address.connected()),
+        "its subscribers are let go"
+    );
 }
 
 #[actix::test]
@@ -45,7 +53,9 @@ async fn on_other_threads_too() {
     let watches = supervisor(&store).arbiters(2).start();
     let (subscriber, sight) = Recorder::prompt();
     for n in 0..40 {
-        watches.watch(&format!("folder{n}"), subscriber.clone()).await;
+        watches
+            .watch(&format!("folder{n}"), subscriber.clone())
+            .await;
     }
     until("all wait", || store.open() == 40 && sight.count() == 40).await;
     drop(watches);
@@ -63,7 +73,10 @@ async fn who_waits_for_it_is_answered() {
     pass(1).await;
     drop(watches);
     let answer = waiting.await.unwrap().unwrap();
-    assert!(matches!(answer, Err(ReadyError::Stopped(_))), "not {answer:?}");
+    assert!(
+        matches!(answer, Err(ReadyError::Stopped(_))),
+        "not {answer:?}"
+    );
 }
 
 #[actix::test]
@@ -76,7 +89,21 @@ async fn a_stop_or_a_reset_right_before_the_end_is_answered() {
     let (reset, stop) = (watches.send(Reset::new()), watches.send(Stop::all()));
     drop(watches);
     let deadline = Duration::from_secs(10);
-    assert_eq!(tokio::time::timeout(deadline, reset).await.unwrap().unwrap().unwrap(), 1);
-    assert_eq!(tokio::time::timeout(deadline, stop).await.unwrap().unwrap().subscriptions, 1);
+    assert_eq!(
+        tokio::time::timeout(deadline, reset)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap(),
+        1
+    );
+    assert_eq!(
+        tokio::time::timeout(deadline, stop)
+            .await
+            .unwrap()
+            .unwrap()
+            .subscriptions,
+        1
+    );
     assert_eq!(store.open(), 0);
 }

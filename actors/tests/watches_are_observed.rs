@@ -5,7 +5,8 @@ mod common;
 use actix::prelude::*;
 use common::{Events, Folder, Mode, Recorder, Say, Store, pass, paused, supervisor, until};
 use consul_watch_actors::{
-    EventKind, FailureClass, GetSnapshots, Observe, Ready, ReadyError, Reset, Selection, Status, Stop, Watch,
+    EventKind, FailureClass, GetSnapshots, Observe, Ready, ReadyError, Reset, Selection, Status,
+    Stop, Watch,
 };
 
 #[actix::test]
@@ -30,7 +31,10 @@ async fn ready_waits_for_the_first_answer_of_each() {
     store.mode("two", Mode::Honest);
     waiting.await.unwrap().unwrap().unwrap();
     let unknown = watches.send(Ready::path("nowhere")).await.unwrap();
-    assert!(matches!(&unknown, Err(ReadyError::NotWatched(path)) if path == "nowhere"), "not {unknown:?}");
+    assert!(
+        matches!(&unknown, Err(ReadyError::NotWatched(path)) if path == "nowhere"),
+        "not {unknown:?}"
+    );
 }
 
 #[actix::test]
@@ -65,7 +69,10 @@ async fn an_observer_is_told_how_things_stand_and_every_change_of_it() {
     let mut all = Vec::new();
     for selection in selections {
         let (observer, events) = Events::start_new();
-        watches.send(Observe::selected(selection, observer)).await.unwrap();
+        watches
+            .send(Observe::selected(selection, observer))
+            .await
+            .unwrap();
         all.push(events);
     }
     watches.watch("other", subscriber).await;
@@ -78,8 +85,11 @@ async fn an_observer_is_told_how_things_stand_and_every_change_of_it() {
     watches.stop(Stop::path("app")).await;
     pass(1).await;
     for events in &all {
-        let of_app: Vec<_> =
-            events.all().into_iter().filter(|event| event.path == common::path("app")).collect();
+        let of_app: Vec<_> = events
+            .all()
+            .into_iter()
+            .filter(|event| event.path == common::path("app"))
+            .collect();
         let names: Vec<_> = of_app
             .iter()
             .map(|event| match &event.kind {
@@ -88,11 +98,20 @@ async fn an_observer_is_told_how_things_stand_and_every_change_of_it() {
                 other => panic!("{other:?} did not happen"),
             })
             .collect();
-        assert_eq!(names, ["live", "retrying", "live", "connecting", "live", "ended"]);
+        assert_eq!(
+            names,
+            ["live", "retrying", "live", "connecting", "live", "ended"]
+        );
     }
     let of_others = all[0].all().len() - 6;
-    assert_eq!(of_others, 4, "the later watch too: connecting, live, and both again for the reset");
-    assert!(all[1..].iter().all(|events| events.all().len() == 6), "only of what was selected");
+    assert_eq!(
+        of_others, 4,
+        "the later watch too: connecting, live, and both again for the reset"
+    );
+    assert!(
+        all[1..].iter().all(|events| events.all().len() == 6),
+        "only of what was selected"
+    );
     assert_eq!(sight.count(), 2);
 }
 
@@ -111,7 +130,11 @@ async fn an_observer_of_one_watch_comes_and_goes_with_it() {
         watches.stop(Stop::all()).await;
         pass(5).await;
     }
-    assert_eq!(events.names(), ["connecting", "live", "ended"].repeat(3), "each is told once");
+    assert_eq!(
+        events.names(),
+        ["connecting", "live", "ended"].repeat(3),
+        "each is told once"
+    );
 }
 
 #[actix::test]
@@ -128,7 +151,9 @@ async fn an_observer_that_lags_misses_the_oldest_and_is_told_how_many() {
     // Two states a reset: connecting and live.
     for _ in 0..1000 {
         watches.send(Reset::new()).await.unwrap().unwrap();
-        watches.until_status("app", "live", |status| status.state.is_live()).await;
+        watches
+            .until_status("app", "live", |status| status.state.is_live())
+            .await;
     }
     pass(1).await;
     let told = good_events.all().len();
@@ -139,8 +164,16 @@ async fn an_observer_that_lags_misses_the_oldest_and_is_told_how_many() {
     let seen = events.all();
     assert_eq!(seen.len(), 1025, "what waits is bounded");
     let missed: u64 = seen.iter().map(|event| event.missed).sum();
-    assert_eq!(seen.len() as u64 + missed, told as u64, "and what was missed is counted");
-    assert_eq!(*events.names().last().unwrap(), "live", "the newest is kept");
+    assert_eq!(
+        seen.len() as u64 + missed,
+        told as u64,
+        "and what was missed is counted"
+    );
+    assert_eq!(
+        *events.names().last().unwrap(),
+        "live",
+        "the newest is kept"
+    );
     assert_eq!(sight.count(), 1);
 }
 
@@ -187,7 +220,10 @@ async fn snapshots_are_read_from_any_thread() {
     store.put("app", "a", 1);
     let watches = supervisor(&store).arbiters(2).start();
     let snapshots = watches.send(GetSnapshots).await.unwrap();
-    assert!(snapshots.get(&Folder::new("app")).is_none(), "not watched yet");
+    assert!(
+        snapshots.get(&Folder::new("app")).is_none(),
+        "not watched yet"
+    );
     let (subscriber, sight) = Recorder::prompt();
     watches.watch("app", subscriber).await;
     watches.ready("app").await;
@@ -195,7 +231,10 @@ async fn snapshots_are_read_from_any_thread() {
         let snapshots = snapshots.clone();
         move || {
             let value = snapshots.get(&Folder::new("app"))?.to_map();
-            Some((value, snapshots.status(&Folder::new("app"))?.state.is_live()))
+            Some((
+                value,
+                snapshots.status(&Folder::new("app"))?.state.is_live(),
+            ))
         }
     });
     let (value, live) = reader.join().unwrap().unwrap();
@@ -210,7 +249,10 @@ async fn snapshots_are_read_from_any_thread() {
         );
     }
     watches.stop(Stop::all()).await;
-    assert!(snapshots.get(&Folder::new("app")).is_none(), "gone with its watch");
+    assert!(
+        snapshots.get(&Folder::new("app")).is_none(),
+        "gone with its watch"
+    );
     assert!(snapshots.status(&Folder::new("app")).is_none());
 }
 
@@ -224,11 +266,19 @@ async fn status_is_sorted_and_counts() {
     }
     watches.send(Ready::all()).await.unwrap().unwrap();
     let index = store.put("a", "a", 1);
-    watches.until_status("a", "at the new index", |status| status.index == index).await;
+    watches
+        .until_status("a", "at the new index", |status| status.index == index)
+        .await;
     let all = watches.send(Status::all()).await.unwrap();
     let names: Vec<_> = all.iter().map(|status| status.path.name()).collect();
     assert_eq!(names, ["a", "b", "c"]);
-    assert!(all.iter().all(|status| status.subscribers == 1 && status.restarts == 0));
+    assert!(
+        all.iter()
+            .all(|status| status.subscribers == 1 && status.restarts == 0)
+    );
     assert!(all.iter().all(|status| status.last_answer.is_some()));
-    assert_eq!(watches.send(Status::path("nowhere")).await.unwrap().len(), 0);
+    assert_eq!(
+        watches.send(Status::path("nowhere")).await.unwrap().len(),
+        0
+    );
 }

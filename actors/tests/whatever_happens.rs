@@ -42,11 +42,23 @@ async fn the_latest_state_arrives_and_nothing_twice() {
             65..75 => store.mode(folder, Mode::Honest),
             75..80 => assert!(watches.send(Reset::new()).await.unwrap().is_ok()),
             80..88 if feeds.len() < 20 => {
-                let habit = if random.bool() { Habit::Prompt } else { Habit::Slow(Duration::from_millis(3)) };
+                let habit = if random.bool() {
+                    Habit::Prompt
+                } else {
+                    Habit::Slow(Duration::from_millis(3))
+                };
                 let (address, sight) = Recorder::with(habit);
-                let id =
-                    watches.send(Watch::new(Folder::new(folder), address.clone())).await.unwrap().unwrap();
-                feeds.push(Feed { folder, id, sight, _address: address });
+                let id = watches
+                    .send(Watch::new(Folder::new(folder), address.clone()))
+                    .await
+                    .unwrap()
+                    .unwrap();
+                feeds.push(Feed {
+                    folder,
+                    id,
+                    sight,
+                    _address: address,
+                });
             }
             88..93 if !feeds.is_empty() => {
                 let feed = feeds.swap_remove(random.usize(..feeds.len()));
@@ -65,18 +77,30 @@ async fn the_latest_state_arrives_and_nothing_twice() {
     }
     for feed in &feeds {
         until(&format!("{} arrives (SEED={seed})", feed.folder), || {
-            feed.sight.last().is_some_and(|seen| seen.rows == store.rows(feed.folder))
+            feed.sight
+                .last()
+                .is_some_and(|seen| seen.rows == store.rows(feed.folder))
         })
         .await;
         for pair in feed.sight.all().windows(2) {
             assert_ne!(pair[0].rows, pair[1].rows, "twice in a row (SEED={seed})");
-            assert_eq!(pair[1].previous.as_ref(), Some(&pair[0].rows), "each goes on (SEED={seed})");
+            assert_eq!(
+                pair[1].previous.as_ref(),
+                Some(&pair[0].rows),
+                "each goes on (SEED={seed})"
+            );
             assert!(pair[0].index <= pair[1].index, "in order (SEED={seed})");
         }
     }
     for folder in FOLDERS {
         let subscribers = feeds.iter().filter(|feed| feed.folder == folder).count();
-        assert_eq!(watches.status(folder).await.map_or(0, |status| status.subscribers), subscribers);
+        assert_eq!(
+            watches
+                .status(folder)
+                .await
+                .map_or(0, |status| status.subscribers),
+            subscribers
+        );
     }
     watches.stop(Stop::all()).await;
     assert_eq!(store.open(), 0, "every request is closed (SEED={seed})");

@@ -13,7 +13,9 @@ use common::{
     actors::{Habit, Leave},
     random, supervisor, until,
 };
-use consul_watch_actors::{FailureClass, Reset, Status, Stop, SubscriptionId, Watch, WatchSupervisor};
+use consul_watch_actors::{
+    FailureClass, Reset, Status, Stop, SubscriptionId, Watch, WatchSupervisor,
+};
 
 /// One is a root, one is sometimes watched, and one covers nothing.
 const FOLDERS: [&str; 3] = ["root", "wide", "plain"];
@@ -34,21 +36,33 @@ impl What {
         }
     }
 
-    async fn watch(&self, watches: &Addr<WatchSupervisor<Store>>, to: &Addr<Recorder>) -> SubscriptionId {
+    async fn watch(
+        &self,
+        watches: &Addr<WatchSupervisor<Store>>,
+        to: &Addr<Recorder>,
+    ) -> SubscriptionId {
         match self {
-            Self::Folder(folder) => {
-                watches.send(Watch::new(Folder::new(*folder), to.clone())).await.unwrap().unwrap()
-            }
-            Self::Part(_, part) => watches.send(Watch::new(part.clone(), to.clone())).await.unwrap().unwrap(),
+            Self::Folder(folder) => watches
+                .send(Watch::new(Folder::new(*folder), to.clone()))
+                .await
+                .unwrap()
+                .unwrap(),
+            Self::Part(_, part) => watches
+                .send(Watch::new(part.clone(), to.clone()))
+                .await
+                .unwrap()
+                .unwrap(),
         }
     }
 
     fn rows(&self, store: &Store) -> BTreeMap<String, u64> {
         match self {
             Self::Folder(folder) => store.rows(folder),
-            Self::Part(folder, part) => {
-                store.rows(folder).into_iter().filter(|(key, _)| part.has(store, key)).collect()
-            }
+            Self::Part(folder, part) => store
+                .rows(folder)
+                .into_iter()
+                .filter(|(key, _)| part.has(store, key))
+                .collect(),
         }
     }
 
@@ -71,7 +85,10 @@ struct Feed {
 async fn the_latest_state_arrives_and_nothing_twice() {
     let (seed, mut random) = random();
     let store = Store::new();
-    let watches = supervisor(&store).arbiters(2).root(Folder::new("root")).start();
+    let watches = supervisor(&store)
+        .arbiters(2)
+        .root(Folder::new("root"))
+        .start();
     let mut feeds: Vec<Feed> = Vec::new();
     let mut names: Vec<String> = FOLDERS.map(str::to_owned).to_vec();
     for folder in FOLDERS {
@@ -103,10 +120,19 @@ async fn the_latest_state_arrives_and_nothing_twice() {
             70..73 => assert!(watches.send(Reset::new()).await.unwrap().is_ok()),
             73..86 if feeds.len() < 30 => {
                 let what = What::any(&mut random);
-                let habit = if random.bool() { Habit::Prompt } else { Habit::Slow(Duration::from_millis(3)) };
+                let habit = if random.bool() {
+                    Habit::Prompt
+                } else {
+                    Habit::Slow(Duration::from_millis(3))
+                };
                 let (address, sight) = Recorder::with(habit);
                 let id = what.watch(&watches, &address).await;
-                feeds.push(Feed { what, id, sight, address });
+                feeds.push(Feed {
+                    what,
+                    id,
+                    sight,
+                    address,
+                });
             }
             86..90 if !feeds.is_empty() => {
                 let feed = feeds.swap_remove(random.usize(..feeds.len()));
@@ -114,10 +140,17 @@ async fn the_latest_state_arrives_and_nothing_twice() {
                 assert_eq!(stopped.subscriptions, 1, "step {step} (SEED={seed})");
                 let count = feed.sight.count();
                 tokio::task::yield_now().await;
-                assert_eq!(feed.sight.count(), count, "nothing comes after a stop (SEED={seed})");
+                assert_eq!(
+                    feed.sight.count(),
+                    count,
+                    "nothing comes after a stop (SEED={seed})"
+                );
             }
             90..92 if !feeds.is_empty() => {
-                feeds.swap_remove(random.usize(..feeds.len())).address.do_send(Leave);
+                feeds
+                    .swap_remove(random.usize(..feeds.len()))
+                    .address
+                    .do_send(Leave);
             }
             92..93 => {
                 watches.stop(Stop::query(&Folder::new(folder))).await;
@@ -137,12 +170,21 @@ async fn the_latest_state_arrives_and_nothing_twice() {
     for feed in &feeds {
         let name = feed.what.name();
         until(&format!("{name} arrives (SEED={seed})"), || {
-            feed.sight.last().is_some_and(|seen| seen.rows == feed.what.rows(&store))
+            feed.sight
+                .last()
+                .is_some_and(|seen| seen.rows == feed.what.rows(&store))
         })
         .await;
         for pair in feed.sight.all().windows(2) {
-            assert_ne!(pair[0].rows, pair[1].rows, "{name} twice in a row (SEED={seed})");
-            assert_eq!(pair[1].previous.as_ref(), Some(&pair[0].rows), "{name} goes on (SEED={seed})");
+            assert_ne!(
+                pair[0].rows, pair[1].rows,
+                "{name} twice in a row (SEED={seed})"
+            );
+            assert_eq!(
+                pair[1].previous.as_ref(),
+                Some(&pair[0].rows),
+                "{name} goes on (SEED={seed})"
+            );
         }
     }
     watches.stop(Stop::all()).await;

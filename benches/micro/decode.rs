@@ -13,7 +13,9 @@ pub(crate) fn decode_and_merge(criterion: &mut Criterion) {
     for keys in [1, 1_000, 10_000] {
         let before = body(keys, None);
         let after = body(keys, Some(keys / 2));
-        let Ok(previous) = read_pairs(&[], before.as_bytes()) else { unreachable!("it is a list of pairs") };
+        let Ok(previous) = read_pairs(&[], before.as_bytes()) else {
+            unreachable!("it is a list of pairs")
+        };
         group.throughput(Throughput::Bytes(after.len() as u64));
         group.bench_function(format!("first of {keys}"), |bench| {
             bench.iter(|| read_pairs(&[], black_box(before.as_bytes())));

@@ -40,12 +40,17 @@ pub(crate) fn fan_out(criterion: &mut Criterion) {
 /// How long so many changes take, one after the other.
 async fn changes(subscribers: usize, rounds: u64) -> Duration {
     let memory = Memory::new();
-    let watches: Addr<WatchSupervisor<Memory>> =
-        WatchSupervisor::new(memory.clone()).throttle(Throttle::new(1, Duration::ZERO)).arbiters(0).start();
+    let watches: Addr<WatchSupervisor<Memory>> = WatchSupervisor::new(memory.clone())
+        .throttle(Throttle::new(1, Duration::ZERO))
+        .arbiters(0)
+        .start();
     let handled = Rc::new(Cell::new(0));
     for _ in 0..subscribers {
         let counter = Counter(Rc::clone(&handled)).start();
-        assert!(matches!(watches.send(Watch::new(Ask, counter)).await, Ok(Ok(_))), "it is watched");
+        assert!(
+            matches!(watches.send(Watch::new(Ask, counter)).await, Ok(Ok(_))),
+            "it is watched"
+        );
     }
     let all = async |rounds: usize| {
         while handled.get() < subscribers * rounds {

@@ -9,5 +9,11 @@ mod progress;
 
 use criterion::{criterion_group, criterion_main};
 
-criterion_group!(benches, progress::progress, decode::decode_and_merge, parsers::parsers, fan_out::fan_out);
+criterion_group!(
+    benches,
+    progress::progress,
+    decode::decode_and_merge,
+    parsers::parsers,
+    fan_out::fan_out
+);
 criterion_main!(benches);

@@ -28,16 +28,25 @@ pub(crate) fn parsers(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group(format!("parsers, {KEYS} keys"));
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("serde_json, which is used", |bench| {
-        bench
-            .iter(|| serde_json::from_slice::<Vec<Pair<'_>>>(black_box(&body)).map(|pairs| pairs.len()).ok());
+        bench.iter(|| {
+            serde_json::from_slice::<Vec<Pair<'_>>>(black_box(&body))
+                .map(|pairs| pairs.len())
+                .ok()
+        });
     });
     group.bench_function("sonic-rs", |bench| {
-        bench.iter(|| sonic_rs::from_slice::<Vec<Pair<'_>>>(black_box(&body)).map(|pairs| pairs.len()).ok());
+        bench.iter(|| {
+            sonic_rs::from_slice::<Vec<Pair<'_>>>(black_box(&body))
+                .map(|pairs| pairs.len())
+                .ok()
+        });
     });
     group.bench_function("simd-json, with the copy that it writes into", |bench| {
         bench.iter(|| {
             let mut copy = black_box(&body).clone();
-            simd_json::from_slice::<Vec<Pair<'_>>>(&mut copy).map(|pairs| pairs.len()).ok()
+            simd_json::from_slice::<Vec<Pair<'_>>>(&mut copy)
+                .map(|pairs| pairs.len())
+                .ok()
         });
     });
     group.finish();

@@ -26,5 +26,9 @@ pub(crate) fn progress(criterion: &mut Criterion) {
 }
 
 fn answer(index: u64, outcome: Outcome<u64>) -> Answer<u64> {
-    Answer { position: Position::Index(index), outcome, last_contact: None }
+    Answer {
+        position: Position::Index(index),
+        outcome,
+        last_contact: None,
+    }
 }

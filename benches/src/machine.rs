@@ -22,8 +22,9 @@ pub struct Machine {
 impl Machine {
     pub fn of(setting: &Setting) -> Self {
         let rustc = Command::new("rustc").arg("--version").output();
-        let rustc =
-            rustc.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let rustc = rustc
+            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+            .unwrap_or_default();
         let memory = field("/proc/meminfo", "MemTotal").unwrap_or_default();
         let kilobytes: u64 = memory.trim_end_matches(" kB").parse().unwrap_or_default();
         // What follows the number is how the machine's owner built it.
@@ -32,7 +33,12 @@ impl Machine {
             cpu: field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned()),
             cores: thread::available_parallelism().map_or(1, usize::from),
             memory_gib: (kilobytes + 512 * 1024) / (1024 * 1024),
-            kernel: kernel.split('-').next().unwrap_or_default().trim().to_owned(),
+            kernel: kernel
+                .split('-')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
             rustc: rustc.split(' ').nth(1).unwrap_or("unknown").to_owned(),
             consul: peers::consul_version(setting).unwrap_or_else(|_| "unknown".to_owned()),
         }

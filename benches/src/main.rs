@@ -41,7 +41,11 @@ fn main() -> ExitCode {
 fn run(args: &[String]) -> Result<(), String> {
     let (command, rest) = args.split_first().ok_or_else(usage)?;
     let quick = rest.iter().any(|arg| arg == "--quick");
-    let names: Vec<&str> = rest.iter().map(String::as_str).filter(|arg| *arg != "--quick").collect();
+    let names: Vec<&str> = rest
+        .iter()
+        .map(String::as_str)
+        .filter(|arg| *arg != "--quick")
+        .collect();
     match (command.as_str(), names.as_slice()) {
         ("run-one", [contender, rest @ ..]) => peers::run_one(contender, rest),
         ("run-many", [what, rest @ ..]) => scale::run_one(what, rest),
@@ -56,7 +60,10 @@ fn chosen(names: &[&str]) -> Result<Vec<&'static row::Row>, String> {
     if names.is_empty() {
         return Ok(rows::ALL.iter().collect());
     }
-    names.iter().map(|name| row::find(name).ok_or_else(|| format!("no row {name}\n{}", usage()))).collect()
+    names
+        .iter()
+        .map(|name| row::find(name).ok_or_else(|| format!("no row {name}\n{}", usage())))
+        .collect()
 }
 
 fn usage() -> String {

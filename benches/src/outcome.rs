@@ -85,6 +85,11 @@ impl Check {
 
     /// A target that could not be compared with anything.
     pub fn not_measured(what: impl Into<String>, target: impl Into<String>) -> Self {
-        Self { what: what.into(), target: target.into(), result: "not measured".to_owned(), met: None }
+        Self {
+            what: what.into(),
+            target: target.into(),
+            result: "not measured".to_owned(),
+            met: None,
+        }
     }
 }

@@ -22,7 +22,11 @@ const STYLE: &str = "\
 
 /// The figures of one measure.
 pub fn bars(measure: &Measure) -> String {
-    let highest = measure.figures.iter().map(|figure| figure.spread.max).fold(0.0, f64::max);
+    let highest = measure
+        .figures
+        .iter()
+        .map(|figure| figure.spread.max)
+        .fold(0.0, f64::max);
     // Nothing was measured where all is zero: any scale shows that.
     let scale = (WIDTH - LEFT - RIGHT) / if highest > 0.0 { highest } else { 1.0 };
     let height = TOP + STEP * measure.figures.len() as f64 + 6.0;
@@ -79,5 +83,7 @@ pub fn bars(measure: &Measure) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

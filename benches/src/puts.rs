@@ -23,7 +23,11 @@ impl Puts {
             Ok(stream)
         };
         let stream = connect().map_err(|error: std::io::Error| format!("{address}: {error}"))?;
-        Ok(Self { address, stream: BufReader::new(stream), request: Vec::new() })
+        Ok(Self {
+            address,
+            stream: BufReader::new(stream),
+            request: Vec::new(),
+        })
     }
 
     /// Writes a key, whose name needs no escapes, and returns the time just before the request was sent.
@@ -37,7 +41,8 @@ impl Puts {
         self.request.extend_from_slice(head.as_bytes());
         self.request.extend_from_slice(value);
         let sent = monotonic_ns();
-        self.exchange().map_err(|error| format!("put {key}: {error}"))?;
+        self.exchange()
+            .map_err(|error| format!("put {key}: {error}"))?;
         Ok(sent)
     }
 
@@ -66,7 +71,9 @@ impl Puts {
         if status == Some(true) && body.starts_with(b"true") {
             Ok(())
         } else {
-            Err(std::io::Error::other(String::from_utf8_lossy(&body).into_owned()))
+            Err(std::io::Error::other(
+                String::from_utf8_lossy(&body).into_owned(),
+            ))
         }
     }
 }

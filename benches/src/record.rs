@@ -30,7 +30,9 @@ pub fn directory() -> PathBuf {
 pub fn read(row: &str) -> Result<Option<Record>, String> {
     let name = format!("{row}.json");
     match fs::read_to_string(directory().join(&name)) {
-        Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| format!("{name}: {error}")),
+        Ok(text) => serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|error| format!("{name}: {error}")),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(format!("{name}: {error}")),
     }
@@ -51,15 +53,18 @@ pub fn write_file(name: &str, text: &str) -> Result<(), String> {
 
 /// The day it is, in UTC.
 pub fn today() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     day(seconds / 86_400)
 }
 
 /// The date so many days after 1970-01-01.
 fn day(mut days: u64) -> String {
     let mut year = 1970;
-    let is_leap =
-        |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     while days >= 365 + u64::from(is_leap(year)) {
         days -= 365 + u64::from(is_leap(year));
         year += 1;
@@ -83,7 +88,14 @@ mod tests {
     #[test]
     fn days_have_dates() {
         let dates = [0, 59, 364, 11_016, 19_782, 20_088].map(day);
-        let expected = ["1970-01-01", "1970-03-01", "1970-12-31", "2000-02-29", "2024-02-29", "2024-12-31"];
+        let expected = [
+            "1970-01-01",
+            "1970-03-01",
+            "1970-12-31",
+            "2000-02-29",
+            "2024-02-29",
+            "2024-12-31",
+        ];
         assert_eq!(dates, expected);
     }
 }

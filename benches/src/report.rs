@@ -40,7 +40,11 @@ pub fn run(setting: &Setting, rows: &[&Row]) -> Result<(), String> {
         }
     }
     write()?;
-    if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(failed.join("\n"))
+    }
 }
 
 /// Measures one row and prints what it found, without keeping it.
@@ -70,7 +74,12 @@ pub fn write() -> Result<(), String> {
 
 fn measure(setting: &Setting, row: &Row) -> Result<Record, String> {
     let outcome = (row.run)(setting)?;
-    Ok(Record { date: record::today(), quick: setting.quick, machine: Machine::of(setting), outcome })
+    Ok(Record {
+        date: record::today(),
+        quick: setting.quick,
+        machine: Machine::of(setting),
+        outcome,
+    })
 }
 
 fn render(known: &[(&Row, &Record)]) -> String {
@@ -88,17 +97,27 @@ fn render(known: &[(&Row, &Record)]) -> String {
 
 /// Everything that has a target, in one table.
 fn targets(known: &[(&Row, &Record)]) -> String {
-    let mut text = "\n## Targets\n\n| row | what | target | result | |\n|---|---|---|---|---|\n".to_owned();
+    let mut text =
+        "\n## Targets\n\n| row | what | target | result | |\n|---|---|---|---|---|\n".to_owned();
     for (row, record) in known {
-        for Check { what, target, result, met } in &record.outcome.checks {
+        for Check {
+            what,
+            target,
+            result,
+            met,
+        } in &record.outcome.checks
+        {
             let verdict = match met {
                 Some(true) => "met",
                 Some(false) => "**missed**",
                 None => "open",
             };
             let quick = if record.quick { " (quick)" } else { "" };
-            let _ =
-                writeln!(text, "| [{0}](#{0}) | {what} | {target} | {result} | {verdict}{quick} |", row.name);
+            let _ = writeln!(
+                text,
+                "| [{0}](#{0}) | {what} | {target} | {result} | {verdict}{quick} |",
+                row.name
+            );
         }
     }
     text
@@ -109,14 +128,23 @@ fn conditions(known: &[(&Row, &Record)]) -> String {
     let mut text = "\n## Measured on\n".to_owned();
     let mut alike: Vec<(&Machine, &str, Vec<&str>)> = Vec::new();
     for (row, record) in known {
-        match alike.iter_mut().find(|(machine, date, _)| **machine == record.machine && **date == record.date)
+        match alike
+            .iter_mut()
+            .find(|(machine, date, _)| **machine == record.machine && **date == record.date)
         {
             Some((_, _, names)) => names.push(row.name),
             None => alike.push((&record.machine, &record.date, vec![row.name])),
         }
     }
     for (machine, date, names) in alike {
-        let Machine { cpu, cores, memory_gib, kernel, rustc, consul } = machine;
+        let Machine {
+            cpu,
+            cores,
+            memory_gib,
+            kernel,
+            rustc,
+            consul,
+        } = machine;
         let _ = writeln!(
             text,
             "\n{date}: {cpu}, {cores} cores, {memory_gib} GiB; Linux {kernel}; rustc {rustc}; Consul {consul}. Rows: \
@@ -124,7 +152,10 @@ fn conditions(known: &[(&Row, &Record)]) -> String {
             names.join(", ")
         );
     }
-    let mut versions: Vec<&String> = known.iter().flat_map(|(_, record)| &record.outcome.versions).collect();
+    let mut versions: Vec<&String> = known
+        .iter()
+        .flat_map(|(_, record)| &record.outcome.versions)
+        .collect();
     versions.sort();
     versions.dedup();
     if !versions.is_empty() {
@@ -137,8 +168,13 @@ fn conditions(known: &[(&Row, &Record)]) -> String {
 fn section(row: &Row, record: &Record) -> String {
     let mut text = format!("\n## {}\n\n{}\n", row.name, row.title);
     for (at, measure) in record.outcome.measures.iter().enumerate() {
-        let _ =
-            write!(text, "\n![{}](benchmarks/{})\n\n{}", measure.title, plot_name(row, at), table(measure));
+        let _ = write!(
+            text,
+            "\n![{}](benchmarks/{})\n\n{}",
+            measure.title,
+            plot_name(row, at),
+            table(measure)
+        );
     }
     for missing in &record.outcome.missing {
         let (who, reason) = missing.split_once(": ").unwrap_or((missing, "unknown"));
@@ -152,16 +188,27 @@ fn section(row: &Row, record: &Record) -> String {
 }
 
 fn table(measure: &Measure) -> String {
-    let mut text =
-        format!("| {} | median, {unit} | min..max |\n|---|--:|--:|\n", measure.title, unit = measure.unit);
+    let mut text = format!(
+        "| {} | median, {unit} | min..max |\n|---|--:|--:|\n",
+        measure.title,
+        unit = measure.unit
+    );
     for figure in &measure.figures {
         let spread = figure.spread;
-        let (median, min, max) = (number(spread.median), number(spread.min), number(spread.max));
+        let (median, min, max) = (
+            number(spread.median),
+            number(spread.min),
+            number(spread.max),
+        );
         let _ = writeln!(text, "| {} | {median} | {min}..{max} |", figure.name);
     }
     text
 }
 
 fn plot_name(row: &Row, at: usize) -> String {
-    if at == 0 { format!("{}.svg", row.name) } else { format!("{}-{}.svg", row.name, at + 1) }
+    if at == 0 {
+        format!("{}.svg", row.name)
+    } else {
+        format!("{}-{}.svg", row.name, at + 1)
+    }
 }

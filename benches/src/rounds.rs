@@ -42,34 +42,66 @@ impl<T> Rounds<T> {
             failed.sort_by_key(|(who, _)| *who);
             for (who, reason) in failed.into_iter().rev() {
                 found.remove(who);
-                absent.push(Absent { title: contenders.remove(who).title, reason });
+                absent.push(Absent {
+                    title: contenders.remove(who).title,
+                    reason,
+                });
             }
         }
-        Ok(Self { contenders, found, absent })
+        Ok(Self {
+            contenders,
+            found,
+            absent,
+        })
     }
 
     /// Who took part, with the versions.
     pub fn versions(&self) -> Vec<String> {
-        self.contenders.iter().filter_map(Contender::named_version).collect()
+        self.contenders
+            .iter()
+            .filter_map(Contender::named_version)
+            .collect()
     }
 
     /// Who did not, and why.
     pub fn missing(&self) -> Vec<String> {
-        self.absent.iter().map(|absent| format!("{}: {}", absent.title, absent.reason)).collect()
+        self.absent
+            .iter()
+            .map(|absent| format!("{}: {}", absent.title, absent.reason))
+            .collect()
     }
 
     /// One quantity of everyone.
     pub fn measure(&self, title: &str, unit: &str, of: impl Fn(&T) -> f64) -> Measure {
-        let figures = self.contenders.iter().zip(&self.found).map(|(contender, found)| {
-            let numbers: Vec<f64> = found.iter().map(&of).collect();
-            Figure { name: contender.title.clone(), side: contender.side, spread: Spread::of(&numbers) }
-        });
-        Measure { title: title.to_owned(), unit: unit.to_owned(), figures: figures.collect() }
+        let figures = self
+            .contenders
+            .iter()
+            .zip(&self.found)
+            .map(|(contender, found)| {
+                let numbers: Vec<f64> = found.iter().map(&of).collect();
+                Figure {
+                    name: contender.title.clone(),
+                    side: contender.side,
+                    spread: Spread::of(&numbers),
+                }
+            });
+        Measure {
+            title: title.to_owned(),
+            unit: unit.to_owned(),
+            figures: figures.collect(),
+        }
     }
 
     /// Ours is at most so many times what another one needs, by the median of the rounds' ratios. The limit
     /// is given as the report shows it, such as `1/12`, and as a number.
-    pub fn at_most(&self, what: &str, other: &str, shown: &str, limit: f64, of: impl Fn(&T) -> f64) -> Check {
+    pub fn at_most(
+        &self,
+        what: &str,
+        other: &str,
+        shown: &str,
+        limit: f64,
+        of: impl Fn(&T) -> f64,
+    ) -> Check {
         self.at_most_of(self.our_title(), what, other, shown, limit, of)
     }
 
@@ -93,7 +125,14 @@ impl<T> Rounds<T> {
     }
 
     /// Ours is at most this, whatever the others need.
-    pub fn limit(&self, what: &str, target: &str, limit: f64, unit: &str, of: impl Fn(&T) -> f64) -> Check {
+    pub fn limit(
+        &self,
+        what: &str,
+        target: &str,
+        limit: f64,
+        unit: &str,
+        of: impl Fn(&T) -> f64,
+    ) -> Check {
         match self.ours(of) {
             Some(ours) => Check::at_most(what, target, limit, &Spread::of(&ours), unit),
             None => Check::not_measured(what, target),
@@ -103,10 +142,16 @@ impl<T> Rounds<T> {
     /// Ours is less than every peer's.
     pub fn ahead(&self, what: &str, of: impl Fn(&T) -> f64) -> Check {
         let target = "ahead of every peer".to_owned();
-        let peers = self.contenders.iter().filter(|contender| contender.side == Side::Peer);
+        let peers = self
+            .contenders
+            .iter()
+            .filter(|contender| contender.side == Side::Peer);
         let ratios = peers.filter_map(|peer| {
             let ratio = Spread::of_ratios(&self.ours(&of)?, &self.of(&peer.title, &of)?);
-            Some((ratio.median, format!("{} × {}", crate::measure::number(ratio.median), peer.title)))
+            Some((
+                ratio.median,
+                format!("{} × {}", crate::measure::number(ratio.median), peer.title),
+            ))
         });
         let Some((worst, result)) = ratios.max_by(|a, b| a.0.total_cmp(&b.0)) else {
             return Check::not_measured(what, target);
@@ -121,24 +166,37 @@ impl<T> Rounds<T> {
 
     /// The rounds of ours.
     pub fn ours(&self, of: impl Fn(&T) -> f64) -> Option<Vec<f64>> {
-        let at = self.contenders.iter().position(|contender| contender.side == Side::Ours)?;
+        let at = self
+            .contenders
+            .iter()
+            .position(|contender| contender.side == Side::Ours)?;
         Some(self.found[at].iter().map(of).collect())
     }
 
     /// What one contender needs more than another one, round by round.
     pub fn beyond(&self, title: &str, other: &str, of: impl Fn(&T) -> f64) -> Option<Spread> {
         let (these, others) = (self.of(title, &of)?, self.of(other, &of)?);
-        let differences: Vec<f64> = these.iter().zip(&others).map(|(this, other)| this - other).collect();
+        let differences: Vec<f64> = these
+            .iter()
+            .zip(&others)
+            .map(|(this, other)| this - other)
+            .collect();
         Some(Spread::of(&differences))
     }
 
     fn our_title(&self) -> &str {
-        let ours = self.contenders.iter().find(|contender| contender.side == Side::Ours);
+        let ours = self
+            .contenders
+            .iter()
+            .find(|contender| contender.side == Side::Ours);
         ours.map_or("", |contender| &contender.title)
     }
 
     fn of(&self, title: &str, of: impl Fn(&T) -> f64) -> Option<Vec<f64>> {
-        let at = self.contenders.iter().position(|contender| contender.title == title)?;
+        let at = self
+            .contenders
+            .iter()
+            .position(|contender| contender.title == title)?;
         Some(self.found[at].iter().map(of).collect())
     }
 }

@@ -22,10 +22,16 @@ pub struct Setting {
 
 impl Setting {
     pub fn new(quick: bool) -> Result<Self, String> {
-        let exe = env::current_exe().map_err(|error| format!("this program's own path: {error}"))?;
+        let exe =
+            env::current_exe().map_err(|error| format!("this program's own path: {error}"))?;
         let consul = consul_watch_harness::consul().map_err(|error| error.to_string())?;
         let peers = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/peers"));
-        Ok(Self { quick, exe, consul, peers })
+        Ok(Self {
+            quick,
+            exe,
+            consul,
+            peers,
+        })
     }
 
     /// One of two numbers: for good, and for `--quick`.
@@ -35,7 +41,10 @@ impl Setting {
 
     /// An agent that keeps nothing on the disk, whose speed would be measured too.
     pub fn agent() -> Result<TestAgent, String> {
-        TestAgent::builder().dev().try_start().map_err(|error| error.to_string())
+        TestAgent::builder()
+            .dev()
+            .try_start()
+            .map_err(|error| error.to_string())
     }
 
     /// This program again, as the contender `name` of `peers::run_one`.

@@ -4,7 +4,9 @@
 
 use consul_watch::{
     KvPair,
-    model::{CaRoots, HealthCheck, LeafCert, Node, ServiceEntry, ServiceInstance, ServiceList, UserEvent},
+    model::{
+        CaRoots, HealthCheck, LeafCert, Node, ServiceEntry, ServiceInstance, ServiceList, UserEvent,
+    },
 };
 use libfuzzer_sys::fuzz_target;
 

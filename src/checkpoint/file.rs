@@ -98,12 +98,20 @@ impl CheckpointFile {
         let text = match fs::read(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(CheckpointError::Read { path: self.path.clone(), source }),
+            Err(source) => {
+                return Err(CheckpointError::Read {
+                    path: self.path.clone(),
+                    source,
+                });
+            }
         };
         let checkpoint = serde_json::from_slice(&text);
         checkpoint
             .map(Some)
-            .map_err(|source| CheckpointError::NotACheckpoint { path: self.path.clone(), source })
+            .map_err(|source| CheckpointError::NotACheckpoint {
+                path: self.path.clone(),
+                source,
+            })
     }
 
     /// Writes a checkpoint: whole, or not at all.
@@ -126,7 +134,10 @@ impl CheckpointFile {
         write().map_err(|source| {
             // What is half written is of no use; that it stays would not matter either.
             let _ = fs::remove_file(&new);
-            CheckpointError::Write { path: self.path.clone(), source }
+            CheckpointError::Write {
+                path: self.path.clone(),
+                source,
+            }
         })
     }
 
@@ -149,14 +160,20 @@ impl CheckpointFile {
     {
         let wanted = query.path().to_string();
         let seen = self.load()?;
-        let keeper = Keeper { file: self.clone(), subscriber: subscriber.into() }.start();
+        let keeper = Keeper {
+            file: self.clone(),
+            subscriber: subscriber.into(),
+        }
+        .start();
         let watch = Watch::new(query, keeper);
         match seen {
             None => Ok(watch),
             Some(seen) if seen.watch() == wanted => Ok(seen.resume(watch)),
-            Some(seen) => {
-                Err(CheckpointError::OtherWatch { path: self.path.clone(), found: seen.watch, wanted })
-            }
+            Some(seen) => Err(CheckpointError::OtherWatch {
+                path: self.path.clone(),
+                found: seen.watch,
+                wanted,
+            }),
         }
     }
 }

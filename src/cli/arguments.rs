@@ -1,6 +1,9 @@
 //! What the command takes.
 
-#![expect(clippy::doc_markdown, reason = "what is written here is read in a terminal")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "what is written here is read in a terminal"
+)]
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
@@ -87,7 +90,10 @@ pub(super) enum Command {
 }
 
 /// What to watch, and what to do with it.
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 #[derive(Debug, Args)]
 pub(super) struct WatchArguments {
     /// What to watch: key, keyprefix, services, nodes, service, checks, event, connect_roots, connect_leaf or
@@ -289,7 +295,8 @@ mod tests {
 
     #[test]
     fn a_program_may_be_called_like_a_subcommand() {
-        let arguments = Arguments::try_parse_from(["x", "--type=key", "--key=a", "kv", "get"]).unwrap();
+        let arguments =
+            Arguments::try_parse_from(["x", "--type=key", "--key=a", "kv", "get"]).unwrap();
         assert!(arguments.command.is_none());
         assert_eq!(arguments.watch.program, ["kv", "get"]);
     }
@@ -297,7 +304,8 @@ mod tests {
     #[test]
     fn the_options_behind_the_program_are_its_own() {
         let arguments =
-            Arguments::try_parse_from(["x", "--type=key", "--key=a", "grep", "--key", "-n"]).unwrap();
+            Arguments::try_parse_from(["x", "--type=key", "--key=a", "grep", "--key", "-n"])
+                .unwrap();
         assert_eq!(arguments.watch.program, ["grep", "--key", "-n"]);
         assert_eq!(arguments.watch.key.as_deref(), Some("a"));
     }
@@ -308,9 +316,15 @@ mod tests {
         assert!(parse(&["--shell"]).unwrap().watch.shell);
         assert!(!parse(&["--shell=false"]).unwrap().watch.shell);
         assert!(parse(&["--shell=maybe"]).is_err());
-        assert_eq!(parse(&["--once=30s"]).unwrap().watch.once, Some(Duration::from_secs(30)));
+        assert_eq!(
+            parse(&["--once=30s"]).unwrap().watch.once,
+            Some(Duration::from_secs(30))
+        );
         assert_eq!(parse(&["--once"]).unwrap().watch.once, Some(Duration::ZERO));
         assert!(parse(&["--timeout", "soon"]).is_err());
-        assert!(parse(&["--max-wait=1s"]).is_err(), "it means nothing without a quiet period");
+        assert!(
+            parse(&["--max-wait=1s"]).is_err(),
+            "it means nothing without a quiet period"
+        );
     }
 }

@@ -77,7 +77,10 @@ mod tests {
     #[test]
     fn empty_lists_and_objects_stay_on_their_line() {
         let json = indented(br#"{"a":[],"b":{},"c":[1]}"#);
-        assert_eq!(String::from_utf8(json).unwrap(), expected(&json!({ "a": [], "b": {}, "c": [1] })));
+        assert_eq!(
+            String::from_utf8(json).unwrap(),
+            expected(&json!({ "a": [], "b": {}, "c": [1] }))
+        );
         assert_eq!(indented(b"null"), b"null");
     }
 

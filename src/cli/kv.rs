@@ -25,7 +25,12 @@ pub(super) async fn run(command: KvCommand) -> Result<(), CliError> {
                 Ok(())
             }
         }
-        KvCommand::Put { key, value, cas, connect } => {
+        KvCommand::Put {
+            key,
+            value,
+            cas,
+            connect,
+        } => {
             let store = store(&connect)?;
             let value = read(value)?;
             match cas {
@@ -38,7 +43,11 @@ pub(super) async fn run(command: KvCommand) -> Result<(), CliError> {
             }
             Ok(())
         }
-        KvCommand::List { folder, keys, connect } => {
+        KvCommand::List {
+            folder,
+            keys,
+            connect,
+        } => {
             let store = store(&connect)?;
             if keys {
                 let names = store.keys(&folder).await?;
@@ -47,7 +56,11 @@ pub(super) async fn run(command: KvCommand) -> Result<(), CliError> {
             let pairs = store.list(&folder).await?;
             print(|out| pairs.iter().try_for_each(|pair| writeln!(out, "{pair}")))
         }
-        KvCommand::Delete { key, recurse, connect } => {
+        KvCommand::Delete {
+            key,
+            recurse,
+            connect,
+        } => {
             let store = store(&connect)?;
             if recurse {
                 store.delete_tree(&key).await?;
@@ -68,9 +81,9 @@ fn read(value: Option<OsString>) -> Result<Vec<u8>, CliError> {
         None => Ok(Vec::new()),
         Some(value) if value == "-" => {
             let mut all = Vec::new();
-            io::stdin()
-                .read_to_end(&mut all)
-                .map_err(|error| CliError::Io("the value cannot be read from standard input", error))?;
+            io::stdin().read_to_end(&mut all).map_err(|error| {
+                CliError::Io("the value cannot be read from standard input", error)
+            })?;
             Ok(all)
         }
         Some(value) => Ok(value.into_vec()),

@@ -9,7 +9,10 @@ use super::arguments::{LogArguments, LogFormat};
 
 /// Logs what `RUST_LOG` says; without it, `level` and above.
 pub(super) fn start(arguments: &LogArguments, level: &str) {
-    drop(begin(arguments.log_format.unwrap_or(LogFormat::Text), level));
+    drop(begin(
+        arguments.log_format.unwrap_or(LogFormat::Text),
+        level,
+    ));
 }
 
 /// What a service does with its files' section `log`: the first time it begins to log so, and then it
@@ -35,13 +38,18 @@ pub(super) fn follow(arguments: &LogArguments) -> impl FnMut(&LogSettings) + use
 
 fn begin(format: LogFormat, level: &str) -> reload::Handle<EnvFilter, Registry> {
     let (filter, handle) = reload::Layer::new(filter(level));
-    let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let lines = fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
     let lines = match format {
         LogFormat::Text => lines.with_target(false).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     // Whoever logs already in this process goes on.
-    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .try_init();
     handle
 }
 

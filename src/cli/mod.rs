@@ -44,7 +44,11 @@ fn run(arguments: Arguments, mut definition: clap::Command) -> Result<(), CliErr
             Ok(())
         }
         Some(Command::Man) => kv::print(|out| clap_mangen::Man::new(definition).render(out)),
-        Some(Command::Run { configs, connect, log }) => {
+        Some(Command::Run {
+            configs,
+            connect,
+            log,
+        }) => {
             let options = RunOptions::new(connect.config()?).on_log(logs::follow(&log));
             Ok(actix::System::new().block_on(service::run(&configs, options))?)
         }

@@ -10,7 +10,8 @@ use consul_watch::{
     client::ClientError,
     definition::{Definition, ForQuery},
     handlers::{
-        ForwardSignal, Payload, Program, Retry, RunEnded, Script, ScriptHandler, Signal, StopHandler,
+        ForwardSignal, Payload, Program, Retry, RunEnded, Script, ScriptHandler, Signal,
+        StopHandler,
     },
 };
 use serde_json::{Map, Value, json};
@@ -32,16 +33,24 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(super) async fn run(arguments: WatchArguments) -> Result<(), CliError> {
     let definition = definition(&arguments)?;
     let config = arguments.connect.config()?;
-    let signals = |kind| signal(kind).map_err(|error| CliError::Io("signals cannot be taken", error));
-    let (mut interrupt, mut terminate) =
-        (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
+    let signals =
+        |kind| signal(kind).map_err(|error| CliError::Io("signals cannot be taken", error));
+    let (mut interrupt, mut terminate) = (
+        signals(SignalKind::interrupt())?,
+        signals(SignalKind::terminate())?,
+    );
 
     let watches = WatchSupervisor::new(config).arbiters(0).start();
     let (tell_done, mut done) = unbounded_channel();
     let (tell_events, mut events) = unbounded_channel();
     let sink = sink(&arguments, tell_done)?;
     let observer = Observer(tell_events).start();
-    let subscribe = Subscribe { arguments: &arguments, watches: &watches, sink: sink.clone(), observer };
+    let subscribe = Subscribe {
+        arguments: &arguments,
+        watches: &watches,
+        sink: sink.clone(),
+        observer,
+    };
     definition.with_query(subscribe).await?;
 
     // A value that is printed whole is printed once, as Consul's command does.
@@ -113,9 +122,18 @@ impl Sink {
     }
 }
 
-fn sink(arguments: &WatchArguments, done: UnboundedSender<Result<(), CliError>>) -> Result<Sink, CliError> {
+fn sink(
+    arguments: &WatchArguments,
+    done: UnboundedSender<Result<(), CliError>>,
+) -> Result<Sink, CliError> {
     let [program, rest @ ..] = &arguments.program[..] else {
-        return Ok(Sink::Print(Printer { format: arguments.format, done }.start()));
+        return Ok(Sink::Print(
+            Printer {
+                format: arguments.format,
+                done,
+            }
+            .start(),
+        ));
     };
     let program = if arguments.shell {
         Program::shell(arguments.program.join(&OsString::from(" ")))
@@ -123,7 +141,9 @@ fn sink(arguments: &WatchArguments, done: UnboundedSender<Result<(), CliError>>)
         Program::new(program).args(rest)
     };
     let runs = Runs { done }.start();
-    let mut script = Script::command(program).timeout(arguments.timeout).events(runs.recipient());
+    let mut script = Script::command(program)
+        .timeout(arguments.timeout)
+        .events(runs.recipient());
     if arguments.retry {
         script = script.retry(Retry::default()).end_on_failure(false);
     }
@@ -186,7 +206,10 @@ fn definition(arguments: &WatchArguments) -> Result<Definition, CliError> {
 /// Consul, or it does not let us in.
 fn fatal(state: &WatchState, patient: bool) -> Option<CliError> {
     let error = state.error()?;
-    let absent = matches!(error.cause().downcast_ref(), Some(ClientError::Connect { .. }));
+    let absent = matches!(
+        error.cause().downcast_ref(),
+        Some(ClientError::Connect { .. })
+    );
     let hopeless = matches!(state, WatchState::Stopped { .. });
     let denied = error.class() == FailureClass::Denied;
     (hopeless || !patient && (absent || denied)).then(|| CliError::Failed(error.clone()))
@@ -221,8 +244,11 @@ impl ForQuery for Subscribe<'_> {
         }
         if let Some(period) = self.arguments.quiet_period {
             let quiet = Quiescence::new(period);
-            watch = watch
-                .quiescence(self.arguments.max_wait.map_or(quiet, |longest| quiet.with_longest(longest)));
+            watch = watch.quiescence(
+                self.arguments
+                    .max_wait
+                    .map_or(quiet, |longest| quiet.with_longest(longest)),
+            );
         }
         let request = self.watches.send(watch);
         Box::pin(async move {

@@ -78,7 +78,11 @@ impl Address {
 
     /// The host, an IPv6 address without its brackets, and the port; for a unix socket both say nothing.
     pub(crate) fn host_and_port(&self) -> (&str, u16) {
-        let default = if self.scheme == Scheme::Https { 443 } else { 80 };
+        let default = if self.scheme == Scheme::Https {
+            443
+        } else {
+            80
+        };
         let (host, port) = match self.place.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, port.parse().unwrap_or(default)),
             _ => (self.place.as_str(), default),
@@ -98,7 +102,11 @@ impl Address {
 
 impl Default for Address {
     fn default() -> Self {
-        Self { scheme: Scheme::Http, place: DEFAULT_AUTHORITY.to_owned(), path_prefix: String::new() }
+        Self {
+            scheme: Scheme::Http,
+            place: DEFAULT_AUTHORITY.to_owned(),
+            path_prefix: String::new(),
+        }
     }
 }
 
@@ -119,8 +127,15 @@ impl FromStr for Address {
         parse(text).map_err(|reason| {
             // What stands for a port may be the start of a password with a slash in it.
             let is_password = matches!(reason, AddressFault::Port(_)) && text.contains('@');
-            let reason = if is_password { AddressFault::Credentials } else { reason };
-            AddressError { shown: without_secrets(text), reason }
+            let reason = if is_password {
+                AddressFault::Credentials
+            } else {
+                reason
+            };
+            AddressError {
+                shown: without_secrets(text),
+                reason,
+            }
         })
     }
 }
@@ -195,7 +210,11 @@ fn parse(text: &str) -> Result<Address, AddressFault> {
     if place.contains('@') {
         return Err(AddressFault::Credentials);
     }
-    let address = Address { scheme, place: authority(place)?, path_prefix: path_prefix(path)? };
+    let address = Address {
+        scheme,
+        place: authority(place)?,
+        path_prefix: path_prefix(path)?,
+    };
     // The last word has the parser that every request goes through.
     Uri::try_from(address.to_string()).map_err(|_| AddressFault::Host)?;
     Ok(address)
@@ -205,14 +224,19 @@ fn socket(path: &str) -> Result<Address, AddressFault> {
     if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
         return Err(AddressFault::Socket);
     }
-    Ok(Address { scheme: Scheme::Unix, place: path.to_owned(), path_prefix: String::new() })
+    Ok(Address {
+        scheme: Scheme::Unix,
+        place: path.to_owned(),
+        path_prefix: String::new(),
+    })
 }
 
 fn authority(place: &str) -> Result<String, AddressFault> {
     let (host, port) = match place.strip_prefix('[') {
         Some(bracketed) => {
             let (ip, after) = bracketed.split_once(']').ok_or(AddressFault::Host)?;
-            ip.parse::<std::net::Ipv6Addr>().map_err(|_| AddressFault::Host)?;
+            ip.parse::<std::net::Ipv6Addr>()
+                .map_err(|_| AddressFault::Host)?;
             let port = match after.strip_prefix(':') {
                 Some(port) => Some(port),
                 None if after.is_empty() => None,
@@ -249,9 +273,14 @@ fn port_number(text: &str) -> Result<u16, AddressFault> {
 
 fn path_prefix(path: &str) -> Result<String, AddressFault> {
     let path = path.trim_end_matches('/');
-    let fits =
-        |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}');
-    if path.chars().all(fits) { Ok(path.to_owned()) } else { Err(AddressFault::Path) }
+    let fits = |c: char| {
+        c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}')
+    };
+    if path.chars().all(fits) {
+        Ok(path.to_owned())
+    } else {
+        Err(AddressFault::Path)
+    }
 }
 
 /// The address as an error may show it: no credentials, no query, no control characters, bounded.
@@ -265,7 +294,10 @@ fn without_secrets(text: &str) -> String {
 }
 
 fn shorten(text: &str) -> String {
-    text.chars().take(100).flat_map(char::escape_debug).collect()
+    text.chars()
+        .take(100)
+        .flat_map(char::escape_debug)
+        .collect()
 }
 
 #[cfg(test)]
@@ -278,7 +310,10 @@ mod tests {
     fn this_machine_is_local() {
         let local = |text: &str| text.parse::<Address>().unwrap().is_local();
         assert!(
-            local("127.0.0.2:8500") && local("https://[::1]") && local("LOCALHOST") && local("unix:///a")
+            local("127.0.0.2:8500")
+                && local("https://[::1]")
+                && local("LOCALHOST")
+                && local("unix:///a")
         );
         assert!(!local("10.0.0.1") && !local("consul.example"));
     }
@@ -322,7 +357,10 @@ mod tests {
         assert_eq!(fault("[::1]8500"), AddressFault::Host);
         assert_eq!(fault("[nope]:1"), AddressFault::Host);
         for port in ["0", "65536", "http", "+80", "", "-1", "1:2"] {
-            assert_eq!(fault(&format!("host:{port}")), AddressFault::Port(port.to_owned()));
+            assert_eq!(
+                fault(&format!("host:{port}")),
+                AddressFault::Port(port.to_owned())
+            );
         }
         assert_eq!(fault("http://host/?token=x"), AddressFault::Query);
         assert_eq!(fault("host#x"), AddressFault::Query);
@@ -344,7 +382,10 @@ mod tests {
             "user:hunter2#x@host",
         ] {
             let error = text.parse::<Address>().expect_err(text);
-            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+            assert!(
+                !format!("{error} {error:?}").contains("hunter2"),
+                "{error:?}"
+            );
         }
         assert_eq!(fault("http://user:pass@host"), AddressFault::Credentials);
     }

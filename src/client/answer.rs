@@ -60,12 +60,28 @@ impl QueryAnswer {
     /// What to say of a body that is JSON, and yet none of Consul's.
     pub(crate) fn undecodable(&self, what: &'static str) -> ClientError {
         let source = Error::custom(what);
-        ClientError::Decode { target: self.target.clone(), path: ".".to_owned(), hint: Some(what), source }
+        ClientError::Decode {
+            target: self.target.clone(),
+            path: ".".to_owned(),
+            hint: Some(what),
+            source,
+        }
     }
 
     pub(crate) fn new(target: String, found: bool, heading: Heading, body: Bytes) -> Self {
-        let Heading { index, content_hash, meta } = heading;
-        Self { found, index, content_hash, meta, body: if found { body } else { Bytes::new() }, target }
+        let Heading {
+            index,
+            content_hash,
+            meta,
+        } = heading;
+        Self {
+            found,
+            index,
+            content_hash,
+            meta,
+            body: if found { body } else { Bytes::new() },
+            target,
+        }
     }
 }
 
@@ -82,7 +98,11 @@ impl Heading {
     /// counts.
     pub(crate) fn read(headers: &HeaderMap) -> Self {
         let mut heading = Self::default();
-        let Self { index, content_hash, meta } = &mut heading;
+        let Self {
+            index,
+            content_hash,
+            meta,
+        } = &mut heading;
         for (name, value) in headers {
             let Some(text) = text_of(value) else { continue };
             let is = |said: &str| text.eq_ignore_ascii_case(said);
@@ -92,13 +112,18 @@ impl Heading {
                 "x-consul-contenthash" => {
                     content_hash.get_or_insert_with(|| text.to_owned());
                 }
-                "x-consul-knownleader" => meta.known_leader = meta.known_leader.or_else(|| Some(is("true"))),
+                "x-consul-knownleader" => {
+                    meta.known_leader = meta.known_leader.or_else(|| Some(is("true")))
+                }
                 "x-consul-lastcontact" => {
-                    meta.last_contact = meta.last_contact.or_else(|| number().map(Duration::from_millis));
+                    meta.last_contact = meta
+                        .last_contact
+                        .or_else(|| number().map(Duration::from_millis));
                 }
                 "x-consul-results-filtered-by-acls" => meta.results_filtered_by_acls |= is("true"),
                 "x-consul-effective-consistency" => {
-                    meta.effective_consistency.get_or_insert_with(|| text.to_owned());
+                    meta.effective_consistency
+                        .get_or_insert_with(|| text.to_owned());
                 }
                 "x-consul-query-backend" => {
                     meta.query_backend.get_or_insert_with(|| text.to_owned());
@@ -126,19 +151,28 @@ impl fmt::Debug for QueryAnswer {
 }
 
 /// Decodes JSON, and says where it fails.
-pub(crate) fn decode<'de, T: Deserialize<'de>>(target: &str, body: &'de [u8]) -> Result<T, ClientError> {
+pub(crate) fn decode<'de, T: Deserialize<'de>>(
+    target: &str,
+    body: &'de [u8],
+) -> Result<T, ClientError> {
     let failed = |path: String, source: serde_json::Error| ClientError::Decode {
         target: target.to_owned(),
         path,
         hint: text::hint(body),
         // What stands in the wrong place is shown by serde, and may be secret.
-        source: if source.is_data() { Error::custom(without_value(&source.to_string())) } else { source },
+        source: if source.is_data() {
+            Error::custom(without_value(&source.to_string()))
+        } else {
+            source
+        },
     };
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader)
         .map_err(|error| failed(error.path().to_string(), error.into_inner()))?;
     // Anything behind the value means that it is not what it seems to be.
-    reader.end().map_err(|source| failed(".".to_owned(), source))?;
+    reader
+        .end()
+        .map_err(|source| failed(".".to_owned(), source))?;
     Ok(value)
 }
 
@@ -159,7 +193,14 @@ mod tests {
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
         let lines = lines.iter().map(|(name, value)| (*name, *value));
-        lines.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+        lines
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
     }
 
     #[test]
@@ -175,42 +216,67 @@ mod tests {
             ("x-cache", "HIT"),
             ("age", "3"),
         ]);
-        let answer =
-            QueryAnswer::new(String::new(), true, Heading::read(&headers), Bytes::from_static(b"[]"));
+        let answer = QueryAnswer::new(
+            String::new(),
+            true,
+            Heading::read(&headers),
+            Bytes::from_static(b"[]"),
+        );
         assert_eq!(answer.index, Some(42));
         assert_eq!(answer.content_hash.as_deref(), Some("ab12"));
         let meta = answer.meta;
-        assert_eq!((meta.known_leader, meta.last_contact), (Some(true), Some(Duration::from_millis(15))));
+        assert_eq!(
+            (meta.known_leader, meta.last_contact),
+            (Some(true), Some(Duration::from_millis(15)))
+        );
         assert!(meta.results_filtered_by_acls);
         assert_eq!(meta.effective_consistency.as_deref(), Some("leader"));
         assert_eq!(meta.query_backend.as_deref(), Some("streaming"));
-        assert_eq!((meta.cache_hit, meta.age), (Some(true), Some(Duration::from_secs(3))));
+        assert_eq!(
+            (meta.cache_hit, meta.age),
+            (Some(true), Some(Duration::from_secs(3)))
+        );
     }
 
     #[test]
     fn headers_that_are_not_there_or_not_numbers_are_none() {
         assert_eq!(Heading::read(&HeaderMap::new()), Heading::default());
         let headers = headers(&[("x-consul-index", "-1"), ("x-consul-lastcontact", "soon")]);
-        assert_eq!((index(&headers), Heading::read(&headers)), (None, Heading::default()));
+        assert_eq!(
+            (index(&headers), Heading::read(&headers)),
+            (None, Heading::default())
+        );
     }
 
     #[test]
     fn what_was_not_found_has_no_body() {
-        let answer = QueryAnswer::new(String::new(), false, Heading::default(), Bytes::from_static(b"junk"));
+        let answer = QueryAnswer::new(
+            String::new(),
+            false,
+            Heading::default(),
+            Bytes::from_static(b"junk"),
+        );
         assert!(answer.body.is_empty());
     }
 
     #[test]
     fn debug_does_not_show_the_body() {
-        let answer =
-            QueryAnswer::new(String::new(), true, Heading::default(), Bytes::from_static(b"hunter2"));
+        let answer = QueryAnswer::new(
+            String::new(),
+            true,
+            Heading::default(),
+            Bytes::from_static(b"hunter2"),
+        );
         assert!(!format!("{answer:?}").contains("hunter2"));
     }
 
     #[test]
     fn a_decoding_error_says_where_and_what_it_may_be() {
         let error = decode::<Vec<u64>>("GET x", b"[1, true]").expect_err("a bool");
-        assert!(matches!(&error, ClientError::Decode { path, hint: None, .. } if path == "[1]"), "{error:?}");
+        assert!(
+            matches!(&error, ClientError::Decode { path, hint: None, .. } if path == "[1]"),
+            "{error:?}"
+        );
         let error = decode::<Vec<u64>>("GET x", b"<html>").expect_err("a page");
         assert!(error.to_string().contains("HTML"), "{error}");
         assert!(decode::<Vec<u64>>("GET x", b"[1").is_err());

@@ -53,15 +53,24 @@ pub(super) struct Attempt<'a> {
 impl Attempt<'_> {
     /// What errors call it. Made when there is one: a poll is out for minutes, and there are thousands.
     fn target(&self) -> String {
-        format!("{} {}{}", self.exchange.method, self.endpoint.shown, self.exchange.path)
+        format!(
+            "{} {}{}",
+            self.exchange.method, self.endpoint.shown, self.exchange.path
+        )
     }
 
     fn left(&self) -> Duration {
-        self.exchange.deadline.saturating_sub(self.started.elapsed())
+        self.exchange
+            .deadline
+            .saturating_sub(self.started.elapsed())
     }
 
     fn overdue(&self, stage: Stage) -> ClientError {
-        ClientError::Timeout { target: self.target(), stage, deadline: self.exchange.deadline }
+        ClientError::Timeout {
+            target: self.target(),
+            stage,
+            deadline: self.exchange.deadline,
+        }
     }
 
     pub(super) async fn run(&self) -> Result<Reply, ClientError> {
@@ -86,14 +95,20 @@ impl Attempt<'_> {
         };
         let response = match timeout(self.left(), sent).await {
             Err(_) => return Err(self.overdue(Stage::Headers)),
-            Ok(Err(error)) => return Err(wire::failed(self.target(), error, self.started.elapsed())),
+            Ok(Err(error)) => {
+                return Err(wire::failed(self.target(), error, self.started.elapsed()));
+            }
             Ok(Ok(response)) => response,
         };
         self.finish(response.status(), response).await
     }
 
     /// Reads the answer. The status is looked at before the body is read for data.
-    async fn finish(&self, status: StatusCode, mut answer: impl Incoming) -> Result<Reply, ClientError> {
+    async fn finish(
+        &self,
+        status: StatusCode,
+        mut answer: impl Incoming,
+    ) -> Result<Reply, ClientError> {
         if !status.is_success() && !(self.exchange.accept)(status, answer.headers()) {
             let read = timeout(ERROR_TIME.min(self.left()), answer.read_start(ERROR_TEXT));
             let said = read.await.unwrap_or_default();
@@ -102,9 +117,12 @@ impl Attempt<'_> {
         match timeout(self.left(), answer.read(self.config.body_limit())).await {
             Err(_) => Err(self.overdue(Stage::Body)),
             Ok(Err(fault)) => Err(fault.into_error(self.target())),
-            Ok(Ok(body)) => {
-                Ok(Reply { target: self.target(), status, heading: Heading::read(answer.headers()), body })
-            }
+            Ok(Ok(body)) => Ok(Reply {
+                target: self.target(),
+                status,
+                heading: Heading::read(answer.headers()),
+                body,
+            }),
         }
     }
 
@@ -125,9 +143,19 @@ impl Attempt<'_> {
         let from_consul = !text::is_html(said) && !status.is_redirection();
         let status = status.as_u16();
         if matches!(status, 401 | 403 | 407) {
-            return ClientError::Denied { target, status, text };
+            return ClientError::Denied {
+                target,
+                status,
+                text,
+            };
         }
-        ClientError::Status { target, status, text, retry_after: retry_after(headers), from_consul }
+        ClientError::Status {
+            target,
+            status,
+            text,
+            retry_after: retry_after(headers),
+            from_consul,
+        }
     }
 
     fn awc_request(&self) -> Result<ClientRequest, ClientError> {
@@ -135,9 +163,12 @@ impl Attempt<'_> {
             Pool::Polls => &self.endpoint.polls,
             Pool::Calls => &self.endpoint.calls,
         };
-        let mut request = client.request(self.exchange.method.clone(), self.uri(&self.endpoint.base)?);
+        let mut request =
+            client.request(self.exchange.method.clone(), self.uri(&self.endpoint.base)?);
         if !self.config.gzip() {
-            request = request.no_decompress().insert_header((header::ACCEPT_ENCODING, "identity"));
+            request = request
+                .no_decompress()
+                .insert_header((header::ACCEPT_ENCODING, "identity"));
         }
         if self.exchange.body.len() > ASK_FIRST {
             request = request.insert_header((header::EXPECT, "100-continue"));
@@ -150,11 +181,15 @@ impl Attempt<'_> {
 
     fn uri(&self, base: &str) -> Result<Uri, ClientError> {
         let url = [base, self.exchange.path, self.exchange.query].concat();
-        Uri::try_from(url).map_err(|error| self.unbuildable(format!("its URL is not valid: {error}")))
+        Uri::try_from(url)
+            .map_err(|error| self.unbuildable(format!("its URL is not valid: {error}")))
     }
 
     fn unbuildable(&self, reason: String) -> ClientError {
-        ClientError::Build { target: self.target(), reason }
+        ClientError::Build {
+            target: self.target(),
+            reason,
+        }
     }
 
     /// The headers that say who asks; marked, so that they are neither printed nor compressed.
@@ -162,7 +197,9 @@ impl Attempt<'_> {
         let mut headers = Vec::new();
         let mut add = |name, text: &str, what: &str| {
             let mut value = HeaderValue::from_str(text).map_err(|_| {
-                self.unbuildable(format!("its {what} has a character that an HTTP header cannot carry"))
+                self.unbuildable(format!(
+                    "its {what} has a character that an HTTP header cannot carry"
+                ))
             })?;
             value.set_sensitive(true);
             headers.push((name, value));

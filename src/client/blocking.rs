@@ -46,7 +46,11 @@ impl ConsulClient {
     }
 
     /// [`blocking_query`](Self::blocking_query), over the connections of either kind.
-    pub(crate) async fn query(&self, request: &QueryRequest, pool: Pool) -> Result<QueryAnswer, ClientError> {
+    pub(crate) async fn query(
+        &self,
+        request: &QueryRequest,
+        pool: Pool,
+    ) -> Result<QueryAnswer, ClientError> {
         let answer = self.ask(request, pool).await?;
         let oldest = request.max_stale(self.config());
         if oldest.is_none_or(|oldest| answer.meta.last_contact.is_none_or(|age| age <= oldest)) {
@@ -79,7 +83,12 @@ impl ConsulClient {
             // Fails, since neither nothing nor a page is JSON, and says why.
             decode::<IgnoredAny>(&reply.target, &reply.body)?;
         }
-        Ok(QueryAnswer::new(reply.target, found, reply.heading, reply.body))
+        Ok(QueryAnswer::new(
+            reply.target,
+            found,
+            reply.heading,
+            reply.body,
+        ))
     }
 }
 

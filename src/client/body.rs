@@ -25,13 +25,21 @@ impl BodyFault {
     pub(crate) fn into_error(self, target: String) -> ClientError {
         match self {
             Self::TooLarge { limit } => ClientError::TooLarge { target, limit },
-            Self::Broken { received, source } => ClientError::Body { target, received, source },
+            Self::Broken { received, source } => ClientError::Body {
+                target,
+                received,
+                source,
+            },
         }
     }
 }
 
 /// The whole body, of at most `limit` bytes; `declared` are to come, if that is known.
-pub(crate) async fn read<S>(declared: Option<usize>, body: &mut S, limit: usize) -> Result<Bytes, BodyFault>
+pub(crate) async fn read<S>(
+    declared: Option<usize>,
+    body: &mut S,
+    limit: usize,
+) -> Result<Bytes, BodyFault>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
@@ -52,7 +60,11 @@ where
             None if rest.is_empty() => first = Some(piece),
             None => rest.extend_from_slice(&piece),
             Some(before) => {
-                rest.reserve(declared.unwrap_or(received).clamp(received, received.max(BELIEVED)));
+                rest.reserve(
+                    declared
+                        .unwrap_or(received)
+                        .clamp(received, received.max(BELIEVED)),
+                );
                 rest.extend_from_slice(&before);
                 rest.extend_from_slice(&piece);
             }
@@ -87,10 +99,19 @@ where
 
 /// The length of the body as it will arrive here; unknown when it is compressed or sent in chunks.
 pub(crate) fn declared_length(headers: &HeaderMap) -> Option<usize> {
-    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|encoding| encoding != "identity")
+    {
         return None;
     }
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+    headers
+        .get(CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 fn broken(error: PayloadError, received: usize, limit: usize) -> BodyFault {

@@ -27,14 +27,23 @@ static BUDGETS: LazyLock<DashMap<Address, Vec<Places>>> = LazyLock::new(DashMap:
 /// The budget of `count` held connections to this address, which all supervisors of the process share. Where
 /// one connection may carry many queries it sleeps until that turns out not to be so.
 pub(super) fn places(address: &Address, count: usize) -> Places {
-    let find = |budgets: &Vec<Places>| budgets.iter().find(|places| places.count() == count).cloned();
+    let find = |budgets: &Vec<Places>| {
+        budgets
+            .iter()
+            .find(|places| places.count() == count)
+            .cloned()
+    };
     if let Some(places) = BUDGETS.get(address).and_then(|budgets| find(&budgets)) {
         return places;
     }
     let mut budgets = BUDGETS.entry(address.clone()).or_default();
     find(&budgets).unwrap_or_else(|| {
         let places = Places::new(count, BRIEF, POLL_EVERY, ADVICE);
-        let places = if address.scheme() == Scheme::Https { places.asleep() } else { places };
+        let places = if address.scheme() == Scheme::Https {
+            places.asleep()
+        } else {
+            places
+        };
         budgets.push(places.clone());
         places
     })

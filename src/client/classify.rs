@@ -39,9 +39,12 @@ impl ClientError {
             Self::Dropped { after, .. } if *after < AT_ONCE => FailureClass::LimitSuspected,
             Self::Denied { .. } => FailureClass::Denied,
             Self::TooLarge { .. } => FailureClass::TooLarge,
-            Self::Build { .. } | Self::Status { status: 400 | 405 | 413 | 414, from_consul: true, .. } => {
-                FailureClass::Invalid
-            }
+            Self::Build { .. }
+            | Self::Status {
+                status: 400 | 405 | 413 | 414,
+                from_consul: true,
+                ..
+            } => FailureClass::Invalid,
             Self::Connect { .. }
             | Self::Dropped { .. }
             | Self::Timeout { .. }
@@ -61,9 +64,16 @@ impl ClientError {
         match self {
             Self::Connect { stage, .. } => *stage != ConnectStage::Tls,
             Self::Dropped { .. }
-            | Self::Timeout { stage: Stage::Headers, .. }
-            | Self::Status { status: 502..=504, .. } => true,
-            Self::Status { status: 500, text, .. } => NO_CONSUL.iter().any(|said| text.contains(said)),
+            | Self::Timeout {
+                stage: Stage::Headers,
+                ..
+            }
+            | Self::Status {
+                status: 502..=504, ..
+            } => true,
+            Self::Status {
+                status: 500, text, ..
+            } => NO_CONSUL.iter().any(|said| text.contains(said)),
             _ => false,
         }
     }
@@ -73,7 +83,9 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let pause = error.retry_after();
         let outage = error.is_outage();
-        Self::new(error.class(), error).retry_after(pause).outage(outage)
+        Self::new(error.class(), error)
+            .retry_after(pause)
+            .outage(outage)
     }
 }
 
@@ -86,9 +98,14 @@ mod tests {
     #[test]
     fn the_documents_have_the_same_table() {
         let documents = include_str!("../../docs/reliability.md");
-        let rows = include_str!("classify.rs").lines().filter_map(|line| line.strip_prefix("    /// |"));
+        let rows = include_str!("classify.rs")
+            .lines()
+            .filter_map(|line| line.strip_prefix("    /// |"));
         for row in rows {
-            assert!(documents.contains(&format!("\n|{row}\n")), "docs/reliability.md lacks |{row}");
+            assert!(
+                documents.contains(&format!("\n|{row}\n")),
+                "docs/reliability.md lacks |{row}"
+            );
         }
     }
 
@@ -103,7 +120,11 @@ mod tests {
     }
 
     fn dropped(after: Duration) -> ClientError {
-        ClientError::Dropped { target: String::new(), after, source: io::ErrorKind::ConnectionReset.into() }
+        ClientError::Dropped {
+            target: String::new(),
+            after,
+            source: io::ErrorKind::ConnectionReset.into(),
+        }
     }
 
     #[test]
@@ -119,19 +140,35 @@ mod tests {
             (503, FailureClass::Transient),
         ] {
             assert_eq!(status(code, true).class(), class, "{code}");
-            assert_eq!(status(code, false).class(), FailureClass::Transient, "{code} with a page");
+            assert_eq!(
+                status(code, false).class(),
+                FailureClass::Transient,
+                "{code} with a page"
+            );
         }
-        let denied = ClientError::Denied { target: String::new(), status: 403, text: String::new() };
+        let denied = ClientError::Denied {
+            target: String::new(),
+            status: 403,
+            text: String::new(),
+        };
         assert_eq!(denied.class(), FailureClass::Denied);
     }
 
     fn connect(stage: ConnectStage) -> ClientError {
         let source = io::ErrorKind::ConnectionRefused.into();
-        ClientError::Connect { target: String::new(), stage, source }
+        ClientError::Connect {
+            target: String::new(),
+            stage,
+            source,
+        }
     }
 
     fn timeout(stage: Stage) -> ClientError {
-        ClientError::Timeout { target: String::new(), stage, deadline: Duration::from_secs(1) }
+        ClientError::Timeout {
+            target: String::new(),
+            stage,
+            deadline: Duration::from_secs(1),
+        }
     }
 
     fn said(text: &str) -> ClientError {
@@ -160,7 +197,11 @@ mod tests {
         for error in outages {
             assert!(Failure::from(error).is_outage());
         }
-        let denied = ClientError::Denied { target: String::new(), status: 403, text: String::new() };
+        let denied = ClientError::Denied {
+            target: String::new(),
+            status: 403,
+            text: String::new(),
+        };
         let others = [
             connect(ConnectStage::Tls),
             timeout(Stage::Body),
@@ -177,8 +218,14 @@ mod tests {
 
     #[test]
     fn only_an_end_at_once_suggests_a_limit() {
-        assert_eq!(dropped(Duration::from_millis(5)).class(), FailureClass::LimitSuspected);
-        assert_eq!(dropped(Duration::from_secs(120)).class(), FailureClass::Transient);
+        assert_eq!(
+            dropped(Duration::from_millis(5)).class(),
+            FailureClass::LimitSuspected
+        );
+        assert_eq!(
+            dropped(Duration::from_secs(120)).class(),
+            FailureClass::Transient
+        );
     }
 
     #[test]

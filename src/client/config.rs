@@ -110,7 +110,11 @@ impl ConsulConfig {
     #[must_use]
     pub fn with_prefix(self, prefix: impl AsRef<str>) -> Self {
         let prefix = prefix.as_ref().trim_matches('/');
-        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        let prefix = if prefix.is_empty() {
+            String::new()
+        } else {
+            format!("{prefix}/")
+        };
         self.set(|settings| settings.prefix = prefix)
     }
 
@@ -134,7 +138,10 @@ impl ConsulConfig {
     /// authentication.
     #[must_use]
     pub fn with_basic_auth(self, user: impl Into<String>, password: impl Into<Secret>) -> Self {
-        let auth = BasicAuth { user: user.into(), password: password.into() };
+        let auth = BasicAuth {
+            user: user.into(),
+            password: password.into(),
+        };
         self.set(|settings| settings.basic_auth = Some(auth))
     }
 
@@ -300,8 +307,15 @@ impl ConsulConfig {
 
     /// The parameters that every request carries: where in Consul it is about.
     pub(crate) fn scope(&self) -> Vec<(String, String)> {
-        let scope = [("dc", self.datacenter()), ("ns", self.namespace()), ("partition", self.partition())];
-        scope.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect()
+        let scope = [
+            ("dc", self.datacenter()),
+            ("ns", self.namespace()),
+            ("partition", self.partition()),
+        ];
+        scope
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+            .collect()
     }
 
     pub(crate) fn basic_auth(&self) -> Option<&BasicAuth> {
@@ -324,8 +338,17 @@ mod tests {
 
     #[test]
     fn a_prefix_has_one_slash_at_its_end() {
-        for (given, kept) in [("kvTest", "kvTest/"), ("/a/b//", "a/b/"), ("", ""), ("/", "")] {
-            assert_eq!(ConsulConfig::default().with_prefix(given).prefix(), kept, "{given:?}");
+        for (given, kept) in [
+            ("kvTest", "kvTest/"),
+            ("/a/b//", "a/b/"),
+            ("", ""),
+            ("/", ""),
+        ] {
+            assert_eq!(
+                ConsulConfig::default().with_prefix(given).prefix(),
+                kept,
+                "{given:?}"
+            );
         }
     }
 
@@ -340,13 +363,18 @@ mod tests {
 
     #[test]
     fn no_secret_is_shown() {
-        let config = ConsulConfig::default().with_token("hunter2").with_basic_auth("me", "hunter3");
+        let config = ConsulConfig::default()
+            .with_token("hunter2")
+            .with_basic_auth("me", "hunter3");
         assert!(!format!("{config:?}").contains("hunter"));
     }
 
     #[test]
     fn an_empty_setting_is_none() {
-        let config = ConsulConfig::default().with_token("").with_datacenter("").with_namespace("");
+        let config = ConsulConfig::default()
+            .with_token("")
+            .with_datacenter("")
+            .with_namespace("");
         assert_eq!(config, ConsulConfig::default());
     }
 

@@ -32,7 +32,9 @@ pub enum ConfigError {
         expected: &'static str,
     },
     /// A client certificate without its key, or the other way round.
-    #[error("{given} is set but {missing} is not; a client certificate needs both, so set both or neither")]
+    #[error(
+        "{given} is set but {missing} is not; a client certificate needs both, so set both or neither"
+    )]
     HalfClientCertificate {
         /// What is there.
         given: &'static str,

@@ -31,7 +31,8 @@ impl Consistency {
             Self::Consistent => (Some("consistent"), None),
         };
         let mode = mode.map(|name| (name, String::new()));
-        mode.into_iter().chain(max_stale.map(|age| ("max_stale", milliseconds(age))))
+        mode.into_iter()
+            .chain(max_stale.map(|age| ("max_stale", milliseconds(age))))
     }
 }
 
@@ -46,11 +47,22 @@ mod tests {
     #[test]
     fn each_mode_has_its_own_parameters() {
         assert!(text(Consistency::Default).is_empty());
-        assert_eq!(text(Consistency::Consistent), [("consistent", String::new())]);
-        assert_eq!(text(Consistency::Stale { max_stale: None }), [("stale", String::new())]);
         assert_eq!(
-            text(Consistency::Stale { max_stale: Some(Duration::from_secs(10)) }),
-            [("stale", String::new()), ("max_stale", "10000ms".to_owned())]
+            text(Consistency::Consistent),
+            [("consistent", String::new())]
+        );
+        assert_eq!(
+            text(Consistency::Stale { max_stale: None }),
+            [("stale", String::new())]
+        );
+        assert_eq!(
+            text(Consistency::Stale {
+                max_stale: Some(Duration::from_secs(10))
+            }),
+            [
+                ("stale", String::new()),
+                ("max_stale", "10000ms".to_owned())
+            ]
         );
     }
 }

@@ -63,7 +63,12 @@ pub(crate) struct SecureStream {
 
 impl Dialer {
     pub(crate) fn new(tls: &TlsClient, (host, port): (&str, u16)) -> Result<Self, TlsError> {
-        Ok(Self { host: host.to_owned(), port, name: tls.name_of(host)?, tls: tls.clone() })
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+            name: tls.name_of(host)?,
+            tls: tls.clone(),
+        })
     }
 
     /// Connects and shakes hands. The time it may take is for the caller to bound.
@@ -73,13 +78,22 @@ impl Dialer {
             Offer::Http1 => &self.tls.http1,
             Offer::Http2OrHttp1 => &self.tls.any,
         };
-        let secure = TlsConnector::from(config.clone()).connect(self.name.clone(), stream).await;
-        secure.map(|stream| SecureStream { stream, broken: None }).map_err(DialFault::Connect)
+        let secure = TlsConnector::from(config.clone())
+            .connect(self.name.clone(), stream)
+            .await;
+        secure
+            .map(|stream| SecureStream {
+                stream,
+                broken: None,
+            })
+            .map_err(DialFault::Connect)
     }
 
     /// Connects to the first of the host's addresses that takes it.
     async fn connect(&self) -> Result<TcpStream, DialFault> {
-        let addresses = lookup_host((self.host.as_str(), self.port)).await.map_err(DialFault::Resolve)?;
+        let addresses = lookup_host((self.host.as_str(), self.port))
+            .await
+            .map_err(DialFault::Resolve)?;
         let mut last = None;
         for address in addresses {
             match TcpStream::connect(address).await {
@@ -120,8 +134,12 @@ impl SecureStream {
         }
         // A connection that cannot be written to can be read to its end at once.
         let mut scratch = [0; 64];
-        let said = ready!(Pin::new(&mut self.stream).poll_read(task, &mut ReadBuf::new(&mut scratch)));
-        let broken = self.broken.take().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into());
+        let said =
+            ready!(Pin::new(&mut self.stream).poll_read(task, &mut ReadBuf::new(&mut scratch)));
+        let broken = self
+            .broken
+            .take()
+            .unwrap_or_else(|| io::ErrorKind::BrokenPipe.into());
         Poll::Ready(Err(said
             .err()
             .filter(|said| said.kind() == io::ErrorKind::InvalidData)
@@ -131,7 +149,9 @@ impl SecureStream {
 
 impl fmt::Debug for SecureStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SecureStream").field("http2", &self.is_http2()).finish_non_exhaustive()
+        f.debug_struct("SecureStream")
+            .field("http2", &self.is_http2())
+            .finish_non_exhaustive()
     }
 }
 
@@ -146,7 +166,11 @@ impl AsyncRead for SecureStream {
 }
 
 impl AsyncWrite for SecureStream {
-    fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+        from: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.write(task, |stream, task| stream.poll_write(task, from))
     }
 

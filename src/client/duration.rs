@@ -24,9 +24,13 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     }
     let mut total: u128 = 0;
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
         let (number, tail) = rest.split_at(digits);
-        let unit_end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
+        let unit_end = tail
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_end);
         total = total.checked_add(nanoseconds(number, unit_size(unit)?)?)?;
         rest = tail;
@@ -61,7 +65,11 @@ fn nanoseconds(number: &str, unit: u128) -> Option<u128> {
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
         return None;
     }
-    let whole: u128 = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()?.into() };
+    let whole: u128 = if whole.is_empty() {
+        0
+    } else {
+        whole.parse::<u64>().ok()?.into()
+    };
     let mut total = whole.checked_mul(unit)?;
     let mut size = unit;
     for digit in fraction.chars() {
@@ -91,14 +99,29 @@ mod tests {
             ("+1m", 60_000_000_000),
         ];
         for (text, nanos) in cases {
-            assert_eq!(parse_duration(text), Some(Duration::from_nanos(nanos)), "{text}");
+            assert_eq!(
+                parse_duration(text),
+                Some(Duration::from_nanos(nanos)),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn refuses_everything_else() {
-        for text in ["", "10", "s", "-1s", "1 s", "1s ", "1d", "1..5s", ".s", "1e3s", "99999999999999999999h"]
-        {
+        for text in [
+            "",
+            "10",
+            "s",
+            "-1s",
+            "1 s",
+            "1s ",
+            "1d",
+            "1..5s",
+            ".s",
+            "1e3s",
+            "99999999999999999999h",
+        ] {
             assert_eq!(parse_duration(text), None, "{text:?}");
         }
     }

@@ -66,7 +66,11 @@ impl Endpoint {
     /// The endpoints of a configuration; they connect when they are first used.
     pub(super) fn all(config: &ConsulConfig) -> Result<Vec<Self>, ConfigError> {
         let tls = read(config)?;
-        config.addresses().iter().map(|address| Self::new(config, address, tls.as_ref())).collect()
+        config
+            .addresses()
+            .iter()
+            .map(|address| Self::new(config, address, tls.as_ref()))
+            .collect()
     }
 
     /// Whether they could be made.
@@ -74,7 +78,11 @@ impl Endpoint {
         read(config).map(drop)
     }
 
-    fn new(config: &ConsulConfig, address: &Address, tls: Option<&Tls>) -> Result<Self, ConfigError> {
+    fn new(
+        config: &ConsulConfig,
+        address: &Address,
+        tls: Option<&Tls>,
+    ) -> Result<Self, ConfigError> {
         proxy_variables::warn(address);
         let both = |build: &dyn Fn(usize) -> Client| (build(POLLS), build(CALLS));
         #[cfg(feature = "tls")]
@@ -86,7 +94,10 @@ impl Endpoint {
             #[cfg(not(unix))]
             Scheme::Unix => {
                 let mend = "use the agent's http:// address: this system has no unix sockets";
-                return Err(ConfigError::Unsupported { what: "a unix socket", mend });
+                return Err(ConfigError::Unsupported {
+                    what: "a unix socket",
+                    mend,
+                });
             }
             #[cfg(feature = "tls")]
             Scheme::Https => {
@@ -97,7 +108,11 @@ impl Endpoint {
                 }
                 let places = config.places();
                 let count_places = move || places.iter().for_each(Places::awaken);
-                lanes = Some(Lanes::new(dialer.clone(), config.connect_timeout(), count_places));
+                lanes = Some(Lanes::new(
+                    dialer.clone(),
+                    config.connect_timeout(),
+                    count_places,
+                ));
                 both(&|limit| finish(config, limit, secure(&dialer)))
             }
             #[cfg(not(feature = "tls"))]
@@ -125,7 +140,11 @@ const UNSUPPORTED: ConfigError = ConfigError::Unsupported {
 /// Reads what the addresses need of files.
 #[cfg(feature = "tls")]
 fn read(config: &ConsulConfig) -> Result<Option<Tls>, ConfigError> {
-    let mut secure = config.addresses().iter().filter(|address| address.scheme() == Scheme::Https).peekable();
+    let mut secure = config
+        .addresses()
+        .iter()
+        .filter(|address| address.scheme() == Scheme::Https)
+        .peekable();
     if secure.peek().is_none() {
         return Ok(None);
     }
@@ -138,7 +157,10 @@ fn read(config: &ConsulConfig) -> Result<Option<Tls>, ConfigError> {
 
 #[cfg(not(feature = "tls"))]
 fn read(config: &ConsulConfig) -> Result<Option<Tls>, ConfigError> {
-    let secure = config.addresses().iter().any(|address| address.scheme() == Scheme::Https);
+    let secure = config
+        .addresses()
+        .iter()
+        .any(|address| address.scheme() == Scheme::Https);
     if secure { Err(UNSUPPORTED) } else { Ok(None) }
 }
 
@@ -183,8 +205,11 @@ pub(crate) fn secure(
 fn finish<S, Io>(config: &ConsulConfig, limit: usize, connector: Connector<S>) -> Client
 where
     Io: actix_rt::net::ActixStream + std::fmt::Debug + 'static,
-    S: actix_service::Service<ConnectInfo<Uri>, Response = Connection<Uri, Io>, Error = ConnectError>
-        + Clone
+    S: actix_service::Service<
+            ConnectInfo<Uri>,
+            Response = Connection<Uri, Io>,
+            Error = ConnectError,
+        > + Clone
         + 'static,
 {
     let connector = connector

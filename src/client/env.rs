@@ -27,7 +27,9 @@ impl ConsulConfig {
 }
 
 /// The same from any source of variables, so that tests need not touch the process's own.
-fn read(lookup: impl Fn(&'static str) -> Result<String, VarError>) -> Result<ConsulConfig, ConfigError> {
+fn read(
+    lookup: impl Fn(&'static str) -> Result<String, VarError>,
+) -> Result<ConsulConfig, ConfigError> {
     let text = |name| match lookup(name) {
         Ok(value) if value.trim().is_empty() => Ok(None),
         Ok(value) => Ok(Some(value)),
@@ -36,11 +38,12 @@ fn read(lookup: impl Fn(&'static str) -> Result<String, VarError>) -> Result<Con
     };
     let mut config = ConsulConfig::default();
 
-    let mut addresses: Vec<Address> = match (text("CONSUL_WATCH_ADDRESSES")?, text("CONSUL_HTTP_ADDR")?) {
-        (Some(list), _) => list.split(',').map(str::parse).collect::<Result<_, _>>()?,
-        (None, Some(value)) => vec![value.parse()?],
-        (None, None) => vec![Address::default()],
-    };
+    let mut addresses: Vec<Address> =
+        match (text("CONSUL_WATCH_ADDRESSES")?, text("CONSUL_HTTP_ADDR")?) {
+            (Some(list), _) => list.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            (None, Some(value)) => vec![value.parse()?],
+            (None, None) => vec![Address::default()],
+        };
     // As in Consul's clients, an address with `http://` does not turn TLS off again.
     if switch("CONSUL_HTTP_SSL", text("CONSUL_HTTP_SSL")?)?.unwrap_or(false) {
         addresses = addresses.into_iter().map(Address::over_tls).collect();
@@ -92,7 +95,11 @@ fn switch(name: &'static str, value: Option<String>) -> Result<Option<bool>, Con
     match value.trim() {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Some(true)),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Some(false)),
-        _ => Err(ConfigError::Variable { name, value: shorten(&value), expected: BOOLEAN }),
+        _ => Err(ConfigError::Variable {
+            name,
+            value: shorten(&value),
+            expected: BOOLEAN,
+        }),
     }
 }
 
@@ -105,11 +112,18 @@ fn not_unicode(name: &'static str, value: &OsString) -> ConfigError {
     if name.contains("TOKEN") || name.contains("AUTH") || name.contains("ADDR") {
         return ConfigError::SecretVariable { name, expected };
     }
-    ConfigError::Variable { name, value: shorten(&value.to_string_lossy()), expected }
+    ConfigError::Variable {
+        name,
+        value: shorten(&value.to_string_lossy()),
+        expected,
+    }
 }
 
 fn shorten(text: &str) -> String {
-    text.chars().take(100).flat_map(char::escape_debug).collect()
+    text.chars()
+        .take(100)
+        .flat_map(char::escape_debug)
+        .collect()
 }
 
 #[cfg(test)]
@@ -124,7 +138,9 @@ mod tests {
     fn from(variables: &[(&str, &str)]) -> Result<ConsulConfig, ConfigError> {
         read(|name| {
             let found = variables.iter().find(|(key, _)| *key == name);
-            found.map(|(_, value)| (*value).to_owned()).ok_or(VarError::NotPresent)
+            found
+                .map(|(_, value)| (*value).to_owned())
+                .ok_or(VarError::NotPresent)
         })
     }
 
@@ -158,12 +174,24 @@ mod tests {
         assert_eq!(config.token(), Some(&Secret::from("hunter2")));
         assert_eq!(config.token_file(), Some(Path::new("/run/token")));
         let auth = config.basic_auth().expect("basic auth");
-        assert_eq!((auth.user.as_str(), auth.password.expose()), ("me", "pass:word"));
-        assert_eq!((config.namespace(), config.partition()), (Some("team"), Some("part")));
+        assert_eq!(
+            (auth.user.as_str(), auth.password.expose()),
+            ("me", "pass:word")
+        );
+        assert_eq!(
+            (config.namespace(), config.partition()),
+            (Some("team"), Some("part"))
+        );
         let tls = config.tls();
-        assert_eq!((tls.ca_file(), tls.ca_path()), (Some(Path::new("/ca.pem")), Some(Path::new("/ca"))));
+        assert_eq!(
+            (tls.ca_file(), tls.ca_path()),
+            (Some(Path::new("/ca.pem")), Some(Path::new("/ca")))
+        );
         let client = tls.client_certificate().expect("a client certificate");
-        assert_eq!((client.certificate(), client.key()), (Path::new("/cert.pem"), Path::new("/key.pem")));
+        assert_eq!(
+            (client.certificate(), client.key()),
+            (Path::new("/cert.pem"), Path::new("/key.pem"))
+        );
         assert_eq!(tls.server_name(), Some("server.dc1.consul"));
         assert!(!tls.verify());
     }
@@ -177,7 +205,11 @@ mod tests {
         ];
         let shown = |variables: &[(&str, &str)]| {
             let config = from(variables).expect("good");
-            config.addresses().iter().map(ToString::to_string).collect::<Vec<_>>()
+            config
+                .addresses()
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
         };
         assert_eq!(shown(&all), ["https://a:1", "https://b:2"]);
         assert_eq!(shown(&all[..1]), ["http://c:1"]);
@@ -188,16 +220,40 @@ mod tests {
     fn ssl_turns_a_plain_address_to_tls_and_never_back() {
         let scheme = |variables: &[(&str, &str)]| from(variables).expect("good").address().scheme();
         assert_eq!(scheme(&[("CONSUL_HTTP_SSL", "true")]), Scheme::Https);
-        assert_eq!(scheme(&[("CONSUL_HTTP_SSL", "1"), ("CONSUL_HTTP_ADDR", "host:1")]), Scheme::Https);
-        assert_eq!(scheme(&[("CONSUL_HTTP_SSL", "t"), ("CONSUL_HTTP_ADDR", "http://host")]), Scheme::Https);
-        assert_eq!(scheme(&[("CONSUL_HTTP_SSL", "0"), ("CONSUL_HTTP_ADDR", "https://host")]), Scheme::Https);
-        assert_eq!(scheme(&[("CONSUL_HTTP_SSL", "true"), ("CONSUL_HTTP_ADDR", "unix:///a")]), Scheme::Unix);
+        assert_eq!(
+            scheme(&[("CONSUL_HTTP_SSL", "1"), ("CONSUL_HTTP_ADDR", "host:1")]),
+            Scheme::Https
+        );
+        assert_eq!(
+            scheme(&[
+                ("CONSUL_HTTP_SSL", "t"),
+                ("CONSUL_HTTP_ADDR", "http://host")
+            ]),
+            Scheme::Https
+        );
+        assert_eq!(
+            scheme(&[
+                ("CONSUL_HTTP_SSL", "0"),
+                ("CONSUL_HTTP_ADDR", "https://host")
+            ]),
+            Scheme::Https
+        );
+        assert_eq!(
+            scheme(&[
+                ("CONSUL_HTTP_SSL", "true"),
+                ("CONSUL_HTTP_ADDR", "unix:///a")
+            ]),
+            Scheme::Unix
+        );
     }
 
     #[test]
     fn what_cannot_be_read_is_refused_by_name() {
         for (variables, name) in [
-            (&[("CONSUL_HTTP_SSL_VERIFY", "no")][..], "CONSUL_HTTP_SSL_VERIFY"),
+            (
+                &[("CONSUL_HTTP_SSL_VERIFY", "no")][..],
+                "CONSUL_HTTP_SSL_VERIFY",
+            ),
             (&[("CONSUL_HTTP_SSL", "yes")], "CONSUL_HTTP_SSL"),
             (&[("CONSUL_CLIENT_CERT", "/c")], "CONSUL_CLIENT_KEY"),
             (&[("CONSUL_CLIENT_KEY", "/k")], "CONSUL_CLIENT_CERT"),

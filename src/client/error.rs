@@ -45,7 +45,9 @@ pub enum ClientError {
         source: io::Error,
     },
     /// The answer did not come, or did not end, in time.
-    #[error("no {stage} for {target} within {deadline:?}; look at the network and at Consul's load")]
+    #[error(
+        "no {stage} for {target} within {deadline:?}; look at the network and at Consul's load"
+    )]
     Timeout {
         /// Method and URL.
         target: String,
@@ -55,7 +57,9 @@ pub enum ClientError {
         deadline: Duration,
     },
     /// What came is not HTTP.
-    #[error("the answer to {target} is not HTTP; does a Consul agent listen there, and is it plain HTTP?")]
+    #[error(
+        "the answer to {target} is not HTTP; does a Consul agent listen there, and is it plain HTTP?"
+    )]
     Protocol {
         /// Method and URL.
         target: String,

@@ -4,7 +4,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Everything is encoded but what RFC 3986 calls unreserved, and the slash, which Consul's router needs
 /// as it is or encoded, to the same effect.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~')
+    .remove(b'/');
 
 /// The longest encoded key put into a URL. Consul takes more (100,000 bytes were measured); reverse
 /// proxies often stop at 8 KiB for the whole request line.
@@ -43,7 +48,9 @@ pub enum KeyPath {
 
 /// A key without a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a key cannot be empty: Consul would take it for the whole store; name a key, or ask for a prefix")]
+#[error(
+    "a key cannot be empty: Consul would take it for the whole store; name a key, or ask for a prefix"
+)]
 pub struct EmptyKey;
 
 impl KeyPath {
@@ -52,7 +59,11 @@ impl KeyPath {
     /// # Errors
     /// [`EmptyKey`]: Consul has no key without a name, and its URL would mean the whole store.
     pub fn of_key(key: &str) -> Result<Self, EmptyKey> {
-        if key.is_empty() { Err(EmptyKey) } else { Ok(Self::new(key)) }
+        if key.is_empty() {
+            Err(EmptyKey)
+        } else {
+            Ok(Self::new(key))
+        }
     }
 
     /// The way to all keys that start with `prefix`, as a string and not as a folder; an empty prefix
@@ -71,7 +82,11 @@ impl KeyPath {
     fn new(key: &str) -> Self {
         let named = nameable(key);
         let path = format!("/v1/kv/{}", utf8_percent_encode(named, ENCODED));
-        if named.len() == key.len() { Self::Direct(path) } else { Self::Within(path) }
+        if named.len() == key.len() {
+            Self::Direct(path)
+        } else {
+            Self::Within(path)
+        }
     }
 }
 
@@ -87,7 +102,11 @@ fn nameable(key: &str) -> &str {
         start += length + 1;
     }
     // The last segment may be empty: a slash at the end survives.
-    if is_cleaned_away(&key[start..]) { &key[..start] } else { key }
+    if is_cleaned_away(&key[start..]) {
+        &key[..start]
+    } else {
+        key
+    }
 }
 
 fn is_cleaned_away(segment: &str) -> bool {
@@ -97,7 +116,11 @@ fn is_cleaned_away(segment: &str) -> bool {
 /// Surely printable in every version of Unicode that an agent may have been built with. What this
 /// leaves out, emoji for one, goes the longer way and arrives too.
 fn is_printable(c: char) -> bool {
-    if c.is_ascii() { matches!(c, ' '..='~') } else { c.is_alphanumeric() }
+    if c.is_ascii() {
+        matches!(c, ' '..='~')
+    } else {
+        c.is_alphanumeric()
+    }
 }
 
 /// How much of `key`, in bytes, stays within [`LONGEST`] when encoded.
@@ -143,7 +166,10 @@ mod tests {
         assert_eq!(direct("folder/"), "/folder/");
         assert_eq!(direct("..a/.b/c.."), "/..a/.b/c..");
         assert_eq!(direct("%2e%2e"), "/%252e%252e");
-        assert_eq!(KeyPath::of_prefix(""), KeyPath::Direct("/v1/kv/".to_owned()));
+        assert_eq!(
+            KeyPath::of_prefix(""),
+            KeyPath::Direct("/v1/kv/".to_owned())
+        );
     }
 
     #[test]
@@ -172,7 +198,11 @@ mod tests {
     fn a_giant_key_is_cut_at_a_character() {
         let key = "ä".repeat(5000);
         let path = within(&key);
-        assert!(path.len() <= LONGEST + 1 && path.len() > LONGEST - 6, "{}", path.len());
+        assert!(
+            path.len() <= LONGEST + 1 && path.len() > LONGEST - 6,
+            "{}",
+            path.len()
+        );
         assert!(Uri::try_from(path).is_ok());
     }
 

@@ -64,6 +64,10 @@ pub use self::{
     tls::{ClientCertificate, TlsSettings},
     transport::ConsulClient,
 };
-pub(crate) use self::{body::read_start, endpoint::USER_AGENT, retry_after::retry_after, text::shown};
+pub(crate) use self::{
+    body::read_start, endpoint::USER_AGENT, retry_after::retry_after, text::shown,
+};
 #[cfg(feature = "tls")]
-pub(crate) use self::{dial::Dialer, endpoint::secure, tls_client::TlsClient, tls_verify::warn_unverified};
+pub(crate) use self::{
+    dial::Dialer, endpoint::secure, tls_client::TlsClient, tls_verify::warn_unverified,
+};

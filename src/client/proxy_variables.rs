@@ -7,7 +7,14 @@ use std::{
 
 use super::address::Address;
 
-const NAMES: [&str; 6] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+const NAMES: [&str; 6] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
 
 /// Tells, once in the life of the process, that a proxy's variable is set and not followed: a forward proxy
 /// would see every token, and would cut queries that are held for minutes.
@@ -17,7 +24,9 @@ pub(super) fn warn(address: &Address) {
     if address.is_local() {
         return;
     }
-    let set = NAMES.into_iter().find(|name| env::var_os(name).is_some_and(|value| !value.is_empty()));
+    let set = NAMES
+        .into_iter()
+        .find(|name| env::var_os(name).is_some_and(|value| !value.is_empty()));
     if let Some(name) = set
         && !TOLD.swap(true, Ordering::Relaxed)
     {

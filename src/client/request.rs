@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use consul_watch_actors::Cursor;
 
-use super::{config::ConsulConfig, consistency::Consistency, duration::milliseconds, secret::Secret};
+use super::{
+    config::ConsulConfig, consistency::Consistency, duration::milliseconds, secret::Secret,
+};
 
 /// One blocking query: a path of Consul's API, its parameters, and where to wait from.
 ///
@@ -163,14 +165,17 @@ impl QueryRequest {
 
     /// How long Consul may hold it; `None` when it answers at once.
     pub(crate) fn held(&self, config: &ConsulConfig) -> Option<Duration> {
-        (self.cursor != Cursor::Start).then(|| self.own().and_then(|own| own.wait).unwrap_or(config.wait()))
+        (self.cursor != Cursor::Start)
+            .then(|| self.own().and_then(|own| own.wait).unwrap_or(config.wait()))
     }
 
     /// How long it may take, to the last byte of the body: what Consul may hold it, a sixteenth more
     /// that Consul adds at random, and the slack; or the short-call timeout when it does not block.
     pub(crate) fn deadline(&self, config: &ConsulConfig) -> Duration {
         match self.held(config) {
-            Some(wait) => wait.saturating_add(wait / 16).saturating_add(config.slack()),
+            Some(wait) => wait
+                .saturating_add(wait / 16)
+                .saturating_add(config.slack()),
             None => config.short_timeout(),
         }
     }
@@ -189,9 +194,21 @@ impl QueryRequest {
         }
         let own = self.own();
         for (name, own, common) in [
-            ("dc", own.and_then(|own| own.datacenter.as_deref()), config.datacenter()),
-            ("ns", own.and_then(|own| own.namespace.as_deref()), config.namespace()),
-            ("partition", own.and_then(|own| own.partition.as_deref()), config.partition()),
+            (
+                "dc",
+                own.and_then(|own| own.datacenter.as_deref()),
+                config.datacenter(),
+            ),
+            (
+                "ns",
+                own.and_then(|own| own.namespace.as_deref()),
+                config.namespace(),
+            ),
+            (
+                "partition",
+                own.and_then(|own| own.partition.as_deref()),
+                config.partition(),
+            ),
         ] {
             if let Some(value) = own.or(common) {
                 push(name, value.to_owned());
@@ -210,7 +227,11 @@ mod tests {
 
     fn sent(request: &QueryRequest, config: &ConsulConfig) -> String {
         let query = request.query(config);
-        query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+        query
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect::<Vec<_>>()
+            .join("&")
     }
 
     #[test]
@@ -226,7 +247,10 @@ mod tests {
         let config = ConsulConfig::default();
         let request = QueryRequest::new("/v1/kv/a").with_cursor(Cursor::Index(7));
         assert_eq!(sent(&request, &config), "index=7&wait=300000ms");
-        assert_eq!(request.deadline(&config), Duration::from_millis(300_000 + 18_750 + 10_000));
+        assert_eq!(
+            request.deadline(&config),
+            Duration::from_millis(300_000 + 18_750 + 10_000)
+        );
         let brief = request.with_wait(Duration::from_secs(16));
         assert_eq!(brief.deadline(&config), Duration::from_secs(16 + 1 + 10));
     }
@@ -241,7 +265,8 @@ mod tests {
     #[test]
     fn a_hash_takes_the_place_of_the_index() {
         let config = ConsulConfig::default().with_wait(Duration::from_secs(1));
-        let request = QueryRequest::new("/v1/agent/service/a").with_cursor(Cursor::Hash("ab".into()));
+        let request =
+            QueryRequest::new("/v1/agent/service/a").with_cursor(Cursor::Hash("ab".into()));
         assert_eq!(sent(&request, &config), "hash=ab&wait=1000ms");
     }
 
@@ -253,9 +278,16 @@ mod tests {
             .with_partition("part")
             .with_consistency(Consistency::Consistent);
         let request = QueryRequest::new("/v1/catalog/nodes");
-        assert_eq!(sent(&request, &config), "dc=east&ns=team&partition=part&consistent=");
-        let request =
-            request.with_datacenter("west").with_consistency(Consistency::Stale { max_stale: None });
-        assert_eq!(sent(&request, &config), "dc=west&ns=team&partition=part&stale=");
+        assert_eq!(
+            sent(&request, &config),
+            "dc=east&ns=team&partition=part&consistent="
+        );
+        let request = request
+            .with_datacenter("west")
+            .with_consistency(Consistency::Stale { max_stale: None });
+        assert_eq!(
+            sent(&request, &config),
+            "dc=west&ns=team&partition=part&stale="
+        );
     }
 }

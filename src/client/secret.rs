@@ -65,7 +65,10 @@ mod tests {
     #[test]
     fn debug_shows_nothing_of_the_text() {
         assert_eq!(format!("{:?}", Secret::from("hunter2")), "Secret(…)");
-        assert_eq!(format!("{:?}", Some(Secret::from("hunter2"))), "Some(Secret(…))");
+        assert_eq!(
+            format!("{:?}", Some(Secret::from("hunter2"))),
+            "Some(Secret(…))"
+        );
     }
 
     #[test]

@@ -28,8 +28,10 @@ pub(crate) fn shown(body: &[u8], secrets: &[&Secret]) -> String {
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(secret.expose(), "…");
     }
-    let line: Vec<&str> =
-        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+    let line: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|w| !w.is_empty())
+        .collect();
     let line = line.join(" ");
     if line.is_empty() {
         return "no text".to_owned();
@@ -46,16 +48,25 @@ mod tests {
 
     #[test]
     fn text_is_one_bounded_line() {
-        assert_eq!(shown(b" Invalid\r\n\twait  time\n", &[]), "Invalid wait time");
+        assert_eq!(
+            shown(b" Invalid\r\n\twait  time\n", &[]),
+            "Invalid wait time"
+        );
         assert_eq!(shown(b"", &[]), "no text");
-        assert_eq!(shown("ä".repeat(5000).as_bytes(), &[]).chars().count(), SHOWN + 1);
+        assert_eq!(
+            shown("ä".repeat(5000).as_bytes(), &[]).chars().count(),
+            SHOWN + 1
+        );
         assert_eq!(shown(b"\xff\x1b[31mx", &[]), "\u{fffd} [31mx");
     }
 
     #[test]
     fn a_secret_that_comes_back_is_not_shown() {
         let secret = Secret::from("hunter2");
-        assert_eq!(shown(b"no token hunter2 here", &[&secret, &Secret::from("")]), "no token … here");
+        assert_eq!(
+            shown(b"no token hunter2 here", &[&secret, &Secret::from("")]),
+            "no token … here"
+        );
     }
 
     #[test]

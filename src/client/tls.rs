@@ -23,7 +23,11 @@ impl TlsSettings {
     /// Those of a handler that calls a URL.
     #[cfg(feature = "tls")]
     pub(crate) fn of_handler(ca_file: Option<PathBuf>, verify: bool) -> Self {
-        Self { ca_file, verify, ..Self::default() }
+        Self {
+            ca_file,
+            verify,
+            ..Self::default()
+        }
     }
 
     /// A PEM file of the authorities to trust (`CONSUL_CACERT`). Without it and
@@ -68,6 +72,12 @@ impl ClientCertificate {
 
 impl Default for TlsSettings {
     fn default() -> Self {
-        Self { ca_file: None, ca_path: None, client: None, server_name: None, verify: true }
+        Self {
+            ca_file: None,
+            ca_path: None,
+            client: None,
+            server_name: None,
+            verify: true,
+        }
     }
 }

@@ -43,11 +43,15 @@ impl TlsClient {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(|source| TlsError::Library { source: source.into() })?;
+            .map_err(|source| TlsError::Library {
+                source: source.into(),
+            })?;
         let builder = if settings.verify() {
             builder.with_root_certificates(authorities(settings)?)
         } else {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         };
         let mut http1 = match settings.client_certificate() {
             None => builder.with_no_client_auth(),
@@ -65,7 +69,11 @@ impl TlsClient {
         let mut any = http1.clone();
         any.alpn_protocols.insert(0, b"h2".to_vec());
         let server_name = settings.server_name().map(server_name).transpose()?;
-        Ok(Self { any: Arc::new(any), http1: Arc::new(http1), server_name })
+        Ok(Self {
+            any: Arc::new(any),
+            http1: Arc::new(http1),
+            server_name,
+        })
     }
 
     /// The name that the certificate of this host must bear.
@@ -79,12 +87,16 @@ impl TlsClient {
 
 impl fmt::Debug for TlsClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsClient").field("server_name", &self.server_name).finish_non_exhaustive()
+        f.debug_struct("TlsClient")
+            .field("server_name", &self.server_name)
+            .finish_non_exhaustive()
     }
 }
 
 fn server_name(name: &str) -> Result<ServerName<'static>, TlsError> {
-    ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name { name: name.to_owned() })
+    ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name {
+        name: name.to_owned(),
+    })
 }
 
 /// The authorities to trust: of the file, else of the directory, else of the system.
@@ -94,7 +106,10 @@ fn authorities(settings: &TlsSettings) -> Result<RootCertStore, TlsError> {
             let mut roots = RootCertStore::empty();
             add_file(&mut roots, file)?;
             if roots.is_empty() {
-                return Err(TlsError::Missing { what: "certificate", path: file.to_owned() });
+                return Err(TlsError::Missing {
+                    what: "certificate",
+                    path: file.to_owned(),
+                });
             }
             Ok(roots)
         }
@@ -104,7 +119,11 @@ fn authorities(settings: &TlsSettings) -> Result<RootCertStore, TlsError> {
 }
 
 fn of_directory(directory: &Path) -> Result<RootCertStore, TlsError> {
-    let unreadable = |source| TlsError::Read { what: AUTHORITIES, path: directory.to_owned(), source };
+    let unreadable = |source| TlsError::Read {
+        what: AUTHORITIES,
+        path: directory.to_owned(),
+        source,
+    };
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         files.push(entry.map_err(unreadable)?.path());
@@ -116,7 +135,10 @@ fn of_directory(directory: &Path) -> Result<RootCertStore, TlsError> {
         add_file(&mut roots, &file)?;
     }
     if roots.is_empty() {
-        return Err(TlsError::Missing { what: "certificate", path: directory.to_owned() });
+        return Err(TlsError::Missing {
+            what: "certificate",
+            path: directory.to_owned(),
+        });
     }
     Ok(roots)
 }
@@ -135,11 +157,13 @@ fn of_system() -> Result<RootCertStore, TlsError> {
 
 fn add_file(roots: &mut RootCertStore, file: &Path) -> Result<(), TlsError> {
     for certificate in certificates(file, AUTHORITIES)? {
-        roots.add(certificate).map_err(|source| TlsError::Malformed {
-            what: AUTHORITIES,
-            path: file.to_owned(),
-            source: source.into(),
-        })?;
+        roots
+            .add(certificate)
+            .map_err(|source| TlsError::Malformed {
+                what: AUTHORITIES,
+                path: file.to_owned(),
+                source: source.into(),
+            })?;
     }
     Ok(())
 }
@@ -149,13 +173,17 @@ fn identity(
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
     let chain = certificates(files.certificate(), CERTIFICATE)?;
     if chain.is_empty() {
-        return Err(TlsError::Missing { what: "certificate", path: files.certificate().to_owned() });
+        return Err(TlsError::Missing {
+            what: "certificate",
+            path: files.certificate().to_owned(),
+        });
     }
     let text = read(files.key(), KEY)?;
     let key = PrivateKeyDer::from_pem_slice(&text).map_err(|fault| match fault {
-        pem::Error::NoItemsFound => {
-            TlsError::Missing { what: "unencrypted private key", path: files.key().to_owned() }
-        }
+        pem::Error::NoItemsFound => TlsError::Missing {
+            what: "unencrypted private key",
+            path: files.key().to_owned(),
+        },
         fault => malformed(KEY, files.key(), fault),
     })?;
     Ok((chain, key))
@@ -169,15 +197,21 @@ fn certificates(file: &Path, what: &'static str) -> Result<Vec<CertificateDer<'s
 
 /// A file into memory that is wiped, as one of them is a private key.
 fn read(file: &Path, what: &'static str) -> Result<zeroize::Zeroizing<Vec<u8>>, TlsError> {
-    fs::read(file).map(zeroize::Zeroizing::new).map_err(|source| TlsError::Read {
-        what,
-        path: PathBuf::from(file),
-        source,
-    })
+    fs::read(file)
+        .map(zeroize::Zeroizing::new)
+        .map_err(|source| TlsError::Read {
+            what,
+            path: PathBuf::from(file),
+            source,
+        })
 }
 
 fn malformed(what: &'static str, file: &Path, source: pem::Error) -> TlsError {
-    TlsError::Malformed { what, path: file.to_owned(), source: source.into() }
+    TlsError::Malformed {
+        what,
+        path: file.to_owned(),
+        source: source.into(),
+    }
 }
 
 #[cfg(test)]
@@ -191,7 +225,9 @@ mod tests {
     }
 
     fn fails(change: impl FnOnce(&mut TlsSettings)) -> String {
-        TlsClient::new(&settings(change)).expect_err("it cannot be set up").to_string()
+        TlsClient::new(&settings(change))
+            .expect_err("it cannot be set up")
+            .to_string()
     }
 
     #[test]
@@ -207,23 +243,36 @@ mod tests {
         assert!(fails(|tls| tls.ca_file = Some(missing.clone())).contains(&shown(&missing)));
         let empty = file("empty.pem", "no certificate");
         let told = fails(|tls| tls.ca_file = Some(empty.clone()));
-        assert!(told.contains(&shown(&empty)) && told.contains("-----BEGIN"), "{told}");
-        let damaged = file("damaged.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+        assert!(
+            told.contains(&shown(&empty)) && told.contains("-----BEGIN"),
+            "{told}"
+        );
+        let damaged = file(
+            "damaged.pem",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        );
         assert!(fails(|tls| tls.ca_file = Some(damaged.clone())).contains(&shown(&damaged)));
         assert!(fails(|tls| tls.ca_path = Some(missing.clone())).contains(&shown(&missing)));
         let nothing = tempfile::tempdir().unwrap();
         assert!(fails(|tls| tls.ca_path = Some(nothing.path().to_owned())).contains("PEM"));
         let told = fails(|tls| {
             tls.verify = false;
-            tls.client = Some(ClientCertificate { certificate: empty.clone(), key: empty.clone() });
+            tls.client = Some(ClientCertificate {
+                certificate: empty.clone(),
+                key: empty.clone(),
+            });
         });
         assert!(told.contains(&shown(&empty)), "{told}");
     }
 
     #[test]
     fn a_server_name_is_a_name_or_an_ip_address() {
-        for (name, fits) in [("server.dc1.consul", true), ("127.0.0.1", true), ("::1", true), ("a b", false)]
-        {
+        for (name, fits) in [
+            ("server.dc1.consul", true),
+            ("127.0.0.1", true),
+            ("::1", true),
+            ("a b", false),
+        ] {
             let tls = settings(|tls| {
                 tls.verify = false;
                 tls.server_name = Some(name.to_owned());
@@ -235,7 +284,10 @@ mod tests {
     #[test]
     fn http2_is_offered_first() {
         let tls = TlsClient::new(&settings(|tls| tls.verify = false)).unwrap();
-        assert_eq!(tls.any.alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
+        assert_eq!(
+            tls.any.alpn_protocols,
+            [b"h2".to_vec(), b"http/1.1".to_vec()]
+        );
         assert_eq!(tls.http1.alpn_protocols, [b"http/1.1".to_vec()]);
     }
 

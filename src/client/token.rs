@@ -2,7 +2,9 @@
 
 use std::{cell::RefCell, fs, path::Path};
 
-use super::{config::ConsulConfig, config_error::ConfigError, secret::Secret, validate::check_token};
+use super::{
+    config::ConsulConfig, config_error::ConfigError, secret::Secret, validate::check_token,
+};
 
 /// The token that is sent now.
 pub(super) struct Token(RefCell<Option<Secret>>);
@@ -28,7 +30,9 @@ impl Token {
     /// After a denial of a request that carried `sent`: whether there is another token to try by now, in
     /// its file or read from there by another request.
     pub(super) fn another_than(&self, sent: Option<&Secret>, config: &ConsulConfig) -> bool {
-        let Some(path) = config.token_file() else { return false };
+        let Some(path) = config.token_file() else {
+            return false;
+        };
         if let Err(error) = self.reload(config) {
             tracing::warn!(file = %path.display(), %error, "Consul denies the token and its file cannot be read again");
         }
@@ -47,10 +51,15 @@ fn of_file(path: &Path) -> Result<Secret, ConfigError> {
     // Into a `Secret` first, so that the untrimmed text is wiped as well.
     let text = fs::read_to_string(path)
         .map(Secret::from)
-        .map_err(|source| ConfigError::TokenFile { path: path.to_owned(), source })?;
+        .map_err(|source| ConfigError::TokenFile {
+            path: path.to_owned(),
+            source,
+        })?;
     let token = Secret::from(text.expose().trim());
     if token.is_empty() {
-        return Err(ConfigError::EmptyTokenFile { path: path.to_owned() });
+        return Err(ConfigError::EmptyTokenFile {
+            path: path.to_owned(),
+        });
     }
     check_token(&token)?;
     Ok(token)
@@ -72,10 +81,16 @@ mod tests {
         assert!(!token.another_than(old.as_ref(), &config));
         fs::write(&path, "new").unwrap();
         assert!(token.another_than(old.as_ref(), &config));
-        assert!(token.another_than(old.as_ref(), &config), "another request sent the old one too");
+        assert!(
+            token.another_than(old.as_ref(), &config),
+            "another request sent the old one too"
+        );
         assert!(!token.another_than(token.current().as_ref(), &config));
         fs::remove_file(&path).unwrap();
-        assert!(!token.another_than(token.current().as_ref(), &config), "the last good one stays");
+        assert!(
+            !token.another_than(token.current().as_ref(), &config),
+            "the last good one stays"
+        );
     }
 
     #[test]

@@ -104,11 +104,19 @@ impl ConsulClient {
         config.validate()?;
         let token = Token::of(config)?;
         let endpoints = Endpoint::all(config)?;
-        Ok(Self::of(Rc::new(Inner { config: config.clone(), endpoints, current: Cell::new(0), token })))
+        Ok(Self::of(Rc::new(Inner {
+            config: config.clone(),
+            endpoints,
+            current: Cell::new(0),
+            token,
+        })))
     }
 
     fn of(inner: Rc<Inner>) -> Self {
-        Self { place: Rc::new(Cell::new(inner.current.get())), inner }
+        Self {
+            place: Rc::new(Cell::new(inner.current.get())),
+            inner,
+        }
     }
 
     /// Whether a client can be made of this configuration.
@@ -122,8 +130,10 @@ impl ConsulClient {
     pub(crate) fn shared(config: &ConsulConfig) -> Result<Self, ConfigError> {
         CLIENTS.with_borrow_mut(|clients| {
             clients.retain(|client| client.strong_count() > 0);
-            let known =
-                clients.iter().filter_map(Weak::upgrade).find(|inner| inner.config.is_clone_of(config));
+            let known = clients
+                .iter()
+                .filter_map(Weak::upgrade)
+                .find(|inner| inner.config.is_clone_of(config));
             if let Some(inner) = known {
                 return Ok(Self::of(inner));
             }
@@ -153,14 +163,28 @@ impl ConsulClient {
     pub(crate) async fn exchange(&self, exchange: Exchange<'_>) -> Result<Reply, ClientError> {
         let inner = &*self.inner;
         let started = Instant::now();
-        let mut addresses = if exchange.goes_on { 1 } else { inner.endpoints.len() };
+        let mut addresses = if exchange.goes_on {
+            1
+        } else {
+            inner.endpoints.len()
+        };
         let mut denied_before = false;
         loop {
             let at = self.endpoint_for(&exchange);
-            let own_token = if exchange.token.is_none() { inner.token.current() } else { None };
+            let own_token = if exchange.token.is_none() {
+                inner.token.current()
+            } else {
+                None
+            };
             let token = exchange.token.or(own_token.as_ref());
             let endpoint = &inner.endpoints[at];
-            let attempt = Attempt { config: &inner.config, exchange: &exchange, endpoint, token, started };
+            let attempt = Attempt {
+                config: &inner.config,
+                exchange: &exchange,
+                endpoint,
+                token,
+                started,
+            };
             let error = match attempt.run().await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
@@ -222,6 +246,8 @@ impl ClientError {
 
 impl fmt::Debug for ConsulClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConsulClient").field("config", &self.inner.config).finish_non_exhaustive()
+        f.debug_struct("ConsulClient")
+            .field("config", &self.inner.config)
+            .finish_non_exhaustive()
     }
 }

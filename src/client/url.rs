@@ -2,7 +2,11 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-const UNRESERVED_KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const UNRESERVED_KEPT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// The parameters as they stand behind a path, with their mark; a parameter without a value stands alone.
 pub(super) fn encoded(query: &[(String, String)]) -> String {
@@ -31,7 +35,10 @@ mod tests {
             ("filter".to_owned(), "Node == \"a&b\"".to_owned()),
             ("tag".to_owned(), "+".to_owned()),
         ];
-        assert_eq!(encoded(&query), "?recurse&filter=Node%20%3D%3D%20%22a%26b%22&tag=%2B");
+        assert_eq!(
+            encoded(&query),
+            "?recurse&filter=Node%20%3D%3D%20%22a%26b%22&tag=%2B"
+        );
         assert_eq!(encoded(&[]), "");
     }
 }

@@ -21,7 +21,11 @@ impl ConsulConfig {
             ("the short-call timeout", self.short_timeout()),
         ] {
             if value.is_zero() {
-                return Err(ConfigError::OutOfRange { what, value: "0".into(), range: "more than zero" });
+                return Err(ConfigError::OutOfRange {
+                    what,
+                    value: "0".into(),
+                    range: "more than zero",
+                });
             }
         }
         if self.body_limit() == 0 {
@@ -34,8 +38,13 @@ impl ConsulConfig {
         if let Some(token) = self.token() {
             check_token(token)?;
         }
-        if self.basic_auth().is_some_and(|auth| auth.user.contains(':')) {
-            return Err(ConfigError::Header { what: "the user of the basic authentication" });
+        if self
+            .basic_auth()
+            .is_some_and(|auth| auth.user.contains(':'))
+        {
+            return Err(ConfigError::Header {
+                what: "the user of the basic authentication",
+            });
         }
         Ok(())
     }
@@ -55,8 +64,15 @@ fn check_wait(wait: Duration) -> Result<(), ConfigError> {
 
 /// A token that an HTTP header can carry.
 pub(super) fn check_token(token: &Secret) -> Result<(), ConfigError> {
-    let fits = token.expose().bytes().all(|byte| matches!(byte, b'!'..=b'~'));
-    if fits { Ok(()) } else { Err(ConfigError::Header { what: "the token" }) }
+    let fits = token
+        .expose()
+        .bytes()
+        .all(|byte| matches!(byte, b'!'..=b'~'));
+    if fits {
+        Ok(())
+    } else {
+        Err(ConfigError::Header { what: "the token" })
+    }
 }
 
 #[cfg(test)]

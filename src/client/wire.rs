@@ -11,27 +11,50 @@ use super::http2::{Fault, OpenFault};
 /// What a request that brought no answer failed of, `after` this long.
 pub(crate) fn failed(target: String, error: SendRequestError, after: Duration) -> ClientError {
     match error {
-        SendRequestError::Connect(ConnectError::Disconnected) => {
-            ClientError::Dropped { target, after, source: io::ErrorKind::UnexpectedEof.into() }
-        }
+        SendRequestError::Connect(ConnectError::Disconnected) => ClientError::Dropped {
+            target,
+            after,
+            source: io::ErrorKind::UnexpectedEof.into(),
+        },
         SendRequestError::Connect(error) => connect(target, error, after),
         // Nothing was read yet, so what is invalid is TLS.
         SendRequestError::Send(source) if source.kind() == io::ErrorKind::InvalidData => {
             not_connected(target, source, after)
         }
-        SendRequestError::Send(source) => ClientError::Dropped { target, after, source },
-        SendRequestError::Response(error) => match ended(&error) {
-            Some(kind) => ClientError::Dropped { target, after, source: io::Error::new(kind, error) },
-            None if is_tls(&error) => {
-                ClientError::Connect { target, stage: ConnectStage::Tls, source: io::Error::other(error) }
-            }
-            None => {
-                ClientError::Protocol { target, source: io::Error::new(io::ErrorKind::InvalidData, error) }
-            }
+        SendRequestError::Send(source) => ClientError::Dropped {
+            target,
+            after,
+            source,
         },
-        SendRequestError::H2(error) => ClientError::Protocol { target, source: io::Error::other(error) },
-        SendRequestError::Timeout => ClientError::Timeout { target, stage: Stage::Headers, deadline: after },
-        other => ClientError::Build { target, reason: other.to_string() },
+        SendRequestError::Response(error) => match ended(&error) {
+            Some(kind) => ClientError::Dropped {
+                target,
+                after,
+                source: io::Error::new(kind, error),
+            },
+            None if is_tls(&error) => ClientError::Connect {
+                target,
+                stage: ConnectStage::Tls,
+                source: io::Error::other(error),
+            },
+            None => ClientError::Protocol {
+                target,
+                source: io::Error::new(io::ErrorKind::InvalidData, error),
+            },
+        },
+        SendRequestError::H2(error) => ClientError::Protocol {
+            target,
+            source: io::Error::other(error),
+        },
+        SendRequestError::Timeout => ClientError::Timeout {
+            target,
+            stage: Stage::Headers,
+            deadline: after,
+        },
+        other => ClientError::Build {
+            target,
+            reason: other.to_string(),
+        },
     }
 }
 
@@ -43,12 +66,17 @@ fn ended(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
 
 fn is_end(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+    matches!(
+        kind,
+        BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+    )
 }
 
 /// Whether TLS refused the peer, or the peer us, after the handshake: TLS 1.3 tells late.
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
-    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    let source = error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>());
     source.is_some_and(|source| {
         source.kind() == io::ErrorKind::InvalidData && source.to_string().contains("alert")
     })
@@ -58,9 +86,11 @@ fn is_tls(error: &(dyn Error + 'static)) -> bool {
 #[cfg(feature = "tls")]
 pub(crate) fn failed_http2(target: String, fault: Fault, after: Duration) -> ClientError {
     match fault {
-        Fault::Open(OpenFault::Resolve(source)) => {
-            ClientError::Connect { target, stage: ConnectStage::Resolve, source: shared(&source) }
-        }
+        Fault::Open(OpenFault::Resolve(source)) => ClientError::Connect {
+            target,
+            stage: ConnectStage::Resolve,
+            source: shared(&source),
+        },
         Fault::Open(OpenFault::Connect(source)) => not_connected(target, shared(&source), after),
         Fault::Open(OpenFault::Timeout) => ClientError::Connect {
             target,
@@ -68,7 +98,11 @@ pub(crate) fn failed_http2(target: String, fault: Fault, after: Duration) -> Cli
             source: io::ErrorKind::TimedOut.into(),
         },
         // Consul's limit meets connections that are young, so it is their age that tells.
-        Fault::Ended { source, age } => ClientError::Dropped { target, after: age.max(after), source },
+        Fault::Ended { source, age } => ClientError::Dropped {
+            target,
+            after: age.max(after),
+            source,
+        },
     }
 }
 
@@ -81,20 +115,34 @@ fn shared(error: &std::sync::Arc<io::Error>) -> io::Error {
 /// No connection came about, or it ended before it was ready for a request.
 fn not_connected(target: String, source: io::Error, after: Duration) -> ClientError {
     if is_end(source.kind()) {
-        return ClientError::Dropped { target, after, source };
+        return ClientError::Dropped {
+            target,
+            after,
+            source,
+        };
     }
-    ClientError::Connect { target, stage: stage_of(&source), source }
+    ClientError::Connect {
+        target,
+        stage: stage_of(&source),
+        source,
+    }
 }
 
 fn connect(target: String, error: ConnectError, after: Duration) -> ClientError {
     let (stage, source) = match error {
         ConnectError::Io(source) => return not_connected(target, source, after),
-        ConnectError::Resolver(error) => (ConnectStage::Resolve, io::Error::other(error.to_string())),
+        ConnectError::Resolver(error) => {
+            (ConnectStage::Resolve, io::Error::other(error.to_string()))
+        }
         ConnectError::NoRecords => (ConnectStage::Resolve, io::Error::other("no addresses")),
         ConnectError::Timeout => (ConnectStage::Timeout, io::ErrorKind::TimedOut.into()),
         other => (ConnectStage::Other, io::Error::other(other.to_string())),
     };
-    ClientError::Connect { target, stage, source }
+    ClientError::Connect {
+        target,
+        stage,
+        source,
+    }
 }
 
 fn stage_of(error: &io::Error) -> ConnectStage {

@@ -57,7 +57,10 @@ pub struct Settings<T> {
 
 impl<T> Settings<T> {
     pub(crate) fn new(value: T, pairs: Vec<Arc<KvPair>>) -> Self {
-        Self { document: Arc::new(Document::new(value)), pairs: Arc::new(pairs) }
+        Self {
+            document: Arc::new(Document::new(value)),
+            pairs: Arc::new(pairs),
+        }
     }
 
     pub(crate) fn pairs(&self) -> &Arc<Vec<Arc<KvPair>>> {
@@ -67,7 +70,10 @@ impl<T> Settings<T> {
 
 impl<T> Clone for Settings<T> {
     fn clone(&self) -> Self {
-        Self { document: Arc::clone(&self.document), pairs: Arc::clone(&self.pairs) }
+        Self {
+            document: Arc::clone(&self.document),
+            pairs: Arc::clone(&self.pairs),
+        }
     }
 }
 

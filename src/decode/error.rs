@@ -37,13 +37,21 @@ pub enum DecodeError {
 }
 
 fn in_field(field: &str) -> String {
-    if field.is_empty() { String::new() } else { format!(" for the field `{field}`") }
+    if field.is_empty() {
+        String::new()
+    } else {
+        format!(" for the field `{field}`")
+    }
 }
 
 /// Decodes the JSON of one key.
 pub(crate) fn from_json<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, DecodeError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let failed = |field: String, reason: String| DecodeError::Field { key: key.to_owned(), field, reason };
+    let failed = |field: String, reason: String| DecodeError::Field {
+        key: key.to_owned(),
+        field,
+        reason,
+    };
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let field = error.path().to_string();
         failed(
@@ -51,7 +59,9 @@ pub(crate) fn from_json<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<
             without_value(&error.into_inner().to_string()),
         )
     })?;
-    reader.end().map_err(|error| failed(String::new(), error.to_string()))?;
+    reader
+        .end()
+        .map_err(|error| failed(String::new(), error.to_string()))?;
     Ok(value)
 }
 
@@ -85,8 +95,14 @@ impl Fault {
     pub(super) fn at(self, folder: &str, path: &serde_path_to_error::Path) -> DecodeError {
         let field = path.to_string();
         let field = if field == "." { String::new() } else { field };
-        let key = self.key.unwrap_or_else(|| format!("{folder}{}", field.replace('.', "/")));
-        DecodeError::Field { key, field, reason: self.reason }
+        let key = self
+            .key
+            .unwrap_or_else(|| format!("{folder}{}", field.replace('.', "/")));
+        DecodeError::Field {
+            key,
+            field,
+            reason: self.reason,
+        }
     }
 }
 
@@ -100,7 +116,10 @@ impl std::error::Error for Fault {}
 
 impl de::Error for Fault {
     fn custom<T: fmt::Display>(reason: T) -> Self {
-        Self { key: None, reason: without_value(&reason.to_string()) }
+        Self {
+            key: None,
+            reason: without_value(&reason.to_string()),
+        }
     }
 }
 
@@ -116,9 +135,14 @@ mod tests {
             port: u16,
         }
         let error = from_json::<Web>("app", br#"{"port": "hunter2, expected"}"#).unwrap_err();
-        let DecodeError::Field { key, field, reason } = &error else { panic!("a field: {error}") };
+        let DecodeError::Field { key, field, reason } = &error else {
+            panic!("a field: {error}")
+        };
         assert_eq!((&**key, &**field), ("app", "port"));
-        assert!(reason.starts_with("invalid type: string, expected u16"), "{reason}");
+        assert!(
+            reason.starts_with("invalid type: string, expected u16"),
+            "{reason}"
+        );
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 

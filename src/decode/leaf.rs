@@ -19,11 +19,17 @@ pub(super) struct Leaf<'a> {
 
 impl<'a> Leaf<'a> {
     fn fault(self, reason: impl Into<String>) -> Fault {
-        Fault { key: Some(self.key.to_owned()), reason: reason.into() }
+        Fault {
+            key: Some(self.key.to_owned()),
+            reason: reason.into(),
+        }
     }
 
     fn parse<T: FromStr>(self, expected: &str) -> Result<T, Fault> {
-        self.text.trim().parse().map_err(|_| self.fault(format!("its text is not {expected}")))
+        self.text
+            .trim()
+            .parse()
+            .map_err(|_| self.fault(format!("its text is not {expected}")))
     }
 
     fn is_json(self, open: char) -> bool {
@@ -33,12 +39,19 @@ impl<'a> Leaf<'a> {
     /// Hands the text over to a JSON reader; what that says is about this key.
     fn json<T>(
         self,
-        read: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::StrRead<'a>>) -> serde_json::Result<T>,
+        read: impl FnOnce(
+            &mut serde_json::Deserializer<serde_json::de::StrRead<'a>>,
+        ) -> serde_json::Result<T>,
     ) -> Result<T, Fault> {
         let mut reader = serde_json::Deserializer::from_str(self.text);
-        read(&mut reader).and_then(|value| reader.end().map(|()| value)).map_err(|error| {
-            self.fault(format!("its JSON does not fit: {}", without_value(&error.to_string())))
-        })
+        read(&mut reader)
+            .and_then(|value| reader.end().map(|()| value))
+            .map_err(|error| {
+                self.fault(format!(
+                    "its JSON does not fit: {}",
+                    without_value(&error.to_string())
+                ))
+            })
     }
 }
 
@@ -109,8 +122,17 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
         if self.is_json('[') {
             return self.json(|reader| reader.deserialize_seq(visitor));
         }
-        let parts = self.text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        let parts = parts.map(|text| Part(Leaf { key: self.key, text }));
+        let parts = self
+            .text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty());
+        let parts = parts.map(|text| {
+            Part(Leaf {
+                key: self.key,
+                text,
+            })
+        });
         visitor.visit_seq(SeqDeserializer::new(parts))
     }
 
@@ -129,9 +151,9 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         if !self.is_json('{') {
-            return Err(
-                self.fault("a struct is wanted: write a JSON object, or put its fields in keys beneath it")
-            );
+            return Err(self.fault(
+                "a struct is wanted: write a JSON object, or put its fields in keys beneath it",
+            ));
         }
         self.json(|reader| reader.deserialize_map(visitor))
     }
@@ -146,7 +168,10 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
         if name == "Duration" && fields == ["secs", "nanos"] && !self.is_json('{') {
             let duration = parse_duration(self.text.trim())
                 .ok_or_else(|| self.fault("its text is not a duration such as `1m30s`"))?;
-            let parts = [("secs", duration.as_secs()), ("nanos", u64::from(duration.subsec_nanos()))];
+            let parts = [
+                ("secs", duration.as_secs()),
+                ("nanos", u64::from(duration.subsec_nanos())),
+            ];
             return visitor.visit_map(MapDeserializer::new(parts.into_iter()));
         }
         self.deserialize_map(visitor)

@@ -77,7 +77,10 @@ pub fn from_pairs<T: DeserializeOwned>(
 ) -> Result<T, DecodeError> {
     let tree = tree::Tree::build(folder, pairs)?;
     let mut track = serde_path_to_error::Track::new();
-    let reader = node::Reader { tree: &tree, unknown };
+    let reader = node::Reader {
+        tree: &tree,
+        unknown,
+    };
     T::deserialize(serde_path_to_error::Deserializer::new(reader, &mut track))
         .map_err(|error| error.at(folder, &track.path()))
 }

@@ -21,7 +21,11 @@ pub(super) struct Reader<'a> {
 
 impl<'de> Reader<'de> {
     fn map(self, entries: &'de BTreeMap<&'de str, Tree<'de>>) -> Entries<'de> {
-        Entries { rest: entries.iter(), value: None, unknown: self.unknown }
+        Entries {
+            rest: entries.iter(),
+            value: None,
+            unknown: self.unknown,
+        }
     }
 }
 
@@ -80,7 +84,9 @@ impl<'de> Deserializer<'de> for Reader<'de> {
                 }
                 let unknown = self.unknown;
                 visitor.visit_seq(SeqDeserializer::new(
-                    entries.into_iter().map(move |(_, tree)| Element(Reader { tree, unknown })),
+                    entries
+                        .into_iter()
+                        .map(move |(_, tree)| Element(Reader { tree, unknown })),
                 ))
             }
         }
@@ -106,7 +112,9 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         match self.tree {
-            Tree::Leaf { key, text } => Leaf { key, text }.deserialize_struct(name, fields, visitor),
+            Tree::Leaf { key, text } => {
+                Leaf { key, text }.deserialize_struct(name, fields, visitor)
+            }
             Tree::Folder(entries) => {
                 if self.unknown == Unknown::Refuse
                     && let Some(stranger) = entries.keys().find(|key| !fields.contains(key))
@@ -129,11 +137,13 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         match self.tree {
-            Tree::Leaf { key, text } => Leaf { key, text }.deserialize_enum(name, variants, visitor),
-            // One key beneath it names the variant, and what is beneath that is its content.
-            Tree::Folder(entries) => {
-                visitor.visit_enum(serde::de::value::MapAccessDeserializer::new(self.map(entries)))
+            Tree::Leaf { key, text } => {
+                Leaf { key, text }.deserialize_enum(name, variants, visitor)
             }
+            // One key beneath it names the variant, and what is beneath that is its content.
+            Tree::Folder(entries) => visitor.visit_enum(
+                serde::de::value::MapAccessDeserializer::new(self.map(entries)),
+            ),
         }
     }
 
@@ -152,16 +162,26 @@ struct Entries<'a> {
 impl<'de> MapAccess<'de> for Entries<'de> {
     type Error = Fault;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        let Some((name, tree)) = self.rest.next() else { return Ok(None) };
-        self.value = Some(Reader { tree, unknown: self.unknown });
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Fault> {
+        let Some((name, tree)) = self.rest.next() else {
+            return Ok(None);
+        };
+        self.value = Some(Reader {
+            tree,
+            unknown: self.unknown,
+        });
         let name: StrDeserializer<'_, Fault> = (*name).into_deserializer();
         seed.deserialize(name).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
-        let value =
-            self.value.take().ok_or_else(|| <Fault as serde::de::Error>::custom("a value before its key"))?;
+        let value = self
+            .value
+            .take()
+            .ok_or_else(|| <Fault as serde::de::Error>::custom("a value before its key"))?;
         seed.deserialize(value)
     }
 }
@@ -224,8 +244,11 @@ mod tests {
         from_pairs("app/", &pairs(entries), Unknown::Ignore)
     }
 
-    const LEAST: [(&str, &str); 3] =
-        [("app/database/pool", "4"), ("app/database/url", "pg://"), ("app/port", "80")];
+    const LEAST: [(&str, &str); 3] = [
+        ("app/database/pool", "4"),
+        ("app/database/url", "pg://"),
+        ("app/port", "80"),
+    ];
 
     #[test]
     fn texts_become_what_the_fields_are() {
@@ -242,7 +265,10 @@ mod tests {
             ("app/timeout", "1m30s"),
         ]);
         let app = app(&entries).unwrap();
-        assert_eq!((app.port, app.debug, app.ratio, app.mode), (80, true, 1.5, Mode::Safe));
+        assert_eq!(
+            (app.port, app.debug, app.ratio, app.mode),
+            (80, true, 1.5, Mode::Safe)
+        );
         assert_eq!(app.timeout, Some(Duration::from_secs(90)));
         assert_eq!(app.hosts, ["a", "b", "c"]);
         assert_eq!(app.limits["y"], 2);
@@ -251,7 +277,10 @@ mod tests {
     #[test]
     fn missing_keys_are_defaults() {
         let app = app(&LEAST).unwrap();
-        assert_eq!((app.debug, app.ratio, app.timeout, app.mode), (false, 0.5, None, Mode::Fast));
+        assert_eq!(
+            (app.debug, app.ratio, app.timeout, app.mode),
+            (false, 0.5, None, Mode::Fast)
+        );
     }
 
     #[test]
@@ -263,7 +292,10 @@ mod tests {
             ("app/port", "80"),
         ])
         .unwrap();
-        assert_eq!((app.database.pool, app.hosts.len(), app.limits["a"]), (9, 2, 3));
+        assert_eq!(
+            (app.database.pool, app.hosts.len(), app.limits["a"]),
+            (9, 2, 3)
+        );
     }
 
     #[test]
@@ -277,7 +309,9 @@ mod tests {
     fn errors_name_the_key_the_field_and_the_reason() {
         let mut entries = LEAST.to_vec();
         entries[0].1 = "four";
-        let DecodeError::Field { key, field, reason } = app(&entries).unwrap_err() else { panic!("a field") };
+        let DecodeError::Field { key, field, reason } = app(&entries).unwrap_err() else {
+            panic!("a field")
+        };
         assert_eq!((&*key, &*field), ("app/database/pool", "database.pool"));
         assert!(reason.contains("whole number"), "{reason}");
         assert!(!reason.contains("four"), "the value is not shown: {reason}");
@@ -285,8 +319,13 @@ mod tests {
         let error = app(&LEAST[..2]).unwrap_err().to_string();
         assert!(error.contains("missing field `port`"), "{error}");
 
-        let error = app(&[("app/database", "{\"url\": 1}"), ("app/port", "1")]).unwrap_err().to_string();
-        assert!(error.contains("`app/database`") && error.contains("JSON"), "{error}");
+        let error = app(&[("app/database", "{\"url\": 1}"), ("app/port", "1")])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("`app/database`") && error.contains("JSON"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -294,7 +333,12 @@ mod tests {
         let mut entries = LEAST.to_vec();
         entries.push(("app/prot", "1"));
         assert!(app(&entries).is_ok());
-        let error = from_pairs::<App>("app/", &pairs(&entries), Unknown::Refuse).unwrap_err().to_string();
-        assert!(error.contains("`prot`") && error.contains("port"), "{error}");
+        let error = from_pairs::<App>("app/", &pairs(&entries), Unknown::Refuse)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("`prot`") && error.contains("port"),
+            "{error}"
+        );
     }
 }

@@ -20,7 +20,13 @@ impl<'a> Tree<'a> {
     pub(super) fn build(folder: &str, pairs: &'a [Arc<KvPair>]) -> Result<Self, DecodeError> {
         let mut root = BTreeMap::new();
         for pair in pairs {
-            let Some(rest) = pair.key.strip_prefix(folder).filter(|rest| !rest.is_empty()) else { continue };
+            let Some(rest) = pair
+                .key
+                .strip_prefix(folder)
+                .filter(|rest| !rest.is_empty())
+            else {
+                continue;
+            };
             let value = pair.value.as_deref().unwrap_or_default();
             if rest.ends_with('/') && value.is_empty() {
                 continue;
@@ -32,9 +38,17 @@ impl<'a> Tree<'a> {
                     reason: format!("it lies more than {DEEPEST} folders deep"),
                 });
             }
-            let text =
-                std::str::from_utf8(value).map_err(|_| DecodeError::NotText { key: pair.key.clone() })?;
-            insert(&mut root, rest, Self::Leaf { key: &pair.key, text })?;
+            let text = std::str::from_utf8(value).map_err(|_| DecodeError::NotText {
+                key: pair.key.clone(),
+            })?;
+            insert(
+                &mut root,
+                rest,
+                Self::Leaf {
+                    key: &pair.key,
+                    text,
+                },
+            )?;
         }
         Ok(Self::Folder(root))
     }
@@ -53,7 +67,9 @@ fn insert<'a>(
     path: &'a str,
     leaf: Tree<'a>,
 ) -> Result<(), DecodeError> {
-    let (name, rest) = path.split_once('/').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let (name, rest) = path
+        .split_once('/')
+        .map_or((path, None), |(name, rest)| (name, Some(rest)));
     let deeper = leaf.some_key().unwrap_or_default().to_owned();
     match (entries.get_mut(name), rest) {
         (None, None) => {
@@ -67,9 +83,10 @@ fn insert<'a>(
             Ok(())
         }
         (Some(Tree::Folder(folder)), Some(rest)) => insert(folder, rest, leaf),
-        (Some(Tree::Leaf { key, .. }), _) => {
-            Err(DecodeError::LeafAndFolder { leaf: (*key).to_owned(), deeper })
-        }
+        (Some(Tree::Leaf { key, .. }), _) => Err(DecodeError::LeafAndFolder {
+            leaf: (*key).to_owned(),
+            deeper,
+        }),
         (Some(folder), None) => Err(DecodeError::LeafAndFolder {
             leaf: deeper,
             deeper: folder.some_key().unwrap_or_default().to_owned(),
@@ -100,9 +117,23 @@ pub(super) mod tests {
 
     #[test]
     fn slashes_nest_and_folder_entries_are_passed_over() {
-        let pairs = pairs(&[("app/", ""), ("app/a", "1"), ("app/b/", ""), ("app/b/c", "2"), ("other", "3")]);
-        let Tree::Folder(root) = Tree::build("app/", &pairs).unwrap() else { panic!("a folder") };
-        assert_eq!(root["a"], Tree::Leaf { key: "app/a", text: "1" });
+        let pairs = pairs(&[
+            ("app/", ""),
+            ("app/a", "1"),
+            ("app/b/", ""),
+            ("app/b/c", "2"),
+            ("other", "3"),
+        ]);
+        let Tree::Folder(root) = Tree::build("app/", &pairs).unwrap() else {
+            panic!("a folder")
+        };
+        assert_eq!(
+            root["a"],
+            Tree::Leaf {
+                key: "app/a",
+                text: "1"
+            }
+        );
         assert!(matches!(&root["b"], Tree::Folder(b) if b.len() == 1));
         assert_eq!(root.len(), 2);
     }
@@ -112,15 +143,27 @@ pub(super) mod tests {
         let key = |depth: usize| format!("app/{}x", "a/".repeat(depth));
         assert!(Tree::build("app/", &pairs(&[(&key(DEEPEST), "1")])).is_ok());
         let error = Tree::build("app/", &pairs(&[(&key(100_000), "1")])).unwrap_err();
-        assert!(error.to_string().ends_with("it lies more than 128 folders deep"));
+        assert!(
+            error
+                .to_string()
+                .ends_with("it lies more than 128 folders deep")
+        );
     }
 
     #[test]
     fn a_text_and_a_folder_at_once_is_an_error_in_any_order() {
-        let conflict = DecodeError::LeafAndFolder { leaf: "app/a".to_owned(), deeper: "app/a/b".to_owned() };
-        for order in [[("app/a", "1"), ("app/a/b", "2")], [("app/a/b", "2"), ("app/a", "1")]] {
+        let conflict = DecodeError::LeafAndFolder {
+            leaf: "app/a".to_owned(),
+            deeper: "app/a/b".to_owned(),
+        };
+        for order in [
+            [("app/a", "1"), ("app/a/b", "2")],
+            [("app/a/b", "2"), ("app/a", "1")],
+        ] {
             assert_eq!(Tree::build("app/", &pairs(&order)).unwrap_err(), conflict);
         }
-        assert!(conflict.to_string().contains("`app/a`") && conflict.to_string().contains("`app/a/b`"));
+        assert!(
+            conflict.to_string().contains("`app/a`") && conflict.to_string().contains("`app/a/b`")
+        );
     }
 }

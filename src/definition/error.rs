@@ -67,16 +67,30 @@ pub enum DefinitionError {
 }
 
 impl DefinitionError {
-    pub(crate) fn wrong_type(field: impl Into<String>, expected: impl Into<String>, found: &Value) -> Self {
-        Self::WrongType { field: field.into(), expected: expected.into(), found: kind_of(found).to_owned() }
+    pub(crate) fn wrong_type(
+        field: impl Into<String>,
+        expected: impl Into<String>,
+        found: &Value,
+    ) -> Self {
+        Self::WrongType {
+            field: field.into(),
+            expected: expected.into(),
+            found: kind_of(found).to_owned(),
+        }
     }
 
     pub(crate) fn missing(field: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self::Missing { field: field.into(), mend: mend.into() }
+        Self::Missing {
+            field: field.into(),
+            mend: mend.into(),
+        }
     }
 
     pub(crate) fn unusable(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Unusable { field: field.into(), reason: reason.into() }
+        Self::Unusable {
+            field: field.into(),
+            reason: reason.into(),
+        }
     }
 
     /// The field it is about.
@@ -93,11 +107,17 @@ impl DefinitionError {
 }
 
 fn of(field: &str) -> String {
-    if field.is_empty() { "this ".to_owned() } else { format!("`{field}` ") }
+    if field.is_empty() {
+        "this ".to_owned()
+    } else {
+        format!("`{field}` ")
+    }
 }
 
 fn suggestion(nearest: Option<&str>) -> String {
-    nearest.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
+    nearest
+        .map(|name| format!(" (did you mean `{name}`?)"))
+        .unwrap_or_default()
 }
 
 /// What a value is; not the value, which may be a token.

@@ -16,7 +16,10 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The fields of this object.
     pub fn new(map: &'a Map<String, Value>) -> Self {
-        Self { map, known: BTreeSet::new() }
+        Self {
+            map,
+            known: BTreeSet::new(),
+        }
     }
 
     /// A field as it is. A null counts as not given.
@@ -48,7 +51,10 @@ impl<'a> Fields<'a> {
         }
         let text = self.string(name, errors)?;
         if text.is_empty() {
-            errors.push(DefinitionError::unusable(name, format!("it is empty; {mend}")));
+            errors.push(DefinitionError::unusable(
+                name,
+                format!("it is empty; {mend}"),
+            ));
             return None;
         }
         Some(text)
@@ -74,13 +80,21 @@ impl<'a> Fields<'a> {
                 .filter_map(|(at, entry)| {
                     let text = entry.as_str().map(str::to_owned);
                     if text.is_none() {
-                        errors.push(DefinitionError::wrong_type(format!("{name}[{at}]"), "a string", entry));
+                        errors.push(DefinitionError::wrong_type(
+                            format!("{name}[{at}]"),
+                            "a string",
+                            entry,
+                        ));
                     }
                     text
                 })
                 .collect(),
             Some(other) => {
-                errors.push(DefinitionError::wrong_type(name, "a string or a list of strings", other));
+                errors.push(DefinitionError::wrong_type(
+                    name,
+                    "a string or a list of strings",
+                    other,
+                ));
                 Vec::new()
             }
         }
@@ -88,13 +102,20 @@ impl<'a> Fields<'a> {
 
     /// Refuses every field that has not been asked for, with the nearest one that was.
     pub fn refuse_unread(&self, errors: &mut DefinitionErrors) {
-        for field in self.map.keys().filter(|field| !self.known.contains(field.as_str())) {
+        for field in self
+            .map
+            .keys()
+            .filter(|field| !self.known.contains(field.as_str()))
+        {
             errors.push(DefinitionError::Unknown {
                 field: field.clone(),
                 allowed: self.known.iter().copied().collect::<Vec<_>>().join(", "),
                 nearest: nearest(
                     field,
-                    self.known.iter().copied().filter(|name| !self.map.contains_key(*name)),
+                    self.known
+                        .iter()
+                        .copied()
+                        .filter(|name| !self.map.contains_key(*name)),
                 ),
             });
         }

@@ -181,7 +181,11 @@ impl Definition {
         match &self.target {
             Target::Key { key } => put("key", json!(key)),
             Target::KeyPrefix { prefix } => put("prefix", json!(prefix)),
-            Target::Service { service, tags, passing_only } => {
+            Target::Service {
+                service,
+                tags,
+                passing_only,
+            } => {
                 put("service", json!(service));
                 match &tags[..] {
                     [] => {}
@@ -202,7 +206,10 @@ impl Definition {
             Target::Event { name: Some(name) } => put("name", json!(name)),
             Target::ConnectLeaf { service } => put("service", json!(service)),
             Target::AgentService { service_id } => put("service_id", json!(service_id)),
-            Target::Services | Target::Nodes | Target::Event { name: None } | Target::ConnectRoots => {}
+            Target::Services
+            | Target::Nodes
+            | Target::Event { name: None }
+            | Target::ConnectRoots => {}
         }
         let named = [
             ("datacenter", self.datacenter.as_deref()),

@@ -30,18 +30,31 @@ impl Definition {
         if takes(&["services", "nodes", "service", "checks"]) {
             definition.filter = fields.string("filter", errors);
         }
-        Some(Definition { target: target?, ..definition })
+        Some(Definition {
+            target: target?,
+            ..definition
+        })
     }
 }
 
 fn read_target(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Target> {
     let types = Target::TYPES.join(", ");
-    let kind = fields.required("type", &format!("say what to watch, one of {types}"), errors)?;
+    let kind = fields.required(
+        "type",
+        &format!("say what to watch, one of {types}"),
+        errors,
+    )?;
     let mut missing = |name: &'static str, what: &str| {
-        fields.required(name, &format!("a watch of type `{kind}` needs {what}"), errors)
+        fields.required(
+            name,
+            &format!("a watch of type `{kind}` needs {what}"),
+            errors,
+        )
     };
     Some(match &*kind {
-        "key" => Target::Key { key: missing("key", "the name of a single key")? },
+        "key" => Target::Key {
+            key: missing("key", "the name of a single key")?,
+        },
         "keyprefix" => {
             // Empty is a prefix too: of everything.
             if fields.get("prefix").is_none() {
@@ -50,7 +63,9 @@ fn read_target(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option
                     "a watch of type `keyprefix` needs a single prefix",
                 ));
             }
-            Target::KeyPrefix { prefix: fields.string("prefix", errors)? }
+            Target::KeyPrefix {
+                prefix: fields.string("prefix", errors)?,
+            }
         }
         "services" => Target::Services,
         "nodes" => Target::Nodes,
@@ -58,11 +73,19 @@ fn read_target(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option
             let service = missing("service", "the name of a single service");
             let tags = fields.strings("tag", errors);
             let passing_only = fields.boolean("passingonly", errors).unwrap_or(false);
-            Target::Service { service: service?, tags, passing_only }
+            Target::Service {
+                service: service?,
+                tags,
+                passing_only,
+            }
         }
         "checks" => {
-            let service = fields.string("service", errors).filter(|service| !service.is_empty());
-            let state = fields.string("state", errors).filter(|state| !state.is_empty());
+            let service = fields
+                .string("service", errors)
+                .filter(|service| !service.is_empty());
+            let state = fields
+                .string("state", errors)
+                .filter(|state| !state.is_empty());
             if service.is_some() && state.is_some() {
                 errors.push(DefinitionError::Together {
                     first: "service".to_owned(),
@@ -79,14 +102,18 @@ fn read_target(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option
             }
             Target::Checks { service, state }
         }
-        "event" => Target::Event { name: fields.string("name", errors).filter(|name| !name.is_empty()) },
+        "event" => Target::Event {
+            name: fields
+                .string("name", errors)
+                .filter(|name| !name.is_empty()),
+        },
         "connect_roots" => Target::ConnectRoots,
-        "connect_leaf" => {
-            Target::ConnectLeaf { service: missing("service", "the name of a single service")? }
-        }
-        "agent_service" => {
-            Target::AgentService { service_id: missing("service_id", "the id of a single service")? }
-        }
+        "connect_leaf" => Target::ConnectLeaf {
+            service: missing("service", "the name of a single service")?,
+        },
+        "agent_service" => Target::AgentService {
+            service_id: missing("service_id", "the id of a single service")?,
+        },
         other => {
             errors.push(DefinitionError::NotAllowed {
                 field: "type".to_owned(),
@@ -134,7 +161,8 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_with_its_mend() {
         assert!(
-            errors(&json!({})).starts_with("`type` is missing: say what to watch, one of key, keyprefix")
+            errors(&json!({}))
+                .starts_with("`type` is missing: say what to watch, one of key, keyprefix")
         );
         assert_eq!(
             errors(&json!({ "type": "key" })),
@@ -152,13 +180,16 @@ mod tests {
                 || text.contains("`services`"),
             "{text}"
         );
-        assert!(errors(&json!({ "type": 7 })).contains("`type` must be a string, but it is a number"));
+        assert!(
+            errors(&json!({ "type": 7 })).contains("`type` must be a string, but it is a number")
+        );
     }
 
     #[test]
     fn wrong_types_are_named_with_their_place() {
-        let text =
-            errors(&json!({ "type": "service", "service": "web", "tag": ["a", 1], "passingonly": "yes" }));
+        let text = errors(
+            &json!({ "type": "service", "service": "web", "tag": ["a", 1], "passingonly": "yes" }),
+        );
         assert_eq!(
             text,
             "`tag[1]` must be a string, but it is a number\n`passingonly` must be true or false, but it is a string"

@@ -6,7 +6,8 @@ use crate::{
     handlers::Payload,
     model::CheckStatus,
     watch::{
-        AgentService, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, Nodes, Service, Services,
+        AgentService, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, Nodes, Service,
+        Services,
     },
 };
 
@@ -50,19 +51,45 @@ impl Definition {
     pub fn with_query<V: ForQuery>(&self, visitor: V) -> V::Output {
         let d = self;
         match &self.target {
-            Target::Key { key } => {
-                visitor.with(configured!(d, Key::new(key), datacenter, namespaces, token, stale))
-            }
-            Target::KeyPrefix { prefix } => {
-                visitor.with(configured!(d, KeyPrefix::raw(prefix), datacenter, namespaces, token, stale))
-            }
-            Target::Services => {
-                visitor.with(configured!(d, Services::new(), datacenter, namespaces, token, stale, filter))
-            }
-            Target::Nodes => {
-                visitor.with(configured!(d, Nodes::new(), datacenter, namespaces, token, stale, filter))
-            }
-            Target::Service { service, tags, passing_only } => {
+            Target::Key { key } => visitor.with(configured!(
+                d,
+                Key::new(key),
+                datacenter,
+                namespaces,
+                token,
+                stale
+            )),
+            Target::KeyPrefix { prefix } => visitor.with(configured!(
+                d,
+                KeyPrefix::raw(prefix),
+                datacenter,
+                namespaces,
+                token,
+                stale
+            )),
+            Target::Services => visitor.with(configured!(
+                d,
+                Services::new(),
+                datacenter,
+                namespaces,
+                token,
+                stale,
+                filter
+            )),
+            Target::Nodes => visitor.with(configured!(
+                d,
+                Nodes::new(),
+                datacenter,
+                namespaces,
+                token,
+                stale,
+                filter
+            )),
+            Target::Service {
+                service,
+                tags,
+                passing_only,
+            } => {
                 let mut query = Service::new(service);
                 for tag in tags {
                     query = query.tag(tag);
@@ -70,7 +97,9 @@ impl Definition {
                 if *passing_only {
                     query = query.passing_only();
                 }
-                visitor.with(configured!(d, query, datacenter, namespaces, token, stale, filter))
+                visitor.with(configured!(
+                    d, query, datacenter, namespaces, token, stale, filter
+                ))
             }
             Target::Checks { service, state } => {
                 let query = match (service, state.as_deref()) {
@@ -78,19 +107,30 @@ impl Definition {
                     (None, None | Some("any")) => Checks::any(),
                     (None, Some(state)) => Checks::in_state(CheckStatus::from(state)),
                 };
-                visitor.with(configured!(d, query, datacenter, namespaces, token, stale, filter))
+                visitor.with(configured!(
+                    d, query, datacenter, namespaces, token, stale, filter
+                ))
             }
             Target::Event { name } => {
                 let query = name.as_ref().map_or_else(Event::any, Event::named);
                 visitor.with(configured!(d, query, token))
             }
-            Target::ConnectRoots => visitor.with(configured!(d, ConnectRoots::new(), datacenter, token)),
-            Target::ConnectLeaf { service } => {
-                visitor.with(configured!(d, ConnectLeaf::new(service), datacenter, namespaces, token))
+            Target::ConnectRoots => {
+                visitor.with(configured!(d, ConnectRoots::new(), datacenter, token))
             }
-            Target::AgentService { service_id } => {
-                visitor.with(configured!(d, AgentService::new(service_id), namespaces, token))
-            }
+            Target::ConnectLeaf { service } => visitor.with(configured!(
+                d,
+                ConnectLeaf::new(service),
+                datacenter,
+                namespaces,
+                token
+            )),
+            Target::AgentService { service_id } => visitor.with(configured!(
+                d,
+                AgentService::new(service_id),
+                namespaces,
+                token
+            )),
         }
     }
 }
@@ -114,20 +154,38 @@ mod tests {
     #[test]
     fn each_definition_is_the_query_of_its_type() {
         for (watch, path) in [
-            (json!({ "type": "key", "key": "a", "stale": true }), "key:a?stale"),
-            (json!({ "type": "keyprefix", "prefix": "a/" }), "keyprefix:a/?raw"),
-            (json!({ "type": "services", "datacenter": "x" }), "services?dc=x"),
+            (
+                json!({ "type": "key", "key": "a", "stale": true }),
+                "key:a?stale",
+            ),
+            (
+                json!({ "type": "keyprefix", "prefix": "a/" }),
+                "keyprefix:a/?raw",
+            ),
+            (
+                json!({ "type": "services", "datacenter": "x" }),
+                "services?dc=x",
+            ),
             (
                 json!({ "type": "service", "service": "w", "tag": ["a", "b"], "passingonly": true }),
                 "service:w?tag=a&tag=b&passingonly",
             ),
             (json!({ "type": "event", "token": "t" }), "event?token"),
-            (json!({ "type": "agent_service", "service_id": "w1" }), "agent_service:w1"),
-            (json!({ "type": "connect_leaf", "service": "w" }), "connect_leaf:w"),
+            (
+                json!({ "type": "agent_service", "service_id": "w1" }),
+                "agent_service:w1",
+            ),
+            (
+                json!({ "type": "connect_leaf", "service": "w" }),
+                "connect_leaf:w",
+            ),
             (json!({ "type": "connect_roots" }), "connect_roots"),
             (json!({ "type": "nodes", "filter": "x" }), "nodes?filter=x"),
         ] {
-            assert_eq!(Definition::from_json(&watch).unwrap().with_query(Path), path);
+            assert_eq!(
+                Definition::from_json(&watch).unwrap().with_query(Path),
+                path
+            );
         }
     }
 }

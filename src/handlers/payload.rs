@@ -11,7 +11,8 @@ use crate::{
     kv::KvPair,
     model::handler,
     watch::{
-        AgentService, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, Nodes, Service, Services,
+        AgentService, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, Nodes, Service,
+        Services,
     },
 };
 
@@ -54,7 +55,11 @@ impl Payload for Key {
 
 impl Payload for KeyPrefix {
     fn payload(changed: &Changed<Self>) -> serde_json::Result<Vec<u8>> {
-        let pairs: Vec<_> = changed.current.iter().map(|pair| GoPair::of(pair)).collect();
+        let pairs: Vec<_> = changed
+            .current
+            .iter()
+            .map(|pair| GoPair::of(pair))
+            .collect();
         // Consul's handlers get null for a prefix without keys.
         written(&(!pairs.is_empty()).then_some(pairs))
     }
@@ -99,12 +104,20 @@ payloads! {
 fn written<T: Serialize>(value: &T) -> serde_json::Result<Vec<u8>> {
     let json = serde_json::to_string(value)?;
     // Outside of strings none of these occurs.
-    let escaped = ["<", ">", "&", "\u{2028}", "\u{2029}"].iter().any(|text| json.contains(text));
+    let escaped = ["<", ">", "&", "\u{2028}", "\u{2029}"]
+        .iter()
+        .any(|text| json.contains(text));
     if !escaped {
         return Ok(json.into_bytes());
     }
-    let json = json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
-    Ok(json.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029").into_bytes())
+    let json = json
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026");
+    Ok(json
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
+        .into_bytes())
 }
 
 /// The events that this subscriber has not seen: what Consul's handlers get of a log.
@@ -184,7 +197,10 @@ mod tests {
             text(Payload::payload(&changed)),
             r#"{"Key":"a","CreateIndex":1,"ModifyIndex":2,"LockIndex":0,"Flags":7,"Value":"eA==","Session":""}"#
         );
-        assert_eq!(text(Payload::payload(&Changed::first(Key::new("a"), None, 2))), "null");
+        assert_eq!(
+            text(Payload::payload(&Changed::first(Key::new("a"), None, 2))),
+            "null"
+        );
     }
 
     #[test]
@@ -192,6 +208,13 @@ mod tests {
         let changed = Changed::first(KeyPrefix::new("a"), vec![Arc::new(pair(None))], 2);
         assert!(text(Payload::payload(&changed)).starts_with(r#"[{"Key":"a""#));
         assert!(text(Payload::payload(&changed)).contains(r#""Value":null"#));
-        assert_eq!(text(Payload::payload(&Changed::first(KeyPrefix::new("a"), Vec::new(), 2))), "null");
+        assert_eq!(
+            text(Payload::payload(&Changed::first(
+                KeyPrefix::new("a"),
+                Vec::new(),
+                2
+            ))),
+            "null"
+        );
     }
 }

@@ -88,9 +88,14 @@ impl FromStr for Signal {
     fn from_str(text: &str) -> Result<Self, SignalError> {
         let upper = text.trim().to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-        let named = Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, signal)| Self(*signal));
+        let named = Self::NAMES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, signal)| Self(*signal));
         let found = named.or_else(|| upper.parse().ok().and_then(Self::from_raw));
-        found.ok_or_else(|| SignalError { text: text.to_owned() })
+        found.ok_or_else(|| SignalError {
+            text: text.to_owned(),
+        })
     }
 }
 
@@ -134,6 +139,12 @@ mod tests {
         for text in ["", "SIG", "HUPP", "0", "-1", "9999"] {
             assert!(text.parse::<Signal>().is_err(), "{text}");
         }
-        assert!("HUPP".parse::<Signal>().unwrap_err().to_string().contains("`HUPP`"));
+        assert!(
+            "HUPP"
+                .parse::<Signal>()
+                .unwrap_err()
+                .to_string()
+                .contains("`HUPP`")
+        );
     }
 }

@@ -24,6 +24,8 @@ impl StopHandler {
 
     /// Ends what is running at once.
     pub fn now() -> Self {
-        Self { grace: Duration::ZERO }
+        Self {
+            grace: Duration::ZERO,
+        }
     }
 }

@@ -20,7 +20,11 @@ impl Nearest {
     /// The path was the key itself, or `field` is to be looked up inside its value.
     pub(super) fn new(pair: KvPair, field: Option<&str>) -> Result<Self, KvError> {
         let Some(field) = field else {
-            return Ok(Self { value: pair.to_value(), pair, field: String::new() });
+            return Ok(Self {
+                value: pair.to_value(),
+                pair,
+                field: String::new(),
+            });
         };
         let bytes = pair.value.as_deref().unwrap_or_default();
         let json = serde_json::from_slice(bytes).map_err(|source| KvError::NotJson {
@@ -28,10 +32,16 @@ impl Nearest {
             field: field.to_owned(),
             source,
         })?;
-        let found = lookup(json, field)
-            .map_err(|missing| KvError::FieldNotFound { key: pair.key.clone(), field: missing.to_owned() })?;
+        let found = lookup(json, field).map_err(|missing| KvError::FieldNotFound {
+            key: pair.key.clone(),
+            field: missing.to_owned(),
+        })?;
         let value = KvValue::of_field(format!("{}#{field}", pair.key), found);
-        Ok(Self { pair, field: field.to_owned(), value })
+        Ok(Self {
+            pair,
+            field: field.to_owned(),
+            value,
+        })
     }
 }
 
@@ -42,7 +52,9 @@ pub(super) type Candidate<'a> = (&'a str, Option<&'a str>);
 /// all keys live beneath.
 pub(super) fn candidates(key: &str, prefix: usize) -> Vec<Candidate<'_>> {
     let above = key.rmatch_indices('/').filter(|(at, _)| *at > prefix);
-    std::iter::once((key, None)).chain(above.map(|(at, _)| (&key[..at], Some(&key[at + 1..])))).collect()
+    std::iter::once((key, None))
+        .chain(above.map(|(at, _)| (&key[..at], Some(&key[at + 1..]))))
+        .collect()
 }
 
 /// The field at the path, or the path up to the part that is missing.
@@ -52,9 +64,9 @@ fn lookup(mut json: Value, path: &str) -> Result<Value, &str> {
         end += part.len();
         let next = match json {
             Value::Object(mut fields) => fields.remove(part),
-            Value::Array(mut items) => {
-                position(part).filter(|at| *at < items.len()).map(|at| items.swap_remove(at))
-            }
+            Value::Array(mut items) => position(part)
+                .filter(|at| *at < items.len())
+                .map(|at| items.swap_remove(at)),
             _ => None,
         };
         json = next.ok_or(&path[..end])?;
@@ -65,7 +77,8 @@ fn lookup(mut json: Value, path: &str) -> Result<Value, &str> {
 
 /// An index as one writes it: `0`, `12`; not `+1` and not `01`.
 fn position(part: &str) -> Option<usize> {
-    let plain = part.bytes().all(|byte| byte.is_ascii_digit()) && (part == "0" || !part.starts_with('0'));
+    let plain =
+        part.bytes().all(|byte| byte.is_ascii_digit()) && (part == "0" || !part.starts_with('0'));
     if plain { part.parse().ok() } else { None }
 }
 
@@ -91,10 +104,19 @@ mod tests {
 
     #[test]
     fn candidates_go_from_the_longest_up() {
-        assert_eq!(candidates("a/b/c", 0), [("a/b/c", None), ("a/b", Some("c")), ("a", Some("b/c"))]);
+        assert_eq!(
+            candidates("a/b/c", 0),
+            [("a/b/c", None), ("a/b", Some("c")), ("a", Some("b/c"))]
+        );
         assert_eq!(candidates("a", 0), [("a", None)]);
-        assert_eq!(candidates("kv/a/b", 3), [("kv/a/b", None), ("kv/a", Some("b"))]);
-        assert_eq!(candidates("a//b", 0), [("a//b", None), ("a/", Some("b")), ("a", Some("/b"))]);
+        assert_eq!(
+            candidates("kv/a/b", 3),
+            [("kv/a/b", None), ("kv/a", Some("b"))]
+        );
+        assert_eq!(
+            candidates("a//b", 0),
+            [("a//b", None), ("a/", Some("b")), ("a", Some("/b"))]
+        );
         assert_eq!(candidates("/a", 0), [("/a", None)]);
     }
 
@@ -103,9 +125,26 @@ mod tests {
         let app = pair("app", r#"{"db":{"hosts":["one","two"],"port":5432}}"#);
         let at = |field| Nearest::new(app.clone(), Some(field));
         let host = at("db/hosts/1").expect("a host");
-        assert_eq!((host.value.as_str().expect("text"), host.value.key()), ("two", "app#db/hosts/1"));
-        assert_eq!(at("db/port").expect("a port").value.as_u64().expect("a number"), 5432);
-        assert_eq!(at("db").expect("an object").value.scan::<Value>().expect("JSON")["port"], json!(5432));
+        assert_eq!(
+            (host.value.as_str().expect("text"), host.value.key()),
+            ("two", "app#db/hosts/1")
+        );
+        assert_eq!(
+            at("db/port")
+                .expect("a port")
+                .value
+                .as_u64()
+                .expect("a number"),
+            5432
+        );
+        assert_eq!(
+            at("db")
+                .expect("an object")
+                .value
+                .scan::<Value>()
+                .expect("JSON")["port"],
+            json!(5432)
+        );
         for (field, missing) in [
             ("db/user/x", "db/user"),
             ("db/hosts/2", "db/hosts/2"),
@@ -115,7 +154,10 @@ mod tests {
             ("", ""),
         ] {
             let error = at(field).expect_err(field);
-            assert!(matches!(&error, KvError::FieldNotFound { field, .. } if field == missing), "{error}");
+            assert!(
+                matches!(&error, KvError::FieldNotFound { field, .. } if field == missing),
+                "{error}"
+            );
             assert!(error.is_not_found());
         }
     }
@@ -123,7 +165,10 @@ mod tests {
     #[test]
     fn the_key_itself_is_its_value_json_or_not() {
         let found = Nearest::new(pair("a", "plain"), None).expect("the key");
-        assert_eq!((found.value.as_str().expect("text"), found.field.as_str()), ("plain", ""));
+        assert_eq!(
+            (found.value.as_str().expect("text"), found.field.as_str()),
+            ("plain", "")
+        );
         let error = Nearest::new(pair("a", "plain"), Some("b")).expect_err("no JSON");
         assert!(matches!(error, KvError::NotJson { .. }), "{error}");
     }

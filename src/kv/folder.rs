@@ -41,7 +41,11 @@ impl Folder {
 
     /// What all keys beneath it start with.
     pub fn beneath(&self) -> String {
-        if self.is_prefix() { self.0.clone() } else { format!("{}/", self.0) }
+        if self.is_prefix() {
+            self.0.clone()
+        } else {
+            format!("{}/", self.0)
+        }
     }
 
     fn is_prefix(&self) -> bool {
@@ -62,14 +66,20 @@ mod tests {
         for key in ["", "tes", "test2", "test2/a", "test-a", "a/test"] {
             assert!(!folder.has(key), "{key}");
         }
-        assert_eq!((folder.own_key(), folder.beneath().as_str()), (Some("test"), "test/"));
+        assert_eq!(
+            (folder.own_key(), folder.beneath().as_str()),
+            (Some("test"), "test/")
+        );
     }
 
     #[test]
     fn with_a_slash_it_is_only_what_is_beneath() {
         let folder = Folder::new("test/");
         assert!(folder.has("test/") && folder.has("test/a") && !folder.has("test"));
-        assert_eq!((folder.own_key(), folder.beneath().as_str()), (None, "test/"));
+        assert_eq!(
+            (folder.own_key(), folder.beneath().as_str()),
+            (None, "test/")
+        );
         assert!(Folder::new("").has("anything"));
     }
 }

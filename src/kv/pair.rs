@@ -40,7 +40,11 @@ pub struct KvPair {
     #[serde(default)]
     pub flags: u64,
     /// The value; Consul does not tell an empty one from none, and gives `None` for both.
-    #[serde(default, serialize_with = "to_base64", deserialize_with = "from_base64")]
+    #[serde(
+        default,
+        serialize_with = "to_base64",
+        deserialize_with = "from_base64"
+    )]
     pub value: Option<Bytes>,
     /// The session that holds the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,10 +80,16 @@ impl fmt::Display for KvPair {
 
 impl fmt::Debug for KvPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let length = self.value.as_ref().map(|value| format_args!("{} bytes", value.len()).to_string());
+        let length = self
+            .value
+            .as_ref()
+            .map(|value| format_args!("{} bytes", value.len()).to_string());
         f.debug_struct("KvPair")
             .field("key", &self.key)
-            .field("value", &format_args!("{}", length.as_deref().unwrap_or("none")))
+            .field(
+                "value",
+                &format_args!("{}", length.as_deref().unwrap_or("none")),
+            )
             .field("create_index", &self.create_index)
             .field("modify_index", &self.modify_index)
             .field("lock_index", &self.lock_index)
@@ -92,7 +102,9 @@ impl fmt::Debug for KvPair {
 #[expect(clippy::ref_option, reason = "the signature is serde's")]
 fn to_base64<S: Serializer>(value: &Option<Bytes>, serializer: S) -> Result<S::Ok, S::Error> {
     match value {
-        Some(value) => serializer.collect_str(&base64::display::Base64Display::new(value, &STANDARD)),
+        Some(value) => {
+            serializer.collect_str(&base64::display::Base64Display::new(value, &STANDARD))
+        }
         None => serializer.serialize_none(),
     }
 }
@@ -125,8 +137,9 @@ impl<'de> Visitor<'de> for Base64 {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
         // The text itself stays out of the error: it is somebody's value.
-        let value =
-            STANDARD.decode(text).map_err(|error| E::custom(format!("not base64: {}", fault(&error))))?;
+        let value = STANDARD
+            .decode(text)
+            .map_err(|error| E::custom(format!("not base64: {}", fault(&error))))?;
         Ok(Some(Bytes::from(value)))
     }
 }
@@ -159,7 +172,8 @@ mod tests {
 
     #[test]
     fn no_value_is_null_and_no_session_is_left_out() {
-        let json = r#"{"LockIndex":0,"Key":"a","Flags":0,"Value":null,"CreateIndex":5,"ModifyIndex":6}"#;
+        let json =
+            r#"{"LockIndex":0,"Key":"a","Flags":0,"Value":null,"CreateIndex":5,"ModifyIndex":6}"#;
         let pair: KvPair = serde_json::from_str(json).expect("a pair");
         assert_eq!((pair.value.clone(), pair.session.clone()), (None, None));
         assert_eq!(serde_json::to_string(&pair).expect("JSON"), json);
@@ -175,16 +189,27 @@ mod tests {
     #[test]
     fn bad_base64_is_an_error_without_the_value() {
         let json = r#"{"Key":"a","Value":"hunter2!","CreateIndex":5,"ModifyIndex":6}"#;
-        let error = serde_json::from_str::<KvPair>(json).expect_err("no base64").to_string();
-        assert!(error.contains("not base64") && !error.contains("hunter2"), "{error}");
+        let error = serde_json::from_str::<KvPair>(json)
+            .expect_err("no base64")
+            .to_string();
+        assert!(
+            error.contains("not base64") && !error.contains("hunter2"),
+            "{error}"
+        );
     }
 
     #[test]
     fn debug_shows_the_length_and_not_the_value() {
         let pair: KvPair = serde_json::from_str(PAIR).expect("a pair");
         let shown = format!("{pair:?}");
-        assert!(shown.contains("\"a/b\"") && shown.contains("2 bytes"), "{shown}");
-        let secret = KvPair { value: Some(Bytes::from_static(b"hunter2")), ..pair };
+        assert!(
+            shown.contains("\"a/b\"") && shown.contains("2 bytes"),
+            "{shown}"
+        );
+        let secret = KvPair {
+            value: Some(Bytes::from_static(b"hunter2")),
+            ..pair
+        };
         assert!(!format!("{secret:?} {:?}", secret.to_value()).contains("hunter2"));
     }
 

@@ -12,7 +12,9 @@ use super::{
     pair::KvPair,
     txn::{self, FaultKind, Op},
 };
-use crate::client::{ClientError, ConfigError, ConsulClient, ConsulConfig, EmptyKey, KeyPath, QueryRequest};
+use crate::client::{
+    ClientError, ConfigError, ConsulClient, ConsulConfig, EmptyKey, KeyPath, QueryRequest,
+};
 
 /// How often the way from a path up to its nearest key is looked at again when keys vanish meanwhile.
 const LOOKS: usize = 3;
@@ -86,7 +88,10 @@ impl KvStore {
     /// [`KvError::KeyNotFound`] when Consul says that there is none; a proxy's 404 is not taken for it.
     pub async fn get(&self, path: &str) -> Result<KvPair, KvError> {
         let pair = self.get_opt(path).await?;
-        pair.ok_or_else(|| KvError::KeyNotFound { key: self.key(path), ancestors: false })
+        pair.ok_or_else(|| KvError::KeyNotFound {
+            key: self.key(path),
+            ancestors: false,
+        })
     }
 
     /// The pair at a path, or `None` when Consul says that there is none.
@@ -117,7 +122,10 @@ impl KvStore {
         if let Some(pair) = self.read_key(&key).await? {
             return Nearest::new(pair, None);
         }
-        let not_found = || KvError::KeyNotFound { key: key.clone(), ancestors: true };
+        let not_found = || KvError::KeyNotFound {
+            key: key.clone(),
+            ancestors: true,
+        };
         let all = candidates(&key, self.prefix().len());
         if let [_, (above, field)] = all[..] {
             let pair = self.read_key(above).await?.ok_or_else(not_found)?;
@@ -141,7 +149,8 @@ impl KvStore {
     /// # Errors
     /// As [`KvStore`] says.
     pub async fn list(&self, path: &str) -> Result<Listing<KvPair>, KvError> {
-        self.read_folder(path, "recurse", |pair: &KvPair| &pair.key).await
+        self.read_folder(path, "recurse", |pair: &KvPair| &pair.key)
+            .await
     }
 
     /// The full keys of a folder, without their values; otherwise as [`list`](Self::list).
@@ -163,7 +172,10 @@ impl KvStore {
         if self.write(&key, value.as_ref(), None).await? {
             return Ok(());
         }
-        Err(KvError::NotDone { action: "write", key })
+        Err(KvError::NotDone {
+            action: "write",
+            key,
+        })
     }
 
     /// Writes anything that serde can serialize, as JSON. A string gets its quotes: to store it bare,
@@ -171,9 +183,15 @@ impl KvStore {
     ///
     /// # Errors
     /// [`KvError::Encode`] when it cannot be written as JSON, and those of [`put`](Self::put).
-    pub async fn put_json<T: Serialize + ?Sized>(&self, path: &str, value: &T) -> Result<(), KvError> {
-        let json =
-            serde_json::to_vec(value).map_err(|source| KvError::Encode { key: self.key(path), source })?;
+    pub async fn put_json<T: Serialize + ?Sized>(
+        &self,
+        path: &str,
+        value: &T,
+    ) -> Result<(), KvError> {
+        let json = serde_json::to_vec(value).map_err(|source| KvError::Encode {
+            key: self.key(path),
+            source,
+        })?;
         self.put(path, json).await
     }
 
@@ -188,7 +206,8 @@ impl KvStore {
         value: impl AsRef<[u8]>,
         modify_index: u64,
     ) -> Result<bool, KvError> {
-        self.write(&self.checked_key(path)?, value.as_ref(), Some(modify_index)).await
+        self.write(&self.checked_key(path)?, value.as_ref(), Some(modify_index))
+            .await
     }
 
     /// Deletes one key. A key that is not there is no error.
@@ -200,7 +219,10 @@ impl KvStore {
         if self.remove(&key, None).await? {
             return Ok(());
         }
-        Err(KvError::NotDone { action: "delete", key })
+        Err(KvError::NotDone {
+            action: "delete",
+            key,
+        })
     }
 
     /// Deletes a key only if its [`modify_index`](KvPair::modify_index) still is `modify_index`, and
@@ -209,7 +231,8 @@ impl KvStore {
     /// # Errors
     /// As [`KvStore`] says.
     pub async fn delete_cas(&self, path: &str, modify_index: u64) -> Result<bool, KvError> {
-        self.remove(&self.checked_key(path)?, Some(modify_index)).await
+        self.remove(&self.checked_key(path)?, Some(modify_index))
+            .await
     }
 
     /// Deletes a folder, in one transaction: the key itself and everything beneath it, see [`Folder`];
@@ -236,7 +259,11 @@ impl KvStore {
     }
 
     fn checked_key(&self, path: &str) -> Result<String, EmptyKey> {
-        if path.is_empty() { Err(EmptyKey) } else { Ok(self.key(path)) }
+        if path.is_empty() {
+            Err(EmptyKey)
+        } else {
+            Ok(self.key(path))
+        }
     }
 
     /// What a write says beside its key.
@@ -247,7 +274,10 @@ impl KvStore {
     async fn read_key(&self, key: &str) -> Result<Option<KvPair>, KvError> {
         let pairs: Vec<KvPair> = match KeyPath::of_key(key)? {
             KeyPath::Direct(path) => {
-                let answer = self.client.read(&QueryRequest::new(path).accept_404(true)).await?;
+                let answer = self
+                    .client
+                    .read(&QueryRequest::new(path).accept_404(true))
+                    .await?;
                 if !answer.found {
                     return Ok(None);
                 }
@@ -265,7 +295,9 @@ impl KvStore {
             }
         };
         let pair = pairs.into_iter().find(|pair| pair.key == key);
-        pair.map(Some).ok_or_else(|| KvError::OtherKey { key: key.to_owned() })
+        pair.map(Some).ok_or_else(|| KvError::OtherKey {
+            key: key.to_owned(),
+        })
     }
 
     async fn read_folder<T: serde::de::DeserializeOwned>(
@@ -275,12 +307,21 @@ impl KvStore {
         key_of: fn(&T) -> &String,
     ) -> Result<Listing<T>, KvError> {
         let folder = Folder::new(self.key(path));
-        let request = QueryRequest::new(KeyPath::of_prefix(folder.prefix()).path()).with_param(how, "");
+        let request =
+            QueryRequest::new(KeyPath::of_prefix(folder.prefix()).path()).with_param(how, "");
         let answer = self.client.read(&request.accept_404(true)).await?;
-        let mut items: Vec<T> = if answer.found { answer.json()? } else { Vec::new() };
+        let mut items: Vec<T> = if answer.found {
+            answer.json()?
+        } else {
+            Vec::new()
+        };
         items.retain(|item| folder.has(key_of(item)));
         let filtered_by_acls = answer.meta.results_filtered_by_acls;
-        Ok(Listing { items, index: answer.index, filtered_by_acls })
+        Ok(Listing {
+            items,
+            index: answer.index,
+            filtered_by_acls,
+        })
     }
 
     async fn write(&self, key: &str, value: &[u8], cas: Option<u64>) -> Result<bool, KvError> {
@@ -292,16 +333,22 @@ impl KvStore {
             KeyPath::Within(_) => self.change_by_txn(key, Op::set(key, value, cas)).await,
         };
         done.map_err(|error| match error {
-            KvError::Client(ClientError::Status { status: 413, text, .. }) => {
-                KvError::ValueTooLarge { key: key.to_owned(), bytes: value.len(), what: text }
-            }
+            KvError::Client(ClientError::Status {
+                status: 413, text, ..
+            }) => KvError::ValueTooLarge {
+                key: key.to_owned(),
+                bytes: value.len(),
+                what: text,
+            },
             error => error,
         })
     }
 
     async fn remove(&self, key: &str, cas: Option<u64>) -> Result<bool, KvError> {
         match KeyPath::of_key(key)? {
-            KeyPath::Direct(path) => Ok(self.change(Method::DELETE, &path, Bytes::new(), cas).await?),
+            KeyPath::Direct(path) => Ok(self
+                .change(Method::DELETE, &path, Bytes::new(), cas)
+                .await?),
             KeyPath::Within(_) => self.change_by_txn(key, Op::delete(key, cas)).await,
         }
     }
@@ -332,7 +379,10 @@ impl KvStore {
         ops: &[Op<'_>],
         query: &[(String, String)],
     ) -> Result<Result<Vec<KvPair>, Vec<txn::TxnFault>>, KvError> {
-        let body = txn::body(ops).map_err(|source| KvError::Encode { key: key.to_owned(), source })?;
+        let body = txn::body(ops).map_err(|source| KvError::Encode {
+            key: key.to_owned(),
+            source,
+        })?;
         let answer: txn::TxnAnswer = self.client.transact(query, body.into()).await?;
         Ok(answer.outcome())
     }
@@ -341,12 +391,17 @@ impl KvStore {
     async fn nearest<'a>(&self, all: &[Candidate<'a>]) -> Result<Option<Candidate<'a>>, KvError> {
         let query = QueryRequest::new("/v1/txn").query(self.client.config());
         for some in all.chunks(txn::MOST) {
-            let Some((longest, _)) = some.first() else { continue };
+            let Some((longest, _)) = some.first() else {
+                continue;
+            };
             let ops: Vec<Op<'_>> = some.iter().map(|(key, _)| Op::get(key)).collect();
             let Err(faults) = self.transact(longest, &ops, &query).await? else {
                 return Ok(some.first().copied());
             };
-            if let Some(fault) = faults.iter().find(|fault| fault.kind() != FaultKind::Absent) {
+            if let Some(fault) = faults
+                .iter()
+                .find(|fault| fault.kind() != FaultKind::Absent)
+            {
                 return Err(refused(longest, std::slice::from_ref(fault)));
             }
             let is_absent = |at: usize| faults.iter().any(|fault| fault.op_index == at);
@@ -360,8 +415,17 @@ impl KvStore {
 
 /// Why a transaction was rolled back, in Consul's words.
 fn refused(key: &str, faults: &[txn::TxnFault]) -> KvError {
-    let denied = faults.iter().find(|fault| fault.kind() == FaultKind::Denied);
-    let what = denied.or(faults.first()).map(|fault| fault.what.clone()).unwrap_or_default();
+    let denied = faults
+        .iter()
+        .find(|fault| fault.kind() == FaultKind::Denied);
+    let what = denied
+        .or(faults.first())
+        .map(|fault| fault.what.clone())
+        .unwrap_or_default();
     let key = key.to_owned();
-    if denied.is_some() { KvError::Denied { key, what } } else { KvError::Transaction { key, what } }
+    if denied.is_some() {
+        KvError::Denied { key, what }
+    } else {
+        KvError::Transaction { key, what }
+    }
 }

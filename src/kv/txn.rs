@@ -23,22 +23,46 @@ pub(super) struct Op<'a> {
 
 impl<'a> Op<'a> {
     pub(super) fn get(key: &'a str) -> Self {
-        Self { verb: "get", key, value: None, index: None }
+        Self {
+            verb: "get",
+            key,
+            value: None,
+            index: None,
+        }
     }
 
     /// `cas`: only if the key's `ModifyIndex` is this; 0: only if there is no such key.
     pub(super) fn set(key: &'a str, value: &[u8], cas: Option<u64>) -> Self {
         let verb = if cas.is_some() { "cas" } else { "set" };
-        Self { verb, key, value: Some(STANDARD.encode(value)), index: cas }
+        Self {
+            verb,
+            key,
+            value: Some(STANDARD.encode(value)),
+            index: cas,
+        }
     }
 
     pub(super) fn delete(key: &'a str, cas: Option<u64>) -> Self {
-        let verb = if cas.is_some() { "delete-cas" } else { "delete" };
-        Self { verb, key, value: None, index: cas }
+        let verb = if cas.is_some() {
+            "delete-cas"
+        } else {
+            "delete"
+        };
+        Self {
+            verb,
+            key,
+            value: None,
+            index: cas,
+        }
     }
 
     pub(super) fn delete_tree(prefix: &'a str) -> Self {
-        Self { verb: "delete-tree", key: prefix, value: None, index: None }
+        Self {
+            verb: "delete-tree",
+            key: prefix,
+            value: None,
+            index: None,
+        }
     }
 }
 
@@ -83,7 +107,12 @@ impl TxnAnswer {
     pub(super) fn outcome(self) -> Result<Vec<KvPair>, Vec<TxnFault>> {
         match self.errors {
             Some(faults) if !faults.is_empty() => Err(faults),
-            _ => Ok(self.results.unwrap_or_default().into_iter().filter_map(|result| result.kv).collect()),
+            _ => Ok(self
+                .results
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|result| result.kv)
+                .collect()),
         }
     }
 }
@@ -144,13 +173,25 @@ mod tests {
         let back = r#"{"Results":null,"Errors":[{"OpIndex":1,"What":"key \"b\" doesn't exist"}]}"#;
         let back: TxnAnswer = serde_json::from_str(back).expect("an answer");
         let faults = back.outcome().expect_err("rolled back");
-        assert_eq!((faults[0].op_index, faults[0].kind()), (1, FaultKind::Absent));
+        assert_eq!(
+            (faults[0].op_index, faults[0].kind()),
+            (1, FaultKind::Absent)
+        );
     }
 
     #[test]
     fn faults_are_told_apart() {
-        let kind = |what: &str| TxnFault { op_index: 0, what: what.to_owned() }.kind();
-        assert_eq!(kind("failed to set key \"a\", index is stale"), FaultKind::Stale);
+        let kind = |what: &str| {
+            TxnFault {
+                op_index: 0,
+                what: what.to_owned(),
+            }
+            .kind()
+        };
+        assert_eq!(
+            kind("failed to set key \"a\", index is stale"),
+            FaultKind::Stale
+        );
         assert_eq!(kind("Permission denied"), FaultKind::Denied);
         assert_eq!(kind("unknown KV verb"), FaultKind::Other);
     }

@@ -46,7 +46,9 @@ pub enum ValueError {
         expected: &'static str,
     },
     /// It is not the JSON that was expected.
-    #[error("the value of `{key}` does not fit the expected JSON at `{path}` (line {line}, column {column})")]
+    #[error(
+        "the value of `{key}` does not fit the expected JSON at `{path}` (line {line}, column {column})"
+    )]
     Json {
         /// The key, and the field in it.
         key: String,
@@ -65,7 +67,11 @@ pub enum ValueError {
 impl KvValue {
     /// The value of `key`.
     pub fn new(key: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
-        Self { key: key.into(), bytes: bytes.into(), field: None }
+        Self {
+            key: key.into(),
+            bytes: bytes.into(),
+            field: None,
+        }
     }
 
     pub(crate) fn of_field(key: String, field: Value) -> Self {
@@ -73,7 +79,11 @@ impl KvValue {
             Value::String(text) => Bytes::copy_from_slice(text.as_bytes()),
             other => Bytes::from(other.to_string()),
         };
-        Self { key, bytes, field: Some(field) }
+        Self {
+            key,
+            bytes,
+            field: Some(field),
+        }
     }
 
     /// The key it is the value of; behind a `#`, the field inside it.
@@ -136,7 +146,10 @@ impl KvValue {
     /// # Errors
     /// [`ValueError::Type`] for anything else, a bare number included.
     pub fn as_duration(&self) -> Result<Duration, ValueError> {
-        let text = self.as_str().ok().and_then(|text| parse_duration(text.trim()));
+        let text = self
+            .as_str()
+            .ok()
+            .and_then(|text| parse_duration(text.trim()));
         text.ok_or_else(|| self.no("a duration such as 1m30s or 250ms"))
     }
 
@@ -160,7 +173,9 @@ impl KvValue {
         }
         let mut reader = serde_json::Deserializer::from_slice(&self.bytes);
         let value = serde_path_to_error::deserialize(&mut reader).map_err(place)?;
-        reader.end().map_err(|source| failed(".".to_owned(), source))?;
+        reader
+            .end()
+            .map_err(|source| failed(".".to_owned(), source))?;
         Ok(value)
     }
 
@@ -171,7 +186,11 @@ impl KvValue {
 
     /// The bytes, or `default` when there are none.
     pub fn as_bytes_or<'a>(&'a self, default: &'a [u8]) -> &'a [u8] {
-        if self.bytes.is_empty() { default } else { &self.bytes }
+        if self.bytes.is_empty() {
+            default
+        } else {
+            &self.bytes
+        }
     }
 
     /// As a whole number, or `default`.
@@ -210,7 +229,10 @@ impl KvValue {
     }
 
     fn no(&self, expected: &'static str) -> ValueError {
-        ValueError::Type { key: self.key.clone(), expected }
+        ValueError::Type {
+            key: self.key.clone(),
+            expected,
+        }
     }
 }
 
@@ -237,13 +259,22 @@ mod tests {
     #[test]
     fn text_reads_as_each_type() {
         assert_eq!(value(" -12\n").as_i64().expect("i64"), -12);
-        assert_eq!(value("18446744073709551615").as_u64().expect("u64"), u64::MAX);
+        assert_eq!(
+            value("18446744073709551615").as_u64().expect("u64"),
+            u64::MAX
+        );
         assert!((value("1.5e3").as_f64().expect("f64") - 1500.0).abs() < f64::EPSILON);
         assert!(value("TRUE").as_bool().expect("bool") && !value("0").as_bool().expect("bool"));
-        assert_eq!(value("1m30s").as_duration().expect("duration"), Duration::from_secs(90));
+        assert_eq!(
+            value("1m30s").as_duration().expect("duration"),
+            Duration::from_secs(90)
+        );
         assert_eq!(value("\"a\"").as_str().expect("text"), "\"a\"");
         assert_eq!(value("\"a\"").scan::<String>().expect("JSON"), "a");
-        assert_eq!(value(r#"{"a":[1]}"#).scan::<Value>().expect("JSON"), json!({"a": [1]}));
+        assert_eq!(
+            value(r#"{"a":[1]}"#).scan::<Value>().expect("JSON"),
+            json!({"a": [1]})
+        );
     }
 
     #[test]
@@ -258,7 +289,10 @@ mod tests {
             secret.scan::<u64>().expect_err("text"),
         ] {
             let error = error.to_string();
-            assert!(error.contains("`k`") && !error.contains("hunter2"), "{error}");
+            assert!(
+                error.contains("`k`") && !error.contains("hunter2"),
+                "{error}"
+            );
         }
         assert!(KvValue::new("k", &b"\xff"[..]).as_str().is_err());
         assert!(value("-1").as_u64().is_err() && value("").as_i64().is_err());
@@ -266,7 +300,10 @@ mod tests {
         let error = value(r#"{"a":[1,"x"]}"#)
             .scan::<std::collections::HashMap<String, Vec<u8>>>()
             .expect_err("a string");
-        assert!(matches!(&error, ValueError::Json { path, line: 1, .. } if path == "a[1]"), "{error:?}");
+        assert!(
+            matches!(&error, ValueError::Json { path, line: 1, .. } if path == "a[1]"),
+            "{error:?}"
+        );
     }
 
     #[test]
@@ -277,13 +314,19 @@ mod tests {
         assert_eq!(bad.as_duration_or(Duration::MAX), Duration::MAX);
         assert_eq!(bad.scan_or(vec![7]), [7]);
         assert_eq!(KvValue::new("k", &b"\xff"[..]).as_str_or("d"), "d");
-        assert_eq!((bad.as_str_or("d"), value("").as_bytes_or(b"d")), ("x", &b"d"[..]));
+        assert_eq!(
+            (bad.as_str_or("d"), value("").as_bytes_or(b"d")),
+            ("x", &b"d"[..])
+        );
     }
 
     #[test]
     fn a_field_reads_as_what_it_is() {
         let text = KvValue::of_field("k#a".into(), json!("8080"));
-        assert_eq!((text.as_str().expect("text"), text.as_u64().expect("number")), ("8080", 8080));
+        assert_eq!(
+            (text.as_str().expect("text"), text.as_u64().expect("number")),
+            ("8080", 8080)
+        );
         assert_eq!(text.scan::<String>().expect("a string"), "8080");
         let list = KvValue::of_field("k#b".into(), json!([1, {"x": true}]));
         assert_eq!(list.as_bytes(), br#"[1,{"x":true}]"#);

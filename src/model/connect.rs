@@ -66,7 +66,9 @@ record! {
 impl CaRoots {
     /// The root that signs now.
     pub fn active(&self) -> Option<&Arc<CaRoot>> {
-        self.roots.iter().find(|root| root.id == self.active_root_id)
+        self.roots
+            .iter()
+            .find(|root| root.id == self.active_root_id)
     }
 }
 
@@ -94,6 +96,12 @@ impl Item for CaRoot {
 /// Its name and id.
 impl fmt::Display for CaRoot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}{})", self.name, self.id, if self.active { ", active" } else { "" })
+        write!(
+            f,
+            "{} ({}{})",
+            self.name,
+            self.id,
+            if self.active { ", active" } else { "" }
+        )
     }
 }

@@ -59,11 +59,17 @@ impl ServiceEntry {
         let own = &self.service;
         let tagged = own.tagged_addresses.iter();
         Endpoint {
-            address: if own.address.is_empty() { self.node.address.clone() } else { own.address.clone() },
+            address: if own.address.is_empty() {
+                self.node.address.clone()
+            } else {
+                own.address.clone()
+            },
             port: own.port,
             socket_path: own.socket_path.clone(),
             tags: own.tags.to_vec(),
-            tagged_addresses: tagged.map(|(name, address)| (name.clone(), address.clone())).collect(),
+            tagged_addresses: tagged
+                .map(|(name, address)| (name.clone(), address.clone()))
+                .collect(),
         }
     }
 
@@ -93,7 +99,10 @@ impl ServiceEntry {
             order.sort_by(|a, b| checks[*a].id().cmp(&checks[*b].id()));
             order
         };
-        sorted(ours).into_iter().zip(sorted(theirs)).all(|(a, b)| ours[a].alike(&theirs[b]))
+        sorted(ours)
+            .into_iter()
+            .zip(sorted(theirs))
+            .all(|(a, b)| ours[a].alike(&theirs[b]))
     }
 }
 
@@ -128,7 +137,14 @@ impl Item for ServiceEntry {
 /// Its id, its node, where it is and how it is doing.
 impl fmt::Display for ServiceEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on {} at {} is {}", self.service.id, self.node.node, self.endpoint(), self.health())
+        write!(
+            f,
+            "{} on {} at {} is {}",
+            self.service.id,
+            self.node.node,
+            self.endpoint(),
+            self.health()
+        )
     }
 }
 
@@ -140,7 +156,9 @@ mod tests {
         let checks: Vec<_> = checks
             .iter()
             .map(|(id, status, index)| {
-                format!(r#"{{"Node":"n","CheckID":"{id}","Status":"{status}","ModifyIndex":{index}}}"#)
+                format!(
+                    r#"{{"Node":"n","CheckID":"{id}","Status":"{status}","ModifyIndex":{index}}}"#
+                )
             })
             .collect();
         let text = format!(
@@ -153,13 +171,25 @@ mod tests {
     #[test]
     fn the_worst_check_tells_how_it_is_doing() {
         assert_eq!(entry(&[]).health(), CheckStatus::Passing);
-        assert_eq!(entry(&[("a", "passing", 1), ("b", "warning", 1)]).health(), CheckStatus::Warning);
-        assert_eq!(entry(&[("a", "critical", 1), ("b", "warning", 1)]).health(), CheckStatus::Critical);
+        assert_eq!(
+            entry(&[("a", "passing", 1), ("b", "warning", 1)]).health(),
+            CheckStatus::Warning
+        );
+        assert_eq!(
+            entry(&[("a", "critical", 1), ("b", "warning", 1)]).health(),
+            CheckStatus::Critical
+        );
         let unknown = entry(&[("a", "critical", 1), ("b", "odd", 1)]).health();
         assert_eq!(unknown, CheckStatus::Other("odd".into()));
-        let out = entry(&[("a", "odd", 1), ("_service_maintenance:web1", "critical", 1)]);
+        let out = entry(&[
+            ("a", "odd", 1),
+            ("_service_maintenance:web1", "critical", 1),
+        ]);
         assert_eq!(out.health(), CheckStatus::Maintenance);
-        assert_eq!(entry(&[("_node_maintenance", "critical", 1)]).health(), CheckStatus::Maintenance);
+        assert_eq!(
+            entry(&[("_node_maintenance", "critical", 1)]).health(),
+            CheckStatus::Maintenance
+        );
     }
 
     #[test]
@@ -180,7 +210,10 @@ mod tests {
 
     #[test]
     fn an_entry_without_its_identity_is_refused() {
-        for text in [r#"{"Node":{"Node":"n"},"Service":{},"Checks":[]}"#, r#"{"Node":{"Node":"n"}}"#] {
+        for text in [
+            r#"{"Node":{"Node":"n"},"Service":{},"Checks":[]}"#,
+            r#"{"Node":{"Node":"n"}}"#,
+        ] {
             assert!(serde_json::from_str::<ServiceEntry>(text).is_err());
         }
     }

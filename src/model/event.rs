@@ -72,7 +72,9 @@ impl fmt::Debug for Payload {
 impl Serialize for Payload {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
-            Some(bytes) => serializer.collect_str(&base64::display::Base64Display::new(bytes, &STANDARD)),
+            Some(bytes) => {
+                serializer.collect_str(&base64::display::Base64Display::new(bytes, &STANDARD))
+            }
             None => serializer.serialize_none(),
         }
     }
@@ -80,9 +82,13 @@ impl Serialize for Payload {
 
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(Self(None)) };
+        let Some(text) = Option::<String>::deserialize(deserializer)? else {
+            return Ok(Self(None));
+        };
         // The decoder's own words would show a byte of the payload.
-        let bytes = STANDARD.decode(text).map_err(|_| D::Error::custom("not base64"))?;
+        let bytes = STANDARD
+            .decode(text)
+            .map_err(|_| D::Error::custom("not base64"))?;
         Ok(Self(Some(bytes.into())))
     }
 }
@@ -143,14 +149,18 @@ impl EventLog {
     /// The log after an answer of the agent's.
     pub(crate) fn next(previous: Option<&Self>, list: Vec<UserEvent>) -> Self {
         let before = previous.map_or(&[][..], |log| &log.seen);
-        let known: HashMap<&str, &Arc<UserEvent>> =
-            before.iter().map(|event| (event.id.as_str(), event)).collect();
+        let known: HashMap<&str, &Arc<UserEvent>> = before
+            .iter()
+            .map(|event| (event.id.as_str(), event))
+            .collect();
         let mut ids = HashSet::new();
         let mut seen: Vec<Arc<UserEvent>> = Vec::with_capacity(list.len());
         for event in list {
             if ids.insert(event.id.clone()) {
                 seen.push(
-                    known.get(event.id.as_str()).map_or_else(|| Arc::new(event), |known| Arc::clone(known)),
+                    known
+                        .get(event.id.as_str())
+                        .map_or_else(|| Arc::new(event), |known| Arc::clone(known)),
                 );
             }
         }
@@ -176,9 +186,16 @@ impl EventLog {
     /// }
     /// ```
     pub fn since(&self, previous: Option<&Self>) -> Vec<Arc<UserEvent>> {
-        let before: HashSet<&str> =
-            previous.iter().flat_map(|log| &log.seen).map(|event| event.id.as_str()).collect();
-        self.kept().iter().filter(|event| !before.contains(event.id.as_str())).cloned().collect()
+        let before: HashSet<&str> = previous
+            .iter()
+            .flat_map(|log| &log.seen)
+            .map(|event| event.id.as_str())
+            .collect();
+        self.kept()
+            .iter()
+            .filter(|event| !before.contains(event.id.as_str()))
+            .cloned()
+            .collect()
     }
 }
 
@@ -213,12 +230,19 @@ mod tests {
 
     fn events(ids: impl IntoIterator<Item = u64>) -> Vec<UserEvent> {
         ids.into_iter()
-            .map(|id| UserEvent { id: format!("e{id}"), l_time: id, ..UserEvent::default() })
+            .map(|id| UserEvent {
+                id: format!("e{id}"),
+                l_time: id,
+                ..UserEvent::default()
+            })
             .collect()
     }
 
     fn added(previous: Option<&EventLog>, current: &EventLog) -> Vec<String> {
-        changes(previous, current, &View::default()).iter().map(|change| change.item().id.clone()).collect()
+        changes(previous, current, &View::default())
+            .iter()
+            .map(|change| change.item().id.clone())
+            .collect()
     }
 
     #[test]

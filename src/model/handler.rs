@@ -76,11 +76,19 @@ fn check(check: &HealthCheck) -> HealthCheck {
 
 fn definition(sent: &CheckDefinition) -> CheckDefinition {
     let mut handed = sent.clone();
-    for duration in [&mut handed.interval, &mut handed.timeout, &mut handed.deregister_critical_service_after]
-    {
+    for duration in [
+        &mut handed.interval,
+        &mut handed.timeout,
+        &mut handed.deregister_critical_service_after,
+    ] {
         *duration = GoDuration::from(duration.duration().unwrap_or_default()).into();
     }
-    for text in [&mut handed.http, &mut handed.method, &mut handed.body, &mut handed.tcp] {
+    for text in [
+        &mut handed.http,
+        &mut handed.method,
+        &mut handed.body,
+        &mut handed.tcp,
+    ] {
         *text = std::mem::take(text).into_inner().into();
     }
     handed.tls_skip_verify = (*handed.tls_skip_verify).into();

@@ -50,8 +50,11 @@ impl Transition {
 /// Prints as `passing → critical`, with `absent` for what is not there.
 impl fmt::Display for Transition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name =
-            |status: &Option<CheckStatus>| status.as_ref().map_or("absent".to_owned(), ToString::to_string);
+        let name = |status: &Option<CheckStatus>| {
+            status
+                .as_ref()
+                .map_or("absent".to_owned(), ToString::to_string)
+        };
         write!(f, "{} → {}", name(&self.from), name(&self.to))
     }
 }
@@ -98,11 +101,26 @@ mod tests {
     #[test]
     fn a_transition_is_from_one_health_to_another() {
         let (good, bad) = (check("passing"), check("critical"));
-        let worse = Change::Updated { old: Arc::clone(&good), new: Arc::clone(&bad) };
+        let worse = Change::Updated {
+            old: Arc::clone(&good),
+            new: Arc::clone(&bad),
+        };
         assert_eq!(shown(&worse).as_deref(), Some("passing → critical"));
         assert!(worse.transition().unwrap().is_worse());
-        assert_eq!(shown(&Change::Updated { old: Arc::clone(&good), new: check("passing") }), None);
-        assert_eq!(shown(&Change::Added(bad)).as_deref(), Some("absent → critical"));
-        assert_eq!(shown(&Change::Removed(good)).as_deref(), Some("passing → absent"));
+        assert_eq!(
+            shown(&Change::Updated {
+                old: Arc::clone(&good),
+                new: check("passing")
+            }),
+            None
+        );
+        assert_eq!(
+            shown(&Change::Added(bad)).as_deref(),
+            Some("absent → critical")
+        );
+        assert_eq!(
+            shown(&Change::Removed(good)).as_deref(),
+            Some("passing → absent")
+        );
     }
 }

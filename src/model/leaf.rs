@@ -114,7 +114,11 @@ impl Item for LeafCert {
 /// Its service, serial number and end.
 impl fmt::Display for LeafCert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}, until {})", self.service, self.serial_number, self.valid_before)
+        write!(
+            f,
+            "{} ({}, until {})",
+            self.service, self.serial_number, self.valid_before
+        )
     }
 }
 

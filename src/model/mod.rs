@@ -32,12 +32,14 @@ pub use self::{
     entry::{Endpoint, ServiceEntry},
     event::{EventLog, Payload, UserEvent},
     health::{Health, Transition, Transitions},
-    instance::{ServiceAddress, ServiceConnect, ServiceInstance, ServiceKind, ServicePort, Weights},
+    instance::{
+        ServiceAddress, ServiceConnect, ServiceInstance, ServiceKind, ServicePort, Weights,
+    },
     leaf::{LeafCert, PrivateKey},
     node::{Locality, Node},
     proxy::{
-        AccessLogs, Expose, ExposePath, MeshGateway, MeshGatewayMode, Proxy, ProxyMode, TransparentProxy,
-        Upstream, UpstreamType,
+        AccessLogs, Expose, ExposePath, MeshGateway, MeshGatewayMode, Proxy, ProxyMode,
+        TransparentProxy, Upstream, UpstreamType,
     },
     record::{Extra, Sent},
     services::{ServiceList, ServiceTags},

@@ -49,7 +49,10 @@ record! {
 impl Item for Node {
     type Id<'a> = &'a str;
 
-    #[expect(clippy::misnamed_getters, reason = "a node is told by its name, its UUID may be missing")]
+    #[expect(
+        clippy::misnamed_getters,
+        reason = "a node is told by its name, its UUID may be missing"
+    )]
     fn id(&self) -> &str {
         &self.node
     }

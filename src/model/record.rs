@@ -42,7 +42,10 @@ impl<T> Sent<T> {
     where
         T: Default,
     {
-        Self { value: T::default(), way: Way::Null }
+        Self {
+            value: T::default(),
+            way: Way::Null,
+        }
     }
 
     /// Whether it was left out, and will be when written.
@@ -76,7 +79,10 @@ impl<T> Deref for Sent<T> {
 
 impl<T> From<T> for Sent<T> {
     fn from(value: T) -> Self {
-        Self { value, way: Way::Given }
+        Self {
+            value,
+            way: Way::Given,
+        }
     }
 }
 
@@ -96,7 +102,11 @@ impl<T: fmt::Debug> fmt::Debug for Sent<T> {
 
 impl<T: Serialize> Serialize for Sent<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.is_given() { self.value.serialize(serializer) } else { serializer.serialize_none() }
+        if self.is_given() {
+            self.value.serialize(serializer)
+        } else {
+            serializer.serialize_none()
+        }
     }
 }
 
@@ -367,7 +377,10 @@ mod tests {
 
     #[test]
     fn a_name_with_an_escape_is_known_too() {
-        assert_eq!(back(r#"{"\u0049D":"a","Size":0}"#), r#"{"ID":"a","Size":0}"#);
+        assert_eq!(
+            back(r#"{"\u0049D":"a","Size":0}"#),
+            r#"{"ID":"a","Size":0}"#
+        );
     }
 
     #[test]
@@ -375,6 +388,9 @@ mod tests {
         let read = |text| serde_json::from_str::<Colour>(text).unwrap();
         assert_eq!(read(r#""red""#), Colour::Red);
         assert_eq!(read(r#""blue""#), Colour::Other("blue".into()));
-        assert_eq!(serde_json::to_string(&read(r#""blue""#)).unwrap(), r#""blue""#);
+        assert_eq!(
+            serde_json::to_string(&read(r#""blue""#)).unwrap(),
+            r#""blue""#
+        );
     }
 }

@@ -36,7 +36,8 @@ impl Item for ServiceTags {
             tags.sort_unstable();
             tags
         };
-        self.name == other.name && (self.tags == other.tags || sorted(&self.tags) == sorted(&other.tags))
+        self.name == other.name
+            && (self.tags == other.tags || sorted(&self.tags) == sorted(&other.tags))
     }
 }
 
@@ -44,7 +45,11 @@ impl Item for ServiceTags {
 impl fmt::Display for ServiceTags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
-        if self.tags.is_empty() { Ok(()) } else { write!(f, " ({})", self.tags.join(", ")) }
+        if self.tags.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " ({})", self.tags.join(", "))
+        }
     }
 }
 
@@ -68,7 +73,10 @@ pub struct ServiceList(pub(crate) Vec<Arc<ServiceTags>>);
 impl ServiceList {
     /// The tags of the service of this name; `None` when there is no such service.
     pub fn tags(&self, name: &str) -> Option<&[String]> {
-        self.0.iter().find(|service| service.name == name).map(|service| service.tags.as_slice())
+        self.0
+            .iter()
+            .find(|service| service.name == name)
+            .map(|service| service.tags.as_slice())
     }
 }
 
@@ -115,7 +123,10 @@ impl<'de> Deserialize<'de> for ServiceList {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ServiceList, A::Error> {
                 let mut services = Vec::new();
                 while let Some((Name(name), tags)) = map.next_entry()? {
-                    services.push(Arc::new(ServiceTags { name: name.into_owned(), tags }));
+                    services.push(Arc::new(ServiceTags {
+                        name: name.into_owned(),
+                        tags,
+                    }));
                 }
                 Ok(ServiceList(services))
             }
@@ -136,14 +147,22 @@ mod tests {
                 text
             );
         }
-        assert!(serde_json::from_str::<ServiceList>("null").unwrap().is_empty());
+        assert!(
+            serde_json::from_str::<ServiceList>("null")
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]
     fn another_order_of_tags_is_no_difference() {
         let service = |tags: &[&str]| ServiceTags {
             name: "a".to_owned(),
-            tags: tags.iter().map(ToString::to_string).collect::<Vec<_>>().into(),
+            tags: tags
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .into(),
         };
         assert!(service(&["x", "y"]).same(&service(&["y", "x"])));
         assert!(!service(&["x", "y"]).same(&service(&["x", "x"])));

@@ -100,7 +100,9 @@ impl<'de> Deserialize<'de> for GoDuration {
             }
 
             fn visit_u64<E: de::Error>(self, count: u64) -> Result<GoDuration, E> {
-                i64::try_from(count).map_err(E::custom).and_then(|count| self.visit_i64(count))
+                i64::try_from(count)
+                    .map_err(E::custom)
+                    .and_then(|count| self.visit_i64(count))
             }
         }
         deserializer.deserialize_any(Either)
@@ -115,8 +117,13 @@ fn go(duration: Duration) -> String {
         return match nanos {
             0 => "0s".to_owned(),
             1..1_000 => format!("{nanos}ns"),
-            1_000..1_000_000 => format!("{}µs", decimal(u64::from(nanos / 1_000), nanos % 1_000, 3)),
-            _ => format!("{}ms", decimal(u64::from(nanos / 1_000_000), nanos % 1_000_000, 6)),
+            1_000..1_000_000 => {
+                format!("{}µs", decimal(u64::from(nanos / 1_000), nanos % 1_000, 3))
+            }
+            _ => format!(
+                "{}ms",
+                decimal(u64::from(nanos / 1_000_000), nanos % 1_000_000, 6)
+            ),
         };
     }
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
@@ -132,7 +139,9 @@ fn decimal(whole: u64, fraction: u32, digits: usize) -> String {
     if fraction == 0 {
         return whole.to_string();
     }
-    format!("{whole}.{fraction:0digits$}").trim_end_matches('0').to_owned()
+    format!("{whole}.{fraction:0digits$}")
+        .trim_end_matches('0')
+        .to_owned()
 }
 
 /// A time in the notation of RFC 3339 (`2026-11-22T20:20:30Z`), kept as it was sent.
@@ -221,8 +230,12 @@ fn numbers<const N: usize>(text: &str, separator: char, lengths: [usize; N]) -> 
 
 /// The nanoseconds of `.123…`, if there are any, and what follows; digits below them are dropped.
 fn fraction(text: &str) -> Option<(u64, &str)> {
-    let Some(digits) = text.strip_prefix('.') else { return Some((0, text)) };
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    let Some(digits) = text.strip_prefix('.') else {
+        return Some((0, text));
+    };
+    let end = digits
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(digits.len());
     let (digits, zone) = digits.split_at(end);
     let kept: String = digits.chars().chain("000000000".chars()).take(9).collect();
     (!digits.is_empty()).then_some(())?;
@@ -277,9 +290,16 @@ mod tests {
         assert_eq!(unix("2000-02-29T12:00:00Z"), Some(951_825_600));
         assert_eq!(unix("2026-11-22T20:20:30Z"), Some(1_795_378_830));
         assert_eq!(unix("2026-11-22T22:20:30+02:00"), Some(1_795_378_830));
-        assert_eq!(seconds_and_nanos("1970-01-01T00:00:00.0123456789Z"), Some((0, 12_345_678)));
+        assert_eq!(
+            seconds_and_nanos("1970-01-01T00:00:00.0123456789Z"),
+            Some((0, 12_345_678))
+        );
         // What Go prints for a time that is not set.
-        assert!(Timestamp::from("0001-01-01T00:00:00Z").system_time().is_some());
+        assert!(
+            Timestamp::from("0001-01-01T00:00:00Z")
+                .system_time()
+                .is_some()
+        );
     }
 
     #[test]
@@ -322,7 +342,14 @@ mod tests {
 
     #[test]
     fn a_duration_is_written_back_as_it_came() {
-        for text in [r#""10s""#, r#""""#, r#""1h""#, r#""fortnight""#, "10000000000", "-1"] {
+        for text in [
+            r#""10s""#,
+            r#""""#,
+            r#""1h""#,
+            r#""fortnight""#,
+            "10000000000",
+            "-1",
+        ] {
             let duration: GoDuration = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&duration).unwrap(), text);
         }

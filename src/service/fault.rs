@@ -16,12 +16,20 @@ pub struct Fault {
 impl Fault {
     /// About a file, or a place in it.
     pub(crate) fn whole(place: Place, reason: impl Into<String>) -> Self {
-        Self { place, part: String::new(), reason: reason.into() }
+        Self {
+            place,
+            part: String::new(),
+            reason: reason.into(),
+        }
     }
 
     /// About a field of this part.
     pub(crate) fn of(part: &str, place: Place, reason: impl Into<String>) -> Self {
-        Self { place, part: part.to_owned(), reason: reason.into() }
+        Self {
+            place,
+            part: part.to_owned(),
+            reason: reason.into(),
+        }
     }
 
     /// Where it is.

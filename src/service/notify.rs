@@ -12,7 +12,9 @@ pub(super) fn ready(watches: usize) {
 pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(error) => tracing::warn!(%error, "the time cannot be told, so systemd is not told of the reload"),
+        Err(error) => {
+            tracing::warn!(%error, "the time cannot be told, so systemd is not told of the reload")
+        }
     }
 }
 

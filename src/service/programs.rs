@@ -19,7 +19,9 @@ pub(super) fn doubt(program: &Path) -> Option<Doubt> {
         return look(program);
     }
     let path = env::var_os("PATH")?;
-    let found: Vec<_> = env::split_paths(&path).map(|folder| look(&folder.join(program))).collect();
+    let found: Vec<_> = env::split_paths(&path)
+        .map(|folder| look(&folder.join(program)))
+        .collect();
     if found.contains(&None) {
         None
     } else if found.contains(&Some(Doubt::NotExecutable)) {
@@ -52,7 +54,10 @@ mod tests {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(doubt(&file), None);
         assert_eq!(doubt(Path::new("sh")), None);
-        assert_eq!(doubt(Path::new("no-such-program-anywhere")), Some(Doubt::NotOnPath));
+        assert_eq!(
+            doubt(Path::new("no-such-program-anywhere")),
+            Some(Doubt::NotOnPath)
+        );
         assert_eq!(doubt(folder.path()), Some(Doubt::Missing));
     }
 }

@@ -28,7 +28,10 @@ type OnLog = Box<dyn FnMut(&LogSettings)>;
 impl RunOptions {
     /// Options with this configuration to go on from.
     pub fn new(consul: ConsulConfig) -> Self {
-        Self { consul, on_log: None }
+        Self {
+            consul,
+            on_log: None,
+        }
     }
 
     /// Sets what is done with the section `log`: once the files were read for the first time, before anything
@@ -50,7 +53,9 @@ impl RunOptions {
 
 impl fmt::Debug for RunOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunOptions").field("consul", &self.consul).finish_non_exhaustive()
+        f.debug_struct("RunOptions")
+            .field("consul", &self.consul)
+            .finish_non_exhaustive()
     }
 }
 
@@ -75,7 +80,10 @@ pub async fn run(paths: &[PathBuf], mut options: RunOptions) -> Result<(), Servi
     // From here on no signal ends us by itself.
     let mut signals = Signals::new().map_err(ServiceError::Signals)?;
     let mut service = Service::start(options.load(paths)?).await?;
-    tracing::info!(watches = service.config().watches.len(), "the watches have begun");
+    tracing::info!(
+        watches = service.config().watches.len(),
+        "the watches have begun"
+    );
     notify::ready(service.config().watches.len());
     while signals.next().await == Told::Reload {
         notify::reloading();

@@ -33,11 +33,24 @@ impl Summary {
     pub(super) fn of(config: &ServiceConfig) -> Self {
         let watches = config.watches.iter().map(Line::of).collect();
         let roots = served(config);
-        let idle = config.roots.iter().zip(&roots).filter(|(_, served)| **served == 0);
-        let warnings =
-            config.watches.iter().flat_map(warnings).chain(idle.map(|(root, _)| idle_root(root))).collect();
+        let idle = config
+            .roots
+            .iter()
+            .zip(&roots)
+            .filter(|(_, served)| **served == 0);
+        let warnings = config
+            .watches
+            .iter()
+            .flat_map(warnings)
+            .chain(idle.map(|(root, _)| idle_root(root)))
+            .collect();
         let roots = config.roots().map(str::to_owned).zip(roots).collect();
-        Self { consul: config.consul.address().to_string(), roots, watches, warnings }
+        Self {
+            consul: config.consul.address().to_string(),
+            roots,
+            watches,
+            warnings,
+        }
     }
 
     /// How many watches there would be.
@@ -56,20 +69,41 @@ impl Summary {
 /// what is done; then the warnings.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, Consul at {}", counted(self.watches.len()), self.consul)?;
+        write!(
+            f,
+            "{}, Consul at {}",
+            counted(self.watches.len()),
+            self.consul
+        )?;
         for (root, served) in &self.roots {
             let all = if root.is_empty() { ", all keys," } else { "" };
-            write!(f, "\n  root {root:?}{all} is one query for {}", counted(*served))?;
+            write!(
+                f,
+                "\n  root {root:?}{all} is one query for {}",
+                counted(*served)
+            )?;
         }
-        let width = self.watches.iter().map(|line| line.label.chars().count()).max().unwrap_or(0);
-        for Line { label, path, handler } in &self.watches {
+        let width = self
+            .watches
+            .iter()
+            .map(|line| line.label.chars().count())
+            .max()
+            .unwrap_or(0);
+        for Line {
+            label,
+            path,
+            handler,
+        } in &self.watches
+        {
             write!(f, "\n  {label:width$}  ")?;
             if path != label {
                 write!(f, "{path}  ")?;
             }
             f.write_str(handler)?;
         }
-        self.warnings.iter().try_for_each(|warning| write!(f, "\nwarning: {warning}"))
+        self.warnings
+            .iter()
+            .try_for_each(|warning| write!(f, "\nwarning: {warning}"))
     }
 }
 
@@ -78,8 +112,9 @@ impl Line {
         let path = spec.definition.with_query(PathOf);
         let mut handler = match &spec.handler {
             HandlerSpec::Script(script) => {
-                let limit =
-                    script.timeout.map_or_else(|| "no timeout".to_owned(), |it| format!("timeout {it:?}"));
+                let limit = script
+                    .timeout
+                    .map_or_else(|| "no timeout".to_owned(), |it| format!("timeout {it:?}"));
                 let mode = match script.concurrency {
                     Concurrency::One => String::new(),
                     Concurrency::Queue(most) => format!(", queue {most}"),
@@ -88,7 +123,9 @@ impl Line {
                 format!("runs {} ({limit}{mode})", script.program.name())
             }
             HandlerSpec::Exec(exec) => format!("keeps {} running", exec.program.name()),
-            HandlerSpec::Http(http) => format!("{} {}", http.method, without_secrets(http.url.expose())),
+            HandlerSpec::Http(http) => {
+                format!("{} {}", http.method, without_secrets(http.url.expose()))
+            }
         };
         if spec.feed.changes_only {
             handler.push_str(", changes only");
@@ -97,7 +134,11 @@ impl Line {
             handler.push_str(", checkpoint ");
             handler.push_str(&file.display().to_string());
         }
-        Self { label: spec.label.clone(), path, handler }
+        Self {
+            label: spec.label.clone(),
+            path,
+            handler,
+        }
     }
 }
 
@@ -128,9 +169,13 @@ fn idle_root(root: &Root) -> String {
 /// The address without user, password and query, any of which may be secret.
 fn without_secrets(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
     let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
     format!("{scheme}://{host}{path}")
 }
 
@@ -147,7 +192,10 @@ fn warnings(spec: &WatchSpec) -> Vec<String> {
             Doubt::NotOnPath => "is not on the PATH; install it, or give its full path",
             Doubt::NotExecutable => "cannot be executed; make it executable (chmod +x)",
         };
-        Some(format!("{}: the program {name} of `{}` {mend}", spec.place, spec.label))
+        Some(format!(
+            "{}: the program {name} of `{}` {mend}",
+            spec.place, spec.label
+        ))
     });
     doubts.collect()
 }
@@ -179,7 +227,10 @@ mod tests {
     #[test]
     fn an_address_is_shown_without_what_may_be_secret() {
         for (url, shown) in [
-            ("https://me:hunter2@host:1/a?token=hunter2#x", "https://host:1/a"),
+            (
+                "https://me:hunter2@host:1/a?token=hunter2#x",
+                "https://host:1/a",
+            ),
             ("http://host", "http://host"),
             ("unix", "unix"),
         ] {

@@ -61,7 +61,10 @@ pub struct AgentService {
 impl AgentService {
     /// The instance of this id.
     pub fn new(id: impl Into<String>) -> Self {
-        Self { id: id.into(), options: Options::default() }
+        Self {
+            id: id.into(),
+            options: Options::default(),
+        }
     }
 
     /// The instance's id.
@@ -77,7 +80,8 @@ impl Query for AgentService {
     type Value = Option<Arc<ServiceInstance>>;
 
     fn path(&self) -> WatchPath {
-        self.options.describe(WatchPath::new("agent_service", &*self.id))
+        self.options
+            .describe(WatchPath::new("agent_service", &*self.id))
     }
 
     fn hold(&self, config: &ConsulConfig) -> Duration {
@@ -98,20 +102,32 @@ impl Query for AgentService {
             if previous == Some(&None) && request.cursor != Cursor::Start {
                 tokio::time::sleep(GONE).await;
             }
-            let (found, position) =
-                match client.blocking_query(&query.with_cursor(request.cursor.clone())).await {
-                    Ok(answer) => {
-                        let instance: ServiceInstance = answer.json().map_err(failure)?;
-                        let hash = answer.content_hash.unwrap_or_else(|| instance.content_hash.clone());
-                        (Some(Arc::new(instance)), Position::Hash(hash))
-                    }
-                    // Not by the hash it had: when it comes back as it was, the agent would hold the query.
-                    Err(error) if is_gone(&error) => (None, Position::Opaque(0)),
-                    Err(error) => return Err(failure(error)),
-                };
+            let (found, position) = match client
+                .blocking_query(&query.with_cursor(request.cursor.clone()))
+                .await
+            {
+                Ok(answer) => {
+                    let instance: ServiceInstance = answer.json().map_err(failure)?;
+                    let hash = answer
+                        .content_hash
+                        .unwrap_or_else(|| instance.content_hash.clone());
+                    (Some(Arc::new(instance)), Position::Hash(hash))
+                }
+                // Not by the hash it had: when it comes back as it was, the agent would hold the query.
+                Err(error) if is_gone(&error) => (None, Position::Opaque(0)),
+                Err(error) => return Err(failure(error)),
+            };
             let same = previous == Some(&found);
-            let outcome = if same { Outcome::Same } else { Outcome::Value(found) };
-            Ok(Answer { position, outcome, last_contact: None })
+            let outcome = if same {
+                Outcome::Same
+            } else {
+                Outcome::Value(found)
+            };
+            Ok(Answer {
+                position,
+                outcome,
+                last_contact: None,
+            })
         })
     }
 }
@@ -130,7 +146,13 @@ mod tests {
 
     fn not_found(text: &str, from_consul: bool) -> ClientError {
         let (target, text) = (String::new(), text.to_owned());
-        ClientError::Status { target, status: 404, text, retry_after: None, from_consul }
+        ClientError::Status {
+            target,
+            status: 404,
+            text,
+            retry_after: None,
+            from_consul,
+        }
     }
 
     #[test]

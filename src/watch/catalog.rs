@@ -20,7 +20,11 @@ pub(super) struct Narrowing {
 impl Narrowing {
     /// The request with these parameters.
     pub(super) fn apply(&self, mut request: QueryRequest) -> QueryRequest {
-        for (name, value) in [("filter", &self.filter), ("near", &self.near), ("peer", &self.peer)] {
+        for (name, value) in [
+            ("filter", &self.filter),
+            ("near", &self.near),
+            ("peer", &self.peer),
+        ] {
             if let Some(value) = value {
                 request = request.with_param(name, value);
             }
@@ -33,7 +37,11 @@ impl Narrowing {
 
     /// The path with these parameters.
     pub(super) fn describe(&self, mut path: WatchPath) -> WatchPath {
-        for (name, value) in [("filter", &self.filter), ("near", &self.near), ("peer", &self.peer)] {
+        for (name, value) in [
+            ("filter", &self.filter),
+            ("near", &self.near),
+            ("peer", &self.peer),
+        ] {
             if let Some(value) = value {
                 path = path.option(format_args!("{name}={value}"));
             }
@@ -90,7 +98,9 @@ pub(super) use narrowing_setters;
 
 /// A name that cannot be asked for.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{what} cannot be called {name:?}: a URL cannot name it; give the name it is registered with")]
+#[error(
+    "{what} cannot be called {name:?}: a URL cannot name it; give the name it is registered with"
+)]
 pub(super) struct BadName {
     what: &'static str,
     name: String,
@@ -100,9 +110,13 @@ pub(super) struct BadName {
 pub(super) fn segment(what: &'static str, name: &str) -> Result<String, Failure> {
     match KeyPath::of_key(name) {
         Ok(KeyPath::Direct(path)) => Ok(path.trim_start_matches("/v1/kv/").to_owned()),
-        Ok(KeyPath::Within(_)) | Err(_) => {
-            Err(Failure::new(FailureClass::Invalid, BadName { what, name: name.to_owned() }))
-        }
+        Ok(KeyPath::Within(_)) | Err(_) => Err(Failure::new(
+            FailureClass::Invalid,
+            BadName {
+                what,
+                name: name.to_owned(),
+            },
+        )),
     }
 }
 
@@ -120,7 +134,14 @@ where
     let list: Vec<_> = list.unwrap_or_default().into_iter().map(Arc::new).collect();
     seen(&answer, list.is_empty())?;
     let (list, same) = shared(list, request.previous.as_deref().map(Vec::as_slice));
-    Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(list) }))
+    Ok(by_index(
+        &answer,
+        if same {
+            Outcome::Same
+        } else {
+            Outcome::Value(list)
+        },
+    ))
 }
 
 /// Asks once, from where the last answer left off.
@@ -130,7 +151,9 @@ pub(super) async fn ask<V>(
     request: &Request<V>,
 ) -> Result<QueryAnswer, Failure> {
     // The agent's own endpoints have no leader behind them.
-    let of_servers = ["/v1/catalog/", "/v1/health/"].iter().any(|path| query.path().starts_with(path));
+    let of_servers = ["/v1/catalog/", "/v1/health/"]
+        .iter()
+        .any(|path| query.path().starts_with(path));
     let query = if of_servers {
         query.going_on(&request.cursor, client.config())
     } else {
@@ -141,7 +164,9 @@ pub(super) async fn ask<V>(
 
 /// Nothing is there, or nothing that the token may see: Consul 1.11 and later say so.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the token hides all there is (X-Consul-Results-Filtered-By-ACLs); check the token and its policies")]
+#[error(
+    "the token hides all there is (X-Consul-Results-Filtered-By-ACLs); check the token and its policies"
+)]
 struct Hidden;
 
 /// That something is hidden is not taken for its absence: a list that is empty because of the token fails as
@@ -187,9 +212,11 @@ pub(super) fn shared<T: Item + PartialEq>(
 fn refusal(error: ClientError) -> Failure {
     const UNREADABLE: &str = "Failed to create boolean expression evaluator";
     match &error {
-        ClientError::Status { text, from_consul: true, .. } if text.contains(UNREADABLE) => {
-            Failure::new(FailureClass::Invalid, error)
-        }
+        ClientError::Status {
+            text,
+            from_consul: true,
+            ..
+        } if text.contains(UNREADABLE) => Failure::new(FailureClass::Invalid, error),
         _ => failure(error),
     }
 }
@@ -210,20 +237,37 @@ mod tests {
     #[test]
     fn what_is_equal_is_shared_wherever_it_stands() {
         let old = [node("a", "1"), node("b", "2"), node("c", "3")];
-        let (new, same) = shared(vec![node("c", "3"), node("b", "9"), node("a", "1")], Some(&old));
+        let (new, same) = shared(
+            vec![node("c", "3"), node("b", "9"), node("a", "1")],
+            Some(&old),
+        );
         assert!(!same);
         assert!(
-            Arc::ptr_eq(&new[0], &old[2]) && Arc::ptr_eq(&new[2], &old[0]) && !Arc::ptr_eq(&new[1], &old[1])
+            Arc::ptr_eq(&new[0], &old[2])
+                && Arc::ptr_eq(&new[2], &old[0])
+                && !Arc::ptr_eq(&new[1], &old[1])
         );
-        assert!(shared(vec![node("a", "1"), node("b", "2"), node("c", "3")], Some(&old)).1);
+        assert!(
+            shared(
+                vec![node("a", "1"), node("b", "2"), node("c", "3")],
+                Some(&old)
+            )
+            .1
+        );
         assert!(!shared(vec![node("a", "1"), node("b", "2")], Some(&old)).1);
         assert!(shared::<Node>(Vec::new(), Some(&[])).1);
-        assert!(!shared::<Node>(Vec::new(), None).1, "the first value is one even when it is empty");
+        assert!(
+            !shared::<Node>(Vec::new(), None).1,
+            "the first value is one even when it is empty"
+        );
     }
 
     #[test]
     fn a_name_that_a_url_cannot_carry_ends_the_watch() {
-        assert_eq!(segment("a service", "web app/ü").unwrap(), "web%20app/%C3%BC");
+        assert_eq!(
+            segment("a service", "web app/ü").unwrap(),
+            "web%20app/%C3%BC"
+        );
         for name in ["", ".", "..", "a//b", "a/../b", "a\n"] {
             let error = segment("a service", name).unwrap_err();
             assert_eq!(error.class(), FailureClass::Invalid, "{name:?}");

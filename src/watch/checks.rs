@@ -80,7 +80,11 @@ impl Checks {
     }
 
     fn of(of: Of) -> Self {
-        Self { of, narrowing: Narrowing::default(), options: Options::default() }
+        Self {
+            of,
+            narrowing: Narrowing::default(),
+            options: Options::default(),
+        }
     }
 
     narrowing_setters!(filter, near, node_meta, peer);
@@ -111,10 +115,11 @@ impl Query for Checks {
     ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
         let path = match &self.of {
             Of::Any => Ok("/v1/health/state/any".to_owned()),
-            Of::Service(name) => segment("a service", name).map(|name| format!("/v1/health/checks/{name}")),
-            Of::State(state) => {
-                segment("a check's state", state.as_str()).map(|state| format!("/v1/health/state/{state}"))
+            Of::Service(name) => {
+                segment("a service", name).map(|name| format!("/v1/health/checks/{name}"))
             }
+            Of::State(state) => segment("a check's state", state.as_str())
+                .map(|state| format!("/v1/health/state/{state}")),
         };
         let query = match path {
             Ok(path) => QueryRequest::new(path),
@@ -133,6 +138,9 @@ mod tests {
     fn each_is_a_watch_of_its_own() {
         assert_eq!(Checks::any().path().to_string(), "checks");
         assert_eq!(Checks::of_service("web").path().to_string(), "checks:web");
-        assert_eq!(Checks::in_state(CheckStatus::Critical).path().to_string(), "checks?state=critical");
+        assert_eq!(
+            Checks::in_state(CheckStatus::Critical).path().to_string(),
+            "checks?state=critical"
+        );
     }
 }

@@ -53,7 +53,10 @@ pub struct ConnectLeaf {
 impl ConnectLeaf {
     /// The certificate of the service of this name.
     pub fn new(service: impl Into<String>) -> Self {
-        Self { service: service.into(), options: Options::default() }
+        Self {
+            service: service.into(),
+            options: Options::default(),
+        }
     }
 
     /// The service's name.
@@ -70,7 +73,8 @@ impl Query for ConnectLeaf {
     type Value = Option<Arc<LeafCert>>;
 
     fn path(&self) -> WatchPath {
-        self.options.describe(WatchPath::new("connect_leaf", &*self.service))
+        self.options
+            .describe(WatchPath::new("connect_leaf", &*self.service))
     }
 
     fn hold(&self, config: &ConsulConfig) -> Duration {
@@ -83,14 +87,21 @@ impl Query for ConnectLeaf {
         request: Request<Self::Value>,
     ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
         let client = client.clone();
-        let path =
-            segment("a service", &self.service).map(|name| format!("/v1/agent/connect/ca/leaf/{name}"));
+        let path = segment("a service", &self.service)
+            .map(|name| format!("/v1/agent/connect/ca/leaf/{name}"));
         let options = self.options.clone();
         Box::pin(async move {
             let answer = ask(&client, options.apply(QueryRequest::new(path?)), &request).await?;
             let leaf: Option<Arc<LeafCert>> = Some(answer.json().map_err(failure)?);
             let same = request.previous.as_deref() == Some(&leaf);
-            Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(leaf) }))
+            Ok(by_index(
+                &answer,
+                if same {
+                    Outcome::Same
+                } else {
+                    Outcome::Value(leaf)
+                },
+            ))
         })
     }
 }

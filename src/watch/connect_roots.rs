@@ -80,7 +80,9 @@ impl Query for ConnectRoots {
         request: Request<CaRoots>,
     ) -> LocalBoxFuture<'static, Result<Answer<CaRoots>, Failure>> {
         let client = client.clone();
-        let query = self.options.apply(QueryRequest::new("/v1/agent/connect/ca/roots"));
+        let query = self
+            .options
+            .apply(QueryRequest::new("/v1/agent/connect/ca/roots"));
         Box::pin(async move {
             let answer = ask(&client, query, &request).await?;
             let mut roots: CaRoots = answer.json().map_err(failure)?;
@@ -93,7 +95,14 @@ impl Query for ConnectRoots {
                 roots.roots = shared(roots.roots.into_inner(), old).0.into();
             }
             let same = previous == Some(&roots);
-            Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(roots) }))
+            Ok(by_index(
+                &answer,
+                if same {
+                    Outcome::Same
+                } else {
+                    Outcome::Value(roots)
+                },
+            ))
         })
     }
 }

@@ -31,7 +31,11 @@ pub struct Decode<T> {
 
 impl<T> Decode<T> {
     pub(super) fn new(folder: KeyPrefix) -> Self {
-        Self { folder: folder.beneath(), unknown: Unknown::Ignore, decoded: PhantomData }
+        Self {
+            folder: folder.beneath(),
+            unknown: Unknown::Ignore,
+            decoded: PhantomData,
+        }
     }
 
     /// Refuses a folder with keys that the type has no field for; otherwise they are passed over.
@@ -44,7 +48,11 @@ impl<T> Decode<T> {
 
 impl<T> Clone for Decode<T> {
     fn clone(&self) -> Self {
-        Self { folder: self.folder.clone(), unknown: self.unknown, decoded: PhantomData }
+        Self {
+            folder: self.folder.clone(),
+            unknown: self.unknown,
+            decoded: PhantomData,
+        }
     }
 }
 
@@ -65,7 +73,10 @@ impl<T> Hash for Decode<T> {
 
 impl<T> fmt::Debug for Decode<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decode").field("folder", &self.folder).field("unknown", &self.unknown).finish()
+        f.debug_struct("Decode")
+            .field("folder", &self.folder)
+            .field("unknown", &self.unknown)
+            .finish()
     }
 }
 
@@ -78,7 +89,11 @@ where
 
     fn path(&self) -> WatchPath {
         let path = self.folder.path().option("decode");
-        if self.unknown == Unknown::Refuse { path.option("refuse_unknown") } else { path }
+        if self.unknown == Unknown::Refuse {
+            path.option("refuse_unknown")
+        } else {
+            path
+        }
     }
 
     fn hold(&self, config: &ConsulConfig) -> Duration {
@@ -92,12 +107,28 @@ where
     ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
         let folder = self.folder.whole(client.config());
         let unknown = self.unknown;
-        let previous = request.previous.map(|settings| Arc::clone(settings.pairs()));
-        let fetch = self.folder.run(client, Request { cursor: request.cursor, previous });
+        let previous = request
+            .previous
+            .map(|settings| Arc::clone(settings.pairs()));
+        let fetch = self.folder.run(
+            client,
+            Request {
+                cursor: request.cursor,
+                previous,
+            },
+        );
         Box::pin(async move {
-            let Answer { position, outcome, last_contact } = fetch.await?;
+            let Answer {
+                position,
+                outcome,
+                last_contact,
+            } = fetch.await?;
             let outcome = decoded(&folder, outcome, unknown);
-            Ok(Answer { position, outcome, last_contact })
+            Ok(Answer {
+                position,
+                outcome,
+                last_contact,
+            })
         })
     }
 
@@ -112,7 +143,10 @@ where
 {
     fn covering(&self) -> Vec<Input<Self>> {
         // The folder itself holds all that it is made of.
-        std::iter::once(self.folder.clone()).chain(self.folder.wider()).map(Input::of).collect()
+        std::iter::once(self.folder.clone())
+            .chain(self.folder.wider())
+            .map(Input::of)
+            .collect()
     }
 
     fn route(&self, source: &ConsulConfig) -> Route {
@@ -127,9 +161,17 @@ where
         previous: Option<&Settings<T>>,
     ) -> Option<Part<Settings<T>>> {
         let pairs = previous.map(|settings| &**settings.pairs());
-        let Part { index, outcome, confirm } = self.folder.part(source, whole, index, pairs)?;
+        let Part {
+            index,
+            outcome,
+            confirm,
+        } = self.folder.part(source, whole, index, pairs)?;
         let outcome = decoded(&self.folder.whole(source), outcome, self.unknown);
-        Some(Part { index, outcome, confirm })
+        Some(Part {
+            index,
+            outcome,
+            confirm,
+        })
     }
 }
 

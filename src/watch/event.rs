@@ -60,12 +60,18 @@ pub struct Event {
 impl Event {
     /// All events.
     pub fn any() -> Self {
-        Self { name: None, options: Options::default() }
+        Self {
+            name: None,
+            options: Options::default(),
+        }
     }
 
     /// The events of this name.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: Some(name.into()), options: Options::default() }
+        Self {
+            name: Some(name.into()),
+            options: Options::default(),
+        }
     }
 
     option_setters!(token, wait);
@@ -76,7 +82,10 @@ impl Query for Event {
     type Value = EventLog;
 
     fn path(&self) -> WatchPath {
-        self.options.describe(WatchPath::new("event", self.name.clone().unwrap_or_default()))
+        self.options.describe(WatchPath::new(
+            "event",
+            self.name.clone().unwrap_or_default(),
+        ))
     }
 
     fn hold(&self, config: &ConsulConfig) -> Duration {
@@ -101,7 +110,11 @@ impl Query for Event {
             Ok(Answer {
                 // It is made of the newest event's id: another one means another event, not a later one.
                 position: Position::Opaque(answer.index.unwrap_or(0)),
-                outcome: if previous == Some(&log) { Outcome::Same } else { Outcome::Value(log) },
+                outcome: if previous == Some(&log) {
+                    Outcome::Same
+                } else {
+                    Outcome::Value(log)
+                },
                 last_contact: answer.meta.last_contact,
             })
         })

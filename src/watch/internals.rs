@@ -11,5 +11,10 @@ use crate::kv::KvPair;
 ///
 /// What is no list of pairs.
 pub fn read_pairs(previous: &[Arc<KvPair>], body: &[u8]) -> serde_json::Result<Vec<Arc<KvPair>>> {
-    Reading { previous, trusted: true, keep: &|_| true }.parse(body)
+    Reading {
+        previous,
+        trusted: true,
+        keep: &|_| true,
+    }
+    .parse(body)
 }

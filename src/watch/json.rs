@@ -33,7 +33,10 @@ pub struct Json<T> {
 
 impl<T> Json<T> {
     pub(super) fn new(key: Key) -> Self {
-        Self { key, decoded: PhantomData }
+        Self {
+            key,
+            decoded: PhantomData,
+        }
     }
 }
 
@@ -84,7 +87,13 @@ where
         request: Request<Self::Value>,
     ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
         let key = self.key.key(client.config());
-        let fetch = self.key.fetch(client, Request { cursor: request.cursor, previous: None });
+        let fetch = self.key.fetch(
+            client,
+            Request {
+                cursor: request.cursor,
+                previous: None,
+            },
+        );
         Box::pin(async move {
             let Fetched { answer, pair, .. } = fetch.await?;
             let outcome = match pair {
@@ -120,14 +129,22 @@ where
         previous: Option<&Option<Arc<Document<T>>>>,
     ) -> Option<Part<Option<Arc<Document<T>>>>> {
         let absent = previous.and_then(|previous| previous.is_none().then_some(None));
-        let Part { index, outcome, confirm } = self.key.part(source, whole, index, absent.as_ref())?;
+        let Part {
+            index,
+            outcome,
+            confirm,
+        } = self.key.part(source, whole, index, absent.as_ref())?;
         let outcome = match outcome {
             Outcome::Value(Some(pair)) => decoded(&pair.key, &pair),
             Outcome::Value(None) => Outcome::Value(None),
             Outcome::Rejected(reason) => Outcome::Rejected(reason),
             _ => Outcome::Same,
         };
-        Some(Part { index, outcome, confirm })
+        Some(Part {
+            index,
+            outcome,
+            confirm,
+        })
     }
 }
 

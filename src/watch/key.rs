@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use consul_watch_actors::{Answer, Coverage, Failure, FailureClass, Outcome, Query, Request, WatchPath};
+use consul_watch_actors::{
+    Answer, Coverage, Failure, FailureClass, Outcome, Query, Request, WatchPath,
+};
 use futures_util::future::LocalBoxFuture;
 
 use super::{
@@ -58,7 +60,10 @@ impl Key {
     /// The key of this name beneath the configuration's prefix. It is taken as it is: slashes, dots and
     /// spaces are part of it. An empty name cannot be watched: it ends the watch as invalid.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), options: Options::default() }
+        Self {
+            name: name.into(),
+            options: Options::default(),
+        }
     }
 
     /// Its name, without the configuration's prefix.
@@ -108,25 +113,42 @@ impl Key {
     ) -> impl Future<Output = Result<Fetched, Failure>> + use<> {
         let client = client.clone();
         let options = self.options.clone();
-        let key = if self.name.is_empty() { String::new() } else { self.key(client.config()) };
+        let key = if self.name.is_empty() {
+            String::new()
+        } else {
+            self.key(client.config())
+        };
         async move {
             let query = match KeyPath::of_key(&key) {
                 Ok(KeyPath::Direct(path)) => QueryRequest::new(path),
                 Ok(KeyPath::Within(path)) => QueryRequest::new(path).with_param("recurse", ""),
                 Err(empty) => return Err(Failure::new(FailureClass::Invalid, empty)),
             };
-            let query = options.apply(query).going_on(&request.cursor, client.config()).accept_404(true);
+            let query = options
+                .apply(query)
+                .going_on(&request.cursor, client.config())
+                .accept_404(true);
             let answer = client.blocking_query(&query).await.map_err(failure)?;
-            let previous = request.previous.as_ref().map_or(&[][..], |previous| previous.as_slice());
+            let previous = request
+                .previous
+                .as_ref()
+                .map_or(&[][..], |previous| previous.as_slice());
             let trusted = Reading::trusts(&request.cursor, &answer);
-            let pairs =
-                Reading { previous, trusted, keep: &|found| found == key }.read(&answer).map_err(failure)?;
+            let pairs = Reading {
+                previous,
+                trusted,
+                keep: &|found| found == key,
+            }
+            .read(&answer)
+            .map_err(failure)?;
             let pair = pairs.into_iter().next();
-            let same = request.previous.is_some_and(|previous| match (&*previous, &pair) {
-                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
-                (None, None) => true,
-                _ => false,
-            });
+            let same = request
+                .previous
+                .is_some_and(|previous| match (&*previous, &pair) {
+                    (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+                    (None, None) => true,
+                    _ => false,
+                });
             Ok(Fetched { answer, pair, same })
         }
     }
@@ -169,7 +191,14 @@ impl Query for Key {
         let fetch = self.fetch(client, request);
         Box::pin(async move {
             let Fetched { answer, pair, same } = fetch.await?;
-            Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(pair) }))
+            Ok(by_index(
+                &answer,
+                if same {
+                    Outcome::Same
+                } else {
+                    Outcome::Value(pair)
+                },
+            ))
         })
     }
 

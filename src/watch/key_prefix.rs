@@ -59,13 +59,21 @@ impl KeyPrefix {
     /// With a slash at its end it is the folder alone; empty, it is all there is beneath the
     /// configuration's prefix.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), raw: false, options: Options::default() }
+        Self {
+            name: name.into(),
+            raw: false,
+            options: Options::default(),
+        }
     }
 
     /// Every key that begins with this text, as Consul itself understands a prefix: `test` means `test`,
     /// `test/a` and `test2`.
     pub fn raw(prefix: impl Into<String>) -> Self {
-        Self { name: prefix.into(), raw: true, options: Options::default() }
+        Self {
+            name: prefix.into(),
+            raw: true,
+            options: Options::default(),
+        }
     }
 
     /// Its name, without the configuration's prefix.
@@ -120,7 +128,11 @@ impl KeyPrefix {
     }
 
     pub(super) fn with(name: impl Into<String>, raw: bool, options: Options) -> Self {
-        Self { name: name.into(), raw, options }
+        Self {
+            name: name.into(),
+            raw,
+            options,
+        }
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -131,7 +143,11 @@ impl KeyPrefix {
     pub(super) fn keeps(&self, whole: &str) -> impl Fn(&str) -> bool + use<> {
         let folder = (!self.raw).then(|| Folder::new(whole));
         let whole = whole.to_owned();
-        move |key| folder.as_ref().map_or_else(|| key.starts_with(&whole), |folder| folder.has(key))
+        move |key| {
+            folder
+                .as_ref()
+                .map_or_else(|| key.starts_with(&whole), |folder| folder.has(key))
+        }
     }
 
     option_setters!();
@@ -143,7 +159,8 @@ impl Query for KeyPrefix {
 
     fn path(&self) -> WatchPath {
         let path = WatchPath::new("keyprefix", &*self.name);
-        self.options.describe(if self.raw { path.option("raw") } else { path })
+        self.options
+            .describe(if self.raw { path.option("raw") } else { path })
     }
 
     fn hold(&self, config: &ConsulConfig) -> Duration {
@@ -159,22 +176,44 @@ impl Query for KeyPrefix {
         let whole = self.whole(client.config());
         // A raw prefix may have been too awkward to be asked for whole.
         let keep = self.keeps(&whole);
-        let query =
-            QueryRequest::new(KeyPath::of_prefix(&whole).path()).with_param("recurse", "").accept_404(true);
+        let query = QueryRequest::new(KeyPath::of_prefix(&whole).path())
+            .with_param("recurse", "")
+            .accept_404(true);
         let options = self.options.clone();
-        let query = options.apply(query).going_on(&request.cursor, client.config());
+        let query = options
+            .apply(query)
+            .going_on(&request.cursor, client.config());
         Box::pin(async move {
             let answer = client.blocking_query(&query).await.map_err(failure)?;
-            let previous = request.previous.as_ref().map_or(&[][..], |previous| previous.as_slice());
+            let previous = request
+                .previous
+                .as_ref()
+                .map_or(&[][..], |previous| previous.as_slice());
             let trusted = Reading::trusts(&request.cursor, &answer);
-            let reading = Reading { previous, trusted, keep: &keep };
+            let reading = Reading {
+                previous,
+                trusted,
+                keep: &keep,
+            };
             let pairs = reading.read(&answer).map_err(failure)?;
             // Boxed: the requests it may make take no room in those that have nothing to check.
-            Box::pin(check_removals(&client, &options, &reading, &pairs)).await.map_err(failure)?;
+            Box::pin(check_removals(&client, &options, &reading, &pairs))
+                .await
+                .map_err(failure)?;
             let same = request.previous.is_some()
                 && pairs.len() == previous.len()
-                && pairs.iter().zip(previous).all(|(new, old)| Arc::ptr_eq(new, old));
-            Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(pairs) }))
+                && pairs
+                    .iter()
+                    .zip(previous)
+                    .all(|(new, old)| Arc::ptr_eq(new, old));
+            Ok(by_index(
+                &answer,
+                if same {
+                    Outcome::Same
+                } else {
+                    Outcome::Value(pairs)
+                },
+            ))
         })
     }
 
@@ -191,6 +230,9 @@ mod tests {
     fn a_raw_prefix_is_another_watch_of_another_name() {
         assert_ne!(KeyPrefix::new("a"), KeyPrefix::raw("a"));
         assert_eq!(KeyPrefix::new("a").path().to_string(), "keyprefix:a");
-        assert_eq!(KeyPrefix::raw("a").with_datacenter("x").path().to_string(), "keyprefix:a?raw&dc=x");
+        assert_eq!(
+            KeyPrefix::raw("a").with_datacenter("x").path().to_string(),
+            "keyprefix:a?raw&dc=x"
+        );
     }
 }

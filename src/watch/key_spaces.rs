@@ -69,7 +69,11 @@ impl Query for KeySpaces {
     type Value = Vec<Arc<KvPair>>;
 
     fn path(&self) -> WatchPath {
-        let members = self.prefixes.iter().map(Query::path).chain(self.keys.iter().map(Query::path));
+        let members = self
+            .prefixes
+            .iter()
+            .map(Query::path)
+            .chain(self.keys.iter().map(Query::path));
         let members: Vec<_> = members.map(|path| path.to_string()).collect();
         WatchPath::new("keyspaces", members.join(","))
     }
@@ -90,16 +94,27 @@ impl Query for KeySpaces {
 impl Derivation<Self> for KeySpaces {
     fn inputs(&self, _: &Inputs) -> Vec<Input<Self>> {
         let keys = self.keys.iter().cloned().map(Input::of);
-        keys.chain(self.prefixes.iter().cloned().map(Input::of)).collect()
+        keys.chain(self.prefixes.iter().cloned().map(Input::of))
+            .collect()
     }
 
-    fn derive(&self, known: &Inputs, _: Option<&Vec<Arc<KvPair>>>) -> Option<Outcome<Vec<Arc<KvPair>>>> {
+    fn derive(
+        &self,
+        known: &Inputs,
+        _: Option<&Vec<Arc<KvPair>>>,
+    ) -> Option<Outcome<Vec<Arc<KvPair>>>> {
         let mut pairs: BTreeMap<&str, &Arc<KvPair>> = BTreeMap::new();
         let keys: Option<Vec<_>> = self.keys.iter().map(|key| known.get(key)).collect();
-        let prefixes: Option<Vec<_>> = self.prefixes.iter().map(|prefix| known.get(prefix)).collect();
+        let prefixes: Option<Vec<_>> = self
+            .prefixes
+            .iter()
+            .map(|prefix| known.get(prefix))
+            .collect();
         let (keys, prefixes) = (keys?, prefixes?);
-        let found =
-            keys.iter().flat_map(|key| key.iter()).chain(prefixes.iter().flat_map(|prefix| prefix.iter()));
+        let found = keys
+            .iter()
+            .flat_map(|key| key.iter())
+            .chain(prefixes.iter().flat_map(|prefix| prefix.iter()));
         for pair in found {
             // Members that overlap may be some moments apart: the newer one counts.
             let known = pairs.entry(&pair.key).or_insert(pair);

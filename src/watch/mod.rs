@@ -27,7 +27,8 @@ mod source;
 #[cfg(feature = "cli")]
 pub(crate) use self::coverage::{LONGEST_ROOT, nearest_root};
 pub use self::{
-    agent_service::AgentService, checks::Checks, connect_leaf::ConnectLeaf, connect_roots::ConnectRoots,
-    decode::Decode, event::Event, json::Json, key::Key, key_prefix::KeyPrefix, key_spaces::KeySpaces,
-    nodes::Nodes, service::Service, service_catalog::ServiceCatalog, services::Services,
+    agent_service::AgentService, checks::Checks, connect_leaf::ConnectLeaf,
+    connect_roots::ConnectRoots, decode::Decode, event::Event, json::Json, key::Key,
+    key_prefix::KeyPrefix, key_spaces::KeySpaces, nodes::Nodes, service::Service,
+    service_catalog::ServiceCatalog, services::Services,
 };

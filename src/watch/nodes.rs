@@ -60,7 +60,8 @@ impl Query for Nodes {
     type Value = Vec<Arc<Node>>;
 
     fn path(&self) -> WatchPath {
-        self.options.describe(self.narrowing.describe(WatchPath::new("nodes", "")))
+        self.options
+            .describe(self.narrowing.describe(WatchPath::new("nodes", "")))
     }
 
     fn hold(&self, config: &ConsulConfig) -> Duration {
@@ -72,7 +73,9 @@ impl Query for Nodes {
         client: &ConsulClient,
         request: Request<Self::Value>,
     ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
-        let query = self.options.apply(self.narrowing.apply(QueryRequest::new("/v1/catalog/nodes")));
+        let query = self
+            .options
+            .apply(self.narrowing.apply(QueryRequest::new("/v1/catalog/nodes")));
         Box::pin(list(client.clone(), query, request))
     }
 }

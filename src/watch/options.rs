@@ -32,14 +32,19 @@ impl Options {
     /// The same without a wait of its own, if it has one.
     pub(super) fn unhurried(&self) -> Option<Self> {
         let given = self.0.as_deref().filter(|given| given.wait.is_some())?;
-        let given = Given { wait: None, ..given.clone() };
+        let given = Given {
+            wait: None,
+            ..given.clone()
+        };
         // What sets nothing is equal to what never did.
         Some(Self((given != Given::default()).then(|| Arc::new(given))))
     }
 
     /// The request with these parameters.
     pub(super) fn apply(&self, mut request: QueryRequest) -> QueryRequest {
-        let Some(given) = self.0.as_deref() else { return request };
+        let Some(given) = self.0.as_deref() else {
+            return request;
+        };
         if let Some(datacenter) = &given.datacenter {
             request = request.with_datacenter(datacenter);
         }
@@ -64,14 +69,24 @@ impl Options {
     /// How long Consul holds a query: it does not notice that a client is gone until the wait ends, and adds
     /// up to a sixteenth to it.
     pub(super) fn hold(&self, config: &ConsulConfig) -> Duration {
-        let wait = self.0.as_deref().and_then(|given| given.wait).unwrap_or(config.wait());
+        let wait = self
+            .0
+            .as_deref()
+            .and_then(|given| given.wait)
+            .unwrap_or(config.wait());
         wait.saturating_add(wait / 16)
     }
 
     /// The path with these parameters, so that two watches that differ in them have two names.
     pub(super) fn describe(&self, mut path: WatchPath) -> WatchPath {
-        let Some(given) = self.0.as_deref() else { return path };
-        let named = [("dc", &given.datacenter), ("ns", &given.namespace), ("partition", &given.partition)];
+        let Some(given) = self.0.as_deref() else {
+            return path;
+        };
+        let named = [
+            ("dc", &given.datacenter),
+            ("ns", &given.namespace),
+            ("partition", &given.partition),
+        ];
         for (name, value) in named {
             if let Some(value) = value {
                 path = path.option(format_args!("{name}={value}"));
@@ -161,7 +176,16 @@ mod tests {
         let (config, wait) = (ConsulConfig::default(), Duration::from_secs(160));
         let held = Duration::from_secs(170);
         assert_eq!(Key::new("a").with_wait(wait).hold(&config), held);
-        assert_eq!(Key::new("a").with_wait(wait).json::<u8>().hold(&config), held);
-        assert_eq!(KeyPrefix::new("a").with_wait(wait).decode::<Vec<u8>>().hold(&config), held);
+        assert_eq!(
+            Key::new("a").with_wait(wait).json::<u8>().hold(&config),
+            held
+        );
+        assert_eq!(
+            KeyPrefix::new("a")
+                .with_wait(wait)
+                .decode::<Vec<u8>>()
+                .hold(&config),
+            held
+        );
     }
 }

@@ -71,7 +71,10 @@ impl Reading<'_> {
             if pairs.is_empty() {
                 return Err(answer.undecodable(EMPTY));
             }
-            Ok(pairs.into_iter().filter(|pair| (self.keep)(&pair.key)).collect())
+            Ok(pairs
+                .into_iter()
+                .filter(|pair| (self.keep)(&pair.key))
+                .collect())
         })
     }
 
@@ -115,9 +118,16 @@ impl<'de> Visitor<'de> for &Reading<'_> {
                 while old.next_if(|pair| *pair.key < *raw.key).is_some() {}
                 old.next_if(|pair| *pair.key == *raw.key)
             });
-            pairs.push(raw.shared(partner, self.trusted).map_err(A::Error::custom)?);
+            pairs.push(
+                raw.shared(partner, self.trusted)
+                    .map_err(A::Error::custom)?,
+            );
         }
-        if is_empty { Err(A::Error::custom(EMPTY)) } else { Ok(pairs) }
+        if is_empty {
+            Err(A::Error::custom(EMPTY))
+        } else {
+            Ok(pairs)
+        }
     }
 }
 
@@ -138,7 +148,9 @@ pub(super) async fn check_removals(
     let gone: Vec<&Arc<KvPair>> = reading.previous.iter().filter(is_gone).collect();
     for pair in gone.iter().step_by(gone.len().div_ceil(LOOKED_AT).max(1)) {
         if let Ok(KeyPath::Direct(path)) = KeyPath::of_key(&pair.key) {
-            client.blocking_query(&options.apply(QueryRequest::new(path)).accept_404(true)).await?;
+            client
+                .blocking_query(&options.apply(QueryRequest::new(path)).accept_404(true))
+                .await?;
         }
     }
     Ok(())
@@ -167,7 +179,11 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl RawPair<'_> {
     /// The old pair where this is the same, else a new one.
-    fn shared(self, old: Option<&Arc<KvPair>>, trusted: bool) -> Result<Arc<KvPair>, base64::DecodeError> {
+    fn shared(
+        self,
+        old: Option<&Arc<KvPair>>,
+        trusted: bool,
+    ) -> Result<Arc<KvPair>, base64::DecodeError> {
         match old {
             Some(old)
                 if trusted
@@ -179,7 +195,11 @@ impl RawPair<'_> {
             }
             Some(old) => {
                 let new = self.owned()?;
-                Ok(if **old == new { Arc::clone(old) } else { Arc::new(new) })
+                Ok(if **old == new {
+                    Arc::clone(old)
+                } else {
+                    Arc::new(new)
+                })
             }
             None => self.owned().map(Arc::new),
         }
@@ -192,7 +212,11 @@ impl RawPair<'_> {
             modify_index: self.modify_index,
             lock_index: self.lock_index,
             flags: self.flags,
-            value: self.value.map(|Text(text)| STANDARD.decode(&*text)).transpose()?.map(Into::into),
+            value: self
+                .value
+                .map(|Text(text)| STANDARD.decode(&*text))
+                .transpose()?
+                .map(Into::into),
             session: self.session.map(|Text(text)| text.into_owned()),
         })
     }
@@ -216,16 +240,33 @@ mod tests {
     }
 
     fn read(previous: &[Arc<KvPair>], trusted: bool, text: &str) -> Vec<Arc<KvPair>> {
-        Reading { previous, trusted, keep: &|_| true }.parse(text.as_bytes()).unwrap()
+        Reading {
+            previous,
+            trusted,
+            keep: &|_| true,
+        }
+        .parse(text.as_bytes())
+        .unwrap()
     }
 
     #[test]
     fn what_did_not_change_is_shared() {
-        let old = read(&[], false, &body(&[("a", 1, "x"), ("b", 2, "y"), ("d", 3, "z")]));
-        let new = read(&old, true, &body(&[("a", 1, "x"), ("b", 9, "w"), ("c", 9, ""), ("d", 3, "z")]));
+        let old = read(
+            &[],
+            false,
+            &body(&[("a", 1, "x"), ("b", 2, "y"), ("d", 3, "z")]),
+        );
+        let new = read(
+            &old,
+            true,
+            &body(&[("a", 1, "x"), ("b", 9, "w"), ("c", 9, ""), ("d", 3, "z")]),
+        );
         assert!(Arc::ptr_eq(&old[0], &new[0]));
         assert_eq!(new[1].value.as_deref(), Some(&b"w"[..]));
-        assert!(Arc::ptr_eq(&old[2], &new[3]), "a key that came in between does not end the sharing");
+        assert!(
+            Arc::ptr_eq(&old[2], &new[3]),
+            "a key that came in between does not end the sharing"
+        );
     }
 
     #[test]
@@ -249,7 +290,13 @@ mod tests {
     fn keys_that_are_not_watched_are_left_out() {
         let text = body(&[("test", 1, "x"), ("test/a", 1, "y"), ("test2", 1, "z")]);
         let keep = |key: &str| key == "test" || key.starts_with("test/");
-        let pairs = Reading { previous: &[], trusted: false, keep: &keep }.parse(text.as_bytes()).unwrap();
+        let pairs = Reading {
+            previous: &[],
+            trusted: false,
+            keep: &keep,
+        }
+        .parse(text.as_bytes())
+        .unwrap();
         assert_eq!(pairs.len(), 2);
     }
 
@@ -257,9 +304,20 @@ mod tests {
     fn escapes_nulls_and_unknown_fields_are_read_and_bad_base64_is_not() {
         let text = r#"[{"LockIndex":0,"Key":"a\"b","Flags":7,"Value":null,"CreateIndex":1,"ModifyIndex":2,"Session":"s","New":[1]}]"#;
         let pairs = read(&[], false, text);
-        assert_eq!((&*pairs[0].key, pairs[0].flags, &pairs[0].value), ("a\"b", 7, &None));
+        assert_eq!(
+            (&*pairs[0].key, pairs[0].flags, &pairs[0].value),
+            ("a\"b", 7, &None)
+        );
         assert_eq!(pairs[0].session.as_deref(), Some("s"));
         let bad = text.replace("null", "\"***\"");
-        assert!(Reading { previous: &[], trusted: false, keep: &|_| true }.parse(bad.as_bytes()).is_err());
+        assert!(
+            Reading {
+                previous: &[],
+                trusted: false,
+                keep: &|_| true
+            }
+            .parse(bad.as_bytes())
+            .is_err()
+        );
     }
 }

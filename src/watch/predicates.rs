@@ -25,16 +25,23 @@ use crate::{
 /// folders, `?` one character, `[a-z]` one of several, `{a,b}` one of these, and `\` takes the next
 /// character as it is. The key is matched in full, the configuration's prefix included; a glob that is not
 /// well-formed matches nothing.
-pub fn key_glob(glob: impl Into<String>) -> impl Fn(&Change<KvPair>) -> bool + Send + Sync + 'static {
+pub fn key_glob(
+    glob: impl Into<String>,
+) -> impl Fn(&Change<KvPair>) -> bool + Send + Sync + 'static {
     let glob = glob.into();
     move |change| fast_glob::glob_match(&glob, &change.item().key)
 }
 
 /// Changes of instances that have this tag or had it, so that one that loses it is heard of.
-pub fn tagged(tag: impl Into<String>) -> impl Fn(&Change<ServiceEntry>) -> bool + Send + Sync + 'static {
+pub fn tagged(
+    tag: impl Into<String>,
+) -> impl Fn(&Change<ServiceEntry>) -> bool + Send + Sync + 'static {
     let tag = tag.into();
     move |change| {
-        [change.old(), change.new()].into_iter().flatten().any(|entry| entry.service.tags.contains(&tag))
+        [change.old(), change.new()]
+            .into_iter()
+            .flatten()
+            .any(|entry| entry.service.tags.contains(&tag))
     }
 }
 
@@ -45,7 +52,11 @@ pub fn health_changed<T: Health>() -> impl Fn(&Change<T>) -> bool + Send + Sync 
 
 /// Changes into this health, of a check or an instance.
 pub fn turned<T: Health>(to: CheckStatus) -> impl Fn(&Change<T>) -> bool + Send + Sync + 'static {
-    move |change| change.transition().is_some_and(|step| step.to.as_ref() == Some(&to))
+    move |change| {
+        change
+            .transition()
+            .is_some_and(|step| step.to.as_ref() == Some(&to))
+    }
 }
 
 /// Changes from one health to another, of a check or an instance.
@@ -78,7 +89,9 @@ mod tests {
 
     fn entry(tags: &[&str]) -> Arc<ServiceEntry> {
         let tags = serde_json::to_string(tags).unwrap();
-        let text = format!(r#"{{"Node":{{"Node":"n"}},"Service":{{"ID":"a","Tags":{tags}}},"Checks":[]}}"#);
+        let text = format!(
+            r#"{{"Node":{{"Node":"n"}},"Service":{{"ID":"a","Tags":{tags}}},"Checks":[]}}"#
+        );
         Arc::new(serde_json::from_str(&text).unwrap())
     }
 
@@ -98,15 +111,27 @@ mod tests {
     fn an_instance_that_loses_the_tag_is_heard_of() {
         let wanted = tagged("v1");
         assert!(wanted(&Change::Added(entry(&["v1", "eu"]))));
-        assert!(wanted(&Change::Updated { old: entry(&["v1"]), new: entry(&[]) }));
-        assert!(!wanted(&Change::Updated { old: entry(&["v10"]), new: entry(&[]) }));
+        assert!(wanted(&Change::Updated {
+            old: entry(&["v1"]),
+            new: entry(&[])
+        }));
+        assert!(!wanted(&Change::Updated {
+            old: entry(&["v10"]),
+            new: entry(&[])
+        }));
     }
 
     #[test]
     fn a_change_of_health_is_known_by_its_ends() {
-        let worse = Change::Updated { old: check("passing"), new: check("critical") };
+        let worse = Change::Updated {
+            old: check("passing"),
+            new: check("critical"),
+        };
         let added = Change::Added(check("critical"));
-        let output = Change::Updated { old: check("critical"), new: check("critical") };
+        let output = Change::Updated {
+            old: check("critical"),
+            new: check("critical"),
+        };
         assert!(health_changed()(&worse) && health_changed()(&added) && !health_changed()(&output));
         let critical = turned(CheckStatus::Critical);
         assert!(critical(&worse) && critical(&added) && !critical(&output));

@@ -92,7 +92,10 @@ impl Service {
 
     /// The service of this name, asked for like this.
     pub(super) fn with(name: &str, options: Options) -> Self {
-        Self { options, ..Self::new(name) }
+        Self {
+            options,
+            ..Self::new(name)
+        }
     }
 
     narrowing_setters!(filter, near, node_meta, peer);
@@ -151,9 +154,18 @@ mod tests {
             .passing_only()
             .with_near("_agent")
             .with_datacenter("east");
-        assert_eq!(web.path().to_string(), "service:web?tag=v1&tag=eu&passingonly&near=_agent&dc=east");
+        assert_eq!(
+            web.path().to_string(),
+            "service:web?tag=v1&tag=eu&passingonly&near=_agent&dc=east"
+        );
         assert_ne!(Service::new("web"), Service::new("web").passing_only());
-        let rack = Service::new("web").with_node_meta("rack", "r1").with_peer("west").with_filter("x == 1");
-        assert_eq!(rack.path().to_string(), "service:web?filter=x == 1&peer=west&node-meta=rack:r1");
+        let rack = Service::new("web")
+            .with_node_meta("rack", "r1")
+            .with_peer("west")
+            .with_filter("x == 1");
+        assert_eq!(
+            rack.path().to_string(),
+            "service:web?filter=x == 1&peer=west&node-meta=rack:r1"
+        );
     }
 }

@@ -79,17 +79,28 @@ impl ServiceCatalog {
 
     fn service(&self, name: &str) -> Service {
         let service = Service::with(name, self.options.clone());
-        if self.failing_too { service } else { service.passing_only() }
+        if self.failing_too {
+            service
+        } else {
+            service.passing_only()
+        }
     }
 
     fn wants(&self, name: &str) -> bool {
-        self.globs.is_empty() || self.globs.iter().any(|glob| fast_glob::glob_match(glob, name))
+        self.globs.is_empty()
+            || self
+                .globs
+                .iter()
+                .any(|glob| fast_glob::glob_match(glob, name))
     }
 
     /// Its services, as far as they are known.
     fn members(&self, known: &Inputs) -> Option<Vec<Service>> {
         let list = known.get(&self.services())?;
-        let names = list.iter().map(|service| &*service.name).filter(|name| self.wants(name));
+        let names = list
+            .iter()
+            .map(|service| &*service.name)
+            .filter(|name| self.wants(name));
         Some(names.map(|name| self.service(name)).collect())
     }
 }
@@ -100,7 +111,11 @@ impl Query for ServiceCatalog {
 
     fn path(&self) -> WatchPath {
         let path = WatchPath::new("servicecatalog", self.globs.join(","));
-        self.options.describe(if self.failing_too { path.option("failing") } else { path })
+        self.options.describe(if self.failing_too {
+            path.option("failing")
+        } else {
+            path
+        })
     }
 
     fn run(
@@ -119,7 +134,9 @@ impl Query for ServiceCatalog {
 impl Derivation<Self> for ServiceCatalog {
     fn inputs(&self, known: &Inputs) -> Vec<Input<Self>> {
         let services = self.members(known).unwrap_or_default();
-        std::iter::once(Input::of(self.services())).chain(services.into_iter().map(Input::of)).collect()
+        std::iter::once(Input::of(self.services()))
+            .chain(services.into_iter().map(Input::of))
+            .collect()
     }
 
     fn derive(

@@ -57,7 +57,10 @@ impl Services {
 
     /// All services, asked for like this.
     pub(super) fn with(options: Options) -> Self {
-        Self { options, ..Self::default() }
+        Self {
+            options,
+            ..Self::default()
+        }
     }
 
     narrowing_setters!(filter, node_meta, peer);
@@ -69,7 +72,8 @@ impl Query for Services {
     type Value = ServiceList;
 
     fn path(&self) -> WatchPath {
-        self.options.describe(self.narrowing.describe(WatchPath::new("services", "")))
+        self.options
+            .describe(self.narrowing.describe(WatchPath::new("services", "")))
     }
 
     fn hold(&self, config: &ConsulConfig) -> Duration {
@@ -82,14 +86,24 @@ impl Query for Services {
         request: Request<ServiceList>,
     ) -> LocalBoxFuture<'static, Result<Answer<ServiceList>, Failure>> {
         let client = client.clone();
-        let query = self.options.apply(self.narrowing.apply(QueryRequest::new("/v1/catalog/services")));
+        let query = self.options.apply(
+            self.narrowing
+                .apply(QueryRequest::new("/v1/catalog/services")),
+        );
         Box::pin(async move {
             let answer = ask(&client, query, &request).await?;
             let ServiceList(list) = answer.json().map_err(failure)?;
             seen(&answer, list.is_empty())?;
             let previous: Option<&[Arc<_>]> = request.previous.as_deref().map(|list| &**list);
             let (list, same) = shared(list, previous);
-            Ok(by_index(&answer, if same { Outcome::Same } else { Outcome::Value(ServiceList(list)) }))
+            Ok(by_index(
+                &answer,
+                if same {
+                    Outcome::Same
+                } else {
+                    Outcome::Value(ServiceList(list))
+                },
+            ))
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Consul as the engine's source of answers.
 
-use consul_watch_actors::{Answer, Failure, FailureClass, Guard, Outcome, Places, Position, Source};
+use consul_watch_actors::{
+    Answer, Failure, FailureClass, Guard, Outcome, Places, Position, Source,
+};
 
 use crate::client::{ClientError, ConfigError, ConsulClient, ConsulConfig, QueryAnswer};
 

@@ -40,7 +40,11 @@ impl<Q: Keys> Feed<Q> {
     pub(crate) async fn watch(watches: &Addr<WatchSupervisor>, query: Q) -> Self {
         let (out, received) = unbounded_channel();
         let watch = Watch::new(query, Recorder(out).start());
-        watches.send(watch).await.expect("the supervisor runs").expect("a new subscription");
+        watches
+            .send(watch)
+            .await
+            .expect("the supervisor runs")
+            .expect("a new subscription");
         Self { received }
     }
 
@@ -50,7 +54,13 @@ impl<Q: Keys> Feed<Q> {
         let next = next.unwrap_or_else(|_| panic!("{expected}: was not delivered within {SOON:?}"));
         let (at, changed) = next.expect("the recorder runs");
         let heard: Vec<_> = changed.changes().iter().map(told).collect();
-        assert_eq!(heard.join(", "), expected, "reason {}, index {}", changed.reason, changed.index);
+        assert_eq!(
+            heard.join(", "),
+            expected,
+            "reason {}, index {}",
+            changed.reason,
+            changed.index
+        );
         at
     }
 
@@ -69,9 +79,14 @@ fn told(change: &consul_watch::Change<KvPair>) -> String {
 
 /// A supervisor that knows soon when a silent peer is dead, and tries again soon.
 pub(crate) fn supervisor(addresses: &[String]) -> Addr<WatchSupervisor> {
-    let config = ConsulConfig::default().with_addresses(addresses).expect("addresses");
-    let config = config.with_wait(Duration::from_secs(2)).with_slack(Duration::from_secs(1));
-    let soon = Backoff::new(Duration::from_millis(20), Duration::from_millis(500)).expect("a back-off");
+    let config = ConsulConfig::default()
+        .with_addresses(addresses)
+        .expect("addresses");
+    let config = config
+        .with_wait(Duration::from_secs(2))
+        .with_slack(Duration::from_secs(1));
+    let soon =
+        Backoff::new(Duration::from_millis(20), Duration::from_millis(500)).expect("a back-off");
     WatchSupervisor::new(config).backoff(soon).start()
 }
 
@@ -84,19 +99,28 @@ pub(crate) async fn until<Q: Keys>(
 ) {
     let deadline = Instant::now() + SOON;
     loop {
-        let mut all = watches.send(Status::query(query)).await.expect("the supervisor runs");
+        let mut all = watches
+            .send(Status::query(query))
+            .await
+            .expect("the supervisor runs");
         let status = all.pop().expect("it is watched");
         if fits(&status) {
             return;
         }
-        assert!(Instant::now() < deadline, "waited {SOON:?} for {what}; it is {status}");
+        assert!(
+            Instant::now() < deadline,
+            "waited {SOON:?} for {what}; it is {status}"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
 /// Waits until the last query of the watch failed.
 pub(crate) async fn until_retrying<Q: Keys>(watches: &Addr<WatchSupervisor>, query: &Q) {
-    until(watches, query, "a failure", |status| status.state.name() == "retrying").await;
+    until(watches, query, "a failure", |status| {
+        status.state.name() == "retrying"
+    })
+    .await;
 }
 
 /// Waits until the watch is live by an answer that came after this moment.

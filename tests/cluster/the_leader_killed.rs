@@ -32,10 +32,16 @@ async fn deliveries_go_on_after_the_leaders_death() {
     let mut feed = Feed::watch(&watches, Key::new(KEY)).await;
     feed.says("added cluster/a=1").await;
     let theirs = Theirs::watch(followers[0], KEY);
-    assert!(theirs.says("MQ==", SOON).is_some(), "consul watch shows the first state");
+    assert!(
+        theirs.says("MQ==", SOON).is_some(),
+        "consul watch shows the first state"
+    );
     followers[1].put(KEY, "2");
     feed.says("updated cluster/a=2").await;
-    assert!(theirs.says("Mg==", SOON).is_some(), "consul watch shows a change");
+    assert!(
+        theirs.says("Mg==", SOON).is_some(),
+        "consul watch shows a change"
+    );
 
     leader.kill();
     let died = Instant::now();

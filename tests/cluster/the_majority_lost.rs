@@ -9,7 +9,9 @@ use consul_watch_harness::{TestCluster, eventually_async};
 use crate::feed::{Feed, SOON, supervisor, until, until_live_since, until_retrying};
 
 const STALE: Consistency = Consistency::Stale { max_stale: None };
-const HARDLY_STALE: Consistency = Consistency::Stale { max_stale: Some(Duration::from_millis(500)) };
+const HARDLY_STALE: Consistency = Consistency::Stale {
+    max_stale: Some(Duration::from_millis(500)),
+};
 
 #[actix_rt::test]
 async fn a_server_that_is_cut_off_answers_only_those_who_take_what_is_stale() {
@@ -18,11 +20,17 @@ async fn a_server_that_is_cut_off_answers_only_those_who_take_what_is_stale() {
     leader.put("cluster/a", "1");
     // A stale read may be ahead of the replication.
     eventually_async(SOON, "the replica", || {
-        followers[0].request("GET", "/v1/kv/cluster/a?stale", &[], b"").status == 200
+        followers[0]
+            .request("GET", "/v1/kv/cluster/a?stale", &[], b"")
+            .status
+            == 200
     })
     .await;
     let watches = supervisor(&[followers[0].url()]);
-    let (key, stale_key) = (Key::new("cluster/a"), Key::new("cluster/a").with_consistency(STALE));
+    let (key, stale_key) = (
+        Key::new("cluster/a"),
+        Key::new("cluster/a").with_consistency(STALE),
+    );
     let mut fresh = Feed::watch(&watches, key.clone()).await;
     let mut stale = Feed::watch(&watches, stale_key.clone()).await;
     fresh.says("added cluster/a=1").await;
@@ -39,15 +47,25 @@ async fn a_server_that_is_cut_off_answers_only_those_who_take_what_is_stale() {
     let mut late_stale = Feed::watch(&watches, stale_prefix.clone()).await;
     late_stale.says("added cluster/a=1").await;
     until_live_since(&watches, &stale_key, cut_off).await;
-    until(&watches, &stale_prefix, "an answer that says how stale it is", |status| {
-        status.last_contact.is_some_and(|age| age > Duration::from_millis(500))
-    })
+    until(
+        &watches,
+        &stale_prefix,
+        "an answer that says how stale it is",
+        |status| {
+            status
+                .last_contact
+                .is_some_and(|age| age > Duration::from_millis(500))
+        },
+    )
     .await;
     let mut late_hardly = Feed::watch(&watches, hardly_stale.clone()).await;
     let mut late_fresh = Feed::watch(&watches, prefix.clone()).await;
     for query in [&hardly_stale, &prefix] {
         until(&watches, query, "a refusal", |status| {
-            status.state.error().is_some_and(|error| error.class() == FailureClass::Transient)
+            status
+                .state
+                .error()
+                .is_some_and(|error| error.class() == FailureClass::Transient)
         })
         .await;
     }
@@ -61,7 +79,10 @@ async fn a_server_that_is_cut_off_answers_only_those_who_take_what_is_stale() {
     late_fresh.says("added cluster/a=1").await;
     late_hardly.says("added cluster/a=1").await;
     for query in [&key, &stale_key] {
-        until(&watches, query, "that it is live", |status| status.state.is_live()).await;
+        until(&watches, query, "that it is live", |status| {
+            status.state.is_live()
+        })
+        .await;
     }
     fresh.has_nothing("nothing was written");
     stale.has_nothing("nothing was written");

@@ -22,9 +22,17 @@ impl Theirs {
                 command.env_remove(name);
             }
         }
-        command.args(["watch", "-type=key", &format!("-key={key}"), &format!("-http-addr={}", agent.url())]);
+        command.args([
+            "watch",
+            "-type=key",
+            &format!("-key={key}"),
+            &format!("-http-addr={}", agent.url()),
+        ]);
         command.args(["-shell=false", "cat"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut process = command.spawn().expect("consul watch runs");
         let output = BufReader::new(process.stdout.take().expect("its output"));
         let (tell, lines) = channel();

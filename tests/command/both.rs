@@ -27,7 +27,9 @@ pub(crate) fn ours_at(agent: &TestAgent) -> Command {
 /// Consul's own, asking this agent.
 pub(crate) fn theirs_at(agent: &TestAgent) -> Command {
     let mut command = clean(Command::new(consul().expect("Consul")));
-    command.arg("watch").env("CONSUL_HTTP_ADDR", agent.http_addr().to_string());
+    command
+        .arg("watch")
+        .env("CONSUL_HTTP_ADDR", agent.http_addr().to_string());
     command
 }
 
@@ -46,15 +48,23 @@ pub(crate) fn finished(
     command: &mut Command,
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
 ) -> Output {
-    let child =
-        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let child = command
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
     ended(child)
 }
 
 /// Waits for a child's end, and ends it when it takes too long.
 pub(crate) fn ended(mut child: Child) -> Output {
     let deadline = Instant::now() + SOON;
-    while child.try_wait().expect("a child can be waited for").is_none() {
+    while child
+        .try_wait()
+        .expect("a child can be waited for")
+        .is_none()
+    {
         if Instant::now() > deadline {
             child.kill().expect("a child can be killed");
             let output = child.wait_with_output().expect("its output");
@@ -83,7 +93,11 @@ pub(crate) fn until(file: &Path, what: &str, fits: impl Fn(&str) -> bool) -> Str
         if fits(&found) {
             return found;
         }
-        assert!(Instant::now() < deadline, "{what}: waited {SOON:?}, and {} holds {found:?}", file.display());
+        assert!(
+            Instant::now() < deadline,
+            "{what}: waited {SOON:?}, and {} holds {found:?}",
+            file.display()
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -9,19 +9,32 @@ fn what_is_put_is_got_listed_and_deleted() {
     let agent = TestAgent::dev();
     let run = |arguments: &[&str]| {
         let output = finished(&mut ours_at(&agent), arguments);
-        (output.status.code(), text(&output.stdout), text(&output.stderr))
+        (
+            output.status.code(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
     };
-    assert_eq!(run(&["kv", "put", "app/a", "1"]), (Some(0), String::new(), String::new()));
+    assert_eq!(
+        run(&["kv", "put", "app/a", "1"]),
+        (Some(0), String::new(), String::new())
+    );
     assert_eq!(run(&["kv", "put", "app/b"]).0, Some(0));
     assert_eq!(run(&["kv", "get", "app/a"]).1, "1");
     assert_eq!(run(&["kv", "list", "app"]).1, "app/a = 1\napp/b = \n");
     assert_eq!(run(&["kv", "list", "--keys"]).1, "app/a\napp/b\n");
 
     let index = agent.entry("app/a").unwrap().modify_index;
-    assert_eq!(run(&["kv", "put", "app/a", "2", "--cas", &index.to_string()]).0, Some(0));
+    assert_eq!(
+        run(&["kv", "put", "app/a", "2", "--cas", &index.to_string()]).0,
+        Some(0)
+    );
     let (code, _, told) = run(&["kv", "put", "app/a", "3", "--cas", &index.to_string()]);
     assert_eq!(code, Some(1));
-    assert!(told.contains("`app/a`") && told.contains("ModifyIndex"), "{told}");
+    assert!(
+        told.contains("`app/a`") && told.contains("ModifyIndex"),
+        "{told}"
+    );
 
     assert_eq!(run(&["kv", "delete", "app", "--recurse"]).0, Some(0));
     let (code, _, told) = run(&["kv", "get", "app/a"]);

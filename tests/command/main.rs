@@ -1,6 +1,10 @@
 //! The built command, beside Consul's own where it has one.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod both;
 mod kv;

@@ -24,21 +24,45 @@ fn lines_for_jq_tell_what_changed() {
     until(&file, "a change", |text| text.lines().count() == 2);
     agent.delete("app/a");
     let lines = until(&file, "a removal", |text| text.lines().count() == 3);
-    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let told = |line: &Value| {
         let field = |name: &str| line[name].as_str().unwrap_or("-").to_owned();
-        [field("kind"), field("name"), field("old"), field("new"), field("reason")].join(" ")
+        [
+            field("kind"),
+            field("name"),
+            field("old"),
+            field("new"),
+            field("reason"),
+        ]
+        .join(" ")
     };
     let told: Vec<_> = lines.iter().map(told).collect();
-    assert_eq!(told, ["added app/a - 1 first", "updated app/a 1 2 change", "removed app/a 2 - change"]);
+    assert_eq!(
+        told,
+        [
+            "added app/a - 1 first",
+            "updated app/a 1 2 change",
+            "removed app/a 2 - change"
+        ]
+    );
     assert!(interrupted(child).status.success());
 }
 
 #[test]
 fn once_runs_out_of_time() {
     let agent = TestAgent::dev();
-    let output =
-        finished(&mut ours_at(&agent), ["-type=event", "-name=deploy", "--changes-only", "--once=200ms"]);
+    let output = finished(
+        &mut ours_at(&agent),
+        [
+            "-type=event",
+            "-name=deploy",
+            "--changes-only",
+            "--once=200ms",
+        ],
+    );
     assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stderr).contains("200ms"));
 }
@@ -50,14 +74,20 @@ fn changes_only_passes_over_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ran");
     let script = format!("cat >> {0}; echo >> {0}", file.display());
-    let child = ours_at(&agent).args(["-type=key", "-key=a", "--changes-only", &script]).spawn().unwrap();
+    let child = ours_at(&agent)
+        .args(["-type=key", "-key=a", "--changes-only", &script])
+        .spawn()
+        .unwrap();
     // The marker is written until it is seen: when the watch began cannot be told from outside.
     let found = until(&file, "a change", |text| {
         agent.put("a", b"2");
         agent.put("a", b"3");
         !text.is_empty()
     });
-    assert!(!found.contains("\"MQ==\""), "the first value was handled: {found}");
+    assert!(
+        !found.contains("\"MQ==\""),
+        "the first value was handled: {found}"
+    );
     assert!(interrupted(child).status.success());
 }
 
@@ -67,17 +97,32 @@ fn wrong_arguments_get_an_error_that_names_them_and_the_mend() {
         (&[][..], &["`type` is missing", "keyprefix"][..]),
         (&["-type=kee", "-key=a"], &["`kee`", "did you mean `key`?"]),
         (&["-type=key"], &["`key` is missing"]),
-        (&["-type=key", "-key=a", "-filter=x"], &["`filter` is not a field"]),
+        (
+            &["-type=key", "-key=a", "-filter=x"],
+            &["`filter` is not a field"],
+        ),
         (&["-tpye=key"], &["--type"]),
-        (&["-type=checks", "-service=a", "-state=passing"], &["cannot be given together"]),
-        (&["-type=key", "-key=a", "--quiet-period=soon"], &["soon", "30s"]),
-        (&["-type=key", "-key=a", "-client-cert=x"], &["--client-key"]),
+        (
+            &["-type=checks", "-service=a", "-state=passing"],
+            &["cannot be given together"],
+        ),
+        (
+            &["-type=key", "-key=a", "--quiet-period=soon"],
+            &["soon", "30s"],
+        ),
+        (
+            &["-type=key", "-key=a", "-client-cert=x"],
+            &["--client-key"],
+        ),
     ] {
         let output = finished(&mut ours(), arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         let told = text(&output.stderr);
         for part in parts {
-            assert!(told.contains(part), "{arguments:?} should be told {part:?}: {told}");
+            assert!(
+                told.contains(part),
+                "{arguments:?} should be told {part:?}: {told}"
+            );
         }
     }
 }
@@ -88,9 +133,16 @@ fn without_consul_it_says_so_or_waits() {
     agent.put("a", b"1");
     let proxy = FaultProxy::start(agent.http_addr());
     proxy.refuse(Refusal::Closed);
-    let output = finished(ours().env("CONSUL_HTTP_ADDR", proxy.url()), ["-type=key", "-key=a"]);
+    let output = finished(
+        ours().env("CONSUL_HTTP_ADDR", proxy.url()),
+        ["-type=key", "-key=a"],
+    );
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("cannot connect"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("cannot connect"),
+        "{}",
+        text(&output.stderr)
+    );
 
     let child = ours()
         .env("CONSUL_HTTP_ADDR", proxy.url())
@@ -111,7 +163,10 @@ fn a_manual_and_completions_are_written() {
     assert!(manual.status.success() && text(&manual.stdout).contains("quiet"));
     for shell in ["bash", "zsh", "fish"] {
         let output = finished(&mut ours(), ["completions", shell]);
-        assert!(output.status.success() && text(&output.stdout).contains("passingonly"), "{shell}");
+        assert!(
+            output.status.success() && text(&output.stdout).contains("passingonly"),
+            "{shell}"
+        );
     }
     let help = finished(&mut ours(), ["--help"]);
     assert!(text(&help.stdout).contains("Examples:"));

@@ -19,7 +19,11 @@ struct Case {
 }
 
 const CASES: [Case; 12] = [
-    Case { name: "key", arguments: &["-type=key", "-key=app/a"], change: |agent| agent.put("app/a", b"2") },
+    Case {
+        name: "key",
+        arguments: &["-type=key", "-key=app/a"],
+        change: |agent| agent.put("app/a", b"2"),
+    },
     Case {
         name: "key, absent",
         arguments: &["-type=key", "-key=app/none"],
@@ -56,12 +60,27 @@ const CASES: [Case; 12] = [
     Case {
         name: "service",
         arguments: &["-type=service", "-service=web"],
-        change: |agent| register(agent, r#"{"Name": "web", "ID": "web2", "Port": 81, "Tags": ["v1", "v2"]}"#),
+        change: |agent| {
+            register(
+                agent,
+                r#"{"Name": "web", "ID": "web2", "Port": 81, "Tags": ["v1", "v2"]}"#,
+            )
+        },
     },
     Case {
         name: "service, tag and passing only",
-        arguments: &["-type=service", "-service=web", "-tag=v1", "-passingonly=true"],
-        change: |agent| register(agent, r#"{"Name": "web", "ID": "web3", "Port": 82, "Tags": ["v1"]}"#),
+        arguments: &[
+            "-type=service",
+            "-service=web",
+            "-tag=v1",
+            "-passingonly=true",
+        ],
+        change: |agent| {
+            register(
+                agent,
+                r#"{"Name": "web", "ID": "web3", "Port": 82, "Tags": ["v1"]}"#,
+            )
+        },
     },
     Case {
         name: "checks of a service",
@@ -93,7 +112,12 @@ fn register(agent: &TestAgent, service: &str) {
 
 fn furnished() -> TestAgent {
     let agent = TestAgent::dev();
-    for (key, value) in [("app/a", "1"), ("app/b", ""), ("app/gone", "x"), ("old/a", "1")] {
+    for (key, value) in [
+        ("app/a", "1"),
+        ("app/b", ""),
+        ("app/gone", "x"),
+        ("old/a", "1"),
+    ] {
         agent.put(key, value);
     }
     register(
@@ -116,7 +140,10 @@ struct Seen {
 
 /// Runs a program on each change that notes its standard input and its index.
 fn noting(mut command: Command, arguments: &[&str], notes: &Path) -> Child {
-    let script = format!("cat >> {0}; echo \"@$CONSUL_INDEX\" >> {0}", notes.display());
+    let script = format!(
+        "cat >> {0}; echo \"@$CONSUL_INDEX\" >> {0}",
+        notes.display()
+    );
     command
         .args(arguments)
         .arg(script)
@@ -158,11 +185,18 @@ fn both(case: &Case) -> (Seen, Seen) {
     let notes = [folder.path().join("theirs"), folder.path().join("ours")];
     let children = [0, 1].map(|n| noting(commands[n](&agent), case.arguments, &notes[n]));
     for notes in &notes {
-        until(notes, &format!("{}: the first run", case.name), |text| runs(text) >= 1);
+        until(notes, &format!("{}: the first run", case.name), |text| {
+            runs(text) >= 1
+        });
     }
     (case.change)(&agent);
-    let notes = notes
-        .map(|notes| until(&notes, &format!("{}: a run on the change", case.name), |text| runs(text) >= 2));
+    let notes = notes.map(|notes| {
+        until(
+            &notes,
+            &format!("{}: a run on the change", case.name),
+            |text| runs(text) >= 2,
+        )
+    });
     let interrupted = children.map(|child| interrupted(child).status.code());
 
     let seen = |n: usize| Seen {
@@ -219,10 +253,17 @@ fn parity() {
             theirs.exit_of_failure == ours.exit_of_failure,
             theirs.exit_of_interrupt == ours.exit_of_interrupt,
         ];
-        let cells: Vec<_> = aspects.iter().map(|same| if *same { "same" } else { "differs" }).collect();
-        writeln!(table, "| {} | {} |", case.name, cells.join(" | ")).expect("a string can be written");
+        let cells: Vec<_> = aspects
+            .iter()
+            .map(|same| if *same { "same" } else { "differs" })
+            .collect();
+        writeln!(table, "| {} | {} |", case.name, cells.join(" | "))
+            .expect("a string can be written");
         if aspects.contains(&false) {
-            differences.push(format!("{}:\n theirs {theirs:#?}\n ours {ours:#?}", case.name));
+            differences.push(format!(
+                "{}:\n theirs {theirs:#?}\n ours {ours:#?}",
+                case.name
+            ));
         }
     }
     table.push_str(DIFFERENCES);
@@ -232,5 +273,8 @@ fn parity() {
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     let kept = fs::read_to_string(&file).unwrap_or_default();
-    assert_eq!(kept, table, "docs/parity.md is not what both commands do: make it anew");
+    assert_eq!(
+        kept, table,
+        "docs/parity.md is not what both commands do: make it anew"
+    );
 }

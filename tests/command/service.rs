@@ -15,7 +15,13 @@ fn config(watches: &str) -> String {
 
 fn started(agent: &TestAgent, file: &std::path::Path, log: &std::path::Path) -> Child {
     let log = fs::File::create(log).unwrap();
-    ours_at(agent).arg("run").arg(file).stderr(log).stdout(Stdio::null()).spawn().unwrap()
+    ours_at(agent)
+        .arg("run")
+        .arg(file)
+        .stderr(log)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 #[test]
@@ -30,25 +36,48 @@ fn the_watches_of_a_file_run_and_are_reloaded() {
     agent.put("a", b"1");
     fs::write(path("config.json"), config(&watch("a"))).unwrap();
     let child = started(&agent, &path("config.json"), &path("log"));
-    until(&path("a"), "the first run", |text| text.lines().count() == 1);
+    until(&path("a"), "the first run", |text| {
+        text.lines().count() == 1
+    });
 
-    fs::write(path("config.json"), config(&[watch("a"), watch("b")].join(","))).unwrap();
+    fs::write(
+        path("config.json"),
+        config(&[watch("a"), watch("b")].join(",")),
+    )
+    .unwrap();
     signal(&child, Signal::HUP).unwrap();
-    until(&path("b"), "a watch that was added", |text| text.lines().count() == 1);
+    until(&path("b"), "a watch that was added", |text| {
+        text.lines().count() == 1
+    });
     agent.put("a", b"2");
-    let ran = until(&path("a"), "a change after the reload", |text| text.lines().count() >= 2);
-    assert_eq!(ran.lines().count(), 2, "it ran again on what it had seen: {ran}");
+    let ran = until(&path("a"), "a change after the reload", |text| {
+        text.lines().count() >= 2
+    });
+    assert_eq!(
+        ran.lines().count(),
+        2,
+        "it ran again on what it had seen: {ran}"
+    );
 
     // What is wrong with a file is logged, and all goes on.
     fs::write(path("config.json"), r#"{"watches": [{"type": "kee"}]}"#).unwrap();
     signal(&child, Signal::HUP).unwrap();
-    until(&path("log"), "the fault", |text| text.contains("did you mean `key`?"));
+    until(&path("log"), "the fault", |text| {
+        text.contains("did you mean `key`?")
+    });
     agent.put("a", b"3");
-    until(&path("a"), "a change after a bad reload", |text| text.lines().count() == 3);
+    until(&path("a"), "a change after a bad reload", |text| {
+        text.lines().count() == 3
+    });
 
     signal(&child, Signal::TERM).unwrap();
     let output = ended(child);
-    assert_eq!(output.status.code(), Some(0), "{}", fs::read_to_string(path("log")).unwrap());
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        fs::read_to_string(path("log")).unwrap()
+    );
 }
 
 #[test]
@@ -59,12 +88,19 @@ fn check_tells_what_would_be_watched_and_what_is_wrong() {
         .unwrap();
     let output = finished(ours().arg("check").arg(&good), [] as [&str; 0]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).starts_with("1 watch, Consul at "), "{}", text(&output.stdout));
+    assert!(
+        text(&output.stdout).starts_with("1 watch, Consul at "),
+        "{}",
+        text(&output.stdout)
+    );
     assert!(text(&output.stdout).contains("key:a"));
 
     let bad = folder.path().join("bad.json");
-    fs::write(&bad, "{\n  \"watches\": [\n    {\"type\": \"key\"},\n    {\"type\": \"kee\"}\n  ]\n}\n")
-        .unwrap();
+    fs::write(
+        &bad,
+        "{\n  \"watches\": [\n    {\"type\": \"key\"},\n    {\"type\": \"kee\"}\n  ]\n}\n",
+    )
+    .unwrap();
     let output = finished(ours().arg("check").arg(&bad), [] as [&str; 0]);
     assert_eq!(output.status.code(), Some(2));
     let told = text(&output.stderr);
@@ -73,5 +109,10 @@ fn check_tells_what_would_be_watched_and_what_is_wrong() {
         "both at once, with their lines: {told}"
     );
     let run = finished(ours().arg("run").arg(&bad), [] as [&str; 0]);
-    assert_eq!(run.status.code(), Some(2), "it starts nothing: {}", text(&run.stderr));
+    assert_eq!(
+        run.status.code(),
+        Some(2),
+        "it starts nothing: {}",
+        text(&run.stderr)
+    );
 }

@@ -13,7 +13,14 @@ use crate::both::{ended, text, until};
 fn in_a_terminal(agent: &TestAgent, line: &str) -> std::process::Child {
     let ours = env!("CARGO_BIN_EXE_consul-watch");
     Command::new("script")
-        .args(["--quiet", "--return", "--flush", "--command", &format!("exec {ours} {line}"), "/dev/null"])
+        .args([
+            "--quiet",
+            "--return",
+            "--flush",
+            "--command",
+            &format!("exec {ours} {line}"),
+            "/dev/null",
+        ])
         .env("CONSUL_HTTP_ADDR", agent.url())
         .env("SHELL", "/bin/sh")
         .env_remove("RUST_LOG")
@@ -36,10 +43,15 @@ fn control_c_reaches_the_program_and_ends_the_watch() {
         file.display()
     );
     std::fs::write(&program, script).unwrap();
-    let mut child = in_a_terminal(&agent, &format!("-type=key -key=a sh {}", program.display()));
+    let mut child = in_a_terminal(
+        &agent,
+        &format!("-type=key -key=a sh {}", program.display()),
+    );
     until(&file, "the program runs", |text| text.contains("started"));
     child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
-    until(&file, "the program was told", |text| text.contains("interrupted"));
+    until(&file, "the program was told", |text| {
+        text.contains("interrupted")
+    });
     let output = ended(child);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
 }
@@ -61,9 +73,15 @@ fn control_c_ends_a_watch_that_prints() {
 fn what_the_program_prints_is_seen() {
     let agent = TestAgent::dev();
     agent.put("a", b"1");
-    let child = in_a_terminal(&agent, "-type=key -key=a --once 'cat; echo index $CONSUL_INDEX'");
+    let child = in_a_terminal(
+        &agent,
+        "-type=key -key=a --once 'cat; echo index $CONSUL_INDEX'",
+    );
     let output = ended(child);
     let shown = text(&output.stdout);
-    assert!(shown.contains(r#""Value":"MQ==""#) && shown.contains("index "), "{shown}");
+    assert!(
+        shown.contains(r#""Value":"MQ==""#) && shown.contains("index "),
+        "{shown}"
+    );
     assert_eq!(output.status.code(), Some(0));
 }

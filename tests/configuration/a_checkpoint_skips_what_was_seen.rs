@@ -14,7 +14,9 @@ use crate::{
 /// One run of an application, up to the moment that it has kept what it saw.
 async fn run(stage: &Stage, file: &CheckpointFile) -> Feed<KeyPrefix> {
     let feed = Feed::start();
-    let watch = file.watch(KeyPrefix::new("app"), feed.address.clone()).expect("a checkpoint of this watch");
+    let watch = file
+        .watch(KeyPrefix::new("app"), feed.address.clone())
+        .expect("a checkpoint of this watch");
     stage.watches.send(watch).await.unwrap().unwrap();
     feed
 }
@@ -29,7 +31,10 @@ async fn what_was_seen_is_not_delivered_again() {
     stage.agent.put("app/a", b"1");
     let mut first = run(&stage, &file).await;
     first.says(&["added app/a=1"]).await;
-    eventually_async(SOON, "the checkpoint", || file.load().is_ok_and(|seen| seen.is_some())).await;
+    eventually_async(SOON, "the checkpoint", || {
+        file.load().is_ok_and(|seen| seen.is_some())
+    })
+    .await;
     stage.watches.send(Stop::all()).await.unwrap();
 
     // The application starts again: nothing has changed, so the marker is its first delivery.
@@ -40,7 +45,8 @@ async fn what_was_seen_is_not_delivered_again() {
     second.says(&["added app/b=2"]).await;
     let seen = stage.agent.entry("app/b").unwrap().modify_index;
     eventually_async(SOON, "the checkpoint", || {
-        file.load().is_ok_and(|kept| kept.is_some_and(|kept| kept.index() >= seen))
+        file.load()
+            .is_ok_and(|kept| kept.is_some_and(|kept| kept.index() >= seen))
     })
     .await;
     stage.watches.send(Stop::all()).await.unwrap();
@@ -51,7 +57,11 @@ async fn what_was_seen_is_not_delivered_again() {
     stage.watches = supervisor(&stage.config);
     let mut third = run(&stage, &file).await;
     third.says(&["added app/a=1"]).await;
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing half written is left");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "nothing half written is left"
+    );
 }
 
 #[actix::test]
@@ -59,10 +69,21 @@ async fn a_file_of_something_else_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = CheckpointFile::new(folder.path().join("x"));
     std::fs::write(file.path(), "hello").unwrap();
-    let refused = file.watch(Key::new("a"), Feed::<Key>::start().address).unwrap_err();
-    assert!(matches!(refused, CheckpointError::NotACheckpoint { .. }), "{refused}");
+    let refused = file
+        .watch(Key::new("a"), Feed::<Key>::start().address)
+        .unwrap_err();
+    assert!(
+        matches!(refused, CheckpointError::NotACheckpoint { .. }),
+        "{refused}"
+    );
 
     std::fs::write(file.path(), r#"{"watch":"key:b","index":1,"digest":""}"#).unwrap();
-    let refused = file.watch(Key::new("a"), Feed::<Key>::start().address).unwrap_err().to_string();
-    assert!(refused.contains("key:b") && refused.contains("key:a"), "{refused}");
+    let refused = file
+        .watch(Key::new("a"), Feed::<Key>::start().address)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("key:b") && refused.contains("key:a"),
+        "{refused}"
+    );
 }

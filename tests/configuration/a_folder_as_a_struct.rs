@@ -57,13 +57,18 @@ pub(crate) struct Events {
 impl Events {
     pub(crate) fn start() -> Self {
         let (out, received) = unbounded_channel();
-        Self { address: Observer(out).start(), received }
+        Self {
+            address: Observer(out).start(),
+            received,
+        }
     }
 
     /// The next rejection's text.
     pub(crate) async fn rejection(&mut self) -> String {
         loop {
-            let event = tokio::time::timeout(SOON, self.received.recv()).await.expect("a rejection in time");
+            let event = tokio::time::timeout(SOON, self.received.recv())
+                .await
+                .expect("a rejection in time");
             if let EventKind::Rejected(reason) = event.expect("the observer lives").kind {
                 return reason.to_string();
             }
@@ -80,7 +85,10 @@ async fn a_deleted_key_goes_back_to_its_default() {
     stage.agent.put("web/port", b"8080");
     assert_eq!(feed.next("a key").await.current.port, 8080);
     stage.agent.put("web/timeout", b"1m30s");
-    assert_eq!(feed.next("a duration").await.current.timeout, Duration::from_secs(90));
+    assert_eq!(
+        feed.next("a duration").await.current.timeout,
+        Duration::from_secs(90)
+    );
     stage.agent.put("web/limits/a", b"3");
     assert_eq!(feed.next("a map").await.current.limits["a"], 3);
     stage.agent.put("web/hosts", br#"["x","y"]"#);
@@ -88,20 +96,35 @@ async fn a_deleted_key_goes_back_to_its_default() {
 
     stage.agent.delete("web/port");
     let changed = feed.next("the default again").await;
-    assert_eq!((changed.previous.as_ref().map(|old| old.port), changed.current.port), (Some(8080), 80));
+    assert_eq!(
+        (
+            changed.previous.as_ref().map(|old| old.port),
+            changed.current.port
+        ),
+        (Some(8080), 80)
+    );
 }
 
 #[actix::test]
 async fn what_does_not_fit_is_told_and_the_last_good_value_stays() {
     let stage = Stage::dev();
     let mut events = Events::start();
-    stage.watches.send(Observe::all(events.address.clone())).await.unwrap();
-    let mut feed: Feed<_> = stage.watch(KeyPrefix::new("web").decode::<Web>().refuse_unknown()).await;
+    stage
+        .watches
+        .send(Observe::all(events.address.clone()))
+        .await
+        .unwrap();
+    let mut feed: Feed<_> = stage
+        .watch(KeyPrefix::new("web").decode::<Web>().refuse_unknown())
+        .await;
     feed.next("the defaults").await;
 
     stage.agent.put("web/port", b"http");
     let told = events.rejection().await;
-    assert!(told.contains("`web/port`") && told.contains("0 to 65535"), "{told}");
+    assert!(
+        told.contains("`web/port`") && told.contains("0 to 65535"),
+        "{told}"
+    );
     stage.agent.put("web/port", b"81");
     assert_eq!(feed.next("the mended key").await.current.port, 81);
 
@@ -112,7 +135,10 @@ async fn what_does_not_fit_is_told_and_the_last_good_value_stays() {
 
     stage.agent.put("web/port/deeper", b"1");
     let told = events.rejection().await;
-    assert!(told.contains("`web/port`") && told.contains("`web/port/deeper`"), "{told}");
+    assert!(
+        told.contains("`web/port`") && told.contains("`web/port/deeper`"),
+        "{told}"
+    );
     stage.agent.delete("web/port/deeper");
     stage.agent.put("web/port", b"83");
     assert_eq!(feed.next("the next good value").await.current.port, 83);
@@ -125,7 +151,11 @@ async fn any_thread_reads_the_live_struct_while_keys_change() {
     let query = KeyPrefix::new("web").decode::<Web>();
     let _feed: Feed<_> = stage.watch(query.clone()).await;
     stage.ready().await;
-    let snapshots = stage.watches.send(consul_watch::GetSnapshots).await.unwrap();
+    let snapshots = stage
+        .watches
+        .send(consul_watch::GetSnapshots)
+        .await
+        .unwrap();
 
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -134,7 +164,9 @@ async fn any_thread_reads_the_live_struct_while_keys_change() {
                 scope.spawn(|| {
                     let (mut reads, mut last) = (0u64, 0);
                     while !done.load(Ordering::Relaxed) {
-                        let web = snapshots.get(&query).expect("there is a value from `Ready` on");
+                        let web = snapshots
+                            .get(&query)
+                            .expect("there is a value from `Ready` on");
                         assert!(
                             web.port >= last || web.port == 80,
                             "the port went from {last} to {}",
@@ -152,7 +184,10 @@ async fn any_thread_reads_the_live_struct_while_keys_change() {
         }
         let deadline = std::time::Instant::now() + SOON;
         while snapshots.get(&query).map(|web| web.port) != Some(1299) {
-            assert!(std::time::Instant::now() < deadline, "the last value is not readable");
+            assert!(
+                std::time::Instant::now() < deadline,
+                "the last value is not readable"
+            );
             thread::yield_now();
         }
         done.store(true, Ordering::Relaxed);
@@ -160,6 +195,8 @@ async fn any_thread_reads_the_live_struct_while_keys_change() {
             assert!(reader.join().expect("no reader failed") > 0);
         }
     });
-    eventually_async(SOON, "the last value", || snapshots.get(&query).is_some_and(|web| web.port == 1299))
-        .await;
+    eventually_async(SOON, "the last value", || {
+        snapshots.get(&query).is_some_and(|web| web.port == 1299)
+    })
+    .await;
 }

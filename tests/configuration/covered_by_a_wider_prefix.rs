@@ -14,16 +14,29 @@ use crate::{
 
 /// A stage whose supervisor has this root.
 pub(crate) fn rooted(mut stage: Stage, root: KeyPrefix) -> Stage {
-    let soon =
-        Backoff::new(std::time::Duration::from_millis(20), std::time::Duration::from_millis(500)).unwrap();
-    stage.watches = WatchSupervisor::new(stage.config.clone()).backoff(soon).root(root).start();
+    let soon = Backoff::new(
+        std::time::Duration::from_millis(20),
+        std::time::Duration::from_millis(500),
+    )
+    .unwrap();
+    stage.watches = WatchSupervisor::new(stage.config.clone())
+        .backoff(soon)
+        .root(root)
+        .start();
     stage
 }
 
 async fn watched(stage: &Stage) -> Vec<String> {
     let all = stage.watches.send(Status::all()).await.unwrap();
     all.iter()
-        .map(|status| format!("{} {} {}", status.path, status.state.name(), status.subscribers))
+        .map(|status| {
+            format!(
+                "{} {} {}",
+                status.path,
+                status.state.name(),
+                status.subscribers
+            )
+        })
         .collect()
 }
 
@@ -50,12 +63,21 @@ async fn many_keys_under_a_root_are_one_connection_and_each_is_told_its_own() {
     }
     assert_eq!(stage.proxy.stats().accepted, 1, "{:?}", stage.proxy.stats());
     let status = stage.status("app/7").await;
-    assert!(status.state.is_live() && status.subscribers == 1 && status.index > 0, "{status:?}");
-    assert!(stage.status("keyprefix:app").await.state.is_live(), "the root shows as a watch of its own");
+    assert!(
+        status.state.is_live() && status.subscribers == 1 && status.index > 0,
+        "{status:?}"
+    );
+    assert!(
+        stage.status("keyprefix:app").await.state.is_live(),
+        "the root shows as a watch of its own"
+    );
 
     let stopped = stage.watches.send(Stop::all()).await.unwrap();
     assert_eq!((stopped.ended.len(), stopped.subscriptions), (201, 201));
-    eventually_async(SOON, "that the connection is closed", || stage.proxy.open() == 0).await;
+    eventually_async(SOON, "that the connection is closed", || {
+        stage.proxy.open() == 0
+    })
+    .await;
 }
 
 /// What one subscriber was told, in all its parts.
@@ -63,18 +85,30 @@ async fn told<Q: Query<Value: consul_watch::Snapshot<Item = consul_watch::KvPair
     feed: &mut Feed<Q>,
 ) -> (Vec<String>, u64, Option<u64>, Reason) {
     let changed = feed.next("what both are told").await;
-    (said(&changed), changed.index, changed.previous_index, changed.reason)
+    (
+        said(&changed),
+        changed.index,
+        changed.previous_index,
+        changed.reason,
+    )
 }
 
 #[actix::test]
 async fn subscribers_are_told_the_same_as_without() {
     let alone = Stage::dev();
-    let rooted = WatchSupervisor::new(alone.config.clone()).root(KeyPrefix::new("app")).start();
+    let rooted = WatchSupervisor::new(alone.config.clone())
+        .root(KeyPrefix::new("app"))
+        .start();
     alone.agent.put("app/a", "1");
     alone.agent.put("app/dir/b", "1");
-    let mut keys = (alone.watch(Key::new("app/a")).await, watch(&rooted, Key::new("app/a")).await);
-    let mut dirs =
-        (alone.watch(KeyPrefix::new("app/dir")).await, watch(&rooted, KeyPrefix::new("app/dir")).await);
+    let mut keys = (
+        alone.watch(Key::new("app/a")).await,
+        watch(&rooted, Key::new("app/a")).await,
+    );
+    let mut dirs = (
+        alone.watch(KeyPrefix::new("app/dir")).await,
+        watch(&rooted, KeyPrefix::new("app/dir")).await,
+    );
     assert_eq!(told(&mut keys.0).await, told(&mut keys.1).await);
     assert_eq!(told(&mut dirs.0).await, told(&mut dirs.1).await);
     for value in ["2", "", "3"] {
@@ -110,35 +144,75 @@ async fn a_running_prefix_serves_what_comes_later_and_goes_on_for_it() {
     let mut web = stage.watch(KeyPrefix::new("app/web")).await;
     let mut port = stage.watch(Key::new("app/web/port")).await;
     let mut json = stage.watch(Key::new("app/web/port").json::<u16>()).await;
-    let mut other = stage.watch(Key::new("app/web/port").with_datacenter("dc1")).await;
+    let mut other = stage
+        .watch(Key::new("app/web/port").with_datacenter("dc1"))
+        .await;
     all.says(&["added app/web/port=80"]).await;
     web.says(&["added app/web/port=80"]).await;
     port.says(&["added app/web/port=80"]).await;
     other.says(&["added app/web/port=80"]).await;
-    assert_eq!(json.next("the number").await.current.as_deref().map(|port| **port), Some(80));
-    assert_eq!(stage.proxy.open(), 2, "one for all of them, and one for what says another datacenter");
+    assert_eq!(
+        json.next("the number")
+            .await
+            .current
+            .as_deref()
+            .map(|port| **port),
+        Some(80)
+    );
+    assert_eq!(
+        stage.proxy.open(),
+        2,
+        "one for all of them, and one for what says another datacenter"
+    );
 
     stage.agent.put("app/web/port", "81");
     web.says(&["updated app/web/port=80→81"]).await;
     port.says(&["updated app/web/port=80→81"]).await;
-    assert_eq!(json.next("the number").await.current.as_deref().map(|port| **port), Some(81));
+    assert_eq!(
+        json.next("the number")
+            .await
+            .current
+            .as_deref()
+            .map(|port| **port),
+        Some(81)
+    );
 
     // Stopped for whoever watched it; those that it serves still need it.
-    stage.watches.send(Stop::query(&KeyPrefix::new("app"))).await.unwrap();
+    stage
+        .watches
+        .send(Stop::query(&KeyPrefix::new("app")))
+        .await
+        .unwrap();
     stage.until_live("keyprefix:app").await;
     stage.agent.put("app/web/port", "82");
     port.says(&["updated app/web/port=81→82"]).await;
     web.says(&["updated app/web/port=81→82"]).await;
-    stage.watches.send(Stop::query(&KeyPrefix::new("app/web"))).await.unwrap();
-    stage.watches.send(Stop::path("app/web/port")).await.unwrap();
-    assert_eq!(watched(&stage).await, Vec::<String>::new(), "the last one served takes it along");
+    stage
+        .watches
+        .send(Stop::query(&KeyPrefix::new("app/web")))
+        .await
+        .unwrap();
+    stage
+        .watches
+        .send(Stop::path("app/web/port"))
+        .await
+        .unwrap();
+    assert_eq!(
+        watched(&stage).await,
+        Vec::<String>::new(),
+        "the last one served takes it along"
+    );
 }
 
 #[actix::test]
 async fn what_only_the_root_may_not_read_asks_by_itself() {
     let stage = rooted(Stage::dev(), KeyPrefix::new("app"));
     stage.proxy.inject(
-        Rule::always(ResponseFault::Replace(Canned::new(403, "Permission denied"))).for_target("recurse"),
+        Rule::always(ResponseFault::Replace(Canned::new(
+            403,
+            "Permission denied",
+        )))
+        .for_target("recurse"),
     );
     stage.agent.put("app/a", "1");
     let mut a = stage.watch(Key::new("app/a")).await;
@@ -150,19 +224,26 @@ async fn what_only_the_root_may_not_read_asks_by_itself() {
     b.says(&["added app/b=1"]).await;
     stage.agent.put("app/a", "2");
     a.says(&["updated app/a=1→2"]).await;
-    assert_eq!(watched(&stage).await, ["key:app/a live 1", "key:app/b live 1"]);
+    assert_eq!(
+        watched(&stage).await,
+        ["key:app/a live 1", "key:app/b live 1"]
+    );
 }
 
 #[actix::test]
 async fn what_is_hidden_in_the_root_is_not_taken_for_gone() {
     let stage = rooted(Stage::dev(), KeyPrefix::new("app"));
     let denied = || ResponseFault::Replace(Canned::new(403, "Permission denied"));
-    stage.proxy.inject(Rule::always(denied()).for_target("/v1/kv/app/secret"));
+    stage
+        .proxy
+        .inject(Rule::always(denied()).for_target("/v1/kv/app/secret"));
     stage.agent.put("app/open", "1");
     let mut open = stage.watch(Key::new("app/open")).await;
     let mut secret = stage.watch(Key::new("app/secret")).await;
     open.says(&["added app/open=1"]).await;
-    stage.until_retrying("key:app/secret", FailureClass::Denied).await;
+    stage
+        .until_retrying("key:app/secret", FailureClass::Denied)
+        .await;
     secret.has_nothing("nobody knows whether it is there");
 
     // Seen, and hidden later: the list comes without it, as an ACL makes it.
@@ -172,9 +253,13 @@ async fn what_is_hidden_in_the_root_is_not_taken_for_gone() {
     later.next("that it is not there").await;
     stage.agent.put("app/later", "1");
     later.says(&["added app/later=1"]).await;
-    stage.proxy.inject(Rule::always(denied()).for_target("/v1/kv/app/later"));
+    stage
+        .proxy
+        .inject(Rule::always(denied()).for_target("/v1/kv/app/later"));
     stage.agent.delete("app/later");
-    stage.until_retrying("key:app/later", FailureClass::Denied).await;
+    stage
+        .until_retrying("key:app/later", FailureClass::Denied)
+        .await;
     later.has_nothing("it may only be hidden");
     stage.agent.put("app/open", "2");
     open.says(&["updated app/open=1→2"]).await;
@@ -193,7 +278,11 @@ async fn an_outage_shows_in_every_status_and_all_come_back() {
         feed.next("the first value").await;
     }
     let (events, mut told) = tokio::sync::mpsc::unbounded_channel();
-    stage.watches.send(Observe::all(Listener(events).start())).await.unwrap();
+    stage
+        .watches
+        .send(Observe::all(Listener(events).start()))
+        .await
+        .unwrap();
     stage.agent.kill();
     stage.until_failing("key:k0").await;
     stage.until_failing("key:k49").await;
@@ -208,7 +297,10 @@ async fn an_outage_shows_in_every_status_and_all_come_back() {
     // Live, retrying, live: each watch's observers are told of it as of any other.
     let mut of_k7 = Vec::new();
     while of_k7.len() < 3 {
-        let event = tokio::time::timeout(SOON, told.recv()).await.expect("an event").expect("it listens");
+        let event = tokio::time::timeout(SOON, told.recv())
+            .await
+            .expect("an event")
+            .expect("it listens");
         if event.0 == "key:k7" {
             of_k7.push(event.1);
         }
@@ -229,7 +321,9 @@ impl Handler<WatchEvent> for Listener {
 
     fn handle(&mut self, event: WatchEvent, _: &mut Self::Context) {
         if let consul_watch::EventKind::State(state) = &event.kind {
-            let _ = self.0.send((event.path.to_string(), state.name().to_owned()));
+            let _ = self
+                .0
+                .send((event.path.to_string(), state.name().to_owned()));
         }
     }
 }
@@ -249,7 +343,12 @@ async fn a_reset_to_another_prefix_shows_the_keys_of_that_one() {
     assert_eq!(changed.reason, Reason::Resync);
     stage.agent.put("blue/app/b", "3");
     b.says(&["added blue/app/b=3"]).await;
-    stage.watches.send(consul_watch::Reset::new()).await.unwrap().unwrap();
+    stage
+        .watches
+        .send(consul_watch::Reset::new())
+        .await
+        .unwrap()
+        .unwrap();
     stage.agent.put("blue/app/a", "4");
     a.says(&["updated blue/app/a=2→4"]).await;
     b.has_nothing("a reset alone is no news");
@@ -272,7 +371,10 @@ async fn an_agent_that_comes_back_empty_removes_what_is_really_gone() {
     for _ in 0..2 {
         stage.agent.restart_empty();
         assert_eq!(key.says(&["removed app/a=1"]).await.reason, Reason::Resync);
-        assert_eq!(dir.says(&["removed app/dir/b=2"]).await.reason, Reason::Resync);
+        assert_eq!(
+            dir.says(&["removed app/dir/b=2"]).await.reason,
+            Reason::Resync
+        );
         stage.agent.put("app/a", "1");
         key.says(&["added app/a=1"]).await;
         stage.agent.put("app/dir/b", "2");
@@ -288,7 +390,9 @@ async fn the_members_of_a_key_space_are_served_too() {
     let stage = rooted(Stage::dev(), KeyPrefix::new(""));
     stage.agent.put("app/a", "1");
     stage.agent.put("shared", "s");
-    let spaces = KeySpaces::new().prefix(KeyPrefix::new("app")).key(Key::new("shared"));
+    let spaces = KeySpaces::new()
+        .prefix(KeyPrefix::new("app"))
+        .key(Key::new("shared"));
     let mut feed = stage.watch(spaces).await;
     feed.says(&["added app/a=1", "added shared=s"]).await;
     stage.agent.put("app/b", "2");
@@ -301,5 +405,8 @@ async fn the_members_of_a_key_space_are_served_too() {
     assert!(stage.proxy.open() <= 2, "{:?}", stage.proxy.stats());
     let stopped = stage.watches.send(Stop::all()).await.unwrap();
     assert_eq!(stopped.ended.len(), 4, "{stopped:?}");
-    eventually_async(SOON, "that the connection is closed", || stage.proxy.open() == 0).await;
+    eventually_async(SOON, "that the connection is closed", || {
+        stage.proxy.open() == 0
+    })
+    .await;
 }

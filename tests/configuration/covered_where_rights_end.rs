@@ -20,15 +20,31 @@ struct Rights {
 
 impl Rights {
     fn start(rules: &str) -> Self {
-        let acl =
-            format!(r#"acl {{ enabled = true default_policy = "deny" tokens {{ master = "{MASTER}" }} }}"#);
+        let acl = format!(
+            r#"acl {{ enabled = true default_policy = "deny" tokens {{ master = "{MASTER}" }} }}"#
+        );
         let agent = TestAgent::builder().dev().config(acl).token(MASTER).start();
-        let policy = ask(&agent, "/v1/acl/policy", &json!({ "Name": "read", "Rules": rules }));
-        let token = ask(&agent, "/v1/acl/token", &json!({ "Policies": [{ "Name": "read" }] }));
-        let secret = token["SecretID"].as_str().expect("a token has a secret").to_owned();
+        let policy = ask(
+            &agent,
+            "/v1/acl/policy",
+            &json!({ "Name": "read", "Rules": rules }),
+        );
+        let token = ask(
+            &agent,
+            "/v1/acl/token",
+            &json!({ "Policies": [{ "Name": "read" }] }),
+        );
+        let secret = token["SecretID"]
+            .as_str()
+            .expect("a token has a secret")
+            .to_owned();
         // Consul asks for the rights only when a query begins, so waits are short.
         let stage = Stage::of(agent, |config| impatient(config).with_token(&*secret));
-        Self { stage: rooted(stage, KeyPrefix::new("app")), policy, secret }
+        Self {
+            stage: rooted(stage, KeyPrefix::new("app")),
+            policy,
+            secret,
+        }
     }
 
     fn change(&self, rules: &str) {
@@ -45,7 +61,8 @@ fn ask(agent: &TestAgent, target: &str, body: &Value) -> Value {
 }
 
 const ALL: &str = r#"key_prefix "app/" { policy = "read" }"#;
-const BUT_SECRET: &str = r#"key_prefix "app/" { policy = "read" } key "app/secret" { policy = "deny" }"#;
+const BUT_SECRET: &str =
+    r#"key_prefix "app/" { policy = "read" } key "app/secret" { policy = "deny" }"#;
 
 #[actix::test]
 async fn a_key_that_the_list_leaves_out_is_asked_for_by_itself() {
@@ -58,13 +75,18 @@ async fn a_key_that_the_list_leaves_out_is_asked_for_by_itself() {
     let mut absent = stage.watch(Key::new("app/absent")).await;
     open.says(&["added app/open=1"]).await;
     assert!(absent.next("that it is not there").await.current.is_none());
-    let status = stage.until_retrying("key:app/secret", FailureClass::Denied).await;
+    let status = stage
+        .until_retrying("key:app/secret", FailureClass::Denied)
+        .await;
     assert!(!format!("{status:?}").contains(&rights.secret));
     secret.has_nothing("it may not be seen");
     stage.agent.put("app/open", "2");
     open.says(&["updated app/open=1→2"]).await;
     rights.change(ALL);
-    assert_eq!(secret.says(&["added app/secret=1"]).await.reason, Reason::First);
+    assert_eq!(
+        secret.says(&["added app/secret=1"]).await.reason,
+        Reason::First
+    );
 }
 
 #[actix::test]
@@ -78,7 +100,9 @@ async fn rights_that_are_taken_away_are_no_removal() {
     open.says(&["added app/open=1"]).await;
     secret.says(&["added app/secret=1"]).await;
     rights.change(BUT_SECRET);
-    stage.until_retrying("key:app/secret", FailureClass::Denied).await;
+    stage
+        .until_retrying("key:app/secret", FailureClass::Denied)
+        .await;
     stage.agent.put("app/open", "2");
     open.says(&["updated app/open=1→2"]).await;
     stage.until_live("key:app/open").await;

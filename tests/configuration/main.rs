@@ -1,11 +1,21 @@
 //! Configuration as the application's own types, and watches that are made of others.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
-#[expect(dead_code, reason = "shared with the tests of the promises, which use all of it")]
+#[expect(
+    dead_code,
+    reason = "shared with the tests of the promises, which use all of it"
+)]
 #[path = "../promises/recorder.rs"]
 mod recorder;
-#[expect(dead_code, reason = "shared with the tests of the promises, which use all of it")]
+#[expect(
+    dead_code,
+    reason = "shared with the tests of the promises, which use all of it"
+)]
 #[path = "../promises/stage.rs"]
 mod stage;
 

@@ -13,17 +13,27 @@ use crate::{
 async fn only_the_changes_that_were_asked_for() {
     let stage = Stage::dev();
     let only_removals = |watch: consul_watch::Watch<KeyPrefix>| {
-        watch.only(|change| change.kind() == ChangeKind::Removed && change.item().key.starts_with("app/a"))
+        watch.only(|change| {
+            change.kind() == ChangeKind::Removed && change.item().key.starts_with("app/a")
+        })
     };
-    let mut feed =
-        subscribe(&stage.watches, KeyPrefix::new("app"), Feed::start().projected(), only_removals).await;
+    let mut feed = subscribe(
+        &stage.watches,
+        KeyPrefix::new("app"),
+        Feed::start().projected(),
+        only_removals,
+    )
+    .await;
     feed.next("the first value always comes").await;
     for key in ["app/a.conf", "app/b.txt"] {
         stage.agent.put(key, b"1");
     }
     stage.agent.delete("app/b.txt");
     let mut all = stage.watch(KeyPrefix::new("app")).await;
-    all.until("that the keys were seen", |changed| changed.current.len() == 1).await;
+    all.until("that the keys were seen", |changed| {
+        changed.current.len() == 1
+    })
+    .await;
     stage.agent.delete("app/a.conf");
     // It was never told of the key, and is told that it goes.
     feed.says(&["removed app/a.conf=1"]).await;
@@ -33,14 +43,25 @@ async fn only_the_changes_that_were_asked_for() {
 async fn a_burst_is_one_delivery_after_a_quiet_period() {
     let stage = Stage::dev();
     let quiet = Quiescence::new(Duration::from_millis(400)).with_longest(Duration::from_secs(20));
-    let mut feed =
-        subscribe(&stage.watches, KeyPrefix::new("app"), Feed::start(), |watch| watch.quiescence(quiet))
-            .await;
+    let mut feed = subscribe(
+        &stage.watches,
+        KeyPrefix::new("app"),
+        Feed::start(),
+        |watch| watch.quiescence(quiet),
+    )
+    .await;
     feed.next("the first value at once").await;
     for value in 0..20 {
         stage.agent.put("app/a", value.to_string());
     }
-    let changed =
-        feed.until("the last state", |changed| changed.current[0].value.as_deref() == Some(b"19")).await;
-    assert!(changed.len() < 20, "a burst was delivered in {} parts", changed.len());
+    let changed = feed
+        .until("the last state", |changed| {
+            changed.current[0].value.as_deref() == Some(b"19")
+        })
+        .await;
+    assert!(
+        changed.len() < 20,
+        "a burst was delivered in {} parts",
+        changed.len()
+    );
 }

@@ -6,7 +6,10 @@ use consul_watch_harness::Refusal;
 use crate::stage::Stage;
 
 fn spaces() -> KeySpaces {
-    KeySpaces::new().prefix(KeyPrefix::new("app")).prefix(KeyPrefix::new("db")).key(Key::new("shared"))
+    KeySpaces::new()
+        .prefix(KeyPrefix::new("app"))
+        .prefix(KeyPrefix::new("db"))
+        .key(Key::new("shared"))
 }
 
 #[actix::test]
@@ -41,7 +44,11 @@ async fn ready_only_when_every_member_has_answered() {
     stage.proxy.refuse(Refusal::Closed);
     let mut feed = stage.watch(spaces()).await;
     let all = "keyspaces:keyprefix:app,keyprefix:db,key:shared";
-    stage.until(all, "that a member was refused", |status| status.state.name() == "retrying").await;
+    stage
+        .until(all, "that a member was refused", |status| {
+            status.state.name() == "retrying"
+        })
+        .await;
     feed.has_nothing("no member has answered");
     stage.proxy.pass();
     stage.ready().await;
@@ -58,14 +65,21 @@ async fn members_are_shared_and_end_with_the_last_who_needs_them() {
     stage.proxy.until_open(3, crate::recorder::SOON).await;
 
     // The member is stopped for its own subscriber, and goes on for what is made of it.
-    stage.watches.send(Stop::path("keyprefix:app")).await.unwrap();
+    stage
+        .watches
+        .send(Stop::path("keyprefix:app"))
+        .await
+        .unwrap();
     stage.agent.put("app/a", b"1");
     all.says(&["added app/a=1"]).await;
     alone.has_nothing("it was stopped");
 
     let stopped = stage.watches.send(Stop::query(&spaces())).await.unwrap();
     assert_eq!(stopped.ended.len(), 1);
-    assert!(stage.watches.send(Status::all()).await.unwrap().is_empty(), "the members have ended with it");
+    assert!(
+        stage.watches.send(Status::all()).await.unwrap().is_empty(),
+        "the members have ended with it"
+    );
     stage.proxy.until_open(0, crate::recorder::SOON).await;
 }
 
@@ -75,7 +89,12 @@ async fn a_reset_repeats_nothing() {
     stage.agent.put("app/a", b"1");
     let mut feed = stage.watch(spaces()).await;
     feed.says(&["added app/a=1"]).await;
-    stage.watches.send(consul_watch::Reset::new()).await.unwrap().unwrap();
+    stage
+        .watches
+        .send(consul_watch::Reset::new())
+        .await
+        .unwrap()
+        .unwrap();
     stage.ready().await;
     stage.agent.put("app/a", b"2");
     feed.says(&["updated app/a=1→2"]).await;

@@ -15,21 +15,36 @@ use crate::recorder::SOON;
 /// The built example, beside the tests.
 fn example() -> PathBuf {
     let tests = std::env::current_exe().expect("the test has a path");
-    let target = tests.parent().and_then(|deps| deps.parent()).expect("tests are in target/<profile>/deps");
+    let target = tests
+        .parent()
+        .and_then(|deps| deps.parent())
+        .expect("tests are in target/<profile>/deps");
     let example = target.join("examples/web_config");
     if !example.exists() {
-        let built = Command::new(env!("CARGO")).args(["build", "--example", "web_config"]).status();
-        assert!(built.expect("cargo runs").success(), "the example can be built");
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--example", "web_config"])
+            .status();
+        assert!(
+            built.expect("cargo runs").success(),
+            "the example can be built"
+        );
     }
     example
 }
 
 fn asked(address: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("the example listens");
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("it takes a request");
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .expect("it takes a request");
     let mut reply = String::new();
     stream.read_to_string(&mut reply).expect("it answers");
-    reply.split("\r\n\r\n").nth(1).unwrap_or_default().trim().to_owned()
+    reply
+        .split("\r\n\r\n")
+        .nth(1)
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
 }
 
 fn until(address: &str, wanted: &str) {
@@ -39,7 +54,10 @@ fn until(address: &str, wanted: &str) {
         if found == wanted {
             return;
         }
-        assert!(Instant::now() < deadline, "waited {SOON:?} for {wanted:?}, and it says {found:?}");
+        assert!(
+            Instant::now() < deadline,
+            "waited {SOON:?} for {wanted:?}, and it says {found:?}"
+        );
     }
 }
 
@@ -51,8 +69,14 @@ fn started(agent: &TestAgent) -> (Child, String) {
         .spawn()
         .expect("the example runs");
     let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut line).expect("it says where");
-    let address = line.trim().strip_prefix("listening on ").expect("an address").to_owned();
+    BufReader::new(child.stdout.take().expect("it is piped"))
+        .read_line(&mut line)
+        .expect("it says where");
+    let address = line
+        .trim()
+        .strip_prefix("listening on ")
+        .expect("an address")
+        .to_owned();
     (child, address)
 }
 

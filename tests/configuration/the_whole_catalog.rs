@@ -15,7 +15,10 @@ fn register(agent: &TestAgent, name: &str) {
 }
 
 fn names(feed: &consul_watch::Changed<ServiceCatalog>) -> Vec<&str> {
-    feed.current.iter().map(|entry| entry.service.service.as_str()).collect()
+    feed.current
+        .iter()
+        .map(|entry| entry.service.service.as_str())
+        .collect()
 }
 
 #[actix::test]
@@ -27,19 +30,42 @@ async fn watches_come_and_go_with_the_services() {
     assert_eq!(names(&feed.next("the first value").await), ["web-a"]);
 
     register(&stage.agent, "web-b");
-    feed.until("a new service", |changed| names(changed) == ["web-a", "web-b"]).await;
-    stage.agent.request("PUT", "/v1/agent/check/fail/service:web-b", &[], b"");
-    feed.until("an instance that fails", |changed| names(changed) == ["web-a"]).await;
-    stage.agent.request("PUT", "/v1/agent/check/pass/service:web-b", &[], b"");
-    feed.until("it is healthy again", |changed| names(changed) == ["web-a", "web-b"]).await;
+    feed.until("a new service", |changed| {
+        names(changed) == ["web-a", "web-b"]
+    })
+    .await;
+    stage
+        .agent
+        .request("PUT", "/v1/agent/check/fail/service:web-b", &[], b"");
+    feed.until("an instance that fails", |changed| {
+        names(changed) == ["web-a"]
+    })
+    .await;
+    stage
+        .agent
+        .request("PUT", "/v1/agent/check/pass/service:web-b", &[], b"");
+    feed.until("it is healthy again", |changed| {
+        names(changed) == ["web-a", "web-b"]
+    })
+    .await;
 
     let watches = |stage: &Stage| stage.watches.send(Status::all());
-    assert_eq!(watches(&stage).await.unwrap().len(), 4, "the catalogue, the services, and one of each");
-    stage.agent.request("PUT", "/v1/agent/service/deregister/web-b", &[], b"");
-    feed.until("a service that went", |changed| names(changed) == ["web-a"]).await;
+    assert_eq!(
+        watches(&stage).await.unwrap().len(),
+        4,
+        "the catalogue, the services, and one of each"
+    );
+    stage
+        .agent
+        .request("PUT", "/v1/agent/service/deregister/web-b", &[], b"");
+    feed.until("a service that went", |changed| names(changed) == ["web-a"])
+        .await;
     let deadline = std::time::Instant::now() + SOON;
     while watches(&stage).await.unwrap().len() != 3 {
-        assert!(std::time::Instant::now() < deadline, "the watch of a service that went goes on");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the watch of a service that went goes on"
+        );
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     stage.watches.send(Stop::all()).await.unwrap();
@@ -59,16 +85,35 @@ async fn five_hundred_services_on_a_stock_consul() {
 
     // All but those that found a place are waiting, and say so.
     let statuses = stage.watches.send(Status::all()).await.unwrap();
-    let waiting = statuses.iter().filter(|status| matches!(status.state, WatchState::Waiting { .. })).count();
+    let waiting = statuses
+        .iter()
+        .filter(|status| matches!(status.state, WatchState::Waiting { .. }))
+        .count();
     let asking = SERVICES + 1;
-    assert!(waiting >= asking - 2 * stage.config.watch_connections(), "only {waiting} of {asking} wait");
-    assert!(stage.proxy.open() < 200, "{} connections are open", stage.proxy.open());
-    assert!(statuses.iter().all(|status| status.state.error().is_none()), "none was refused");
+    assert!(
+        waiting >= asking - 2 * stage.config.watch_connections(),
+        "only {waiting} of {asking} wait"
+    );
+    assert!(
+        stage.proxy.open() < 200,
+        "{} connections are open",
+        stage.proxy.open()
+    );
+    assert!(
+        statuses.iter().all(|status| status.state.error().is_none()),
+        "none was refused"
+    );
 
     // Wherever it stands in the queue, a change is seen.
     for n in [0, 250, 499] {
         let name = format!("service-{n:03}");
-        stage.agent.request("PUT", &format!("/v1/agent/check/fail/service:{name}"), &[], b"");
-        feed.until(&name, |changed| !names(changed).contains(&&*name)).await;
+        stage.agent.request(
+            "PUT",
+            &format!("/v1/agent/check/fail/service:{name}"),
+            &[],
+            b"",
+        );
+        feed.until(&name, |changed| !names(changed).contains(&&*name))
+            .await;
     }
 }

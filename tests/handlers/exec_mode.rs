@@ -16,7 +16,9 @@ const DAEMON: &str = "trap 'echo hup >> log' HUP; trap 'echo term >> log; exit 0
                       echo up $CONSUL_INDEX >> log; while :; do sleep 0.01; done";
 
 fn start(bench: &Bench, exec: Exec) -> Addr<ExecHandler> {
-    ExecHandler::new(exec.events(bench.reports())).unwrap().start()
+    ExecHandler::new(exec.events(bench.reports()))
+        .unwrap()
+        .start()
 }
 
 fn quick() -> Backoff {
@@ -48,7 +50,12 @@ async fn a_change_can_restart_it_and_states_meanwhile_are_folded() {
     let mut bench = Bench::new();
     let slow = "trap 'echo asked >> log; await go; exit 0' TERM; echo up $CONSUL_INDEX $CONSUL_WATCH_FOLDED >> log; \
                 while :; do sleep 0.01; done";
-    let handler = start(&bench, Exec::new(bench.sh(slow)).on_change(OnChange::Restart).grace(SOON));
+    let handler = start(
+        &bench,
+        Exec::new(bench.sh(slow))
+            .on_change(OnChange::Restart)
+            .grace(SOON),
+    );
     let mut before = state("1", 1);
     handler.send(before.clone()).await.unwrap();
     bench.lines("log", 1).await;
@@ -77,7 +84,11 @@ async fn it_comes_back_when_it_dies_with_the_newest_state() {
     bench.lines("log", 2).await;
     assert_eq!(handler.send(ForwardSignal(Signal::KILL)).await.unwrap(), 1);
     let ended = bench.ended().await;
-    assert!(matches!(ended.exit, Exit::Signal(9)) && ended.again_in.is_some(), "{}", ended.exit);
+    assert!(
+        matches!(ended.exit, Exit::Signal(9)) && ended.again_in.is_some(),
+        "{}",
+        ended.exit
+    );
     assert_eq!(bench.lines("log", 3).await[2], "up 2");
     stop(&handler, StopHandler::now()).await;
     childless().await;
@@ -86,7 +97,9 @@ async fn it_comes_back_when_it_dies_with_the_newest_state() {
 #[actix::test]
 async fn a_crash_loop_is_slowed_down() {
     let mut bench = Bench::new();
-    let backoff = Backoff::new(Duration::from_millis(40), Duration::from_secs(10)).unwrap().with_seed(7);
+    let backoff = Backoff::new(Duration::from_millis(40), Duration::from_secs(10))
+        .unwrap()
+        .with_seed(7);
     let handler = start(&bench, Exec::new(bench.sh("exit 1")).backoff(backoff));
     handler.send(state("x", 1)).await.unwrap();
     // What is promised is at least waited for.
@@ -99,7 +112,10 @@ async fn a_crash_loop_is_slowed_down() {
     }
     stop(&handler, StopHandler::now()).await;
     let runs_after = bench.ended_already();
-    assert!(runs_after.is_none() && children().is_empty(), "{runs_after:?}");
+    assert!(
+        runs_after.is_none() && children().is_empty(),
+        "{runs_after:?}"
+    );
 }
 
 #[actix::test]
@@ -109,8 +125,15 @@ async fn one_that_cannot_be_started_is_told_and_tried_again() {
     let handler = start(&bench, Exec::new(program).backoff(quick()));
     handler.do_send(state("x", 1));
     let ended = bench.ended().await;
-    assert!(ended.exit.to_string().contains("no such file"), "{}", ended.exit);
-    let script = format!("#!/bin/sh\necho up > {}; exec sleep 1000\n", bench.path("log").display());
+    assert!(
+        ended.exit.to_string().contains("no such file"),
+        "{}",
+        ended.exit
+    );
+    let script = format!(
+        "#!/bin/sh\necho up > {}; exec sleep 1000\n",
+        bench.path("log").display()
+    );
     std::fs::write(bench.path("new"), script).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(bench.path("new"), mode).unwrap();
@@ -133,21 +156,31 @@ async fn it_can_be_started_before_there_is_a_state() {
 async fn the_state_file_is_there_before_the_program_is_told() {
     let bench = Bench::new();
     let script = "trap 'cat state >> seen' HUP; cat state >> seen; while :; do sleep 0.01; done";
-    let handler = start(&bench, Exec::new(bench.sh(script)).state_file(bench.path("state")));
+    let handler = start(
+        &bench,
+        Exec::new(bench.sh(script)).state_file(bench.path("state")),
+    );
     let first = state("x", 1);
     handler.send(first.clone()).await.unwrap();
     bench.lines("seen", 1).await;
     handler.send(change("y", 2, &first)).await.unwrap();
     let seen = bench.lines("seen", 2).await;
-    assert!(seen[0].contains(r#""Value":"eA==""#) && seen[1].contains(r#""Value":"eQ==""#), "{seen:?}");
+    assert!(
+        seen[0].contains(r#""Value":"eA==""#) && seen[1].contains(r#""Value":"eQ==""#),
+        "{seen:?}"
+    );
     stop(&handler, StopHandler::now()).await;
 }
 
 #[actix::test]
 async fn one_that_ignores_sigterm_is_killed_with_its_forks() {
     let mut bench = Bench::new();
-    let script = "trap '' TERM; sleep 1000 & echo $! > grandchild; echo > up; while :; do sleep 1; done";
-    let handler = start(&bench, Exec::new(bench.sh(script)).grace(Duration::from_millis(200)));
+    let script =
+        "trap '' TERM; sleep 1000 & echo $! > grandchild; echo > up; while :; do sleep 1; done";
+    let handler = start(
+        &bench,
+        Exec::new(bench.sh(script)).grace(Duration::from_millis(200)),
+    );
     handler.send(state("x", 1)).await.unwrap();
     bench.lines("up", 1).await;
     stop(&handler, StopHandler::now()).await;

@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use consul_watch::handlers::{Delivered, DeliveryError, Http, HttpHandler, HttpStatus, StopHandler};
+use consul_watch::handlers::{
+    Delivered, DeliveryError, Http, HttpHandler, HttpStatus, StopHandler,
+};
 
 use crate::http_target::{Answer, OK, Target};
 use crate::script_kit::{change, state, stop};
 
 /// `{"Key":"app",…}` of the value `1`.
-const BODY: &str =
-    r#"{"Key":"app","CreateIndex":1,"ModifyIndex":7,"LockIndex":0,"Flags":0,"Value":"MQ==","Session":""}"#;
+const BODY: &str = r#"{"Key":"app","CreateIndex":1,"ModifyIndex":7,"LockIndex":0,"Flags":0,"Value":"MQ==","Session":""}"#;
 
 #[actix_rt::test]
 async fn a_delivery_is_what_consuls_own_handlers_get_and_more() {
@@ -22,7 +23,10 @@ async fn a_delivery_is_what_consuls_own_handlers_get_and_more() {
     let handler = target.handler(http);
     handler.send(state("1", 7)).await.expect("handled");
     let call = target.call().await;
-    assert_eq!((call.line.as_str(), call.body.as_str()), ("PUT /hook?x=1", BODY));
+    assert_eq!(
+        (call.line.as_str(), call.body.as_str()),
+        ("PUT /hook?x=1", BODY)
+    );
     let key = call.header("idempotency-key").to_owned();
     assert!(key.starts_with("7-") && key.len() == 34, "{key}");
     let host = target.url("")["http://".len()..].to_owned();
@@ -43,13 +47,23 @@ async fn a_delivery_is_what_consuls_own_handlers_get_and_more() {
         ("x-team", "blue"),
         ("x-team", "green"),
     ];
-    let given: Vec<_> = call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let given: Vec<_> = call
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     assert_eq!(given, expected);
 
     let report = target.report().await;
-    assert_eq!((report.status(), report.attempt, report.index), (Some(200), 1, 7));
+    assert_eq!(
+        (report.status(), report.attempt, report.index),
+        (Some(200), 1, 7)
+    );
     let done = handler.send(HttpStatus).await.expect("it lives");
-    assert_eq!((done.delivered, done.failed, done.last_status, done.open), (1, 0, Some(200), 0));
+    assert_eq!(
+        (done.delivered, done.failed, done.last_status, done.open),
+        (1, 0, Some(200), 0)
+    );
 }
 
 #[actix_rt::test]
@@ -61,41 +75,73 @@ async fn a_passing_failure_is_tried_again_with_the_same_key() {
         OK,
     ]);
     let handler = target.handler(Http::new(target.url("/")));
-    handler.send(state("1", 7)).await.expect("its sender is let go on");
+    handler
+        .send(state("1", 7))
+        .await
+        .expect("its sender is let go on");
     let first = target.call().await;
     for _ in 0..3 {
         let again = target.call().await;
-        assert_eq!(again.header("idempotency-key"), first.header("idempotency-key"));
+        assert_eq!(
+            again.header("idempotency-key"),
+            first.header("idempotency-key")
+        );
         assert_eq!(again.body, first.body);
     }
-    let reports = [target.report().await, target.report().await, target.report().await];
-    assert_eq!(reports.each_ref().map(Delivered::status), [Some(500), None, Some(503)]);
+    let reports = [
+        target.report().await,
+        target.report().await,
+        target.report().await,
+    ];
+    assert_eq!(
+        reports.each_ref().map(Delivered::status),
+        [Some(500), None, Some(503)]
+    );
     assert!(reports.iter().all(|report| report.again_in.is_some()));
     let last = target.report().await;
-    assert_eq!((last.status(), last.attempt, last.again_in), (Some(200), 4, None));
+    assert_eq!(
+        (last.status(), last.attempt, last.again_in),
+        (Some(200), 4, None)
+    );
     let done = handler.send(HttpStatus).await.expect("it lives");
-    assert_eq!((done.delivered, done.failed, done.given_up, done.waiting), (1, 3, 0, 0));
+    assert_eq!(
+        (done.delivered, done.failed, done.given_up, done.waiting),
+        (1, 3, 0, 0)
+    );
 }
 
 #[actix_rt::test]
 async fn a_server_that_is_not_there_or_hangs_gets_it_later() {
     let mut target = Target::start(&[Answer::Hang, OK]);
     let handler = target.handler(Http::new(target.url("/")).timeout(Duration::from_millis(200)));
-    handler.send(state("1", 7)).await.expect("its sender is let go on");
+    handler
+        .send(state("1", 7))
+        .await
+        .expect("its sender is let go on");
     target.call().await;
     target.hung_up().await;
     let report = target.report().await;
-    assert!(matches!(*report.outcome.expect_err("no answer"), DeliveryError::Timeout { .. }));
+    assert!(matches!(
+        *report.outcome.expect_err("no answer"),
+        DeliveryError::Timeout { .. }
+    ));
     target.call().await;
     assert_eq!(target.report().await.status(), Some(200));
 
-    let nobody =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|port| port.local_addr())
+        .expect("a port");
     let absent = target.handler(Http::new(format!("http://{nobody}/")));
-    absent.send(state("1", 7)).await.expect("its sender is let go on");
+    absent
+        .send(state("1", 7))
+        .await
+        .expect("its sender is let go on");
     let report = target.report().await;
     assert!(report.again_in.is_some());
-    assert!(matches!(*report.outcome.expect_err("nobody"), DeliveryError::Unreachable { .. }));
+    assert!(matches!(
+        *report.outcome.expect_err("nobody"),
+        DeliveryError::Unreachable { .. }
+    ));
     stop(&absent, StopHandler::now()).await;
 }
 
@@ -104,7 +150,10 @@ async fn the_newest_state_takes_the_place_of_a_failed_one() {
     let mut target = Target::start(&[Answer::Reply("500 Oops", "", ""), Answer::Hang, OK]);
     let handler = target.handler(Http::new(target.url("/")).timeout(Duration::from_millis(300)));
     let first = state("1", 7);
-    handler.send(first.clone()).await.expect("its sender is let go on");
+    handler
+        .send(first.clone())
+        .await
+        .expect("its sender is let go on");
     target.call().await;
     // The second try hangs; meanwhile there is news.
     target.call().await;
@@ -118,17 +167,31 @@ async fn the_newest_state_takes_the_place_of_a_failed_one() {
 
 #[actix_rt::test]
 async fn a_server_that_asks_for_a_pause_is_left_alone_for_so_long() {
-    let mut target = Target::start(&[Answer::Reply("429 Slow down", "Retry-After: 1\r\n", "later"), OK]);
+    let mut target = Target::start(&[
+        Answer::Reply("429 Slow down", "Retry-After: 1\r\n", "later"),
+        OK,
+    ]);
     let handler = target.handler(Http::new(target.url("/")));
     let first = state("1", 7);
-    handler.send(first.clone()).await.expect("its sender is let go on");
+    handler
+        .send(first.clone())
+        .await
+        .expect("its sender is let go on");
     target.call().await;
     let asked = Instant::now();
-    assert_eq!(target.report().await.again_in.map(|pause| pause.as_secs()), Some(0), "a little less by now");
+    assert_eq!(
+        target.report().await.again_in.map(|pause| pause.as_secs()),
+        Some(0),
+        "a little less by now"
+    );
     // A newer state waits too.
     handler.do_send(change("2", 8, &first));
     assert_eq!(target.call().await.header("x-consul-index"), "8");
-    assert!(asked.elapsed() > Duration::from_millis(900), "{:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() > Duration::from_millis(900),
+        "{:?}",
+        asked.elapsed()
+    );
 }
 
 #[actix_rt::test]
@@ -167,12 +230,18 @@ async fn stopped_means_that_no_call_is_open() {
     target.call().await;
     stop(&handler, StopHandler::now()).await;
     target.hung_up().await;
-    assert!(handled.await.expect("it ends").is_err(), "what was not delivered was not handled");
+    assert!(
+        handled.await.expect("it ends").is_err(),
+        "what was not delivered was not handled"
+    );
 
     // An idle one has nothing to wait for, and one in a pause does not go on.
     let mut target = Target::start(&[Answer::Reply("503 Busy", "Retry-After: 60\r\n", "")]);
     let handler = target.handler(Http::new(target.url("/")));
-    handler.send(state("1", 7)).await.expect("its sender is let go on");
+    handler
+        .send(state("1", 7))
+        .await
+        .expect("its sender is let go on");
     let started = SystemTime::now();
     stop(&handler, StopHandler::within(Duration::from_secs(60))).await;
     assert!(started.elapsed().expect("a clock") < Duration::from_secs(30));

@@ -81,7 +81,13 @@ impl Target {
             }
         });
         let (told, reports) = unbounded_channel();
-        Self { address, calls, hung_up, listener: Listener(told).start(), reports }
+        Self {
+            address,
+            calls,
+            hung_up,
+            listener: Listener(told).start(),
+            reports,
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -90,15 +96,19 @@ impl Target {
 
     /// A handler that tries again soon, and reports to the test.
     pub(crate) fn handler(&self, http: Http) -> Addr<HttpHandler> {
-        let soon = Backoff::new(Duration::from_millis(100), Duration::from_millis(200)).expect("a back-off");
+        let soon = Backoff::new(Duration::from_millis(100), Duration::from_millis(200))
+            .expect("a back-off");
         let http = http.retry(Retry::default().backoff(soon).without_end());
-        HttpHandler::new(http.events(self.listener.clone().recipient())).expect("it can be called").start()
+        HttpHandler::new(http.events(self.listener.clone().recipient()))
+            .expect("it can be called")
+            .start()
     }
 
     /// The next request.
     pub(crate) async fn call(&mut self) -> Call {
         let call = tokio::time::timeout(SOON, self.calls.recv()).await;
-        call.expect("a request should have come").expect("the server runs")
+        call.expect("a request should have come")
+            .expect("the server runs")
     }
 
     pub(crate) fn has_no_call(&mut self) {
@@ -108,18 +118,28 @@ impl Target {
     /// The next report.
     pub(crate) async fn report(&mut self) -> Delivered {
         let report = tokio::time::timeout(SOON, self.reports.recv()).await;
-        report.expect("a call should have ended").expect("the listener lives")
+        report
+            .expect("a call should have ended")
+            .expect("the listener lives")
     }
 
     /// Waits until a caller that was kept waiting has gone.
     pub(crate) async fn hung_up(&mut self) {
         let gone = tokio::time::timeout(SOON, self.hung_up.recv()).await;
-        gone.expect("the caller should have gone").expect("the server runs");
+        gone.expect("the caller should have gone")
+            .expect("the server runs");
     }
 }
 
-fn serve(mut stream: TcpStream, answer: Answer, called: &UnboundedSender<Call>, gone: &UnboundedSender<()>) {
-    let Some(call) = read(&mut stream) else { return };
+fn serve(
+    mut stream: TcpStream,
+    answer: Answer,
+    called: &UnboundedSender<Call>,
+    gone: &UnboundedSender<()>,
+) {
+    let Some(call) = read(&mut stream) else {
+        return;
+    };
     // A test that has ended wants nothing more.
     let _ = called.send(call);
     match answer {
@@ -147,12 +167,23 @@ fn read(stream: &mut TcpStream) -> Option<Call> {
     let head = String::from_utf8(head).ok()?;
     let mut lines = head.trim_end().split("\r\n");
     let line = lines.next()?.strip_suffix(" HTTP/1.1")?.to_owned();
-    let pair =
-        |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+    let pair = |line: &str| {
+        line.split_once(": ")
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+    };
     let mut headers: Vec<_> = lines.filter_map(pair).collect();
     headers.sort();
-    let length = headers.iter().find(|(name, _)| name == "content-length")?.1.parse().ok()?;
+    let length = headers
+        .iter()
+        .find(|(name, _)| name == "content-length")?
+        .1
+        .parse()
+        .ok()?;
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
-    Some(Call { line, headers, body: String::from_utf8(body).ok()? })
+    Some(Call {
+        line,
+        headers,
+        body: String::from_utf8(body).ok()?,
+    })
 }

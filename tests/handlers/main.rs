@@ -2,7 +2,11 @@
 //!
 //! No test takes a time for its verdict; deadlines only end a test that has failed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod exec_mode;
 mod http_delivery;

@@ -12,12 +12,15 @@ const SHORT: Duration = Duration::from_millis(300);
 #[actix::test]
 async fn one_that_hangs_is_asked_to_end_with_all_it_forked() {
     let mut bench = Bench::new();
-    let script =
-        "sleep 1000 & echo $! > grandchild; echo $$ > child; trap 'echo asked > asked; exit 0' TERM; wait";
+    let script = "sleep 1000 & echo $! > grandchild; echo $$ > child; trap 'echo asked > asked; exit 0' TERM; wait";
     let handler = bench.start(Script::service(bench.sh(script)).timeout(SHORT).retry(None));
     handler.send(state("x", 7)).await.unwrap();
     let ended = bench.ended().await;
-    assert!(matches!(ended.exit, Exit::TimedOut { after: SHORT }), "{}", ended.exit);
+    assert!(
+        matches!(ended.exit, Exit::TimedOut { after: SHORT }),
+        "{}",
+        ended.exit
+    );
     assert_eq!(bench.read("asked"), "asked\n", "it was SIGTERM");
     assert!(!lives(&bench.read("child")) && !lives(&bench.read("grandchild")));
     childless().await;
@@ -28,13 +31,27 @@ async fn one_that_ignores_sigterm_is_killed_after_the_grace_with_its_forks() {
     let mut bench = Bench::new();
     let script = "trap '' TERM; (trap '' TERM; while :; do sleep 1; done) & echo $! > grandchild; \
                   while :; do sleep 1; done";
-    let script = Script::service(bench.sh(script)).timeout(SHORT).grace(SHORT).retry(None);
+    let script = Script::service(bench.sh(script))
+        .timeout(SHORT)
+        .grace(SHORT)
+        .retry(None);
     let begun = Instant::now();
     bench.start(script).send(state("x", 7)).await.unwrap();
     let ended = bench.ended().await;
-    assert!(matches!(ended.exit, Exit::TimedOut { .. }), "{}", ended.exit);
-    assert!(begun.elapsed() >= 2 * SHORT, "it had its grace: {:?}", begun.elapsed());
-    eventually_async(SOON, "the end of the fork", || !lives(&bench.read("grandchild"))).await;
+    assert!(
+        matches!(ended.exit, Exit::TimedOut { .. }),
+        "{}",
+        ended.exit
+    );
+    assert!(
+        begun.elapsed() >= 2 * SHORT,
+        "it had its grace: {:?}",
+        begun.elapsed()
+    );
+    eventually_async(SOON, "the end of the fork", || {
+        !lives(&bench.read("grandchild"))
+    })
+    .await;
     childless().await;
 }
 
@@ -43,20 +60,40 @@ async fn a_fork_may_use_the_grace_that_its_parent_did_not() {
     let mut bench = Bench::new();
     let script = "(trap 'sleep 0.3; echo done > done; exit' TERM; echo > up; while :; do sleep 0.01; done) & \
                   await up; wait";
-    let handler = bench.start(Script::service(bench.sh(script)).timeout(SHORT * 2).retry(None));
+    let handler = bench.start(
+        Script::service(bench.sh(script))
+            .timeout(SHORT * 2)
+            .retry(None),
+    );
     handler.send(state("x", 7)).await.unwrap();
     assert!(matches!(bench.ended().await.exit, Exit::TimedOut { .. }));
-    assert_eq!(bench.read("done"), "done\n", "the fork came to its end by itself");
+    assert_eq!(
+        bench.read("done"),
+        "done\n",
+        "the fork came to its end by itself"
+    );
 }
 
 #[actix::test]
 async fn one_that_is_stopped_ends_all_the_same() {
     let mut bench = Bench::new();
-    let handler = bench.start(Script::service(bench.sh("kill -STOP $$")).timeout(SHORT).retry(None));
+    let handler = bench.start(
+        Script::service(bench.sh("kill -STOP $$"))
+            .timeout(SHORT)
+            .retry(None),
+    );
     handler.send(state("x", 7)).await.unwrap();
     let ended = bench.ended().await;
-    assert!(matches!(ended.exit, Exit::TimedOut { .. }), "{}", ended.exit);
-    assert!(ended.duration < Script::GRACE, "without the grace: {:?}", ended.duration);
+    assert!(
+        matches!(ended.exit, Exit::TimedOut { .. }),
+        "{}",
+        ended.exit
+    );
+    assert!(
+        ended.duration < Script::GRACE,
+        "without the grace: {:?}",
+        ended.duration
+    );
 }
 
 #[actix::test]
@@ -66,7 +103,10 @@ async fn a_death_by_signal_is_told() {
     handler.send(state("x", 7)).await.unwrap();
     let ended = bench.ended().await;
     assert!(matches!(ended.exit, Exit::Signal(11)));
-    assert_eq!((ended.exit.to_string().as_str(), ended.exit.code()), ("was ended by SIGSEGV", 139));
+    assert_eq!(
+        (ended.exit.to_string().as_str(), ended.exit.code()),
+        ("was ended by SIGSEGV", 139)
+    );
 }
 
 #[actix::test]
@@ -79,7 +119,10 @@ async fn a_grandchild_that_holds_the_pipes_holds_up_nobody() {
         let sent = tokio::time::timeout(SOON, handler.send(state(vec![b'x'; size], 7))).await;
         sent.expect("it does not hang").unwrap();
         let ended = bench.ended().await;
-        assert_eq!((ended.exit.code(), ended.output.tail()), (0, b"out\n".as_slice()));
+        assert_eq!(
+            (ended.exit.code(), ended.output.tail()),
+            (0, b"out\n".as_slice())
+        );
         let grandchild = bench.read("grandchild");
         assert!(lives(&grandchild), "forks are left alone by default");
         end(&grandchild);
@@ -93,7 +136,11 @@ async fn forks_are_ended_when_asked_for() {
     let handler = bench.start(Script::service(bench.sh(script)).forks(Forks::End));
     handler.send(state("x", 7)).await.unwrap();
     let ended = bench.ended().await;
-    assert!(ended.exit.is_success(), "that is not the program's failure: {}", ended.exit);
+    assert!(
+        ended.exit.is_success(),
+        "that is not the program's failure: {}",
+        ended.exit
+    );
     assert!(!lives(&bench.read("grandchild")));
 }
 
@@ -117,10 +164,22 @@ async fn what_is_no_program_is_told_by_its_name() {
     let folder = bench.path("");
     std::fs::write(bench.path("plain"), "text").unwrap();
     let cases = [
-        (Program::new("no-such-program-anywhere"), "no-such-program-anywhere", "not on the PATH"),
-        (Program::new("/no/such/program"), "/no/such/program", "no such file"),
+        (
+            Program::new("no-such-program-anywhere"),
+            "no-such-program-anywhere",
+            "not on the PATH",
+        ),
+        (
+            Program::new("/no/such/program"),
+            "/no/such/program",
+            "no such file",
+        ),
         (Program::new(bench.path("plain")), "plain", "chmod +x"),
-        (Program::new("true").directory("/no/such/folder"), "true", "/no/such/folder is not there"),
+        (
+            Program::new("true").directory("/no/such/folder"),
+            "true",
+            "/no/such/folder is not there",
+        ),
     ];
     for (program, name, mend) in cases {
         let handler = bench.start(Script::service(program).retry(None));
@@ -140,11 +199,20 @@ async fn what_is_no_program_is_told_by_its_name() {
 #[actix::test]
 async fn what_cannot_be_given_to_a_program_is_refused_before() {
     let error = ScriptHandler::new(Script::service(Program::new("a").arg("b\0c"))).unwrap_err();
-    assert!(error.to_string().contains("argument 1 of the program `a`"), "{error}");
-    let error = Script::command(Program::new("a")).on_error(Program::shell("")).validate().unwrap_err();
+    assert!(
+        error.to_string().contains("argument 1 of the program `a`"),
+        "{error}"
+    );
+    let error = Script::command(Program::new("a"))
+        .on_error(Program::shell(""))
+        .validate()
+        .unwrap_err();
     assert!(matches!(error, ProgramError::Empty));
 }
 
 fn end(pid: &str) {
-    std::process::Command::new("kill").args(["-9", pid.trim()]).status().unwrap();
+    std::process::Command::new("kill")
+        .args(["-9", pid.trim()])
+        .status()
+        .unwrap();
 }

@@ -13,8 +13,15 @@ async fn stdin_is_the_json_and_a_newline_byte_for_byte() {
     assert!(bench.ended().await.exit.is_success());
     let expected = r#"{"Key":"app","CreateIndex":1,"ModifyIndex":7,"LockIndex":0,"Flags":0,"Value":"eA==","Session":""}"#;
     assert_eq!(bench.read("got"), format!("{expected}\n"));
-    handler.send(Changed::first(Key::new("app"), None, 8)).await.unwrap();
-    assert_eq!(bench.read("got"), "null\n", "the acknowledgement comes after the run");
+    handler
+        .send(Changed::first(Key::new("app"), None, 8))
+        .await
+        .unwrap();
+    assert_eq!(
+        bench.read("got"),
+        "null\n",
+        "the acknowledgement comes after the run"
+    );
 }
 
 #[actix::test]
@@ -23,7 +30,14 @@ async fn the_environment_is_ours_and_tells_of_the_change() {
     let handler = bench.start(Script::command(bench.sh("env > got; pwd > where")));
     handler.send(state("x", 7)).await.unwrap();
     let ended = bench.ended().await;
-    assert_eq!((ended.index, ended.attempt, ended.path.unwrap().to_string().as_str()), (7, 1, "key:app"));
+    assert_eq!(
+        (
+            ended.index,
+            ended.attempt,
+            ended.path.unwrap().to_string().as_str()
+        ),
+        (7, 1, "key:app")
+    );
     let got = bench.read("got");
     let has = |line: &str| assert!(got.lines().any(|got| got == line), "{line} is not in {got}");
     has("CONSUL_INDEX=7");
@@ -37,36 +51,61 @@ async fn the_environment_is_ours_and_tells_of_the_change() {
     has("CONSUL_WATCH_FOLDED=0");
     has(&format!("PATH={}", std::env::var("PATH").unwrap()));
     let folder = bench.path("").canonicalize().unwrap();
-    assert_eq!(bench.read("where").trim_end(), folder.to_str().unwrap().trim_end_matches('/'));
+    assert_eq!(
+        bench.read("where").trim_end(),
+        folder.to_str().unwrap().trim_end_matches('/')
+    );
 }
 
 #[actix::test]
 async fn the_environment_can_be_cut_down() {
     let mut bench = Bench::new();
-    let lean =
-        Environment::inherited().allow(["PATH", "CARGO*"]).deny(["CARGO_MANIFEST*"]).set("MODE", "a b");
+    let lean = Environment::inherited()
+        .allow(["PATH", "CARGO*"])
+        .deny(["CARGO_MANIFEST*"])
+        .set("MODE", "a b");
     let handler = bench.start(Script::command(bench.sh("env > got").environment(lean)));
     handler.send(state("x", 7)).await.unwrap();
     assert!(bench.ended().await.exit.is_success());
     let got = bench.read("got");
-    let names: Vec<&str> = got.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+    let names: Vec<&str> = got
+        .lines()
+        .filter_map(|line| Some(line.split_once('=')?.0))
+        .collect();
     assert!(
         names.contains(&"PATH") && names.contains(&"CONSUL_INDEX") && got.contains("MODE=a b\n"),
         "{got}"
     );
-    assert!(names.contains(&"CARGO_PKG_NAME") && !names.contains(&"CARGO_MANIFEST_DIR"), "{got}");
+    assert!(
+        names.contains(&"CARGO_PKG_NAME") && !names.contains(&"CARGO_MANIFEST_DIR"),
+        "{got}"
+    );
     assert!(!names.contains(&"HOME"), "{got}");
 }
 
 #[actix::test]
 async fn a_line_goes_through_the_shell_and_a_program_does_not() {
     let mut bench = Bench::new();
-    let line = Program::shell("echo \"$0 $1\" | tr a-z A-Z > got").arg("a  b").directory(bench.path(""));
-    bench.start(Script::command(line)).send(state("x", 7)).await.unwrap();
+    let line = Program::shell("echo \"$0 $1\" | tr a-z A-Z > got")
+        .arg("a  b")
+        .directory(bench.path(""));
+    bench
+        .start(Script::command(line))
+        .send(state("x", 7))
+        .await
+        .unwrap();
     assert!(bench.ended().await.exit.is_success());
-    assert!(bench.read("got").trim_end().ends_with(" A  B"), "{}", bench.read("got"));
+    assert!(
+        bench.read("got").trim_end().ends_with(" A  B"),
+        "{}",
+        bench.read("got")
+    );
     let direct = Program::new("echo").args(["$HOME", "|", "*"]);
-    bench.start(Script::command(direct).output(OutputTo::Log)).send(state("x", 7)).await.unwrap();
+    bench
+        .start(Script::command(direct).output(OutputTo::Log))
+        .send(state("x", 7))
+        .await
+        .unwrap();
     assert_eq!(bench.ended().await.output.tail(), b"$HOME | *\n");
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use consul_watch::handlers::{Program, RunEnded, Runs, Script, ScriptHandler, ScriptStatus, StopHandler};
+use consul_watch::handlers::{
+    Program, RunEnded, Runs, Script, ScriptHandler, ScriptStatus, StopHandler,
+};
 use consul_watch::{Changed, Key, KvPair, Reason};
 use consul_watch_harness::eventually_async;
 use tempfile::TempDir;
@@ -44,18 +46,26 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn new() -> Self {
         let (sender, ended) = unbounded_channel();
-        Self { folder: tempfile::tempdir().unwrap(), listener: Listener(sender).start(), ended }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            listener: Listener(sender).start(),
+            ended,
+        }
     }
 
     /// A script, run directly by `/bin/sh`, in the folder.
     pub(crate) fn sh(&self, script: &str) -> Program {
         let script = format!("{PRELUDE}{script}");
-        Program::new("/bin/sh").args(["-c", &script]).directory(self.folder.path())
+        Program::new("/bin/sh")
+            .args(["-c", &script])
+            .directory(self.folder.path())
     }
 
     /// A handler that reports to the test.
     pub(crate) fn start(&self, script: Script) -> Addr<ScriptHandler> {
-        ScriptHandler::new(script.events(self.reports())).unwrap().start()
+        ScriptHandler::new(script.events(self.reports()))
+            .unwrap()
+            .start()
     }
 
     pub(crate) fn reports(&self) -> Recipient<RunEnded> {
@@ -77,21 +87,28 @@ impl Bench {
 
     /// Waits until a file's content is so.
     pub(crate) async fn until(&self, name: &str, fits: impl Fn(&str) -> bool) -> String {
-        let what = format!("the file {name} as it should be, in {}", self.path("").display());
+        let what = format!(
+            "the file {name} as it should be, in {}",
+            self.path("").display()
+        );
         eventually_async(SOON, &what, || fits(&self.read(name))).await;
         self.read(name)
     }
 
     /// Waits until a file has so many lines.
     pub(crate) async fn lines(&self, name: &str, count: usize) -> Vec<String> {
-        let text = self.until(name, |text| text.matches('\n').count() >= count).await;
+        let text = self
+            .until(name, |text| text.matches('\n').count() >= count)
+            .await;
         text.lines().map(str::to_owned).collect()
     }
 
     /// The next run that ends.
     pub(crate) async fn ended(&mut self) -> RunEnded {
         let ended = tokio::time::timeout(SOON, self.ended.recv()).await;
-        ended.expect("a run should have ended").expect("the listener lives")
+        ended
+            .expect("a run should have ended")
+            .expect("the listener lives")
     }
 
     /// A run that has ended already.
@@ -135,7 +152,10 @@ pub(crate) async fn until_runs(
         if fits(&runs) {
             return runs;
         }
-        assert!(std::time::Instant::now() < deadline, "waited in vain for {what}: {runs:?}");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "waited in vain for {what}: {runs:?}"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -146,7 +166,9 @@ where
     A: Actor<Context = Context<A>> + Handler<StopHandler>,
 {
     let stopped = tokio::time::timeout(SOON, handler.send(stop)).await;
-    stopped.expect("the handler should have stopped").expect("the handler answers");
+    stopped
+        .expect("the handler should have stopped")
+        .expect("the handler answers");
 }
 
 /// Whether a process, as a script wrote its number into a file, is there and no zombie.
@@ -158,9 +180,14 @@ pub(crate) fn lives(pid: &str) -> bool {
 /// Our own children, those that nobody has waited for among them.
 pub(crate) fn children() -> Vec<String> {
     let ours = std::process::id();
-    let all = fs::read_dir("/proc").unwrap().filter_map(Result::ok).map(|entry| entry.path());
+    let all = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(Result::ok)
+        .map(|entry| entry.path());
     let children = all.filter(|path| process_state(path).is_some_and(|(_, parent)| parent == ours));
-    children.map(|path| fs::read_to_string(path.join("stat")).unwrap_or_default()).collect()
+    children
+        .map(|path| fs::read_to_string(path.join("stat")).unwrap_or_default())
+        .collect()
 }
 
 /// Waits until we have no child.
@@ -183,6 +210,9 @@ pub(crate) fn descriptors() -> usize {
 /// The most memory we have ever had, in KiB.
 pub(crate) fn peak_memory() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .expect("Linux tells it");
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }

@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use consul_watch::handlers::{Script, ScriptHandler, StopHandler};
-use consul_watch::{Backoff, ConsulConfig, Key, KeyPrefix, Observe, Services, Stop, Watch, WatchSupervisor};
+use consul_watch::{
+    Backoff, ConsulConfig, Key, KeyPrefix, Observe, Services, Stop, Watch, WatchSupervisor,
+};
 use consul_watch_harness::TestAgent;
 
 use crate::script_kit::{Bench, childless, children, descriptors, stop, until_runs};
 
 fn supervisor(agent: &TestAgent) -> Addr<WatchSupervisor> {
-    let config = ConsulConfig::default().with_address(format!("http://{}", agent.http_addr())).unwrap();
+    let config = ConsulConfig::default()
+        .with_address(format!("http://{}", agent.http_addr()))
+        .unwrap();
     let soon = Backoff::new(Duration::from_millis(20), Duration::from_millis(500)).unwrap();
     WatchSupervisor::new(config).backoff(soon).start()
 }
@@ -22,10 +26,13 @@ async fn the_last_state_of_a_burst_is_run_and_none_twice() {
     agent.put("app/n", b"0");
     let watches = supervisor(&agent);
     // The value is the only one of the prefix; its text is noted with the index.
-    let script =
-        "sed 's/.*\"Value\":\"\\([^\"]*\\)\".*/\\1/' | base64 -d >> runs; echo \" $CONSUL_INDEX\" >> runs";
+    let script = "sed 's/.*\"Value\":\"\\([^\"]*\\)\".*/\\1/' | base64 -d >> runs; echo \" $CONSUL_INDEX\" >> runs";
     let handler = bench.start(Script::service(bench.sh(script)));
-    watches.send(Watch::new(KeyPrefix::new("app/"), handler.clone())).await.unwrap().unwrap();
+    watches
+        .send(Watch::new(KeyPrefix::new("app/"), handler.clone()))
+        .await
+        .unwrap()
+        .unwrap();
     bench.lines("runs", 1).await;
     let writer = std::thread::spawn(move || {
         for n in 1..=300 {
@@ -33,11 +40,20 @@ async fn the_last_state_of_a_burst_is_run_and_none_twice() {
         }
         agent
     });
-    let text = bench.until("runs", |text| text.contains("\n300 ") && text.ends_with('\n')).await;
+    let text = bench
+        .until("runs", |text| {
+            text.contains("\n300 ") && text.ends_with('\n')
+        })
+        .await;
     let agent = writer.join().unwrap();
-    let numbers: Vec<u32> =
-        text.lines().map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
-    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "in order, none twice: {numbers:?}");
+    let numbers: Vec<u32> = text
+        .lines()
+        .map(|line| line.split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    assert!(
+        numbers.windows(2).all(|pair| pair[0] < pair[1]),
+        "in order, none twice: {numbers:?}"
+    );
     assert_eq!((numbers[0], numbers[numbers.len() - 1]), (0, 300));
     let runs = until_runs(&handler, "quiet", |runs| runs.running + runs.waiting == 0).await;
     assert_eq!((runs.failed, runs.ended), (0, numbers.len() as u64));
@@ -55,14 +71,22 @@ async fn a_failed_run_is_followed_by_one_with_the_newest_state() {
     let watches = supervisor(&agent);
     let script = "echo $CONSUL_WATCH_REASON >> runs; await go; cat > got; grep -q bmV3 got";
     let handler = bench.start(Script::service(bench.sh(script)));
-    watches.send(Watch::new(Key::new("k"), handler.clone())).await.unwrap().unwrap();
+    watches
+        .send(Watch::new(Key::new("k"), handler.clone()))
+        .await
+        .unwrap()
+        .unwrap();
     bench.lines("runs", 1).await;
     agent.put("k", b"new");
     bench.touch("go");
     bench.until("got", |got| got.contains("bmV3")).await;
     let runs = until_runs(&handler, "a success", |runs| runs.ended > runs.failed).await;
     assert_eq!(runs.failed + 1, runs.ended);
-    assert_eq!(bench.lines("runs", 2).await[1], "first", "nothing was handled before");
+    assert_eq!(
+        bench.lines("runs", 2).await[1],
+        "first",
+        "nothing was handled before"
+    );
     stop(&handler, StopHandler::now()).await;
 }
 
@@ -76,7 +100,11 @@ async fn many_watches_with_a_handler_each_leave_nothing_behind() {
     for n in 0..20 {
         let script = format!("cat > new-{n}; mv new-{n} state-{n}; cat state-{n} >> all-{n}");
         let handler = bench.start(Script::service(bench.sh(&script)));
-        watches.send(Watch::new(Key::new(format!("k{n}")), handler.clone())).await.unwrap().unwrap();
+        watches
+            .send(Watch::new(Key::new(format!("k{n}")), handler.clone()))
+            .await
+            .unwrap()
+            .unwrap();
         handlers.push(handler);
     }
     let writer = std::thread::spawn(move || {
@@ -89,7 +117,9 @@ async fn many_watches_with_a_handler_each_leave_nothing_behind() {
     });
     for n in 0..20 {
         // "019" in base64.
-        bench.until(&format!("state-{n}"), |state| state.contains("MDE5")).await;
+        bench
+            .until(&format!("state-{n}"), |state| state.contains("MDE5"))
+            .await;
         let all = bench.read(&format!("all-{n}"));
         let mut seen: Vec<&str> = all.lines().collect();
         let runs = seen.len();
@@ -101,12 +131,20 @@ async fn many_watches_with_a_handler_each_leave_nothing_behind() {
     for handler in handlers.drain(..) {
         stop(&handler, StopHandler::within(Duration::from_secs(5))).await;
     }
-    assert!(children().iter().all(|child| child.contains("(consul)")), "{:?}", children());
+    assert!(
+        children().iter().all(|child| child.contains("(consul)")),
+        "{:?}",
+        children()
+    );
     drop(watches);
     drop(writer.join().unwrap());
     childless().await;
     // The runtime keeps a few of its own for signals.
-    assert!(descriptors() <= before + 8, "{} descriptors after {before}", descriptors());
+    assert!(
+        descriptors() <= before + 8,
+        "{} descriptors after {before}",
+        descriptors()
+    );
 }
 
 #[actix::test]
@@ -116,11 +154,27 @@ async fn one_handler_takes_watches_of_several_types() {
     agent.put("k", b"1");
     let watches = supervisor(&agent);
     let handler = bench.start(Script::service(bench.sh("cat > got-$CONSUL_WATCH_TYPE")));
-    watches.send(Watch::new(Key::new("k"), handler.clone())).await.unwrap().unwrap();
-    watches.send(Watch::new(Services::new(), handler.clone())).await.unwrap().unwrap();
-    watches.send(Watch::new(KeyPrefix::new("none/"), handler.clone())).await.unwrap().unwrap();
-    bench.until("got-key", |got| got.starts_with(r#"{"Key":"k""#)).await;
-    bench.until("got-services", |got| got == "{\"consul\":[]}\n").await;
+    watches
+        .send(Watch::new(Key::new("k"), handler.clone()))
+        .await
+        .unwrap()
+        .unwrap();
+    watches
+        .send(Watch::new(Services::new(), handler.clone()))
+        .await
+        .unwrap()
+        .unwrap();
+    watches
+        .send(Watch::new(KeyPrefix::new("none/"), handler.clone()))
+        .await
+        .unwrap()
+        .unwrap();
+    bench
+        .until("got-key", |got| got.starts_with(r#"{"Key":"k""#))
+        .await;
+    bench
+        .until("got-services", |got| got == "{\"consul\":[]}\n")
+        .await;
     bench.until("got-keyprefix", |got| got == "null\n").await;
     stop(&handler, StopHandler::within(Duration::from_secs(5))).await;
 }
@@ -134,12 +188,19 @@ async fn a_watch_in_trouble_is_told_to_the_program_for_it() {
     let told = bench.sh("echo \"$CONSUL_WATCH_PATH: $CONSUL_WATCH_ERROR\" >> told");
     let handler = bench.start(Script::service(bench.sh("echo >> runs")).on_error(told));
     watches.send(Observe::all(handler.clone())).await.unwrap();
-    watches.send(Watch::new(Key::new("k"), handler.clone())).await.unwrap().unwrap();
+    watches
+        .send(Watch::new(Key::new("k"), handler.clone()))
+        .await
+        .unwrap()
+        .unwrap();
     bench.lines("runs", 1).await;
     assert_eq!(bench.read("told"), "");
     agent.kill();
     let told = bench.lines("told", 1).await;
-    assert!(told[0].starts_with("key:k: ") && told[0].len() > 20, "{told:?}");
+    assert!(
+        told[0].starts_with("key:k: ") && told[0].len() > 20,
+        "{told:?}"
+    );
     stop(&handler, StopHandler::now()).await;
     assert_eq!(bench.read("runs"), "\n", "trouble is no change");
 }

@@ -11,8 +11,9 @@ use crate::script_kit::{Bench, SOON, childless, children, descriptors, lives, st
 #[actix::test]
 async fn a_run_in_progress_may_finish_and_what_waits_is_given_up() {
     let mut bench = Bench::new();
-    let handler =
-        bench.start(Script::service(bench.sh("echo > begun; await go; echo $CONSUL_INDEX >> done")));
+    let handler = bench.start(Script::service(
+        bench.sh("echo > begun; await go; echo $CONSUL_INDEX >> done"),
+    ));
     let running = handler.send(state("x", 1));
     let waiting = {
         let handler = handler.clone();
@@ -26,7 +27,10 @@ async fn a_run_in_progress_may_finish_and_what_waits_is_given_up() {
     };
     bench.touch("go");
     stopping.await.unwrap().unwrap();
-    assert!(children().is_empty(), "the reply comes when no child is left");
+    assert!(
+        children().is_empty(),
+        "the reply comes when no child is left"
+    );
     assert_eq!(bench.read("done"), "1\n");
     assert!(bench.ended().await.exit.is_success());
     assert!(running.await.unwrap().is_ok(), "it was handled");
@@ -43,7 +47,11 @@ async fn one_that_does_not_finish_within_the_grace_is_ended() {
     let child = bench.lines("child", 1).await.remove(0);
     let begun = Instant::now();
     stop(&handler, StopHandler::within(Duration::from_millis(200))).await;
-    assert!(begun.elapsed() >= Duration::from_millis(400), "both graces: {:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() >= Duration::from_millis(400),
+        "both graces: {:?}",
+        begun.elapsed()
+    );
     assert!(!lives(&child) && children().is_empty());
     assert!(matches!(bench.ended().await.exit, Exit::Stopped));
 }
@@ -53,7 +61,10 @@ async fn an_idle_handler_stops_at_once_and_a_second_stop_is_answered_too() {
     let bench = Bench::new();
     let handler = bench.start(Script::service(bench.sh("sleep 1000")));
     handler.do_send(state("x", 1));
-    let (one, two) = tokio::join!(handler.send(StopHandler::now()), handler.send(StopHandler::now()));
+    let (one, two) = tokio::join!(
+        handler.send(StopHandler::now()),
+        handler.send(StopHandler::now())
+    );
     assert!(one.is_ok() && two.is_ok());
     let idle = bench.start(Script::service(bench.sh("true")));
     stop(&idle, StopHandler::within(SOON)).await;
@@ -63,22 +74,29 @@ async fn an_idle_handler_stops_at_once_and_a_second_stop_is_answered_too() {
 #[actix::test]
 async fn an_actor_that_is_torn_down_leaves_no_process() {
     let bench = Bench::new();
-    let script =
-        Script::service(bench.sh("trap '' TERM; sleep 1000 & echo $! > grandchild; echo $$ > child; wait"));
+    let script = Script::service(
+        bench.sh("trap '' TERM; sleep 1000 & echo $! > grandchild; echo $$ > child; wait"),
+    );
     let arbiter = Arbiter::new();
-    let handler = ScriptHandler::start_in_arbiter(&arbiter.handle(), |_| ScriptHandler::new(script).unwrap());
+    let handler =
+        ScriptHandler::start_in_arbiter(&arbiter.handle(), |_| ScriptHandler::new(script).unwrap());
     handler.do_send(state("x", 1));
     let child = bench.lines("child", 1).await.remove(0);
     let grandchild = bench.read("grandchild");
     assert!(lives(&child) && lives(&grandchild));
     arbiter.stop();
-    eventually_async(SOON, "the end of both", || !lives(&child) && !lives(&grandchild)).await;
+    eventually_async(SOON, "the end of both", || {
+        !lives(&child) && !lives(&grandchild)
+    })
+    .await;
 }
 
 #[actix::test]
 async fn a_handler_that_nobody_holds_finishes_its_work() {
     let mut bench = Bench::new();
-    let handler = bench.start(Script::service(bench.sh("echo > begun; await go; echo > done")));
+    let handler = bench.start(Script::service(
+        bench.sh("echo > begun; await go; echo > done"),
+    ));
     handler.do_send(state("x", 1));
     bench.lines("begun", 1).await;
     let weak = handler.downgrade();
@@ -86,8 +104,10 @@ async fn a_handler_that_nobody_holds_finishes_its_work() {
     bench.touch("go");
     assert!(bench.ended().await.exit.is_success());
     assert_eq!(bench.read("done"), "\n");
-    eventually_async(SOON, "the end of the actor", || weak.upgrade().is_none_or(|actor| !actor.connected()))
-        .await;
+    eventually_async(SOON, "the end of the actor", || {
+        weak.upgrade().is_none_or(|actor| !actor.connected())
+    })
+    .await;
 }
 
 #[actix::test]
@@ -96,7 +116,11 @@ async fn signals_are_passed_on_to_the_whole_group() {
     let script = "(trap 'echo grandchild >> got; exit' USR1; echo > up; while :; do sleep 0.01; done) & \
                   trap 'echo child >> got; wait; exit 0' USR1; await up; echo > ready; while :; do sleep 0.01; done";
     let handler = bench.start(Script::service(bench.sh(script)));
-    assert_eq!(handler.send(ForwardSignal(Signal::USR1)).await.unwrap(), 0, "nothing runs");
+    assert_eq!(
+        handler.send(ForwardSignal(Signal::USR1)).await.unwrap(),
+        0,
+        "nothing runs"
+    );
     handler.do_send(state("x", 1));
     bench.lines("ready", 1).await;
     assert_eq!(handler.send(ForwardSignal(Signal::USR1)).await.unwrap(), 1);
@@ -109,14 +133,18 @@ async fn signals_are_passed_on_to_the_whole_group() {
 #[actix::test]
 async fn nothing_is_left_of_hundreds_of_runs() {
     let mut bench = Bench::new();
-    let handler = bench.start(Script::service(bench.sh("cat; [ $((CONSUL_INDEX % 3)) != 0 ]")).retry(None));
+    let handler =
+        bench.start(Script::service(bench.sh("cat; [ $((CONSUL_INDEX % 3)) != 0 ]")).retry(None));
     handler.send(state("x", 1)).await.unwrap();
     bench.ended().await;
     let before = descriptors();
     for index in 2..300 {
         handler.send(state("x", index)).await.unwrap();
         let ended = bench.ended().await;
-        assert_eq!((ended.index, ended.exit.is_success()), (index, index % 3 != 0));
+        assert_eq!(
+            (ended.index, ended.exit.is_success()),
+            (index, index % 3 != 0)
+        );
     }
     assert_eq!(descriptors(), before, "descriptors");
     assert!(children().is_empty(), "{:?}", children());

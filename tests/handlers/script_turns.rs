@@ -10,16 +10,20 @@ use consul_watch_harness::eventually_async;
 use crate::script_kit::{Bench, SOON, change, childless, state, until_runs};
 
 /// Notes its index, and waits until it may go on.
-const GATED: &str = "echo $CONSUL_INDEX >> begun; await go-$CONSUL_INDEX; echo $CONSUL_INDEX >> done";
+const GATED: &str =
+    "echo $CONSUL_INDEX >> begun; await go-$CONSUL_INDEX; echo $CONSUL_INDEX >> done";
 
 fn soon() -> Retry {
-    Retry::default().backoff(Backoff::new(Duration::from_millis(1), Duration::from_millis(2)).unwrap())
+    Retry::default()
+        .backoff(Backoff::new(Duration::from_millis(1), Duration::from_millis(2)).unwrap())
 }
 
 #[actix::test]
 async fn changes_during_a_run_are_folded_into_the_last() {
     let bench = Bench::new();
-    let handler = bench.start(Script::service(bench.sh(&format!("{GATED}; env > env-$CONSUL_INDEX"))));
+    let handler = bench.start(Script::service(
+        bench.sh(&format!("{GATED}; env > env-$CONSUL_INDEX")),
+    ));
     let mut before = state("1", 1);
     handler.do_send(before.clone());
     bench.lines("begun", 1).await;
@@ -37,7 +41,10 @@ async fn changes_during_a_run_are_folded_into_the_last() {
     assert_eq!(bench.lines("done", 2).await, ["1", "50"]);
     let told = bench.read("env-50");
     assert!(told.contains("CONSUL_WATCH_FOLDED=48\n"), "{told}");
-    assert!(told.contains("CONSUL_WATCH_UPDATED=1\n"), "reckoned from what was run: {told}");
+    assert!(
+        told.contains("CONSUL_WATCH_UPDATED=1\n"),
+        "reckoned from what was run: {told}"
+    );
 }
 
 #[actix::test]
@@ -68,13 +75,17 @@ async fn a_queue_runs_every_state_in_order() {
     for index in 1..=8 {
         bench.touch(&format!("go-{index}"));
     }
-    assert_eq!(bench.lines("done", 8).await, ["1", "2", "3", "4", "5", "6", "7", "8"]);
+    assert_eq!(
+        bench.lines("done", 8).await,
+        ["1", "2", "3", "4", "5", "6", "7", "8"]
+    );
 }
 
 #[actix::test]
 async fn a_queue_tries_a_failed_state_again_before_the_next() {
     let bench = Bench::new();
-    let script = "echo $CONSUL_INDEX >> tries; [ $CONSUL_INDEX != 1 ] || [ $(grep -c 1 tries) = 3 ]";
+    let script =
+        "echo $CONSUL_INDEX >> tries; [ $CONSUL_INDEX != 1 ] || [ $(grep -c 1 tries) = 3 ]";
     let handler = bench.start(Script::service(bench.sh(script)).queue(5).retry(soon()));
     for index in 1..=3 {
         handler.send(state("x", index)).await.unwrap();
@@ -98,7 +109,11 @@ async fn parallel_runs_so_many_at_a_time() {
     let runs = until_runs(&handler, "three at a time", |runs| runs.waiting == 1).await;
     assert_eq!(runs.running, 3);
     bench.touch("go-2");
-    assert_eq!(bench.lines("begun", 4).await[3], "6", "the newest takes the place");
+    assert_eq!(
+        bench.lines("begun", 4).await[3],
+        "6",
+        "the newest takes the place"
+    );
     for index in [1, 3, 6] {
         bench.touch(&format!("go-{index}"));
     }
@@ -109,10 +124,14 @@ async fn parallel_runs_so_many_at_a_time() {
 #[actix::test]
 async fn a_failed_run_is_tried_again_with_the_newest_state() {
     let mut bench = Bench::new();
-    let script = "cat >> got; echo $CONSUL_WATCH_REASON $CONSUL_WATCH_FOLDED >> told; [ -e mended ]";
+    let script =
+        "cat >> got; echo $CONSUL_WATCH_REASON $CONSUL_WATCH_FOLDED >> told; [ -e mended ]";
     // Without end, and long enough for the newer state to find the older one waiting.
-    let slow = Backoff::new(Duration::from_secs(3600), Duration::from_secs(3600)).unwrap().with_seed(7);
-    let handler = bench.start(Script::service(bench.sh(script)).retry(Retry::default().backoff(slow)));
+    let slow = Backoff::new(Duration::from_secs(3600), Duration::from_secs(3600))
+        .unwrap()
+        .with_seed(7);
+    let handler =
+        bench.start(Script::service(bench.sh(script)).retry(Retry::default().backoff(slow)));
     let first = state("old", 1);
     handler.send(first.clone()).await.unwrap();
     let ended = bench.ended().await;
@@ -121,8 +140,20 @@ async fn a_failed_run_is_tried_again_with_the_newest_state() {
     bench.touch("mended");
     handler.send(change("new", 2, &first)).await.unwrap();
     let ended = bench.ended().await;
-    assert_eq!((ended.index, ended.attempt, ended.exit.code(), ended.again_in), (2, 1, 0, None));
-    assert_eq!(bench.read("told"), "first 0\nfirst 1\n", "the old one was never handled");
+    assert_eq!(
+        (
+            ended.index,
+            ended.attempt,
+            ended.exit.code(),
+            ended.again_in
+        ),
+        (2, 1, 0, None)
+    );
+    assert_eq!(
+        bench.read("told"),
+        "first 0\nfirst 1\n",
+        "the old one was never handled"
+    );
     let runs = until_runs(&handler, "nothing left", |runs| runs.waiting == 0).await;
     assert_eq!((runs.ended, runs.failed), (2, 1));
 }
@@ -131,7 +162,9 @@ async fn a_failed_run_is_tried_again_with_the_newest_state() {
 async fn a_failed_run_without_a_newer_state_is_tried_until_it_succeeds_or_the_tries_are_over() {
     let mut bench = Bench::new();
     let script = "echo >> tries; [ $(wc -l < tries) = 3 ]";
-    bench.start(Script::service(bench.sh(script)).retry(soon())).do_send(state("x", 1));
+    bench
+        .start(Script::service(bench.sh(script)).retry(soon()))
+        .do_send(state("x", 1));
     for (attempt, code) in [(1, 1), (2, 1), (3, 0)] {
         let ended = bench.ended().await;
         assert_eq!((ended.attempt, ended.exit.code()), (attempt, code));
@@ -148,7 +181,9 @@ async fn a_failed_run_without_a_newer_state_is_tried_until_it_succeeds_or_the_tr
 async fn a_command_ends_with_the_first_failure_and_does_not_acknowledge_it() {
     let mut bench = Bench::new();
     let handler = bench.start(Script::command(bench.sh("exit 3")));
-    let answer = tokio::time::timeout(SOON, handler.send(state("x", 1))).await.expect("an end");
+    let answer = tokio::time::timeout(SOON, handler.send(state("x", 1)))
+        .await
+        .expect("an end");
     assert!(matches!(answer, Err(MailboxError::Closed)), "{answer:?}");
     assert_eq!(bench.ended().await.exit.code(), 3);
     eventually_async(SOON, "the end of the handler", || !handler.connected()).await;
@@ -170,7 +205,10 @@ async fn splay_delays_and_the_newest_state_is_run() {
     assert!(longest > Duration::from_millis(20), "{longest:?}");
     assert_eq!(bench.lines("done", 5).await, ["1", "2", "3", "4", "5"]);
     for _ in 0..5 {
-        assert!(bench.ended().await.duration < splay, "the pause is not part of the run");
+        assert!(
+            bench.ended().await.duration < splay,
+            "the pause is not part of the run"
+        );
     }
     assert!(bench.ended_already().is_none());
 }
@@ -179,14 +217,17 @@ async fn splay_delays_and_the_newest_state_is_run() {
 async fn a_failure_is_told_to_the_program_for_it() {
     let mut bench = Bench::new();
     let told = bench.sh("cat >> told; echo \"$CONSUL_WATCH_ERROR\" >> error");
-    let script = Script::service(bench.sh("echo so sorry; exit 5")).retry(None).on_error(told);
+    let script = Script::service(bench.sh("echo so sorry; exit 5"))
+        .retry(None)
+        .on_error(told);
     let handler = bench.start(script);
     handler.send(state("x", 1)).await.unwrap();
     assert_eq!(bench.ended().await.exit.code(), 5);
     let lines = bench.lines("error", 1).await;
     assert_eq!(lines, ["exited with 5"]);
     let told: serde_json::Value = serde_json::from_str(bench.read("told").trim()).unwrap();
-    let expected = serde_json::json!({ "path": "key:app", "error": "exited with 5", "output": "so sorry\n" });
+    let expected =
+        serde_json::json!({ "path": "key:app", "error": "exited with 5", "output": "so sorry\n" });
     assert_eq!(told, expected);
     childless().await;
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use consul_watch::actors::Query;
 use consul_watch::{
-    Backoff, Changed, ConsulConfig, FailureClass, KeyPrefix, Nodes, Snapshot, Status, Watch, WatchStatus,
-    WatchSupervisor,
+    Backoff, Changed, ConsulConfig, FailureClass, KeyPrefix, Nodes, Snapshot, Status, Watch,
+    WatchStatus, WatchSupervisor,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -34,7 +34,11 @@ where
     type Result = ();
 
     fn handle(&mut self, changed: Changed<Q>, _: &mut Self::Context) {
-        let said: Vec<String> = changed.changes().iter().map(|change| change.kind().to_string()).collect();
+        let said: Vec<String> = changed
+            .changes()
+            .iter()
+            .map(|change| change.kind().to_string())
+            .collect();
         let items = changed.current.items().len();
         // A test that has ended wants nothing more.
         let _ = self.0.send(format!("{} of {items}", said.join(" ")));
@@ -61,11 +65,18 @@ impl Case {
             .with_gzip(true)
             .with_wait(Duration::from_secs(1))
             .with_short_timeout(SOON);
-        let soon = Backoff::new(Duration::from_millis(20), Duration::from_millis(100)).expect("a back-off");
+        let soon = Backoff::new(Duration::from_millis(20), Duration::from_millis(100))
+            .expect("a back-off");
         let watches = WatchSupervisor::new(config).backoff(soon).start();
         let keys = subscribe(&watches, KeyPrefix::new("app")).await;
         let nodes = subscribe(&watches, Nodes::new()).await;
-        let mut case = Self { server, watches, keys, nodes, turn: 0 };
+        let mut case = Self {
+            server,
+            watches,
+            keys,
+            nodes,
+            turn: 0,
+        };
         case.both_say("added of 1").await;
         case
     }
@@ -76,7 +87,8 @@ impl Case {
         let told = self.fails(name, reply, says).await;
         for path in [KEYS, NODES] {
             let first = self.until(path, name, |_| true).await;
-            self.until(path, name, |status| status.restarts > first.restarts).await;
+            self.until(path, name, |status| status.restarts > first.restarts)
+                .await;
         }
         self.goes_on(name).await;
         told
@@ -104,27 +116,42 @@ impl Case {
         self.server.has(&self.turn.to_string());
         self.both_say("updated of 1").await;
         for path in [KEYS, NODES] {
-            self.until(path, name, |status| status.state.is_live()).await;
+            self.until(path, name, |status| status.state.is_live())
+                .await;
         }
     }
 
     async fn both_say(&mut self, expected: &str) {
         for feed in [&mut self.keys, &mut self.nodes] {
             let said = tokio::time::timeout(SOON, feed.recv()).await;
-            let said = said.unwrap_or_else(|_| panic!("`{expected}` was not delivered")).expect("it runs");
+            let said = said
+                .unwrap_or_else(|_| panic!("`{expected}` was not delivered"))
+                .expect("it runs");
             assert_eq!(said, expected);
         }
     }
 
-    async fn until(&self, path: &str, what: &str, mut fits: impl FnMut(&WatchStatus) -> bool) -> WatchStatus {
+    async fn until(
+        &self,
+        path: &str,
+        what: &str,
+        mut fits: impl FnMut(&WatchStatus) -> bool,
+    ) -> WatchStatus {
         let deadline = Instant::now() + SOON;
         loop {
-            let mut all = self.watches.send(Status::path(path)).await.expect("the supervisor runs");
+            let mut all = self
+                .watches
+                .send(Status::path(path))
+                .await
+                .expect("the supervisor runs");
             let status = all.pop().expect("it is watched");
             if fits(&status) {
                 return status;
             }
-            assert!(Instant::now() < deadline, "{what}: after {SOON:?} it is {status}");
+            assert!(
+                Instant::now() < deadline,
+                "{what}: after {SOON:?} it is {status}"
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -136,16 +163,27 @@ where
 {
     let (out, received) = unbounded_channel();
     let recorder = Recorder(out).start();
-    watches.send(Watch::new(query, recorder)).await.expect("the supervisor runs").expect("a subscription");
+    watches
+        .send(Watch::new(query, recorder))
+        .await
+        .expect("the supervisor runs")
+        .expect("a subscription");
     received
 }
 
 /// What the failure says that the watch is being retried after, with all that lies beneath it.
 fn failure(status: &WatchStatus) -> Option<String> {
-    let error = status.state.error().filter(|_| status.state.name() == "retrying")?;
+    let error = status
+        .state
+        .error()
+        .filter(|_| status.state.name() == "retrying")?;
     let mut text = error.to_string();
     let too_large = text.contains(" is larger than ");
-    let class = if too_large { FailureClass::TooLarge } else { FailureClass::Transient };
+    let class = if too_large {
+        FailureClass::TooLarge
+    } else {
+        FailureClass::Transient
+    };
     assert_eq!(error.class(), class, "{error}");
     let mut next = error.source();
     while let Some(error) = next {

@@ -9,7 +9,13 @@ use consul_watch::{ConsulClient, ConsulConfig};
 use serde_json::{Value, json};
 
 /// What ends a header, and what comes after it.
-const INJECTIONS: [&str; 5] = ["a\r\nX-Evil: 1", "a\nX-Evil: 1", "a\rX-Evil: 1", "a\0b", "a\u{7f}"];
+const INJECTIONS: [&str; 5] = [
+    "a\r\nX-Evil: 1",
+    "a\nX-Evil: 1",
+    "a\rX-Evil: 1",
+    "a\0b",
+    "a\u{7f}",
+];
 
 fn refused(http: Http) -> HttpError {
     HttpHandler::new(http).expect_err("it is refused")
@@ -23,7 +29,10 @@ fn url() -> Http {
 async fn a_header_stays_one() {
     for injection in INJECTIONS {
         let error = refused(url().header("X-Mine", injection));
-        assert!(matches!(&error, HttpError::HeaderValue { name } if name == "X-Mine"), "{error}");
+        assert!(
+            matches!(&error, HttpError::HeaderValue { name } if name == "X-Mine"),
+            "{error}"
+        );
         assert!(!format!("{error} {error:?}").contains("Evil"), "{error:?}");
         let error = refused(url().header(injection, "x"));
         assert!(matches!(error, HttpError::HeaderName { .. }), "{error}");
@@ -32,7 +41,13 @@ async fn a_header_stays_one() {
         assert!(matches!(error, HttpError::Method { .. }), "{error}");
     }
     for name in ["", "a b", "a:b", "\u{e9}"] {
-        assert!(matches!(refused(url().header(name, "x")), HttpError::HeaderName { .. }), "{name}");
+        assert!(
+            matches!(
+                refused(url().header(name, "x")),
+                HttpError::HeaderName { .. }
+            ),
+            "{name}"
+        );
     }
 }
 
@@ -61,21 +76,36 @@ async fn a_url_stays_one() {
 /// A token is a header too; a datacenter or a key is a part of the URL.
 #[actix_rt::test]
 async fn a_request_stays_one() {
-    let nobody = ConsulConfig::default().with_address("127.0.0.1:1").expect("an address");
+    let nobody = ConsulConfig::default()
+        .with_address("127.0.0.1:1")
+        .expect("an address");
     for injection in INJECTIONS {
         let query = QueryRequest::new("/v1/kv/a").with_token(injection);
         let client = ConsulClient::new(&nobody).expect("a client");
-        let error = client.blocking_query(&query).await.expect_err("it cannot be sent");
+        let error = client
+            .blocking_query(&query)
+            .await
+            .expect_err("it cannot be sent");
         assert!(matches!(error, ClientError::Build { .. }), "{error}");
         assert!(!format!("{error} {error:?}").contains("Evil"), "{error:?}");
         let config = nobody.clone().with_token(injection);
-        let error = ConsulClient::new(&config).expect_err("a token that no header carries").to_string();
+        let error = ConsulClient::new(&config)
+            .expect_err("a token that no header carries")
+            .to_string();
         assert!(!error.contains("Evil"), "{error}");
         let way = KeyPath::of_prefix(injection);
-        assert!(way.path().bytes().all(|byte| byte.is_ascii_graphic()), "{way:?}");
+        assert!(
+            way.path().bytes().all(|byte| byte.is_ascii_graphic()),
+            "{way:?}"
+        );
         // It is sent, percent-encoded, and nobody is there.
-        let query = QueryRequest::new("/v1/kv/a").with_datacenter(injection).with_param("filter", injection);
-        let error = client.blocking_query(&query).await.expect_err("nobody is there");
+        let query = QueryRequest::new("/v1/kv/a")
+            .with_datacenter(injection)
+            .with_param("filter", injection);
+        let error = client
+            .blocking_query(&query)
+            .await
+            .expect_err("nobody is there");
         assert!(matches!(error, ClientError::Connect { .. }), "{error}");
     }
 }
@@ -93,7 +123,10 @@ fn loaded(watch: &Value) -> Result<(), String> {
 fn a_file_with_nuls_names_the_part() {
     let key = |name: &str, value: Value| {
         let mut watch = json!({ "type": "key", "key": "a", "args": ["true"] });
-        watch.as_object_mut().expect("an object").remove(if name == "handler" { "args" } else { "" });
+        watch
+            .as_object_mut()
+            .expect("an object")
+            .remove(if name == "handler" { "args" } else { "" });
         watch[name] = value;
         watch
     };
@@ -108,7 +141,10 @@ fn a_file_with_nuls_names_the_part() {
         (key("handler", json!(" ")), "`handler`"),
     ] {
         let told = loaded(&watch).expect_err("it is refused");
-        assert!(told.contains("a.json:1: watches[0]") && told.contains(named), "{watch}: {told}");
+        assert!(
+            told.contains("a.json:1: watches[0]") && told.contains(named),
+            "{watch}: {told}"
+        );
         assert!(!told.contains('\0'), "{told:?}");
     }
 }
@@ -119,14 +155,28 @@ fn files_that_are_none_are_named() {
     let path = |name: &str| folder.path().join(name);
     fs::create_dir(path("folder.json")).expect("a folder");
     let base = ConsulConfig::default();
-    for name in ["gone.json", "folder.json", "../nowhere/a.hcl", "a.json/b.json"] {
-        let told = ServiceConfig::load(&[path(name)], &base).expect_err("there is none").to_string();
+    for name in [
+        "gone.json",
+        "folder.json",
+        "../nowhere/a.hcl",
+        "a.json/b.json",
+    ] {
+        let told = ServiceConfig::load(&[path(name)], &base)
+            .expect_err("there is none")
+            .to_string();
         assert!(told.contains(name), "{name}: {told}");
     }
     let missing = base.clone().with_token_file(path("gone"));
-    let told = ConsulClient::new(&missing).expect_err("there is none").to_string();
+    let told = ConsulClient::new(&missing)
+        .expect_err("there is none")
+        .to_string();
     assert!(told.contains(&path("gone").display().to_string()), "{told}");
     let folder_for_file = base.with_token_file(folder.path());
-    let told = ConsulClient::new(&folder_for_file).expect_err("a folder").to_string();
-    assert!(told.contains(&folder.path().display().to_string()), "{told}");
+    let told = ConsulClient::new(&folder_for_file)
+        .expect_err("a folder")
+        .to_string();
+    assert!(
+        told.contains(&folder.path().display().to_string()),
+        "{told}"
+    );
 }

@@ -8,7 +8,8 @@ use consul_watch::decode::{self, Unknown};
 use consul_watch::definition::{Definition, ForQuery};
 use consul_watch::handlers::Payload;
 use consul_watch::model::{
-    CaRoots, HealthCheck, LeafCert, Node, ServiceEntry, ServiceInstance, ServiceList, UserEvent, handler,
+    CaRoots, HealthCheck, LeafCert, Node, ServiceEntry, ServiceInstance, ServiceList, UserEvent,
+    handler,
 };
 use percent_encoding::percent_decode_str;
 use proptest::prelude::*;
@@ -40,7 +41,9 @@ fn answers() {
             let entries = read::<Vec<Arc<ServiceEntry>>>(bytes);
             entries.is_some_and(|entries| handler::entries(&entries).len() == entries.len())
         }),
-        ("events.json", |bytes| read::<Vec<UserEvent>>(bytes).is_some()),
+        ("events.json", |bytes| {
+            read::<Vec<UserEvent>>(bytes).is_some()
+        }),
         ("instance.json", |bytes| {
             let instance = read::<ServiceInstance>(bytes);
             instance.is_some_and(|instance| handler::instance(&instance).id == instance.id)
@@ -49,10 +52,18 @@ fn answers() {
         ("nodes.json", |bytes| read::<Vec<Node>>(bytes).is_some()),
         ("pairs.json", |bytes| read::<Vec<KvPair>>(bytes).is_some()),
         ("roots.json", |bytes| read::<CaRoots>(bytes).is_some()),
-        ("services.json", |bytes| read::<ServiceList>(bytes).is_some()),
+        ("services.json", |bytes| {
+            read::<ServiceList>(bytes).is_some()
+        }),
     ];
     let examples = corpus("answer");
-    let decoder = |name: &str| decoders.iter().find(|(of, _)| *of == name).expect("a decoder").1;
+    let decoder = |name: &str| {
+        decoders
+            .iter()
+            .find(|(of, _)| *of == name)
+            .expect("a decoder")
+            .1
+    };
     for (name, bytes) in &examples {
         assert!(decoder(name)(bytes), "{name} is a good example");
     }
@@ -80,7 +91,9 @@ fn definitions() {
         Definition::from_json(&json).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
     holds(&mutated(examples), |(_, bytes)| {
-        let Ok(json) = serde_json::from_slice(&bytes.0) else { return Ok(()) };
+        let Ok(json) = serde_json::from_slice(&bytes.0) else {
+            return Ok(());
+        };
         match Definition::from_json(&json) {
             Ok(definition) => {
                 let again = Definition::from_json(&definition.to_json());
@@ -105,7 +118,9 @@ fn service_files() {
     let load = |name: &str, bytes: &[u8]| {
         let file = folder.path().join(name);
         fs::write(&file, bytes).expect("it can be written");
-        ServiceConfig::load(&[file], &base).map(drop).map_err(|errors| errors.to_string())
+        ServiceConfig::load(&[file], &base)
+            .map(drop)
+            .map_err(|errors| errors.to_string())
     };
     let examples = corpus("service");
     for (name, bytes) in &examples {
@@ -135,7 +150,11 @@ fn keys() {
     holds(&mutated(corpus("key")), |(_, key)| {
         let key = key.text();
         let way = KeyPath::of_prefix(&key);
-        prop_assert!(way.path().bytes().all(|byte| byte.is_ascii_graphic() && !b"?#".contains(&byte)));
+        prop_assert!(
+            way.path()
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && !b"?#".contains(&byte))
+        );
         let sent = percent_decode_str(way.path()).decode_utf8().expect("UTF-8");
         let sent = sent.strip_prefix("/v1/kv/").expect("the KV endpoint");
         match way {
@@ -197,10 +216,13 @@ impl Default for App {
 /// Keys that are nearly those of [`App`], each with one of these values, changed a little.
 pub(crate) fn pairs(values: &[&str]) -> impl Strategy<Value = Vec<Arc<KvPair>>> {
     const NAMES: [&str; 18] = [
-        "port", "ratio", "debug", "letter", "timeout", "hosts", "limits", "mode", "inner", "any", "pair",
-        "slow", "both", "0", "10", "", "a", "\u{e9}",
+        "port", "ratio", "debug", "letter", "timeout", "hosts", "limits", "mode", "inner", "any",
+        "pair", "slow", "both", "0", "10", "", "a", "\u{e9}",
     ];
-    let values: Vec<_> = values.iter().map(|text| (String::new(), text.as_bytes().to_vec())).collect();
+    let values: Vec<_> = values
+        .iter()
+        .map(|text| (String::new(), text.as_bytes().to_vec()))
+        .collect();
     let key = prop::collection::vec(0..NAMES.len(), 1..4);
     prop::collection::vec((key, mutated(values)), 0..5).prop_map(|pairs| {
         let pair = |(key, (_, value)): (Vec<usize>, (String, crate::mutation::Shown))| {
@@ -213,13 +235,31 @@ pub(crate) fn pairs(values: &[&str]) -> impl Strategy<Value = Vec<Arc<KvPair>>> 
 
 pub(crate) fn pair(key: String, value: Vec<u8>) -> KvPair {
     let value = Some(value.into());
-    KvPair { key, value, lock_index: 0, flags: 0, session: None, create_index: 1, modify_index: 1 }
+    KvPair {
+        key,
+        value,
+        lock_index: 0,
+        flags: 0,
+        session: None,
+        create_index: 1,
+        modify_index: 1,
+    }
 }
 
 #[test]
 fn folders_as_structs() {
-    let values =
-        ["8080", "1.5", "yes", "x", "1m30s", "a, b", "[\"a\",1]", "{\"a\":1,\"port\":7}", "fast", "slow"];
+    let values = [
+        "8080",
+        "1.5",
+        "yes",
+        "x",
+        "1m30s",
+        "a, b",
+        "[\"a\",1]",
+        "{\"a\":1,\"port\":7}",
+        "fast",
+        "slow",
+    ];
     holds(&pairs(&values), |pairs| {
         for unknown in [Unknown::Ignore, Unknown::Refuse] {
             if let Err(error) = decode::from_pairs::<App>("app/", &pairs, unknown) {
@@ -236,7 +276,12 @@ fn a_folder_as_deep_as_a_key_can_be_long() {
     for name in ["inner/", "any/", "a/", "/"] {
         let key = format!("app/{}x", name.repeat(512 * 1024 / name.len()));
         let pairs = [Arc::new(pair(key, b"1".to_vec()))];
-        let error = decode::from_pairs::<App>("app/", &pairs, Unknown::Ignore).expect_err("too deep");
-        assert!(error.to_string().ends_with("it lies more than 128 folders deep"));
+        let error =
+            decode::from_pairs::<App>("app/", &pairs, Unknown::Ignore).expect_err("too deep");
+        assert!(
+            error
+                .to_string()
+                .ends_with("it lies more than 128 folders deep")
+        );
     }
 }

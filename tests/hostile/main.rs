@@ -3,7 +3,11 @@
 //! No Consul is needed: answers come from a server of the test's own, which sends what no Consul would.
 //! `CONSUL_WATCH_CASES` sets how many generated cases each property is tried with (100,000 by default).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod bodies;
 mod case;

@@ -18,7 +18,10 @@ pub(crate) struct Memory {
 impl Memory {
     pub(crate) fn start() -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        Self { before: peak_from_now(), _turn: turn }
+        Self {
+            before: peak_from_now(),
+            _turn: turn,
+        }
     }
 
     /// Starts anew, and the peaks before are forgotten.
@@ -31,7 +34,12 @@ impl Memory {
     pub(crate) fn grew_at_most(&self, bytes: usize, what: &str) {
         let grew = told("VmHWM:").saturating_sub(self.before);
         println!("{what}: {} MiB", grew / MIB);
-        assert!(grew <= bytes, "{what} took {} MiB, more than {} MiB", grew / MIB, bytes / MIB);
+        assert!(
+            grew <= bytes,
+            "{what} took {} MiB, more than {} MiB",
+            grew / MIB,
+            bytes / MIB
+        );
     }
 }
 
@@ -43,7 +51,14 @@ fn peak_from_now() -> usize {
 
 fn told(name: &str) -> usize {
     let status = fs::read_to_string("/proc/self/status").expect("Linux tells about memory");
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line of its own");
-    let kib: usize = line.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .expect("a line of its own");
+    let kib: usize = line
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number of KiB");
     kib * 1024
 }

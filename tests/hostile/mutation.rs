@@ -45,12 +45,18 @@ const WORDS: [&[u8]; 32] = [
 
 /// The examples of one kind that the fuzz targets begin with too, in the order of their names.
 pub(crate) fn corpus(kind: &str) -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(kind);
-    let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(kind);
+    let files =
+        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut all: Vec<_> = files
         .map(|file| {
             let file = file.expect("a file");
-            (file.file_name().to_string_lossy().into_owned(), fs::read(file.path()).expect("it can be read"))
+            (
+                file.file_name().to_string_lossy().into_owned(),
+                fs::read(file.path()).expect("it can be read"),
+            )
         })
         .collect();
     all.sort();
@@ -109,7 +115,10 @@ pub(crate) fn holds<S: Strategy>(strategy: &S, property: impl Fn(S::Value) -> Te
 
 /// The same with a tenth of the cases, where there are not so many that differ.
 #[track_caller]
-pub(crate) fn holds_in_a_tenth<S: Strategy>(strategy: &S, property: impl Fn(S::Value) -> TestCaseResult) {
+pub(crate) fn holds_in_a_tenth<S: Strategy>(
+    strategy: &S,
+    property: impl Fn(S::Value) -> TestCaseResult,
+) {
     tried(strategy, cases().div_ceil(10), property);
 }
 
@@ -119,7 +128,11 @@ fn cases() -> u32 {
 
 #[track_caller]
 fn tried<S: Strategy>(strategy: &S, cases: u32, property: impl Fn(S::Value) -> TestCaseResult) {
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    };
     if let Err(error) = TestRunner::new(config).run(strategy, property) {
         panic!("{error}");
     }

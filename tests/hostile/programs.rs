@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use consul_watch::handlers::{
-    Environment, Exec, ExecHandler, Exit, OutputTo, Program, ProgramError, RunEnded, Script, ScriptHandler,
+    Environment, Exec, ExecHandler, Exit, OutputTo, Program, ProgramError, RunEnded, Script,
+    ScriptHandler,
 };
 use consul_watch::{Changed, Key, KvPair};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -21,17 +22,29 @@ fn a_nul_is_refused_wherever_it_is() {
         (Program::new("true").arg("x").arg(nul), "argument 2"),
         (Program::shell("true").arg(nul), "argument 1"),
         (Program::new("true").directory(nul), "working directory"),
-        (Program::new("true").environment(with("A", nul)), "variable A"),
-        (Program::new("true").environment(with("A\0B", "")), "variable A\u{fffd}B"),
+        (
+            Program::new("true").environment(with("A", nul)),
+            "variable A",
+        ),
+        (
+            Program::new("true").environment(with("A\0B", "")),
+            "variable A\u{fffd}B",
+        ),
     ] {
         let error = ScriptHandler::new(Script::service(program.clone())).expect_err("a NUL");
         assert!(matches!(error, ProgramError::Nul { .. }), "{error}");
         let text = error.to_string();
-        assert!(text.contains(part) && !text.contains('\0'), "{part}: {text}");
+        assert!(
+            text.contains(part) && !text.contains('\0'),
+            "{part}: {text}"
+        );
         assert!(ExecHandler::new(Exec::new(program)).is_err());
     }
     for name in ["", "A=B", "="] {
-        let error = Program::new("true").environment(with(name, "x")).validate().expect_err("no name");
+        let error = Program::new("true")
+            .environment(with(name, "x"))
+            .validate()
+            .expect_err("no name");
         assert!(matches!(error, ProgramError::Variable { .. }), "{error}");
     }
 }
@@ -67,7 +80,9 @@ fn state() -> Changed<Key> {
 /// What a run of this program comes to.
 async fn run(program: Program) -> Exit {
     let (out, mut ended) = unbounded_channel();
-    let script = Script::command(program).output(OutputTo::Log).events(Listener(out).start().recipient());
+    let script = Script::command(program)
+        .output(OutputTo::Log)
+        .events(Listener(out).start().recipient());
     let handler = ScriptHandler::new(script).expect("it can be tried").start();
     // The handler ends with its run, and may be gone before it acknowledges.
     handler.do_send(state());
@@ -86,19 +101,52 @@ async fn what_cannot_be_run_is_named_with_its_mend() {
     };
     let here = path("");
     for (program, name, mend) in [
-        (Program::new("no-such-program-anywhere"), "no-such-program-anywhere".to_owned(), "not on the PATH"),
+        (
+            Program::new("no-such-program-anywhere"),
+            "no-such-program-anywhere".to_owned(),
+            "not on the PATH",
+        ),
         (Program::new(path("absent")), path("absent"), "no such file"),
-        (Program::new(path("absent/../../x")), path("absent/../../x"), "no such file"),
-        (Program::new(file("text", "x", 0o644)), path("text"), "may not be executed"),
-        (Program::new(file("no-interpreter", "#!/no/such\n", 0o755)), path("no-interpreter"), "interpreter"),
-        (Program::new(file("binary", "\x7fELF\0", 0o755)), path("binary"), "is it a program"),
+        (
+            Program::new(path("absent/../../x")),
+            path("absent/../../x"),
+            "no such file",
+        ),
+        (
+            Program::new(file("text", "x", 0o644)),
+            path("text"),
+            "may not be executed",
+        ),
+        (
+            Program::new(file("no-interpreter", "#!/no/such\n", 0o755)),
+            path("no-interpreter"),
+            "interpreter",
+        ),
+        (
+            Program::new(file("binary", "\x7fELF\0", 0o755)),
+            path("binary"),
+            "is it a program",
+        ),
         (Program::new(here.clone()), here, "may not be executed"),
-        (Program::new("true").directory(path("gone")), "true".to_owned(), "working directory"),
-        (Program::new("true").directory(path("text")), "true".to_owned(), "working directory"),
+        (
+            Program::new("true").directory(path("gone")),
+            "true".to_owned(),
+            "working directory",
+        ),
+        (
+            Program::new("true").directory(path("text")),
+            "true".to_owned(),
+            "working directory",
+        ),
     ] {
-        let Exit::Failed(error) = run(program).await else { panic!("{name} was run") };
+        let Exit::Failed(error) = run(program).await else {
+            panic!("{name} was run")
+        };
         let text = error.to_string();
-        assert!(text.contains(&format!("cannot run `{name}`")) && text.contains(mend), "{mend}: {text}");
+        assert!(
+            text.contains(&format!("cannot run `{name}`")) && text.contains(mend),
+            "{mend}: {text}"
+        );
     }
 }
 
@@ -106,11 +154,25 @@ async fn what_cannot_be_run_is_named_with_its_mend() {
 #[actix_rt::test]
 async fn an_argument_is_not_a_command() {
     let folder = tempfile::tempdir().expect("a folder");
-    let hostile = ["; touch x", "$(touch x)", "`touch x`", "--", "-c", "\n touch x", "| touch x"];
+    let hostile = [
+        "; touch x",
+        "$(touch x)",
+        "`touch x`",
+        "--",
+        "-c",
+        "\n touch x",
+        "| touch x",
+    ];
     let program = Program::new("true").args(hostile).directory(folder.path());
     assert!(run(program).await.is_success());
     // A line's parameters are not a part of the line either.
-    let line = Program::shell("test \"$1\" = '; touch x'").args(hostile).directory(folder.path());
+    let line = Program::shell("test \"$1\" = '; touch x'")
+        .args(hostile)
+        .directory(folder.path());
     assert!(run(line).await.is_success());
-    assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 0, "nothing was touched");
+    assert_eq!(
+        fs::read_dir(folder.path()).expect("the folder").count(),
+        0,
+        "nothing was touched"
+    );
 }

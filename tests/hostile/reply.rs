@@ -30,7 +30,8 @@ impl Reply {
         headers: &[(&str, String)],
         body: impl Fn(&str, &mut dyn Write) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        let mut head = "HTTP/1.1 200 OK\r\nConnection: close\r\nX-Consul-Index: 7777\r\n".to_owned();
+        let mut head =
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nX-Consul-Index: 7777\r\n".to_owned();
         for (name, value) in headers {
             let _ = write!(head, "{name}: {value}\r\n");
         }
@@ -38,31 +39,53 @@ impl Reply {
             head.push_str("Transfer-Encoding: chunked\r\n");
         }
         head.push_str("\r\n");
-        Self { head, how, body: Arc::new(body) }
+        Self {
+            head,
+            how,
+            body: Arc::new(body),
+        }
     }
 
     /// Everything as it goes over the wire.
-    pub(crate) fn wire(send: impl Fn(&mut dyn Write) -> io::Result<()> + Send + Sync + 'static) -> Self {
-        Self { head: String::new(), how: How::Raw, body: Arc::new(move |_, out| send(out)) }
+    pub(crate) fn wire(
+        send: impl Fn(&mut dyn Write) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            head: String::new(),
+            how: How::Raw,
+            body: Arc::new(move |_, out| send(out)),
+        }
     }
 
     /// This body, with its length.
     pub(crate) fn of(body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
-        Self::new(How::Raw, &[("Content-Length", body.len().to_string())], move |_, out| out.write_all(&body))
+        Self::new(
+            How::Raw,
+            &[("Content-Length", body.len().to_string())],
+            move |_, out| out.write_all(&body),
+        )
     }
 
     /// One body for keys and another for the rest, with their lengths unsaid.
     pub(crate) fn by_path(keys: impl Into<Vec<u8>>, other: impl Into<Vec<u8>>) -> Self {
         let (keys, other) = (keys.into(), other.into());
         Self::new(How::Chunked, &[], move |target, out| {
-            out.write_all(if target.starts_with("/v1/kv/") { &keys } else { &other })
+            out.write_all(if target.starts_with("/v1/kv/") {
+                &keys
+            } else {
+                &other
+            })
         })
     }
 
     /// A body that is told to be this long and is.
     pub(crate) fn long(length: usize) -> Self {
-        Self::new(How::Raw, &[("Content-Length", length.to_string())], move |_, out| spaces(out, length))
+        Self::new(
+            How::Raw,
+            &[("Content-Length", length.to_string())],
+            move |_, out| spaces(out, length),
+        )
     }
 
     /// A body that is as long, and is told to be nothing.
@@ -87,17 +110,31 @@ impl Reply {
         Compress::new(Compression::best(), false)
             .compress_vec(&vec![b' '; 1024 * 1024], &mut piece, FlushCompress::Full)
             .expect("it can be compressed");
-        let head: &[u8] = if zlib { b"\x78\xda" } else { b"\x1f\x8b\x08\0\0\0\0\0\0\xff" };
-        Self::new(How::Chunked, &[("Content-Encoding", encoding.to_owned())], move |_, out| {
-            out.write_all(head)?;
-            (0..mebibytes).try_for_each(|_| out.write_all(&piece))
-        })
+        let head: &[u8] = if zlib {
+            b"\x78\xda"
+        } else {
+            b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+        };
+        Self::new(
+            How::Chunked,
+            &[("Content-Encoding", encoding.to_owned())],
+            move |_, out| {
+                out.write_all(head)?;
+                (0..mebibytes).try_for_each(|_| out.write_all(&piece))
+            },
+        )
     }
 
     /// Sends it, and closes the connection.
     pub(crate) fn send(&self, target: &str, mut stream: &TcpStream) -> io::Result<()> {
         stream.write_all(self.head.as_bytes())?;
-        let mut out = io::BufWriter::with_capacity(64 * 1024, Wire { stream, how: self.how });
+        let mut out = io::BufWriter::with_capacity(
+            64 * 1024,
+            Wire {
+                stream,
+                how: self.how,
+            },
+        );
         (self.body)(target, &mut out)?;
         out.flush()?;
         if self.how == How::Chunked {

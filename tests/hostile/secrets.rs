@@ -28,10 +28,24 @@ fn of_a_definition() {
         json!({ "a": SECRET }),
         json!(format!("{SECRET}\r\nX: y\0")),
     ]);
-    let other = prop::sample::select(vec![json!(null), json!(1), json!([[]]), json!("x"), json!({ "a": 1 })]);
-    let name =
-        prop::sample::select(vec!["type", "key", "tokn", "stale", "filter", "tag", "state", "service", "x"]);
-    let kind = prop::sample::select(vec!["key", "keyprefix", "service", "checks", "event", "nope"]);
+    let other = prop::sample::select(vec![
+        json!(null),
+        json!(1),
+        json!([[]]),
+        json!("x"),
+        json!({ "a": 1 }),
+    ]);
+    let name = prop::sample::select(vec![
+        "type", "key", "tokn", "stale", "filter", "tag", "state", "service", "x",
+    ]);
+    let kind = prop::sample::select(vec![
+        "key",
+        "keyprefix",
+        "service",
+        "checks",
+        "event",
+        "nope",
+    ]);
     holds_in_a_tenth(
         &(secret, kind, prop::collection::vec((name, other), 0..4)),
         |(secret, kind, others)| {
@@ -51,8 +65,9 @@ fn of_a_definition() {
 /// The passwords of an address, whole or in part: one with a slash is cut in two by it.
 #[test]
 fn of_an_address() {
-    let scheme =
-        prop::sample::select(vec!["", "http://", "https://", "unix://", "ftp://", "//", "http:/", "x y://"]);
+    let scheme = prop::sample::select(vec![
+        "", "http://", "https://", "unix://", "ftp://", "//", "http:/", "x y://",
+    ]);
     let password = prop::sample::select(vec![
         "{}", "a/{}", "{}/b", "a?{}", "{}?b", "a#{}", "{}#b", "@{}", "{}:{}", "[{}", "x://{}",
     ]);
@@ -60,13 +75,20 @@ fn of_an_address() {
         "host", "host:80", "host:x", "", "[::1]", "a b", "host/p?q", "@", "host#f", "h\0",
     ]);
     let user = prop::sample::select(vec!["", "user:", "a b:", "a/b:", ":", "user?:", "é:"]);
-    holds_in_a_tenth(&(scheme, user, password, host), |(scheme, user, password, host)| {
-        let text = format!("{scheme}{user}{}@{host}", password.replace("{}", SECRET));
-        if let Err(error) = text.parse::<Address>() {
-            tells_nothing!(error.to_string(), format!("{error:?}"), error.reason().to_string());
-        }
-        Ok(())
-    });
+    holds_in_a_tenth(
+        &(scheme, user, password, host),
+        |(scheme, user, password, host)| {
+            let text = format!("{scheme}{user}{}@{host}", password.replace("{}", SECRET));
+            if let Err(error) = text.parse::<Address>() {
+                tells_nothing!(
+                    error.to_string(),
+                    format!("{error:?}"),
+                    error.reason().to_string()
+                );
+            }
+            Ok(())
+        },
+    );
 }
 
 #[test]
@@ -165,8 +187,9 @@ fn of_service_files() {
                 Ok(config) => tells_nothing!(format!("{config:?}")),
                 Err(errors) => {
                     // A text in the place of a name is one, and is told.
-                    for fault in
-                        errors.iter().filter(|fault| !fault.reason().contains(" is not a field here"))
+                    for fault in errors
+                        .iter()
+                        .filter(|fault| !fault.reason().contains(" is not a field here"))
                     {
                         tells_nothing!(fault.to_string(), format!("{fault:?}"));
                     }

@@ -33,8 +33,15 @@ impl Server {
     pub(crate) fn start(value: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its number");
-        let state = State { value: value.to_owned(), index: 10, hostile: None };
-        let shared = Arc::new(Shared { state: Mutex::new(state), news: Condvar::new() });
+        let state = State {
+            value: value.to_owned(),
+            index: 10,
+            hostile: None,
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            news: Condvar::new(),
+        });
         let for_thread = Arc::clone(&shared);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -85,18 +92,24 @@ impl Shared {
 
     /// The good answer, once there is news; or the hostile one.
     fn answer(&self, target: &str) -> Result<(u64, String), Reply> {
-        let known = target.split(['?', '&']).find_map(|part| part.strip_prefix("index="));
+        let known = target
+            .split(['?', '&'])
+            .find_map(|part| part.strip_prefix("index="));
         let known: u64 = known.and_then(|index| index.parse().ok()).unwrap_or(0);
         let wait = |state: &mut State| state.hostile.is_none() && state.index <= known;
-        let (state, _) =
-            self.news.wait_timeout_while(self.state(), HELD, wait).unwrap_or_else(PoisonError::into_inner);
+        let (state, _) = self
+            .news
+            .wait_timeout_while(self.state(), HELD, wait)
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(reply) = state.hostile.clone() {
             return Err(reply);
         }
         let index = state.index;
         let value = &state.value;
         let body = if target.starts_with("/v1/catalog/nodes") {
-            format!(r#"[{{"Node":"here","Address":"{value}","CreateIndex":1,"ModifyIndex":{index}}}]"#)
+            format!(
+                r#"[{{"Node":"here","Address":"{value}","CreateIndex":1,"ModifyIndex":{index}}}]"#
+            )
         } else {
             pair("app/a", value, index)
         };
@@ -128,5 +141,8 @@ fn head(requests: &mut impl BufRead) -> io::Result<Option<String>> {
 
 fn good(mut stream: &TcpStream, (index, body): &(u64, String)) -> io::Result<()> {
     let length = body.len();
-    write!(stream, "HTTP/1.1 200 OK\r\nX-Consul-Index: {index}\r\nContent-Length: {length}\r\n\r\n{body}")
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nX-Consul-Index: {index}\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
 }

@@ -37,7 +37,10 @@ async fn as_a_key() {
         // A neighbour that begins alike, so that what is found is not found by chance.
         stage.agent.put(&format!("{name}x"), "neighbour");
         let mut feed = stage.watch(Key::new(name)).await;
-        assert!(feed.next(name).await.current.is_none(), "{name:?} is not there yet");
+        assert!(
+            feed.next(name).await.current.is_none(),
+            "{name:?} is not there yet"
+        );
         stage.agent.put(name, "1");
         feed.says(&[&format!("added {name}=1")]).await;
         stage.agent.put(name, "2");
@@ -58,8 +61,15 @@ async fn as_a_folder() {
         stage.agent.put(&neighbour, "neighbour");
         let mut feed = stage.watch(KeyPrefix::new(name)).await;
         let first = feed.next(name).await;
-        assert!(first.current.items().is_empty(), "{name:?} is empty: {first:?}");
-        let beneath = if name.ends_with('/') { format!("{name}a b") } else { format!("{name}/a b") };
+        assert!(
+            first.current.items().is_empty(),
+            "{name:?} is empty: {first:?}"
+        );
+        let beneath = if name.ends_with('/') {
+            format!("{name}a b")
+        } else {
+            format!("{name}/a b")
+        };
         for key in [name, &beneath] {
             stage.agent.put(key, "1");
             feed.says(&[&format!("added {key}=1")]).await;
@@ -96,7 +106,12 @@ async fn as_a_raw_prefix() {
 async fn though_no_url_can_carry_it() {
     let stage = Stage::dev();
     let store = KvStore::connect(&stage.config).expect("a client");
-    for name in ["no\u{a0}break", "zero\u{200b}width", "line\nbreak", "\u{7f}"] {
+    for name in [
+        "no\u{a0}break",
+        "zero\u{200b}width",
+        "line\nbreak",
+        "\u{7f}",
+    ] {
         let mut key = stage.watch(Key::new(name)).await;
         let mut prefix = stage.watch(KeyPrefix::new(name)).await;
         key.next(name).await;

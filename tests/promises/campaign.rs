@@ -41,7 +41,9 @@ fn seed() -> u64 {
     if let Ok(text) = std::env::var("CONSUL_WATCH_SEED") {
         return text.parse().expect("CONSUL_WATCH_SEED is a number");
     }
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970");
     now.as_secs() ^ u64::from(now.subsec_nanos()) << 32
 }
 
@@ -87,7 +89,11 @@ async fn a_thousand_writes_five_restarts_and_a_broken_network() {
             let mut restarts = 0;
             while done.load(Ordering::SeqCst) < WRITES {
                 thread::sleep(Duration::from_millis(random.below(60)));
-                stage.proxy.cut(if random.below(2) == 0 { Cut::Reset } else { Cut::Fin });
+                stage.proxy.cut(if random.below(2) == 0 {
+                    Cut::Reset
+                } else {
+                    Cut::Fin
+                });
                 if restarts < RESTARTS
                     && done.load(Ordering::SeqCst) >= WRITES * (restarts + 1) / (RESTARTS + 2)
                 {
@@ -99,7 +105,10 @@ async fn a_thousand_writes_five_restarts_and_a_broken_network() {
                     restarts += 1;
                 }
             }
-            assert_eq!(restarts, RESTARTS, "seed {seed}: the agent was to be restarted");
+            assert_eq!(
+                restarts, RESTARTS,
+                "seed {seed}: the agent was to be restarted"
+            );
         }
     }));
 
@@ -116,23 +125,44 @@ async fn a_thousand_writes_five_restarts_and_a_broken_network() {
         };
         let Some(changed) = next else {
             let entries = stage.agent.list("campaign/");
-            expected = Some(entries.into_iter().map(|entry| (entry.key, entry.value)).collect());
+            expected = Some(
+                entries
+                    .into_iter()
+                    .map(|entry| (entry.key, entry.value))
+                    .collect(),
+            );
             continue;
         };
         let state = state(&*changed.current);
-        assert_ne!(state, latest, "seed {seed}: the same state twice in a row, at index {}", changed.index);
+        assert_ne!(
+            state, latest,
+            "seed {seed}: the same state twice in a row, at index {}",
+            changed.index
+        );
         let now = epoch.load(Ordering::SeqCst);
         if now == at && now.is_multiple_of(2) {
-            assert!(changed.index >= index, "seed {seed}: the index fell from {index} to {}", changed.index);
+            assert!(
+                changed.index >= index,
+                "seed {seed}: the index fell from {index} to {}",
+                changed.index
+            );
         }
         (latest, index, at) = (state, changed.index, now);
         deliveries += 1;
     }
     for thread in threads {
-        thread.join().unwrap_or_else(|_| panic!("seed {seed}: a thread has panicked"));
+        thread
+            .join()
+            .unwrap_or_else(|_| panic!("seed {seed}: a thread has panicked"));
     }
-    assert!(deliveries > RESTARTS, "seed {seed}: {deliveries} deliveries");
-    println!("{WRITES} writes came in {deliveries} deliveries; {}", stage.status("campaign").await);
+    assert!(
+        deliveries > RESTARTS,
+        "seed {seed}: {deliveries} deliveries"
+    );
+    println!(
+        "{WRITES} writes came in {deliveries} deliveries; {}",
+        stage.status("campaign").await
+    );
 
     feed.has_nothing(&format!("seed {seed}: the state is Consul's"));
     stage.agent.put("campaign/marker", "x");

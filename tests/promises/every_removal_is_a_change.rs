@@ -15,7 +15,13 @@ async fn a_deleted_key_is_delivered_as_absent() {
     prefix.says(&["added app/port=1"]).await;
     stage.agent.delete("app/port");
     assert!(key.says(&["removed app/port=1"]).await.current.is_none());
-    assert!(prefix.says(&["removed app/port=1"]).await.current.is_empty());
+    assert!(
+        prefix
+            .says(&["removed app/port=1"])
+            .await
+            .current
+            .is_empty()
+    );
     stage.agent.put("app/port", "2");
     key.says(&["added app/port=2"]).await;
     prefix.says(&["added app/port=2"]).await;
@@ -28,9 +34,12 @@ async fn an_emptied_prefix_removes_every_key() {
         stage.agent.put(key, "x");
     }
     let mut feed = stage.watch(KeyPrefix::new("app")).await;
-    feed.says(&["added app=x", "added app/a=x", "added app/b/c=x"]).await;
+    feed.says(&["added app=x", "added app/a=x", "added app/b/c=x"])
+        .await;
     stage.agent.delete_tree("app");
-    let all = feed.says_in_all(&["removed app=x", "removed app/a=x", "removed app/b/c=x"]).await;
+    let all = feed
+        .says_in_all(&["removed app=x", "removed app/a=x", "removed app/b/c=x"])
+        .await;
     assert!(all.last().expect("there is one").current.is_empty());
     stage.agent.put("app/a", "y");
     feed.says(&["added app/a=y"]).await;
@@ -66,7 +75,8 @@ async fn a_folder_is_its_own_key_and_what_is_beneath_and_never_its_neighbour() {
     let mut raw = stage.watch(KeyPrefix::raw("test")).await;
     assert!(folder.next("the first delivery").await.current.is_empty());
     assert!(beneath.next("the first delivery").await.current.is_empty());
-    raw.says(&["added test-a=x", "added test2=x", "added test2/a=x"]).await;
+    raw.says(&["added test-a=x", "added test2=x", "added test2/a=x"])
+        .await;
 
     stage.agent.put("test", "1");
     folder.says(&["added test=1"]).await;

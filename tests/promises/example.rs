@@ -39,7 +39,11 @@ impl Example {
         let (sender, lines) = channel();
         read(child.stdout.take(), sender.clone());
         read(child.stderr.take(), sender);
-        Self { child, lines, heard: Vec::new() }
+        Self {
+            child,
+            lines,
+            heard: Vec::new(),
+        }
     }
 
     /// Waits for a line with this in it, and returns those that came up to it.
@@ -48,7 +52,10 @@ impl Example {
         let deadline = Instant::now() + SOON;
         let mut lines = Vec::new();
         loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self
+                .lines
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
                 Ok(line) => {
                     self.heard.push(line.clone());
                     lines.push(line);
@@ -56,7 +63,9 @@ impl Example {
                         return lines;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => panic!("no line `{part}`, only {:#?}", self.heard),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("no line `{part}`, only {:#?}", self.heard)
+                }
                 Err(RecvTimeoutError::Disconnected) => {
                     panic!("the example ended without `{part}`: {:#?}", self.heard)
                 }
@@ -74,7 +83,11 @@ impl Example {
     fn stops(&mut self) {
         self.until("stopped");
         let status = eventually_some(SOON, "its end", || self.child.try_wait().expect("a child"));
-        assert!(status.success(), "it ended with {status}: {:#?}", self.heard);
+        assert!(
+            status.success(),
+            "it ended with {status}: {:#?}",
+            self.heard
+        );
     }
 }
 
@@ -101,17 +114,30 @@ fn read(from: Option<impl Read + Send + 'static>, to: Sender<String>) {
 /// this one test alone.
 fn program() -> PathBuf {
     let test = env::current_exe().expect("this test has a path");
-    let profile = test.parent().and_then(|deps| deps.parent()).expect("target/<profile>/deps");
+    let profile = test
+        .parent()
+        .and_then(|deps| deps.parent())
+        .expect("target/<profile>/deps");
     let program = profile.join("examples/live_config");
     if !program.is_file() {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--package", "consul-watch", "--example", "live_config"]);
+        build.args([
+            "build",
+            "--quiet",
+            "--package",
+            "consul-watch",
+            "--example",
+            "live_config",
+        ]);
         if profile.ends_with("release") {
             build.arg("--release");
         }
         let status = build.status().expect("cargo runs");
-        assert!(status.success() && program.is_file(), "cannot build the example: {status}");
+        assert!(
+            status.success() && program.is_file(),
+            "cannot build the example: {status}"
+        );
     }
     program
 }
@@ -120,7 +146,10 @@ fn changes(lines: &[String]) -> Vec<String> {
     let values = lines.iter().filter_map(|line| line.strip_prefix("change "));
     values
         .map(|line| {
-            line.split_whitespace().filter(|word| !word.starts_with("index=")).collect::<Vec<_>>().join(" ")
+            line.split_whitespace()
+                .filter(|word| !word.starts_with("index="))
+                .collect::<Vec<_>>()
+                .join(" ")
         })
         .collect()
 }
@@ -135,7 +164,10 @@ fn each_signal_ends_it_cleanly() {
         example.until("ready");
         agent.put("kvTest/test/port", "8080");
         let lines = example.until("kvTest/test/port");
-        assert_eq!(changes(&lines).last().expect("it"), "added kvTest/test/port reason=change value=8080");
+        assert_eq!(
+            changes(&lines).last().expect("it"),
+            "added kvTest/test/port reason=change value=8080"
+        );
         example.send(which);
         example.stops();
         proxy.wait_until_open(0, SOON);
@@ -153,7 +185,10 @@ fn a_hangup_starts_afresh_and_repeats_nothing() {
         // Its own write may be told after it is ready.
         first.extend(changes(&example.until("kvTest/test/started")));
     }
-    assert!(first.contains(&"added kvTest/test/port reason=first value=1".to_owned()), "{first:?}");
+    assert!(
+        first.contains(&"added kvTest/test/port reason=first value=1".to_owned()),
+        "{first:?}"
+    );
     for turn in 1..4 {
         example.send(Signal::HUP);
         example.until("reset 1");
@@ -186,8 +221,15 @@ fn without_consul_it_waits_and_ends_as_cleanly() {
     agent.put("kvTest/test/port", "8080");
     proxy.pass();
     let lines = example.until("kvTest/test/port");
-    assert_eq!(changes(&lines), ["added kvTest/test/port reason=first value=8080"]);
-    let warnings = example.heard.iter().filter(|line| line.contains("WARN")).count();
+    assert_eq!(
+        changes(&lines),
+        ["added kvTest/test/port reason=first value=8080"]
+    );
+    let warnings = example
+        .heard
+        .iter()
+        .filter(|line| line.contains("WARN"))
+        .count();
     assert_eq!(warnings, 1, "{:#?}", example.heard);
     example.send(Signal::TERM);
     example.stops();

@@ -11,11 +11,20 @@ async fn what_is_absent_is_delivered_as_absent() {
     let mut key = stage.watch(Key::new("app/port")).await;
     let mut prefix = stage.watch(KeyPrefix::new("app")).await;
     let first = key.next("an absent key").await;
-    assert!(first.current.is_none() && first.changes().is_empty(), "{first:?}");
-    assert_eq!((first.reason, first.folded, first.previous_index), (Reason::First, 0, None));
+    assert!(
+        first.current.is_none() && first.changes().is_empty(),
+        "{first:?}"
+    );
+    assert_eq!(
+        (first.reason, first.folded, first.previous_index),
+        (Reason::First, 0, None)
+    );
     assert!(first.index > 0, "an absent key has an index to wait from");
     let first = prefix.next("an empty prefix").await;
-    assert!(first.current.is_empty() && first.changes().is_empty(), "{first:?}");
+    assert!(
+        first.current.is_empty() && first.changes().is_empty(),
+        "{first:?}"
+    );
 
     stage.agent.put("app/port", "1");
     key.says(&["added app/port=1"]).await;
@@ -31,8 +40,14 @@ async fn what_is_there_is_delivered_first_and_as_added() {
     let mut prefix = stage.watch(KeyPrefix::new("app")).await;
     assert_eq!(key.says(&["added app/port=1"]).await.reason, Reason::First);
     let first = prefix.says(&["added app/host=a", "added app/port=1"]).await;
-    assert_eq!((first.reason, first.previous.is_none()), (Reason::First, true));
-    assert_eq!(first.index, stage.agent.entry("app/port").expect("written").modify_index);
+    assert_eq!(
+        (first.reason, first.previous.is_none()),
+        (Reason::First, true)
+    );
+    assert_eq!(
+        first.index,
+        stage.agent.entry("app/port").expect("written").modify_index
+    );
 }
 
 #[actix_rt::test]
@@ -47,7 +62,10 @@ async fn changes_come_in_order_with_what_was_before() {
         assert_eq!((changed.reason, changed.folded), (Reason::Change, 0));
         assert_eq!(changed.previous_index, Some(before.index));
         assert!(changed.index > before.index, "{changed:?} after {before:?}");
-        assert_eq!(changed.index, stage.agent.entry("app/n").expect("written").modify_index);
+        assert_eq!(
+            changed.index,
+            stage.agent.entry("app/n").expect("written").modify_index
+        );
         assert_eq!(changed.subscription, feed.subscription);
         old = format!("updated app/n={turn}→{}", turn + 1);
         before = changed;
@@ -80,15 +98,30 @@ async fn who_wants_changes_only_is_not_told_the_first_state() {
     let stage = Stage::dev();
     stage.agent.put("app/port", "1");
     let new = Feed::start().of_changes_only();
-    let mut new = subscribe(&stage.watches, KeyPrefix::new("app"), new, Watch::changes_only).await;
+    let mut new = subscribe(
+        &stage.watches,
+        KeyPrefix::new("app"),
+        new,
+        Watch::changes_only,
+    )
+    .await;
     stage.ready().await;
     let joined = Feed::start().of_changes_only();
-    let mut joined = subscribe(&stage.watches, KeyPrefix::new("app"), joined, Watch::changes_only).await;
+    let mut joined = subscribe(
+        &stage.watches,
+        KeyPrefix::new("app"),
+        joined,
+        Watch::changes_only,
+    )
+    .await;
     stage.agent.put("app/port", "2");
     for feed in [&mut new, &mut joined] {
         let changed = feed.says(&["updated app/port=1→2"]).await;
         assert_eq!(changed.reason, Reason::Change);
-        assert_eq!(state(&**changed.previous.as_ref().expect("what was skipped"))["app/port"], b"1");
+        assert_eq!(
+            state(&**changed.previous.as_ref().expect("what was skipped"))["app/port"],
+            b"1"
+        );
     }
 }
 
@@ -97,10 +130,16 @@ async fn the_same_actor_is_not_subscribed_twice_to_one_path() {
     let stage = Stage::dev();
     let mut feed = stage.watch(Key::new("k")).await;
     feed.next("the first delivery").await;
-    let again = stage.watches.send(Watch::new(Key::new("k"), feed.address.clone())).await;
+    let again = stage
+        .watches
+        .send(Watch::new(Key::new("k"), feed.address.clone()))
+        .await;
     match again.expect("the supervisor runs") {
         Err(WatchError::AlreadyWatching { path, subscription }) => {
-            assert_eq!((path.to_string().as_str(), subscription), ("key:k", feed.subscription));
+            assert_eq!(
+                (path.to_string().as_str(), subscription),
+                ("key:k", feed.subscription)
+            );
         }
         other => panic!("a second subscription of one actor: {other:?}"),
     }

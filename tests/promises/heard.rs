@@ -31,7 +31,11 @@ pub(crate) fn listen() {
 
 /// What was heard and has this in it.
 pub(crate) fn heard(part: &str) -> Vec<Heard> {
-    lock().iter().filter(|heard| heard.text.contains(part)).cloned().collect()
+    lock()
+        .iter()
+        .filter(|heard| heard.text.contains(part))
+        .cloned()
+        .collect()
 }
 
 fn lock() -> MutexGuard<'static, Vec<Heard>> {
@@ -48,13 +52,19 @@ impl<S: Subscriber> Layer<S> for Ear {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut text = Text::default();
         event.record(&mut text);
-        lock().push(Heard { level: *event.metadata().level(), text: text.0 });
+        lock().push(Heard {
+            level: *event.metadata().level(),
+            text: text.0,
+        });
     }
 
     fn on_new_span(&self, attributes: &span::Attributes<'_>, _: &span::Id, _: Context<'_, S>) {
         let mut text = Text::default();
         attributes.record(&mut text);
-        lock().push(Heard { level: *attributes.metadata().level(), text: text.0 });
+        lock().push(Heard {
+            level: *attributes.metadata().level(),
+            text: text.0,
+        });
     }
 }
 

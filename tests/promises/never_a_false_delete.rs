@@ -30,11 +30,22 @@ impl Case {
         let mut prefix = stage.watch(KeyPrefix::new("app")).await;
         key.says(&["added app/a=0"]).await;
         prefix.says(&["added app/a=0"]).await;
-        Self { stage, key, prefix, value: "0".to_owned() }
+        Self {
+            stage,
+            key,
+            prefix,
+            value: "0".to_owned(),
+        }
     }
 
     /// The fault lasts for several attempts, shows as a failure of this class, and nothing comes of it.
-    async fn suffers(&mut self, name: &str, fault: ResponseFault, class: FailureClass, error: &str) {
+    async fn suffers(
+        &mut self,
+        name: &str,
+        fault: ResponseFault,
+        class: FailureClass,
+        error: &str,
+    ) {
         self.stage.proxy.inject(Rule::always(fault));
         for path in PATHS {
             let again = |status: &consul_watch::WatchStatus| {
@@ -44,7 +55,9 @@ impl Case {
             let what = format!("a failure ({class}) that says `{error}`, of {name}");
             let first = self.stage.until(path, &what, again).await;
             let more = format!("another attempt under {name}");
-            self.stage.until(path, &more, |status| status.restarts > first.restarts).await;
+            self.stage
+                .until(path, &more, |status| status.restarts > first.restarts)
+                .await;
         }
         self.goes_on(name).await;
     }
@@ -71,18 +84,57 @@ impl Case {
 async fn a_status_that_says_it_failed() {
     use FailureClass::{Denied, Transient};
     let mut case = Case::start().await;
-    case.suffers("403", canned(403, "Permission denied"), Denied, "403: Permission denied").await;
-    case.suffers("401", ResponseFault::status(401, "who"), Denied, "401").await;
+    case.suffers(
+        "403",
+        canned(403, "Permission denied"),
+        Denied,
+        "403: Permission denied",
+    )
+    .await;
+    case.suffers("401", ResponseFault::status(401, "who"), Denied, "401")
+        .await;
     let page = "<html><h1>404 Not Found</h1></html>";
-    case.suffers("a gateway's 404", ResponseFault::html(404, page), Transient, "HTML page").await;
-    case.suffers("a bare 404", ResponseFault::status(404, ""), Transient, "404").await;
-    case.suffers("429", ResponseFault::status(429, "slow down"), Transient, "429: slow down").await;
+    case.suffers(
+        "a gateway's 404",
+        ResponseFault::html(404, page),
+        Transient,
+        "HTML page",
+    )
+    .await;
+    case.suffers(
+        "a bare 404",
+        ResponseFault::status(404, ""),
+        Transient,
+        "404",
+    )
+    .await;
+    case.suffers(
+        "429",
+        ResponseFault::status(429, "slow down"),
+        Transient,
+        "429: slow down",
+    )
+    .await;
     let no_leader = "rpc error: No cluster leader";
-    case.suffers("500", canned(500, no_leader), Transient, "No cluster leader").await;
-    case.suffers("502", ResponseFault::html(502, page), Transient, "502").await;
-    case.suffers("503", ResponseFault::status(503, ""), Transient, "503").await;
+    case.suffers(
+        "500",
+        canned(500, no_leader),
+        Transient,
+        "No cluster leader",
+    )
+    .await;
+    case.suffers("502", ResponseFault::html(502, page), Transient, "502")
+        .await;
+    case.suffers("503", ResponseFault::status(503, ""), Transient, "503")
+        .await;
     let moved = Canned::new(301, "").header("Location", "/ui/");
-    case.suffers("a redirect", ResponseFault::Replace(moved), Transient, "redirect").await;
+    case.suffers(
+        "a redirect",
+        ResponseFault::Replace(moved),
+        Transient,
+        "redirect",
+    )
+    .await;
 }
 
 #[actix_rt::test]
@@ -90,22 +142,66 @@ async fn a_body_that_is_not_what_it_should_be() {
     use FailureClass::Transient;
     let mut case = Case::start().await;
     let page = "<!DOCTYPE html><p>Sign in</p>";
-    case.suffers("a page", ResponseFault::html(200, page), Transient, "HTML page").await;
-    case.suffers("a page with an index", canned(200, page), Transient, "HTML page").await;
-    case.suffers("an empty body", canned(200, ""), Transient, "empty").await;
-    case.suffers("half a JSON", canned(200, r#"[{"Key":"app/a","#), Transient, "cannot be read").await;
-    case.suffers("another JSON", canned(200, r#"{"Errors":[]}"#), Transient, "cannot be read").await;
-    case.suffers("null", canned(200, "null"), Transient, "cannot be read").await;
-    case.suffers("two JSONs", canned(200, "[] []"), Transient, "cannot be read").await;
+    case.suffers(
+        "a page",
+        ResponseFault::html(200, page),
+        Transient,
+        "HTML page",
+    )
+    .await;
+    case.suffers(
+        "a page with an index",
+        canned(200, page),
+        Transient,
+        "HTML page",
+    )
+    .await;
+    case.suffers("an empty body", canned(200, ""), Transient, "empty")
+        .await;
+    case.suffers(
+        "half a JSON",
+        canned(200, r#"[{"Key":"app/a","#),
+        Transient,
+        "cannot be read",
+    )
+    .await;
+    case.suffers(
+        "another JSON",
+        canned(200, r#"{"Errors":[]}"#),
+        Transient,
+        "cannot be read",
+    )
+    .await;
+    case.suffers("null", canned(200, "null"), Transient, "cannot be read")
+        .await;
+    case.suffers(
+        "two JSONs",
+        canned(200, "[] []"),
+        Transient,
+        "cannot be read",
+    )
+    .await;
     let base64 = r#"[{"LockIndex":0,"Key":"app/a","Flags":0,"Value":"***","CreateIndex":1,"ModifyIndex":2}]"#;
-    case.suffers("no base64", canned(200, base64), Transient, "cannot be read").await;
+    case.suffers(
+        "no base64",
+        canned(200, base64),
+        Transient,
+        "cannot be read",
+    )
+    .await;
 }
 
 /// Consul's answer for what is not there is a 404, never an empty list.
 #[actix_rt::test]
 async fn an_empty_list_is_none_of_consuls_answers() {
     let mut case = Case::start().await;
-    case.suffers("an empty list", canned(200, "[]"), FailureClass::Transient, "empty").await;
+    case.suffers(
+        "an empty list",
+        canned(200, "[]"),
+        FailureClass::Transient,
+        "empty",
+    )
+    .await;
 }
 
 #[actix_rt::test]
@@ -122,23 +218,47 @@ async fn a_body_that_does_not_come_whole() {
         let fault = ResponseFault::CutBody { after, how };
         case.stage.proxy.inject(Rule::always(fault));
         for path in PATHS {
-            let first = case.stage.until(path, name, |status| status.state.name() == "retrying").await;
-            case.stage.until(path, name, |status| status.restarts > first.restarts).await;
+            let first = case
+                .stage
+                .until(path, name, |status| status.state.name() == "retrying")
+                .await;
+            case.stage
+                .until(path, name, |status| status.restarts > first.restarts)
+                .await;
         }
         case.goes_on(name).await;
     }
-    case.suffers("a stall", ResponseFault::stall_after_headers(), Transient, "end of the answer").await;
-    case.suffers("a late stall", ResponseFault::Stall { after: 30 }, Transient, "end of the answer").await;
+    case.suffers(
+        "a stall",
+        ResponseFault::stall_after_headers(),
+        Transient,
+        "end of the answer",
+    )
+    .await;
+    case.suffers(
+        "a late stall",
+        ResponseFault::Stall { after: 30 },
+        Transient,
+        "end of the answer",
+    )
+    .await;
 }
 
 /// Without an index there is nothing to wait from, but the value is good.
 #[actix_rt::test]
 async fn an_answer_without_its_index() {
     let mut case = Case::start().await;
-    case.stage.proxy.inject(Rule::always(ResponseFault::no_index()));
+    case.stage
+        .proxy
+        .inject(Rule::always(ResponseFault::no_index()));
     for turn in 1..4 {
         let before = case.stage.proxy.stats().requests;
-        case.stage.proxy.until(crate::recorder::SOON, "more", |stats| stats.requests > before + 4).await;
+        case.stage
+            .proxy
+            .until(crate::recorder::SOON, "more", |stats| {
+                stats.requests > before + 4
+            })
+            .await;
         let new = format!("without {turn}");
         case.stage.agent.put("app/a", &new);
         let expected = format!("updated app/a={}→{new}", case.value);
@@ -149,10 +269,14 @@ async fn an_answer_without_its_index() {
     // A 404 without its index may be anybody's.
     case.stage.agent.delete("app/a");
     for path in PATHS {
-        case.stage.until_retrying(path, FailureClass::Transient).await;
+        case.stage
+            .until_retrying(path, FailureClass::Transient)
+            .await;
     }
-    case.key.has_nothing("it is not known who says that it is gone");
-    case.prefix.has_nothing("it is not known who says that it is gone");
+    case.key
+        .has_nothing("it is not known who says that it is gone");
+    case.prefix
+        .has_nothing("it is not known who says that it is gone");
     case.stage.proxy.pass();
     let expected = format!("removed app/a={}", case.value);
     case.key.says(&[&expected]).await;

@@ -12,7 +12,9 @@ use crate::stage::{Stage, impatient, until, watch};
 
 /// The body that Consul would answer, at once and for ever.
 fn unchanged(stage: &Stage, key: &str, index: Option<u64>) -> ResponseFault {
-    let reply = stage.agent.request("GET", &format!("/v1/kv/{key}?recurse"), &[], b"");
+    let reply = stage
+        .agent
+        .request("GET", &format!("/v1/kv/{key}?recurse"), &[], b"");
     let own = reply.header("X-Consul-Index").expect("an index").to_owned();
     let index = index.map_or(own, |index| index.to_string());
     ResponseFault::Replace(Canned::new(200, reply.body).header("X-Consul-Index", &index))
@@ -21,7 +23,10 @@ fn unchanged(stage: &Stage, key: &str, index: Option<u64>) -> ResponseFault {
 /// Lets the watch ask `count` times, and returns how long that took.
 async fn asks(stage: &Stage, count: u64) -> Duration {
     let (start, before) = (Instant::now(), stage.proxy.stats().requests);
-    stage.proxy.until(SOON, "requests", |stats| stats.requests >= before + count).await;
+    stage
+        .proxy
+        .until(SOON, "requests", |stats| stats.requests >= before + count)
+        .await;
     start.elapsed()
 }
 
@@ -31,14 +36,22 @@ async fn a_blocking_query_that_does_not_block() {
     stage.agent.put("app/a", "1");
     let mut feed = stage.watch(KeyPrefix::new("app")).await;
     feed.says(&["added app/a=1"]).await;
-    stage.proxy.inject(Rule::always(unchanged(&stage, "app", None)));
+    stage
+        .proxy
+        .inject(Rule::always(unchanged(&stage, "app", None)));
     // The request on its way does not see the fault before it ends.
     stage.until_woken(|agent| agent.put("app2", "")).await;
     // Ten requests take the throttle's doubling pauses: 10, 20 … 320 ms, two of them free.
     let took = asks(&stage, 10).await;
-    assert!(took >= Duration::from_millis(600), "ten answers without news in {took:?}");
+    assert!(
+        took >= Duration::from_millis(600),
+        "ten answers without news in {took:?}"
+    );
     let took = asks(&stage, 3).await;
-    assert!(took >= Duration::from_secs(1), "three more in {took:?}, though none had any news");
+    assert!(
+        took >= Duration::from_secs(1),
+        "three more in {took:?}, though none had any news"
+    );
     stage.proxy.pass();
     stage.agent.put("app/a", "2");
     feed.says(&["updated app/a=1→2"]).await;
@@ -54,9 +67,17 @@ async fn an_index_of_zero_or_none_at_all() {
         feed.says(&["added app/a=1"]).await;
         asks(&stage, 8).await;
         let took = asks(&stage, 4).await;
-        assert!(took >= Duration::from_millis(500), "{fault:?}: four requests in {took:?}");
+        assert!(
+            took >= Duration::from_millis(500),
+            "{fault:?}: four requests in {took:?}"
+        );
         let seen = stage.proxy.requests();
-        assert!(!seen.iter().any(|request| request.target.contains("index=0")), "{fault:?}: {seen:?}");
+        assert!(
+            !seen
+                .iter()
+                .any(|request| request.target.contains("index=0")),
+            "{fault:?}: {seen:?}"
+        );
     }
 }
 
@@ -68,23 +89,36 @@ async fn an_index_that_rises_and_falls() {
     let mut feed = stage.watch(KeyPrefix::new("app")).await;
     feed.says(&["added app/a=1"]).await;
     // All rules have to be there before the first is used.
-    stage.proxy.until(SOON, "the query that blocks", |stats| stats.requests >= 2).await;
+    stage
+        .proxy
+        .until(SOON, "the query that blocks", |stats| stats.requests >= 2)
+        .await;
     for index in (1..=30).flat_map(|turn| [9000 + turn, 5]) {
-        stage.proxy.inject(Rule::next(1, unchanged(&stage, "app", Some(index))));
+        stage
+            .proxy
+            .inject(Rule::next(1, unchanged(&stage, "app", Some(index))));
     }
     stage.until_woken(|agent| agent.put("app2", "")).await;
     asks(&stage, 20).await;
     let took = asks(&stage, 10).await;
-    assert!(took >= Duration::from_millis(500), "ten answers without news in {took:?}");
+    assert!(
+        took >= Duration::from_millis(500),
+        "ten answers without news in {took:?}"
+    );
 }
 
 /// The first query is answered and every later one fails: success must not end the growth of the back-off.
 #[actix_rt::test]
 async fn a_watch_that_fails_right_after_each_success() {
     let stage = Stage::dev();
-    stage.proxy.inject(Rule::always(ResponseFault::status(500, "no")).for_target("index="));
-    let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3600)).expect("a back-off");
-    let watches = WatchSupervisor::new(stage.config.clone()).backoff(backoff.with_seed(7)).start();
+    stage
+        .proxy
+        .inject(Rule::always(ResponseFault::status(500, "no")).for_target("index="));
+    let backoff =
+        Backoff::new(Duration::from_millis(100), Duration::from_secs(3600)).expect("a back-off");
+    let watches = WatchSupervisor::new(stage.config.clone())
+        .backoff(backoff.with_seed(7))
+        .start();
     let mut feed = watch(&watches, Key::new("k")).await;
     feed.next("the first delivery").await;
     let status = until(&watches, "k", "the sixth failure", |status| {
@@ -92,7 +126,11 @@ async fn a_watch_that_fails_right_after_each_success() {
     });
     let status = status.await;
     let requests = stage.proxy.stats().requests;
-    assert!(requests <= 2 * (status.restarts + 2), "{requests} requests for {} restarts", status.restarts);
+    assert!(
+        requests <= 2 * (status.restarts + 2),
+        "{requests} requests for {} restarts",
+        status.restarts
+    );
     feed.has_nothing("nothing changed");
 }
 
@@ -103,7 +141,9 @@ async fn watches_that_failed_together_do_not_come_back_together() {
     let stage = Stage::of(TestAgent::dev(), impatient);
     let base = Duration::from_secs(20);
     let backoff = Backoff::new(base, base).expect("a back-off");
-    let watches = WatchSupervisor::new(stage.config.clone()).backoff(backoff).start();
+    let watches = WatchSupervisor::new(stage.config.clone())
+        .backoff(backoff)
+        .start();
     let mut feeds = Vec::new();
     for number in 0..WATCHES {
         feeds.push(watch(&watches, Key::new(format!("k/{number}"))).await);
@@ -112,7 +152,9 @@ async fn watches_that_failed_together_do_not_come_back_together() {
         feed.next("the first delivery").await;
     }
     stage.proxy.until_open(WATCHES, SOON).await;
-    stage.proxy.inject(Rule::always(ResponseFault::status(500, "no")));
+    stage
+        .proxy
+        .inject(Rule::always(ResponseFault::status(500, "no")));
     let cut = SystemTime::now();
     let nexts = loop {
         let all = watches.send(Status::all()).await.expect("it runs");
@@ -132,5 +174,8 @@ async fn watches_that_failed_together_do_not_come_back_together() {
         let after = next.duration_since(cut).unwrap_or_default();
         fifths[usize::try_from(after.as_secs() / 4).expect("small").min(5)] += 1;
     }
-    assert!(fifths.iter().all(|count| *count <= WATCHES / 2), "the attempts are at {fifths:?}");
+    assert!(
+        fifths.iter().all(|count| *count <= WATCHES / 2),
+        "the attempts are at {fifths:?}"
+    );
 }

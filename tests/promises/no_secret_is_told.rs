@@ -5,7 +5,8 @@ use std::fmt::Debug;
 
 use actix::prelude::*;
 use consul_watch::{
-    FailureClass, GetSnapshots, Key, KeyPrefix, KvStore, Observe, Reset, Watch, WatchEvent, WatchSupervisor,
+    FailureClass, GetSnapshots, Key, KeyPrefix, KvStore, Observe, Reset, Watch, WatchEvent,
+    WatchSupervisor,
 };
 use consul_watch_harness::{ResponseFault, Rule, TestAgent};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -46,7 +47,8 @@ struct Texts(Vec<(String, String)>);
 
 impl Texts {
     fn debug(&mut self, what: &str, value: &impl Debug) {
-        self.0.push((what.to_owned(), format!("{value:?} {value:#?}")));
+        self.0
+            .push((what.to_owned(), format!("{value:?} {value:#?}")));
     }
 
     fn error(&mut self, what: &str, error: &dyn Error) {
@@ -70,19 +72,33 @@ impl Texts {
 #[actix_rt::test]
 async fn nothing_that_can_be_printed_holds_one() {
     listen();
-    let stage =
-        Stage::of(TestAgent::dev(), |config| config.with_token(TOKEN).with_basic_auth("user", PASSWORD));
+    let stage = Stage::of(TestAgent::dev(), |config| {
+        config.with_token(TOKEN).with_basic_auth("user", PASSWORD)
+    });
     let mut texts = Texts::default();
     let query = KeyPrefix::new("secret").with_token(OWN_TOKEN);
     texts.debug("the configuration", &stage.config);
     texts.debug("the query", &query);
-    texts.debug("the supervisor", &WatchSupervisor::new(stage.config.clone()));
+    texts.debug(
+        "the supervisor",
+        &WatchSupervisor::new(stage.config.clone()),
+    );
     texts.debug("Reset", &Reset::with(stage.config.clone()));
-    texts.debug("Watch", &Watch::new(query.clone(), Feed::<KeyPrefix>::start().address));
-    texts.debug("the store", &KvStore::connect(&stage.config).expect("a client"));
+    texts.debug(
+        "Watch",
+        &Watch::new(query.clone(), Feed::<KeyPrefix>::start().address),
+    );
+    texts.debug(
+        "the store",
+        &KvStore::connect(&stage.config).expect("a client"),
+    );
 
     let (told, mut events) = unbounded_channel();
-    stage.watches.send(Observe::all(Events(told).start())).await.expect("it runs");
+    stage
+        .watches
+        .send(Observe::all(Events(told).start()))
+        .await
+        .expect("it runs");
     // A proxy that sends back what it was sent.
     let credentials = &secrets()[1];
     let echo = |token: &str| {
@@ -100,7 +116,9 @@ async fn nothing_that_can_be_printed_holds_one() {
     texts.debug("Changed of a key", &key.next("a change").await);
 
     for turn in 0..2 {
-        stage.proxy.inject(Rule::always(echo(OWN_TOKEN)).for_target("recurse"));
+        stage
+            .proxy
+            .inject(Rule::always(echo(OWN_TOKEN)).for_target("recurse"));
         stage.proxy.inject(Rule::always(echo(TOKEN)));
         stage.agent.put("secret/a", format!("{VALUE} {turn}"));
         for path in ["keyprefix:secret?token", "key:secret/a"] {
@@ -110,8 +128,17 @@ async fn nothing_that_can_be_printed_holds_one() {
             texts.error("an error", status.state.error().expect("it failed"));
         }
         let store = KvStore::connect(&stage.config).expect("a client");
-        texts.error("the store's error", &store.get("secret/a").await.expect_err("it is denied"));
-        texts.error("the store's error", &store.put("secret/a", VALUE).await.expect_err("it is denied"));
+        texts.error(
+            "the store's error",
+            &store.get("secret/a").await.expect_err("it is denied"),
+        );
+        texts.error(
+            "the store's error",
+            &store
+                .put("secret/a", VALUE)
+                .await
+                .expect_err("it is denied"),
+        );
         stage.proxy.pass();
         feed.next("the value after it").await;
         key.next("the value after it").await;
@@ -119,7 +146,9 @@ async fn nothing_that_can_be_printed_holds_one() {
     // Values in an answer that cannot be read.
     let broken = format!(r#"[{{"Key":"secret/a","Value":"{VALUE}","CreateIndex":"{VALUE}"}}]"#);
     let canned = consul_watch_harness::Canned::new(200, broken).header("X-Consul-Index", "9999");
-    stage.proxy.inject(Rule::always(ResponseFault::Replace(canned)));
+    stage
+        .proxy
+        .inject(Rule::always(ResponseFault::Replace(canned)));
     stage.agent.put("secret/a", "end");
     let status = stage.until("keyprefix:secret?token", "what cannot be read", |status| {
         status.state.to_string().contains("cannot be read")
@@ -142,17 +171,29 @@ async fn nothing_that_can_be_printed_holds_one() {
     for heard in heard("secret") {
         texts.0.push(("a log line".to_owned(), heard.text));
     }
-    assert!(heard("secret").len() > 4, "the watches' paths are in the log");
+    assert!(
+        heard("secret").len() > 4,
+        "the watches' paths are in the log"
+    );
     for secret in secrets() {
         assert!(heard(&secret).is_empty(), "{:?}", heard(&secret));
     }
     texts.hold_no_secret();
 
     for request in stage.proxy.requests() {
-        assert!(!request.target.contains("c0ffee00"), "a secret in a URL: {}", request.target);
+        assert!(
+            !request.target.contains("c0ffee00"),
+            "a secret in a URL: {}",
+            request.target
+        );
         let own = request.target.contains("recurse");
         let expected = if own { OWN_TOKEN } else { TOKEN };
-        assert_eq!(request.header("X-Consul-Token"), Some(expected), "{}", request.target);
+        assert_eq!(
+            request.header("X-Consul-Token"),
+            Some(expected),
+            "{}",
+            request.target
+        );
     }
 }
 
@@ -168,13 +209,33 @@ async fn consuls_own_refusals_hold_none() {
         texts.error(path, status.state.error().expect("it failed"));
         assert!(!format!("{status:?}").contains(&acl.secret), "{status:?}");
     }
-    let _feed = acl.stage.watch(Key::new("unsendable").with_token("c0ffee00\nX-Header: 1")).await;
-    let failed = acl.stage.until("unsendable", "a failure", |status| status.state.error().is_some());
-    texts.error("an unsendable token", failed.await.state.error().expect("it failed"));
-    let refused = acl.stage.config.clone().with_token("c0ffee00 in words").validate();
+    let _feed = acl
+        .stage
+        .watch(Key::new("unsendable").with_token("c0ffee00\nX-Header: 1"))
+        .await;
+    let failed = acl.stage.until("unsendable", "a failure", |status| {
+        status.state.error().is_some()
+    });
+    texts.error(
+        "an unsendable token",
+        failed.await.state.error().expect("it failed"),
+    );
+    let refused = acl
+        .stage
+        .config
+        .clone()
+        .with_token("c0ffee00 in words")
+        .validate();
     texts.error("a bad token", &refused.expect_err("a token is one word"));
-    let refused = acl.stage.config.clone().with_address("http://user:c0ffee00@host:1/?token=c0ffee00");
-    texts.error("an address with credentials", &refused.expect_err("no address"));
+    let refused = acl
+        .stage
+        .config
+        .clone()
+        .with_address("http://user:c0ffee00@host:1/?token=c0ffee00");
+    texts.error(
+        "an address with credentials",
+        &refused.expect_err("no address"),
+    );
     texts.hold_no_secret();
     assert!(heard(&acl.secret).is_empty(), "{:?}", heard(&acl.secret));
 }

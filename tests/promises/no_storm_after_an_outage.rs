@@ -21,7 +21,9 @@ async fn one_watch_asks_while_consul_is_away_and_all_come_back() {
     }
     stage.agent.kill();
     for number in 0..WATCHES {
-        stage.until_failing(&format!("keyprefix:app/{number}/")).await;
+        stage
+            .until_failing(&format!("keyprefix:app/{number}/"))
+            .await;
     }
     let (before, begun) = (stage.proxy.stats().accepted, Instant::now());
     tokio::time::sleep(Duration::from_secs(4)).await;
@@ -29,18 +31,26 @@ async fn one_watch_asks_while_consul_is_away_and_all_come_back() {
     println!("{attempts} attempts of {WATCHES} watches in {outage:?}");
     // The pauses are 250 ms on average; without turns each watch would come to as many attempts.
     assert!(attempts > 0, "nobody asks");
-    assert!(u128::from(attempts) < 10 + outage.as_millis() / 100, "{attempts} attempts in {outage:?}");
+    assert!(
+        u128::from(attempts) < 10 + outage.as_millis() / 100,
+        "{attempts} attempts in {outage:?}"
+    );
 
     stage.agent.restart();
     for number in 0..WATCHES {
-        stage.agent.put(&format!("app/{number}/k"), number.to_string());
+        stage
+            .agent
+            .put(&format!("app/{number}/k"), number.to_string());
     }
     for (number, feed) in feeds.iter_mut().enumerate() {
         let changed = feed.next("what was written after the restart").await;
         let expected = [(format!("app/{number}/k"), number.to_string().into_bytes())];
         assert_eq!(state(&*changed.current), expected.into_iter().collect());
     }
-    println!("{} attempts until all were back", stage.proxy.stats().accepted - before);
+    println!(
+        "{} attempts until all were back",
+        stage.proxy.stats().accepted - before
+    );
     for number in 0..WATCHES {
         stage.until_live(&format!("keyprefix:app/{number}/")).await;
     }

@@ -15,7 +15,9 @@ async fn a_wake_up_by_a_neighbour_is_not_delivered() {
     feed.next("the first delivery").await;
     // Consul's prefix is a string: `test2` wakes whoever waits for `test`.
     for turn in 0..5 {
-        stage.until_woken(|agent| agent.put("test2", turn.to_string())).await;
+        stage
+            .until_woken(|agent| agent.put("test2", turn.to_string()))
+            .await;
     }
     stage.until_woken(|agent| agent.delete("test2")).await;
     stage.agent.put("test/marker", "x");
@@ -31,7 +33,10 @@ async fn a_wait_that_ends_without_a_change_is_not_delivered() {
     key.says(&["added k=1"]).await;
     prefix.says(&["added k=1"]).await;
     let before = stage.proxy.stats().requests;
-    stage.proxy.until(SOON, "waits to end", |stats| stats.requests >= before + 6).await;
+    stage
+        .proxy
+        .until(SOON, "waits to end", |stats| stats.requests >= before + 6)
+        .await;
     stage.agent.put("k", "2");
     key.says(&["updated k=1→2"]).await;
     prefix.says(&["updated k=1→2"]).await;
@@ -45,7 +50,13 @@ async fn a_value_that_is_what_it_was_is_news_only_to_who_asks_for_every_write() 
     stage.agent.put("k", "1");
     let mut plain = stage.watch(Key::new("k")).await;
     let every_write = |watch: Watch<Key>| watch.project(|pair| pair.modify_index);
-    let mut written = subscribe(&stage.watches, Key::new("k"), Feed::start().projected(), every_write).await;
+    let mut written = subscribe(
+        &stage.watches,
+        Key::new("k"),
+        Feed::start().projected(),
+        every_write,
+    )
+    .await;
     plain.says(&["added k=1"]).await;
     let mut index = written.says(&["added k=1"]).await.index;
     stage.agent.put("k", "1");
@@ -69,7 +80,13 @@ async fn a_lock_and_its_release_are_changes_but_not_of_the_value() {
     stage.agent.put("k", "1");
     let mut pair = stage.watch(Key::new("k")).await;
     let value = |watch: Watch<Key>| watch.project(|pair| pair.value.clone());
-    let mut value = subscribe(&stage.watches, Key::new("k"), Feed::start().projected(), value).await;
+    let mut value = subscribe(
+        &stage.watches,
+        Key::new("k"),
+        Feed::start().projected(),
+        value,
+    )
+    .await;
     pair.says(&["added k=1"]).await;
     value.says(&["added k=1"]).await;
 
@@ -80,13 +97,28 @@ async fn a_lock_and_its_release_are_changes_but_not_of_the_value() {
         made["ID"].as_str().map(str::to_owned)
     })
     .await;
-    stage.agent.request("PUT", &format!("/v1/kv/k?acquire={session}"), &[], b"1");
+    stage
+        .agent
+        .request("PUT", &format!("/v1/kv/k?acquire={session}"), &[], b"1");
     let locked = pair.says(&["updated k=1→1"]).await;
     let locked = locked.current.as_ref().as_ref().expect("it is there");
-    assert_eq!((locked.session.as_deref(), locked.lock_index), (Some(&*session), 1));
-    stage.agent.request("PUT", &format!("/v1/kv/k?release={session}"), &[], b"1");
+    assert_eq!(
+        (locked.session.as_deref(), locked.lock_index),
+        (Some(&*session), 1)
+    );
+    stage
+        .agent
+        .request("PUT", &format!("/v1/kv/k?release={session}"), &[], b"1");
     let released = pair.says(&["updated k=1→1"]).await;
-    assert_eq!(released.current.as_ref().as_ref().expect("it is there").session, None);
+    assert_eq!(
+        released
+            .current
+            .as_ref()
+            .as_ref()
+            .expect("it is there")
+            .session,
+        None
+    );
 
     stage.agent.put("k", "2");
     pair.says(&["updated k=1→2"]).await;
@@ -96,7 +128,8 @@ async fn a_lock_and_its_release_are_changes_but_not_of_the_value() {
 #[actix_rt::test]
 async fn a_view_hears_only_of_what_it_wants() {
     let stage = Stage::dev();
-    let only_ports = |watch: Watch<KeyPrefix>| watch.only(|change| change.item().key.ends_with("port"));
+    let only_ports =
+        |watch: Watch<KeyPrefix>| watch.only(|change| change.item().key.ends_with("port"));
     let feed = Feed::start().projected();
     let mut ports = subscribe(&stage.watches, KeyPrefix::new("app"), feed, only_ports).await;
     ports.next("the first delivery").await;
@@ -114,7 +147,10 @@ async fn a_connection_that_is_cut_and_made_again_repeats_nothing() {
     key.says(&["added k/a=1"]).await;
     prefix.says(&["added k/a=1"]).await;
     let mut old = "1".to_owned();
-    for (turn, how) in [Cut::Reset, Cut::Fin, Cut::Fin, Cut::Reset, Cut::Reset].into_iter().enumerate() {
+    for (turn, how) in [Cut::Reset, Cut::Fin, Cut::Fin, Cut::Reset, Cut::Reset]
+        .into_iter()
+        .enumerate()
+    {
         for path in ["key:k/a", "keyprefix:k"] {
             let before = stage.status(path).await.restarts;
             // A cut may fall between two requests, which nobody would notice.
@@ -144,8 +180,12 @@ async fn an_index_that_falls_repeats_nothing_and_loses_nothing() {
     feed.says(&["added test/a=1"]).await;
     let mut old = "1".to_owned();
     for (turn, index) in [1, 0, 2].into_iter().enumerate() {
-        stage.proxy.inject(Rule::next(turn + 1, ResponseFault::index(index)));
-        stage.until_woken(|agent| agent.put("test2", turn.to_string())).await;
+        stage
+            .proxy
+            .inject(Rule::next(turn + 1, ResponseFault::index(index)));
+        stage
+            .until_woken(|agent| agent.put("test2", turn.to_string()))
+            .await;
         let new = format!("x{turn}");
         stage.agent.put("test/a", &new);
         feed.says(&[&format!("updated test/a={old}→{new}")]).await;
@@ -175,7 +215,12 @@ async fn an_agent_that_comes_back_empty_removes_what_is_really_gone() {
     assert_eq!(key.says(&["removed app/a=1"]).await.reason, Reason::Resync);
     let gone = prefix.says(&["removed app/a=1", "removed app/b=2"]).await;
     assert_eq!(gone.reason, Reason::Resync);
-    assert!(gone.index < before.index, "the index fell: {} after {}", gone.index, before.index);
+    assert!(
+        gone.index < before.index,
+        "the index fell: {} after {}",
+        gone.index,
+        before.index
+    );
     stage.agent.put("app/a", "1");
     key.says(&["added app/a=1"]).await;
     prefix.says(&["added app/a=1"]).await;

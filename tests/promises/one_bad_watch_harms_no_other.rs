@@ -18,24 +18,44 @@ pub(crate) struct Acl {
 
 impl Acl {
     pub(crate) fn start() -> Self {
-        let acl =
-            format!(r#"acl {{ enabled = true default_policy = "deny" tokens {{ master = "{MASTER}" }} }}"#);
+        let acl = format!(
+            r#"acl {{ enabled = true default_policy = "deny" tokens {{ master = "{MASTER}" }} }}"#
+        );
         let agent = TestAgent::builder().dev().config(acl).token(MASTER).start();
         // Consul asks for the rights only when a query begins, so waits are short.
         let stage = Stage::of(agent, |config| impatient(config).with_token(MASTER));
-        let token = ask(&stage.agent, "/v1/acl/token", &json!({ "Description": "a watch's" }));
+        let token = ask(
+            &stage.agent,
+            "/v1/acl/token",
+            &json!({ "Description": "a watch's" }),
+        );
         let text = |name: &str| token[name].as_str().expect(name).to_owned();
-        Self { secret: text("SecretID"), accessor: text("AccessorID"), stage }
+        Self {
+            secret: text("SecretID"),
+            accessor: text("AccessorID"),
+            stage,
+        }
     }
 
     pub(crate) fn policy(&self, name: &str, rules: &str) {
-        ask(&self.stage.agent, "/v1/acl/policy", &json!({ "Name": name, "Rules": rules }));
+        ask(
+            &self.stage.agent,
+            "/v1/acl/policy",
+            &json!({ "Name": name, "Rules": rules }),
+        );
     }
 
     pub(crate) fn allow(&self, policies: &[&str]) {
-        let policies: Vec<_> = policies.iter().map(|name| json!({ "Name": name })).collect();
+        let policies: Vec<_> = policies
+            .iter()
+            .map(|name| json!({ "Name": name }))
+            .collect();
         let target = format!("/v1/acl/token/{}", self.accessor);
-        ask(&self.stage.agent, &target, &json!({ "AccessorID": self.accessor, "Policies": policies }));
+        ask(
+            &self.stage.agent,
+            &target,
+            &json!({ "AccessorID": self.accessor, "Policies": policies }),
+        );
     }
 }
 
@@ -61,12 +81,19 @@ async fn a_token_without_rights() {
     stage.agent.put("shut/a", "1");
     stage.agent.put("shut/b", "1");
     let mut well = stage.watch(KeyPrefix::new("well")).await;
-    let mut shut = stage.watch(Key::new("shut/a").with_token(acl.secret.as_str())).await;
+    let mut shut = stage
+        .watch(Key::new("shut/a").with_token(acl.secret.as_str()))
+        .await;
     let mut turn = 0;
     well.says(&["added well/n=0"]).await;
-    let status = stage.until_retrying("key:shut/a?token", FailureClass::Denied).await;
+    let status = stage
+        .until_retrying("key:shut/a?token", FailureClass::Denied)
+        .await;
     let told = status.state.to_string();
-    assert!(told.contains("Permission denied") && !told.contains(&acl.secret), "{told}");
+    assert!(
+        told.contains("Permission denied") && !told.contains(&acl.secret),
+        "{told}"
+    );
     goes_on(stage, &mut well, &mut turn).await;
     shut.has_nothing("it may see nothing");
 
@@ -74,7 +101,9 @@ async fn a_token_without_rights() {
     assert_eq!(shut.says(&["added shut/a=1"]).await.reason, Reason::First);
     for _ in 0..2 {
         acl.allow(&[]);
-        stage.until_retrying("key:shut/a?token", FailureClass::Denied).await;
+        stage
+            .until_retrying("key:shut/a?token", FailureClass::Denied)
+            .await;
         goes_on(stage, &mut well, &mut turn).await;
         acl.allow(&["read"]);
         stage.until_live("key:shut/a?token").await;
@@ -83,11 +112,16 @@ async fn a_token_without_rights() {
     shut.says(&["updated shut/a=1→2"]).await;
 
     acl.allow(&[]);
-    stage.until_retrying("key:shut/a?token", FailureClass::Denied).await;
+    stage
+        .until_retrying("key:shut/a?token", FailureClass::Denied)
+        .await;
     stage.agent.delete("shut/a");
     shut.has_nothing("it may see nothing");
     acl.allow(&["read"]);
-    assert_eq!(shut.says(&["removed shut/a=2"]).await.reason, Reason::Resync);
+    assert_eq!(
+        shut.says(&["removed shut/a=2"]).await.reason,
+        Reason::Resync
+    );
 }
 
 /// Consul leaves out of a list what the token may not see, as if it were not there.
@@ -101,8 +135,11 @@ async fn rights_that_are_taken_away_are_no_removal_of_keys() {
         stage.agent.put(key, "1");
     }
     acl.allow(&["all"]);
-    let mut feed = stage.watch(KeyPrefix::new("app").with_token(acl.secret.as_str())).await;
-    feed.says(&["added app/a1=1", "added app/a2=1", "added app/b1=1"]).await;
+    let mut feed = stage
+        .watch(KeyPrefix::new("app").with_token(acl.secret.as_str()))
+        .await;
+    feed.says(&["added app/a1=1", "added app/a2=1", "added app/b1=1"])
+        .await;
     for fewer in [&["some"][..], &[]] {
         acl.allow(fewer);
         stage.until_retrying("app", FailureClass::Denied).await;
@@ -137,7 +174,10 @@ async fn a_value_beyond_the_limit() {
     for path in ["big", "big/b"] {
         let status = stage.until_retrying(path, FailureClass::TooLarge).await;
         let told = status.state.to_string();
-        assert!(told.contains("with_body_limit"), "the error says how to raise it: {told}");
+        assert!(
+            told.contains("with_body_limit"),
+            "the error says how to raise it: {told}"
+        );
     }
     goes_on(&stage, &mut well, &mut turn).await;
     big.has_nothing("its value is too large");
@@ -160,9 +200,13 @@ async fn a_query_that_can_never_be_answered() {
     let mut never = stage.watch(Key::new("")).await;
     let mut nowhere = stage.watch(Key::new("k").with_datacenter("nowhere")).await;
     well.says(&["added well/n=0"]).await;
-    let stopped = stage.until("key", "its end", |status| status.state.name() == "stopped").await;
+    let stopped = stage
+        .until("key", "its end", |status| status.state.name() == "stopped")
+        .await;
     assert!(stopped.state.to_string().contains("empty"), "{stopped}");
-    stage.until("k", "a failure", |status| status.state.error().is_some()).await;
+    stage
+        .until("k", "a failure", |status| status.state.error().is_some())
+        .await;
     let mut turn = 0;
     goes_on(&stage, &mut well, &mut turn).await;
     never.has_nothing("it has no answer");
@@ -172,12 +216,18 @@ async fn a_query_that_can_never_be_answered() {
 #[actix_rt::test]
 async fn a_path_that_stalls_or_fails_for_ever() {
     let stage = Stage::of(TestAgent::dev(), impatient);
-    stage.proxy.inject(Rule::always(ResponseFault::stall_after_headers()).for_target("/kv/stalls"));
-    stage.proxy.inject(Rule::always(ResponseFault::status(500, "no")).for_target("/kv/fails"));
+    stage
+        .proxy
+        .inject(Rule::always(ResponseFault::stall_after_headers()).for_target("/kv/stalls"));
+    stage
+        .proxy
+        .inject(Rule::always(ResponseFault::status(500, "no")).for_target("/kv/fails"));
     stage.agent.put("well/n", "0");
     let mut stalls = stage.watch(Key::new("stalls")).await;
     let mut fails = stage.watch(Key::new("fails")).await;
-    stage.agent.put("stalls", "a value, so that there is a body");
+    stage
+        .agent
+        .put("stalls", "a value, so that there is a body");
     let mut well = stage.watch(KeyPrefix::new("well")).await;
     well.says(&["added well/n=0"]).await;
     let several = |status: &consul_watch::WatchStatus| {
@@ -194,5 +244,7 @@ async fn a_path_that_stalls_or_fails_for_ever() {
     stage.proxy.pass();
     stage.proxy.cut(consul_watch_harness::Cut::Reset);
     fails.next("the first delivery").await;
-    stalls.until("the value", |changed| changed.current.is_some()).await;
+    stalls
+        .until("the value", |changed| changed.current.is_some())
+        .await;
 }

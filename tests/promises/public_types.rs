@@ -8,10 +8,10 @@ use actix::{Addr, Recipient};
 use consul_watch::actors::Query;
 use consul_watch::client::{Address, ClientError, ConfigError, Consistency, Secret};
 use consul_watch::{
-    Backoff, BackoffError, Change, Changed, ConsulConfig, EventKind, Failure, FailureClass, GetSnapshots,
-    Key, KeyPrefix, KvPair, Observe, Quiescence, Ready, ReadyError, Reason, Reset, ResetError, Selection,
-    Snapshots, Status, Stop, Stopped, Subscriber, SubscriptionId, Throttle, View, Watch, WatchError,
-    WatchEvent, WatchPath, WatchState, WatchStatus, WatchSupervisor,
+    Backoff, BackoffError, Change, Changed, ConsulConfig, EventKind, Failure, FailureClass,
+    GetSnapshots, Key, KeyPrefix, KvPair, Observe, Quiescence, Ready, ReadyError, Reason, Reset,
+    ResetError, Selection, Snapshots, Status, Stop, Stopped, Subscriber, SubscriptionId, Throttle,
+    View, Watch, WatchError, WatchEvent, WatchPath, WatchState, WatchStatus, WatchSupervisor,
 };
 
 fn message<T: Send + Unpin + Debug + 'static>() {}

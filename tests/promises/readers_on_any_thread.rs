@@ -28,7 +28,9 @@ async fn values_go_forward_and_come_to_the_last() {
                 let (mut last, mut seen) = (0, 0);
                 while last < LAST && std::time::Instant::now() < give_up {
                     let snapshot = snapshots.get(&KeyPrefix::new("app")).expect("it was ready");
-                    let number = std::str::from_utf8(&state(&*snapshot)["app/n"]).expect("text").parse();
+                    let number = std::str::from_utf8(&state(&*snapshot)["app/n"])
+                        .expect("text")
+                        .parse();
                     let number: u64 = number.expect("a number");
                     assert!(number >= last, "a reader saw {number} after {last}");
                     seen += u64::from(number > last);
@@ -46,9 +48,15 @@ async fn values_go_forward_and_come_to_the_last() {
         let readable = check.get(&KeyPrefix::new("app")).expect("it is watched");
         let (readable, delivered) = (state(&*readable), state(&*changed.current));
         let number = |state: &std::collections::BTreeMap<String, Vec<u8>>| -> u64 {
-            std::str::from_utf8(&state["app/n"]).expect("text").parse().expect("a number")
+            std::str::from_utf8(&state["app/n"])
+                .expect("text")
+                .parse()
+                .expect("a number")
         };
-        assert!(number(&readable) >= number(&delivered), "what is read is not older than what is delivered");
+        assert!(
+            number(&readable) >= number(&delivered),
+            "what is read is not older than what is delivered"
+        );
         number(&delivered) == LAST
     })
     .await;
@@ -71,17 +79,33 @@ async fn a_value_outlives_an_outage_and_ends_with_its_watch() {
     let away = Arc::new(AtomicBool::new(false));
     let (there, reader) = (Arc::clone(&away), snapshots.clone());
     thread::spawn(move || {
-        let value = reader.get(&Key::new("k")).expect("the last one that Consul gave");
+        let value = reader
+            .get(&Key::new("k"))
+            .expect("the last one that Consul gave");
         let status = reader.status(&Key::new("k")).expect("it is watched");
-        there.store(value.is_some() && status.state.error().is_some(), Ordering::SeqCst);
+        there.store(
+            value.is_some() && status.state.error().is_some(),
+            Ordering::SeqCst,
+        );
     })
     .join()
     .expect("the reader");
-    assert!(away.load(Ordering::SeqCst), "the value and the outage are both readable");
+    assert!(
+        away.load(Ordering::SeqCst),
+        "the value and the outage are both readable"
+    );
     stage.proxy.pass();
     stage.agent.delete("k");
     feed.says(&["removed k=1"]).await;
-    assert!(snapshots.get(&Key::new("k")).expect("an absent key is a value").is_none());
+    assert!(
+        snapshots
+            .get(&Key::new("k"))
+            .expect("an absent key is a value")
+            .is_none()
+    );
     stage.watches.send(Stop::all()).await.expect("it runs");
-    eventually_async(SOON, "the value to go", || snapshots.get(&Key::new("k")).is_none()).await;
+    eventually_async(SOON, "the value to go", || {
+        snapshots.get(&Key::new("k")).is_none()
+    })
+    .await;
 }

@@ -149,8 +149,15 @@ impl<Q: Query> Feed<Q> {
     fn judge(&mut self, what: &str, changed: &Changed<Q>) {
         match (&self.last, &changed.previous) {
             (None, None) => {
-                assert_eq!(changed.reason, Reason::First, "{what}: without a previous it is a first one");
-                assert!(!self.changes_only, "{what}: the first state was not asked for");
+                assert_eq!(
+                    changed.reason,
+                    Reason::First,
+                    "{what}: without a previous it is a first one"
+                );
+                assert!(
+                    !self.changes_only,
+                    "{what}: the first state was not asked for"
+                );
             }
             (None, Some(_)) => {
                 assert!(
@@ -158,7 +165,9 @@ impl<Q: Query> Feed<Q> {
                     "{what}: a subscriber's first delivery has no previous: {changed:?}"
                 );
             }
-            (Some(_), None) => panic!("{what}: a first state was delivered for the second time: {changed:?}"),
+            (Some(_), None) => {
+                panic!("{what}: a first state was delivered for the second time: {changed:?}")
+            }
             (Some(last), Some(previous)) => {
                 let between = changes(Some(&**last), &**previous, &View::default());
                 assert!(
@@ -169,7 +178,10 @@ impl<Q: Query> Feed<Q> {
             }
         }
         if changed.reason != Reason::First {
-            assert!(!changed.changes().is_empty(), "{what}: a delivery without a change: {changed:?}");
+            assert!(
+                !changed.changes().is_empty(),
+                "{what}: a delivery without a change: {changed:?}"
+            );
         }
         self.last = Some(Arc::clone(&changed.current));
     }
@@ -180,7 +192,13 @@ impl<Q: Query<Value: Snapshot<Item = KvPair>>> Feed<Q> {
     pub(crate) async fn says(&mut self, expected: &[&str]) -> Changed<Q> {
         let what = format!("{expected:?}");
         let changed = self.next(&what).await;
-        assert_eq!(said(&changed), expected, "reason {}, index {}", changed.reason, changed.index);
+        assert_eq!(
+            said(&changed),
+            expected,
+            "reason {}, index {}",
+            changed.reason,
+            changed.index
+        );
         changed
     }
 
@@ -227,6 +245,11 @@ pub(crate) fn text(pair: &KvPair) -> String {
 
 /// The values by their keys.
 pub(crate) fn state<S: Snapshot<Item = KvPair> + Debug>(snapshot: &S) -> BTreeMap<String, Vec<u8>> {
-    let pair = |pair: &Arc<KvPair>| (pair.key.clone(), pair.value.as_deref().unwrap_or_default().to_vec());
+    let pair = |pair: &Arc<KvPair>| {
+        (
+            pair.key.clone(),
+            pair.value.as_deref().unwrap_or_default().to_vec(),
+        )
+    };
     snapshot.items().iter().map(pair).collect()
 }

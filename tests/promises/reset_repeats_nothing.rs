@@ -18,11 +18,25 @@ async fn with_the_configuration_there_is_or_an_equal_one() {
     prefix.says(&["added app/a=1"]).await;
     let mut old = "1".to_owned();
     for turn in 0..6 {
-        let reset = if turn % 2 == 0 { Reset::new() } else { Reset::with(stage.config.clone()) };
+        let reset = if turn % 2 == 0 {
+            Reset::new()
+        } else {
+            Reset::with(stage.config.clone())
+        };
         let before = stage.proxy.stats().requests;
-        let count = stage.watches.send(reset).await.expect("it runs").expect("a good configuration");
+        let count = stage
+            .watches
+            .send(reset)
+            .await
+            .expect("it runs")
+            .expect("a good configuration");
         assert_eq!(count, 2, "both watchers start afresh");
-        stage.proxy.until(SOON, "both to ask again and to wait", |stats| stats.requests >= before + 4).await;
+        stage
+            .proxy
+            .until(SOON, "both to ask again and to wait", |stats| {
+                stats.requests >= before + 4
+            })
+            .await;
         let new = format!("turn {turn}");
         stage.agent.put("app/a", &new);
         let update = format!("updated app/a={old}→{new}");
@@ -56,7 +70,12 @@ async fn another_prefix_is_another_state() {
     let mut feed = stage.watch(Key::new("app")).await;
     feed.says(&["added one/app=1"]).await;
     let two = stage.config.clone().with_prefix("two");
-    stage.watches.send(Reset::with(two)).await.expect("it runs").expect("a good configuration");
+    stage
+        .watches
+        .send(Reset::with(two))
+        .await
+        .expect("it runs")
+        .expect("a good configuration");
     let changed = feed.says(&["removed one/app=1", "added two/app=2"]).await;
     assert_eq!(changed.reason, Reason::Resync);
     stage.agent.put("one/app", "no more");
@@ -71,12 +90,20 @@ async fn another_agent_is_compared_with_the_first() {
     stage.agent.put("elsewhere", "so that the indexes differ");
     for agent in [&stage.agent, &other] {
         agent.put("app/same", "1");
-        agent.put("app/differs", format!("{}", agent.http_addr().port() == other.http_addr().port()));
+        agent.put(
+            "app/differs",
+            format!("{}", agent.http_addr().port() == other.http_addr().port()),
+        );
     }
     let mut feed = stage.watch(KeyPrefix::new("app")).await;
-    feed.says(&["added app/differs=false", "added app/same=1"]).await;
+    feed.says(&["added app/differs=false", "added app/same=1"])
+        .await;
     let proxy = FaultProxy::start(other.http_addr());
-    let moved = stage.watches.send(Reset::with(config(&proxy.url()))).await.expect("it runs");
+    let moved = stage
+        .watches
+        .send(Reset::with(config(&proxy.url())))
+        .await
+        .expect("it runs");
     assert_eq!(moved.expect("a good configuration"), 1);
     stage.proxy.until_open(0, SOON).await;
     let changed = feed.next("what is different there").await;
@@ -106,7 +133,9 @@ async fn a_bad_configuration_is_refused_and_everything_goes_on() {
     ];
     for (turn, bad) in bad.into_iter().enumerate() {
         match stage.watches.send(Reset::with(bad)).await.expect("it runs") {
-            Err(ResetError::Refused(why)) => assert_eq!(why.class(), FailureClass::Invalid, "{why}"),
+            Err(ResetError::Refused(why)) => {
+                assert_eq!(why.class(), FailureClass::Invalid, "{why}")
+            }
             other => panic!("bad configuration {turn} was not refused: {other:?}"),
         }
         stage.agent.put("k", turn.to_string());
@@ -114,7 +143,11 @@ async fn a_bad_configuration_is_refused_and_everything_goes_on() {
         old = format!("updated k={turn}→{}", turn + 1);
     }
     let stats = stage.proxy.stats();
-    assert_eq!((stats.accepted, stats.open), (1, 1), "the request was not even disturbed: {stats:?}");
+    assert_eq!(
+        (stats.accepted, stats.open),
+        (1, 1),
+        "the request was not even disturbed: {stats:?}"
+    );
 }
 
 #[actix_rt::test]
@@ -122,11 +155,20 @@ async fn it_ends_a_back_off_and_a_hopeless_watch_is_tried_again() {
     let stage = Stage::dev();
     stage.proxy.refuse(consul_watch_harness::Refusal::Closed);
     let slow = consul_watch::Backoff::new(Duration::from_secs(3600), Duration::from_secs(3600));
-    let watches = consul_watch::WatchSupervisor::new(stage.config.clone()).backoff(slow.expect("a back-off"));
+    let watches =
+        consul_watch::WatchSupervisor::new(stage.config.clone()).backoff(slow.expect("a back-off"));
     let watches = actix::Actor::start(watches);
     let mut feed = crate::stage::watch(&watches, Key::new("k")).await;
-    crate::stage::until(&watches, "k", "a failure", |status| status.state.error().is_some()).await;
+    crate::stage::until(&watches, "k", "a failure", |status| {
+        status.state.error().is_some()
+    })
+    .await;
     stage.proxy.pass();
-    watches.send(Reset::new()).await.expect("it runs").expect("a good configuration");
-    feed.next("the first delivery, without an hour's pause").await;
+    watches
+        .send(Reset::new())
+        .await
+        .expect("it runs")
+        .expect("a good configuration");
+    feed.next("the first delivery, without an hour's pause")
+        .await;
 }

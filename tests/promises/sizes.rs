@@ -26,12 +26,27 @@ async fn a_prefix_of_a_mebibyte() {
     stage.agent.put("app/0512", "changed");
     let changed = feed.says(&["updated app/0512=(1024 bytes)→changed"]).await;
     let previous = changed.previous.as_ref().expect("what was before");
-    let shared = changed.current.iter().zip(previous.iter()).filter(|(new, old)| Arc::ptr_eq(new, old));
-    assert_eq!(shared.count(), 1023, "what did not change is shared with the state before");
+    let shared = changed
+        .current
+        .iter()
+        .zip(previous.iter())
+        .filter(|(new, old)| Arc::ptr_eq(new, old));
+    assert_eq!(
+        shared.count(),
+        1023,
+        "what did not change is shared with the state before"
+    );
 
     stage.agent.delete_tree("app");
-    let all = feed.until("the empty prefix", |changed| changed.current.is_empty()).await;
-    assert_eq!(all.iter().map(|changed| changed.changes().len()).sum::<usize>(), 1024);
+    let all = feed
+        .until("the empty prefix", |changed| changed.current.is_empty())
+        .await;
+    assert_eq!(
+        all.iter()
+            .map(|changed| changed.changes().len())
+            .sum::<usize>(),
+        1024
+    );
 }
 
 #[actix_rt::test]
@@ -39,20 +54,33 @@ async fn values_of_the_greatest_size() {
     let stage = Stage::dev();
     let one = vec![b'1'; LARGEST];
     // All bytes, none of them text.
-    let two: Vec<u8> = (0..LARGEST).map(|at| u8::try_from(at % 256).expect("a byte")).collect();
+    let two: Vec<u8> = (0..LARGEST)
+        .map(|at| u8::try_from(at % 256).expect("a byte"))
+        .collect();
     stage.agent.put("app/a", &one);
     let mut key = stage.watch(Key::new("app/a")).await;
     let mut prefix = stage.watch(KeyPrefix::new("app")).await;
     assert_eq!(state(&*key.next("the value").await.current)["app/a"], one);
     prefix.next("the value").await;
     stage.agent.put("app/a", &two);
-    assert_eq!(state(&*key.next("the other value").await.current)["app/a"], two);
-    assert_eq!(state(&*prefix.next("the other value").await.current)["app/a"], two);
+    assert_eq!(
+        state(&*key.next("the other value").await.current)["app/a"],
+        two
+    );
+    assert_eq!(
+        state(&*prefix.next("the other value").await.current)["app/a"],
+        two
+    );
     for name in ["app/b", "app/c", "app/d"] {
         stage.agent.put(name, &one);
     }
-    prefix.until("four large values", |changed| changed.current.len() == 4).await;
+    prefix
+        .until("four large values", |changed| changed.current.len() == 4)
+        .await;
     stage.agent.put("app/a", "");
     let emptied = key.says(&["updated app/a=(524288 bytes)→"]).await;
-    assert!(emptied.current.is_some(), "an empty value is not an absent key");
+    assert!(
+        emptied.current.is_some(),
+        "an empty value is not an absent key"
+    );
 }

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use consul_watch::actors::Query;
-use consul_watch::{Backoff, ConsulConfig, FailureClass, Ready, Status, Watch, WatchStatus, WatchSupervisor};
+use consul_watch::{
+    Backoff, ConsulConfig, FailureClass, Ready, Status, Watch, WatchStatus, WatchSupervisor,
+};
 use consul_watch_harness::{Cut, FaultProxy, TestAgent};
 
 use crate::recorder::{Feed, SOON};
@@ -32,7 +34,12 @@ impl Stage {
     pub(crate) fn of(agent: TestAgent, change: impl FnOnce(ConsulConfig) -> ConsulConfig) -> Self {
         let proxy = FaultProxy::start(agent.http_addr());
         let config = change(config(&proxy.url()));
-        Self { watches: supervisor(&config), config, proxy, agent }
+        Self {
+            watches: supervisor(&config),
+            config,
+            proxy,
+            agent,
+        }
     }
 
     /// Subscribes a new recorder.
@@ -58,23 +65,31 @@ impl Stage {
     /// Waits until the watch is being retried after a failure of this class.
     pub(crate) async fn until_retrying(&self, path: &str, class: FailureClass) -> WatchStatus {
         let what = format!("a retry after a failure of the class `{class}`");
-        self.until(path, &what, |status| failed(status, class)).await
+        self.until(path, &what, |status| failed(status, class))
+            .await
     }
 
     /// Waits until the watch is being retried, whatever the failure looked like from here.
     pub(crate) async fn until_failing(&self, path: &str) {
-        self.until(path, "a failure", |status| status.state.name() == "retrying").await;
+        self.until(path, "a failure", |status| {
+            status.state.name() == "retrying"
+        })
+        .await;
     }
 
     /// Waits until the watch is live.
     pub(crate) async fn until_live(&self, path: &str) {
-        self.until(path, "that it is live", |status| status.state.is_live()).await;
+        self.until(path, "that it is live", |status| status.state.is_live())
+            .await;
     }
 
     /// Waits until every watch has its first answer.
     pub(crate) async fn ready(&self) {
         let ready = tokio::time::timeout(SOON, self.watches.send(Ready::all())).await;
-        ready.expect("the watches are ready").expect("the supervisor runs").expect("they can be answered");
+        ready
+            .expect("the watches are ready")
+            .expect("the supervisor runs")
+            .expect("they can be answered");
     }
 
     /// Waits until Consul's answer to what is on its way now has come through the proxy.
@@ -85,10 +100,18 @@ impl Stage {
         while self.proxy.stats().requests == before {
             if Instant::now() >= deadline {
                 let seen = self.proxy.requests();
-                let last: Vec<_> = seen.iter().rev().take(5).map(|request| &request.target).collect();
+                let last: Vec<_> = seen
+                    .iter()
+                    .rev()
+                    .take(5)
+                    .map(|request| &request.target)
+                    .collect();
                 let all = self.watches.send(Status::all()).await.expect("it runs");
                 let all: Vec<_> = all.iter().map(ToString::to_string).collect();
-                panic!("nobody was woken; the last requests: {last:?}; {:?}; {all:?}", self.proxy.stats());
+                panic!(
+                    "nobody was woken; the last requests: {last:?}; {:?}; {all:?}",
+                    self.proxy.stats()
+                );
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -103,7 +126,10 @@ impl Stage {
 
 /// A configuration for this address: uncompressed, since nothing here is far away.
 pub(crate) fn config(url: &str) -> ConsulConfig {
-    ConsulConfig::default().with_address(url).expect("an address").with_gzip(false)
+    ConsulConfig::default()
+        .with_address(url)
+        .expect("an address")
+        .with_gzip(false)
 }
 
 /// One that knows when a silent peer is dead: after a second or two.
@@ -116,7 +142,8 @@ pub(crate) fn impatient(config: ConsulConfig) -> ConsulConfig {
 
 /// A supervisor that retries soon.
 pub(crate) fn supervisor(config: &ConsulConfig) -> Addr<WatchSupervisor> {
-    let soon = Backoff::new(Duration::from_millis(20), Duration::from_millis(500)).expect("a back-off");
+    let soon =
+        Backoff::new(Duration::from_millis(20), Duration::from_millis(500)).expect("a back-off");
     WatchSupervisor::new(config.clone()).backoff(soon).start()
 }
 
@@ -136,13 +163,20 @@ pub(crate) async fn subscribe<Q: Query<Source = ConsulConfig>>(
     how: impl FnOnce(Watch<Q>) -> Watch<Q>,
 ) -> Feed<Q> {
     let watch = how(Watch::new(query, feed.address.clone()));
-    feed.subscription = watches.send(watch).await.expect("the supervisor runs").expect("a new subscription");
+    feed.subscription = watches
+        .send(watch)
+        .await
+        .expect("the supervisor runs")
+        .expect("a new subscription");
     feed
 }
 
 /// The status of the one watch that is called so.
 pub(crate) async fn status(watches: &Addr<WatchSupervisor>, path: &str) -> WatchStatus {
-    let mut all = watches.send(Status::path(path)).await.expect("the supervisor runs");
+    let mut all = watches
+        .send(Status::path(path))
+        .await
+        .expect("the supervisor runs");
     assert_eq!(all.len(), 1, "one watch of {path}, not {all:?}");
     all.remove(0)
 }
@@ -160,11 +194,18 @@ pub(crate) async fn until(
         if fits(&status) {
             return status;
         }
-        assert!(Instant::now() < deadline, "{path}: waited {SOON:?} for {what}; it is {status}");
+        assert!(
+            Instant::now() < deadline,
+            "{path}: waited {SOON:?} for {what}; it is {status}"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
 pub(crate) fn failed(status: &WatchStatus, class: FailureClass) -> bool {
-    status.state.name() == "retrying" && status.state.error().is_some_and(|error| error.class() == class)
+    status.state.name() == "retrying"
+        && status
+            .state
+            .error()
+            .is_some_and(|error| error.class() == class)
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use consul_watch::{
-    Changed, FailureClass, Key, KeyPrefix, Ready, ReadyError, Reason, Selection, Status, Stop, Stopped, Watch,
+    Changed, FailureClass, Key, KeyPrefix, Ready, ReadyError, Reason, Selection, Status, Stop,
+    Stopped, Watch,
 };
 use consul_watch_harness::{Refusal, TestAgent};
 use tokio::sync::Semaphore;
@@ -20,7 +21,9 @@ const CLOSED: Duration = Duration::from_secs(8);
 
 async fn stop(stage: &Stage, stop: Stop) -> Stopped {
     let stopped = tokio::time::timeout(SOON, stage.watches.send(stop)).await;
-    stopped.expect("the reply to Stop").expect("the supervisor runs")
+    stopped
+        .expect("the reply to Stop")
+        .expect("the supervisor runs")
 }
 
 fn names(stopped: &Stopped) -> Vec<String> {
@@ -53,18 +56,34 @@ async fn the_request_is_closed_and_nothing_more_comes() {
     let stopped = stop(&stage, Stop::path("app")).await;
     while feed.waiting().is_some() {}
     let requests = stage.proxy.stats().requests;
-    assert_eq!((names(&stopped), stopped.subscriptions), (vec!["keyprefix:app".to_owned()], 1));
+    assert_eq!(
+        (names(&stopped), stopped.subscriptions),
+        (vec!["keyprefix:app".to_owned()], 1)
+    );
     assert!(stopped.not_watched.is_empty());
     stage.proxy.until_open(0, CLOSED).await;
 
     going.store(false, std::sync::atomic::Ordering::SeqCst);
     witness
-        .until("the last change", |changed| changed.current.iter().any(|pair| pair.key == "app/end"))
+        .until("the last change", |changed| {
+            changed.current.iter().any(|pair| pair.key == "app/end")
+        })
         .await;
     thread.join().expect("the writer");
     feed.has_nothing("the watch was stopped");
-    assert_eq!(stage.proxy.stats().requests, requests, "no request after the reply");
-    assert!(stage.watches.send(Status::all()).await.expect("it runs").is_empty());
+    assert_eq!(
+        stage.proxy.stats().requests,
+        requests,
+        "no request after the reply"
+    );
+    assert!(
+        stage
+            .watches
+            .send(Status::all())
+            .await
+            .expect("it runs")
+            .is_empty()
+    );
 }
 
 /// The handler is at work on one delivery, and another one waits for it.
@@ -123,18 +142,33 @@ async fn what_lies_in_a_mailbox_is_taken_back() {
     let (let_go, waits) = channel();
     let (handled, mut all) = unbounded_channel();
     let thread = Arbiter::new();
-    let actor = Blocks::start_in_arbiter(&thread.handle(), |_| Blocks { let_go: waits, handled });
+    let actor = Blocks::start_in_arbiter(&thread.handle(), |_| Blocks {
+        let_go: waits,
+        handled,
+    });
     for name in ["held", "waiting", "stopped"] {
         let watch = Watch::new(Key::new(name), actor.clone());
-        stage.watches.send(watch).await.expect("it runs").expect("subscribed");
+        stage
+            .watches
+            .send(watch)
+            .await
+            .expect("it runs")
+            .expect("subscribed");
         if name == "held" {
-            let first = tokio::time::timeout(SOON, all.recv()).await.expect("its handler has begun");
+            let first = tokio::time::timeout(SOON, all.recv())
+                .await
+                .expect("its handler has begun");
             assert_eq!(first.as_deref(), Some("held"));
         }
     }
     // One that goes by itself, and one whose watch goes on for another subscriber.
     let shared = Watch::new(Key::new("shared"), actor.clone());
-    let shared = stage.watches.send(shared).await.expect("it runs").expect("subscribed");
+    let shared = stage
+        .watches
+        .send(shared)
+        .await
+        .expect("it runs")
+        .expect("subscribed");
     let mut other = stage.watch(Key::new("shared")).await;
     other.next("the first delivery").await;
     stage.ready().await;
@@ -146,7 +180,11 @@ async fn what_lies_in_a_mailbox_is_taken_back() {
     while let Ok(name) = all.try_recv() {
         rest.push(name);
     }
-    assert_eq!(rest, ["waiting"], "what was not stopped is handled, and nothing else");
+    assert_eq!(
+        rest,
+        ["waiting"],
+        "what was not stopped is handled, and nothing else"
+    );
     thread.stop();
 }
 
@@ -158,17 +196,33 @@ async fn one_of_two_subscriptions() {
     goes.next("the first delivery").await;
     stays.next("the first delivery").await;
     let stopped = stop(&stage, Stop::subscription(goes.subscription)).await;
-    assert_eq!((stopped.subscriptions, stopped.ended.len()), (1, 0), "{stopped:?}");
+    assert_eq!(
+        (stopped.subscriptions, stopped.ended.len()),
+        (1, 0),
+        "{stopped:?}"
+    );
     stage.agent.put("app/a", "1");
     stays.says(&["added app/a=1"]).await;
     goes.has_nothing("its subscription was stopped");
     let stats = stage.proxy.stats();
-    assert_eq!((stats.open, stats.accepted), (1, 1), "the watch goes on as it was: {stats:?}");
+    assert_eq!(
+        (stats.open, stats.accepted),
+        (1, 1),
+        "the watch goes on as it was: {stats:?}"
+    );
 
     let again = stop(&stage, Stop::subscription(goes.subscription)).await;
-    assert_eq!((again.subscriptions, again.not_watched.len()), (0, 1), "{again:?}");
+    assert_eq!(
+        (again.subscriptions, again.not_watched.len()),
+        (0, 1),
+        "{again:?}"
+    );
     let last = stop(&stage, Stop::subscription(stays.subscription)).await;
-    assert_eq!(names(&last), ["keyprefix:app"], "the watch ends with its last subscription");
+    assert_eq!(
+        names(&last),
+        ["keyprefix:app"],
+        "the watch ends with its last subscription"
+    );
     stage.proxy.until_open(0, CLOSED).await;
 }
 
@@ -187,11 +241,19 @@ async fn several_paths_and_all_of_them() {
     }
     key.next("the first delivery").await;
     // A connection between two queries would stay open for the next one, whoever stops then.
-    stage.proxy.until(SOON, "five held queries", |stats| stats.requests >= 10 && stats.open == 5).await;
+    stage
+        .proxy
+        .until(SOON, "five held queries", |stats| {
+            stats.requests >= 10 && stats.open == 5
+        })
+        .await;
 
     let stopped = stop(&stage, Stop::paths(["b", "nobody", "keyprefix:a"])).await;
     assert_eq!(names(&stopped), ["keyprefix:a", "keyprefix:b"]);
-    assert_eq!((stopped.subscriptions, stopped.not_watched), (2, vec!["nobody".to_owned()]));
+    assert_eq!(
+        (stopped.subscriptions, stopped.not_watched),
+        (2, vec!["nobody".to_owned()])
+    );
     stage.proxy.until_open(3, CLOSED).await;
 
     let stopped = stop(&stage, Stop::query(&alone)).await;
@@ -204,7 +266,11 @@ async fn several_paths_and_all_of_them() {
     assert_eq!(names(&stopped), ["keyprefix:c", "keyprefix:d"]);
     stage.proxy.until_open(0, CLOSED).await;
     let nothing = stop(&stage, Stop::all()).await;
-    assert_eq!((nothing.subscriptions, nothing.not_watched.len()), (0, 0), "nothing is all there is");
+    assert_eq!(
+        (nothing.subscriptions, nothing.not_watched.len()),
+        (0, 0),
+        "nothing is all there is"
+    );
     let unknown = stop(&stage, Stop::path("c")).await;
     assert_eq!(unknown.not_watched, ["c"]);
 }
@@ -222,7 +288,10 @@ async fn what_is_watched_again_begins_with_the_current_state() {
         feed.begin_again();
         feed = subscribe(&stage.watches, KeyPrefix::new("app"), feed, |watch| watch).await;
         let first = feed.says(&[&format!("added app/a={}", turn + 1)]).await;
-        assert_eq!((first.reason, first.subscription), (Reason::First, feed.subscription));
+        assert_eq!(
+            (first.reason, first.subscription),
+            (Reason::First, feed.subscription)
+        );
     }
 }
 
@@ -231,7 +300,10 @@ async fn a_watch_that_has_no_answer_yet() {
     let stage = Stage::dev();
     stage.proxy.silence();
     let mut hanging = stage.watch(Key::new("hanging")).await;
-    stage.proxy.until(SOON, "the request", |stats| stats.requests == 1).await;
+    stage
+        .proxy
+        .until(SOON, "the request", |stats| stats.requests == 1)
+        .await;
     let ready = stage.watches.send(Ready::path("hanging"));
     let ready = actix::spawn(ready);
     let stopped = stop(&stage, Stop::path("hanging")).await;
@@ -245,7 +317,9 @@ async fn a_watch_that_has_no_answer_yet() {
     stage.proxy.pass();
     stage.proxy.refuse(Refusal::Closed);
     let mut retrying = stage.watch(Key::new("retrying")).await;
-    stage.until_retrying("retrying", FailureClass::Transient).await;
+    stage
+        .until_retrying("retrying", FailureClass::Transient)
+        .await;
     stop(&stage, Stop::path("retrying")).await;
     stage.proxy.pass();
     let mut witness = stage.watch(Key::new("witness")).await;
@@ -262,23 +336,41 @@ async fn a_watch_ends_with_the_actor_of_its_last_subscriber() {
     let mut leaves = stage.watch(Key::new("k")).await;
     let mut dropped = Feed::start();
     let weak = Watch::new(Key::new("k"), dropped.address.downgrade());
-    stage.watches.send(weak).await.expect("it runs").expect("subscribed");
+    stage
+        .watches
+        .send(weak)
+        .await
+        .expect("it runs")
+        .expect("subscribed");
     leaves.next("the first delivery").await;
     dropped.next("the first delivery").await;
     leaves.address.send(Leave).await.expect("it lives");
     drop(dropped);
     let gone = async {
-        while !stage.watches.send(Status::all()).await.expect("it runs").is_empty() {
+        while !stage
+            .watches
+            .send(Status::all())
+            .await
+            .expect("it runs")
+            .is_empty()
+        {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(SOON, gone).await.expect("the watch ends with its last subscriber");
+    tokio::time::timeout(SOON, gone)
+        .await
+        .expect("the watch ends with its last subscriber");
     stage.proxy.until_open(0, CLOSED).await;
 }
 
 #[actix_rt::test]
 async fn everything_ends_with_the_supervisor() {
-    let Stage { watches, config: _, proxy, agent } = Stage::dev();
+    let Stage {
+        watches,
+        config: _,
+        proxy,
+        agent,
+    } = Stage::dev();
     let mut feed = watch(&watches, Key::new("k")).await;
     feed.next("the first delivery").await;
     drop(watches);

@@ -64,7 +64,9 @@ async fn a_handler_that_blocks_its_thread() {
         .await
         .expect("it runs")
         .expect("subscribed");
-    tokio::time::timeout(SOON, begun.recv()).await.expect("its handler has begun");
+    tokio::time::timeout(SOON, begun.recv())
+        .await
+        .expect("its handler has begun");
     let mut feed = stage.watch(KeyPrefix::new("app")).await;
     feed.next("the first delivery").await;
     three_changes_reach(&stage, &mut feed).await;
@@ -104,24 +106,44 @@ async fn a_handler_that_panics() {
     let mut feed = stage.watch(KeyPrefix::new("app")).await;
     let (handled, mut all) = unbounded_channel();
     for later in [false, true] {
-        let panics = Panics { later, handled: handled.clone() }.start();
+        let panics = Panics {
+            later,
+            handled: handled.clone(),
+        }
+        .start();
         let panics = Watch::new(KeyPrefix::new("app"), panics);
-        stage.watches.send(panics).await.expect("it runs").expect("subscribed");
+        stage
+            .watches
+            .send(panics)
+            .await
+            .expect("it runs")
+            .expect("subscribed");
     }
     feed.next("the first delivery").await;
     assert_eq!(stage.status("app").await.subscribers, 3);
     stage.agent.put("app/poison", "x");
     feed.says(&["added app/poison=x"]).await;
-    stage.until("app", "that the dead one is let go", |status| status.subscribers == 2).await;
+    stage
+        .until("app", "that the dead one is let go", |status| {
+            status.subscribers == 2
+        })
+        .await;
     stage.agent.put("app/a", "1");
     feed.says(&["added app/a=1"]).await;
     stage.agent.delete("app/poison");
     feed.says(&["removed app/poison=x"]).await;
     let stats = stage.proxy.stats();
-    assert_eq!((stats.accepted, stage.status("app").await.restarts), (1, 0), "the watcher saw nothing of it");
+    assert_eq!(
+        (stats.accepted, stage.status("app").await.restarts),
+        (1, 0),
+        "the watcher saw nothing of it"
+    );
     // Who is still there is owed the latest state, reckoned from what it came to the end of.
-    let latest = async { while all.recv().await.expect("one of them lives") != ["added app/a=1"] {} };
-    tokio::time::timeout(SOON * 2, latest).await.expect("what it failed on is made up for");
+    let latest =
+        async { while all.recv().await.expect("one of them lives") != ["added app/a=1"] {} };
+    tokio::time::timeout(SOON * 2, latest)
+        .await
+        .expect("what it failed on is made up for");
 }
 
 /// Is restarted by its own supervisor in the middle of the first two deliveries.
@@ -142,16 +164,18 @@ impl Handler<Changed<KeyPrefix>> for Restarts {
     fn handle(&mut self, changed: Changed<KeyPrefix>, _: &mut Self::Context) -> Self::Result {
         let fails = self.attempts.fetch_add(1, Ordering::SeqCst) < 2;
         let done = self.done.clone();
-        Box::pin(async move { tokio::task::yield_now().await }.into_actor(self).then(
-            move |(), actor, ctx| {
-                if fails {
-                    ctx.stop();
-                    return Box::pin(std::future::pending().into_actor(actor)) as Self::Result;
-                }
-                let _ = done.send(said(&changed));
-                Box::pin(std::future::ready(()).into_actor(actor)) as Self::Result
-            },
-        ))
+        Box::pin(
+            async move { tokio::task::yield_now().await }
+                .into_actor(self)
+                .then(move |(), actor, ctx| {
+                    if fails {
+                        ctx.stop();
+                        return Box::pin(std::future::pending().into_actor(actor)) as Self::Result;
+                    }
+                    let _ = done.send(said(&changed));
+                    Box::pin(std::future::ready(()).into_actor(actor)) as Self::Result
+                }),
+        )
     }
 }
 
@@ -163,7 +187,10 @@ async fn a_subscriber_that_is_restarted_in_the_middle_of_a_delivery() {
     let attempts = Arc::new(AtomicUsize::new(0));
     let (done, mut handled) = unbounded_channel();
     let counter = Arc::clone(&attempts);
-    let restarts = Supervisor::start(move |_| Restarts { attempts: counter, done });
+    let restarts = Supervisor::start(move |_| Restarts {
+        attempts: counter,
+        done,
+    });
     stage
         .watches
         .send(Watch::new(KeyPrefix::new("app"), restarts))
@@ -172,12 +199,16 @@ async fn a_subscriber_that_is_restarted_in_the_middle_of_a_delivery() {
         .expect("subscribed");
     let mut feed = stage.watch(KeyPrefix::new("app")).await;
     feed.says(&["added app/a=1"]).await;
-    let first = tokio::time::timeout(SOON, handled.recv()).await.expect("it comes again");
+    let first = tokio::time::timeout(SOON, handled.recv())
+        .await
+        .expect("it comes again");
     assert_eq!(first.expect("it lives"), ["added app/a=1"]);
     assert_eq!(attempts.load(Ordering::SeqCst), 3);
     stage.agent.put("app/a", "2");
     feed.says(&["updated app/a=1→2"]).await;
-    let next = tokio::time::timeout(SOON, handled.recv()).await.expect("the next change");
+    let next = tokio::time::timeout(SOON, handled.recv())
+        .await
+        .expect("the next change");
     assert_eq!(next.expect("it lives"), ["updated app/a=1→2"]);
 }
 
@@ -191,9 +222,21 @@ async fn a_subscriber_whose_actor_has_ended() {
     leaves.address.send(Leave).await.expect("it lives");
     three_changes_reach(&stage, &mut feed).await;
     leaves.has_nothing("its actor has ended");
-    stage.until("app", "that it is let go", |status| status.subscribers == 1).await;
+    stage
+        .until("app", "that it is let go", |status| status.subscribers == 1)
+        .await;
     let gone = leaves.address.clone();
     eventually_async(SOON, "the actor to be gone", || !gone.connected()).await;
-    let refused = stage.watches.send(Watch::new(KeyPrefix::new("app"), gone)).await.expect("it runs");
-    assert!(matches!(refused, Err(consul_watch::WatchError::SubscriberGone { .. })), "{refused:?}");
+    let refused = stage
+        .watches
+        .send(Watch::new(KeyPrefix::new("app"), gone))
+        .await
+        .expect("it runs");
+    assert!(
+        matches!(
+            refused,
+            Err(consul_watch::WatchError::SubscriberGone { .. })
+        ),
+        "{refused:?}"
+    );
 }

@@ -13,7 +13,9 @@ const PUTS: usize = 500;
 /// A deletion at the end, so that the last state is no value among others.
 fn burst(stage: &Stage) {
     for turn in 0..PUTS {
-        stage.agent.put(&format!("app/{}", turn % 7), turn.to_string());
+        stage
+            .agent
+            .put(&format!("app/{}", turn % 7), turn.to_string());
     }
     stage.agent.put("app/last", "yes");
     stage.agent.delete("app/0");
@@ -29,11 +31,21 @@ async fn the_last_state_arrives_and_the_deltas_chain() {
         state.contains_key("app/last") && !state.contains_key("app/0")
     };
     // The feed judges that each `previous` is the last `current`.
-    let all = feed.until("the last state", |changed| done(&state(&*changed.current))).await;
+    let all = feed
+        .until("the last state", |changed| done(&state(&*changed.current)))
+        .await;
     let last = all.last().expect("there is one");
-    let expected = stage.agent.list("app/").into_iter().map(|entry| (entry.key, entry.value)).collect();
+    let expected = stage
+        .agent
+        .list("app/")
+        .into_iter()
+        .map(|entry| (entry.key, entry.value))
+        .collect();
     assert_eq!(state(&*last.current), expected);
-    assert!(all.is_sorted_by_key(|changed| changed.index), "the index never falls");
+    assert!(
+        all.is_sorted_by_key(|changed| changed.index),
+        "the index never falls"
+    );
     let told = all.iter().map(|changed| 1 + changed.folded).sum::<u64>();
     assert!(told <= PUTS as u64 + 2, "{told} states told of {PUTS}");
     stage.agent.put("app/last", "no");
@@ -72,7 +84,12 @@ async fn a_change_that_was_taken_back_meanwhile_is_not_delivered() {
     let gate = Arc::new(Semaphore::new(0));
     stage.agent.put("app/n", "0");
     let mut fast = stage.watch(KeyPrefix::new("app")).await;
-    let slow = subscribe(&stage.watches, KeyPrefix::new("app"), Feed::slow(&gate), |watch| watch);
+    let slow = subscribe(
+        &stage.watches,
+        KeyPrefix::new("app"),
+        Feed::slow(&gate),
+        |watch| watch,
+    );
     let mut slow = slow.await;
     fast.says(&["added app/n=0"]).await;
     slow.says(&["added app/n=0"]).await;
@@ -99,7 +116,14 @@ async fn with_a_quiet_period_a_burst_is_one_delivery() {
         states += 1 + plain.next("a change").await.folded;
     }
     // How many deliveries it takes hangs on how long the burst took; what they add up to does not.
-    let all = feed.until("the last state", |changed| state(&*changed.current)["app/n"] == b"9").await;
-    assert_eq!(all.iter().map(|changed| 1 + changed.folded).sum::<u64>(), states);
+    let all = feed
+        .until("the last state", |changed| {
+            state(&*changed.current)["app/n"] == b"9"
+        })
+        .await;
+    assert_eq!(
+        all.iter().map(|changed| 1 + changed.folded).sum::<u64>(),
+        states
+    );
     assert!(all.len() < 10, "{} deliveries of ten changes", all.len());
 }

@@ -26,7 +26,10 @@ async fn a_killed_agent_that_comes_back_with_its_data() {
         key.says(&[&update]).await;
         prefix.says(&[&update]).await;
         stage.until_live("keyprefix:app").await;
-        assert!(stage.status("keyprefix:app").await.restarts >= turn, "its watcher was restarted");
+        assert!(
+            stage.status("keyprefix:app").await.restarts >= turn,
+            "its watcher was restarted"
+        );
     }
     stage.agent.delete("app/b");
     prefix.says(&["removed app/b=1"]).await;
@@ -51,10 +54,19 @@ async fn what_changed_while_the_network_was_away_is_one_delivery() {
     stage.until_retrying("app", FailureClass::Transient).await;
     feed.has_nothing("the network is away");
     stage.proxy.pass();
-    let changed = feed.says(&["updated app/changed=1→8", "removed app/deleted=1", "added app/new=1"]).await;
+    let changed = feed
+        .says(&[
+            "updated app/changed=1→8",
+            "removed app/deleted=1",
+            "added app/new=1",
+        ])
+        .await;
     assert_eq!(changed.reason, Reason::Resync);
     stage.agent.put("app/marker", "x");
-    assert_eq!(feed.says(&["added app/marker=x"]).await.reason, Reason::Change);
+    assert_eq!(
+        feed.says(&["added app/marker=x"]).await.reason,
+        Reason::Change
+    );
 }
 
 #[actix_rt::test]
@@ -65,7 +77,9 @@ async fn connections_that_are_cut_again_and_again() {
     let mut old = String::from("added app/n=0");
     for turn in 0..10 {
         stage.proxy.until_open(1, SOON).await;
-        stage.proxy.cut(if turn % 2 == 0 { Cut::Reset } else { Cut::Fin });
+        stage
+            .proxy
+            .cut(if turn % 2 == 0 { Cut::Reset } else { Cut::Fin });
         stage.agent.put("app/n", turn.to_string());
         feed.says(&[&old]).await;
         old = format!("updated app/n={turn}→{}", turn + 1);
@@ -82,7 +96,10 @@ async fn a_peer_that_falls_silent() {
     stage.proxy.silence();
     let status = stage.until_retrying("app", FailureClass::Transient).await;
     let told = status.state.to_string();
-    assert!(told.contains("within"), "the error tells of a deadline: {told}");
+    assert!(
+        told.contains("within"),
+        "the error tells of a deadline: {told}"
+    );
     stage.agent.put("app/a", "2");
     stage
         .until("app", "more attempts", |status| {
@@ -91,7 +108,10 @@ async fn a_peer_that_falls_silent() {
         .await;
     feed.has_nothing("nothing gets through");
     stage.proxy.pass();
-    assert_eq!(feed.says(&["updated app/a=1→2"]).await.reason, Reason::Resync);
+    assert_eq!(
+        feed.says(&["updated app/a=1→2"]).await.reason,
+        Reason::Resync
+    );
     stage.until_live("app").await;
 }
 
@@ -149,17 +169,38 @@ async fn a_consul_that_is_not_there_yet_is_told_once_and_waited_for() {
         matches!(status.state, WatchState::Retrying { attempt: 6.., .. })
     };
     let status = until(&watches, path, "several attempts", several).await;
-    let WatchState::Retrying { error, next, .. } = &status.state else { unreachable!("it just was") };
+    let WatchState::Retrying { error, next, .. } = &status.state else {
+        unreachable!("it just was")
+    };
     assert_eq!(error.class(), FailureClass::Transient);
-    assert!(error.to_string().contains("nobody listens there"), "{error}");
+    assert!(
+        error.to_string().contains("nobody listens there"),
+        "{error}"
+    );
     assert!(*next > std::time::SystemTime::UNIX_EPOCH && status.last_answer.is_none());
-    let warnings = || heard(path).iter().filter(|heard| heard.level == Level::WARN).count();
-    assert_eq!(warnings(), 1, "one warning for six attempts: {:#?}", heard(path));
+    let warnings = || {
+        heard(path)
+            .iter()
+            .filter(|heard| heard.level == Level::WARN)
+            .count()
+    };
+    assert_eq!(
+        warnings(),
+        1,
+        "one warning for six attempts: {:#?}",
+        heard(path)
+    );
     feed.has_nothing("Consul is not there");
 
     proxy.pass();
-    assert_eq!(feed.says(&["added not-there-yet/a=1"]).await.reason, Reason::First);
-    until(&watches, path, "that it is live", |status| status.state.is_live()).await;
+    assert_eq!(
+        feed.says(&["added not-there-yet/a=1"]).await.reason,
+        Reason::First
+    );
+    until(&watches, path, "that it is live", |status| {
+        status.state.is_live()
+    })
+    .await;
     assert_eq!(warnings(), 1);
 
     // The next outage is the next change of state; and another one if the query that is cut was so young
@@ -174,8 +215,16 @@ async fn a_consul_that_is_not_there_yet_is_told_once_and_waited_for() {
     proxy.pass();
     agent.put("not-there-yet/a", "2");
     feed.says(&["updated not-there-yet/a=1→2"]).await;
-    let infos = heard(path).iter().filter(|heard| heard.level == Level::INFO).count();
-    assert_eq!(infos, 2, "it says each time that it is live: {:#?}", heard(path));
+    let infos = heard(path)
+        .iter()
+        .filter(|heard| heard.level == Level::INFO)
+        .count();
+    assert_eq!(
+        infos,
+        2,
+        "it says each time that it is live: {:#?}",
+        heard(path)
+    );
 }
 
 #[actix_rt::test]
@@ -183,7 +232,10 @@ async fn many_watches_all_come_back() {
     let stage = Stage::kept();
     let mut feeds = Vec::new();
     for number in 0..30 {
-        feeds.push((number, stage.watch(KeyPrefix::new(format!("app/{number}"))).await));
+        feeds.push((
+            number,
+            stage.watch(KeyPrefix::new(format!("app/{number}"))).await,
+        ));
     }
     for (_, feed) in &mut feeds {
         feed.next("the first delivery").await;
@@ -192,7 +244,9 @@ async fn many_watches_all_come_back() {
     stage.until_failing("app/29").await;
     stage.agent.restart();
     for (number, _) in &feeds {
-        stage.agent.put(&format!("app/{number}/k"), number.to_string());
+        stage
+            .agent
+            .put(&format!("app/{number}/k"), number.to_string());
     }
     for (number, feed) in &mut feeds {
         let changed = feed.next("what was written after the restart").await;

@@ -30,16 +30,22 @@ fn server(status: &'static str) -> (String, Receiver<(Vec<String>, String)>) {
                         .map_while(Result::ok)
                         .take_while(|line| !line.is_empty())
                         .collect();
-                    let length = head
-                        .iter()
-                        .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+                    let length = head.iter().find_map(|line| {
+                        line.to_lowercase()
+                            .strip_prefix("content-length: ")?
+                            .parse()
+                            .ok()
+                    });
                     let Some(length) = length else { return };
                     let mut body = vec![0; length];
                     reader.read_exact(&mut body).expect("a body");
                     // A test that has ended wants nothing more.
                     let _ = sender.send((head, String::from_utf8(body).expect("text")));
                     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
-                    reader.get_mut().write_all(answer.as_bytes()).expect("an answer");
+                    reader
+                        .get_mut()
+                        .write_all(answer.as_bytes())
+                        .expect("an answer");
                 }
             });
         }
@@ -61,7 +67,9 @@ async fn what_one_url_refused_is_for_the_next() {
             folder.path("secret").display()
         )
     };
-    let mut service = Service::start(folder.load(&text(&refusing, ""))).await.unwrap();
+    let mut service = Service::start(folder.load(&text(&refusing, "")))
+        .await
+        .unwrap();
     let next = async |what: &str, from: &Receiver<_>| {
         eventually_some_async(SOON, what, || from.try_recv().ok()).await
     };
@@ -71,15 +79,32 @@ async fn what_one_url_refused_is_for_the_next() {
     let (head, body): (Vec<String>, String) = next("the same state at the other URL", &taken).await;
     assert!(head[0].starts_with("PUT /hook "), "{head:?}");
     assert!(body.contains(r#""Value":"MQ==""#), "{body}");
-    let header = |name: &str| head.iter().filter(|line| line.to_lowercase().starts_with(name)).count();
-    assert_eq!((header("x-consul-index: "), header("x-consul-watch-signature: sha256=")), (1, 1), "{head:?}");
+    let header = |name: &str| {
+        head.iter()
+            .filter(|line| line.to_lowercase().starts_with(name))
+            .count()
+    };
+    assert_eq!(
+        (
+            header("x-consul-index: "),
+            header("x-consul-watch-signature: sha256=")
+        ),
+        (1, 1),
+        "{head:?}"
+    );
     assert_eq!(header("x-team: "), 2, "{head:?}");
 
     // What it has taken is not told again with other settings.
-    service.reload(folder.load(&text(&good, "timeout = \"3s\""))).await.unwrap();
+    service
+        .reload(folder.load(&text(&good, "timeout = \"3s\"")))
+        .await
+        .unwrap();
     agent.put("a", "2");
     let (_, body) = next("the next state", &taken).await;
     assert!(body.contains(r#""Value":"Mg==""#), "{body}");
     service.stop().await;
-    assert!(refused.try_recv().is_err() && taken.try_recv().is_err(), "nothing more was called");
+    assert!(
+        refused.try_recv().is_err() && taken.try_recv().is_err(),
+        "nothing more was called"
+    );
 }

@@ -16,8 +16,14 @@ fn every_example_can_be_used() {
             let example = block.split("```").next().unwrap();
             // What the example takes for there is not, here.
             let example = example
-                .replace("/var/lib/consul-watch/", &format!("{}/", folder.path("").display()))
-                .replace("/etc/consul-watch/webhook.key", &folder.path("key").display().to_string());
+                .replace(
+                    "/var/lib/consul-watch/",
+                    &format!("{}/", folder.path("").display()),
+                )
+                .replace(
+                    "/etc/consul-watch/webhook.key",
+                    &folder.path("key").display().to_string(),
+                );
             fs::write(folder.path("key"), "a key").unwrap();
             let file = folder.path(&format!("{number}.{end}"));
             fs::write(&file, &example).unwrap();

@@ -50,14 +50,23 @@ fn ours(folder: &Folder, text: &str) -> Result<ServiceConfig, String> {
 
 #[test]
 fn texts_are_the_same() {
-    let metadata: Vec<_> = TEXTS.iter().enumerate().map(|(at, text)| format!("m{at} = {text}\n")).collect();
-    let agent = TestAgent::builder().dev().config(format!("node_meta {{\n{}}}", metadata.concat())).start();
+    let metadata: Vec<_> = TEXTS
+        .iter()
+        .enumerate()
+        .map(|(at, text)| format!("m{at} = {text}\n"))
+        .collect();
+    let agent = TestAgent::builder()
+        .dev()
+        .config(format!("node_meta {{\n{}}}", metadata.concat()))
+        .start();
     let reply = agent.request("GET", "/v1/agent/self", &[], b"");
     let about: serde_json::Value = serde_json::from_slice(&reply.body).expect("JSON");
     let folder = Folder::new();
     for (at, text) in TEXTS.iter().enumerate() {
-        let read =
-            ours(&folder, &format!("watches {{ type = \"nodes\"\n args = [\"x\"]\n label = {text}\n}}"));
+        let read = ours(
+            &folder,
+            &format!("watches {{ type = \"nodes\"\n args = [\"x\"]\n label = {text}\n}}"),
+        );
         let summary = read.unwrap_or_else(|errors| panic!("{text}: {errors}"));
         let label = summary.labels().next().expect("a watch").to_owned();
         assert_eq!(about["Meta"][format!("m{at}")], label, "{text}");
@@ -70,9 +79,20 @@ fn forms_are_taken_and_refused_alike() {
     for text in FORMS {
         let file = folder.path("agent.hcl");
         fs::write(&file, format!("data_dir = \"/tmp\"\n{text}")).expect("the file is written");
-        let checked =
-            Command::new(consul().expect("Consul")).arg("validate").arg(&file).output().expect("it runs");
-        let (told, ours) = (String::from_utf8_lossy(&checked.stderr), ours(&folder, text));
-        assert_eq!(checked.status.success(), ours.is_ok(), "{text}\nConsul: {told}\nours: {:?}", ours.err());
+        let checked = Command::new(consul().expect("Consul"))
+            .arg("validate")
+            .arg(&file)
+            .output()
+            .expect("it runs");
+        let (told, ours) = (
+            String::from_utf8_lossy(&checked.stderr),
+            ours(&folder, text),
+        );
+        assert_eq!(
+            checked.status.success(),
+            ours.is_ok(),
+            "{text}\nConsul: {told}\nours: {:?}",
+            ours.err()
+        );
     }
 }

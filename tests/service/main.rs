@@ -1,6 +1,10 @@
 //! The service: watches from files, reloads, signals and systemd, against a real Consul agent.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod calls_a_url;
 mod documented;

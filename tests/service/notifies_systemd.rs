@@ -12,7 +12,10 @@ use crate::{
 fn next(socket: &UnixDatagram) -> Vec<String> {
     let mut text = [0; 4096];
     let length = socket.recv(&mut text).expect("systemd is told");
-    String::from_utf8_lossy(&text[..length]).lines().map(str::to_owned).collect()
+    String::from_utf8_lossy(&text[..length])
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -22,7 +25,11 @@ fn ready_reloading_stopping() {
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(SOON)).unwrap();
     // What the handler gets of systemd's variables.
-    let line = format!("{}; env > {}", folder.writer("a", "x"), folder.path("env").display());
+    let line = format!(
+        "{}; env > {}",
+        folder.writer("a", "x"),
+        folder.path("env").display()
+    );
     let file = folder.configure(&format!("{}{}", consul(&agent.url()), key("a", &line, "")));
     let service = Process::start(&folder, &file, &[("NOTIFY_SOCKET", path.as_os_str())]);
     assert_eq!(next(&socket), ["READY=1", "STATUS=1 watches"]);
@@ -30,10 +37,17 @@ fn ready_reloading_stopping() {
     service.send(Signal::HUP);
     let reloading = next(&socket);
     assert_eq!(reloading[0], "RELOADING=1");
-    let told = reloading[1].strip_prefix("MONOTONIC_USEC=").expect("the time").parse().expect("microseconds");
+    let told = reloading[1]
+        .strip_prefix("MONOTONIC_USEC=")
+        .expect("the time")
+        .parse()
+        .expect("microseconds");
     let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
     let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
-    assert!(Duration::from_micros(told) <= Duration::from_secs_f64(uptime + 1.0), "{told} of {uptime}");
+    assert!(
+        Duration::from_micros(told) <= Duration::from_secs_f64(uptime + 1.0),
+        "{told} of {uptime}"
+    );
     assert_eq!(next(&socket)[0], "READY=1");
 
     // A reload that fails is over too.
@@ -46,5 +60,8 @@ fn ready_reloading_stopping() {
     assert!(service.stop().success());
     assert_eq!(next(&socket), ["STOPPING=1"]);
     let environment = std::fs::read_to_string(folder.path("env")).unwrap();
-    assert!(!environment.contains("NOTIFY_SOCKET"), "a handler could speak in our name");
+    assert!(
+        !environment.contains("NOTIFY_SOCKET"),
+        "a handler could speak in our name"
+    );
 }

@@ -22,13 +22,18 @@ const FILE: &str = "CONSUL_WATCH_TEST_FILE";
 /// The process itself: this test binary, told to run this test alone. Without a file it does nothing.
 #[test]
 fn as_a_process() {
-    let Some(file) = env::var_os(FILE) else { return };
+    let Some(file) = env::var_os(FILE) else {
+        return;
+    };
     tracing_subscriber::fmt()
         .with_env_filter("warn,consul_watch::service=info")
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
-    let ran = actix::System::new().block_on(run(&[file.into()], RunOptions::new(ConsulConfig::default())));
+    let ran = actix::System::new().block_on(run(
+        &[file.into()],
+        RunOptions::new(ConsulConfig::default()),
+    ));
     if let Err(error) = &ran {
         tracing::error!(%error, "the service has failed");
     }
@@ -45,7 +50,12 @@ impl Process {
     pub(crate) fn start(folder: &Folder, file: &Path, variables: &[(&str, &OsStr)]) -> Self {
         let log = folder.path("service.log");
         let child = Command::new(env::current_exe().expect("this binary"))
-            .args(["--exact", "process::as_a_process", "--nocapture", "--test-threads=1"])
+            .args([
+                "--exact",
+                "process::as_a_process",
+                "--nocapture",
+                "--test-threads=1",
+            ])
             .env(FILE, file)
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
@@ -92,7 +102,9 @@ impl Process {
     pub(crate) fn stop(mut self) -> ExitStatus {
         self.send(Signal::TERM);
         let child = &mut self.child;
-        eventually_some(SOON, "the end of the service", || child.try_wait().expect("a child"))
+        eventually_some(SOON, "the end of the service", || {
+            child.try_wait().expect("a child")
+        })
     }
 }
 

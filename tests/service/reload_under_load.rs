@@ -31,7 +31,10 @@ fn configuration(folder: &Folder, url: &str, reload: usize) -> String {
             30..40 => format!("timeout = \"{}s\"", 20 + reload % 3),
             40..45 => format!("quiet_period = \"{}ms\"", 1 + reload % 3),
             45.. if odd => return String::new(),
-            45.. => format!("checkpoint = \"{}\"", folder.path(&format!("{number}.checkpoint")).display()),
+            45.. => format!(
+                "checkpoint = \"{}\"",
+                folder.path(&format!("{number}.checkpoint")).display()
+            ),
             _ => String::new(),
         };
         key(&format!("load/{number}"), &line, &more)
@@ -49,7 +52,9 @@ fn nothing_is_lost_repeated_or_left_behind() {
     let file = folder.configure(&configuration(&folder, &agent.url(), 0));
     let service = Process::start(&folder, &file, &[]);
     let runs = |number: usize| folder.log(&format!("{number}.log"));
-    eventually(SOON, "the first run of every handler", || (0..WATCHES).all(|number| runs(number).len() == 1));
+    eventually(SOON, "the first run of every handler", || {
+        (0..WATCHES).all(|number| runs(number).len() == 1)
+    });
     eventually(SOON, "quiet", || children(service.id()).is_empty());
     let at_first = descriptors(service.id());
 
@@ -63,7 +68,10 @@ fn nothing_is_lost_repeated_or_left_behind() {
                     // Each key has one writer, and its values only grow.
                     let own = (WATCHES - writer).div_ceil(WRITERS);
                     let number = writer + WRITERS * (change % own);
-                    http.put(&format!("load/{number}"), (writer * CHANGES + change).to_string());
+                    http.put(
+                        &format!("load/{number}"),
+                        (writer * CHANGES + change).to_string(),
+                    );
                     let done = written.fetch_add(1, Ordering::SeqCst) + 1;
                     let due = AT_LEAST.mul_f64(f64::from(u32::try_from(done).unwrap()) / 5_000.0);
                     thread::sleep(due.saturating_sub(begun.elapsed()));
@@ -75,21 +83,36 @@ fn nothing_is_lost_repeated_or_left_behind() {
             reloads += 1;
             let text = configuration(&folder, &agent.url(), reloads);
             // One of them cannot be used, and changes nothing.
-            let spoilt = if reloads == 5 { "watches { type = \"kye\" }\n" } else { "" };
+            let spoilt = if reloads == 5 {
+                "watches { type = \"kye\" }\n"
+            } else {
+                ""
+            };
             folder.configure(&format!("{text}{spoilt}"));
             service.send(Signal::HUP);
         }
     });
-    println!("{CHANGES} changes in {:?} met {reloads} reloads", begun.elapsed());
+    println!(
+        "{CHANGES} changes in {:?} met {reloads} reloads",
+        begun.elapsed()
+    );
 
     // All watches are wanted in the end.
     folder.configure(&configuration(&folder, &agent.url(), 0));
     service.reload();
-    let stored: BTreeMap<_, _> =
-        agent.list("load/").into_iter().map(|entry| (entry.key, entry.value)).collect();
-    let last = |number: usize| String::from_utf8(stored[&format!("load/{number}")].clone()).unwrap();
+    let stored: BTreeMap<_, _> = agent
+        .list("load/")
+        .into_iter()
+        .map(|entry| (entry.key, entry.value))
+        .collect();
+    let last =
+        |number: usize| String::from_utf8(stored[&format!("load/{number}")].clone()).unwrap();
     eventually(SOON, "the last state of every path", || {
-        (0..WATCHES).all(|number| runs(number).last().is_some_and(|run| run.value == last(number)))
+        (0..WATCHES).all(|number| {
+            runs(number)
+                .last()
+                .is_some_and(|run| run.value == last(number))
+        })
     });
     eventually(SOON, "quiet", || children(service.id()).is_empty());
 
@@ -98,13 +121,18 @@ fn nothing_is_lost_repeated_or_left_behind() {
         let runs = runs(number);
         all += runs.len();
         for (before, after) in runs.iter().zip(&runs[1..]) {
-            let ordered =
-                before.value == "-" || before.value.parse::<usize>().unwrap() < after.value.parse().unwrap();
-            assert!(ordered && before.index < after.index, "{number}: {before:?}, then {after:?}");
+            let ordered = before.value == "-"
+                || before.value.parse::<usize>().unwrap() < after.value.parse().unwrap();
+            assert!(
+                ordered && before.index < after.index,
+                "{number}: {before:?}, then {after:?}"
+            );
         }
     }
     println!("{all} runs");
-    eventually(SOON, "that no descriptor is left open", || descriptors(service.id()) <= at_first);
+    eventually(SOON, "that no descriptor is left open", || {
+        descriptors(service.id()) <= at_first
+    });
     assert!(!service.log().contains("unexpectedly"), "{}", service.log());
 
     assert!(service.stop().success());

@@ -41,7 +41,10 @@ impl Folder {
     /// A line for the shell that adds `tag`, the index and the JSON it gets to a log, in one write.
     pub(crate) fn writer(&self, log: &str, tag: &str) -> String {
         let log = self.path(log);
-        format!("read -r json; printf '{tag} %s %s\\n' \"$CONSUL_INDEX\" \"$json\" >> {}", log.display())
+        format!(
+            "read -r json; printf '{tag} %s %s\\n' \"$CONSUL_INDEX\" \"$json\" >> {}",
+            log.display()
+        )
     }
 
     /// What handlers have written to a log.
@@ -60,7 +63,10 @@ impl Folder {
             if said == runs {
                 return;
             }
-            assert!(said.len() <= runs.len() && Instant::now() < deadline, "{name}: {said:?}, not {runs:?}");
+            assert!(
+                said.len() <= runs.len() && Instant::now() < deadline,
+                "{name}: {said:?}, not {runs:?}"
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -78,11 +84,20 @@ pub(crate) struct Run {
 impl Run {
     fn read(line: &str) -> Self {
         let mut words = line.splitn(3, ' ');
-        let mut word = || words.next().unwrap_or_else(|| panic!("three words, not {line:?}"));
+        let mut word = || {
+            words
+                .next()
+                .unwrap_or_else(|| panic!("three words, not {line:?}"))
+        };
         let (tag, index, json) = (word().to_owned(), word().parse().expect("an index"), word());
         let json: serde_json::Value = serde_json::from_str(json).expect("JSON");
-        let pair = json.as_array().map_or(Some(&json), |pairs| pairs.first()).unwrap_or(&json);
-        let value = pair["Value"].as_str().map_or_else(|| "-".to_owned(), decoded);
+        let pair = json
+            .as_array()
+            .map_or(Some(&json), |pairs| pairs.first())
+            .unwrap_or(&json);
+        let value = pair["Value"]
+            .as_str()
+            .map_or_else(|| "-".to_owned(), decoded);
         Self { tag, index, value }
     }
 }
@@ -144,5 +159,7 @@ pub(crate) fn until_nobody_has(path: &Path) {
         let arguments = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         arguments.windows(path.len()).any(|window| window == path)
     };
-    eventually(SOON, "the end of all programs", || !fs::read_dir("/proc").expect("/proc").flatten().any(has));
+    eventually(SOON, "the end of all programs", || {
+        !fs::read_dir("/proc").expect("/proc").flatten().any(has)
+    });
 }

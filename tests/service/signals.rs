@@ -12,17 +12,26 @@ use crate::{
 #[test]
 fn a_bad_file_leaves_the_set_running_and_says_why() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
-    let good = format!("{}{}", consul(&agent.url()), key("a", &folder.writer("a", "x"), ""));
+    let good = format!(
+        "{}{}",
+        consul(&agent.url()),
+        key("a", &folder.writer("a", "x"), "")
+    );
     agent.put("a", "1");
     let service = Process::start(&folder, &folder.configure(&good), &[]);
     eventually(SOON, "the first run", || folder.log("a").len() == 1);
 
-    folder.configure(&format!("{good}{}watches {{ type = \"kye\" }}\n", key("b", "true", "timeot = \"1s\"")));
+    folder.configure(&format!(
+        "{good}{}watches {{ type = \"kye\" }}\n",
+        key("b", "true", "timeot = \"1s\"")
+    ));
     service.send(Signal::HUP);
     service.until_logged("nothing was reloaded", 1);
     let log = service.log();
-    for told in ["watches.hcl:12: watches[1]: `timeot`", "watches.hcl:14: watches[2]: `type` cannot be `kye`"]
-    {
+    for told in [
+        "watches.hcl:12: watches[1]: `timeot`",
+        "watches.hcl:14: watches[2]: `type` cannot be `kye`",
+    ] {
         assert!(log.contains(told), "{told}:\n{log}");
     }
     agent.put("a", "2");
@@ -38,19 +47,29 @@ fn a_bad_file_leaves_the_set_running_and_says_why() {
 #[test]
 fn sigterm_lets_a_handler_come_to_its_end() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
-    let line = format!("{}; sleep 1; touch {}", folder.writer("a", "x"), folder.path("done").display());
+    let line = format!(
+        "{}; sleep 1; touch {}",
+        folder.writer("a", "x"),
+        folder.path("done").display()
+    );
     let file = folder.configure(&format!("{}{}", consul(&agent.url()), key("a", &line, "")));
     let service = Process::start(&folder, &file, &[]);
     eventually(SOON, "the first run", || folder.log("a").len() == 1);
     assert!(service.stop().success());
-    assert!(folder.path("done").exists(), "the handler was let come to its end");
+    assert!(
+        folder.path("done").exists(),
+        "the handler was let come to its end"
+    );
     until_nobody_has(&folder.path(""));
 }
 
 #[test]
 fn a_handler_that_does_not_end_is_ended() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
-    let line = format!("trap '' TERM; {}; while :; do sleep 0.05; done", folder.writer("a", "x"));
+    let line = format!(
+        "trap '' TERM; {}; while :; do sleep 0.05; done",
+        folder.writer("a", "x")
+    );
     let text = format!(
         "shutdown_grace = \"300ms\"\n{}{}",
         consul(&agent.url()),
@@ -61,7 +80,11 @@ fn a_handler_that_does_not_end_is_ended() {
     assert!(!children(service.id()).is_empty());
     let begun = Instant::now();
     assert!(service.stop().success());
-    assert!(begun.elapsed() < Duration::from_secs(10), "it took {:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "it took {:?}",
+        begun.elapsed()
+    );
     until_nobody_has(&folder.path("a"));
 }
 
@@ -69,7 +92,11 @@ fn a_handler_that_does_not_end_is_ended() {
 fn a_second_signal_ends_it_at_once() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     let line = format!("{}; sleep 60", folder.writer("a", "x"));
-    let text = format!("shutdown_grace = \"1m\"\n{}{}", consul(&agent.url()), key("a", &line, ""));
+    let text = format!(
+        "shutdown_grace = \"1m\"\n{}{}",
+        consul(&agent.url()),
+        key("a", &line, "")
+    );
     let service = Process::start(&folder, &folder.configure(&text), &[]);
     eventually(SOON, "the first run", || folder.log("a").len() == 1);
     service.send(Signal::TERM);

@@ -11,12 +11,20 @@ use crate::{
 const WATCHES: usize = 50;
 
 fn name(number: usize) -> String {
-    if number.is_multiple_of(2) { format!("app/{number}") } else { format!("app/{number}/") }
+    if number.is_multiple_of(2) {
+        format!("app/{number}")
+    } else {
+        format!("app/{number}/")
+    }
 }
 
 /// The key that the watch of this number looks at.
 fn written(number: usize) -> String {
-    if number.is_multiple_of(2) { name(number) } else { format!("{}inner", name(number)) }
+    if number.is_multiple_of(2) {
+        name(number)
+    } else {
+        format!("{}inner", name(number))
+    }
 }
 
 /// The watches, each with a log of its own.
@@ -36,11 +44,18 @@ fn watches(folder: &Folder) -> String {
 #[track_caller]
 fn until_all_have(folder: &Folder, values: &[&str]) {
     for number in 0..WATCHES {
-        let ran =
-            || folder.log(&format!("{number}.log")).into_iter().map(|run| run.value).collect::<Vec<_>>();
-        eventually(SOON, &format!("{} to be handled as {values:?}", name(number)), || {
-            ran().len() >= values.len()
-        });
+        let ran = || {
+            folder
+                .log(&format!("{number}.log"))
+                .into_iter()
+                .map(|run| run.value)
+                .collect::<Vec<_>>()
+        };
+        eventually(
+            SOON,
+            &format!("{} to be handled as {values:?}", name(number)),
+            || ran().len() >= values.len(),
+        );
         assert_eq!(ran(), values, "{}", name(number));
     }
 }
@@ -56,7 +71,11 @@ fn all_of_them_are_one_connection_and_every_handler_is_run() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     let proxy = FaultProxy::start(agent.http_addr());
     put_all(&agent, "1");
-    let text = format!("roots = [\"app/\"]\n{}{}", consul(&proxy.url()), watches(&folder));
+    let text = format!(
+        "roots = [\"app/\"]\n{}{}",
+        consul(&proxy.url()),
+        watches(&folder)
+    );
     let service = Process::start(&folder, &folder.configure(&text), &[]);
     until_all_have(&folder, &["1"]);
     put_all(&agent, "2");
@@ -68,7 +87,10 @@ fn all_of_them_are_one_connection_and_every_handler_is_run() {
     until_all_have(&folder, &["1", "2", "3"]);
     assert_eq!(proxy.stats().accepted, 1, "{:?}", proxy.stats());
     for request in proxy.requests() {
-        assert!(request.target.starts_with("/v1/kv/app/?recurse"), "{request:?}");
+        assert!(
+            request.target.starts_with("/v1/kv/app/?recurse"),
+            "{request:?}"
+        );
     }
     assert!(!service.log().contains("other roots"), "{}", service.log());
     assert!(service.stop().success());
@@ -90,18 +112,28 @@ fn other_roots_are_told_of_at_a_reload_and_hold_from_the_next_start_on() {
         // Each time, as long as it is not done.
         service.until_logged(told, times);
     }
-    assert!(service.log().contains(&format!("kept={WATCHES} ")), "{}", service.log());
+    assert!(
+        service.log().contains(&format!("kept={WATCHES} ")),
+        "{}",
+        service.log()
+    );
     put_all(&agent, "2");
     until_all_have(&folder, &["1", "2"]);
     proxy.wait_until_open(WATCHES, SOON);
 
     folder.configure(&text(""));
     service.reload();
-    assert_eq!(service.log().matches(told).count(), 2, "what is as it was again is not told of");
+    assert_eq!(
+        service.log().matches(told).count(),
+        2,
+        "what is as it was again is not told of"
+    );
 
     folder.configure(&text("roots = [\"app/\"]"));
     assert!(service.stop().success());
-    eventually(SOON, "that all connections are closed", || proxy.open() == 0);
+    eventually(SOON, "that all connections are closed", || {
+        proxy.open() == 0
+    });
     let before = proxy.stats().accepted;
     let service = Process::start(&folder, &file, &[]);
     until_all_have(&folder, &["1", "2", "2"]);
@@ -114,12 +146,22 @@ fn what_says_something_of_its_own_asks_by_itself() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     let proxy = FaultProxy::start(agent.http_addr());
     // Those with nothing of their own share the root's query.
-    let more = ["", "", "", "datacenter = \"dc1\"", "stale = true", "token = \"t\""];
-    let keys: Vec<_> = (0..more.len()).map(|number| format!("app/{number}")).collect();
+    let more = [
+        "",
+        "",
+        "",
+        "datacenter = \"dc1\"",
+        "stale = true",
+        "token = \"t\"",
+    ];
+    let keys: Vec<_> = (0..more.len())
+        .map(|number| format!("app/{number}"))
+        .collect();
     let put_all = |value: &str| keys.iter().for_each(|key| agent.put(key, value));
     put_all("1");
-    let watch =
-        |(name, more): (&String, &&str)| key(name, &folder.writer(&name.replace('/', "-"), "x"), more);
+    let watch = |(name, more): (&String, &&str)| {
+        key(name, &folder.writer(&name.replace('/', "-"), "x"), more)
+    };
     let watches: String = keys.iter().zip(&more).map(watch).collect();
     let text = format!("roots = [\"\"]\n{}{watches}", consul(&proxy.url()));
     let service = Process::start(&folder, &folder.configure(&text), &[]);
@@ -127,7 +169,10 @@ fn what_says_something_of_its_own_asks_by_itself() {
         put_all(value);
         for name in &keys {
             eventually(SOON, &format!("{value} of {name} to be handled"), || {
-                folder.log(&name.replace('/', "-")).last().is_some_and(|run| run.value == value)
+                folder
+                    .log(&name.replace('/', "-"))
+                    .last()
+                    .is_some_and(|run| run.value == value)
             });
         }
     }

@@ -31,17 +31,53 @@ impl Company {
         let mut players: Vec<Box<dyn Player>> = Vec::new();
         for temper in TEMPERS {
             for name in FOLDERS {
-                players.push(Box::new(Part::new(KeyPrefix::new(name), name, temper, random.fork(), scene)));
+                players.push(Box::new(Part::new(
+                    KeyPrefix::new(name),
+                    name,
+                    temper,
+                    random.fork(),
+                    scene,
+                )));
             }
             let name = random.pick(&KEYS);
-            players.push(Box::new(Part::new(Key::new(name), name, temper, random.fork(), scene)));
+            players.push(Box::new(Part::new(
+                Key::new(name),
+                name,
+                temper,
+                random.fork(),
+                scene,
+            )));
         }
         for name in KEYS {
-            players.push(Box::new(Part::new(Key::new(name), name, Temper::Steady, random.fork(), scene)));
+            players.push(Box::new(Part::new(
+                Key::new(name),
+                name,
+                Temper::Steady,
+                random.fork(),
+                scene,
+            )));
         }
-        players.push(Box::new(Part::new(KeyPrefix::new(ROOT), ROOT, Temper::Steady, random.fork(), scene)));
-        players.push(Box::new(Part::new(KeyPrefix::new(ROOT), ROOT, Temper::Slow, random.fork(), scene)));
-        Self { players, watches: watches.clone(), config: config.clone(), scene: Rc::clone(scene), random }
+        players.push(Box::new(Part::new(
+            KeyPrefix::new(ROOT),
+            ROOT,
+            Temper::Steady,
+            random.fork(),
+            scene,
+        )));
+        players.push(Box::new(Part::new(
+            KeyPrefix::new(ROOT),
+            ROOT,
+            Temper::Slow,
+            random.fork(),
+            scene,
+        )));
+        Self {
+            players,
+            watches: watches.clone(),
+            config: config.clone(),
+            scene: Rc::clone(scene),
+            random,
+        }
     }
 
     /// Brings everybody back who is not there.
@@ -68,7 +104,8 @@ impl Company {
             },
             30..40 => {
                 let name = self.players[one].name().to_owned();
-                self.stop(Stop::path(&*name), |player| player.name() == name).await;
+                self.stop(Stop::path(&*name), |player| player.name() == name)
+                    .await;
             }
             40..42 => self.stop_all().await,
             42..50 => self.reset().await,
@@ -79,7 +116,11 @@ impl Company {
             }
             54..75 => self.gather().await,
             _ => {
-                let mut away: Vec<_> = self.players.iter_mut().filter(|player| !player.is_there()).collect();
+                let mut away: Vec<_> = self
+                    .players
+                    .iter_mut()
+                    .filter(|player| !player.is_there())
+                    .collect();
                 if !away.is_empty() {
                     let one = self.random.index(away.len());
                     away[one].come(&self.watches).await;
@@ -96,14 +137,19 @@ impl Company {
 
     async fn stop(&mut self, stop: Stop, concerned: impl Fn(&dyn Player) -> bool) {
         self.scene.count(|tally| tally.stops += 1);
-        let hold = if self.random.one_in(2) { self.random.up_to_ms(30) } else { Duration::ZERO };
+        let hold = if self.random.one_in(2) {
+            self.random.up_to_ms(30)
+        } else {
+            Duration::ZERO
+        };
         // What comes meanwhile waits in the mailboxes when the reply comes, and has to be taken back.
         thread::sleep(hold);
         let reply = self.watches.send(stop);
         thread::sleep(hold);
         let reply: Result<Result<Stopped, _>, _> = tokio::time::timeout(REPLY, reply).await;
         if !matches!(reply, Ok(Ok(_))) {
-            self.scene.violation(format!("Stop was not answered: {reply:?}"));
+            self.scene
+                .violation(format!("Stop was not answered: {reply:?}"));
         }
         for player in &mut self.players {
             if concerned(&**player) {
@@ -114,10 +160,15 @@ impl Company {
 
     async fn reset(&mut self) {
         self.scene.count(|tally| tally.resets += 1);
-        let reset = if self.random.one_in(2) { Reset::with(self.config.clone()) } else { Reset::new() };
+        let reset = if self.random.one_in(2) {
+            Reset::with(self.config.clone())
+        } else {
+            Reset::new()
+        };
         let reply = tokio::time::timeout(REPLY, self.watches.send(reset)).await;
         if !matches!(reply, Ok(Ok(Ok(_)))) {
-            self.scene.violation(format!("Reset was not answered: {reply:?}"));
+            self.scene
+                .violation(format!("Reset was not answered: {reply:?}"));
         }
     }
 }

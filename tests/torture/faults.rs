@@ -91,7 +91,11 @@ impl Fault {
 
     /// Brings a fault of the network about; `pass` of the proxy ends it.
     pub(crate) fn inject(self, proxy: &FaultProxy, random: &mut Random) {
-        let how = if random.one_in(2) { Cut::Reset } else { Cut::Fin };
+        let how = if random.one_in(2) {
+            Cut::Reset
+        } else {
+            Cut::Fin
+        };
         match self {
             Self::Refused => {
                 proxy.refuse(Refusal::Closed);
@@ -112,8 +116,11 @@ impl Fault {
         let folder = random.pick(&FOLDERS);
         let key = random.pick(&KEYS);
         // A pair that belongs to what is asked for, or it would be passed over.
-        let (target, pair) =
-            if random.one_in(2) { (folder, format!("{folder}/1")) } else { (key, key.to_owned()) };
+        let (target, pair) = if random.one_in(2) {
+            (folder, format!("{folder}/1"))
+        } else {
+            (key, key.to_owned())
+        };
         let after = random.index(300);
         let fault = match self {
             Self::BodyCut => ResponseFault::CutBody { after, how },
@@ -123,9 +130,12 @@ impl Fault {
                 every: Duration::from_millis(1 + random.below(5)),
             },
             Self::Status429 => ResponseFault::Replace(
-                Canned::new(429, "slow down").header("Retry-After", if random.one_in(2) { "1" } else { "0" }),
+                Canned::new(429, "slow down")
+                    .header("Retry-After", if random.one_in(2) { "1" } else { "0" }),
             ),
-            Self::Status500 => ResponseFault::status(500, "rpc error making call: No cluster leader"),
+            Self::Status500 => {
+                ResponseFault::status(500, "rpc error making call: No cluster leader")
+            }
             Self::Status503 => ResponseFault::status(503, "no healthy upstream"),
             Self::HtmlPage => ResponseFault::html(
                 random.pick(&[200, 404, 502]),
@@ -146,8 +156,11 @@ impl Fault {
             )),
             _ => json(random.pick(&["", "[]", "null", " "])),
         };
-        let rule =
-            if random.one_in(3) { Rule::always(fault) } else { Rule::next(1 + random.index(6), fault) };
+        let rule = if random.one_in(3) {
+            Rule::always(fault)
+        } else {
+            Rule::next(1 + random.index(6), fault)
+        };
         if self == Self::BadBase64 || random.one_in(3) {
             rule.for_target(target)
         } else {
@@ -158,5 +171,9 @@ impl Fault {
 
 fn json(body: &str) -> ResponseFault {
     let canned = Canned::new(200, body).header("Content-Type", "application/json");
-    ResponseFault::Replace(canned.header("X-Consul-Index", "70").header("X-Consul-KnownLeader", "true"))
+    ResponseFault::Replace(
+        canned
+            .header("X-Consul-Index", "70")
+            .header("X-Consul-KnownLeader", "true"),
+    )
 }

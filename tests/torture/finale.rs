@@ -38,7 +38,10 @@ impl Finale<'_> {
             if self.company.players.iter().all(|player| player.is_there()) {
                 break;
             }
-            assert!(Instant::now() < deadline, "the subscribers do not come back");
+            assert!(
+                Instant::now() < deadline,
+                "the subscribers do not come back"
+            );
         }
         self.mark("first");
         self.settle("all is whole again").await;
@@ -62,12 +65,17 @@ impl Finale<'_> {
         let name = player.name();
         let folder = format!("{name}/");
         let belongs = |key: &str| key == name || key.starts_with(&folder);
-        all.iter().filter(|(key, _)| belongs(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+        all.iter()
+            .filter(|(key, _)| belongs(key))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     }
 
     fn consul(&self) -> State {
         let entries = self.agent.list(ROOT).into_iter();
-        entries.map(|entry| (entry.key, (entry.create_index, entry.value))).collect()
+        entries
+            .map(|entry| (entry.key, (entry.create_index, entry.value)))
+            .collect()
     }
 
     /// Waits until everybody was shown Consul's state.
@@ -76,13 +84,19 @@ impl Finale<'_> {
         loop {
             let all = self.consul();
             let players = self.company.players.iter().map(|player| &**player);
-            let late: Vec<_> =
-                players.filter(|player| player.state() != Some(Self::expected(&all, *player))).collect();
+            let late: Vec<_> = players
+                .filter(|player| player.state() != Some(Self::expected(&all, *player)))
+                .collect();
             if late.is_empty() {
                 return;
             }
             if Instant::now() > deadline {
-                let status = self.company.watches.send(Status::all()).await.expect("the supervisor runs");
+                let status = self
+                    .company
+                    .watches
+                    .send(Status::all())
+                    .await
+                    .expect("the supervisor runs");
                 let status: Vec<_> = status.iter().map(ToString::to_string).collect();
                 for player in late {
                     self.scene.violation(format!(
@@ -101,7 +115,12 @@ impl Finale<'_> {
     /// One more change is one more delivery: nothing was left over to come first, and nothing comes twice.
     async fn each_once(&mut self) {
         let counts = |company: &Company| -> BTreeMap<usize, u64> {
-            company.players.iter().map(|player| player.deliveries()).enumerate().collect()
+            company
+                .players
+                .iter()
+                .map(|player| player.deliveries())
+                .enumerate()
+                .collect()
         };
         let before = counts(self.company);
         self.mark("second");
@@ -115,7 +134,8 @@ impl Finale<'_> {
             // The root is changed several times by each mark.
             if player.name() != ROOT && came != 2 {
                 let name = player.name();
-                self.scene.violation(format!("{name}: two changes came in {came} deliveries"));
+                self.scene
+                    .violation(format!("{name}: two changes came in {came} deliveries"));
             }
         }
     }
@@ -123,21 +143,40 @@ impl Finale<'_> {
     /// After the reply to `Stop` nothing comes, as a witness that sees the next change shows.
     async fn silence(&mut self) {
         self.company.stop_all().await;
-        let before: Vec<u64> = self.company.players.iter().map(|player| player.deliveries()).collect();
-        let mut witness = Part::new(KeyPrefix::new(ROOT), ROOT, Temper::Steady, Random::new(0), self.scene);
+        let before: Vec<u64> = self
+            .company
+            .players
+            .iter()
+            .map(|player| player.deliveries())
+            .collect();
+        let mut witness = Part::new(
+            KeyPrefix::new(ROOT),
+            ROOT,
+            Temper::Steady,
+            Random::new(0),
+            self.scene,
+        );
         witness.come(&self.company.watches).await;
         self.mark("fourth");
         let deadline = Instant::now() + SETTLED;
         while witness.state() != Some(self.consul()) {
             if Instant::now() > deadline {
-                self.scene.violation("the witness was not shown Consul's state".to_owned());
+                self.scene
+                    .violation("the witness was not shown Consul's state".to_owned());
                 break;
             }
             tokio::time::sleep(STEP).await;
         }
-        let after: Vec<u64> = self.company.players.iter().map(|player| player.deliveries()).collect();
+        let after: Vec<u64> = self
+            .company
+            .players
+            .iter()
+            .map(|player| player.deliveries())
+            .collect();
         if before != after {
-            self.scene.violation(format!("delivered after Stop::all: {before:?} became {after:?}"));
+            self.scene.violation(format!(
+                "delivered after Stop::all: {before:?} became {after:?}"
+            ));
         }
         self.company.stop_all().await;
     }

@@ -27,7 +27,12 @@ struct Gone {
 
 impl Ledger {
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), gone: Mutex::default(), puts: 0.into(), deletes: 0.into() }
+        Self {
+            start: Instant::now(),
+            gone: Mutex::default(),
+            puts: 0.into(),
+            deletes: 0.into(),
+        }
     }
 
     /// A value to be written now, that nobody else writes.
@@ -50,7 +55,9 @@ impl Ledger {
 
     /// Whether a key that had this value can have been deleted since.
     pub(crate) fn may_be_gone(&self, key: &str, value: &[u8]) -> bool {
-        let Some(written) = Self::written(value) else { return false };
+        let Some(written) = Self::written(value) else {
+            return false;
+        };
         let gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = key.rsplit_once('/').map(|(folder, _)| format!("{folder}/"));
         [Some(key), folder.as_deref(), Some(EVERYTHING)]
@@ -85,7 +92,10 @@ fn only_what_was_deleted_after_it_was_written_may_be_gone() {
     assert!(!ledger.may_be_gone("a/c", before.as_bytes()));
     assert!(!ledger.may_be_gone("a/b/c", b"what nobody wrote"));
     ledger.delete(EVERYTHING, || {
-        assert!(ledger.may_be_gone("a/c", after.as_bytes()), "while it goes on");
+        assert!(
+            ledger.may_be_gone("a/c", after.as_bytes()),
+            "while it goes on"
+        );
         Ok::<(), ()>(())
     });
 }

@@ -28,8 +28,14 @@ pub(crate) enum Temper {
     Leaves,
 }
 
-pub(crate) const TEMPERS: [Temper; 6] =
-    [Temper::Steady, Temper::Slow, Temper::Stalls, Temper::Panics, Temper::PanicsLater, Temper::Leaves];
+pub(crate) const TEMPERS: [Temper; 6] = [
+    Temper::Steady,
+    Temper::Slow,
+    Temper::Stalls,
+    Temper::Panics,
+    Temper::PanicsLater,
+    Temper::Leaves,
+];
 
 pub(crate) struct Listener<Q: Keys> {
     scene: Rc<Scene>,
@@ -46,7 +52,12 @@ impl<Q: Keys> Listener<Q> {
         random: Random,
     ) -> Self {
         scene.alive.set(scene.alive.get() + 1);
-        Self { scene: Rc::clone(scene), record: Rc::clone(record), temper, random }
+        Self {
+            scene: Rc::clone(scene),
+            record: Rc::clone(record),
+            temper,
+            random,
+        }
     }
 }
 
@@ -65,7 +76,11 @@ impl<Q: Keys> Handler<Changed<Q>> for Listener<Q> {
 
     fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) -> Self::Result {
         let before = self.record.borrow_mut().see(&changed, &self.scene);
-        let temper = if self.scene.calm.get() { Temper::Steady } else { self.temper };
+        let temper = if self.scene.calm.get() {
+            Temper::Steady
+        } else {
+            self.temper
+        };
         match temper {
             Temper::Slow => {
                 let pause = self.random.up_to_ms(200);

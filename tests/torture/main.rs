@@ -6,7 +6,11 @@
 //! every interleaving.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod company;
 mod faults;
@@ -43,12 +47,19 @@ const WRITERS: usize = 3;
 
 fn length() -> Duration {
     let seconds = std::env::var("CONSUL_WATCH_TORTURE_SECONDS").unwrap_or_else(|_| "20".to_owned());
-    Duration::from_secs(seconds.parse().expect("CONSUL_WATCH_TORTURE_SECONDS is a number"))
+    Duration::from_secs(
+        seconds
+            .parse()
+            .expect("CONSUL_WATCH_TORTURE_SECONDS is a number"),
+    )
 }
 
 /// One that knows soon when a silent peer is dead, and retries soon.
 fn supervisor(proxy: &FaultProxy) -> (ConsulConfig, Addr<WatchSupervisor>) {
-    let config = ConsulConfig::default().with_address(proxy.url()).expect("an address").with_gzip(false);
+    let config = ConsulConfig::default()
+        .with_address(proxy.url())
+        .expect("an address")
+        .with_gzip(false);
     let config = config
         .with_wait(Duration::from_secs(2))
         .with_slack(Duration::from_secs(1))
@@ -78,8 +89,16 @@ async fn whatever_breaks_every_subscriber_ends_up_with_consuls_state() {
     // Once around at rest: what is made once, and kept, is no leak.
     company.gather().await;
     let ready = tokio::time::timeout(player::REPLY, watches.send(Ready::all())).await;
-    ready.expect("the watches are ready").expect("the supervisor runs").expect("they can be answered");
-    let mut rest = Finale { agent: &agent, proxy: &proxy, scene: &scene, company: &mut company };
+    ready
+        .expect("the watches are ready")
+        .expect("the supervisor runs")
+        .expect("they can be answered");
+    let mut rest = Finale {
+        agent: &agent,
+        proxy: &proxy,
+        scene: &scene,
+        company: &mut company,
+    };
     let before = rest.let_go(None).await;
 
     let going = Arc::new(AtomicBool::new(true));
@@ -87,7 +106,9 @@ async fn whatever_breaks_every_subscriber_ends_up_with_consuls_state() {
         .map(|number| {
             let (http, ledger, going) = (agent.http(), Arc::clone(&ledger), Arc::clone(&going));
             let random = random.fork();
-            thread::spawn(move || writer::write(&http, random, &format!("w{number}"), &ledger, &going))
+            thread::spawn(move || {
+                writer::write(&http, random, &format!("w{number}"), &ledger, &going)
+            })
         })
         .collect();
     let saboteur = {
@@ -108,15 +129,34 @@ async fn whatever_breaks_every_subscriber_ends_up_with_consuls_state() {
         writer.join().expect("a writer has not panicked");
     }
 
-    let mut finale = Finale { agent: &agent, proxy: &proxy, scene: &scene, company: &mut company };
+    let mut finale = Finale {
+        agent: &agent,
+        proxy: &proxy,
+        scene: &scene,
+        company: &mut company,
+    };
     finale.run().await;
     let after = finale.let_go(Some(&before)).await;
 
     let stats = proxy.stats();
     let (injected, tally) = (&injected, &*scene.tally.borrow());
     let (broken, requests) = (stats.faults, stats.requests);
-    let report = Report { seed, length, injected, broken, requests, ledger: &ledger, tally, before, after };
+    let report = Report {
+        seed,
+        length,
+        injected,
+        broken,
+        requests,
+        ledger: &ledger,
+        tally,
+        before,
+        after,
+    };
     println!("\n{report}");
     let violations = scene.violations();
-    assert!(violations.is_empty(), "seed {seed}: {} violations, shown above", tally.violations);
+    assert!(
+        violations.is_empty(),
+        "seed {seed}: {} violations, shown above",
+        tally.violations
+    );
 }

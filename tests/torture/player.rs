@@ -46,10 +46,25 @@ pub(crate) struct Part<Q: Keys> {
 }
 
 impl<Q: Keys> Part<Q> {
-    pub(crate) fn new(query: Q, name: &str, temper: Temper, random: Random, scene: &Rc<Scene>) -> Self {
+    pub(crate) fn new(
+        query: Q,
+        name: &str,
+        temper: Temper,
+        random: Random,
+        scene: &Rc<Scene>,
+    ) -> Self {
         let (name, scene) = (name.to_owned(), Rc::clone(scene));
         let record = Rc::default();
-        Self { query, name, temper, random, scene, actor: None, record, subscription: None }
+        Self {
+            query,
+            name,
+            temper,
+            random,
+            scene,
+            actor: None,
+            record,
+            subscription: None,
+        }
     }
 
     fn actor(&mut self) -> Addr<Listener<Q>> {
@@ -57,7 +72,8 @@ impl<Q: Keys> Part<Q> {
             Some(actor) if actor.connected() => actor.clone(),
             _ => {
                 self.record = Rc::default();
-                let listener = Listener::new(&self.scene, &self.record, self.temper, self.random.fork());
+                let listener =
+                    Listener::new(&self.scene, &self.record, self.temper, self.random.fork());
                 self.actor.insert(listener.start()).clone()
             }
         }
@@ -88,7 +104,9 @@ impl<Q: Keys + Clone> Player for Part<Q> {
                 }
                 // It may have panicked at its first delivery already.
                 Ok(Ok(Err(WatchError::SubscriberGone { .. }))) if !actor.connected() => {}
-                other => self.scene.violation(format!("{}: Watch was answered {other:?}", self.name)),
+                other => self
+                    .scene
+                    .violation(format!("{}: Watch was answered {other:?}", self.name)),
             }
         })
     }

@@ -48,6 +48,8 @@ pub(crate) fn seed() -> u64 {
     if let Ok(text) = std::env::var("CONSUL_WATCH_SEED") {
         return text.parse().expect("CONSUL_WATCH_SEED is a number");
     }
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970");
     now.as_secs() ^ u64::from(now.subsec_nanos()) << 32
 }

@@ -29,7 +29,12 @@ pub(crate) struct Record<Q: Query> {
 
 impl<Q: Query> Default for Record<Q> {
     fn default() -> Self {
-        Self { session: None, last: None, stopped: HashSet::new(), deliveries: 0 }
+        Self {
+            session: None,
+            last: None,
+            stopped: HashSet::new(),
+            deliveries: 0,
+        }
     }
 }
 
@@ -57,21 +62,36 @@ impl<Q: Keys> Record<Q> {
         let law = |holds: bool, law: &str| {
             if !holds {
                 // The state itself can be long.
-                let shown = format!("{path}: {law}: {changed:?}").chars().take(400).collect();
+                let shown = format!("{path}: {law}: {changed:?}")
+                    .chars()
+                    .take(400)
+                    .collect();
                 scene.violation(shown);
             }
         };
-        law(!self.stopped.contains(&changed.subscription), "delivered after the reply to Stop");
+        law(
+            !self.stopped.contains(&changed.subscription),
+            "delivered after the reply to Stop",
+        );
 
         let begins = self.session != Some(changed.subscription);
         let before = Before(self.session.replace(changed.subscription), self.last.take());
         let new = state(&*changed.current);
-        law(begins == (changed.reason == Reason::First), "the first delivery, and no other, is the first");
-        law(begins == changed.previous.is_none(), "every delivery but the first has a previous state");
+        law(
+            begins == (changed.reason == Reason::First),
+            "the first delivery, and no other, is the first",
+        );
+        law(
+            begins == changed.previous.is_none(),
+            "every delivery but the first has a previous state",
+        );
         let mut removals = 0;
         if let (false, Some(last), Some(previous)) = (begins, &before.1, &changed.previous) {
             let old = state(&**last);
-            law(state(&**previous) == old, "`previous` is what was delivered last");
+            law(
+                state(&**previous) == old,
+                "`previous` is what was delivered last",
+            );
             law(old != new, "the same state twice in a row");
             law(!changed.changes().is_empty(), "a delivery without a change");
             for (key, (created, value)) in &old {
@@ -83,10 +103,16 @@ impl<Q: Keys> Record<Q> {
                 );
             }
         } else {
-            law(changed.changes().len() == new.len(), "at first everything is added");
+            law(
+                changed.changes().len() == new.len(),
+                "at first everything is added",
+            );
         }
         for (key, (_, value)) in &new {
-            law(Ledger::written(value).is_some(), &format!("nobody wrote the value of {key}"));
+            law(
+                Ledger::written(value).is_some(),
+                &format!("nobody wrote the value of {key}"),
+            );
         }
         scene.count(|tally| {
             tally.deliveries += 1;
@@ -104,5 +130,9 @@ impl<Q: Keys> Record<Q> {
 
 fn state<S: Snapshot<Item = KvPair>>(snapshot: &S) -> State {
     let value = |pair: &KvPair| pair.value.as_deref().unwrap_or_default().to_vec();
-    snapshot.items().iter().map(|pair| (pair.key.clone(), (pair.create_index, value(pair)))).collect()
+    snapshot
+        .items()
+        .iter()
+        .map(|pair| (pair.key.clone(), (pair.create_index, value(pair))))
+        .collect()
 }

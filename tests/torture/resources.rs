@@ -20,11 +20,22 @@ impl Resources {
     pub(crate) fn now() -> Self {
         let status = fs::read_to_string("/proc/self/status").expect("a /proc");
         let number = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect(name);
-            line.trim_start_matches(':').split_whitespace().next().and_then(|n| n.parse().ok()).expect(name)
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .expect(name);
+            line.trim_start_matches(':')
+                .split_whitespace()
+                .next()
+                .and_then(|n| n.parse().ok())
+                .expect(name)
         };
         let descriptors = fs::read_dir("/proc/self/fd").expect("a /proc").count();
-        Self { descriptors, threads: number("Threads"), memory_kib: number("VmRSS") }
+        Self {
+            descriptors,
+            threads: number("Threads"),
+            memory_kib: number("VmRSS"),
+        }
     }
 
     /// Whether `self` is near where it was at first.
@@ -38,6 +49,10 @@ impl Resources {
 impl fmt::Display for Resources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, tenth) = (self.memory_kib / 1024, self.memory_kib % 1024 * 10 / 1024);
-        write!(f, "{} descriptors, {} threads, {whole}.{tenth} MiB", self.descriptors, self.threads)
+        write!(
+            f,
+            "{} descriptors, {} threads, {whole}.{tenth} MiB",
+            self.descriptors, self.threads
+        )
     }
 }

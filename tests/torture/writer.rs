@@ -16,7 +16,13 @@ pub(crate) const KEYS: [&str; 3] = ["torture/k0", "torture/k1", "torture/k2"];
 const IN_FOLDER: u64 = 15;
 
 /// Writes and deletes until told to end. What Consul does not take now is not tried again.
-pub(crate) fn write(http: &Http, mut random: Random, name: &str, ledger: &Ledger, going: &AtomicBool) {
+pub(crate) fn write(
+    http: &Http,
+    mut random: Random,
+    name: &str,
+    ledger: &Ledger,
+    going: &AtomicBool,
+) {
     let http = http.clone().with_timeout(Duration::from_secs(5));
     let mut last: HashMap<String, String> = HashMap::new();
     let mut burst = 0;
@@ -47,7 +53,11 @@ pub(crate) fn write(http: &Http, mut random: Random, name: &str, ledger: &Ledger
         } else if burst > 0 {
             burst -= 1;
         } else {
-            burst = if random.one_in(100) { random.below(100) } else { 0 };
+            burst = if random.one_in(100) {
+                random.below(100)
+            } else {
+                0
+            };
             thread::sleep(random.up_to_ms(30));
         }
     }

@@ -14,7 +14,9 @@ const WATCHES: usize = 150;
 #[actix_rt::test]
 async fn watches_that_come_and_go_do_not_exceed_consuls_limit() {
     let agent = TestAgent::dev();
-    let config = ConsulConfig::default().with_address(agent.url()).expect("an address");
+    let config = ConsulConfig::default()
+        .with_address(agent.url())
+        .expect("an address");
     let watches = supervisor(&config.with_wait(Duration::from_secs(8)));
     for round in 0..3 {
         let mut feed = Feed::start();
@@ -22,16 +24,27 @@ async fn watches_that_come_and_go_do_not_exceed_consuls_limit() {
             feed.watch(&watches, format!("{round}/{n}")).await;
         }
         let ready = tokio::time::timeout(SOON, watches.send(Ready::all())).await;
-        ready.expect("in time").expect("the supervisor runs").expect("they can be answered");
+        ready
+            .expect("in time")
+            .expect("the supervisor runs")
+            .expect("they can be answered");
         for _ in 0..WATCHES {
             assert_eq!(feed.value("the first state").await, None);
         }
         // Some of them wait for the places of the last round, and are late at most.
         let deadline = Instant::now() + 2 * SOON;
         loop {
-            let all = watches.send(Status::all()).await.expect("the supervisor runs");
+            let all = watches
+                .send(Status::all())
+                .await
+                .expect("the supervisor runs");
             let failed: Vec<_> = all.iter().filter(|status| status.restarts > 0).collect();
-            assert!(failed.is_empty(), "{} were turned away, such as {}", failed.len(), failed[0]);
+            assert!(
+                failed.is_empty(),
+                "{} were turned away, such as {}",
+                failed.len(),
+                failed[0]
+            );
             let waiting = all.iter().filter(|status| !status.state.is_live()).count();
             println!("round {round}: {waiting} are waiting");
             if waiting == 0 {
@@ -43,6 +56,9 @@ async fn watches_that_come_and_go_do_not_exceed_consuls_limit() {
         // Consul still answers others of this machine.
         agent.put(&format!("{round}/0"), "x");
         assert_eq!(feed.value("the change").await.as_deref(), Some("x"));
-        watches.send(Stop::all()).await.expect("the supervisor runs");
+        watches
+            .send(Stop::all())
+            .await
+            .expect("the supervisor runs");
     }
 }

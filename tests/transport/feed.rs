@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use consul_watch::{Backoff, Changed, ConsulConfig, Key, Status, Watch, WatchStatus, WatchSupervisor};
+use consul_watch::{
+    Backoff, Changed, ConsulConfig, Key, Status, Watch, WatchStatus, WatchSupervisor,
+};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Ends a test that has failed.
@@ -36,13 +38,20 @@ pub(crate) struct Feed {
 impl Feed {
     pub(crate) fn start() -> Self {
         let (out, received) = unbounded_channel();
-        Self { recipient: Recorder(out).start().recipient(), received }
+        Self {
+            recipient: Recorder(out).start().recipient(),
+            received,
+        }
     }
 
     /// Subscribes it to one more key.
     pub(crate) async fn watch(&self, watches: &Addr<WatchSupervisor>, key: impl Into<String>) {
         let watch = Watch::new(Key::new(key.into()), self.recipient.clone());
-        watches.send(watch).await.expect("the supervisor runs").expect("a new subscription");
+        watches
+            .send(watch)
+            .await
+            .expect("the supervisor runs")
+            .expect("a new subscription");
     }
 
     /// The next delivery's value.
@@ -61,7 +70,8 @@ impl Feed {
 
 /// A supervisor that tries again soon.
 pub(crate) fn supervisor(config: &ConsulConfig) -> Addr<WatchSupervisor> {
-    let soon = Backoff::new(Duration::from_millis(20), Duration::from_millis(500)).expect("a back-off");
+    let soon =
+        Backoff::new(Duration::from_millis(20), Duration::from_millis(500)).expect("a back-off");
     WatchSupervisor::new(config.clone()).backoff(soon).start()
 }
 
@@ -73,7 +83,10 @@ pub(crate) async fn until(
 ) -> WatchStatus {
     let deadline = Instant::now() + SOON;
     loop {
-        let mut all = watches.send(Status::path(key)).await.expect("the supervisor runs");
+        let mut all = watches
+            .send(Status::path(key))
+            .await
+            .expect("the supervisor runs");
         let status = all.pop().expect("it is watched");
         if fits(&status) {
             return status;

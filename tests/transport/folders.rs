@@ -43,10 +43,17 @@ impl Folders {
         folders.write(agent, "first");
         for n in 0..count {
             let watch = Watch::new(KeyPrefix::new(name(n)), subscriber.clone());
-            watches.send(watch).await.expect("the supervisor runs").expect("a new subscription");
+            watches
+                .send(watch)
+                .await
+                .expect("the supervisor runs")
+                .expect("a new subscription");
         }
         let ready = tokio::time::timeout(within, watches.send(Ready::all())).await;
-        ready.expect("ready in time").expect("the supervisor runs").expect("they can be answered");
+        ready
+            .expect("ready in time")
+            .expect("the supervisor runs")
+            .expect("they can be answered");
         folders.are_told("first", within).await;
         folders
     }
@@ -64,14 +71,31 @@ impl Folders {
         let mut told = vec![false; self.count];
         for left in (1..=self.count).rev() {
             let changed = timeout_at(deadline, self.received.recv()).await;
-            let changed = changed.unwrap_or_else(|_| panic!("{left} were not told within {within:?}"));
+            let changed =
+                changed.unwrap_or_else(|_| panic!("{left} were not told within {within:?}"));
             let changed = changed.expect("the recorder runs");
-            let [pair] = changed.current.as_slice() else { panic!("one key each: {changed:?}") };
-            assert_eq!(pair.value.as_deref(), Some(value.as_bytes()), "{}", pair.key);
-            let at: usize = pair.key["many/".len().."many/00000".len()].parse().expect("its number");
-            assert!(!std::mem::replace(&mut told[at], true), "{} was told twice", pair.key);
+            let [pair] = changed.current.as_slice() else {
+                panic!("one key each: {changed:?}")
+            };
+            assert_eq!(
+                pair.value.as_deref(),
+                Some(value.as_bytes()),
+                "{}",
+                pair.key
+            );
+            let at: usize = pair.key["many/".len().."many/00000".len()]
+                .parse()
+                .expect("its number");
+            assert!(
+                !std::mem::replace(&mut told[at], true),
+                "{} was told twice",
+                pair.key
+            );
         }
-        assert!(self.received.try_recv().is_err(), "nothing else has changed");
+        assert!(
+            self.received.try_recv().is_err(),
+            "nothing else has changed"
+        );
     }
 }
 

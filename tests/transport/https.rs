@@ -11,13 +11,24 @@ use crate::feed::{Feed, supervisor};
 
 fn config(agent: &TestAgent) -> ConsulConfig {
     let address = format!("https://{}", agent.https_addr());
-    ConsulConfig::default().with_address(address).expect("an address")
+    ConsulConfig::default()
+        .with_address(address)
+        .expect("an address")
 }
 
 async fn works(config: &ConsulConfig) {
     let store = KvStore::connect(config).expect("a client");
     store.put("tls/a", "1").await.expect("written");
-    assert_eq!(store.get("tls/a").await.expect("read").to_value().as_str().expect("text"), "1");
+    assert_eq!(
+        store
+            .get("tls/a")
+            .await
+            .expect("read")
+            .to_value()
+            .as_str()
+            .expect("text"),
+        "1"
+    );
     // Over the shared connections, compressed and not.
     for gzip in [true, false] {
         let watches = supervisor(&config.clone().with_gzip(gzip));
@@ -26,7 +37,10 @@ async fn works(config: &ConsulConfig) {
         assert_eq!(feed.value("the first value").await.as_deref(), Some("1"));
         let large = "x".repeat(300_000);
         store.put("tls/a", large.as_str()).await.expect("written");
-        assert_eq!(feed.value("a change").await.map(|value| value.len()), Some(300_000));
+        assert_eq!(
+            feed.value("a change").await.map(|value| value.len()),
+            Some(300_000)
+        );
         store.put("tls/a", "1").await.expect("written");
         assert_eq!(feed.value("a change").await.as_deref(), Some("1"));
     }
@@ -36,14 +50,38 @@ async fn works(config: &ConsulConfig) {
 async fn fails(config: &ConsulConfig) -> String {
     use consul_watch::client::{ConsulClient, QueryRequest};
     let client = ConsulClient::new(config).expect("a client");
-    let poll = client.blocking_query(&QueryRequest::new("/v1/kv/tls/a").accept_404(true)).await;
+    let poll = client
+        .blocking_query(&QueryRequest::new("/v1/kv/tls/a").accept_404(true))
+        .await;
     let poll = poll.expect_err("no trust");
-    assert!(matches!(poll, ClientError::Connect { stage: ConnectStage::Tls, .. }), "{poll:?}");
-    let call = match KvStore::new(client).get("tls/a").await.expect_err("no trust") {
+    assert!(
+        matches!(
+            poll,
+            ClientError::Connect {
+                stage: ConnectStage::Tls,
+                ..
+            }
+        ),
+        "{poll:?}"
+    );
+    let call = match KvStore::new(client)
+        .get("tls/a")
+        .await
+        .expect_err("no trust")
+    {
         KvError::Client(error) => error,
         other => panic!("{other:?}"),
     };
-    assert!(matches!(call, ClientError::Connect { stage: ConnectStage::Tls, .. }), "{call:?}");
+    assert!(
+        matches!(
+            call,
+            ClientError::Connect {
+                stage: ConnectStage::Tls,
+                ..
+            }
+        ),
+        "{call:?}"
+    );
     assert!(call.to_string().contains("CONSUL_CACERT"), "{call}");
     poll.source().expect("a cause").to_string()
 }
@@ -79,20 +117,28 @@ async fn the_name_is_that_of_the_host_unless_another_is_set() {
 #[actix_rt::test]
 async fn a_client_certificate_is_shown_and_must_be_whole() {
     let authority = Authority::new();
-    let agent = authority.agent().config("verify_incoming_https = true").start();
+    let agent = authority
+        .agent()
+        .config("verify_incoming_https = true")
+        .start();
     let trusting = config(&agent).with_ca_file(authority.certificate());
     let (certificate, key) = authority.client();
     works(&trusting.clone().with_client_certificate(&certificate, &key)).await;
     fails(&trusting).await;
 
     let other = Authority::new().client();
-    let wrong = trusting.clone().with_client_certificate(&certificate, authority.certificate());
+    let wrong = trusting
+        .clone()
+        .with_client_certificate(&certificate, authority.certificate());
     let error = KvStore::connect(&wrong).expect_err("a certificate is no key");
     assert!(error.to_string().contains("consul-agent-ca.pem"), "{error}");
     let gone = trusting.with_client_certificate(&other.0, &other.1);
     let error = KvStore::connect(&gone).expect_err("the files are gone");
     assert!(matches!(error, ConfigError::Tls(_)), "{error:?}");
-    assert!(error.to_string().contains(&other.0.display().to_string()), "{error}");
+    assert!(
+        error.to_string().contains(&other.0.display().to_string()),
+        "{error}"
+    );
 }
 
 #[actix_rt::test]
@@ -111,13 +157,24 @@ async fn certificates_are_read_again_on_reset() {
     std::fs::copy(second.certificate(), &trusted).expect("copied");
     after.put("tls/b", "after");
     let reset = Reset::with(config(&after).with_ca_file(&trusted));
-    watches.send(reset).await.expect("the supervisor runs").expect("it can be used");
-    assert_eq!(feed.value("the value there").await.as_deref(), Some("after"));
+    watches
+        .send(reset)
+        .await
+        .expect("the supervisor runs")
+        .expect("it can be used");
+    assert_eq!(
+        feed.value("the value there").await.as_deref(),
+        Some("after")
+    );
 
     // A file that cannot be used is refused, and what runs goes on.
     std::fs::write(&trusted, "damaged").expect("written");
-    let refused = watches.send(Reset::with(config(&before).with_ca_file(&trusted))).await;
-    refused.expect("the supervisor runs").expect_err("no certificate is in it");
+    let refused = watches
+        .send(Reset::with(config(&before).with_ca_file(&trusted)))
+        .await;
+    refused
+        .expect("the supervisor runs")
+        .expect_err("no certificate is in it");
     after.put("tls/b", "still");
     assert_eq!(feed.value("a change").await.as_deref(), Some("still"));
 }
@@ -127,15 +184,27 @@ async fn a_plain_port_is_told_from_one_with_tls() {
     let agent = TestAgent::dev();
     let address = format!("https://{}", agent.http_addr());
     let authority = Authority::new();
-    let config = ConsulConfig::default().with_address(address).expect("an address");
+    let config = ConsulConfig::default()
+        .with_address(address)
+        .expect("an address");
     fails(&config.with_ca_file(authority.certificate())).await;
 }
 
 #[actix_rt::test]
 async fn tokens_go_over_both_kinds_of_connections() {
     let authority = Authority::new();
-    let acl = r#"acl { enabled = true default_policy = "deny" tokens { master = "the-master-token" } }"#;
-    let agent = authority.agent().config(acl).token("the-master-token").start();
+    let acl =
+        r#"acl { enabled = true default_policy = "deny" tokens { master = "the-master-token" } }"#;
+    let agent = authority
+        .agent()
+        .config(acl)
+        .token("the-master-token")
+        .start();
     let token = Secret::from("the-master-token");
-    works(&config(&agent).with_ca_file(authority.certificate()).with_token(token)).await;
+    works(
+        &config(&agent)
+            .with_ca_file(authority.certificate())
+            .with_token(token),
+    )
+    .await;
 }

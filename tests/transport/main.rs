@@ -1,7 +1,11 @@
 //! The ways to Consul: TLS, unix sockets, shared connections, tokens that change, several
 //! addresses, many watches.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod cut_queries;
 mod feed;

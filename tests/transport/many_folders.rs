@@ -16,15 +16,27 @@ const WITHIN: Duration = Duration::from_secs(30);
 
 #[actix_rt::test]
 async fn two_thousand_folders_share_nine_connections_and_all_changes_come() {
-    let Stage { agent, proxy, watches, .. } = &stage(|config| config);
+    let Stage {
+        agent,
+        proxy,
+        watches,
+        ..
+    } = &stage(|config| config);
     let mut folders = Folders::watch(WATCHES, agent, watches, WITHIN).await;
     folders.write(agent, "second");
     folders.are_told("second", WITHIN).await;
 
-    let statuses = watches.send(Status::all()).await.expect("the supervisor runs");
+    let statuses = watches
+        .send(Status::all())
+        .await
+        .expect("the supervisor runs");
     assert_eq!(statuses.len(), WATCHES);
-    let live =
-        |status: &consul_watch::WatchStatus| matches!(status.state, WatchState::Live) && status.restarts == 0;
-    assert!(statuses.iter().all(live), "all are held, and none ever failed");
+    let live = |status: &consul_watch::WatchStatus| {
+        matches!(status.state, WatchState::Live) && status.restarts == 0
+    };
+    assert!(
+        statuses.iter().all(live),
+        "all are held, and none ever failed"
+    );
     assert!(proxy.stats().accepted <= CONNECTIONS, "{:?}", proxy.stats());
 }

@@ -17,13 +17,19 @@ const A_TURN_OF_ALL: Duration = Duration::from_secs(25);
 async fn a_thousand_watches_use_the_budget_and_the_rest_waits_and_is_told() {
     let agent = TestAgent::dev();
     let proxy = FaultProxy::start(agent.http_addr());
-    let config = ConsulConfig::default().with_address(proxy.url()).expect("an address");
+    let config = ConsulConfig::default()
+        .with_address(proxy.url())
+        .expect("an address");
     let budget = config.watch_connections();
     let watches = supervisor(&config);
     let mut folders = Folders::watch(WATCHES, &agent, &watches, A_TURN_OF_ALL).await;
 
-    let statuses = watches.send(Status::all()).await.expect("the supervisor runs");
-    let count = |is: fn(&WatchState) -> bool| statuses.iter().filter(|status| is(&status.state)).count();
+    let statuses = watches
+        .send(Status::all())
+        .await
+        .expect("the supervisor runs");
+    let count =
+        |is: fn(&WatchState) -> bool| statuses.iter().filter(|status| is(&status.state)).count();
     assert_eq!(count(WatchState::is_live), budget);
     let waiting = |state: &WatchState| matches!(state, WatchState::Waiting { .. });
     assert_eq!(count(waiting), WATCHES - budget, "who is not held says so");
@@ -31,6 +37,12 @@ async fn a_thousand_watches_use_the_budget_and_the_rest_waits_and_is_told() {
 
     folders.write(&agent, "second");
     folders.are_told("second", A_TURN_OF_ALL).await;
-    let statuses = watches.send(Status::all()).await.expect("the supervisor runs");
-    assert!(statuses.iter().all(|status| status.restarts == 0), "none was refused");
+    let statuses = watches
+        .send(Status::all())
+        .await
+        .expect("the supervisor runs");
+    assert!(
+        statuses.iter().all(|status| status.restarts == 0),
+        "none was refused"
+    );
 }

@@ -23,5 +23,10 @@ pub(crate) fn stage(change: impl FnOnce(ConsulConfig) -> ConsulConfig) -> Stage 
         .with_address(format!("https://{}", proxy.addr()))
         .expect("an address")
         .with_ca_file(authority.certificate());
-    Stage { agent, proxy, watches: supervisor(&change(config)), _authority: authority }
+    Stage {
+        agent,
+        proxy,
+        watches: supervisor(&change(config)),
+        _authority: authority,
+    }
 }

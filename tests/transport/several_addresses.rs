@@ -14,16 +14,24 @@ async fn an_address_without_anybody_is_passed_over_in_the_same_call() {
     let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|port| port.local_addr());
     let nobody = nobody.expect("a port");
     let addresses = [nobody.to_string(), agent.http_addr().to_string()];
-    let config = ConsulConfig::default().with_addresses(addresses).expect("addresses");
+    let config = ConsulConfig::default()
+        .with_addresses(addresses)
+        .expect("addresses");
     let store = KvStore::connect(&config).expect("a client");
-    store.put("several/a", "1").await.expect("written at the second address");
+    store
+        .put("several/a", "1")
+        .await
+        .expect("written at the second address");
     assert_eq!(agent.get("several/a").expect("written").0, b"1");
 }
 
 #[actix_rt::test]
 async fn watches_move_to_the_next_address_and_repeat_nothing() {
     let agent = TestAgent::dev();
-    let proxies = [FaultProxy::start(agent.http_addr()), FaultProxy::start(agent.http_addr())];
+    let proxies = [
+        FaultProxy::start(agent.http_addr()),
+        FaultProxy::start(agent.http_addr()),
+    ];
     let config = ConsulConfig::default().with_addresses(proxies.each_ref().map(FaultProxy::url));
     let watches = supervisor(&config.expect("addresses"));
     let mut feed = Feed::start();
@@ -36,14 +44,21 @@ async fn watches_move_to_the_next_address_and_repeat_nothing() {
         proxies[from].refuse(Refusal::Closed);
         proxies[from].cut(Cut::Reset);
         // Its first query there, and the one that waits.
-        proxies[to].until(crate::feed::SOON, "the watch", |stats| stats.requests > before).await;
+        proxies[to]
+            .until(crate::feed::SOON, "the watch", |stats| {
+                stats.requests > before
+            })
+            .await;
         until(&watches, "several/a", |status| status.state.is_live()).await;
         feed.has_nothing();
         agent.put("several/a", turn.to_string());
         assert_eq!(feed.value("a change").await, Some(turn.to_string()));
         let first = &proxies[to].requests()[usize::try_from(before).expect("a few")];
         assert!(first.target.starts_with("/v1/kv/several/a"), "{first:?}");
-        assert!(!first.target.contains("index="), "an index is only good where it comes from: {first:?}");
+        assert!(
+            !first.target.contains("index="),
+            "an index is only good where it comes from: {first:?}"
+        );
         proxies[from].pass();
     }
 }

@@ -14,13 +14,18 @@ const WATCHES: usize = 600;
 
 async fn ready(watches: &Addr<WatchSupervisor>) {
     let ready = tokio::time::timeout(SOON, watches.send(Ready::all())).await;
-    ready.expect("in time").expect("the supervisor runs").expect("they can be answered");
+    ready
+        .expect("in time")
+        .expect("the supervisor runs")
+        .expect("they can be answered");
 }
 
 /// Every watch is held by now; writes to each key, and sees that each change comes.
 async fn all_change(stage: &Stage, feed: &mut Feed, value: &str) {
     for n in 0..WATCHES {
-        stage.agent.put(&format!("many/{n}"), format!("{n} {value}"));
+        stage
+            .agent
+            .put(&format!("many/{n}"), format!("{n} {value}"));
     }
     let mut missing: BTreeSet<String> = (0..WATCHES).map(|n| format!("{n} {value}")).collect();
     while !missing.is_empty() {
@@ -54,7 +59,10 @@ async fn six_hundred_watches_started_together_need_three_connections_for_each_th
     let cut = Instant::now();
     all_change(&stage, &mut feed, "second").await;
     let stats = stage.proxy.stats();
-    println!("all changed {:?} after the loss of {lost} connections: {stats:?}", cut.elapsed());
+    println!(
+        "all changed {:?} after the loss of {lost} connections: {stats:?}",
+        cut.elapsed()
+    );
     assert!(stats.accepted <= 8, "opened again once for all: {stats:?}");
     feed.has_nothing();
 }
@@ -75,7 +83,9 @@ async fn a_silent_connection_is_given_up_long_before_the_wait_ends() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(within, retrying).await.expect("the connection is given up");
+    tokio::time::timeout(within, retrying)
+        .await
+        .expect("the connection is given up");
     println!("given up after {:?}", waiting.elapsed());
     stage.proxy.pass();
     assert_eq!(feed.value("the change").await.as_deref(), Some("unseen"));

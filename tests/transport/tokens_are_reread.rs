@@ -10,7 +10,9 @@ use crate::feed::{Feed, supervisor, until};
 const MASTER: &str = "the-master-token";
 
 fn agent() -> TestAgent {
-    let acl = format!(r#"acl {{ enabled = true default_policy = "deny" tokens {{ master = "{MASTER}" }} }}"#);
+    let acl = format!(
+        r#"acl {{ enabled = true default_policy = "deny" tokens {{ master = "{MASTER}" }} }}"#
+    );
     TestAgent::builder().dev().config(acl).token(MASTER).start()
 }
 
@@ -30,8 +32,10 @@ async fn a_rotated_token_is_found_without_a_restart() {
     let file = home.path().join("token");
     let (first, secret) = token(&agent);
     fs::write(&file, secret).expect("written");
-    let config =
-        ConsulConfig::default().with_address(agent.url()).expect("an address").with_token_file(&file);
+    let config = ConsulConfig::default()
+        .with_address(agent.url())
+        .expect("an address")
+        .with_token_file(&file);
     let store = KvStore::connect(&config).expect("a client");
     let watches = supervisor(&config);
     let mut feed = Feed::start();
@@ -42,14 +46,20 @@ async fn a_rotated_token_is_found_without_a_restart() {
     let (second, secret) = token(&agent);
     fs::write(&file, format!("{secret}\n")).expect("written");
     agent.request("DELETE", &format!("/v1/acl/token/{first}"), &[], b"");
-    store.put("rotated/a", "1").await.expect("the call is sent again with the new token");
+    store
+        .put("rotated/a", "1")
+        .await
+        .expect("the call is sent again with the new token");
     assert_eq!(feed.value("a change").await.as_deref(), Some("1"));
 
     // The old one goes first: the watch is denied until the file is mended, and goes on by itself.
     agent.request("DELETE", &format!("/v1/acl/token/{second}"), &[], b"");
     agent.put("rotated/a", "2");
     until(&watches, "rotated/a", |status| {
-        status.state.error().is_some_and(|error| error.class() == FailureClass::Denied)
+        status
+            .state
+            .error()
+            .is_some_and(|error| error.class() == FailureClass::Denied)
     })
     .await;
     fs::write(&file, token(&agent).1).expect("written");
@@ -58,7 +68,11 @@ async fn a_rotated_token_is_found_without_a_restart() {
     // Consul may have answered with the change before it looked at the token again: it comes once all the same.
     let mut seen = Vec::new();
     while seen.last().is_none_or(|last| last != "3") {
-        seen.push(feed.value("what changed meanwhile").await.expect("a denied key is not a deleted one"));
+        seen.push(
+            feed.value("what changed meanwhile")
+                .await
+                .expect("a denied key is not a deleted one"),
+        );
     }
     assert!(seen == ["2", "3"] || seen == ["3"], "{seen:?}");
     until(&watches, "rotated/a", |status| status.state.is_live()).await;

@@ -34,7 +34,12 @@ async fn what_is_not_there_is_asked_for_calmly() {
     feed.next("the first value").await;
     let before = stage.proxy.stats().requests;
     let begin = std::time::Instant::now();
-    stage.proxy.until(SOON, "three more requests", |stats| stats.requests >= before + 3).await;
+    stage
+        .proxy
+        .until(SOON, "three more requests", |stats| {
+            stats.requests >= before + 3
+        })
+        .await;
     assert!(
         begin.elapsed() >= std::time::Duration::from_secs(2),
         "a pause before each: {:?}",
@@ -51,12 +56,21 @@ async fn a_404_of_somebody_between_is_no_deregistration() {
     feed.says(&["added web1 at :80"]).await;
     for page in ["<html>404</html>", "404 page not found"] {
         let page = ResponseFault::Replace(Canned::new(404, page));
-        stage.proxy.inject(Rule::next(1, page).for_target("/v1/agent/service/web1"));
+        stage
+            .proxy
+            .inject(Rule::next(1, page).for_target("/v1/agent/service/web1"));
     }
     // Wakes what is held, which then gets the pages.
     stage.register("web1", "web", &["v2"]);
     let changed = feed.next("the instance as it is").await;
-    assert_eq!((*changed.current).as_ref().expect("it never went").tags.as_slice(), ["v2"]);
+    assert_eq!(
+        (*changed.current)
+            .as_ref()
+            .expect("it never went")
+            .tags
+            .as_slice(),
+        ["v2"]
+    );
     stage.until("agent_service:web1", "live").await;
     stage.deregister("web1");
     feed.says(&["removed web1 at :80"]).await;

@@ -38,7 +38,10 @@ fn entries() -> impl Strategy<Value = Entries> {
 }
 
 fn by_id(entries: &Entries) -> BTreeMap<(String, String), Arc<ServiceEntry>> {
-    entries.iter().map(|entry| (id(entry), Arc::clone(entry))).collect()
+    entries
+        .iter()
+        .map(|entry| (id(entry), Arc::clone(entry)))
+        .collect()
 }
 
 fn id(entry: &ServiceEntry) -> (String, String) {

@@ -17,12 +17,19 @@ async fn checks_of_a_service_come_change_and_go() {
     stage.register("web1", "web", &["v1"]);
     feed.says(&["added service:web1 on here is passing"]).await;
     stage.report("web1", "warn", "hm");
-    let warned = feed.says(&["updated service:web1 on here is warning"]).await;
+    let warned = feed
+        .says(&["updated service:web1 on here is warning"])
+        .await;
     let transition = warned.changes()[0].transition().unwrap();
-    assert_eq!((transition.to_string().as_str(), transition.is_worse()), ("passing → warning", true));
+    assert_eq!(
+        (transition.to_string().as_str(), transition.is_worse()),
+        ("passing → warning", true)
+    );
     stage.is_written_back::<Vec<Arc<HealthCheck>>>("/v1/health/checks/web", &warned.current);
     stage.deregister("web1");
-    let emptied = feed.says(&["removed service:web1 on here is warning"]).await;
+    let emptied = feed
+        .says(&["removed service:web1 on here is warning"])
+        .await;
     assert!(emptied.current.is_empty());
 }
 
@@ -35,9 +42,14 @@ async fn a_check_that_leaves_a_state_is_removed_from_it() {
     stage.report("web1", "fail", "no");
     feed.says(&["added service:web1 on here is critical"]).await;
     stage.report("web1", "pass", "ok");
-    feed.says(&["removed service:web1 on here is critical"]).await;
-    stage.put("/v1/agent/service/maintenance/web1?enable=true", &serde_json::Value::Null);
-    feed.says(&["added _service_maintenance:web1 on here is maintenance"]).await;
+    feed.says(&["removed service:web1 on here is critical"])
+        .await;
+    stage.put(
+        "/v1/agent/service/maintenance/web1?enable=true",
+        &serde_json::Value::Null,
+    );
+    feed.says(&["added _service_maintenance:web1 on here is maintenance"])
+        .await;
 }
 
 #[actix_rt::test]
@@ -57,22 +69,41 @@ async fn any_check_with_a_definition_is_written_back() {
     let mut feed = stage.watch(Checks::any()).await;
     let changed = feed.next("the first value").await;
     stage.is_written_back::<Vec<Arc<HealthCheck>>>("/v1/health/state/any", &changed.current);
-    let ping = changed.current.iter().find(|check| check.check_id == "ping").unwrap();
-    assert_eq!(ping.definition.timeout.duration(), Some(std::time::Duration::from_secs(90)));
-    assert!(changed.current.iter().all(|check| check.extra.is_empty() && check.definition.extra.is_empty()));
+    let ping = changed
+        .current
+        .iter()
+        .find(|check| check.check_id == "ping")
+        .unwrap();
+    assert_eq!(
+        ping.definition.timeout.duration(),
+        Some(std::time::Duration::from_secs(90))
+    );
+    assert!(
+        changed
+            .current
+            .iter()
+            .all(|check| check.extra.is_empty() && check.definition.extra.is_empty())
+    );
 }
 
 #[actix_rt::test]
 async fn a_filter_keeps_the_others_out_and_a_bad_one_ends_the_watch() {
     let stage = Stage::start();
-    let mut feed = stage.watch(Checks::any().with_filter(r#"ServiceName == "web""#)).await;
+    let mut feed = stage
+        .watch(Checks::any().with_filter(r#"ServiceName == "web""#))
+        .await;
     assert!(feed.next("the first value").await.current.is_empty());
     stage.register("db1", "db", &[]);
     stage.register("web1", "web", &[]);
     feed.says(&["added service:web1 on here is passing"]).await;
     stage.watch(Checks::any().with_filter("?")).await;
     let status = stage.until("checks?filter=?", "stopped").await;
-    assert!(status.to_string().contains("Failed to create boolean expression evaluator"), "{status}");
+    assert!(
+        status
+            .to_string()
+            .contains("Failed to create boolean expression evaluator"),
+        "{status}"
+    );
     stage.watch(Checks::of_service("")).await;
     let status = stage.until("checks", "stopped").await;
     assert!(status.to_string().contains("cannot be called"), "{status}");
@@ -83,10 +114,15 @@ async fn a_change_of_output_is_news_unless_only_the_status_counts() {
     let stage = Stage::start();
     stage.register("web1", "web", &[]);
     let mut all = stage.watch(Checks::of_service("web")).await;
-    let mut status =
-        stage.watch_so(Checks::of_service("web"), |watch| watch.project(HealthCheck::health)).await;
+    let mut status = stage
+        .watch_so(Checks::of_service("web"), |watch| {
+            watch.project(HealthCheck::health)
+        })
+        .await;
     let broke = predicates::transition(CheckStatus::Passing, CheckStatus::Critical);
-    let mut broke = stage.watch_so(Checks::of_service("web"), |watch| watch.only(broke)).await;
+    let mut broke = stage
+        .watch_so(Checks::of_service("web"), |watch| watch.only(broke))
+        .await;
     for feed in [&mut all, &mut status, &mut broke] {
         feed.next("the first value").await;
     }
@@ -108,5 +144,7 @@ async fn a_change_of_output_is_news_unless_only_the_status_counts() {
     status.says(&["updated c on far is critical"]).await;
     broke.says(&["updated c on far is critical"]).await;
     stage.report("web1", "fail", "no");
-    broke.says(&["updated service:web1 on here is critical"]).await;
+    broke
+        .says(&["updated service:web1 on here is critical"])
+        .await;
 }

@@ -26,11 +26,18 @@ async fn another_certificate_takes_the_place_of_the_first() {
     // Another authority signs another certificate, with the same serial number or a higher one.
     stage.agent.restart_empty();
     let second = feed.next("another certificate").await;
-    let pem =
-        |leaf: &Option<std::sync::Arc<LeafCert>>| leaf.as_ref().expect("a certificate").cert_pem.clone();
+    let pem = |leaf: &Option<std::sync::Arc<LeafCert>>| {
+        leaf.as_ref().expect("a certificate").cert_pem.clone()
+    };
     assert_ne!(pem(&first.current), pem(&second.current));
-    let kinds: Vec<_> = second.changes().iter().map(consul_watch::Change::kind).collect();
-    let renewed = [ChangeKind::Added, ChangeKind::Removed].iter().all(|kind| kinds.contains(kind));
+    let kinds: Vec<_> = second
+        .changes()
+        .iter()
+        .map(consul_watch::Change::kind)
+        .collect();
+    let renewed = [ChangeKind::Added, ChangeKind::Removed]
+        .iter()
+        .all(|kind| kinds.contains(kind));
     assert!(renewed || kinds == [ChangeKind::Updated], "{kinds:?}");
 }
 
@@ -40,7 +47,12 @@ async fn wrong_parameters_are_told() {
     stage.watch(ConnectLeaf::new("")).await;
     let status = stage.until("connect_leaf", "stopped").await;
     assert!(status.to_string().contains("cannot be called"), "{status}");
-    stage.watch(ConnectLeaf::new("web").with_datacenter("nowhere")).await;
+    stage
+        .watch(ConnectLeaf::new("web").with_datacenter("nowhere"))
+        .await;
     let status = stage.until("connect_leaf:web?dc=nowhere", "retrying").await;
-    assert!(status.to_string().contains("No path to datacenter"), "{status}");
+    assert!(
+        status.to_string().contains("No path to datacenter"),
+        "{status}"
+    );
 }

@@ -10,9 +10,11 @@ use crate::stage::Stage;
 pub(crate) fn rotate(stage: &Stage, key_of: &str) {
     let leaf = stage.get(&format!("/v1/agent/connect/ca/leaf/{key_of}"));
     let key = &leaf["PrivateKeyPEM"];
-    let config =
-        json!({ "LeafCertTTL": "72h", "RotationPeriod": "2160h", "PrivateKey": key, "RootCert": "" });
-    stage.put("/v1/connect/ca/configuration", &json!({ "Provider": "consul", "Config": config }));
+    let config = json!({ "LeafCertTTL": "72h", "RotationPeriod": "2160h", "PrivateKey": key, "RootCert": "" });
+    stage.put(
+        "/v1/connect/ca/configuration",
+        &json!({ "Provider": "consul", "Config": config }),
+    );
 }
 
 #[actix_rt::test]
@@ -28,8 +30,11 @@ async fn a_rotation_adds_a_root_and_updates_the_old_one() {
 
     rotate(&stage, "a");
     let second = feed.next("the rotation").await;
-    let kinds: Vec<_> =
-        second.changes().iter().map(|change| (change.item().id == old.id, change.kind())).collect();
+    let kinds: Vec<_> = second
+        .changes()
+        .iter()
+        .map(|change| (change.item().id == old.id, change.kind()))
+        .collect();
     assert!(
         kinds.contains(&(true, ChangeKind::Updated)) && kinds.contains(&(false, ChangeKind::Added)),
         "{kinds:?}"
@@ -45,10 +50,17 @@ async fn another_authority_removes_the_roots() {
     let mut feed = stage.watch(ConnectRoots::new()).await;
     feed.next("the first value").await;
     stage.agent.restart_empty();
-    let kinds: Vec<_> =
-        feed.next("another authority").await.changes().iter().map(consul_watch::Change::kind).collect();
+    let kinds: Vec<_> = feed
+        .next("another authority")
+        .await
+        .changes()
+        .iter()
+        .map(consul_watch::Change::kind)
+        .collect();
     assert!(
-        kinds.len() == 2 && kinds.contains(&ChangeKind::Added) && kinds.contains(&ChangeKind::Removed),
+        kinds.len() == 2
+            && kinds.contains(&ChangeKind::Added)
+            && kinds.contains(&ChangeKind::Removed),
         "{kinds:?}"
     );
 }
@@ -56,8 +68,13 @@ async fn another_authority_removes_the_roots() {
 #[actix_rt::test]
 async fn a_datacenter_that_is_not_there_is_told_in_consuls_words() {
     let stage = Stage::start();
-    let mut feed = stage.watch(ConnectRoots::new().with_datacenter("nowhere")).await;
+    let mut feed = stage
+        .watch(ConnectRoots::new().with_datacenter("nowhere"))
+        .await;
     let status = stage.until("connect_roots?dc=nowhere", "retrying").await;
-    assert!(status.to_string().contains("No path to datacenter"), "{status}");
+    assert!(
+        status.to_string().contains("No path to datacenter"),
+        "{status}"
+    );
     feed.has_nothing("there is no answer");
 }

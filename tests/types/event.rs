@@ -9,15 +9,30 @@ use crate::stage::Stage;
 
 /// Fires one and gives its id.
 fn fire(stage: &Stage, name: &str, payload: &str) -> String {
-    let reply = stage.agent.request("PUT", &format!("/v1/event/fire/{name}"), &[], payload.as_bytes());
+    let reply = stage.agent.request(
+        "PUT",
+        &format!("/v1/event/fire/{name}"),
+        &[],
+        payload.as_bytes(),
+    );
     let event: Value = serde_json::from_slice(&reply.body).expect("an event");
     event["ID"].as_str().expect("its id").to_owned()
 }
 
 async fn ids(feed: &mut Feed<Event>) -> Vec<String> {
     let changed = feed.next("events").await;
-    assert!(changed.changes().iter().all(|change| change.old().is_none()), "events are only ever added");
-    changed.changes().iter().map(|change| change.item().id.clone()).collect()
+    assert!(
+        changed
+            .changes()
+            .iter()
+            .all(|change| change.old().is_none()),
+        "events are only ever added"
+    );
+    changed
+        .changes()
+        .iter()
+        .map(|change| change.item().id.clone())
+        .collect()
 }
 
 #[actix_rt::test]
@@ -32,7 +47,10 @@ async fn each_event_is_delivered_once_though_the_index_goes_up_and_down() {
         let changes = changed.changes();
         assert_eq!(changes.len(), 1, "{changes:?}");
         assert_eq!(changes[0].item().id, id);
-        assert_eq!(changes[0].item().payload.as_str(), Some(turn.to_string().as_str()));
+        assert_eq!(
+            changes[0].item().payload.as_str(),
+            Some(turn.to_string().as_str())
+        );
         assert_eq!(changed.current.since(changed.previous.as_deref()).len(), 1);
         fell += usize::from(changed.index < last);
         last = changed.index;
@@ -62,7 +80,13 @@ async fn the_first_delivery_brings_what_the_agent_keeps_and_is_written_back() {
     let sent = stage.get("/v1/event/list");
     assert_eq!(serde_json::to_value(&*changed.current).unwrap(), sent);
     assert_eq!(changed.current.since(None).len(), 2);
-    assert!(changed.current.kept().iter().all(|event| event.extra.is_empty()));
+    assert!(
+        changed
+            .current
+            .kept()
+            .iter()
+            .all(|event| event.extra.is_empty())
+    );
 }
 
 #[actix_rt::test]
@@ -88,9 +112,15 @@ async fn an_event_is_news_once_over_a_restart_of_the_agent() {
     // The agent has forgotten everything; then somebody tells it what it knew.
     let index = told.header("X-Consul-Index").expect("an index");
     let again = Canned::new(200, told.body.clone()).header("X-Consul-Index", index);
-    stage.proxy.inject(Rule::next(2, ResponseFault::Replace(again)).for_target("/v1/event/list"));
+    stage
+        .proxy
+        .inject(Rule::next(2, ResponseFault::Replace(again)).for_target("/v1/event/list"));
     let second = fire(&stage, "deploy", "two");
-    assert_eq!(ids(&mut feed).await, [second], "the marker is the next, and alone");
+    assert_eq!(
+        ids(&mut feed).await,
+        [second],
+        "the marker is the next, and alone"
+    );
 }
 
 #[actix_rt::test]

@@ -14,20 +14,36 @@ async fn who_wants_the_status_gets_each_and_who_wants_the_address_gets_nothing()
     for at in 0..SERVICES {
         stage.register(&format!("web{at}"), "web", &[]);
     }
-    let mut status = stage.watch_so(Service::new("web"), |watch| watch.project(ServiceEntry::health)).await;
-    let mut address =
-        stage.watch_so(Service::new("web"), |watch| watch.project(ServiceEntry::endpoint)).await;
+    let mut status = stage
+        .watch_so(Service::new("web"), |watch| {
+            watch.project(ServiceEntry::health)
+        })
+        .await;
+    let mut address = stage
+        .watch_so(Service::new("web"), |watch| {
+            watch.project(ServiceEntry::endpoint)
+        })
+        .await;
     assert_eq!(status.next("the first value").await.current.len(), SERVICES);
-    assert_eq!(address.next("the first value").await.current.len(), SERVICES);
+    assert_eq!(
+        address.next("the first value").await.current.len(),
+        SERVICES
+    );
     for flip in 0..FLIPS {
-        let (how, expected) =
-            if flip % 2 == 0 { ("fail", CheckStatus::Critical) } else { ("pass", CheckStatus::Passing) };
+        let (how, expected) = if flip % 2 == 0 {
+            ("fail", CheckStatus::Critical)
+        } else {
+            ("pass", CheckStatus::Passing)
+        };
         stage.report("web7", how, &flip.to_string());
         let changed = status.next("a flip").await;
         let changes = changed.changes();
         assert_eq!(changes.len(), 1, "one of {SERVICES} changed: {changes:?}");
         assert_eq!(changes[0].item().service.id, "web7");
-        assert_eq!(changes[0].transition().and_then(|step| step.to), Some(expected));
+        assert_eq!(
+            changes[0].transition().and_then(|step| step.to),
+            Some(expected)
+        );
     }
     // A marker: the next thing that the other one hears of is an address.
     stage.register("web7", "web", &["marked"]);
@@ -35,7 +51,14 @@ async fn who_wants_the_status_gets_each_and_who_wants_the_address_gets_nothing()
     let changes = changed.changes();
     assert_eq!(changes.len(), 1);
     assert_eq!(changes[0].item().service.tags.as_slice(), ["marked"]);
-    assert!(changes[0].old().expect("it was there").service.tags.is_empty());
+    assert!(
+        changes[0]
+            .old()
+            .expect("it was there")
+            .service
+            .tags
+            .is_empty()
+    );
     status.has_nothing("no status changed");
 }
 
@@ -43,7 +66,11 @@ async fn who_wants_the_status_gets_each_and_who_wants_the_address_gets_nothing()
 async fn after_a_burst_of_flips_the_last_state_is_delivered() {
     let stage = Stage::start();
     stage.register("web1", "web", &[]);
-    let mut feed = stage.watch_so(Service::new("web"), |watch| watch.project(ServiceEntry::health)).await;
+    let mut feed = stage
+        .watch_so(Service::new("web"), |watch| {
+            watch.project(ServiceEntry::health)
+        })
+        .await;
     let mut last = feed.next("the first value").await;
     for flip in 0..FLIPS {
         stage.report("web1", ["fail", "warn", "pass"][flip % 3], "x");
@@ -55,5 +82,6 @@ async fn after_a_burst_of_flips_the_last_state_is_delivered() {
         assert!(!last.changes().is_empty());
     }
     stage.deregister("web2");
-    feed.says(&["removed web2 on here at 127.0.0.1:80 is passing"]).await;
+    feed.says(&["removed web2 on here at 127.0.0.1:80 is passing"])
+        .await;
 }

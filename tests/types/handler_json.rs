@@ -17,7 +17,11 @@ fn printed(stage: &Stage, arguments: &[&str]) -> String {
         .args(arguments)
         .output()
         .expect("the command runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).expect("text")
 }
 
@@ -25,14 +29,24 @@ fn printed(stage: &Stage, arguments: &[&str]) -> String {
 fn ours(value: &impl Serialize) -> String {
     let mut out = Vec::new();
     let layout = serde_json::ser::PrettyFormatter::with_indent(b"    ");
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, layout)).expect("JSON");
+    value
+        .serialize(&mut serde_json::Serializer::with_formatter(
+            &mut out, layout,
+        ))
+        .expect("JSON");
     let text = String::from_utf8(out).expect("text");
-    text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026") + "\n"
+    text.replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026")
+        + "\n"
 }
 
 /// Later versions hand over more fields, which their own client library invents.
 fn is_measured() -> bool {
-    let version = Command::new(consul().expect("Consul")).arg("version").output().expect("the command runs");
+    let version = Command::new(consul().expect("Consul"))
+        .arg("version")
+        .output()
+        .expect("the command runs");
     String::from_utf8_lossy(&version.stdout).starts_with("Consul v1.8.")
 }
 
@@ -44,10 +58,15 @@ async fn to_the_letter() {
     let stage = Stage::start();
     register_proxy(&stage);
     stage.register("web1", "web", &["v1"]);
-    stage.agent.request("PUT", "/v1/event/fire/deploy", &[], b"<hello>");
+    stage
+        .agent
+        .request("PUT", "/v1/event/fire/deploy", &[], b"<hello>");
 
     let services = stage.watch(Services::new()).await.next("services").await;
-    assert_eq!(ours(&*services.current), printed(&stage, &["-type=services"]));
+    assert_eq!(
+        ours(&*services.current),
+        printed(&stage, &["-type=services"])
+    );
     let nodes = stage.watch(Nodes::new()).await.next("nodes").await;
     assert_eq!(ours(&*nodes.current), printed(&stage, &["-type=nodes"]));
     for name in ["web", "web-proxy", "none"] {
@@ -56,11 +75,17 @@ async fn to_the_letter() {
         assert_eq!(ours(&handler::entries(&service.current)), expected);
     }
     let checks = stage.watch(Checks::any()).await.next("checks").await;
-    assert_eq!(ours(&handler::checks(&checks.current)), printed(&stage, &["-type=checks"]));
+    assert_eq!(
+        ours(&handler::checks(&checks.current)),
+        printed(&stage, &["-type=checks"])
+    );
     let mut events = stage.watch(Event::any()).await;
     let mut changed = events.next("events").await;
     while changed.current.kept().is_empty() {
         changed = events.next("the event").await;
     }
-    assert_eq!(ours(&changed.current.since(None)), printed(&stage, &["-type=event"]));
+    assert_eq!(
+        ours(&changed.current.since(None)),
+        printed(&stage, &["-type=event"])
+    );
 }

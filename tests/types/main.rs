@@ -4,7 +4,11 @@
 //! No test takes a time for its verdict. That nothing was delivered is shown by a marker: a change that has
 //! to be the very next delivery.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod agent_service;
 mod changes;

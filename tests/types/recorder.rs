@@ -36,7 +36,10 @@ pub(crate) struct Feed<Q: Query> {
 impl<Q: Query> Feed<Q> {
     pub(crate) fn start() -> Self {
         let (out, received) = unbounded_channel();
-        Self { address: Recorder(out).start(), received }
+        Self {
+            address: Recorder(out).start(),
+            received,
+        }
     }
 
     /// The next delivery, which has to come.
@@ -61,12 +64,20 @@ impl<Q: Query<Value: Snapshot<Item: Item + Display>>> Feed<Q> {
     /// The next delivery, which has to say exactly this: `added …`, `updated …`, `removed …`.
     pub(crate) async fn says(&mut self, expected: &[&str]) -> Changed<Q> {
         let changed = self.next(&format!("{expected:?}")).await;
-        assert_eq!(said(&changed), expected, "reason {}, index {}", changed.reason, changed.index);
+        assert_eq!(
+            said(&changed),
+            expected,
+            "reason {}, index {}",
+            changed.reason,
+            changed.index
+        );
         changed
     }
 }
 
 /// What changed, in words.
-pub(crate) fn said<Q: Query<Value: Snapshot<Item: Item + Display>>>(changed: &Changed<Q>) -> Vec<String> {
+pub(crate) fn said<Q: Query<Value: Snapshot<Item: Item + Display>>>(
+    changed: &Changed<Q>,
+) -> Vec<String> {
     changed.changes().iter().map(ToString::to_string).collect()
 }

@@ -32,7 +32,9 @@ async fn services_come_change_their_tags_and_go() {
 #[actix_rt::test]
 async fn an_emptied_list_is_delivered() {
     let stage = Stage::start();
-    let mut feed = stage.watch(Services::new().with_node_meta("rack", "r1")).await;
+    let mut feed = stage
+        .watch(Services::new().with_node_meta("rack", "r1"))
+        .await;
     assert!(feed.next("the first value").await.current.is_empty());
     stage.catalogue(&json!({
         "Node": "far", "Address": "10.0.0.1", "NodeMeta": { "rack": "r1" }, "Service": { "Service": "mail" },
@@ -45,8 +47,13 @@ async fn an_emptied_list_is_delivered() {
 #[actix_rt::test]
 async fn a_datacenter_that_is_not_there_is_told_in_consuls_words() {
     let stage = Stage::start();
-    let mut feed = stage.watch(Services::new().with_datacenter("nowhere")).await;
+    let mut feed = stage
+        .watch(Services::new().with_datacenter("nowhere"))
+        .await;
     let status = stage.until("services?dc=nowhere", "retrying").await;
-    assert!(status.to_string().contains("No path to datacenter"), "{status}");
+    assert!(
+        status.to_string().contains("No path to datacenter"),
+        "{status}"
+    );
     feed.has_nothing("there is no answer");
 }

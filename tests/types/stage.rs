@@ -21,7 +21,10 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn start() -> Self {
-        let agent = TestAgent::builder().dev().config(r#"node_name = "here""#).start();
+        let agent = TestAgent::builder()
+            .dev()
+            .config(r#"node_name = "here""#)
+            .start();
         let stage = Self::of(agent);
         stage.settle();
         stage
@@ -29,10 +32,17 @@ impl Stage {
 
     fn of(agent: TestAgent) -> Self {
         let proxy = FaultProxy::start(agent.http_addr());
-        let config =
-            ConsulConfig::default().with_address(&*proxy.url()).expect("an address").with_gzip(false);
-        let soon = Backoff::new(Duration::from_millis(20), Duration::from_millis(500)).expect("a back-off");
-        Self { watches: WatchSupervisor::new(config).backoff(soon).start(), proxy, agent }
+        let config = ConsulConfig::default()
+            .with_address(&*proxy.url())
+            .expect("an address")
+            .with_gzip(false);
+        let soon = Backoff::new(Duration::from_millis(20), Duration::from_millis(500))
+            .expect("a back-off");
+        Self {
+            watches: WatchSupervisor::new(config).backoff(soon).start(),
+            proxy,
+            agent,
+        }
     }
 
     /// Waits until the agent has written all about itself into the catalogue.
@@ -57,7 +67,11 @@ impl Stage {
     ) -> Feed<Q> {
         let feed = Feed::start();
         let watch = how(Watch::new(query, feed.address.clone()));
-        self.watches.send(watch).await.expect("the supervisor runs").expect("a subscription");
+        self.watches
+            .send(watch)
+            .await
+            .expect("the supervisor runs")
+            .expect("a subscription");
         feed
     }
 
@@ -65,13 +79,20 @@ impl Stage {
     pub(crate) async fn until(&self, path: &str, state: &str) -> WatchStatus {
         let deadline = Instant::now() + SOON;
         loop {
-            let mut all = self.watches.send(Status::path(path)).await.expect("the supervisor runs");
+            let mut all = self
+                .watches
+                .send(Status::path(path))
+                .await
+                .expect("the supervisor runs");
             assert_eq!(all.len(), 1, "one watch of {path}, not {all:?}");
             let status = all.remove(0);
             if status.state.name() == state {
                 return status;
             }
-            assert!(Instant::now() < deadline, "{path}: waited {SOON:?} until it is {state}; it is {status}");
+            assert!(
+                Instant::now() < deadline,
+                "{path}: waited {SOON:?} until it is {state}; it is {status}"
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -86,7 +107,11 @@ impl Stage {
     /// Has the agent do something.
     #[track_caller]
     pub(crate) fn put(&self, target: &str, body: &Value) -> Value {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
         let reply = self.agent.request("PUT", target, &[], body.as_bytes());
         assert_eq!(reply.status, 200, "{target}: {}", reply.text());
         serde_json::from_slice(&reply.body).unwrap_or_default()
@@ -95,7 +120,9 @@ impl Stage {
     /// Registers an instance with the agent; it has a check that somebody reports, and it passes.
     pub(crate) fn register(&self, id: &str, name: &str, tags: &[&str]) {
         let check = json!({ "TTL": "1h", "Status": "passing" });
-        self.register_as(&json!({ "ID": id, "Name": name, "Tags": tags, "Port": 80, "Check": check }));
+        self.register_as(
+            &json!({ "ID": id, "Name": name, "Tags": tags, "Port": 80, "Check": check }),
+        );
     }
 
     pub(crate) fn register_as(&self, definition: &Value) {
@@ -108,7 +135,10 @@ impl Stage {
 
     /// Reports an instance's check: `pass`, `warn` or `fail`.
     pub(crate) fn report(&self, id: &str, how: &str, note: &str) {
-        self.put(&format!("/v1/agent/check/{how}/service:{id}?note={note}"), &Value::Null);
+        self.put(
+            &format!("/v1/agent/check/{how}/service:{id}?note={note}"),
+            &Value::Null,
+        );
     }
 
     /// Registers something of another node in the catalogue.
@@ -124,10 +154,18 @@ impl Stage {
     /// Reads the agent's answer as this type and as a value writes it, and shows that nothing is lost; then
     /// that `delivered` is written as the agent does.
     #[track_caller]
-    pub(crate) fn is_written_back<T: Serialize + DeserializeOwned>(&self, target: &str, delivered: &T) {
+    pub(crate) fn is_written_back<T: Serialize + DeserializeOwned>(
+        &self,
+        target: &str,
+        delivered: &T,
+    ) {
         let sent = self.get(target);
         let read: T = serde_json::from_value(sent.clone()).expect("a value");
         assert_eq!(serde_json::to_value(&read).expect("JSON"), sent, "{target}");
-        assert_eq!(serde_json::to_value(delivered).expect("JSON"), sent, "what was delivered of {target}");
+        assert_eq!(
+            serde_json::to_value(delivered).expect("JSON"),
+            sent,
+            "what was delivered of {target}"
+        );
     }
 }

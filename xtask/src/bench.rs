@@ -7,10 +7,21 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let mut bench = cargo();
     bench
         .args(["run", "--quiet", "--release"])
-        .args(["--manifest-path", "benches/Cargo.toml", "--target-dir", "target/bench"])
+        .args([
+            "--manifest-path",
+            "benches/Cargo.toml",
+            "--target-dir",
+            "target/bench",
+        ])
         .args(["--", "report"])
         .args(args);
-    let status =
-        bench.env("CONSUL_BIN", consul).status().map_err(|error| format!("cannot run cargo: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("the benchmarks failed ({status})")) }
+    let status = bench
+        .env("CONSUL_BIN", consul)
+        .status()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("the benchmarks failed ({status})"))
+    }
 }

@@ -14,7 +14,14 @@ pub(crate) fn cargo() -> Command {
 /// Builds an example and returns where it is.
 pub(crate) fn example(name: &str) -> Result<PathBuf, String> {
     let output = cargo()
-        .args(["build", "--quiet", "--example", name, "--message-format", "json-render-diagnostics"])
+        .args([
+            "build",
+            "--quiet",
+            "--example",
+            name,
+            "--message-format",
+            "json-render-diagnostics",
+        ])
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("cannot run cargo: {error}"))?;
@@ -43,7 +50,10 @@ mod tests {
         let messages = r#"{"reason":"compiler-artifact","executable":null,"fresh":true}
 {"reason":"compiler-artifact","executable":"/t/debug/examples/live_config","fresh":true}
 {"reason":"build-finished","success":true}"#;
-        assert_eq!(executable(messages, "live_config"), Some("/t/debug/examples/live_config".into()));
+        assert_eq!(
+            executable(messages, "live_config"),
+            Some("/t/debug/examples/live_config".into())
+        );
         assert_eq!(executable(messages, "config"), None);
     }
 }

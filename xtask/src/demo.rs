@@ -22,21 +22,37 @@ pub(crate) fn run() -> Result<(), String> {
     let example = cargo::example("live_config")?;
     let start = Instant::now();
     let agent = TestAgent::try_start().map_err(|error| error.to_string())?;
-    println!("started Consul on {} in {}", agent.url(), ms(start.elapsed()));
+    println!(
+        "started Consul on {} in {}",
+        agent.url(),
+        ms(start.elapsed())
+    );
 
     // There before the watch begins: the first delivery.
     let greeting = "kvTest/test/greeting";
     agent.put(greeting, "hello");
     let mut app = LiveConfig::start(&example, &agent.url())?;
     let outcome = show(&agent, &mut app, greeting);
-    outcome.map_err(|error| format!("\n{error}\n\n{}\nConsul's log:\n{}", app.told(), agent.log_tail()))
+    outcome.map_err(|error| {
+        format!(
+            "\n{error}\n\n{}\nConsul's log:\n{}",
+            app.told(),
+            agent.log_tail()
+        )
+    })
 }
 
 fn show(agent: &TestAgent, app: &mut LiveConfig, greeting: &str) -> Result<(), String> {
     app.ready(WITHIN)?;
     println!("live_config watches the folder kvTest/test\n");
-    let first = app.delivery("the first state", WITHIN, |change| change.is("added", greeting, "hello"))?;
-    row("was there before", greeting, &format!("{} ({})", first.change.kind, first.change.reason));
+    let first = app.delivery("the first state", WITHIN, |change| {
+        change.is("added", greeting, "hello")
+    })?;
+    row(
+        "was there before",
+        greeting,
+        &format!("{} ({})", first.change.kind, first.change.reason),
+    );
 
     change(agent, app, "put", PORT, "added", Some("8080"))?;
     change(agent, app, "change", PORT, "updated", Some("9090"))?;
@@ -47,7 +63,10 @@ fn show(agent: &TestAgent, app: &mut LiveConfig, greeting: &str) -> Result<(), S
 
     let start = Instant::now();
     app.stop(Duration::from_secs(10))?;
-    println!("\nSIGTERM: live_config stopped its watches and ended well after {}", ms(start.elapsed()));
+    println!(
+        "\nSIGTERM: live_config stopped its watches and ended well after {}",
+        ms(start.elapsed())
+    );
     println!("every change arrived, and none twice");
     Ok(())
 }
@@ -69,9 +88,14 @@ fn change(
         agent.delete(key);
         verb.to_owned()
     };
-    let arrived = app
-        .delivery(&format!("{what} of {key}"), WITHIN, |change| change.is(kind, key, value.unwrap_or("-")))?;
-    row(&what, key, &format!("{kind} after {}", ms(arrived.at - written)));
+    let arrived = app.delivery(&format!("{what} of {key}"), WITHIN, |change| {
+        change.is(kind, key, value.unwrap_or("-"))
+    })?;
+    row(
+        &what,
+        key,
+        &format!("{kind} after {}", ms(arrived.at - written)),
+    );
     Ok(())
 }
 
@@ -85,10 +109,16 @@ fn burst(agent: &TestAgent, app: &mut LiveConfig) -> Result<(), String> {
     let last = BURST.to_string();
     agent.put(LIST, &last);
     let what = format!("the last of {BURST} puts to {LIST}");
-    let arrived = app.delivery(&what, WITHIN, |change| change.key == LIST && change.value == last)?;
+    let arrived = app.delivery(&what, WITHIN, |change| {
+        change.key == LIST && change.value == last
+    })?;
     let count = app.deliveries_of(LIST) - before;
     let after = ms(arrived.at - written);
-    row(&format!("{BURST} puts at once"), LIST, &format!("last state after {after}, in {count} deliveries"));
+    row(
+        &format!("{BURST} puts at once"),
+        LIST,
+        &format!("last state after {after}, in {count} deliveries"),
+    );
     Ok(())
 }
 
@@ -101,13 +131,27 @@ fn outage(agent: &TestAgent, app: &mut LiveConfig) -> Result<(), String> {
     let http = agent.http().with_timeout(Duration::from_secs(5));
     let writer = thread::spawn(move || first_write(&http, key, "outage"));
     agent.restart();
-    let written = writer.join().map_err(|_| "the writer ended badly".to_owned())??;
-    println!("Consul is back with its data, and took a write {} after the kill", ms(written - killed));
-    let arrived = app.delivery("the change made after the outage", WITHIN, |change: &Change| {
-        change.is("added", key, "outage")
-    })?;
+    let written = writer
+        .join()
+        .map_err(|_| "the writer ended badly".to_owned())??;
+    println!(
+        "Consul is back with its data, and took a write {} after the kill",
+        ms(written - killed)
+    );
+    let arrived = app.delivery(
+        "the change made after the outage",
+        WITHIN,
+        |change: &Change| change.is("added", key, "outage"),
+    )?;
     // Consul may deliver before the writer has read that its write is done.
-    row("put outage", key, &format!("added after {}", ms(arrived.at.saturating_duration_since(written))));
+    row(
+        "put outage",
+        key,
+        &format!(
+            "added after {}",
+            ms(arrived.at.saturating_duration_since(written))
+        ),
+    );
     Ok(())
 }
 

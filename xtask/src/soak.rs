@@ -20,6 +20,12 @@ pub(crate) fn run() -> Result<(), String> {
     ])
     .env("CONSUL_BIN", consul)
     .env("CONSUL_WATCH_ROUNDS", ROUNDS);
-    let status = soak.status().map_err(|error| format!("cannot run cargo: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("the soak failed ({status})")) }
+    let status = soak
+        .status()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("the soak failed ({status})"))
+    }
 }

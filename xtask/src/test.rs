@@ -17,7 +17,10 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         // Without `--all-targets`, which would run the benchmarks too.
         tests.args(["test", "--lib", "--bins", "--examples", "--tests"]);
     }
-    check(tests.args(["--workspace", "--all-features"]).args(args), "the tests")?;
+    check(
+        tests.args(["--workspace", "--all-features"]).args(args),
+        "the tests",
+    )?;
     if args.is_empty() {
         check(
             with_consul(cargo()).args(["test", "--doc", "--workspace", "--all-features"]),
@@ -28,11 +31,21 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
 }
 
 fn has_nextest() -> bool {
-    let version = cargo().args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let version = cargo()
+        .args(["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     version.is_ok_and(|status| status.success())
 }
 
 fn check(command: &mut Command, what: &str) -> Result<(), String> {
-    let status = command.status().map_err(|error| format!("cannot run cargo for {what}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{what} failed ({status})")) }
+    let status = command
+        .status()
+        .map_err(|error| format!("cannot run cargo for {what}: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{what} failed ({status})"))
+    }
 }

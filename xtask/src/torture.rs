@@ -33,16 +33,29 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         torture.env("CONSUL_WATCH_SEED", seed.to_string());
     }
     println!("torture for {} s", wanted.seconds);
-    let status = torture.status().map_err(|error| format!("cannot run cargo: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("the campaign failed ({status})")) }
+    let status = torture
+        .status()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("the campaign failed ({status})"))
+    }
 }
 
 fn wanted(args: &[String]) -> Result<Wanted, String> {
-    let mut wanted = Wanted { seconds: 300, seed: None };
+    let mut wanted = Wanted {
+        seconds: 300,
+        seed: None,
+    };
     let mut args = args.iter();
     while let Some(name) = args.next() {
-        let value = args.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
-        let number: u64 = value.parse().map_err(|_| format!("{name} {value}: not a number\n{USAGE}"))?;
+        let value = args
+            .next()
+            .ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
+        let number: u64 = value
+            .parse()
+            .map_err(|_| format!("{name} {value}: not a number\n{USAGE}"))?;
         match name.as_str() {
             "--minutes" => wanted.seconds = number.saturating_mul(60),
             "--seed" => wanted.seed = Some(number),
@@ -58,9 +71,22 @@ mod tests {
 
     #[test]
     fn reads_minutes_and_seed() {
-        let read = |args: &[&str]| wanted(&args.iter().map(ToString::to_string).collect::<Vec<_>>());
-        assert_eq!(read(&[]), Ok(Wanted { seconds: 300, seed: None }));
-        assert_eq!(read(&["--minutes", "2", "--seed", "7"]), Ok(Wanted { seconds: 120, seed: Some(7) }));
+        let read =
+            |args: &[&str]| wanted(&args.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(
+            read(&[]),
+            Ok(Wanted {
+                seconds: 300,
+                seed: None
+            })
+        );
+        assert_eq!(
+            read(&["--minutes", "2", "--seed", "7"]),
+            Ok(Wanted {
+                seconds: 120,
+                seed: Some(7)
+            })
+        );
         for wrong in [&["--minutes"][..], &["--minutes", "x"], &["--hours", "1"]] {
             assert!(read(wrong).is_err(), "{wrong:?}");
         }

@@ -18,11 +18,18 @@ pub(crate) struct Cover {
 
 impl Cover {
     pub(crate) fn new(key: WatchKey, kind: TypeId, slot: Option<Arc<Slot>>) -> Self {
-        Self { key, kind, slot: RwLock::new(slot) }
+        Self {
+            key,
+            kind,
+            slot: RwLock::new(slot),
+        }
     }
 
     pub(crate) fn slot(&self) -> Option<Arc<Slot>> {
-        self.slot.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.slot
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn set(&self, slot: Arc<Slot>) {

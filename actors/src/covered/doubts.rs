@@ -31,9 +31,16 @@ impl<Q: Query> CoveredActor<Q> {
     /// Asks for the next ones of those whose part is to be confirmed.
     fn confirm(&mut self, ctx: &mut Context<Self>) {
         while self.asking < MOST_ASKING {
-            let Some(number) = self.to_confirm.pop_front() else { return };
-            let Some(branch) = self.branches.get_mut(&number) else { continue };
-            let waits = branch.doubt.as_mut().filter(|doubt| doubt.asking.is_none() && !doubt.pausing);
+            let Some(number) = self.to_confirm.pop_front() else {
+                return;
+            };
+            let Some(branch) = self.branches.get_mut(&number) else {
+                continue;
+            };
+            let waits = branch
+                .doubt
+                .as_mut()
+                .filter(|doubt| doubt.asking.is_none() && !doubt.pausing);
             let Some(doubt) = waits else { continue };
             let client = match self.client.take().map_or_else(|| self.source.connect(), Ok) {
                 Ok(client) => self.client.insert(client).clone(),
@@ -42,8 +49,15 @@ impl<Q: Query> CoveredActor<Q> {
                     continue;
                 }
             };
-            let previous = branch.feeds.progress.current().map(|version| Arc::clone(&version.value));
-            let request = Request { cursor: Cursor::Start, previous };
+            let previous = branch
+                .feeds
+                .progress
+                .current()
+                .map(|version| Arc::clone(&version.value));
+            let request = Request {
+                cursor: Cursor::Start,
+                previous,
+            };
             let (query, places) = (Arc::clone(&branch.link.query), self.places.clone());
             let (guard, closed) = oneshot::channel::<()>();
             let (asked, abort) = abortable(async move {
@@ -54,7 +68,9 @@ impl<Q: Query> CoveredActor<Q> {
                     None => None,
                 };
                 // Its panic must not reach those it shares the actor with.
-                AssertUnwindSafe(async { query.run(&client, request).await }).catch_unwind().await
+                AssertUnwindSafe(async { query.run(&client, request).await })
+                    .catch_unwind()
+                    .await
             });
             doubt.asking = Some(Asking { abort, closed });
             self.asking += 1;
@@ -72,9 +88,18 @@ impl<Q: Query> CoveredActor<Q> {
     }
 
     /// The query was asked by itself.
-    fn confirmed(&mut self, number: u64, answer: Result<Answer<Q::Value>, Failure>, ctx: &mut Context<Self>) {
-        let Some(branch) = self.branches.get_mut(&number) else { return };
-        let Some(mut doubt) = branch.doubt.take() else { return };
+    fn confirmed(
+        &mut self,
+        number: u64,
+        answer: Result<Answer<Q::Value>, Failure>,
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(branch) = self.branches.get_mut(&number) else {
+            return;
+        };
+        let Some(mut doubt) = branch.doubt.take() else {
+            return;
+        };
         doubt.asking = None;
         let Some(part) = part(&*self.source, branch, &doubt.whole) else {
             return self.uncover(number, ctx);
@@ -100,7 +125,10 @@ impl<Q: Query> CoveredActor<Q> {
             Err(failure) => (failure.pause(), false),
         };
         doubt.pausing = true;
-        let pause = doubt.backoff.failed(Instant::now()).max(at_least.unwrap_or_default());
+        let pause = doubt
+            .backoff
+            .failed(Instant::now())
+            .max(at_least.unwrap_or_default());
         let attempt = doubt.backoff.attempt();
         branch.doubt = Some(doubt);
         if stale {
@@ -109,15 +137,22 @@ impl<Q: Query> CoveredActor<Q> {
         if at_once {
             self.ask_again(number, attempt, ctx);
         } else {
-            ctx.run_later(pause, move |actor, ctx| actor.ask_again(number, attempt, ctx));
+            ctx.run_later(pause, move |actor, ctx| {
+                actor.ask_again(number, attempt, ctx)
+            });
         }
     }
 
     /// The pause after this attempt is over.
     fn ask_again(&mut self, number: u64, attempt: u32, ctx: &mut Context<Self>) {
-        let doubt = self.branches.get_mut(&number).and_then(|branch| branch.doubt.as_mut());
+        let doubt = self
+            .branches
+            .get_mut(&number)
+            .and_then(|branch| branch.doubt.as_mut());
         // What was in doubt then may have been cleared up, and something else be in doubt now.
-        if let Some(doubt) = doubt.filter(|doubt| doubt.pausing && doubt.backoff.attempt() == attempt) {
+        if let Some(doubt) =
+            doubt.filter(|doubt| doubt.pausing && doubt.backoff.attempt() == attempt)
+        {
             doubt.pausing = false;
             self.enqueue(number, ctx);
         }

@@ -150,7 +150,9 @@ impl<Q: Query> CoveredActor<Q> {
             if let Some(before) = before {
                 before.await;
             }
-            let (Some(asked), Some(supervisor)) = (asked, supervisor) else { return };
+            let (Some(asked), Some(supervisor)) = (asked, supervisor) else {
+                return;
+            };
             if let Some(id) = asked.await {
                 // A supervisor that has gone has ended its watches itself.
                 let _ = supervisor.send(Stop::subscription(id)).await;
@@ -163,18 +165,24 @@ impl<Q: Query> CoveredActor<Q> {
     fn follows(&self, id: SubscriptionId) -> bool {
         // Its first value may come before the word of it.
         self.subscription.as_ref().is_some_and(|asked| {
-            asked.peek().is_none_or(|followed| followed.is_none_or(|followed| followed == id))
+            asked
+                .peek()
+                .is_none_or(|followed| followed.is_none_or(|followed| followed == id))
         })
     }
 
     /// Gives a watch its part of the wider value.
     fn cut(&mut self, number: u64, ctx: &mut Context<Self>) {
-        let Some(branch) = self.branches.get_mut(&number) else { return };
+        let Some(branch) = self.branches.get_mut(&number) else {
+            return;
+        };
         if let Some(doubt) = branch.doubt.as_mut().filter(|doubt| !doubt.pausing) {
             doubt.stale = true;
             return;
         }
-        let Some(whole) = self.whole.clone() else { return };
+        let Some(whole) = self.whole.clone() else {
+            return;
+        };
         let mut part = part(&*self.source, branch, &whole);
         if let Some(part) = &mut part {
             // What it has shown already protects a watch: all of that would be gone.
@@ -185,8 +193,14 @@ impl<Q: Query> CoveredActor<Q> {
             (Some(Part { confirm: true, .. }), Some(doubt)) => doubt.whole = whole,
             (Some(Part { confirm: true, .. }), none) => {
                 let backoff = self.backoff.fresh();
-                let doubt =
-                    Doubt { whole, stale: false, backoff, contradicted: 0, pausing: false, asking: None };
+                let doubt = Doubt {
+                    whole,
+                    stale: false,
+                    backoff,
+                    contradicted: 0,
+                    pausing: false,
+                    asking: None,
+                };
                 *none = Some(Box::new(doubt));
                 self.enqueue(number, ctx);
             }
@@ -199,12 +213,20 @@ impl<Q: Query> CoveredActor<Q> {
     }
 
     fn take_in(&mut self, number: u64, part: Part<Q::Value>, ctx: &mut Context<Self>) {
-        let Some(branch) = self.branches.get_mut(&number) else { return };
+        let Some(branch) = self.branches.get_mut(&number) else {
+            return;
+        };
         let position = Position::Opaque(part.index);
-        let answer = Answer { position, outcome: part.outcome, last_contact: None };
+        let answer = Answer {
+            position,
+            outcome: part.outcome,
+            last_contact: None,
+        };
         let Branch { link, feeds, .. } = &mut **branch;
         // A value that cannot be compared must not reach those it shares the actor with.
-        let taken = catch_unwind(AssertUnwindSafe(|| feeds.take_in(answer, link, Instant::now())));
+        let taken = catch_unwind(AssertUnwindSafe(|| {
+            feeds.take_in(answer, link, Instant::now())
+        }));
         let Ok(taken) = taken else {
             return self.give_up(number, Why::Panicked, ctx);
         };
@@ -233,13 +255,17 @@ impl<Q: Query> CoveredActor<Q> {
     }
 
     fn give_up(&mut self, number: u64, why: Why, ctx: &mut Context<Self>) {
-        let Some(mut branch) = self.remove(number) else { return };
+        let Some(mut branch) = self.remove(number) else {
+            return;
+        };
         ctx.spawn(wrap_future(branch.close()));
         self.hand_back(*branch, why);
     }
 
     fn hand_back(&mut self, branch: Branch<Q>, why: Why) {
-        let Some(supervisor) = self.supervisor.upgrade() else { return };
+        let Some(supervisor) = self.supervisor.upgrade() else {
+            return;
+        };
         let mut state = WatcherState::<Q>::new(self.backoff.fresh(), self.throttle.clone());
         for id in branch.feeds.subscribers.keys() {
             self.owners.remove(id);
@@ -247,7 +273,12 @@ impl<Q: Query> CoveredActor<Q> {
         }
         state.feeds = branch.feeds;
         let (key, incarnation) = (branch.link.key.clone(), branch.link.incarnation);
-        supervisor.do_send(Died { key, incarnation, why, state: Box::new(state) });
+        supervisor.do_send(Died {
+            key,
+            incarnation,
+            why,
+            state: Box::new(state),
+        });
     }
 
     fn remove(&mut self, number: u64) -> Option<Box<Branch<Q>>> {
@@ -266,7 +297,9 @@ impl<Q: Query> CoveredActor<Q> {
 
     /// Sends a subscriber what it is owed.
     fn pump(&mut self, number: u64, id: SubscriptionId, ctx: &mut Context<Self>) {
-        let Some(branch) = self.branches.get_mut(&number) else { return };
+        let Some(branch) = self.branches.get_mut(&number) else {
+            return;
+        };
         let Branch { link, feeds, .. } = &mut **branch;
         let pumped = feeds.pump(id, link, &mut self.deliveries, Instant::now());
         self.pumped(id, pumped, ctx);
@@ -284,7 +317,9 @@ impl<Q: Query> CoveredActor<Q> {
     }
 
     fn look_again(&mut self, ctx: &mut Context<Self>) {
-        let Some(due) = self.owners.next_due() else { return };
+        let Some(due) = self.owners.next_due() else {
+            return;
+        };
         if self.timer.is_some_and(|at| at <= due) {
             return;
         }
@@ -302,9 +337,16 @@ impl<Q: Query> CoveredActor<Q> {
 
 /// A watch's part of the wider value; `None` if the query cannot tell, or panics.
 fn part<Q: Query>(source: &Q::Source, branch: &Branch<Q>, whole: &Whole) -> Option<Part<Q::Value>> {
-    let previous = branch.feeds.progress.current().map(|version| &*version.value);
+    let previous = branch
+        .feeds
+        .progress
+        .current()
+        .map(|version| &*version.value);
     let coverage = branch.link.query.coverage()?;
-    catch_unwind(AssertUnwindSafe(|| coverage.part(source, &*whole.value, whole.index, previous))).ok()?
+    catch_unwind(AssertUnwindSafe(|| {
+        coverage.part(source, &*whole.value, whole.index, previous)
+    }))
+    .ok()?
 }
 
 /// The wider watch has another value.
@@ -330,7 +372,10 @@ impl<Q: Query, I: Query<Source = Q::Source>> Handler<Changed<I>> for CoveredActo
         if all {
             touched.extend(self.branches.keys());
         }
-        self.whole = Some(Whole { value: changed.current, index: changed.index });
+        self.whole = Some(Whole {
+            value: changed.current,
+            index: changed.index,
+        });
         self.deliveries.gather();
         for number in touched {
             if changed.reason == Reason::Resync
@@ -353,8 +398,12 @@ impl<Q: Query> Delivers for CoveredActor<Q> {
 
     fn settled(&mut self, answered: Answered<()>, ctx: &mut Context<Self>) {
         let id = answered.id;
-        let Some(number) = self.owners.branch_of(id) else { return };
-        let Some(branch) = self.branches.get_mut(&number) else { return };
+        let Some(number) = self.owners.branch_of(id) else {
+            return;
+        };
+        let Some(branch) = self.branches.get_mut(&number) else {
+            return;
+        };
         let Branch { link, feeds, .. } = &mut **branch;
         let pumped = feeds.settled(answered, link, &mut self.deliveries);
         self.pumped(id, pumped, ctx);

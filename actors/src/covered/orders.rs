@@ -27,7 +27,10 @@ pub(crate) struct Begin<Q: Query> {
 
 impl<Q: Query> Begin<Q> {
     pub(crate) fn new(link: Link<Q>, spare: WatcherState<Q>) -> Self {
-        Self { link: Some(link), spare }
+        Self {
+            link: Some(link),
+            spare,
+        }
     }
 }
 
@@ -37,7 +40,12 @@ impl<Q: Query> Drop for Begin<Q> {
         if let Some(supervisor) = link.supervisor.upgrade() {
             let (key, incarnation) = (link.key.clone(), link.incarnation);
             let state = Box::new(std::mem::take(&mut self.spare));
-            supervisor.do_send(Died { key, incarnation, why: Why::Panicked, state });
+            supervisor.do_send(Died {
+                key,
+                incarnation,
+                why: Why::Panicked,
+                state,
+            });
         }
     }
 }
@@ -46,12 +54,21 @@ impl<Q: Query> Handler<Begin<Q>> for CoveredActor<Q> {
     type Result = ();
 
     fn handle(&mut self, mut begin: Begin<Q>, ctx: &mut Self::Context) {
-        let Some(link) = begin.link.take() else { return };
+        let Some(link) = begin.link.take() else {
+            return;
+        };
         let branch = link.incarnation;
         if let Some(coverage) = link.query.coverage() {
             self.routes.insert(&coverage.route(&self.source), branch);
         }
-        self.branches.insert(branch, Box::new(Branch { link, feeds: Feeds::default(), doubt: None }));
+        self.branches.insert(
+            branch,
+            Box::new(Branch {
+                link,
+                feeds: Feeds::default(),
+                doubt: None,
+            }),
+        );
         self.cut(branch, ctx);
     }
 }
@@ -64,8 +81,14 @@ pub(crate) struct ToBranch<M>(pub(crate) u64, pub(crate) M);
 impl<Q: Query> Handler<ToBranch<Subscribe<Q>>> for CoveredActor<Q> {
     type Result = ();
 
-    fn handle(&mut self, ToBranch(branch, message): ToBranch<Subscribe<Q>>, ctx: &mut Self::Context) {
-        let Some(found) = self.branches.get_mut(&branch) else { return };
+    fn handle(
+        &mut self,
+        ToBranch(branch, message): ToBranch<Subscribe<Q>>,
+        ctx: &mut Self::Context,
+    ) {
+        let Some(found) = self.branches.get_mut(&branch) else {
+            return;
+        };
         let id = message.id;
         self.owners.insert(id, branch);
         found.feeds.subscribe(message, Instant::now());
@@ -76,7 +99,11 @@ impl<Q: Query> Handler<ToBranch<Subscribe<Q>>> for CoveredActor<Q> {
 impl<Q: Query> Handler<ToBranch<Unsubscribe>> for CoveredActor<Q> {
     type Result = ();
 
-    fn handle(&mut self, ToBranch(branch, Unsubscribe(id)): ToBranch<Unsubscribe>, _: &mut Self::Context) {
+    fn handle(
+        &mut self,
+        ToBranch(branch, Unsubscribe(id)): ToBranch<Unsubscribe>,
+        _: &mut Self::Context,
+    ) {
         if let Some(branch) = self.branches.get_mut(&branch) {
             branch.feeds.subscribers.remove(id);
         }
@@ -87,7 +114,11 @@ impl<Q: Query> Handler<ToBranch<Unsubscribe>> for CoveredActor<Q> {
 impl<Q: Query> Handler<ToBranch<End>> for CoveredActor<Q> {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, ToBranch(branch, End(done)): ToBranch<End>, _: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        ToBranch(branch, End(done)): ToBranch<End>,
+        _: &mut Self::Context,
+    ) -> Self::Result {
         let closed = self.remove(branch).map(|mut branch| {
             for id in branch.feeds.subscribers.keys() {
                 self.forget(id);

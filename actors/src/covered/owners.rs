@@ -37,7 +37,9 @@ impl Owners {
 
     /// It wants to be looked at then; one that will be looked at before tells the rest by itself.
     pub(super) fn wait(&mut self, id: SubscriptionId, due: Instant) {
-        let Some(owner) = self.by_subscription.get_mut(&id) else { return };
+        let Some(owner) = self.by_subscription.get_mut(&id) else {
+            return;
+        };
         if owner.due.is_some_and(|at| at <= due) {
             return;
         }
@@ -78,10 +80,16 @@ mod tests {
             owners.wait(one, start + Duration::from_secs(seconds));
             owners.wait(other, start + Duration::from_secs(seconds));
         }
-        assert_eq!((owners.due.len(), owners.next_due()), (2, Some(start + Duration::from_secs(3))));
+        assert_eq!(
+            (owners.due.len(), owners.next_due()),
+            (2, Some(start + Duration::from_secs(3)))
+        );
         owners.remove(other);
         assert_eq!(owners.pop_due(start), None);
-        assert_eq!(owners.pop_due(start + Duration::from_secs(3)), Some((7, one)));
+        assert_eq!(
+            owners.pop_due(start + Duration::from_secs(3)),
+            Some((7, one))
+        );
         assert_eq!(owners.pop_due(start + Duration::from_secs(99)), None);
         owners.wait(one, start);
         owners.remove(one);

@@ -21,7 +21,11 @@ impl Routes {
     pub(super) fn insert(&mut self, route: &Route, branch: u64) {
         match route {
             Route::Exactly(text) => self.exactly.insert((hash(text), branch)),
-            Route::Beneath(text) => self.beneath.entry(text.len()).or_default().insert((hash(text), branch)),
+            Route::Beneath(text) => self
+                .beneath
+                .entry(text.len())
+                .or_default()
+                .insert((hash(text), branch)),
         };
     }
 
@@ -31,7 +35,9 @@ impl Routes {
                 self.exactly.remove(&(hash(text), branch));
             }
             Route::Beneath(text) => {
-                let Some(of_length) = self.beneath.get_mut(&text.len()) else { return };
+                let Some(of_length) = self.beneath.get_mut(&text.len()) else {
+                    return;
+                };
                 of_length.remove(&(hash(text), branch));
                 if of_length.is_empty() {
                     self.beneath.remove(&text.len());
@@ -59,7 +65,9 @@ impl Routes {
 
 fn with_text(routes: &BTreeSet<(u64, u64)>, text: &str) -> impl Iterator<Item = u64> {
     let hash = hash(text);
-    routes.range((hash, 0)..=(hash, u64::MAX)).map(|(_, branch)| *branch)
+    routes
+        .range((hash, 0)..=(hash, u64::MAX))
+        .map(|(_, branch)| *branch)
 }
 
 fn hash(text: &str) -> u64 {
@@ -75,8 +83,13 @@ mod tests {
     use super::*;
 
     fn route() -> impl Strategy<Value = Route> {
-        ("[abä/]{0,4}", any::<bool>())
-            .prop_map(|(text, exact)| if exact { Route::Exactly(text) } else { Route::Beneath(text) })
+        ("[abä/]{0,4}", any::<bool>()).prop_map(|(text, exact)| {
+            if exact {
+                Route::Exactly(text)
+            } else {
+                Route::Beneath(text)
+            }
+        })
     }
 
     proptest! {

@@ -64,8 +64,14 @@ where
     pub(super) fn new(mut parcels: Vec<Parcel<M>>) -> Self {
         parcels.sort_by_key(|parcel| parcel.id);
         let ids = parcels.iter().map(|parcel| parcel.id).collect();
-        let legs = parcels.into_iter().map(|parcel| Leg::Packed(parcel.to, parcel.message)).collect();
-        Self { ids, legs: Mutex::new(legs) }
+        let legs = parcels
+            .into_iter()
+            .map(|parcel| Leg::Packed(parcel.to, parcel.message))
+            .collect();
+        Self {
+            ids,
+            legs: Mutex::new(legs),
+        }
     }
 
     pub(super) fn len(&self) -> usize {

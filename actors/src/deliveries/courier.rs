@@ -41,7 +41,12 @@ where
     M::Result: Send,
 {
     pub(super) fn new(batch: Arc<Batch<M>>, ready: Arc<Ready<M>>) -> Self {
-        Self { batch, ready, looked: 0, sent: (0, 0) }
+        Self {
+            batch,
+            ready,
+            looked: 0,
+            sent: (0, 0),
+        }
     }
 }
 
@@ -75,6 +80,7 @@ where
 {
     fn drop(&mut self) {
         // Told once: a word wakes the sender's thread, and those who have answered need not wait for it.
-        self.ready.tell(Word::Carried(Arc::clone(&self.batch), 0..self.batch.len()));
+        self.ready
+            .tell(Word::Carried(Arc::clone(&self.batch), 0..self.batch.len()));
     }
 }

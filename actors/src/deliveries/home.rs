@@ -16,7 +16,10 @@ pub(crate) struct Home {
 impl Home {
     /// That of the calling thread; `None` on a thread that no arbiter runs on.
     pub(super) fn here() -> Option<Self> {
-        Some(Self { arbiter: Arbiter::try_current()?, thread: thread::current().id() })
+        Some(Self {
+            arbiter: Arbiter::try_current()?,
+            thread: thread::current().id(),
+        })
     }
 
     pub(super) fn is(&self, other: &Self) -> bool {

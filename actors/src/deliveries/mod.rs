@@ -94,17 +94,36 @@ where
     M::Result: Send,
 {
     /// Sends an update to a subscriber that was found at `home`; false if nobody is there any more.
-    pub(crate) fn send<T>(&mut self, id: SubscriptionId, to: &Arc<T>, message: M, home: Option<&Home>) -> bool
+    pub(crate) fn send<T>(
+        &mut self,
+        id: SubscriptionId,
+        to: &Arc<T>,
+        message: M,
+        home: Option<&Home>,
+    ) -> bool
     where
         T: Target<M> + 'static,
     {
-        let gathered = self.flight.as_mut().and_then(|flight| flight.gathered.as_mut());
+        let gathered = self
+            .flight
+            .as_mut()
+            .and_then(|flight| flight.gathered.as_mut());
         if let (Some(home), Some(gathered)) = (home, gathered) {
-            let parcel = Parcel { id, to: Arc::clone(to) as Arc<dyn Target<M>>, message };
-            let at = gathered.iter().position(|load| load.home.is(home)).unwrap_or_else(|| {
-                gathered.push(Load { home: home.clone(), parcels: Vec::new() });
-                gathered.len() - 1
-            });
+            let parcel = Parcel {
+                id,
+                to: Arc::clone(to) as Arc<dyn Target<M>>,
+                message,
+            };
+            let at = gathered
+                .iter()
+                .position(|load| load.home.is(home))
+                .unwrap_or_else(|| {
+                    gathered.push(Load {
+                        home: home.clone(),
+                        parcels: Vec::new(),
+                    });
+                    gathered.len() - 1
+                });
             let load = &mut gathered[at];
             load.parcels.push(parcel);
             if load.parcels.len() == LOAD {
@@ -113,7 +132,9 @@ where
             }
             return true;
         }
-        let Some(request) = to.send(message) else { return false };
+        let Some(request) = to.send(message) else {
+            return false;
+        };
         self.wait_for(id, Box::pin(request));
         true
     }
@@ -125,7 +146,9 @@ where
 
     /// Sends what was gathered: false if that was nothing.
     pub(crate) fn dispatch(&mut self) -> bool {
-        let Some(flight) = &mut self.flight else { return false };
+        let Some(flight) = &mut self.flight else {
+            return false;
+        };
         let gathered = flight.gathered.take().unwrap_or_default();
         let some = !gathered.is_empty();
         for Load { home, parcels } in gathered {
@@ -160,14 +183,23 @@ where
         }
     }
 
-    fn wait_for(&mut self, subscription: SubscriptionId, mut request: Pin<Box<RecipientRequest<M>>>) {
+    fn wait_for(
+        &mut self,
+        subscription: SubscriptionId,
+        mut request: Pin<Box<RecipientRequest<M>>>,
+    ) {
         let flight = self.flight();
-        let call = Waker::from(Arc::new(Call { subscription, ready: Arc::clone(&flight.ready) }));
+        let call = Waker::from(Arc::new(Call {
+            subscription,
+            ready: Arc::clone(&flight.ready),
+        }));
         // Looked at before it is handled, or its answer would not call, and not tell from where.
         match look(&mut request, &call) {
             Poll::Ready(answer) => self.settle(subscription, answer),
             Poll::Pending => {
-                flight.requests.insert(subscription, InFlight::Sent(request, call));
+                flight
+                    .requests
+                    .insert(subscription, InFlight::Sent(request, call));
                 self.wake();
             }
         }
@@ -204,7 +236,9 @@ where
 
     /// Lets others wait for what is on its way to this subscriber.
     pub(crate) fn hand_over(&mut self, subscription: SubscriptionId, others: &mut Self) {
-        let Some(flight) = &mut self.flight else { return };
+        let Some(flight) = &mut self.flight else {
+            return;
+        };
         match flight.take(subscription) {
             Leg::Packed(to, message) => others.send_on(subscription, &*to, message),
             Leg::Sent(request) => others.wait_for(subscription, request),
@@ -218,7 +252,9 @@ where
         while let Some(flight) = &mut self.flight {
             let answered = match flight.word(context.waker()) {
                 None => break,
-                Some(Word::Called(id, home)) => flight.look(id).map(|answer| Answered { id, answer, home }),
+                Some(Word::Called(id, home)) => {
+                    flight.look(id).map(|answer| Answered { id, answer, home })
+                }
                 Some(Word::Carried(batch, these)) => self.unload(batch, these),
             };
             if let Some(answered) = answered {
@@ -233,7 +269,11 @@ where
     }
 
     /// Takes the first of these from their batch.
-    fn unload(&mut self, batch: Arc<Batch<M>>, mut these: Range<usize>) -> Option<Answered<M::Result>> {
+    fn unload(
+        &mut self,
+        batch: Arc<Batch<M>>,
+        mut these: Range<usize>,
+    ) -> Option<Answered<M::Result>> {
         let flight = self.flight.as_mut()?;
         let at = these.next()?;
         let (id, leg) = (batch.id(at)?, flight.unload(&batch, at));
@@ -241,7 +281,13 @@ where
             flight.due.push_front(Word::Carried(batch, these));
         }
         match leg {
-            Leg::Answered(answer) => return Some(Answered { id, answer, home: None }),
+            Leg::Answered(answer) => {
+                return Some(Answered {
+                    id,
+                    answer,
+                    home: None,
+                });
+            }
             Leg::Sent(request) => self.wait_for(id, request),
             // The courier went with its arbiter; nobody else may be gone.
             Leg::Packed(to, message) => self.send_on(id, &*to, message),
@@ -257,8 +303,10 @@ where
     M::Result: Send,
 {
     fn is_empty(&self) -> bool {
-        let gathered =
-            self.gathered.as_ref().is_some_and(|loads| loads.iter().any(|load| !load.parcels.is_empty()));
+        let gathered = self
+            .gathered
+            .as_ref()
+            .is_some_and(|loads| loads.iter().any(|load| !load.parcels.is_empty()));
         self.requests.is_empty() && self.carried == 0 && !gathered
     }
 
@@ -313,7 +361,10 @@ where
 
 /// Looks whether a request is answered. Not within tokio's budget: one that is spent would have the waker called
 /// from here, as if it were the answer that calls.
-fn look<M>(request: &mut Pin<Box<RecipientRequest<M>>>, call: &Waker) -> Poll<Result<M::Result, MailboxError>>
+fn look<M>(
+    request: &mut Pin<Box<RecipientRequest<M>>>,
+    call: &Waker,
+) -> Poll<Result<M::Result, MailboxError>>
 where
     M: Message + Send,
     M::Result: Send,
@@ -357,7 +408,10 @@ where
     M::Result: Send,
 {
     fn default() -> Self {
-        Self { flight: None, waker: None }
+        Self {
+            flight: None,
+            waker: None,
+        }
     }
 }
 
@@ -367,7 +421,12 @@ where
     M::Result: Send,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let in_flight = self.flight.as_ref().map_or(0, |flight| flight.requests.len() + flight.carried);
-        f.debug_struct("Deliveries").field("in_flight", &in_flight).finish()
+        let in_flight = self
+            .flight
+            .as_ref()
+            .map_or(0, |flight| flight.requests.len() + flight.carried);
+        f.debug_struct("Deliveries")
+            .field("in_flight", &in_flight)
+            .finish()
     }
 }

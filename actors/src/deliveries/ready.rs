@@ -76,7 +76,10 @@ where
     M::Result: Send,
 {
     fn default() -> Self {
-        Self(Mutex::new(Words { come: VecDeque::new(), waker: None }))
+        Self(Mutex::new(Words {
+            come: VecDeque::new(),
+            waker: None,
+        }))
     }
 }
 
@@ -101,6 +104,7 @@ where
 
     fn wake_by_ref(self: &Arc<Self>) {
         // An answer is given on the thread that the handler ran on.
-        self.ready.tell(Word::Called(self.subscription, Home::here()));
+        self.ready
+            .tell(Word::Called(self.subscription, Home::here()));
     }
 }

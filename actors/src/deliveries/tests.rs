@@ -85,7 +85,12 @@ impl Crowd {
             home = home.or(answered.home);
         }
         let home = home.expect("somebody has told where it is");
-        Self { arbiter, sinks, home, deliveries }
+        Self {
+            arbiter,
+            sinks,
+            home,
+            deliveries,
+        }
     }
 
     /// One update for everyone, by their home.
@@ -96,7 +101,11 @@ impl Crowd {
         }
         assert!(self.deliveries.dispatch());
         let flight = self.deliveries.flight.as_ref().unwrap();
-        assert_eq!((flight.carried, flight.requests.len()), (CROWD, 0), "they are carried");
+        assert_eq!(
+            (flight.carried, flight.requests.len()),
+            (CROWD, 0),
+            "they are carried"
+        );
     }
 
     /// Its thread does nothing until what is returned is dropped.
@@ -122,7 +131,9 @@ impl Crowd {
 }
 
 async fn next(deliveries: &mut Deliveries<Update>) -> Answered<()> {
-    timeout(PATIENCE, poll_fn(|context| deliveries.poll_answer(context))).await.expect("an answer comes")
+    timeout(PATIENCE, poll_fn(|context| deliveries.poll_answer(context)))
+        .await
+        .expect("an answer comes")
 }
 
 async fn answers(deliveries: &mut Deliveries<Update>, count: usize) -> Vec<(SubscriptionId, bool)> {
@@ -193,7 +204,10 @@ async fn nothing_is_handled_any_more_when_all_is_dropped() {
 #[actix::test]
 async fn a_handler_that_takes_its_time_holds_up_no_other() {
     let gate = Some(Semaphore::new(CROWD));
-    let counts = Arc::new(Counts { gate, ..Counts::default() });
+    let counts = Arc::new(Counts {
+        gate,
+        ..Counts::default()
+    });
     let mut crowd = Crowd::new(&counts).await;
     let gate = counts.gate.as_ref().unwrap();
     gate.add_permits(CROWD - 1);

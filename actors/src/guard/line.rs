@@ -90,9 +90,16 @@ impl Line {
             id: self.last_id,
         };
         if comer.again {
-            self.probers.insert(standing.candidacy(comer.attempts), standing);
+            self.probers
+                .insert(standing.candidacy(comer.attempts), standing);
         }
-        self.waiting.insert(standing, Waiting { attempts: comer.attempts, waker: Waker::noop().clone() });
+        self.waiting.insert(
+            standing,
+            Waiting {
+                attempts: comer.attempts,
+                waker: Waker::noop().clone(),
+            },
+        );
         Some(standing)
     }
 
@@ -132,12 +139,18 @@ impl Line {
 
     /// Who is to find out whether the server is back.
     fn prober(&self) -> Option<Standing> {
-        self.probers.first_key_value().map(|(_, standing)| *standing)
+        self.probers
+            .first_key_value()
+            .map(|(_, standing)| *standing)
     }
 
     fn let_in(&mut self, standing: Standing, probe: bool, now: Instant) -> Option<Waker> {
         let waiting = self.remove_waiting(standing)?;
-        self.asking.push(Asking { id: standing.id, since: now, probe });
+        self.asking.push(Asking {
+            id: standing.id,
+            since: now,
+            probe,
+        });
         // All that come while it is away come back together.
         if !self.away {
             self.round = self.round.max(standing.round);
@@ -153,13 +166,17 @@ impl Line {
 
     /// Those who ask and have not done so for too long.
     fn counted(&self, now: Instant) -> impl Iterator<Item = &Asking> {
-        self.asking.iter().filter(move |asking| now < asking.since + Guard::PATIENCE)
+        self.asking
+            .iter()
+            .filter(move |asking| now < asking.since + Guard::PATIENCE)
     }
 
     /// When this one may be let in although nothing happens.
     fn next_change(&self, standing: Standing, now: Instant) -> Instant {
         let at = if !(self.away && standing.again) {
-            self.counted(now).map(|asking| asking.since + Guard::PATIENCE).min()
+            self.counted(now)
+                .map(|asking| asking.since + Guard::PATIENCE)
+                .min()
         } else if self.prober() == Some(standing) {
             self.next_probe
         } else {
@@ -179,7 +196,10 @@ impl Line {
 
     /// Whether it asked on behalf of all.
     fn remove_asking(&mut self, standing: Standing) -> bool {
-        let at = self.asking.iter().position(|asking| asking.id == standing.id);
+        let at = self
+            .asking
+            .iter()
+            .position(|asking| asking.id == standing.id);
         at.is_some_and(|at| self.asking.swap_remove(at).probe)
     }
 
@@ -194,7 +214,11 @@ impl Line {
         if self.away && !probe {
             return None;
         }
-        if !self.away && self.well_since.is_some_and(|since| now - since >= backoff.sustained()) {
+        if !self.away
+            && self
+                .well_since
+                .is_some_and(|since| now - since >= backoff.sustained())
+        {
             self.failures = 0;
         }
         self.away = true;
@@ -207,7 +231,10 @@ impl Line {
     /// The next attempt comes then, unless one is still on its way that comes first.
     fn probe_at(&mut self, at: Instant, now: Instant) {
         let another = self.counted(now).any(|asking| asking.probe);
-        self.next_probe = self.next_probe.filter(|known| another && *known > at).or(Some(at));
+        self.next_probe = self
+            .next_probe
+            .filter(|known| another && *known > at)
+            .or(Some(at));
     }
 
     /// The server is there.
@@ -216,7 +243,9 @@ impl Line {
             self.next_probe = None;
             self.well_since = Some(now);
             // Nobody asks on behalf of all any more.
-            self.asking.iter_mut().for_each(|asking| asking.probe = false);
+            self.asking
+                .iter_mut()
+                .for_each(|asking| asking.probe = false);
         }
     }
 
@@ -228,7 +257,9 @@ impl Line {
     /// Who is to look again, since the next attempt is its own, or comes at another time than it knew.
     pub(super) fn informed(&self) -> Option<Waker> {
         let prober = self.away.then(|| self.prober()).flatten()?;
-        self.waiting.get(&prober).map(|waiting| waiting.waker.clone())
+        self.waiting
+            .get(&prober)
+            .map(|waiting| waiting.waker.clone())
     }
 }
 

@@ -23,9 +23,16 @@ pub(crate) struct Turn {
 impl Guard {
     /// Waits until this watch may ask; `None` when nothing is wrong and it needs no turn. Each time it is
     /// known to last longer, `put_off` is told until when at least.
-    pub(crate) async fn turn(&self, comer: Comer, mut put_off: impl FnMut(Instant)) -> Option<Turn> {
+    pub(crate) async fn turn(
+        &self,
+        comer: Comer,
+        mut put_off: impl FnMut(Instant),
+    ) -> Option<Turn> {
         let standing = self.line().enter(comer)?;
-        let turn = Turn { guard: self.clone(), standing };
+        let turn = Turn {
+            guard: self.clone(),
+            standing,
+        };
         let mut until = Instant::now();
         // Each looks at the clock by itself: nobody has to rely on another one's thread.
         let mut sleep = pin!(sleep_until(until));

@@ -37,7 +37,9 @@ impl fmt::Display for WatchEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             EventKind::State(state) => write!(f, "{} is {state}", self.path),
-            EventKind::Rejected(reason) => write!(f, "{} keeps its last good value: {reason}", self.path),
+            EventKind::Rejected(reason) => {
+                write!(f, "{} keeps its last good value: {reason}", self.path)
+            }
             EventKind::Ended => write!(f, "{} has ended", self.path),
         }
     }

@@ -29,6 +29,9 @@ impl Observe {
 
     /// Observes the selected watches.
     pub fn selected(selection: Selection, observer: impl Into<Subscriber<WatchEvent>>) -> Self {
-        Self { observer: observer.into(), selection }
+        Self {
+            observer: observer.into(),
+            selection,
+        }
     }
 }

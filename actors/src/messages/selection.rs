@@ -33,7 +33,10 @@ impl Selection {
 
     /// The watch of this query.
     pub fn query<Q: Query>(query: &Q) -> Self {
-        Self::Query(QueryId { key: WatchKey::of(query), path: query.path() })
+        Self::Query(QueryId {
+            key: WatchKey::of(query),
+            path: query.path(),
+        })
     }
 
     /// The parts of the selection, each as it is to be reported when it selects nothing.

@@ -20,7 +20,9 @@ impl Stop {
 
     /// Ends the watches of these paths.
     pub fn paths<P: Into<String>>(paths: impl IntoIterator<Item = P>) -> Self {
-        Self(Selection::Paths(paths.into_iter().map(Into::into).collect()))
+        Self(Selection::Paths(
+            paths.into_iter().map(Into::into).collect(),
+        ))
     }
 
     /// Ends the watch of this query.

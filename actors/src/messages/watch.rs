@@ -54,8 +54,17 @@ impl<Q: Query> Watch<Q> {
     ///
     /// An `Addr` or a `Recipient` is kept alive by the watch; a `WeakAddr` or `WeakRecipient` is not.
     pub fn new(query: Q, subscriber: impl Into<Subscriber<Changed<Q>>>) -> Self {
-        let options = SubscribeOptions { skip_first: None, view: None, quiescence: None };
-        Self { query, subscriber: subscriber.into(), observer: None, options }
+        let options = SubscribeOptions {
+            skip_first: None,
+            view: None,
+            quiescence: None,
+        };
+        Self {
+            query,
+            subscriber: subscriber.into(),
+            observer: None,
+            options,
+        }
     }
 
     /// Does not send the current state: the first update is the first change after it.
@@ -67,7 +76,10 @@ impl<Q: Query> Watch<Q> {
     /// Does not send the first state when `seen` says that it was seen before, in an earlier run of the
     /// application for one. The first update is then the first change after it.
     #[must_use]
-    pub fn skip_first_when(mut self, seen: impl Fn(&Q::Value) -> bool + Send + Sync + 'static) -> Self {
+    pub fn skip_first_when(
+        mut self,
+        seen: impl Fn(&Q::Value) -> bool + Send + Sync + 'static,
+    ) -> Self {
         self.options.skip_first = Some(Arc::new(seen));
         self
     }
@@ -88,7 +100,13 @@ impl<Q: Query> Watch<Q> {
     where
         <Q::Value as Snapshot>::Item: Item,
     {
-        let view = self.options.view.as_deref().cloned().unwrap_or_default().project(part);
+        let view = self
+            .options
+            .view
+            .as_deref()
+            .cloned()
+            .unwrap_or_default()
+            .project(part);
         self.view(view)
     }
 
@@ -98,7 +116,13 @@ impl<Q: Query> Watch<Q> {
         self,
         wanted: impl Fn(&Change<<Q::Value as Snapshot>::Item>) -> bool + Send + Sync + 'static,
     ) -> Self {
-        let view = self.options.view.as_deref().cloned().unwrap_or_default().only(wanted);
+        let view = self
+            .options
+            .view
+            .as_deref()
+            .cloned()
+            .unwrap_or_default()
+            .only(wanted);
         self.view(view)
     }
 
@@ -145,7 +169,9 @@ impl fmt::Display for SubscriptionId {
 #[non_exhaustive]
 pub enum WatchError {
     /// The same actor is subscribed to the same query already, by this subscription.
-    #[error("this actor is watching {path} already (subscription {subscription}): stop that one first")]
+    #[error(
+        "this actor is watching {path} already (subscription {subscription}): stop that one first"
+    )]
     AlreadyWatching {
         /// The watch.
         path: WatchPath,

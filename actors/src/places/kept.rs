@@ -28,7 +28,9 @@ impl Occupied {
 
 impl Drop for Occupied {
     fn drop(&mut self) {
-        if let (Some(Seat::Held(place)), Some((places, until))) = (self.seat.take(), self.kept.take()) {
+        if let (Some(Seat::Held(place)), Some((places, until))) =
+            (self.seat.take(), self.kept.take())
+        {
             places.keep(place, until);
         }
     }
@@ -38,7 +40,10 @@ impl Places {
     /// How many places are taken by queries that were cut, which the server goes on with.
     pub fn kept(&self) -> usize {
         let now = Instant::now();
-        self.lock_kept().iter().filter(|(until, _)| *until > now).count()
+        self.lock_kept()
+            .iter()
+            .filter(|(until, _)| *until > now)
+            .count()
     }
 
     fn keep(&self, place: Place, until: Instant) {
@@ -59,7 +64,10 @@ impl Places {
     /// Gives the places back that the server has let go by now.
     pub(super) fn let_go(&self) {
         let now = Instant::now();
-        let gone: Vec<_> = self.lock_kept().extract_if(.., |(until, _)| *until <= now).collect();
+        let gone: Vec<_> = self
+            .lock_kept()
+            .extract_if(.., |(until, _)| *until <= now)
+            .collect();
         // Not under the lock, since it wakes those who wait for a place.
         drop(gone);
     }

@@ -76,10 +76,17 @@ impl<S: Source> WatchSupervisor<S> {
         let slot = self.entries.get(&key).map(|entry| Arc::clone(&entry.slot));
         let servers = self.coverings.entry(key.clone()).or_default();
         // One that has panicked is still there until the last that it served is heard of.
-        let running = servers.iter_mut().filter(|covering| covering.cover.kind == kind).find_map(|running| {
-            let server = running.server.as_any().downcast_ref::<Arc<Addr<CoveredActor<Q>>>>()?.clone();
-            server.connected().then_some((running, server))
-        });
+        let running = servers
+            .iter_mut()
+            .filter(|covering| covering.cover.kind == kind)
+            .find_map(|running| {
+                let server = running
+                    .server
+                    .as_any()
+                    .downcast_ref::<Arc<Addr<CoveredActor<Q>>>>()?
+                    .clone();
+                server.connected().then_some((running, server))
+            });
         if let Some((running, server)) = running {
             running.members += 1;
             let cover = Arc::clone(&running.cover);
@@ -90,32 +97,52 @@ impl<S: Source> WatchSupervisor<S> {
         let supervisor = ctx.address().downgrade();
         let (source, settings) = (Arc::clone(&self.source), self.settings.clone());
         let server = CoveredActor::start_in_arbiter(&working(&mut self.arbiters), move |_| {
-            CoveredActor::new(covering, supervisor, source, settings.backoff, settings.throttle)
+            CoveredActor::new(
+                covering,
+                supervisor,
+                source,
+                settings.backoff,
+                settings.throttle,
+            )
         });
         // Each clone of an address has room of its own in it, so they share one.
         let server = Arc::new(server);
         let boxed = Box::new(Arc::clone(&server));
-        servers.push(Covering { cover: Arc::clone(&cover), members: 1, server: boxed });
+        servers.push(Covering {
+            cover: Arc::clone(&cover),
+            members: 1,
+            server: boxed,
+        });
         count_served(servers, slot.as_deref());
         Some((cover, server))
     }
 
     /// Whether this watch may serve others: it can be answered, and is not served itself.
     fn may_serve(&self, key: &WatchKey) -> bool {
-        let Some(entry) = self.entries.get(key) else { return self.roots.contains(key) };
+        let Some(entry) = self.entries.get(key) else {
+            return self.roots.contains(key);
+        };
         !entry.slot.is_covered() && !entry.slot.state().is_refused()
     }
 
     /// One watch less is served; the future resolves when nobody asks for the last one any more.
     pub(super) fn leave(&mut self, cover: &Arc<Cover>) -> LocalBoxFuture<'static, ()> {
         let nothing = || Box::pin(std::future::ready(()));
-        let Some(servers) = self.coverings.get_mut(&cover.key) else { return nothing() };
-        let Some(at) = servers.iter().position(|covering| Arc::ptr_eq(&covering.cover, cover)) else {
+        let Some(servers) = self.coverings.get_mut(&cover.key) else {
+            return nothing();
+        };
+        let Some(at) = servers
+            .iter()
+            .position(|covering| Arc::ptr_eq(&covering.cover, cover))
+        else {
             return nothing();
         };
         servers[at].members -= 1;
-        let finished =
-            if servers[at].members > 0 { nothing() } else { servers.swap_remove(at).server.finish() };
+        let finished = if servers[at].members > 0 {
+            nothing()
+        } else {
+            servers.swap_remove(at).server.finish()
+        };
         count_served(servers, cover.slot().as_deref());
         if servers.is_empty() {
             self.coverings.remove(&cover.key);
@@ -125,7 +152,9 @@ impl<S: Source> WatchSupervisor<S> {
 
     /// A watch begins, whose status those that it serves already show from now on.
     pub(super) fn show_served(&self, key: &WatchKey, slot: &Arc<Slot>) {
-        let Some(servers) = self.coverings.get(key) else { return };
+        let Some(servers) = self.coverings.get(key) else {
+            return;
+        };
         for covering in servers {
             covering.cover.set(Arc::clone(slot));
         }
@@ -152,7 +181,9 @@ impl<S: Source> WatchSupervisor<S> {
 
     /// A watch's state is another one: what it serves is told, or goes its own way.
     pub(super) fn tell_covered(&mut self, key: &WatchKey, state: &WatchState) {
-        let Some(servers) = self.coverings.get(key) else { return };
+        let Some(servers) = self.coverings.get(key) else {
+            return;
+        };
         if state.is_refused() {
             for covering in servers {
                 covering.server.uncover();
@@ -167,11 +198,18 @@ impl<S: Source> WatchSupervisor<S> {
             .iter_mut()
             .filter(|(_, entry)| {
                 let content = entry.slot.read();
-                let served = content.cover.as_ref().is_some_and(|cover| cover.key == *key);
+                let served = content
+                    .cover
+                    .as_ref()
+                    .is_some_and(|cover| cover.key == *key);
                 // Before its own first answer it is not live, whatever the other is.
                 served && (!state.is_live() || content.status.last_answer.is_some())
             })
-            .filter_map(|(key, entry)| entry.is_news(state).then(|| (key.clone(), entry.path.clone())))
+            .filter_map(|(key, entry)| {
+                entry
+                    .is_news(state)
+                    .then(|| (key.clone(), entry.path.clone()))
+            })
             .collect();
         for (key, path) in served {
             self.tell(&key, &path, &EventKind::State(state.clone()));
@@ -180,7 +218,11 @@ impl<S: Source> WatchSupervisor<S> {
 
     /// Writes down what states whoever asks from now on is told, since nobody was told what came before.
     pub(super) fn note_told(&mut self) {
-        for entry in self.entries.values_mut().filter(|entry| entry.told.is_some()) {
+        for entry in self
+            .entries
+            .values_mut()
+            .filter(|entry| entry.told.is_some())
+        {
             entry.told = Some(Box::new(entry.slot.state()));
         }
     }
@@ -197,7 +239,9 @@ impl<S: Source> Entry<S> {
     /// Whether it is to be told that the watch is in this state, which is written down.
     pub(super) fn is_news(&mut self, state: &WatchState) -> bool {
         // One that asks by itself has looked at that itself.
-        let Some(told) = &mut self.told else { return true };
+        let Some(told) = &mut self.told else {
+            return true;
+        };
         let news = told.is_news(state);
         **told = state.clone();
         news

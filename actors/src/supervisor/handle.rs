@@ -75,7 +75,10 @@ impl<Q: Query> Watcher<Q> {
         arbiters: &mut Arbiters,
         state: WatcherState<Q>,
     ) -> Self {
-        let link = Link { ends: Arc::clone(&ends), incarnation };
+        let link = Link {
+            ends: Arc::clone(&ends),
+            incarnation,
+        };
         Self::new(Keeper::Own(launch(link, source, arbiters, state)), ends)
     }
 
@@ -86,12 +89,23 @@ impl<Q: Query> Watcher<Q> {
         server: Arc<Addr<CoveredActor<Q>>>,
         spare: WatcherState<Q>,
     ) -> Self {
-        server.do_send(Begin::new(Link { ends: Arc::clone(&ends), incarnation }, spare));
+        server.do_send(Begin::new(
+            Link {
+                ends: Arc::clone(&ends),
+                incarnation,
+            },
+            spare,
+        ));
         Self::new(Keeper::Shared(server, incarnation), ends)
     }
 
     fn new(keeper: Keeper<Q>, ends: Arc<Ends<Q>>) -> Self {
-        Self { keeper, ends, subscribers: Few::default(), by_actor: Few::default() }
+        Self {
+            keeper,
+            ends,
+            subscribers: Few::default(),
+            by_actor: Few::default(),
+        }
     }
 
     pub(super) fn subscription_of(&self, actor: u64) -> Option<SubscriptionId> {
@@ -99,7 +113,10 @@ impl<Q: Query> Watcher<Q> {
     }
 
     pub(super) fn subscribe(&mut self, message: Subscribe<Q>, actor: u64) {
-        let registered = Registered { registration: Arc::clone(&message.registration), actor };
+        let registered = Registered {
+            registration: Arc::clone(&message.registration),
+            actor,
+        };
         self.subscribers.insert(message.id, registered);
         self.by_actor.insert(actor, message.id);
         match &self.keeper {
@@ -124,7 +141,9 @@ fn launch<Q: Query>(
 /// The next arbiter that works, or the supervisor's own one.
 pub(super) fn working(arbiters: &mut Arbiters) -> ArbiterHandle {
     // An arbiter that has stopped refuses everything; one that works takes the first thing it is sent.
-    let arbiter = (0..MOST_ARBITERS).map(|_| arbiters.next()).find(|arbiter| arbiter.spawn_fn(|| {}));
+    let arbiter = (0..MOST_ARBITERS)
+        .map(|_| arbiters.next())
+        .find(|arbiter| arbiter.spawn_fn(|| {}));
     arbiter.unwrap_or_else(Arbiter::current)
 }
 
@@ -195,8 +214,12 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
         };
         let now = Instant::now();
         // What was said to the one before and never read is made up for from what was promised.
-        let strangers: Vec<_> =
-            state.feeds.subscribers.keys().filter(|id| !self.subscribers.contains_key(*id)).collect();
+        let strangers: Vec<_> = state
+            .feeds
+            .subscribers
+            .keys()
+            .filter(|id| !self.subscribers.contains_key(*id))
+            .collect();
         for id in strangers {
             state.unsubscribe(id);
         }
@@ -209,10 +232,15 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
         state.feeds.progress.interrupted();
         let pause = (why == Why::Panicked).then(|| {
             state.postpone(None);
-            let pause = state.next_attempt.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+            let pause = state
+                .next_attempt
+                .map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
             (state.backoff.attempt(), pause)
         });
-        let link = Link { ends: Arc::clone(&self.ends), incarnation };
+        let link = Link {
+            ends: Arc::clone(&self.ends),
+            incarnation,
+        };
         self.keeper = Keeper::Own(launch(link, source, arbiters, *state));
         pause
     }

@@ -7,9 +7,9 @@ use tokio::sync::oneshot;
 
 use super::{Entry, Waiting, all_of, handle::Watcher};
 use crate::{
-    EventKind, GetSnapshots, Observe, Query, Ready, ReadyError, Reset, ResetError, Selection, Source, Status,
-    Stop, Stopped, Subscriber, SubscriptionId, Watch, WatchError, WatchEvent, WatchPath, WatchState,
-    WatchStatus, WatchSupervisor,
+    EventKind, GetSnapshots, Observe, Query, Ready, ReadyError, Reset, ResetError, Selection,
+    Source, Status, Stop, Stopped, Subscriber, SubscriptionId, Watch, WatchError, WatchEvent,
+    WatchPath, WatchState, WatchStatus, WatchSupervisor,
     key::WatchKey,
     link::Ends,
     observers::Observer,
@@ -21,9 +21,16 @@ impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
     type Result = Result<SubscriptionId, WatchError>;
 
     fn handle(&mut self, watch: Watch<Q>, ctx: &mut Self::Context) -> Self::Result {
-        let Watch { query, subscriber, observer, options } = watch;
+        let Watch {
+            query,
+            subscriber,
+            observer,
+            options,
+        } = watch;
         let path = query.path();
-        let actor = subscriber.identity().ok_or_else(|| WatchError::SubscriberGone { path: path.clone() })?;
+        let actor = subscriber
+            .identity()
+            .ok_or_else(|| WatchError::SubscriberGone { path: path.clone() })?;
         let query = Arc::new(query);
         let key = WatchKey::shared(&query);
         let id = SubscriptionId(self.number());
@@ -32,14 +39,19 @@ impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
             self.entries.insert(key.clone(), entry);
             self.tell(&key, &path, &EventKind::State(WatchState::Connecting));
         }
-        let Some(entry) = self.entries.get_mut(&key) else { unreachable!("it was just put there") };
+        let Some(entry) = self.entries.get_mut(&key) else {
+            unreachable!("it was just put there")
+        };
         let Some(watcher) = entry.handle.as_any_mut().downcast_mut::<Watcher<Q>>() else {
             unreachable!("equal keys are of equal types")
         };
         if let Some(subscription) = watcher.subscription_of(actor) {
             return Err(WatchError::AlreadyWatching { path, subscription });
         }
-        let registration = Arc::new(Registration { subscriber, options });
+        let registration = Arc::new(Registration {
+            subscriber,
+            options,
+        });
         watcher.subscribe(Subscribe { id, registration }, actor);
         entry.slot.write().status.subscribers += 1;
         self.subscriptions.insert(id, key.clone());
@@ -66,22 +78,50 @@ impl<S: Source> WatchSupervisor<S> {
         let supervisor = ctx.address().downgrade();
         self.show_served(key, &slot);
         // One that serves others asks by itself, so that no state has to show through two.
-        let coverage = query.coverage().filter(|_| !self.coverings.contains_key(key));
+        let coverage = query
+            .coverage()
+            .filter(|_| !self.coverings.contains_key(key));
         let server = coverage.and_then(|coverage| self.cover_of::<Q>(coverage.covering(), ctx));
         let (own_key, own_path, own_slot) = (key.clone(), path.clone(), Arc::clone(&slot));
-        let ends = Arc::new(Ends { key: own_key, path: own_path, query, slot: own_slot, supervisor });
-        let state = WatcherState::new(self.settings.backoff.fresh(), self.settings.throttle.clone());
+        let ends = Arc::new(Ends {
+            key: own_key,
+            path: own_path,
+            query,
+            slot: own_slot,
+            supervisor,
+        });
+        let state = WatcherState::new(
+            self.settings.backoff.fresh(),
+            self.settings.throttle.clone(),
+        );
         let (watcher, told) = if let Some((cover, server)) = server {
             slot.write().cover = Some(cover);
-            (Watcher::join(ends, incarnation, server, state), Some(Box::new(WatchState::Connecting)))
+            (
+                Watcher::join(ends, incarnation, server, state),
+                Some(Box::new(WatchState::Connecting)),
+            )
         } else {
-            (Watcher::start(ends, incarnation, &self.source, &mut self.arbiters, state), None)
+            (
+                Watcher::start(ends, incarnation, &self.source, &mut self.arbiters, state),
+                None,
+            )
         };
-        Entry { path, slot, incarnation, handle: Box::new(watcher), told }
+        Entry {
+            path,
+            slot,
+            incarnation,
+            handle: Box::new(watcher),
+            told,
+        }
     }
 
     /// Takes an observer on and tells it how things stand; one that comes with a `watch` ends with it.
-    fn observe(&mut self, selection: Selection, address: Subscriber<WatchEvent>, watch: Option<WatchKey>) {
+    fn observe(
+        &mut self,
+        selection: Selection,
+        address: Subscriber<WatchEvent>,
+        watch: Option<WatchKey>,
+    ) {
         let mut observer = Observer::new(self.number(), selection, address, watch);
         if self.observers.is_empty() {
             self.note_told();
@@ -118,7 +158,11 @@ impl<S: Source> Handler<Stop> for WatchSupervisor<S> {
             stopped.not_watched = missing;
             // Those that are served go before those that serve them, which are begun anew for the rest.
             keys.sort_by_key(|key| self.coverings.contains_key(key));
-            for (entry, ended) in keys.iter().filter_map(|key| self.remove(key)).collect::<Vec<_>>() {
+            for (entry, ended) in keys
+                .iter()
+                .filter_map(|key| self.remove(key))
+                .collect::<Vec<_>>()
+            {
                 stopped.subscriptions += entry.handle.count();
                 stopped.ended.push(entry.path);
                 ends.push(ended);
@@ -188,7 +232,14 @@ impl<S: Source> Handler<GetSnapshots> for WatchSupervisor<S> {
 impl<S: Source> Handler<Observe> for WatchSupervisor<S> {
     type Result = ();
 
-    fn handle(&mut self, Observe { observer, selection }: Observe, ctx: &mut Self::Context) {
+    fn handle(
+        &mut self,
+        Observe {
+            observer,
+            selection,
+        }: Observe,
+        ctx: &mut Self::Context,
+    ) {
         self.observe(selection, observer, None);
         self.pump_observers(ctx);
     }

@@ -37,18 +37,23 @@ impl<S: Source> WatchSupervisor<S> {
     ) -> Option<impl Future<Output = ()> + use<S>> {
         let linger = self.settings.linger;
         let key = self.subscriptions.get(&id)?.clone();
-        let entry =
-            self.entries.get_mut(&key).filter(|entry| entry.handle.count() == 1 && !linger.is_zero())?;
+        let entry = self
+            .entries
+            .get_mut(&key)
+            .filter(|entry| entry.handle.count() == 1 && !linger.is_zero())?;
         tracing::debug!(path = %entry.path, ?linger, "the last subscriber is gone, its watch lingers");
         let actor = entry.handle.actor(id);
         let told = entry.handle.remove(id);
         entry.slot.write().status.subscribers = 0;
         self.subscriptions.remove(&id);
         // A subscriber that is its own observer is gone too.
-        self.observers.retain(|observer| !actor.is_some_and(|actor| observer.came_with(&key, actor)));
+        self.observers
+            .retain(|observer| !actor.is_some_and(|actor| observer.came_with(&key, actor)));
         let number = self.number();
         self.lingering.insert(key.clone(), number);
-        ctx.run_later(linger, move |supervisor, ctx| supervisor.end_lingering(&key, number, ctx));
+        ctx.run_later(linger, move |supervisor, ctx| {
+            supervisor.end_lingering(&key, number, ctx)
+        });
         Some(told)
     }
 
@@ -59,7 +64,10 @@ impl<S: Source> WatchSupervisor<S> {
             return;
         }
         self.lingering.remove(key);
-        if self.entries.get(key).is_some_and(|entry| entry.handle.count() == 0)
+        if self
+            .entries
+            .get(key)
+            .is_some_and(|entry| entry.handle.count() == 0)
             && let Some((_, ended)) = self.remove(key)
         {
             ctx.spawn(ended.into_actor(self));

@@ -20,8 +20,8 @@ use tokio::sync::oneshot;
 pub(crate) use self::reports::{Died, Report, ReportKind, Why};
 use self::{covering::Covering, handle::Handle};
 use crate::{
-    Backoff, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle, WatchPath, WatchState,
-    arbiters::Arbiters, key::WatchKey, observers::Observer, snapshots::Slot,
+    Backoff, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle, WatchPath,
+    WatchState, arbiters::Arbiters, key::WatchKey, observers::Observer, snapshots::Slot,
 };
 
 /// How often subscribers and observers that are gone are looked for.
@@ -140,7 +140,10 @@ impl<S: Source> WatchSupervisor<S> {
     /// A wider watch that is running for subscribers of its own serves new ones in the same way, declared or
     /// not. Where the root cannot be answered, they ask by themselves.
     #[must_use]
-    #[allow(clippy::needless_pass_by_value, reason = "a query is given away, as it is to `Watch::new`")]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "a query is given away, as it is to `Watch::new`"
+    )]
     pub fn root<Q: Query<Source = S>>(mut self, query: Q) -> Self {
         self.roots.insert(WatchKey::shared(&Arc::new(query)));
         self
@@ -167,11 +170,18 @@ impl<S: Source> WatchSupervisor<S> {
                 Selection::All => self.entries.keys().collect(),
                 Selection::Paths(names) => {
                     let called = |path: &WatchPath| names.iter().any(|name| path.is_called(name));
-                    self.entries.iter().filter(|(_, entry)| called(&entry.path)).map(|(key, _)| key).collect()
+                    self.entries
+                        .iter()
+                        .filter(|(_, entry)| called(&entry.path))
+                        .map(|(key, _)| key)
+                        .collect()
                 }
-                Selection::Query(id) => {
-                    self.entries.get_key_value(&id.key).map(|(key, _)| key).into_iter().collect()
-                }
+                Selection::Query(id) => self
+                    .entries
+                    .get_key_value(&id.key)
+                    .map(|(key, _)| key)
+                    .into_iter()
+                    .collect(),
                 Selection::Subscription(id) => self.subscriptions.get(id).into_iter().collect(),
             };
             if selected.is_empty() && !matches!(part, Selection::All) {
@@ -213,7 +223,10 @@ impl<S: Source> WatchSupervisor<S> {
     }
 
     /// Forgets one subscription; its watch ends with the last one.
-    fn unsubscribe(&mut self, id: SubscriptionId) -> Option<(WatchPath, bool, LocalBoxFuture<'static, ()>)> {
+    fn unsubscribe(
+        &mut self,
+        id: SubscriptionId,
+    ) -> Option<(WatchPath, bool, LocalBoxFuture<'static, ()>)> {
         let key = self.subscriptions.get(&id)?.clone();
         let entry = self.entries.get_mut(&key)?;
         let path = entry.path.clone();
@@ -223,7 +236,8 @@ impl<S: Source> WatchSupervisor<S> {
         if entry.handle.count() > 0 {
             self.subscriptions.remove(&id);
             // A subscriber that is its own observer leaves with its subscription.
-            self.observers.retain(|observer| !actor.is_some_and(|actor| observer.came_with(&key, actor)));
+            self.observers
+                .retain(|observer| !actor.is_some_and(|actor| observer.came_with(&key, actor)));
             return Some((path, false, told));
         }
         let removed = self.remove(&key);
@@ -256,11 +270,18 @@ impl<S: Source> WatchSupervisor<S> {
     /// Sends observers what is queued for them.
     fn pump_observers(&mut self, ctx: &mut Context<Self>) {
         self.observers.retain(|observer| !observer.is_done());
-        let requests: Vec<_> =
-            self.observers.iter_mut().filter_map(|observer| Some((observer.id, observer.send()?))).collect();
+        let requests: Vec<_> = self
+            .observers
+            .iter_mut()
+            .filter_map(|observer| Some((observer.id, observer.send()?)))
+            .collect();
         for (id, request) in requests {
             ctx.spawn(request.into_actor(self).map(move |_, supervisor, ctx| {
-                if let Some(observer) = supervisor.observers.iter_mut().find(|observer| observer.id == id) {
+                if let Some(observer) = supervisor
+                    .observers
+                    .iter_mut()
+                    .find(|observer| observer.id == id)
+                {
                     observer.handled();
                 }
                 supervisor.pump_observers(ctx);
@@ -280,7 +301,10 @@ impl<S: Source> WatchSupervisor<S> {
         }
     }
 
-    fn readiness(&self, watches: &[(WatchKey, WatchPath)]) -> Option<Result<(), crate::ReadyError>> {
+    fn readiness(
+        &self,
+        watches: &[(WatchKey, WatchPath)],
+    ) -> Option<Result<(), crate::ReadyError>> {
         let mut ready = true;
         for (key, path) in watches {
             let Some(entry) = self.entries.get(key) else {
@@ -288,7 +312,10 @@ impl<S: Source> WatchSupervisor<S> {
             };
             match entry.slot.state() {
                 crate::WatchState::Stopped { error } => {
-                    return Some(Err(crate::ReadyError::Invalid { path: entry.path.to_string(), error }));
+                    return Some(Err(crate::ReadyError::Invalid {
+                        path: entry.path.to_string(),
+                        error,
+                    }));
                 }
                 _ => ready &= entry.slot.read().value.is_some(),
             }
@@ -302,7 +329,11 @@ impl<S: Source> WatchSupervisor<S> {
             ctx.stop();
             return;
         }
-        let dead: Vec<_> = self.entries.values().flat_map(|entry| entry.handle.dead()).collect();
+        let dead: Vec<_> = self
+            .entries
+            .values()
+            .flat_map(|entry| entry.handle.dead())
+            .collect();
         for id in dead {
             self.subscriber_gone(id, ctx);
         }
@@ -335,7 +366,14 @@ impl<S: Source> fmt::Debug for WatchSupervisor<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WatchSupervisor")
             .field("settings", &self.settings)
-            .field("watches", &self.entries.values().map(|entry| entry.path.to_string()).collect::<Vec<_>>())
+            .field(
+                "watches",
+                &self
+                    .entries
+                    .values()
+                    .map(|entry| entry.path.to_string())
+                    .collect::<Vec<_>>(),
+            )
             .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,8 @@ use std::{any::Any, error::Error, fmt, sync::Arc, time::SystemTime};
 use actix::prelude::*;
 
 use crate::{
-    EventKind, Failure, FailureClass, Source, SubscriptionId, WatchState, WatchSupervisor, key::WatchKey,
+    EventKind, Failure, FailureClass, Source, SubscriptionId, WatchState, WatchSupervisor,
+    key::WatchKey,
 };
 
 /// Something happened to a watcher.
@@ -63,7 +64,9 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
     type Result = ();
 
     fn handle(&mut self, report: Report, ctx: &mut Self::Context) {
-        let Some(entry) = self.entries.get_mut(&report.key) else { return };
+        let Some(entry) = self.entries.get_mut(&report.key) else {
+            return;
+        };
         if entry.incarnation != report.incarnation {
             return;
         }
@@ -71,7 +74,11 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
         match report.kind {
             ReportKind::State(state) => {
                 // One that is served by another shows what that one's state makes of it.
-                let shown = if entry.slot.is_covered() { entry.slot.state() } else { state.clone() };
+                let shown = if entry.slot.is_covered() {
+                    entry.slot.state()
+                } else {
+                    state.clone()
+                };
                 if entry.is_news(&shown) {
                     self.tell(&report.key, &path, &EventKind::State(shown));
                 }
@@ -93,7 +100,9 @@ impl<S: Source> Handler<Died> for WatchSupervisor<S> {
 
     fn handle(&mut self, died: Died, ctx: &mut Self::Context) {
         let incarnation = self.number();
-        let Some(entry) = self.entries.get_mut(&died.key) else { return };
+        let Some(entry) = self.entries.get_mut(&died.key) else {
+            return;
+        };
         if entry.incarnation != died.incarnation {
             return;
         }
@@ -103,11 +112,21 @@ impl<S: Source> Handler<Died> for WatchSupervisor<S> {
             entry.slot.write().status.state = *told;
         }
         let cover = entry.slot.write().cover.take();
-        let pause = entry.handle.revive(died.state, died.why, incarnation, &self.source, &mut self.arbiters);
+        let pause = entry.handle.revive(
+            died.state,
+            died.why,
+            incarnation,
+            &self.source,
+            &mut self.arbiters,
+        );
         let path = entry.path.clone();
         if let Some((attempt, pause)) = pause {
             let error = Failure::new(FailureClass::Transient, WatcherPanicked);
-            let state = WatchState::Retrying { error, attempt, next: SystemTime::now() + pause };
+            let state = WatchState::Retrying {
+                error,
+                attempt,
+                next: SystemTime::now() + pause,
+            };
             let news = {
                 let mut slot = entry.slot.write();
                 slot.status.restarts += 1;

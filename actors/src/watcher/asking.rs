@@ -17,7 +17,12 @@ use crate::{
 const EARLY: Duration = Duration::from_secs(1);
 
 /// What came of a query; the rest is at [`WatcherActor::query_on`].
-type Asked<Q> = (Result<Answer<<Q as Query>::Value>, Failure>, Option<Seat>, bool, Option<Turn>);
+type Asked<Q> = (
+    Result<Answer<<Q as Query>::Value>, Failure>,
+    Option<Seat>,
+    bool,
+    Option<Turn>,
+);
 
 impl<Q: Query> WatcherActor<Q> {
     /// Sends the next query as soon as the throttle allows it.
@@ -54,7 +59,9 @@ impl<Q: Query> WatcherActor<Q> {
                 tokio::task::yield_now().await;
             }
             match (&places, seat) {
-                (Some(places), Some(Seat::Waiting(turn))) if blocking => Some(places.await_turn(turn).await),
+                (Some(places), Some(Seat::Waiting(turn))) if blocking => {
+                    Some(places.await_turn(turn).await)
+                }
                 (_, seat) => seat,
             }
         };
@@ -92,14 +99,24 @@ impl<Q: Query> WatcherActor<Q> {
         let query = Arc::clone(&self.link.query);
         let places = self.places.clone();
         let waiting = matches!(seat, Some(Seat::Waiting(_)));
-        let request = if waiting { Request { cursor: Cursor::Start, ..request } } else { request };
+        let request = if waiting {
+            Request {
+                cursor: Cursor::Start,
+                ..request
+            }
+        } else {
+            request
+        };
         let blocking = request.cursor != Cursor::Start;
         let turn = self.turn(blocking);
         let hold = query.hold(&self.source).min(FAR);
         async move {
             // Dropped in the opposite order: the request is closed, its place is free, and that is told.
             let _guard = guard;
-            let kept = places.clone().filter(|_| blocking).map(|places| (places, Instant::now() + hold));
+            let kept = places
+                .clone()
+                .filter(|_| blocking)
+                .map(|places| (places, Instant::now() + hold));
             let seat = Occupied::new(seat, kept);
             let turn = match turn {
                 Some(turn) => turn.await,
@@ -111,7 +128,12 @@ impl<Q: Query> WatcherActor<Q> {
             };
             let begun = Instant::now();
             let answer = query.run(&client, request).await;
-            (answer, seat.finished(), blocking && begun.elapsed() < EARLY, turn)
+            (
+                answer,
+                seat.finished(),
+                blocking && begun.elapsed() < EARLY,
+                turn,
+            )
         }
     }
 

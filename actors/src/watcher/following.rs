@@ -13,8 +13,9 @@ use futures_util::future::join_all;
 
 use super::WatcherActor;
 use crate::{
-    Answer, Changed, EventKind, Input, Inputs, Outcome, Position, Query, Reason, Stop, SubscriptionId,
-    WatchEvent, WatchPath, WatchState, WatchSupervisor, derive::Asked, key::WatchKey,
+    Answer, Changed, EventKind, Input, Inputs, Outcome, Position, Query, Reason, Stop,
+    SubscriptionId, WatchEvent, WatchPath, WatchState, WatchSupervisor, derive::Asked,
+    key::WatchKey,
 };
 
 /// What a watcher of a derived query follows.
@@ -41,12 +42,15 @@ struct DerivationPanicked;
 impl<Q: Query> WatcherActor<Q> {
     /// Follows what is to be followed now, and makes the value of it.
     pub(super) fn remake(&mut self, ctx: &mut Context<Self>) {
-        let (Some(derivation), Some(following)) = (self.link.query.derivation(), &mut self.following) else {
+        let (Some(derivation), Some(following)) =
+            (self.link.query.derivation(), &mut self.following)
+        else {
             return;
         };
         following.stale = false;
         // A derivation does not know what its panic would cost: the queries of all its inputs.
-        let Ok(inputs) = catch_unwind(AssertUnwindSafe(|| derivation.inputs(&following.inputs))) else {
+        let Ok(inputs) = catch_unwind(AssertUnwindSafe(|| derivation.inputs(&following.inputs)))
+        else {
             return self.reject(Arc::new(DerivationPanicked));
         };
         self.follow(inputs, ctx);
@@ -55,17 +59,25 @@ impl<Q: Query> WatcherActor<Q> {
 
     /// Does so when the messages that have come are read: what changed together is derived once.
     fn remake_soon(&mut self, ctx: &mut Context<Self>) {
-        let Some(following) = &mut self.following else { return };
+        let Some(following) = &mut self.following else {
+            return;
+        };
         if !std::mem::replace(&mut following.stale, true) {
             let read = wrap_future::<_, Self>(async {});
-            ctx.spawn(ActorFutureExt::map(read, |(), watcher, ctx| watcher.remake(ctx)));
+            ctx.spawn(ActorFutureExt::map(read, |(), watcher, ctx| {
+                watcher.remake(ctx)
+            }));
         }
     }
 
     /// Follows the inputs it should, and lets the others go.
     fn follow(&mut self, inputs: Vec<Input<Q>>, ctx: &mut Context<Self>) {
-        let Some(supervisor) = self.link.supervisor.upgrade() else { return };
-        let Some(following) = &mut self.following else { return };
+        let Some(supervisor) = self.link.supervisor.upgrade() else {
+            return;
+        };
+        let Some(following) = &mut self.following else {
+            return;
+        };
         let mut left = std::mem::take(&mut following.followed);
         for input in inputs {
             // Named twice is followed once.
@@ -90,7 +102,9 @@ impl<Q: Query> WatcherActor<Q> {
 
     /// The supervisor has told an input's subscription.
     fn told(&mut self, key: &WatchKey, id: SubscriptionId) {
-        let Some(following) = &self.following else { return };
+        let Some(following) = &self.following else {
+            return;
+        };
         if following.followed.contains_key(key) {
             return;
         }
@@ -102,7 +116,11 @@ impl<Q: Query> WatcherActor<Q> {
 
     /// Lets all inputs go; the future resolves when nothing of them comes any more.
     pub(super) fn let_go(&mut self) -> impl Future<Output = ()> + 'static + use<Q> {
-        let followed = self.following.take().map(|following| following.followed).unwrap_or_default();
+        let followed = self
+            .following
+            .take()
+            .map(|following| following.followed)
+            .unwrap_or_default();
         let supervisor = self.link.supervisor.upgrade();
         async move {
             let Some(supervisor) = supervisor else { return };
@@ -118,35 +136,56 @@ impl<Q: Query> WatcherActor<Q> {
 
     /// Makes the value anew from what is known.
     fn derive(&mut self, ctx: &mut Context<Self>) {
-        let (Some(derivation), Some(following)) = (self.link.query.derivation(), &self.following) else {
+        let (Some(derivation), Some(following)) = (self.link.query.derivation(), &self.following)
+        else {
             return;
         };
-        let previous = self.state.feeds.progress.current().map(|version| Arc::clone(&version.value));
-        let derived =
-            catch_unwind(AssertUnwindSafe(|| derivation.derive(&following.inputs, previous.as_deref())));
-        let Some(outcome) = derived.unwrap_or_else(|_| Some(Outcome::Rejected(Arc::new(DerivationPanicked))))
+        let previous = self
+            .state
+            .feeds
+            .progress
+            .current()
+            .map(|version| Arc::clone(&version.value));
+        let derived = catch_unwind(AssertUnwindSafe(|| {
+            derivation.derive(&following.inputs, previous.as_deref())
+        }));
+        let Some(outcome) =
+            derived.unwrap_or_else(|_| Some(Outcome::Rejected(Arc::new(DerivationPanicked))))
         else {
             return;
         };
         // Indexes of several inputs say nothing together but that something moved.
         let position = Position::Opaque(following.inputs.index());
-        self.take_in(Answer { position, outcome, last_contact: None }, false, ctx);
+        self.take_in(
+            Answer {
+                position,
+                outcome,
+                last_contact: None,
+            },
+            false,
+            ctx,
+        );
     }
 
     /// The state that the inputs' states come to: the worst there is.
     ///
     /// Among equals the first by name counts, so that it does not change by itself.
     pub(super) fn state_of_inputs(&self) -> WatchState {
-        let followed = self.following.iter().flat_map(|following| following.followed.values());
+        let followed = self
+            .following
+            .iter()
+            .flat_map(|following| following.followed.values());
         let worst = followed
             .filter_map(|followed| Some((severity(&followed.state)?, followed)))
             .min_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.path.cmp(&other.path)));
         let has_value = self.state.feeds.progress.current().is_some();
         match worst.map(|(_, followed)| followed.state.clone()) {
             // What is made of it goes on with what it has.
-            Some(WatchState::Stopped { error }) if has_value => {
-                WatchState::Retrying { error, attempt: 1, next: SystemTime::now() }
-            }
+            Some(WatchState::Stopped { error }) if has_value => WatchState::Retrying {
+                error,
+                attempt: 1,
+                next: SystemTime::now(),
+            },
             Some(state) => state,
             None if has_value => WatchState::Live,
             None => WatchState::Connecting,
@@ -186,12 +225,18 @@ impl<Q: Query, I: Query<Source = Q::Source>> Handler<Changed<I>> for WatcherActo
     type Result = ();
 
     fn handle(&mut self, changed: Changed<I>, ctx: &mut Self::Context) {
-        let Some(following) = &mut self.following else { return };
+        let Some(following) = &mut self.following else {
+            return;
+        };
         let key = WatchKey::of(&*changed.query);
         if !following.followed.contains_key(&key) {
             return;
         }
-        following.inputs.insert(key, changed.current as Arc<dyn Any + Send + Sync>, changed.index);
+        following.inputs.insert(
+            key,
+            changed.current as Arc<dyn Any + Send + Sync>,
+            changed.index,
+        );
         if changed.reason == Reason::Resync {
             self.state.feeds.progress.interrupted();
         }
@@ -204,8 +249,12 @@ impl<Q: Query> Handler<WatchEvent> for WatcherActor<Q> {
     type Result = ();
 
     fn handle(&mut self, event: WatchEvent, ctx: &mut Self::Context) {
-        let Some(following) = &mut self.following else { return };
-        let Some(followed) = following.followed.get_mut(&event.key) else { return };
+        let Some(following) = &mut self.following else {
+            return;
+        };
+        let Some(followed) = following.followed.get_mut(&event.key) else {
+            return;
+        };
         match event.kind {
             EventKind::State(state) => followed.state = state,
             EventKind::Rejected(reason) => return self.reject(reason),

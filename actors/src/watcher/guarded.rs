@@ -58,7 +58,11 @@ impl<Q: Query> WatcherActor<Q> {
                 earliest = next;
             }
         }
-        system_time(self.state.next_attempt.map_or(earliest, |at| at.max(earliest)))
+        system_time(
+            self.state
+                .next_attempt
+                .map_or(earliest, |at| at.max(earliest)),
+        )
     }
 }
 

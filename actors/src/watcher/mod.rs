@@ -112,7 +112,9 @@ impl<Q: Query> WatcherActor<Q> {
     fn good_state(&self) -> WatchState {
         match (&self.following, &self.seat, &self.places) {
             (Some(_), ..) => self.state_of_inputs(),
-            (None, Some(Seat::Waiting(_)), Some(places)) => WatchState::Waiting { places: places.count() },
+            (None, Some(Seat::Waiting(_)), Some(places)) => WatchState::Waiting {
+                places: places.count(),
+            },
             _ => WatchState::Live,
         }
     }
@@ -147,7 +149,9 @@ impl<Q: Query> WatcherActor<Q> {
     }
 
     fn pump_at(&mut self, id: SubscriptionId, now: Instant, ctx: &mut Context<Self>) {
-        let WatcherState { feeds, deliveries, .. } = &mut self.state;
+        let WatcherState {
+            feeds, deliveries, ..
+        } = &mut self.state;
         let pumped = feeds.pump(id, &self.link, deliveries, now);
         self.pumped(id, pumped, ctx);
     }
@@ -194,7 +198,9 @@ impl<Q: Query> Delivers for WatcherActor<Q> {
 
     fn settled(&mut self, answered: Answered<()>, ctx: &mut Context<Self>) {
         let id = answered.id;
-        let WatcherState { feeds, deliveries, .. } = &mut self.state;
+        let WatcherState {
+            feeds, deliveries, ..
+        } = &mut self.state;
         let pumped = feeds.settled(answered, &self.link, deliveries);
         self.pumped(id, pumped, ctx);
     }
@@ -210,8 +216,9 @@ impl<Q: Query> Actor for WatcherActor<Q> {
         }
         ctx.spawn(Acknowledgements);
         self.pump_all(ctx);
-        let pause =
-            self.state.next_attempt.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
+        let pause = self.state.next_attempt.map_or(Duration::ZERO, |at| {
+            at.saturating_duration_since(Instant::now())
+        });
         if pause.is_zero() {
             self.ask(ctx);
         } else {

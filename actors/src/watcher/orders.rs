@@ -94,7 +94,11 @@ pub(crate) struct Restart<S>(pub(crate) Option<Arc<S>>);
 impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, Restart(source): Restart<Q::Source>, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        Restart(source): Restart<Q::Source>,
+        ctx: &mut Self::Context,
+    ) -> Self::Result {
         if self.ended {
             return Box::pin(std::future::ready(()));
         }

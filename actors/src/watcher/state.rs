@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Subscribe;
-use crate::{Backoff, Changed, Query, SubscriptionId, Throttle, deliveries::Deliveries, feeds::Feeds};
+use crate::{
+    Backoff, Changed, Query, SubscriptionId, Throttle, deliveries::Deliveries, feeds::Feeds,
+};
 
 /// The longest pause that a peer can ask for: whatever it says, it is asked again within the hour.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);

@@ -49,20 +49,33 @@ pub struct Sight(Arc<Mutex<Vec<Seen>>>);
 
 impl Sight {
     pub fn all(&self) -> Vec<Seen> {
-        self.0.lock().expect("nothing panics while it is held").clone()
+        self.0
+            .lock()
+            .expect("nothing panics while it is held")
+            .clone()
     }
 
     pub fn count(&self) -> usize {
-        self.0.lock().expect("nothing panics while it is held").len()
+        self.0
+            .lock()
+            .expect("nothing panics while it is held")
+            .len()
     }
 
     pub fn last(&self) -> Option<Seen> {
-        self.0.lock().expect("nothing panics while it is held").last().cloned()
+        self.0
+            .lock()
+            .expect("nothing panics while it is held")
+            .last()
+            .cloned()
     }
 
     /// The value that key `a` had in each update.
     pub fn values(&self) -> Vec<Option<u64>> {
-        self.all().iter().map(|seen| seen.rows.get("a").copied()).collect()
+        self.all()
+            .iter()
+            .map(|seen| seen.rows.get("a").copied())
+            .collect()
     }
 
     /// Whether the last update shows this value of key `a`.
@@ -71,7 +84,10 @@ impl Sight {
     }
 
     fn push(&self, seen: Seen) {
-        self.0.lock().expect("nothing panics while it is held").push(seen);
+        self.0
+            .lock()
+            .expect("nothing panics while it is held")
+            .push(seen);
     }
 }
 
@@ -102,7 +118,15 @@ pub struct Recorder {
 impl Recorder {
     pub fn new(habit: Habit) -> (Self, Sight) {
         let sight = Sight::default();
-        (Self { sight: sight.clone(), habit, stopped: false, lives: Arc::default() }, sight)
+        (
+            Self {
+                sight: sight.clone(),
+                habit,
+                stopped: false,
+                lives: Arc::default(),
+            },
+            sight,
+        )
     }
 
     /// Starts one that does nothing else.
@@ -142,19 +166,29 @@ impl<Q: Query<Value = Rows>> Handler<Changed<Q>> for Recorder {
         self.sight.push(seen);
         match self.habit.clone() {
             Habit::PanicsAt(at) => {
-                assert!(value != Some(at), "the subscriber panics, as the test wants it");
+                assert!(
+                    value != Some(at),
+                    "the subscriber panics, as the test wants it"
+                );
                 Box::pin(actix::fut::ready(()))
             }
             Habit::StopsAt(at) if value == Some(at) && !self.stopped => {
                 self.stopped = true;
-                let stop = async {}.into_actor(self).map(|(), _, ctx: &mut Context<Self>| ctx.stop());
+                let stop = async {}
+                    .into_actor(self)
+                    .map(|(), _, ctx: &mut Context<Self>| ctx.stop());
                 Box::pin(stop.then(|(), actor, _| std::future::pending().into_actor(actor)))
             }
             Habit::Prompt | Habit::StopsAt(_) => Box::pin(actix::fut::ready(())),
             Habit::Slow(pause) => Box::pin(tokio::time::sleep(pause).into_actor(self)),
             Habit::Gated(gate) => Box::pin(
-                async move { gate.acquire().await.expect("the gate is never closed").forget() }
-                    .into_actor(self),
+                async move {
+                    gate.acquire()
+                        .await
+                        .expect("the gate is never closed")
+                        .forget()
+                }
+                .into_actor(self),
             ),
         }
     }
@@ -170,7 +204,13 @@ impl Handler<Occupy> for Recorder {
 
     fn handle(&mut self, Occupy(gate): Occupy, _: &mut Self::Context) -> Self::Result {
         AtomicResponse::new(Box::pin(
-            async move { gate.acquire().await.expect("the gate is never closed").forget() }.into_actor(self),
+            async move {
+                gate.acquire()
+                    .await
+                    .expect("the gate is never closed")
+                    .forget()
+            }
+            .into_actor(self),
         ))
     }
 }
@@ -204,12 +244,18 @@ impl Events {
     /// One that handles an event for each permit.
     pub fn start_gated() -> (Addr<Self>, Self, Arc<Semaphore>) {
         let gate = Arc::new(Semaphore::new(0));
-        let events = Self { seen: Arc::default(), gate: Some(Arc::clone(&gate)) };
+        let events = Self {
+            seen: Arc::default(),
+            gate: Some(Arc::clone(&gate)),
+        };
         (events.clone().start(), events, gate)
     }
 
     pub fn all(&self) -> Vec<WatchEvent> {
-        self.seen.lock().expect("nothing panics while it is held").clone()
+        self.seen
+            .lock()
+            .expect("nothing panics while it is held")
+            .clone()
     }
 
     /// The events' names: `connecting`, `live`, `retrying`, `stopped`, `rejected`, `ended`.
@@ -235,12 +281,18 @@ impl Handler<WatchEvent> for Events {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, event: WatchEvent, _: &mut Self::Context) -> Self::Result {
-        self.seen.lock().expect("nothing panics while it is held").push(event);
+        self.seen
+            .lock()
+            .expect("nothing panics while it is held")
+            .push(event);
         match self.gate.clone() {
             None => Box::pin(std::future::ready(())),
-            Some(gate) => {
-                Box::pin(async move { gate.acquire().await.expect("the gate is never closed").forget() })
-            }
+            Some(gate) => Box::pin(async move {
+                gate.acquire()
+                    .await
+                    .expect("the gate is never closed")
+                    .forget()
+            }),
         }
     }
 }

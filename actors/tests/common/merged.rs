@@ -62,7 +62,13 @@ impl Hash for Count {
 impl Merged {
     pub fn of<F: Into<String>>(name: &str, folders: impl IntoIterator<Item = F>) -> Self {
         let folders = folders.into_iter().map(Into::into).collect();
-        Self { name: name.to_owned(), folders, list: None, parts: Vec::new(), count: Count::default() }
+        Self {
+            name: name.to_owned(),
+            folders,
+            list: None,
+            parts: Vec::new(),
+            count: Count::default(),
+        }
     }
 
     /// With the folders that the keys of this one name.
@@ -96,7 +102,11 @@ impl Query for Merged {
         WatchPath::new("merged", self.name.clone())
     }
 
-    fn run(&self, _: &Rc<Store>, _: Request<Rows>) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
+    fn run(
+        &self,
+        _: &Rc<Store>,
+        _: Request<Rows>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
         never_asked()
     }
 
@@ -109,8 +119,15 @@ impl Derivation<Self> for Merged {
     fn inputs(&self, known: &Inputs) -> Vec<Input<Self>> {
         self.count.0.0.fetch_add(1, Ordering::Relaxed);
         let folders = self.folders(known).unwrap_or_default();
-        let folders = self.list.iter().cloned().chain(folders).map(|folder| Input::of(Folder::new(folder)));
-        folders.chain(self.parts.iter().cloned().map(Input::of)).collect()
+        let folders = self
+            .list
+            .iter()
+            .cloned()
+            .chain(folders)
+            .map(|folder| Input::of(Folder::new(folder)));
+        folders
+            .chain(self.parts.iter().cloned().map(Input::of))
+            .collect()
     }
 
     fn derive(&self, known: &Inputs, _: Option<&Rows>) -> Option<Outcome<Rows>> {
@@ -118,8 +135,14 @@ impl Derivation<Self> for Merged {
         let mut merged = BTreeMap::new();
         for folder in self.folders(known)? {
             for row in &known.get(&Folder::new(&folder))?.0 {
-                assert!(row.value != HORROR, "the derivation panics, as the test wants it");
-                let row = Row { key: format!("{folder}.{}", row.key), ..Row::clone(row) };
+                assert!(
+                    row.value != HORROR,
+                    "the derivation panics, as the test wants it"
+                );
+                let row = Row {
+                    key: format!("{folder}.{}", row.key),
+                    ..Row::clone(row)
+                };
                 merged.insert(row.key.clone(), Arc::new(row));
             }
         }

@@ -8,7 +8,11 @@
     missing_docs,
     reason = "each test file uses a part of it"
 )]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says why")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on says why"
+)]
 
 pub mod actors;
 pub mod merged;
@@ -36,7 +40,9 @@ const DEADLINE: Duration = Duration::from_secs(100);
 
 /// What happens at random, and its seed: a new one, which is printed, or the one that `SEED` says.
 pub fn random() -> (u64, fastrand::Rng) {
-    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = std::env::var("SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
     println!("SEED={seed}");
     (seed, fastrand::Rng::with_seed(seed))
@@ -94,11 +100,17 @@ impl Say for Addr<WatchSupervisor<Store>> {
         subscriber: impl Into<Subscriber<consul_watch_actors::Changed<Folder>>>,
     ) -> SubscriptionId {
         let watch = Watch::new(Folder::new(folder), subscriber);
-        self.send(watch).await.expect("the supervisor lives").expect("the watch begins")
+        self.send(watch)
+            .await
+            .expect("the supervisor lives")
+            .expect("the watch begins")
     }
 
     async fn status(&self, folder: &str) -> Option<WatchStatus> {
-        let found = self.send(Status::query(&Folder::new(folder))).await.expect("the supervisor lives");
+        let found = self
+            .send(Status::query(&Folder::new(folder)))
+            .await
+            .expect("the supervisor lives");
         found.into_iter().next()
     }
 
@@ -113,7 +125,12 @@ impl Say for Addr<WatchSupervisor<Store>> {
             .expect("the watch becomes ready");
     }
 
-    async fn until_status(&self, folder: &str, what: &str, so: impl Fn(&WatchStatus) -> bool) -> WatchStatus {
+    async fn until_status(
+        &self,
+        folder: &str,
+        what: &str,
+        so: impl Fn(&WatchStatus) -> bool,
+    ) -> WatchStatus {
         let deadline = Instant::now() + DEADLINE;
         loop {
             let status = self.status(folder).await;
@@ -122,7 +139,10 @@ impl Say for Addr<WatchSupervisor<Store>> {
             {
                 return status.clone();
             }
-            assert!(Instant::now() < deadline, "waited in vain until the status is {what}: it is {status:?}");
+            assert!(
+                Instant::now() < deadline,
+                "waited in vain until the status is {what}: it is {status:?}"
+            );
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }

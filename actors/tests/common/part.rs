@@ -20,21 +20,40 @@ pub struct Part {
 
 impl Part {
     pub fn row(folder: &str, key: &str) -> Self {
-        Self { folder: folder.to_owned(), text: key.to_owned(), exact: true }
+        Self {
+            folder: folder.to_owned(),
+            text: key.to_owned(),
+            exact: true,
+        }
     }
 
     pub fn beneath(folder: &str, start: &str) -> Self {
-        Self { folder: folder.to_owned(), text: start.to_owned(), exact: false }
+        Self {
+            folder: folder.to_owned(),
+            text: start.to_owned(),
+            exact: false,
+        }
     }
 
     pub fn name(&self) -> String {
-        format!("{}/{}{}", self.folder, self.text, if self.exact { "" } else { "*" })
+        format!(
+            "{}/{}{}",
+            self.folder,
+            self.text,
+            if self.exact { "" } else { "*" }
+        )
     }
 
     /// Whether a row of this key belongs to it.
     pub fn has(&self, store: &Store, key: &str) -> bool {
-        let Some(key) = key.strip_prefix(store.prefix()) else { return false };
-        if self.exact { key == self.text } else { key.starts_with(&self.text) }
+        let Some(key) = key.strip_prefix(store.prefix()) else {
+            return false;
+        };
+        if self.exact {
+            key == self.text
+        } else {
+            key.starts_with(&self.text)
+        }
     }
 }
 
@@ -66,20 +85,45 @@ impl Query for Part {
 
 impl Coverage<Self> for Part {
     fn covering(&self) -> Vec<Input<Self>> {
-        let shorter = (1..self.text.len()).rev().map(|end| Self::beneath(&self.folder, &self.text[..end]));
-        shorter.map(Input::of).chain([Input::of(Folder::new(&*self.folder))]).collect()
+        let shorter = (1..self.text.len())
+            .rev()
+            .map(|end| Self::beneath(&self.folder, &self.text[..end]));
+        shorter
+            .map(Input::of)
+            .chain([Input::of(Folder::new(&*self.folder))])
+            .collect()
     }
 
     fn route(&self, store: &Store) -> Route {
         let text = format!("{}{}", store.prefix(), self.text);
-        if self.exact { Route::Exactly(text) } else { Route::Beneath(text) }
+        if self.exact {
+            Route::Exactly(text)
+        } else {
+            Route::Beneath(text)
+        }
     }
 
-    fn part(&self, store: &Store, whole: &dyn Any, index: u64, previous: Option<&Rows>) -> Option<Cut<Rows>> {
+    fn part(
+        &self,
+        store: &Store,
+        whole: &dyn Any,
+        index: u64,
+        previous: Option<&Rows>,
+    ) -> Option<Cut<Rows>> {
         let whole = whole.downcast_ref::<Rows>()?;
-        let rows: Vec<_> = whole.0.iter().filter(|row| self.has(store, &row.key)).cloned().collect();
+        let rows: Vec<_> = whole
+            .0
+            .iter()
+            .filter(|row| self.has(store, &row.key))
+            .cloned()
+            .collect();
         let same = previous.is_some_and(|old| {
-            old.0.len() == rows.len() && old.0.iter().zip(&rows).all(|(old, new)| Arc::ptr_eq(old, new))
+            old.0.len() == rows.len()
+                && old
+                    .0
+                    .iter()
+                    .zip(&rows)
+                    .all(|(old, new)| Arc::ptr_eq(old, new))
         });
         let there = |key: &str| rows.iter().any(|row| row.key == key);
         let lost = previous.is_some_and(|old| old.0.iter().any(|old| !there(&old.key)));
@@ -87,7 +131,11 @@ impl Coverage<Self> for Part {
         let latest = rows.iter().map(|row| row.stamp).max();
         Some(Cut {
             index: latest.filter(|_| !lost).unwrap_or(index),
-            outcome: if same { Outcome::Same } else { Outcome::Value(Rows(rows)) },
+            outcome: if same {
+                Outcome::Same
+            } else {
+                Outcome::Value(Rows(rows))
+            },
             confirm: lost || missing,
         })
     }

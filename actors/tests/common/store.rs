@@ -8,8 +8,8 @@ use std::{
 };
 
 use consul_watch_actors::{
-    Answer, Cursor, Failure, FailureClass, Guard, Item, Outcome, Places, Position, Query, Request, Snapshot,
-    Source, WatchPath,
+    Answer, Cursor, Failure, FailureClass, Guard, Item, Outcome, Places, Position, Query, Request,
+    Snapshot, Source, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 use tokio::{sync::watch, time::Instant};
@@ -34,7 +34,10 @@ impl Item for Row {
     }
 
     fn text(&self) -> Option<&str> {
-        assert!(self.key != Self::UNSPEAKABLE, "this row has no name, as the test wants it");
+        assert!(
+            self.key != Self::UNSPEAKABLE,
+            "this row has no name, as the test wants it"
+        );
         Some(&self.key)
     }
 }
@@ -53,14 +56,20 @@ impl Rows {
     pub const CURSED: u64 = u64::MAX;
 
     pub fn to_map(&self) -> BTreeMap<String, u64> {
-        self.0.iter().map(|row| (row.key.clone(), row.value)).collect()
+        self.0
+            .iter()
+            .map(|row| (row.key.clone(), row.value))
+            .collect()
     }
 }
 
 impl PartialEq for Rows {
     fn eq(&self, other: &Self) -> bool {
         let cursed = |rows: &Self| rows.0.iter().any(|row| row.value == Self::CURSED);
-        assert!(!cursed(self) && !cursed(other), "this value cannot be compared");
+        assert!(
+            !cursed(self) && !cursed(other),
+            "this value cannot be compared"
+        );
         self.0 == other.0
     }
 }
@@ -216,7 +225,9 @@ impl Store {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no test panics while it holds the store")
+        self.state
+            .lock()
+            .expect("no test panics while it holds the store")
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -229,8 +240,16 @@ impl Store {
     pub fn put(&self, folder: &str, key: &str, value: u64) -> u64 {
         self.change(|state| {
             state.index += 1;
-            let row = Row { key: key.to_owned(), value, stamp: state.index };
-            state.folders.entry(folder.to_owned()).or_default().insert(key.to_owned(), Arc::new(row));
+            let row = Row {
+                key: key.to_owned(),
+                value,
+                stamp: state.index,
+            };
+            state
+                .folders
+                .entry(folder.to_owned())
+                .or_default()
+                .insert(key.to_owned(), Arc::new(row));
             state.index
         })
     }
@@ -239,7 +258,11 @@ impl Store {
     pub fn delete(&self, folder: &str, key: &str) {
         self.change(|state| {
             state.index += 1;
-            state.folders.entry(folder.to_owned()).or_default().remove(key);
+            state
+                .folders
+                .entry(folder.to_owned())
+                .or_default()
+                .remove(key);
         });
     }
 
@@ -248,7 +271,11 @@ impl Store {
         self.change(|state| {
             state.index += 1;
             let row = (folder.to_owned(), key.to_owned());
-            if hidden { state.hidden.insert(row) } else { state.hidden.remove(&row) }
+            if hidden {
+                state.hidden.insert(row)
+            } else {
+                state.hidden.remove(&row)
+            }
         });
     }
 
@@ -306,12 +333,20 @@ impl Store {
     pub fn rows(&self, folder: &str) -> BTreeMap<String, u64> {
         let state = self.lock();
         let rows = state.folders.get(folder);
-        rows.into_iter().flatten().map(|(key, row)| (key.clone(), row.value)).collect()
+        rows.into_iter()
+            .flatten()
+            .map(|(key, row)| (key.clone(), row.value))
+            .collect()
     }
 
     /// The queries of this folder that came.
     pub fn asked(&self, folder: &str) -> Vec<Asked> {
-        self.lock().asked.iter().filter(|asked| asked.folder == folder).cloned().collect()
+        self.lock()
+            .asked
+            .iter()
+            .filter(|asked| asked.folder == folder)
+            .cloned()
+            .collect()
     }
 
     /// How many requests are open.
@@ -349,7 +384,13 @@ impl Store {
     ) -> Option<Result<Answer<Rows>, Failure>> {
         let state = self.lock();
         let mode = state.modes.get(name).cloned().unwrap_or_default();
-        let away = || Some(Err(Failure::new(FailureClass::Transient, Told("nobody is there")).outage(true)));
+        let away = || {
+            Some(Err(Failure::new(
+                FailureClass::Transient,
+                Told("nobody is there"),
+            )
+            .outage(true)))
+        };
         match (state.away, cursor) {
             _ if matches!(mode, Mode::Panic) => {}
             (Some(Away::Silent), Cursor::Start) => return None,
@@ -359,15 +400,25 @@ impl Store {
         let news = !matches!(cursor, Cursor::Index(index) if *index == state.index);
         let rows = || {
             let hidden = |row: &Row| state.hidden.contains(&(folder.to_owned(), row.key.clone()));
-            let rows = state.folders.get(folder).into_iter().flat_map(BTreeMap::values);
-            Rows(rows.filter(|row| keep(&row.key, hidden(row))).cloned().collect())
+            let rows = state
+                .folders
+                .get(folder)
+                .into_iter()
+                .flat_map(BTreeMap::values);
+            Rows(
+                rows.filter(|row| keep(&row.key, hidden(row)))
+                    .cloned()
+                    .collect(),
+            )
         };
         let (position, last_contact) = (Position::Index(state.index), None);
         match mode {
             Mode::Honest if !news => None,
-            Mode::Honest | Mode::Impatient => {
-                Some(Ok(Answer { position, outcome: Outcome::Value(rows()), last_contact }))
-            }
+            Mode::Honest | Mode::Impatient => Some(Ok(Answer {
+                position,
+                outcome: Outcome::Value(rows()),
+                last_contact,
+            })),
             Mode::Away => away(),
             Mode::Fail(class) => Some(Err(Failure::new(class, Told("it went wrong")))),
             Mode::FailFor(pause) => {
@@ -376,7 +427,11 @@ impl Store {
             }
             Mode::Reject(why, at_once) if news || at_once => {
                 let outcome = Outcome::Rejected(Arc::new(Told(why)));
-                Some(Ok(Answer { position, outcome, last_contact }))
+                Some(Ok(Answer {
+                    position,
+                    outcome,
+                    last_contact,
+                }))
             }
             Mode::Panic => {
                 drop(state);
@@ -402,7 +457,11 @@ impl Source for Store {
 
     fn validate(&self) -> Result<(), Failure> {
         let refuse = self.lock().refuse;
-        if refuse { Err(Failure::new(FailureClass::Invalid, Told("no such place"))) } else { Ok(()) }
+        if refuse {
+            Err(Failure::new(FailureClass::Invalid, Told("no such place")))
+        } else {
+            Ok(())
+        }
     }
 
     fn places(&self) -> Option<Places> {
@@ -443,7 +502,9 @@ impl Query for Folder {
     ) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
         let store = Store::clone(client);
         let prefix = store.prefix.clone();
-        store.serve(&self.0, &self.0, request.cursor, move |key, hidden| !hidden && key.starts_with(&prefix))
+        store.serve(&self.0, &self.0, request.cursor, move |key, hidden| {
+            !hidden && key.starts_with(&prefix)
+        })
     }
 }
 
@@ -470,13 +531,20 @@ impl Store {
                     if let Some(answer) = store.answer(&folder, &name, &cursor, &keep) {
                         return answer;
                     }
-                    bell.changed().await.expect("the store lives as long as its queries");
+                    bell.changed()
+                        .await
+                        .expect("the store lives as long as its queries");
                 }
             };
             let answer = if store.lock().away == Some(Away::Silent) {
-                tokio::time::timeout(Away::DEADLINE, answer).await.unwrap_or_else(|_| {
-                    Err(Failure::new(FailureClass::Transient, Told("it says nothing")).outage(true))
-                })
+                tokio::time::timeout(Away::DEADLINE, answer)
+                    .await
+                    .unwrap_or_else(|_| {
+                        Err(
+                            Failure::new(FailureClass::Transient, Told("it says nothing"))
+                                .outage(true),
+                        )
+                    })
             } else {
                 answer.await
             };
@@ -502,9 +570,17 @@ impl Open {
             state.held += usize::from(held);
             state.most_held = state.most_held.max(state.held);
             state.most_brief = state.most_brief.max(state.open - state.held);
-            state.asked.push(Asked { folder: folder.to_owned(), cursor: cursor.clone(), at: Instant::now() });
+            state.asked.push(Asked {
+                folder: folder.to_owned(),
+                cursor: cursor.clone(),
+                at: Instant::now(),
+            });
         }
-        Self { store, held, answered: false }
+        Self {
+            store,
+            held,
+            answered: false,
+        }
     }
 }
 

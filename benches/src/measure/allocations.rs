@@ -1,6 +1,9 @@
 //! How often this process asks for memory, where a row wants to know.
 
-#![allow(unsafe_code, reason = "an allocator is unsafe by its trait; this one only counts and hands on")]
+#![allow(
+    unsafe_code,
+    reason = "an allocator is unsafe by its trait; this one only counts and hands on"
+)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

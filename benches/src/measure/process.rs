@@ -10,8 +10,10 @@ const TICK_NS: u64 = 10_000_000;
 /// The threads' own counts are exact, but forget threads that ended; the process's is coarse, but forgets
 /// nothing. Neither is ever too large.
 pub fn cpu_ns(pid: u32) -> Result<u64, String> {
-    let coarse = ticks(&read(pid, "stat")?).ok_or_else(|| format!("/proc/{pid}/stat is not understood"))?;
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| format!("/proc/{pid}: {error}"))?;
+    let coarse =
+        ticks(&read(pid, "stat")?).ok_or_else(|| format!("/proc/{pid}/stat is not understood"))?;
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"))
+        .map_err(|error| format!("/proc/{pid}: {error}"))?;
     let exact: u64 = tasks
         .filter_map(|task| fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
         .filter_map(|text| text.split(' ').next()?.parse::<u64>().ok())
@@ -32,13 +34,20 @@ pub fn peak_bytes(pid: u32) -> Result<u64, String> {
 fn status(pid: u32, field: &str) -> Result<u64, String> {
     let text = read(pid, "status")?;
     text.lines()
-        .find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB")?.parse::<u64>().ok())
+        .find_map(|line| {
+            line.strip_prefix(field)?
+                .trim()
+                .strip_suffix(" kB")?
+                .parse::<u64>()
+                .ok()
+        })
         .map(|kilobytes| kilobytes * 1024)
         .ok_or_else(|| format!("/proc/{pid}/status has no {field}"))
 }
 
 fn read(pid: u32, file: &str) -> Result<String, String> {
-    fs::read_to_string(format!("/proc/{pid}/{file}")).map_err(|error| format!("/proc/{pid}/{file}: {error}"))
+    fs::read_to_string(format!("/proc/{pid}/{file}"))
+        .map_err(|error| format!("/proc/{pid}/{file}: {error}"))
 }
 
 /// User and system time; the name before them, in brackets, may hold anything.

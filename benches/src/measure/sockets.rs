@@ -13,11 +13,17 @@ pub(crate) fn connections_to(pid: u32, port: u16) -> Result<usize, String> {
     let own: HashSet<String> = files
         .filter_map(|file| {
             let link = fs::read_link(file.ok()?.path()).ok()?;
-            Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
+            Some(
+                link.to_str()?
+                    .strip_prefix("socket:[")?
+                    .strip_suffix(']')?
+                    .to_owned(),
+            )
         })
         .collect();
     // The table is that of all processes, in which a connection is known by its inode.
-    let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).map_err(|error| read("net/tcp", error))?;
+    let table = fs::read_to_string(format!("/proc/{pid}/net/tcp"))
+        .map_err(|error| read("net/tcp", error))?;
     Ok(table
         .lines()
         .skip(1)
@@ -46,6 +52,10 @@ mod tests {
         let count = || connections_to(std::process::id(), address.port()).unwrap();
         assert_eq!(count(), 0);
         let _open = TcpStream::connect(address).unwrap();
-        assert_eq!(count(), 1, "the listener itself does not count, nor its end of the connection");
+        assert_eq!(
+            count(),
+            1,
+            "the listener itself does not count, nor its end of the connection"
+        );
     }
 }

@@ -15,12 +15,20 @@ impl Spread {
     pub fn of(numbers: &[f64]) -> Self {
         let sorted = sorted(numbers);
         let at = |number: Option<&f64>| number.copied().unwrap_or_default();
-        Self { median: percentile(numbers, 50.0), min: at(sorted.first()), max: at(sorted.last()) }
+        Self {
+            median: percentile(numbers, 50.0),
+            min: at(sorted.first()),
+            max: at(sorted.last()),
+        }
     }
 
     /// The quotients of numbers that were measured in the same round.
     pub fn of_ratios(numbers: &[f64], by: &[f64]) -> Self {
-        let ratios: Vec<f64> = numbers.iter().zip(by).map(|(number, by)| number / by).collect();
+        let ratios: Vec<f64> = numbers
+            .iter()
+            .zip(by)
+            .map(|(number, by)| number / by)
+            .collect();
         Self::of(&ratios)
     }
 
@@ -28,7 +36,11 @@ impl Spread {
     pub fn show(&self, unit: &str) -> String {
         let median = number(self.median);
         if self.min < self.max {
-            format!("{median} {unit} ({}..{})", number(self.min), number(self.max))
+            format!(
+                "{median} {unit} ({}..{})",
+                number(self.min),
+                number(self.max)
+            )
         } else {
             format!("{median} {unit}")
         }
@@ -39,9 +51,16 @@ impl Spread {
 pub fn percentile(numbers: &[f64], percent: f64) -> f64 {
     let sorted = sorted(numbers);
     // The nearest rank: always a number that was measured.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the length")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and the length"
+    )]
     let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied().unwrap_or_default()
+    sorted
+        .get(rank.clamp(1, sorted.len().max(1)) - 1)
+        .copied()
+        .unwrap_or_default()
 }
 
 fn sorted(numbers: &[f64]) -> Vec<f64> {
@@ -68,8 +87,14 @@ mod tests {
     #[test]
     fn percentiles_are_numbers_that_were_measured() {
         let numbers: Vec<f64> = (1..=200).rev().map(f64::from).collect();
-        assert_eq!((percentile(&numbers, 50.0), percentile(&numbers, 99.0)), (100.0, 198.0));
-        assert_eq!((percentile(&[7.0], 99.0), percentile(&[], 50.0)), (7.0, 0.0));
+        assert_eq!(
+            (percentile(&numbers, 50.0), percentile(&numbers, 99.0)),
+            (100.0, 198.0)
+        );
+        assert_eq!(
+            (percentile(&[7.0], 99.0), percentile(&[], 50.0)),
+            (7.0, 0.0)
+        );
     }
 
     #[test]

@@ -88,14 +88,24 @@ pub(super) fn run_handing_over(args: &[&str]) -> Result<(), String> {
 
 fn url(args: &[&str]) -> Result<String, String> {
     let (watched, address) = child::arguments(args)?;
-    let recurse = if matches!(watched, Watched::Prefix(_)) { "recurse&" } else { "" };
-    Ok(format!("http://{address}/v1/kv/{}?{recurse}wait=300s&index=", watched.name()))
+    let recurse = if matches!(watched, Watched::Prefix(_)) {
+        "recurse&"
+    } else {
+        ""
+    };
+    Ok(format!(
+        "http://{address}/v1/kv/{}?{recurse}wait=300s&index=",
+        watched.name()
+    ))
 }
 
 async fn watch(url: &str, mut tell: impl FnMut(Vec<u8>)) -> Result<(), String> {
     let day = Duration::from_secs(86_400);
     let connector = Connector::new().conn_lifetime(day).conn_keep_alive(day);
-    let client = Client::builder().connector(connector).disable_timeout().finish();
+    let client = Client::builder()
+        .connector(connector)
+        .disable_timeout()
+        .finish();
     let mut index = 0;
     loop {
         let before = index;
@@ -107,10 +117,17 @@ async fn watch(url: &str, mut tell: impl FnMut(Vec<u8>)) -> Result<(), String> {
             .get("x-consul-index")
             .and_then(|index| index.to_str().ok()?.parse().ok())
             .ok_or("an answer without an index")?;
-        let body = answer.body().limit(64 << 20).await.map_err(|error| error.to_string())?;
-        let pairs: Vec<Pair<'_>> = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+        let body = answer
+            .body()
+            .limit(64 << 20)
+            .await
+            .map_err(|error| error.to_string())?;
+        let pairs: Vec<Pair<'_>> =
+            serde_json::from_slice(&body).map_err(|error| error.to_string())?;
         let changed = pairs.iter().filter(|pair| pair.modify_index > before);
-        let Some(last) = changed.max_by_key(|pair| pair.modify_index) else { continue };
+        let Some(last) = changed.max_by_key(|pair| pair.modify_index) else {
+            continue;
+        };
         let value = last.value.unwrap_or_default();
         tell(STANDARD.decode(value).map_err(|error| error.to_string())?);
     }

@@ -20,7 +20,10 @@ pub(super) fn arguments<'a>(args: &[&'a str]) -> Result<(Watched<'a>, &'a str), 
 pub(super) fn wait_for_go() -> Result<(), String> {
     say("idle");
     let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).map_err(|error| format!("standard input: {error}"))?;
+    io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(|error| format!("standard input: {error}"))?;
     if line.trim() != "go" {
         return Err("the input ended before the line go".to_owned());
     }
@@ -47,7 +50,9 @@ fn sequence(value: &[u8]) -> u64 {
 /// One line, in one write: who listens may already be gone, which ends the process by its input.
 fn say(line: &str) {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush());
+    let _ = out
+        .write_all(format!("{line}\n").as_bytes())
+        .and_then(|()| out.flush());
 }
 
 pub(super) fn now() -> u64 {
@@ -60,6 +65,9 @@ mod tests {
 
     #[test]
     fn a_sequence_ends_where_its_digits_do() {
-        assert_eq!((sequence(b"407"), sequence(b"12 xxx"), sequence(b"")), (407, 12, 0));
+        assert_eq!(
+            (sequence(b"407"), sequence(b"12 xxx"), sequence(b"")),
+            (407, 12, 0)
+        );
     }
 }

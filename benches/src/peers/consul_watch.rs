@@ -14,7 +14,10 @@ use crate::setting::Setting;
 pub const TITLE: &str = "consul watch";
 
 pub(super) fn contender(setting: &Setting) -> Result<Contender, Absent> {
-    let version = version(setting).map_err(|reason| Absent { title: TITLE.to_owned(), reason })?;
+    let version = version(setting).map_err(|reason| Absent {
+        title: TITLE.to_owned(),
+        reason,
+    })?;
     let (consul, exe) = (setting.consul.clone(), setting.exe.clone());
     let command = Box::new(move |address: &str, watched: Watched<'_>| {
         let mut command = Command::new(&consul);
@@ -24,10 +27,19 @@ pub(super) fn contender(setting: &Setting) -> Result<Contender, Absent> {
             Watched::Prefix(name) => command.args(["-type=keyprefix", &format!("-prefix={name}")]),
         };
         // Without the shell in between, which would cost it a process more.
-        command.arg("-shell=false").arg(&exe).args(["run-one", "handler", watched.word()]);
+        command
+            .arg("-shell=false")
+            .arg(&exe)
+            .args(["run-one", "handler", watched.word()]);
         command
     });
-    Ok(Contender { title: TITLE.to_owned(), version: Some(version), side: Side::Peer, waits: false, command })
+    Ok(Contender {
+        title: TITLE.to_owned(),
+        version: Some(version),
+        side: Side::Peer,
+        waits: false,
+        command,
+    })
 }
 
 /// Such as `1.8.7`.
@@ -38,7 +50,10 @@ pub fn version(setting: &Setting) -> Result<String, String> {
         .map_err(|error| format!("consul does not start: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let first = text.lines().next().unwrap_or_default();
-    let version = first.trim_start_matches("Consul").trim().trim_start_matches('v');
+    let version = first
+        .trim_start_matches("Consul")
+        .trim()
+        .trim_start_matches('v');
     Ok(version.split('+').next().unwrap_or_default().to_owned())
 }
 
@@ -53,7 +68,9 @@ struct Pair {
 pub(super) fn handle(args: &[&str]) -> Result<(), String> {
     let at = child::now();
     let mut input = Vec::new();
-    io::stdin().read_to_end(&mut input).map_err(|error| format!("standard input: {error}"))?;
+    io::stdin()
+        .read_to_end(&mut input)
+        .map_err(|error| format!("standard input: {error}"))?;
     let pairs: Vec<Pair> = if args == ["key"] {
         serde_json::from_slice(&input).map(|pair: Option<Pair>| pair.into_iter().collect())
     } else {

@@ -17,7 +17,9 @@ pub(super) fn write(path: &Path, text: &str) -> Result<bool, String> {
 pub(super) fn said(command: &mut Command) -> Result<String, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let name = name.rsplit('/').next().unwrap_or_default().to_owned();
-    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+    let output = command
+        .output()
+        .map_err(|error| format!("{name}: {error}"))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }

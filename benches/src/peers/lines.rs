@@ -23,7 +23,9 @@ impl Lines {
 
     /// The next line.
     pub(super) fn next(&self, deadline: Instant) -> Result<String, &'static str> {
-        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        let left = deadline
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_millis(1));
         self.0.recv_timeout(left).map_err(|error| match error {
             RecvTimeoutError::Timeout => "it said nothing in time",
             RecvTimeoutError::Disconnected => "it has ended",

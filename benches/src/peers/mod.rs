@@ -91,7 +91,13 @@ impl Contender {
             command.args([watched.word(), address, watched.name()]);
             command
         });
-        Self { title: title.to_owned(), version: None, side, waits: true, command }
+        Self {
+            title: title.to_owned(),
+            version: None,
+            side,
+            waits: true,
+            command,
+        }
     }
 
     fn with_version(mut self, version: impl Into<String>) -> Self {
@@ -101,7 +107,9 @@ impl Contender {
 
     /// Its name and version, where it has one of its own.
     pub fn named_version(&self) -> Option<String> {
-        self.version.as_ref().map(|version| format!("{} {version}", self.title))
+        self.version
+            .as_ref()
+            .map(|version| format!("{} {version}", self.title))
     }
 
     /// Starts it on the agent at this address; it watches from `go` on.

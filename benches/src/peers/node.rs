@@ -13,7 +13,10 @@ const PROGRAM: &str = include_str!("../../peers/node/watch.js");
 
 pub(super) fn contender(setting: &Setting) -> Result<Contender, Absent> {
     let home = setting.peers.join("node");
-    let installed = installed(&home).map_err(|reason| Absent { title: TITLE.to_owned(), reason })?;
+    let installed = installed(&home).map_err(|reason| Absent {
+        title: TITLE.to_owned(),
+        reason,
+    })?;
     let program = home.join("watch.js");
     let contender = Contender::program(TITLE, Side::Peer, move || {
         let mut command = Command::new("node");
@@ -28,7 +31,9 @@ fn installed(home: &PathBuf) -> Result<String, String> {
     let node = install::said(Command::new("node").arg("--version"))?;
     fs::create_dir_all(home).map_err(|error| format!("its directory: {error}"))?;
     install::write(&home.join("watch.js"), PROGRAM)?;
-    if install::write(&home.join("package.json"), PACKAGES)? || !home.join("node_modules/consul").exists() {
+    if install::write(&home.join("package.json"), PACKAGES)?
+        || !home.join("node_modules/consul").exists()
+    {
         install::said(
             Command::new("npm")
                 .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
@@ -37,5 +42,8 @@ fn installed(home: &PathBuf) -> Result<String, String> {
     }
     let read = r#"process.stdout.write(require("consul/package.json").version)"#;
     let version = install::said(Command::new("node").args(["-e", read]).current_dir(home))?;
-    Ok(format!("{version} on Node.js {}", node.trim_start_matches('v')))
+    Ok(format!(
+        "{version} on Node.js {}",
+        node.trim_start_matches('v')
+    ))
 }

@@ -30,7 +30,11 @@ impl Handler<Changed<Key>> for App {
 
     fn handle(&mut self, changed: Changed<Key>, _: &mut Context<Self>) {
         let at = child::now();
-        let value = changed.current.as_ref().as_ref().and_then(|pair| pair.value.clone());
+        let value = changed
+            .current
+            .as_ref()
+            .as_ref()
+            .and_then(|pair| pair.value.clone());
         child::seen(&value.unwrap_or_default(), at);
     }
 }
@@ -48,14 +52,20 @@ impl Handler<Changed<KeyPrefix>> for App {
                 _ => None,
             })
             .max_by_key(|pair| pair.modify_index);
-        child::seen(last.and_then(|pair| pair.value.as_deref()).unwrap_or_default(), at);
+        child::seen(
+            last.and_then(|pair| pair.value.as_deref())
+                .unwrap_or_default(),
+            at,
+        );
     }
 }
 
 pub(super) fn run(args: &[&str], arbiters: usize) -> Result<(), String> {
     let (watched, address) = child::arguments(args)?;
     actix::System::new().block_on(async move {
-        let config = ConsulConfig::default().with_address(address).map_err(|error| error.to_string())?;
+        let config = ConsulConfig::default()
+            .with_address(address)
+            .map_err(|error| error.to_string())?;
         let supervisor = WatchSupervisor::new(config).arbiters(arbiters).start();
         let app = App.start();
         child::wait_for_go()?;
@@ -63,7 +73,9 @@ pub(super) fn run(args: &[&str], arbiters: usize) -> Result<(), String> {
             Watched::Key(name) => supervisor.send(Watch::new(Key::new(name), app)).await,
             Watched::Prefix(name) => supervisor.send(Watch::new(KeyPrefix::raw(name), app)).await,
         };
-        watching.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        watching
+            .map_err(|error| error.to_string())?
+            .map_err(|error| error.to_string())?;
         std::future::pending::<()>().await;
         Ok(())
     })

@@ -13,11 +13,16 @@ const PROGRAM: &str = include_str!("../../peers/python/watch.py");
 
 pub(super) fn contender(setting: &Setting) -> Result<Contender, Absent> {
     let home = setting.peers.join("python");
-    let (python, version) = installed(&home).map_err(|reason| Absent { title: TITLE.to_owned(), reason })?;
+    let (python, version) = installed(&home).map_err(|reason| Absent {
+        title: TITLE.to_owned(),
+        reason,
+    })?;
     let program = home.join("watch.py");
     let contender = Contender::program(TITLE, Side::Peer, move || {
         let mut command = Command::new(&python);
-        command.env("PYTHONPATH", program.with_file_name("packages")).arg(&program);
+        command
+            .env("PYTHONPATH", program.with_file_name("packages"))
+            .arg(&program);
         command
     });
     Ok(contender.with_version(version))
@@ -28,11 +33,15 @@ fn installed(home: &PathBuf) -> Result<(String, String), String> {
     // What is called `python3` may be a script that starts the interpreter, which is the process to measure.
     let ask = "import sys; print(sys.executable, '%d.%d.%d' % sys.version_info[:3], sep='|')";
     let said = install::said(Command::new("python3").args(["-c", ask]))?;
-    let (python, version) = said.split_once('|').ok_or("python3 does not tell where it is")?;
+    let (python, version) = said
+        .split_once('|')
+        .ok_or("python3 does not tell where it is")?;
     fs::create_dir_all(home).map_err(|error| format!("its directory: {error}"))?;
     install::write(&home.join("watch.py"), PROGRAM)?;
     let packages = home.join("packages");
-    if install::write(&home.join("requirements.txt"), PACKAGES)? || !packages.join("consul").exists() {
+    if install::write(&home.join("requirements.txt"), PACKAGES)?
+        || !packages.join("consul").exists()
+    {
         install::said(
             Command::new(python)
                 .args([
@@ -51,7 +60,10 @@ fn installed(home: &PathBuf) -> Result<(String, String), String> {
     }
     let read = "from importlib.metadata import version; print(version('py-consul'))";
     let package = install::said(
-        Command::new(python).env("PYTHONPATH", &packages).args(["-c", read]).current_dir(home),
+        Command::new(python)
+            .env("PYTHONPATH", &packages)
+            .args(["-c", read])
+            .current_dir(home),
     )?;
     Ok((python.to_owned(), format!("{package} on Python {version}")))
 }

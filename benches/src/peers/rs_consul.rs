@@ -10,7 +10,9 @@ use crate::setting::Setting;
 
 pub(super) fn contender(setting: &Setting) -> Contender {
     // The version that Cargo.toml pins.
-    setting.contender("rs-consul", "rs-consul", Side::Peer).with_version("0.15.0")
+    setting
+        .contender("rs-consul", "rs-consul", Side::Peer)
+        .with_version("0.15.0")
 }
 
 pub(super) fn run(args: &[&str]) -> Result<(), String> {
@@ -20,7 +22,10 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
         .build()
         .map_err(|error| format!("no runtime: {error}"))?;
     runtime.block_on(async move {
-        let consul = Consul::new(Config { address: format!("http://{address}"), ..Config::default() });
+        let consul = Consul::new(Config {
+            address: format!("http://{address}"),
+            ..Config::default()
+        });
         child::wait_for_go()?;
         let mut index = None;
         loop {
@@ -31,14 +36,25 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
                 wait: Duration::from_secs(300),
                 ..ReadKeyRequest::default()
             };
-            let answer = consul.read_key(request).await.map_err(|error| error.to_string())?;
+            let answer = consul
+                .read_key(request)
+                .await
+                .map_err(|error| error.to_string())?;
             let at = child::now();
             if index == Some(answer.index) {
                 continue;
             }
             index = Some(answer.index);
-            let last = answer.response.into_iter().max_by_key(|pair| pair.modify_index);
-            child::seen(last.and_then(|pair| pair.value).unwrap_or_default().as_bytes(), at);
+            let last = answer
+                .response
+                .into_iter()
+                .max_by_key(|pair| pair.modify_index);
+            child::seen(
+                last.and_then(|pair| pair.value)
+                    .unwrap_or_default()
+                    .as_bytes(),
+                at,
+            );
         }
     })
 }

@@ -22,9 +22,19 @@ pub struct Running {
 
 impl Running {
     pub fn start(title: &str, mut command: Command, waits: bool) -> Result<Self, String> {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit());
         // A proxy or a token of the machine would change what is measured.
-        for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
+        for name in [
+            "http_proxy",
+            "https_proxy",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+            "all_proxy",
+        ] {
             command.env_remove(name);
         }
         for (name, _) in std::env::vars_os() {
@@ -32,10 +42,22 @@ impl Running {
                 command.env_remove(name);
             }
         }
-        let mut child = command.spawn().map_err(|error| format!("{title} does not start: {error}"))?;
+        let mut child = command
+            .spawn()
+            .map_err(|error| format!("{title} does not start: {error}"))?;
         let input = child.stdin.take();
-        let lines = child.stdout.take().map(Lines::of).ok_or_else(|| format!("{title} has no output"))?;
-        let running = Self { title: title.to_owned(), waits, child, input, lines };
+        let lines = child
+            .stdout
+            .take()
+            .map(Lines::of)
+            .ok_or_else(|| format!("{title} has no output"))?;
+        let running = Self {
+            title: title.to_owned(),
+            waits,
+            child,
+            input,
+            lines,
+        };
         if waits {
             running.line("idle")?;
         }
@@ -76,7 +98,10 @@ impl Running {
 
     /// Sends it a line.
     pub fn tell(&mut self, line: &str) -> Result<(), String> {
-        let input = self.input.as_mut().ok_or_else(|| format!("{} takes no input", self.title))?;
+        let input = self
+            .input
+            .as_mut()
+            .ok_or_else(|| format!("{} takes no input", self.title))?;
         writeln!(input, "{line}")
             .and_then(|()| input.flush())
             .map_err(|error| format!("{}: {error}", self.title))
@@ -84,7 +109,9 @@ impl Running {
 
     /// The next line, whatever it says; `what` is waited for.
     pub fn next(&self, what: &str, deadline: Instant) -> Result<String, String> {
-        self.lines.next(deadline).map_err(|reason| format!("{}: waiting for {what}: {reason}", self.title))
+        self.lines
+            .next(deadline)
+            .map_err(|reason| format!("{}: waiting for {what}: {reason}", self.title))
     }
 
     /// Its process.

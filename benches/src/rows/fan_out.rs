@@ -60,10 +60,20 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
                 &last,
                 "ms",
             ),
-            Check::at_most("processor time for each, beyond the bare send", "≤ 1 µs", 1.0, &beyond, "µs"),
+            Check::at_most(
+                "processor time for each, beyond the bare send",
+                "≤ 1 µs",
+                1.0,
+                &beyond,
+                "µs",
+            ),
         ],
         measures: vec![
-            measure("until the last handler", "ms", both(|found| found.ours_ms, |found| found.bare_ms)),
+            measure(
+                "until the last handler",
+                "ms",
+                both(|found| found.ours_ms, |found| found.bare_ms),
+            ),
             measure(
                 "processor time for each",
                 "µs",
@@ -75,14 +85,23 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
 }
 
 fn one(setting: &Setting, count: usize, turns: usize) -> Result<Found, String> {
-    let mut crew = Crew::alone(setting, "fan-out", &[&count.to_string(), &turns.to_string()])?;
+    let mut crew = Crew::alone(
+        setting,
+        "fan-out",
+        &[&count.to_string(), &turns.to_string()],
+    )?;
     crew.go()?;
     let (mut ours, mut bare) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
     for _ in 0..turns {
         for (word, (wall, cpu)) in [("ours", &mut ours), ("bare", &mut bare)] {
             let line = crew.line(word, WITHIN)?;
-            let numbers: Vec<f64> = line.split(' ').filter_map(|number| number.parse().ok()).collect();
-            let [taken, used] = numbers[..] else { return Err(format!("{word} {line}?")) };
+            let numbers: Vec<f64> = line
+                .split(' ')
+                .filter_map(|number| number.parse().ok())
+                .collect();
+            let [taken, used] = numbers[..] else {
+                return Err(format!("{word} {line}?"));
+            };
             wall.push(taken / 1e6);
             cpu.push(used / 1e3 / count as f64);
         }

@@ -46,16 +46,27 @@ struct Size {
 }
 
 fn run(setting: &Setting) -> Result<Outcome, String> {
-    let (rounds, wakes, keys) =
-        setting.either((3, 10, &[1_000, 10_000, 100_000][..]), (1, 5, &[100, 1_000, 5_000]));
+    let (rounds, wakes, keys) = setting.either(
+        (3, 10, &[1_000, 10_000, 100_000][..]),
+        (1, 5, &[100, 1_000, 5_000]),
+    );
     let mut sizes = Vec::new();
     for &keys in keys {
         eprintln!("{keys} keys");
         let stage = Stage::plain()?;
         fill(&stage.agent, keys, 1)?;
-        let body = stage.agent.try_request("GET", &format!("/v1/kv/{ROOT}?recurse"), &[], b"");
-        let bytes = body.map_err(|error| format!("the prefix: {error}"))?.body.len() as f64;
-        let mut size = Size { keys, bytes, found: Default::default() };
+        let body = stage
+            .agent
+            .try_request("GET", &format!("/v1/kv/{ROOT}?recurse"), &[], b"");
+        let bytes = body
+            .map_err(|error| format!("the prefix: {error}"))?
+            .body
+            .len() as f64;
+        let mut size = Size {
+            keys,
+            bytes,
+            found: Default::default(),
+        };
         for _ in 0..rounds {
             one(setting, &stage, &mut size, wakes)?;
         }
@@ -97,9 +108,11 @@ fn outcome(sizes: &[Size]) -> Outcome {
         .flat_map(|size| CHANGES.map(|changes| format!("{} keys, {changes} changed", size.keys)))
         .collect();
     let all = |of: &dyn Fn(&Size, &Wake) -> f64| {
-        let spreads = sizes
-            .iter()
-            .flat_map(|size| size.found.iter().map(move |found| spread(found, |wake| of(size, wake))));
+        let spreads = sizes.iter().flat_map(|size| {
+            size.found
+                .iter()
+                .map(move |found| spread(found, |wake| of(size, wake)))
+        });
         names
             .iter()
             .map(String::as_str)
@@ -111,12 +124,25 @@ fn outcome(sizes: &[Size]) -> Outcome {
     if let [first, .., before, last] = sizes {
         let per_byte = |size: &Size| spread(&size.found[0], |wake| wake.cpu_ms / size.bytes);
         let ratio = divided(per_byte(last), per_byte(before));
-        let what = format!("processor time a byte, {} keys beside {}", last.keys, before.keys);
-        checks.push(Check::at_most(what, format!("linear: ≤ {LINEAR} ×"), LINEAR, &ratio, "×"));
-        let asked = |size: &Size, at: usize| spread(&size.found[at], |wake| wake.allocations).median;
+        let what = format!(
+            "processor time a byte, {} keys beside {}",
+            last.keys, before.keys
+        );
+        checks.push(Check::at_most(
+            what,
+            format!("linear: ≤ {LINEAR} ×"),
+            LINEAR,
+            &ratio,
+            "×",
+        ));
+        let asked =
+            |size: &Size, at: usize| spread(&size.found[at], |wake| wake.allocations).median;
         let more = (asked(last, 0) - asked(first, 0)) / (last.keys - first.keys) as f64;
         checks.push(counted(
-            format!("allocations a wake-up, for each further key of {}", last.keys),
+            format!(
+                "allocations a wake-up, for each further key of {}",
+                last.keys
+            ),
             format!("not in the keys: ≤ {MORE}"),
             format!("{more:.4}"),
             more <= MORE,
@@ -132,13 +158,21 @@ fn outcome(sizes: &[Size]) -> Outcome {
     Outcome {
         checks,
         measures: vec![
-            measure("processor time a wake-up", "ms", all(&|_, wake| wake.cpu_ms)),
+            measure(
+                "processor time a wake-up",
+                "ms",
+                all(&|_, wake| wake.cpu_ms),
+            ),
             measure(
                 "processor time a megabyte received",
                 "ms",
                 all(&|size, wake| wake.cpu_ms / size.bytes * 1e6),
             ),
-            measure("allocations a wake-up", "times", all(&|_, wake| wake.allocations)),
+            measure(
+                "allocations a wake-up",
+                "times",
+                all(&|_, wake| wake.allocations),
+            ),
             measure(
                 "allocated a wake-up, for each byte received",
                 "bytes",
@@ -151,5 +185,9 @@ fn outcome(sizes: &[Size]) -> Outcome {
 
 /// The quotient of two medians, with the widest spread it can have.
 fn divided(number: Spread, by: Spread) -> Spread {
-    Spread { median: number.median / by.median, min: number.min / by.max, max: number.max / by.min }
+    Spread {
+        median: number.median / by.median,
+        min: number.min / by.max,
+        max: number.max / by.min,
+    }
 }

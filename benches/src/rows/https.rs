@@ -57,23 +57,53 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
                 "",
             ),
             Check::at_most("memory a watch", "≤ 12 KB", 12.0 * 1024.0, &bytes, "bytes"),
-            counted("all first values", "ready in one go", "all ready, none refused", true),
+            counted(
+                "all first values",
+                "ready in one go",
+                "all ready, none refused",
+                true,
+            ),
             // Whoever was not told has ended the row.
             counted("every prefix changed once", "all told", "all told", true),
         ],
         measures: vec![
-            measure("until all have their first value", "s", ours(|found| found.ready_s)),
-            measure("its own processor time until then", "s", ours(|found| found.ready_cpu_s)),
+            measure(
+                "until all have their first value",
+                "s",
+                ours(|found| found.ready_s),
+            ),
+            measure(
+                "its own processor time until then",
+                "s",
+                ours(|found| found.ready_cpu_s),
+            ),
             measure("memory a watch", "bytes", ours(|found| found.bytes)),
-            measure("every key written once, until the last handler", "s", ours(|found| found.told_s)),
-            measure("from a write to its handler, the median", "ms", ours(|found| found.median_ms)),
-            measure("from a write to its handler, the worst", "ms", ours(|found| found.worst_ms)),
+            measure(
+                "every key written once, until the last handler",
+                "s",
+                ours(|found| found.told_s),
+            ),
+            measure(
+                "from a write to its handler, the median",
+                "ms",
+                ours(|found| found.median_ms),
+            ),
+            measure(
+                "from a write to its handler, the worst",
+                "ms",
+                ours(|found| found.worst_ms),
+            ),
         ],
         ..Outcome::default()
     })
 }
 
-fn one(setting: &Setting, stage: &mut Stage, count: usize, written: &mut u32) -> Result<Found, String> {
+fn one(
+    setting: &Setting,
+    stage: &mut Stage,
+    count: usize,
+    written: &mut u32,
+) -> Result<Found, String> {
     // Everyone's first state is of the same round.
     fill(&stage.agent, count, *written)?;
     let mut crew = Crew::start(setting, "hold", stage, &["folders", &count.to_string()])?;
@@ -84,7 +114,9 @@ fn one(setting: &Setting, stage: &mut Stage, count: usize, written: &mut u32) ->
     let retrying = crew.count_of("retrying", WITHIN)?;
     let live = crew.count_of("live", WITHIN)?;
     if (live, retrying) != (count, 0) {
-        return Err(format!("of {count} watches {live} are live and {retrying} retry"));
+        return Err(format!(
+            "of {count} watches {live} are live and {retrying} retry"
+        ));
     }
     *written += 1;
     let (told_s, told) = crew.tell_all(&mut stage.writer, count, *written, WITHIN)?;

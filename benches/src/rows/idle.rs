@@ -21,8 +21,10 @@ pub(crate) const ROW: Row = Row {
 const WITHIN: Duration = Duration::from_secs(120);
 
 fn run(setting: &Setting) -> Result<Outcome, String> {
-    let (minutes, count, minute) =
-        setting.either((3, 10_000, Duration::from_secs(60)), (1, 300, Duration::from_secs(2)));
+    let (minutes, count, minute) = setting.either(
+        (3, 10_000, Duration::from_secs(60)),
+        (1, 300, Duration::from_secs(2)),
+    );
     let cases = [
         ("different prefixes, HTTPS", Stage::secure()?, "folders"),
         ("keys under a root", Stage::plain()?, "keys"),
@@ -47,10 +49,21 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
             found.push(percent);
         }
     }
-    let named = || cases.iter().zip(&crews).map(|((name, ..), (_, found))| (*name, found));
+    let named = || {
+        cases
+            .iter()
+            .zip(&crews)
+            .map(|((name, ..), (_, found))| (*name, found))
+    };
     let check = |(name, found): (&str, &Vec<f64>)| {
         let what = format!("{count} idle watches, {name}");
-        Check::at_most(what, "≤ 1 % of a core", 1.0, &spread(found, |percent| *percent), "%")
+        Check::at_most(
+            what,
+            "≤ 1 % of a core",
+            1.0,
+            &spread(found, |percent| *percent),
+            "%",
+        )
     };
     Ok(Outcome {
         checks: named().map(check).collect(),

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::measure::percentile;
 use crate::outcome::Outcome;
-use crate::peers::{BARE, Contender, HANDING_OVER, ONE_THREAD, OURS, Watched, handing_over, on_one_thread};
+use crate::peers::{
+    BARE, Contender, HANDING_OVER, ONE_THREAD, OURS, Watched, handing_over, on_one_thread,
+};
 use crate::puts::Puts;
 use crate::rounds::Rounds;
 use crate::row::Row;
@@ -37,7 +39,9 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
     let mut writer = Puts::to(agent.http_addr())?;
     let address = agent.http_addr().to_string();
     let more = vec![on_one_thread(setting), handing_over(setting)];
-    let rounds = Rounds::run(setting, more, rounds, |contender| one(contender, &address, &mut writer, puts))?;
+    let rounds = Rounds::run(setting, more, rounds, |contender| {
+        one(contender, &address, &mut writer, puts)
+    })?;
 
     let p50 = |found: &Vec<f64>| percentile(found, 50.0);
     let p99 = |found: &Vec<f64>| percentile(found, 99.0);
@@ -61,8 +65,22 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
             rounds.ahead("put → handler, p50", p50),
             rounds.at_most_of(OURS, "put → handler, p50", HANDING_OVER, "1.05", 1.05, p50),
             rounds.at_most_of(OURS, "put → handler, p99", HANDING_OVER, "1.25", 1.25, p99),
-            rounds.at_most_of(ONE_THREAD, "put → handler on one thread, p50", BARE, "1.05", 1.05, p50),
-            rounds.at_most_of(ONE_THREAD, "put → handler on one thread, p99", BARE, "1.25", 1.25, p99),
+            rounds.at_most_of(
+                ONE_THREAD,
+                "put → handler on one thread, p50",
+                BARE,
+                "1.05",
+                1.05,
+                p50,
+            ),
+            rounds.at_most_of(
+                ONE_THREAD,
+                "put → handler on one thread, p99",
+                BARE,
+                "1.25",
+                1.25,
+                p99,
+            ),
         ],
         missing: rounds.missing(),
         notes: notes.into_iter().collect(),
@@ -71,7 +89,12 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
 }
 
 /// One contender's turn: its latencies in milliseconds.
-fn one(contender: &Contender, address: &str, writer: &mut Puts, puts: u64) -> Result<Vec<f64>, String> {
+fn one(
+    contender: &Contender,
+    address: &str,
+    writer: &mut Puts,
+    puts: u64,
+) -> Result<Vec<f64>, String> {
     writer.put(KEY, b"0")?;
     let mut running = contender.start(address, Watched::Key(KEY))?;
     running.go()?;

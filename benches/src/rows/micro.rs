@@ -30,12 +30,26 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
     // A home of its own, without what an earlier run of other benchmarks left.
     let home = Path::new(TARGET).join("criterion-report");
     if home.exists() {
-        fs::remove_dir_all(&home).map_err(|error| format!("criterion's earlier results: {error}"))?;
+        fs::remove_dir_all(&home)
+            .map_err(|error| format!("criterion's earlier results: {error}"))?;
     }
     let mut bench = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    bench.args(["bench", "--quiet", "--manifest-path", MANIFEST, "--target-dir", TARGET, "--bench", "micro"]);
-    bench.env("CRITERION_HOME", &home).args(setting.either(&["--"][..], &["--", "--quick"]));
-    let status = bench.status().map_err(|error| format!("cannot run cargo: {error}"))?;
+    bench.args([
+        "bench",
+        "--quiet",
+        "--manifest-path",
+        MANIFEST,
+        "--target-dir",
+        TARGET,
+        "--bench",
+        "micro",
+    ]);
+    bench
+        .env("CRITERION_HOME", &home)
+        .args(setting.either(&["--"][..], &["--", "--quick"]));
+    let status = bench
+        .status()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
     if !status.success() {
         return Err(format!("the micro-benchmarks failed ({status})"));
     }
@@ -44,7 +58,10 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
         .filter(|group| !group.ends_with("report"))
         .map(|group| measure(group))
         .collect::<Result<_, _>>()?;
-    Ok(Outcome { measures, ..Outcome::default() })
+    Ok(Outcome {
+        measures,
+        ..Outcome::default()
+    })
 }
 
 /// A group of benchmarks.
@@ -55,7 +72,11 @@ fn measure(group: &Path) -> Result<Measure, String> {
         .map(|one| figure(one))
         .collect::<Result<Vec<_>, _>>()?;
     figures.sort_by(|a, b| a.spread.median.total_cmp(&b.spread.median));
-    Ok(Measure { title: name(group), unit: "µs".to_owned(), figures })
+    Ok(Measure {
+        title: name(group),
+        unit: "µs".to_owned(),
+        figures,
+    })
 }
 
 #[derive(Deserialize)]
@@ -80,19 +101,31 @@ fn figure(one: &Path) -> Result<Figure, String> {
     let text = text.map_err(|error| format!("criterion's estimates of {}: {error}", name(one)))?;
     let Estimates { median } =
         serde_json::from_str(&text).map_err(|error| format!("criterion's estimates: {error}"))?;
-    let Interval { lower_bound, upper_bound } = median.confidence_interval;
+    let Interval {
+        lower_bound,
+        upper_bound,
+    } = median.confidence_interval;
     let [median, min, max] = [median.point_estimate, lower_bound, upper_bound].map(|ns| ns / 1e3);
-    Ok(Figure { name: name(one), side: Side::Ours, spread: Spread { median, min, max } })
+    Ok(Figure {
+        name: name(one),
+        side: Side::Ours,
+        spread: Spread { median, min, max },
+    })
 }
 
 fn directories(of: &Path) -> Result<Vec<PathBuf>, String> {
     let entries = fs::read_dir(of).map_err(|error| format!("criterion's results: {error}"))?;
-    let mut found: Vec<PathBuf> =
-        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_dir())
+        .collect();
     found.sort();
     Ok(found)
 }
 
 fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }

@@ -70,24 +70,49 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
                 held.min >= 160.0 && other.max == 0.0 && held.max + waiting.min <= everyone,
             ),
             // Whoever was not told has ended the row.
-            counted("every prefix changed once", "all told", format!("{count} told"), true),
+            counted(
+                "every prefix changed once",
+                "all told",
+                format!("{count} told"),
+                true,
+            ),
             counted(
                 format!("{count} bare loops beside it"),
                 "—",
-                format!("{} refused for ever, {} told", refused.show(""), told.show("")),
+                format!(
+                    "{} refused for ever, {} told",
+                    refused.show(""),
+                    told.show("")
+                ),
                 true,
             ),
         ],
         measures: vec![
-            measure("until all have their first value", "s", ours(|found| found.ready_s)),
-            measure("from a write to its handler, the median", "s", ours(|found| found.told.median_ms / 1e3)),
-            measure("from a write to its handler, the worst", "s", ours(|found| found.told.worst_ms / 1e3)),
+            measure(
+                "until all have their first value",
+                "s",
+                ours(|found| found.ready_s),
+            ),
+            measure(
+                "from a write to its handler, the median",
+                "s",
+                ours(|found| found.told.median_ms / 1e3),
+            ),
+            measure(
+                "from a write to its handler, the worst",
+                "s",
+                ours(|found| found.told.worst_ms / 1e3),
+            ),
             measure(
                 "never told of a change",
                 "watches",
                 [
                     ("consul-watch", Side::Ours, spread(&found, |_| 0.0)),
-                    ("bare loops", Side::Floor, spread(&loops, |loops| everyone - loops.told as f64)),
+                    (
+                        "bare loops",
+                        Side::Floor,
+                        spread(&loops, |loops| everyone - loops.told as f64),
+                    ),
                 ],
             ),
         ],
@@ -101,14 +126,25 @@ fn ours(setting: &Setting, count: usize) -> Result<Found, String> {
     let mut crew = Crew::start(setting, "hold", &stage, &["folders", &count.to_string()])?;
     let started = monotonic_ns();
     let ready = crew.begin(1, BOUND)?;
-    let (live, waiting) = (crew.count_of("live", SOON)?, crew.count_of("waiting", SOON)?);
+    let (live, waiting) = (
+        crew.count_of("live", SOON)?,
+        crew.count_of("waiting", SOON)?,
+    );
     write_all(&mut stage.writer, count, 2)?;
-    let told = crew.told(2, BOUND).map_err(|error| match crew.ask("count 2", SOON) {
-        Ok(told) => format!("only {told} of {count} were told within {BOUND:?}"),
-        Err(_) => error,
-    })?;
+    let told = crew
+        .told(2, BOUND)
+        .map_err(|error| match crew.ask("count 2", SOON) {
+            Ok(told) => format!("only {told} of {count} were told within {BOUND:?}"),
+            Err(_) => error,
+        })?;
     let ready_s = ready.saturating_sub(started) as f64 / 1e9;
-    Ok(Found { live, waiting, other: count - live - waiting, ready_s, told })
+    Ok(Found {
+        live,
+        waiting,
+        other: count - live - waiting,
+        ready_s,
+        told,
+    })
 }
 
 fn bare(setting: &Setting, count: usize) -> Result<Loops, String> {
@@ -120,7 +156,11 @@ fn bare(setting: &Setting, count: usize) -> Result<Loops, String> {
     write_all(&mut stage.writer, count, 2)?;
     let deadline = Instant::now() + FOR_THE_HELD;
     loop {
-        let told = crew.numbers("count 2", SOON)?.first().copied().unwrap_or_default();
+        let told = crew
+            .numbers("count 2", SOON)?
+            .first()
+            .copied()
+            .unwrap_or_default();
         if told >= (count - refused) as u64 || Instant::now() >= deadline {
             return Ok(Loops { refused, told });
         }

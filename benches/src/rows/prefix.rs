@@ -78,7 +78,13 @@ fn memory(setting: &Setting) -> Result<Outcome, String> {
     let (rounds, body) = measured(setting)?;
     Ok(Outcome {
         measures: vec![rounds.measure("peak memory over idle", "MiB", |found| found.peak_mib)],
-        checks: vec![rounds.limit("peak memory over idle", "≤ 3 × the body", 3.0, "×", |found| found.bodies)],
+        checks: vec![rounds.limit(
+            "peak memory over idle",
+            "≤ 3 × the body",
+            3.0,
+            "×",
+            |found| found.bodies,
+        )],
         missing: rounds.missing(),
         notes: vec![format!("The body has {:.2} MiB.", body / MIB)],
         versions: rounds.versions(),
@@ -106,7 +112,9 @@ fn measured(setting: &Setting) -> Result<(Rounds<Found>, f64), String> {
         .map_err(|error| format!("the list of keys: {error}"))?
         .body
         .len() as f64;
-    let rounds = Rounds::run(setting, Vec::new(), rounds, |contender| stage.turn(contender))?;
+    let rounds = Rounds::run(setting, Vec::new(), rounds, |contender| {
+        stage.turn(contender)
+    })?;
     Ok((rounds, stage.body))
 }
 
@@ -115,12 +123,18 @@ impl Stage {
     fn put(&mut self, key: u64) -> Result<(), String> {
         self.sequence += 1;
         let value = format!("{:<VALUE$}", self.sequence);
-        self.writer.put(&format!("{PREFIX}{key:05}"), value.as_bytes()).map(drop)
+        self.writer
+            .put(&format!("{PREFIX}{key:05}"), value.as_bytes())
+            .map(drop)
     }
 
     fn turn(&mut self, contender: &Contender) -> Result<Found, String> {
         let mut running = contender.start(&self.address, Watched::Prefix(PREFIX))?;
-        let idle = if contender.waits { running.resident_bytes()? } else { self.idle(contender)? };
+        let idle = if contender.waits {
+            running.resident_bytes()?
+        } else {
+            self.idle(contender)?
+        };
         running.go()?;
         running.sees(self.sequence)?;
         let mut before = 0;

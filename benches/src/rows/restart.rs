@@ -71,12 +71,28 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
                 "since Consul answers",
                 "s",
                 [
-                    ("consul-watch: all told", Side::Ours, spread(&found, |found| found.told_s)),
-                    ("consul-watch: all told and live", Side::Ours, spread(&found, |found| found.live_s)),
-                    ("fresh queries of the bare loop", Side::Floor, Spread::of(&bare)),
+                    (
+                        "consul-watch: all told",
+                        Side::Ours,
+                        spread(&found, |found| found.told_s),
+                    ),
+                    (
+                        "consul-watch: all told and live",
+                        Side::Ours,
+                        spread(&found, |found| found.live_s),
+                    ),
+                    (
+                        "fresh queries of the bare loop",
+                        Side::Floor,
+                        Spread::of(&bare),
+                    ),
                 ],
             ),
-            measure("connection attempts", "", [("consul-watch", Side::Ours, attempts)]),
+            measure(
+                "connection attempts",
+                "",
+                [("consul-watch", Side::Ours, attempts)],
+            ),
         ],
         ..Outcome::default()
     })
@@ -91,7 +107,13 @@ fn ours(
 ) -> Result<Found, String> {
     *written += 1;
     fill(&stage.agent, count, *written)?;
-    let mut crew = Crew::start_at(setting, "hold", stage, proxy.addr(), &["folders", &count.to_string()])?;
+    let mut crew = Crew::start_at(
+        setting,
+        "hold",
+        stage,
+        proxy.addr(),
+        &["folders", &count.to_string()],
+    )?;
     crew.begin(*written, WITHIN)?;
     proxy.refuse(Refusal::Closed);
     proxy.cut(Cut::Reset);
@@ -107,24 +129,47 @@ fn ours(
         });
         stage.agent.restart();
         let answering = monotonic_ns();
-        opened.join().map_err(|_| "the look at the port has failed".to_owned())?.map(|()| answering)
+        opened
+            .join()
+            .map_err(|_| "the look at the port has failed".to_owned())?
+            .map(|()| answering)
     })?;
     let told = crew.told(*written, WITHIN)?;
     until_live(&mut crew, count)?;
     let since = |at: u64| at.saturating_sub(answering) as f64 / 1e9;
     let attempts = (proxy.stats().accepted - before) as f64;
-    Ok(Found { told_s: since(told.at), live_s: since(monotonic_ns()), attempts })
+    Ok(Found {
+        told_s: since(told.at),
+        live_s: since(monotonic_ns()),
+        attempts,
+    })
 }
 
 /// How long so many fresh queries take after a restart.
-fn fresh(setting: &Setting, stage: &Stage, proxy: &FaultProxy, count: usize) -> Result<f64, String> {
-    let mut crew = Crew::start_at(setting, "queries", stage, proxy.addr(), &[&count.to_string()])?;
+fn fresh(
+    setting: &Setting,
+    stage: &Stage,
+    proxy: &FaultProxy,
+    count: usize,
+) -> Result<f64, String> {
+    let mut crew = Crew::start_at(
+        setting,
+        "queries",
+        stage,
+        proxy.addr(),
+        &[&count.to_string()],
+    )?;
     stage.agent.restart();
     let started = monotonic_ns();
     crew.go()?;
     let line = crew.line("answered", WITHIN)?;
-    let numbers: Vec<u64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
-    let [at, failed] = numbers[..] else { return Err(format!("answered {line}?")) };
+    let numbers: Vec<u64> = line
+        .split(' ')
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let [at, failed] = numbers[..] else {
+        return Err(format!("answered {line}?"));
+    };
     if failed > 0 {
         return Err(format!("{failed} of {count} fresh queries failed"));
     }

@@ -31,8 +31,10 @@ struct Found {
 }
 
 /// The watches, beside what holds the same keys without them.
-const CASES: [(&str, &str, &str); 2] =
-    [("one actor", "keys", "root"), ("an actor each", "keys-and-actors", "root-and-actors")];
+const CASES: [(&str, &str, &str); 2] = [
+    ("one actor", "keys", "root"),
+    ("an actor each", "keys-and-actors", "root-and-actors"),
+];
 
 fn run(setting: &Setting) -> Result<Outcome, String> {
     let (rounds, count) = setting.either((3, 10_000), (2, 300));
@@ -50,17 +52,34 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
             all.bytes = (all.bytes - base.bytes) / count as f64;
             found.push(all);
         }
-        outcome.checks.extend(checks(&format!("{count} keys, {name}"), &found));
+        outcome
+            .checks
+            .extend(checks(&format!("{count} keys, {name}"), &found));
         cases.push((name, found));
     }
     let all = |of: fn(&Found) -> f64| {
-        cases.iter().map(|(name, found)| (*name, Side::Ours, spread(found, of))).collect::<Vec<_>>()
+        cases
+            .iter()
+            .map(|(name, found)| (*name, Side::Ours, spread(found, of)))
+            .collect::<Vec<_>>()
     };
     outcome.measures = vec![
-        measure("until all have their first value", "s", all(|found| found.ready_s)),
+        measure(
+            "until all have their first value",
+            "s",
+            all(|found| found.ready_s),
+        ),
         measure("memory a watch", "bytes", all(|found| found.bytes)),
-        measure("every key written once, until the last handler", "s", all(|found| found.told_s)),
-        measure("from a write to its handler, the worst", "ms", all(|found| found.worst_ms)),
+        measure(
+            "every key written once, until the last handler",
+            "s",
+            all(|found| found.told_s),
+        ),
+        measure(
+            "from a write to its handler, the worst",
+            "ms",
+            all(|found| found.worst_ms),
+        ),
     ];
     Ok(outcome)
 }
@@ -82,7 +101,12 @@ fn checks(name: &str, found: &[Found]) -> Vec<Check> {
             "bytes",
         ),
         // Whoever was not told has ended the row.
-        counted(format!("{name}: every key changed once"), "every subscriber told", "all told", true),
+        counted(
+            format!("{name}: every key changed once"),
+            "every subscriber told",
+            "all told",
+            true,
+        ),
     ]
 }
 

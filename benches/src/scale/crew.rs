@@ -29,7 +29,12 @@ pub(crate) struct Told {
 
 impl Crew {
     /// Starts a child on this stage; it begins at [`go`](Self::go).
-    pub(crate) fn start(setting: &Setting, what: &str, stage: &Stage, args: &[&str]) -> Result<Self, String> {
+    pub(crate) fn start(
+        setting: &Setting,
+        what: &str,
+        stage: &Stage,
+        args: &[&str],
+    ) -> Result<Self, String> {
         Self::start_at(setting, what, stage, stage.address(), args)
     }
 
@@ -42,7 +47,10 @@ impl Crew {
         args: &[&str],
     ) -> Result<Self, String> {
         let target = stage.target(address);
-        let args = target.iter().map(String::as_str).chain(args.iter().copied());
+        let args = target
+            .iter()
+            .map(String::as_str)
+            .chain(args.iter().copied());
         Self::spawn(setting, what, &args.collect::<Vec<_>>(), Some(address))
     }
 
@@ -59,7 +67,10 @@ impl Crew {
     ) -> Result<Self, String> {
         let mut command = Command::new(&setting.exe);
         command.args(["run-many", what]).args(args);
-        Ok(Self { running: Running::start(&format!("{what} {args:?}"), command, true)?, address })
+        Ok(Self {
+            running: Running::start(&format!("{what} {args:?}"), command, true)?,
+            address,
+        })
     }
 
     /// Lets it begin.
@@ -89,7 +100,10 @@ impl Crew {
     pub(crate) fn numbers(&mut self, order: &str, within: Duration) -> Result<Vec<u64>, String> {
         let line = self.ask(order, within)?;
         line.split(' ')
-            .map(|word| word.parse().map_err(|error| format!("{order}: {line}: {error}")))
+            .map(|word| {
+                word.parse()
+                    .map_err(|error| format!("{order}: {line}: {error}"))
+            })
             .collect()
     }
 
@@ -105,11 +119,24 @@ impl Crew {
         let deadline = Instant::now() + within;
         loop {
             let line = self.line("told", deadline.saturating_duration_since(Instant::now()))?;
-            let words: Vec<f64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
-            let [told, _, median_ms, worst_ms, ..] = words[..] else { return Err(format!("told {line}?")) };
+            let words: Vec<f64> = line
+                .split(' ')
+                .filter_map(|word| word.parse().ok())
+                .collect();
+            let [told, _, median_ms, worst_ms, ..] = words[..] else {
+                return Err(format!("told {line}?"));
+            };
             if told >= f64::from(round) {
-                let at = line.split(' ').nth(1).and_then(|at| at.parse().ok()).unwrap_or_default();
-                return Ok(Told { at, median_ms, worst_ms });
+                let at = line
+                    .split(' ')
+                    .nth(1)
+                    .and_then(|at| at.parse().ok())
+                    .unwrap_or_default();
+                return Ok(Told {
+                    at,
+                    median_ms,
+                    worst_ms,
+                });
             }
         }
     }
@@ -138,7 +165,10 @@ impl Crew {
         while ready.is_none() || told.is_none() {
             let line = self.running.next("ready", Instant::now() + left())?;
             let mut words = line.split(' ');
-            let (word, number) = (words.next(), words.next().and_then(|word| word.parse::<u64>().ok()));
+            let (word, number) = (
+                words.next(),
+                words.next().and_then(|word| word.parse::<u64>().ok()),
+            );
             match word {
                 Some("ready") => ready = number,
                 Some("told") if number == Some(round.into()) => {
@@ -152,7 +182,9 @@ impl Crew {
 
     /// How many connections it has to Consul.
     pub(crate) fn connections(&self) -> Result<usize, String> {
-        self.address.map_or(Ok(0), |address| connections_to(self.running.pid(), address.port()))
+        self.address.map_or(Ok(0), |address| {
+            connections_to(self.running.pid(), address.port())
+        })
     }
 
     pub(crate) fn cpu_ns(&self) -> Result<u64, String> {

@@ -25,7 +25,9 @@ const WARM_UP: usize = 3;
 /// `COUNT ROUNDS`; says `ours|bare WALL CPU` for each round of each.
 pub(super) fn run(args: &[&str]) -> Result<(), String> {
     let numbers: Vec<usize> = args.iter().filter_map(|arg| arg.parse().ok()).collect();
-    let [count, rounds] = numbers[..] else { return Err("to fan out: COUNT ROUNDS".to_owned()) };
+    let [count, rounds] = numbers[..] else {
+        return Err("to fan out: COUNT ROUNDS".to_owned());
+    };
     actix::System::new().block_on(async move {
         let arrivals = Arc::new(Arrivals::default());
         let sinks = Sink::start(count, &arrivals);
@@ -34,12 +36,15 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
         let watches = WatchSupervisor::new(memory.clone()).start();
         arrivals.expect(count);
         for sink in &sinks {
-            let reply =
-                watches.send(Watch::new(Ask, sink.clone())).await.map_err(|error| error.to_string())?;
+            let reply = watches
+                .send(Watch::new(Ask, sink.clone()))
+                .await
+                .map_err(|error| error.to_string())?;
             reply.map_err(|error| error.to_string())?;
         }
         within(arrivals.all()).await?;
-        let recipients: Vec<Recipient<Bare>> = sinks.into_iter().map(actix::Addr::recipient).collect();
+        let recipients: Vec<Recipient<Bare>> =
+            sinks.into_iter().map(actix::Addr::recipient).collect();
         for round in 0..WARM_UP + rounds {
             let ours = measured(&arrivals, count, async { memory.change() }).await?;
             let bare = measured(&arrivals, count, send_to_all(&recipients, round as u64)).await?;
@@ -56,8 +61,10 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
 /// What a client without an engine would do: the same message to everyone, each awaited.
 async fn send_to_all(recipients: &[Recipient<Bare>], round: u64) {
     let message = Bare(Arc::new(Number(round)));
-    let mut sent: FuturesUnordered<_> =
-        recipients.iter().map(|recipient| recipient.send(message.clone())).collect();
+    let mut sent: FuturesUnordered<_> = recipients
+        .iter()
+        .map(|recipient| recipient.send(message.clone()))
+        .collect();
     while sent.next().await.is_some() {}
 }
 

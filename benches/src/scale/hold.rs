@@ -69,7 +69,11 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
             watches = watches.root(KeyPrefix::new(ROOT));
         }
         let watches = watches.start();
-        let mut held = Held { watches, tally: Tally::of(count), others: Vec::new() };
+        let mut held = Held {
+            watches,
+            tally: Tally::of(count),
+            others: Vec::new(),
+        };
         if what == What::Woken {
             count_allocations();
         }
@@ -92,25 +96,35 @@ impl Held {
         let listener = || Listener(Rc::clone(&self.tally)).start();
         let one = listener();
         match what {
-            What::Root => self.subscribe(Watch::new(KeyPrefix::new(ROOT), one)).await?,
-            What::Woken => self.subscribe(Watch::new(KeyPrefix::new(ROOT), Sleeper.start())).await?,
+            What::Root => {
+                self.subscribe(Watch::new(KeyPrefix::new(ROOT), one))
+                    .await?
+            }
+            What::Woken => {
+                self.subscribe(Watch::new(KeyPrefix::new(ROOT), Sleeper.start()))
+                    .await?
+            }
             What::RootAndActors => {
                 self.others = (0..count).map(|_| listener()).collect();
-                self.subscribe(Watch::new(KeyPrefix::new(ROOT), one)).await?;
+                self.subscribe(Watch::new(KeyPrefix::new(ROOT), one))
+                    .await?;
             }
             What::Folders => {
                 for n in 0..count {
-                    self.subscribe(Watch::new(KeyPrefix::new(folder(n)), one.clone())).await?;
+                    self.subscribe(Watch::new(KeyPrefix::new(folder(n)), one.clone()))
+                        .await?;
                 }
             }
             What::Keys => {
                 for n in 0..count {
-                    self.subscribe(Watch::new(Key::new(key(n)), one.clone())).await?;
+                    self.subscribe(Watch::new(Key::new(key(n)), one.clone()))
+                        .await?;
                 }
             }
             What::KeysAndActors => {
                 for n in 0..count {
-                    self.subscribe(Watch::new(Key::new(key(n)), listener())).await?;
+                    self.subscribe(Watch::new(Key::new(key(n)), listener()))
+                        .await?;
                 }
             }
         }
@@ -121,7 +135,11 @@ impl Held {
     where
         Q: consul_watch_actors::Query<Source = consul_watch::ConsulConfig>,
     {
-        let reply = self.watches.send(watch).await.map_err(|error| error.to_string())?;
+        let reply = self
+            .watches
+            .send(watch)
+            .await
+            .map_err(|error| error.to_string())?;
         reply.map(drop).map_err(|error| error.to_string())
     }
 
@@ -129,11 +147,18 @@ impl Held {
         match order.split_once(' ') {
             None if order == "states" => {
                 let mut states: BTreeMap<&str, usize> = BTreeMap::new();
-                for status in self.watches.send(Status::all()).await.map_err(|error| error.to_string())? {
+                for status in self
+                    .watches
+                    .send(Status::all())
+                    .await
+                    .map_err(|error| error.to_string())?
+                {
                     *states.entry(status.state.name()).or_default() += 1;
                 }
-                let states: Vec<String> =
-                    states.iter().map(|(name, count)| format!("{name}={count}")).collect();
+                let states: Vec<String> = states
+                    .iter()
+                    .map(|(name, count)| format!("{name}={count}"))
+                    .collect();
                 say(&format!("states {}", states.join(" ")));
             }
             None if order == "allocations" => {

@@ -27,7 +27,12 @@ pub(crate) fn key(n: usize) -> String {
 
 /// The number of a key.
 pub(crate) fn number(key: &str) -> Option<usize> {
-    key.strip_prefix(ROOT)?.strip_prefix('/')?.split('/').next()?.parse().ok()
+    key.strip_prefix(ROOT)?
+        .strip_prefix('/')?
+        .split('/')
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// What is written in a round: its number and the time.
@@ -44,7 +49,8 @@ pub(crate) fn read(value: &[u8]) -> Option<(u32, u64)> {
 /// Writes `count` keys, many at once.
 pub(crate) fn fill(agent: &Http, count: usize, round: u32) -> Result<(), String> {
     let all: Vec<usize> = (0..count).collect();
-    all.chunks(TRANSACTION).try_for_each(|numbers| write_some(agent, numbers, round))
+    all.chunks(TRANSACTION)
+        .try_for_each(|numbers| write_some(agent, numbers, round))
 }
 
 /// Writes these keys in one transaction: one change for whoever watches them all.
@@ -53,13 +59,21 @@ pub(crate) fn write_some(agent: &Http, numbers: &[usize], round: u32) -> Result<
     for (at, n) in numbers.iter().enumerate() {
         let comma = if at == 0 { "" } else { "," };
         let value = STANDARD.encode(value(round));
-        let _ = write!(body, r#"{comma}{{"KV":{{"Verb":"set","Key":"{}","Value":"{value}"}}}}"#, key(*n));
+        let _ = write!(
+            body,
+            r#"{comma}{{"KV":{{"Verb":"set","Key":"{}","Value":"{value}"}}}}"#,
+            key(*n)
+        );
     }
     body.push(']');
     let reply = agent
         .try_request("PUT", "/v1/txn", &[], body.as_bytes())
         .map_err(|error| format!("write: {error}"))?;
-    if reply.status == 200 { Ok(()) } else { Err(format!("write: {} {}", reply.status, reply.text())) }
+    if reply.status == 200 {
+        Ok(())
+    } else {
+        Err(format!("write: {} {}", reply.status, reply.text()))
+    }
 }
 
 /// Writes each key by itself, one after the other.

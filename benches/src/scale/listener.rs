@@ -18,7 +18,9 @@ impl Actor for Listener {
 
 impl Listener {
     fn note(&self, pair: &KvPair) {
-        self.0.borrow_mut().note(&pair.key, pair.value.as_deref().unwrap_or_default());
+        self.0
+            .borrow_mut()
+            .note(&pair.key, pair.value.as_deref().unwrap_or_default());
     }
 }
 
@@ -55,6 +57,10 @@ impl Handler<Changed<KeyPrefix>> for Sleeper {
     type Result = ();
 
     fn handle(&mut self, changed: Changed<KeyPrefix>, _: &mut Context<Self>) {
-        say(&format!("woken {} {}", changed.changes().len(), monotonic_ns()));
+        say(&format!(
+            "woken {} {}",
+            changed.changes().len(),
+            monotonic_ns()
+        ));
     }
 }

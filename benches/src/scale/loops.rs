@@ -39,7 +39,11 @@ pub(super) fn hold(args: &[&str]) -> Result<(), String> {
         let mut orders = Orders::wait_for_go().await?;
         let (tally, fate) = (Tally::of(count), Rc::new(Fate::default()));
         for n in 0..count {
-            let url = format!("{}/v1/kv/{}/?recurse&wait=300s&index=", url.address, folder(n));
+            let url = format!(
+                "{}/v1/kv/{}/?recurse&wait=300s&index=",
+                url.address,
+                folder(n)
+            );
             let (client, tally, fate) = (client.clone(), Rc::clone(&tally), Rc::clone(&fate));
             spawn(async move {
                 let mut index = 0;
@@ -59,7 +63,10 @@ pub(super) fn hold(args: &[&str]) -> Result<(), String> {
                 None if order == "states" => {
                     let refused = fate.refused.get();
                     let answered = fate.answered.get();
-                    say(&format!("states held={} refused={refused} answered={answered}", count - refused));
+                    say(&format!(
+                        "states held={} refused={refused} answered={answered}",
+                        count - refused
+                    ));
                 }
                 Some(("count", round)) => {
                     let round = round.parse().map_err(|error| format!("{round}: {error}"))?;
@@ -74,7 +81,13 @@ pub(super) fn hold(args: &[&str]) -> Result<(), String> {
 /// The index of an answer whose values are noted; none after an error.
 async fn ask_once(client: &Client, url: &str, tally: &RefCell<Tally>) -> Option<u64> {
     let mut answer = client.get(url).send().await.ok()?;
-    let index = answer.headers().get("x-consul-index")?.to_str().ok()?.parse().ok()?;
+    let index = answer
+        .headers()
+        .get("x-consul-index")?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()?;
     let body = answer.body().limit(1 << 20).await.ok()?;
     for pair in serde_json::from_slice::<Vec<Pair<'_>>>(&body).ok()? {
         let value = STANDARD.decode(pair.value.unwrap_or_default()).ok()?;

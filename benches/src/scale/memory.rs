@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use consul_watch_actors::{
-    Answer, Cursor, Failure, FailureClass, Item, Outcome, Position, Query, Request, Source, WatchPath,
+    Answer, Cursor, Failure, FailureClass, Item, Outcome, Position, Query, Request, Source,
+    WatchPath,
 };
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
@@ -64,11 +65,22 @@ impl Query for Ask {
     ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
         let mut numbers = client.0.subscribe();
         async move {
-            let seen = if let Cursor::Index(index) = request.cursor { index } else { 0 };
-            let number = numbers.wait_for(|number| *number > seen).await.map(|number| *number);
+            let seen = if let Cursor::Index(index) = request.cursor {
+                index
+            } else {
+                0
+            };
+            let number = numbers
+                .wait_for(|number| *number > seen)
+                .await
+                .map(|number| *number);
             let number = number.map_err(|error| Failure::new(FailureClass::Transient, error))?;
             let outcome = Outcome::Value(Some(Arc::new(Number(number))));
-            Ok(Answer { position: Position::Index(number), outcome, last_contact: None })
+            Ok(Answer {
+                position: Position::Index(number),
+                outcome,
+                last_contact: None,
+            })
         }
         .boxed_local()
     }

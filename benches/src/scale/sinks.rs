@@ -53,7 +53,10 @@ impl Sink {
         let arbiters = [Arbiter::new(), Arbiter::new()];
         let start = |n: usize| {
             let arrivals = Arc::clone(arrivals);
-            Self::start_in_arbiter(&arbiters[n % 2].handle(), move |_| Self { arrivals, latest: 0 })
+            Self::start_in_arbiter(&arbiters[n % 2].handle(), move |_| Self {
+                arrivals,
+                latest: 0,
+            })
         };
         (0..count).map(start).collect()
     }
@@ -72,7 +75,13 @@ impl Handler<Changed<Ask>> for Sink {
     type Result = ();
 
     fn handle(&mut self, changed: Changed<Ask>, _: &mut Context<Self>) {
-        self.take(changed.current.as_ref().as_ref().map_or(0, |number| number.0));
+        self.take(
+            changed
+                .current
+                .as_ref()
+                .as_ref()
+                .map_or(0, |number| number.0),
+        );
     }
 }
 

@@ -18,14 +18,20 @@ pub(crate) struct Stage {
 impl Stage {
     /// An agent that keeps nothing on the disk, reached over plain HTTP.
     pub(crate) fn plain() -> Result<Self, String> {
-        let agent = TestAgent::builder().dev().try_start().map_err(|error| error.to_string())?;
+        let agent = TestAgent::builder()
+            .dev()
+            .try_start()
+            .map_err(|error| error.to_string())?;
         Self::of(agent, None)
     }
 
     /// An agent that keeps nothing on the disk, reached over HTTPS.
     pub(crate) fn secure() -> Result<Self, String> {
         let authority = Authority::new();
-        let agent = authority.agent().try_start().map_err(|error| error.to_string())?;
+        let agent = authority
+            .agent()
+            .try_start()
+            .map_err(|error| error.to_string())?;
         Self::of(agent, Some(authority))
     }
 
@@ -33,24 +39,38 @@ impl Stage {
     pub(crate) fn lasting() -> Result<Self, String> {
         let authority = Authority::new();
         let patient = TestAgent::builder().ready_within(Duration::from_secs(60));
-        let agent = authority.certify(patient).try_start().map_err(|error| error.to_string())?;
+        let agent = authority
+            .certify(patient)
+            .try_start()
+            .map_err(|error| error.to_string())?;
         Self::of(agent, Some(authority))
     }
 
     fn of(agent: TestAgent, authority: Option<Authority>) -> Result<Self, String> {
         let writer = Puts::to(agent.http_addr())?;
-        Ok(Self { agent, writer, authority })
+        Ok(Self {
+            agent,
+            writer,
+            authority,
+        })
     }
 
     /// Where watches reach it.
     pub(crate) fn address(&self) -> SocketAddr {
-        if self.authority.is_some() { self.agent.https_addr() } else { self.agent.http_addr() }
+        if self.authority.is_some() {
+            self.agent.https_addr()
+        } else {
+            self.agent.http_addr()
+        }
     }
 
     /// The address as a child wants it, and the certificate to trust.
     pub(super) fn target(&self, address: SocketAddr) -> [String; 2] {
         match &self.authority {
-            Some(authority) => [format!("https://{address}"), authority.certificate().display().to_string()],
+            Some(authority) => [
+                format!("https://{address}"),
+                authority.certificate().display().to_string(),
+            ],
             None => [format!("http://{address}"), "-".to_owned()],
         }
     }

@@ -14,9 +14,16 @@ pub(crate) fn measure<'a>(
     unit: &str,
     figures: impl IntoIterator<Item = (&'a str, Side, Spread)>,
 ) -> Measure {
-    let figures =
-        figures.into_iter().map(|(name, side, spread)| Figure { name: name.to_owned(), side, spread });
-    Measure { title: title.to_owned(), unit: unit.to_owned(), figures: figures.collect() }
+    let figures = figures.into_iter().map(|(name, side, spread)| Figure {
+        name: name.to_owned(),
+        side,
+        spread,
+    });
+    Measure {
+        title: title.to_owned(),
+        unit: unit.to_owned(),
+        figures: figures.collect(),
+    }
 }
 
 /// What was counted, and whether it is right.
@@ -26,5 +33,10 @@ pub(crate) fn counted(
     result: impl Into<String>,
     met: bool,
 ) -> Check {
-    Check { what: what.into(), target: target.into(), result: result.into(), met: Some(met) }
+    Check {
+        what: what.into(),
+        target: target.into(),
+        result: result.into(),
+        met: Some(met),
+    }
 }

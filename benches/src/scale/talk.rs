@@ -41,5 +41,7 @@ impl Orders {
 /// One line, in one write: who listens may already be gone, which ends the process by its input.
 pub(super) fn say(line: &str) {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush());
+    let _ = out
+        .write_all(format!("{line}\n").as_bytes())
+        .and_then(|()| out.flush());
 }

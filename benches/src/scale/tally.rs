@@ -19,14 +19,22 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn of(count: usize) -> Rc<RefCell<Self>> {
-        let tally = Self { latest: vec![0; count], round: 0, told: 0, delays_ms: Vec::new(), deliveries: 0 };
+        let tally = Self {
+            latest: vec![0; count],
+            round: 0,
+            told: 0,
+            delays_ms: Vec::new(),
+            deliveries: 0,
+        };
         Rc::new(RefCell::new(tally))
     }
 
     /// A key's value was handled now.
     pub(super) fn note(&mut self, key: &str, value: &[u8]) {
         let now = monotonic_ns();
-        let (Some(n), Some((round, written))) = (keys::number(key), keys::read(value)) else { return };
+        let (Some(n), Some((round, written))) = (keys::number(key), keys::read(value)) else {
+            return;
+        };
         if round > self.round {
             self.round = round;
             self.told = 0;
@@ -34,22 +42,34 @@ impl Tally {
             self.delays_ms.clear();
         }
         self.deliveries += 1;
-        let Some(latest) = self.latest.get_mut(n).filter(|latest| **latest < round) else { return };
+        let Some(latest) = self.latest.get_mut(n).filter(|latest| **latest < round) else {
+            return;
+        };
         *latest = round;
         self.told += 1;
-        self.delays_ms.push(now.saturating_sub(written) as f64 / 1e6);
+        self.delays_ms
+            .push(now.saturating_sub(written) as f64 / 1e6);
         if self.told == self.latest.len() {
             self.say_told(now);
         }
     }
 
     fn say_told(&self, now: u64) {
-        let (median, worst) = (percentile(&self.delays_ms, 50.0), percentile(&self.delays_ms, 100.0));
-        say(&format!("told {} {now} {median} {worst} {}", self.round, self.deliveries));
+        let (median, worst) = (
+            percentile(&self.delays_ms, 50.0),
+            percentile(&self.delays_ms, 100.0),
+        );
+        say(&format!(
+            "told {} {now} {median} {worst} {}",
+            self.round, self.deliveries
+        ));
     }
 
     /// How many were told of this round or a later one.
     pub(super) fn told_of(&self, round: u32) -> usize {
-        self.latest.iter().filter(|latest| **latest >= round).count()
+        self.latest
+            .iter()
+            .filter(|latest| **latest >= round)
+            .count()
     }
 }

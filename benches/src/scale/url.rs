@@ -26,8 +26,9 @@ impl Url {
     }
 
     pub(super) fn config(&self) -> Result<ConsulConfig, String> {
-        let config =
-            ConsulConfig::default().with_address(&*self.address).map_err(|error| error.to_string())?;
+        let config = ConsulConfig::default()
+            .with_address(&*self.address)
+            .map_err(|error| error.to_string())?;
         Ok(match &self.certificate {
             Some(file) => config.with_ca_file(file),
             None => config,
@@ -37,11 +38,17 @@ impl Url {
     /// awc, with so many connections at most.
     pub(super) fn client(&self, connections: usize) -> Result<Client, String> {
         let day = Duration::from_secs(86_400);
-        let mut connector = Connector::new().limit(connections).conn_lifetime(day).conn_keep_alive(day);
+        let mut connector = Connector::new()
+            .limit(connections)
+            .conn_lifetime(day)
+            .conn_keep_alive(day);
         if let Some(file) = &self.certificate {
             connector = connector.rustls_0_23(Arc::new(trusting(file)?));
         }
-        Ok(Client::builder().connector(connector).disable_timeout().finish())
+        Ok(Client::builder()
+            .connector(connector)
+            .disable_timeout()
+            .finish())
     }
 }
 
@@ -50,7 +57,9 @@ fn trusting(file: &str) -> Result<ClientConfig, String> {
     let text = fs::read(file).map_err(|error| read(&error))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&text) {
-        roots.add(certificate.map_err(|error| read(&error))?).map_err(|error| read(&error))?;
+        roots
+            .add(certificate.map_err(|error| read(&error))?)
+            .map_err(|error| read(&error))?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)

@@ -34,7 +34,11 @@ impl Attempt<'_> {
         };
         match timeout(self.left(), http2::Incoming::of(lanes, request)).await {
             Err(_) => Err(self.overdue(Stage::Headers)),
-            Ok(Err(fault)) => Err(wire::failed_http2(self.target(), fault, self.started.elapsed())),
+            Ok(Err(fault)) => Err(wire::failed_http2(
+                self.target(),
+                fault,
+                self.started.elapsed(),
+            )),
             Ok(Ok(None)) => self.over_awc().await,
             Ok(Ok(Some(answer))) => {
                 // Boxed: what reading takes is not kept through the wait before it.

@@ -45,8 +45,10 @@ impl ConsulConfig {
         self,
         addresses: impl IntoIterator<Item = A>,
     ) -> Result<Self, ConfigError> {
-        let addresses: Vec<Address> =
-            addresses.into_iter().map(|address| address.as_ref().parse()).collect::<Result<_, _>>()?;
+        let addresses: Vec<Address> = addresses
+            .into_iter()
+            .map(|address| address.as_ref().parse())
+            .collect::<Result<_, _>>()?;
         self.with_parsed_addresses(addresses)
     }
 
@@ -76,7 +78,12 @@ impl ConsulConfig {
     /// With several addresses it is counted as if all watches were at the first that needs one, where they may
     /// all come together.
     pub(crate) fn places(&self) -> Option<Places> {
-        let of = |scheme| self.0.addresses.iter().find(|address| address.scheme() == scheme);
+        let of = |scheme| {
+            self.0
+                .addresses
+                .iter()
+                .find(|address| address.scheme() == scheme)
+        };
         let address = of(Scheme::Http).or_else(|| of(Scheme::Https))?;
         Some(budget::places(address, self.0.watch_connections))
     }
@@ -96,7 +103,10 @@ mod tests {
         let config = ConsulConfig::default();
         assert_eq!(config.addresses().len(), 1);
         let none: [&str; 0] = [];
-        assert!(matches!(config.clone().with_addresses(none), Err(ConfigError::NoAddress)));
+        assert!(matches!(
+            config.clone().with_addresses(none),
+            Err(ConfigError::NoAddress)
+        ));
         assert!(config.clone().with_addresses(["a:1", ""]).is_err());
         let two = config.with_addresses(["a:1", "https://b:2"]).expect("two");
         assert_eq!(two.address().to_string(), "http://a:1");

@@ -24,8 +24,15 @@ impl ConsulConfig {
 
     /// Sets the PEM files of the client certificate and of its key.
     #[must_use]
-    pub fn with_client_certificate(self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        let client = ClientCertificate { certificate: certificate.into(), key: key.into() };
+    pub fn with_client_certificate(
+        self,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        let client = ClientCertificate {
+            certificate: certificate.into(),
+            key: key.into(),
+        };
         self.set(|settings| settings.tls.client = Some(client))
     }
 

@@ -35,7 +35,10 @@ pub(crate) enum Fault {
     /// There is no connection.
     Open(OpenFault),
     /// The connection, or this stream of it, ended.
-    Ended { source: std::io::Error, age: Duration },
+    Ended {
+        source: std::io::Error,
+        age: Duration,
+    },
 }
 
 /// An answer whose body is still to come. Dropping it ends its stream.
@@ -54,11 +57,19 @@ struct Body {
 impl Incoming {
     /// Sends a request without a body and waits for the head of its answer; `None` when the server speaks
     /// only HTTP/1.1.
-    pub(crate) async fn of(lanes: &Lanes, request: impl Fn() -> Request<()>) -> Result<Option<Self>, Fault> {
+    pub(crate) async fn of(
+        lanes: &Lanes,
+        request: impl Fn() -> Request<()>,
+    ) -> Result<Option<Self>, Fault> {
         let mut left = TRIES;
         loop {
-            let Some(seat) = lanes.seat().await.map_err(Fault::Open)? else { return Ok(None) };
-            let ended = |error| Fault::Ended { source: into_io(error), age: seat.age() };
+            let Some(seat) = lanes.seat().await.map_err(Fault::Open)? else {
+                return Ok(None);
+            };
+            let ended = |error| Fault::Ended {
+                source: into_io(error),
+                age: seat.age(),
+            };
             let outcome = match seat.send.clone().ready().await {
                 Ok(mut send) => send.send_request(request(), true).map(|(answer, _)| answer),
                 Err(error) => Err(error),
@@ -78,8 +89,15 @@ impl Incoming {
             // It is out, perhaps for minutes; nothing of it is needed any more.
             drop(request);
             let (head, stream) = answer.await.map_err(ended)?.into_parts();
-            let body = Body { stream, _seat: seat };
-            return Ok(Some(Self { status: head.status, headers: head.headers.into(), body }));
+            let body = Body {
+                stream,
+                _seat: seat,
+            };
+            return Ok(Some(Self {
+                status: head.status,
+                headers: head.headers.into(),
+                body,
+            }));
         }
     }
 
@@ -95,7 +113,11 @@ impl Incoming {
     /// The start of the body, decompressed, as far as it comes.
     pub(crate) async fn read_start(&mut self, enough: usize) -> Vec<u8> {
         let start = body::read_start(&mut self.body, enough).await;
-        if self.headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding != "gzip") {
+        if self
+            .headers
+            .get(CONTENT_ENCODING)
+            .is_none_or(|encoding| encoding != "gzip")
+        {
             return start;
         }
         let mut text = Vec::new();
@@ -128,7 +150,10 @@ fn unzip(zipped: &[u8], limit: usize) -> Result<Bytes, BodyFault> {
     let mut whole = Vec::new();
     let mut decoder = MultiGzDecoder::new(zipped).take((limit as u64).saturating_add(1));
     match decoder.read_to_end(&mut whole) {
-        Err(source) => Err(BodyFault::Broken { received: whole.len(), source }),
+        Err(source) => Err(BodyFault::Broken {
+            received: whole.len(),
+            source,
+        }),
         Ok(length) if length > limit => Err(BodyFault::TooLarge { limit }),
         Ok(_) => Ok(whole.into()),
     }
@@ -154,8 +179,14 @@ mod tests {
         let small = zipped(&text);
         assert!(small.len() < 1000);
         assert_eq!(unzip(&small, text.len()).unwrap(), text);
-        assert!(matches!(unzip(&small, text.len() - 1), Err(BodyFault::TooLarge { .. })));
-        assert!(matches!(unzip(&small[..small.len() - 9], text.len()), Err(BodyFault::Broken { .. })));
+        assert!(matches!(
+            unzip(&small, text.len() - 1),
+            Err(BodyFault::TooLarge { .. })
+        ));
+        assert!(matches!(
+            unzip(&small[..small.len() - 9], text.len()),
+            Err(BodyFault::Broken { .. })
+        ));
         assert!(unzip(b"junk", 10).is_err());
     }
 }

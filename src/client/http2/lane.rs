@@ -88,7 +88,9 @@ impl From<h2::Error> for OpenFault {
 
 pub(super) fn into_io(error: h2::Error) -> io::Error {
     if error.is_io() {
-        return error.into_io().unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into());
+        return error
+            .into_io()
+            .unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into());
     }
     io::Error::new(io::ErrorKind::ConnectionAborted, error)
 }
@@ -102,7 +104,9 @@ pub(super) async fn open(
     within: Duration,
     unused: impl Fn(&Rc<LaneState>) + 'static,
 ) -> Result<Opened, OpenFault> {
-    timeout(within, open_unbounded(dialer, unused)).await.unwrap_or(Err(OpenFault::Timeout))
+    timeout(within, open_unbounded(dialer, unused))
+        .await
+        .unwrap_or(Err(OpenFault::Timeout))
 }
 
 async fn open_unbounded(
@@ -143,7 +147,9 @@ async fn open_unbounded(
     match up.await {
         Ok(Ok(())) => Ok(Opened::Lane(Lane { send, state })),
         Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(OpenFault::Connect(Arc::new(io::ErrorKind::UnexpectedEof.into()))),
+        Err(_) => Err(OpenFault::Connect(Arc::new(
+            io::ErrorKind::UnexpectedEof.into(),
+        ))),
     }
 }
 
@@ -169,7 +175,9 @@ async fn drive(
             return Poll::Ready(end);
         }
         // The server's settings come before its first pong, and may change later.
-        state.capacity.set(connection.max_concurrent_send_streams().clamp(1, STREAMS));
+        state
+            .capacity
+            .set(connection.max_concurrent_send_streams().clamp(1, STREAMS));
         poll_heartbeat(heartbeat.as_mut(), task)
     })
     .await
@@ -183,7 +191,11 @@ fn poll_heartbeat(
 }
 
 /// Asks again and again; resolves when no answer comes.
-async fn heartbeat(mut pings: PingPong, answered: &mut Option<Answered>, look: impl Fn()) -> h2::Error {
+async fn heartbeat(
+    mut pings: PingPong,
+    answered: &mut Option<Answered>,
+    look: impl Fn(),
+) -> h2::Error {
     loop {
         match timeout(PONG_WITHIN, pings.ping(Ping::opaque())).await {
             Ok(Ok(_)) => {}

@@ -84,9 +84,14 @@ impl Lanes {
         let mut lanes = self.open.borrow_mut();
         lanes.retain(|lane| lane.state.alive.get());
         // The first that has room, so that the last ones empty when watches end.
-        let lane = lanes.iter().find(|lane| lane.state.used.get() < lane.state.capacity.get())?;
+        let lane = lanes
+            .iter()
+            .find(|lane| lane.state.used.get() < lane.state.capacity.get())?;
         lane.state.used.set(lane.state.used.get() + 1);
-        Some(Seat { send: lane.send.clone(), state: Rc::clone(&lane.state) })
+        Some(Seat {
+            send: lane.send.clone(),
+            state: Rc::clone(&lane.state),
+        })
     }
 
     /// The connection that is being opened, by this request if by no other.
@@ -96,7 +101,11 @@ impl Lanes {
             return opening.clone();
         }
         let earliest = self.failed.get().map(|at| at + BETWEEN_ATTEMPTS);
-        let (this, dialer, within) = (Weak::clone(&self.this), self.dialer.clone(), self.connect_timeout);
+        let (this, dialer, within) = (
+            Weak::clone(&self.this),
+            self.dialer.clone(),
+            self.connect_timeout,
+        );
         // A task of its own: whoever asked first may go, and the others still wait for it.
         let task = actix_rt::spawn(async move {
             if let Some(earliest) = earliest {
@@ -109,13 +118,18 @@ impl Lanes {
                 }
             };
             let opened = lane::open(&dialer, within, unused).await;
-            let Some(lanes) = this.upgrade() else { return Ok(()) };
+            let Some(lanes) = this.upgrade() else {
+                return Ok(());
+            };
             *lanes.opening.borrow_mut() = None;
             lanes.failed.set(opened.is_err().then(Instant::now));
             match opened? {
                 Opened::Lane(lane) => lanes.open.borrow_mut().push(lane),
                 Opened::OnlyHttp1 => {
-                    tracing::debug!(?lanes, "the server speaks no HTTP/2: each watch has its own connection");
+                    tracing::debug!(
+                        ?lanes,
+                        "the server speaks no HTTP/2: each watch has its own connection"
+                    );
                     lanes.only_http1.set(true);
                     (lanes.when_only_http1)();
                 }
@@ -135,7 +149,12 @@ impl Lanes {
         let room: usize = lanes
             .iter()
             .filter(|lane| lane.state.alive.get() && !Rc::ptr_eq(&lane.state, left))
-            .map(|lane| lane.state.capacity.get().saturating_sub(lane.state.used.get()))
+            .map(|lane| {
+                lane.state
+                    .capacity
+                    .get()
+                    .saturating_sub(lane.state.used.get())
+            })
             .sum();
         if room > left.capacity.get() / 2 {
             lanes.retain(|lane| !Rc::ptr_eq(&lane.state, left));
@@ -163,6 +182,8 @@ impl Drop for Seat {
 
 impl fmt::Debug for Lanes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lanes").field("dialer", &self.dialer).finish_non_exhaustive()
+        f.debug_struct("Lanes")
+            .field("dialer", &self.dialer)
+            .finish_non_exhaustive()
     }
 }

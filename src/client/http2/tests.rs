@@ -31,7 +31,11 @@ fn acceptor(protocol: &str) -> (TempDir, TlsAcceptor) {
     let home = TempDir::new().unwrap();
     for arguments in [["ca", "create"].as_slice(), &["cert", "create", "-server"]] {
         let mut command = Command::new(consul_watch_harness::consul().unwrap());
-        command.arg("tls").args(arguments).current_dir(home.path()).stdin(Stdio::null());
+        command
+            .arg("tls")
+            .args(arguments)
+            .current_dir(home.path())
+            .stdin(Stdio::null());
         assert!(command.output().unwrap().status.success());
     }
     let read = |name: &str| fs::read(home.path().join(name)).unwrap();
@@ -55,7 +59,9 @@ async fn serve<F: Future<Output = ()> + 'static>(
     let (home, acceptor) = acceptor(protocol);
     let config = ConsulConfig::default().with_ca_file(home.path().join("consul-agent-ca.pem"));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let config = config.with_address(format!("https://{}/x", listener.local_addr().unwrap())).unwrap();
+    let config = config
+        .with_address(format!("https://{}/x", listener.local_addr().unwrap()))
+        .unwrap();
     let client = ConsulClient::new(&config).unwrap();
     let count = Rc::new(Cell::new(0));
     let accepted = Rc::clone(&count);
@@ -74,13 +80,19 @@ async fn serve<F: Future<Output = ()> + 'static>(
 async fn no_more_streams_are_used_than_the_server_announces() {
     let (count, client) = serve("h2", |stream| async move {
         let mut builder = h2::server::Builder::new();
-        let mut connection = builder.max_concurrent_streams(2).handshake::<_, Bytes>(stream).await.unwrap();
+        let mut connection = builder
+            .max_concurrent_streams(2)
+            .handshake::<_, Bytes>(stream)
+            .await
+            .unwrap();
         while let Some(Ok((request, mut respond))) = connection.accept().await {
             assert_eq!(request.uri().path(), "/x/v1/kv/a");
             // Held for a while, as a blocking query is.
             actix_rt::spawn(async move {
                 sleep(Duration::from_millis(300)).await;
-                let mut body = respond.send_response(http::Response::new(()), false).unwrap();
+                let mut body = respond
+                    .send_response(http::Response::new(()), false)
+                    .unwrap();
                 body.send_data(Bytes::from_static(b"[]"), true).unwrap();
             });
         }
@@ -103,18 +115,29 @@ async fn a_server_without_http2_is_asked_by_http1() {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             // The first connection is only there to find out, and closes.
-            let Ok(byte) = stream.read_u8().await else { return };
+            let Ok(byte) = stream.read_u8().await else {
+                return;
+            };
             head.push(byte);
         }
         assert!(head.starts_with(b"GET /x/v1/kv/a HTTP/1.1\r\n"));
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]").await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+            .await
+            .unwrap();
         stream.flush().await.unwrap();
         sleep(Duration::from_secs(5)).await;
     })
     .await;
     let places = client.config().places().unwrap();
-    assert!(!places.is_awake(), "it is not known yet that each query needs a connection");
-    let answer = client.blocking_query(&QueryRequest::new("/v1/kv/a")).await.unwrap();
+    assert!(
+        !places.is_awake(),
+        "it is not known yet that each query needs a connection"
+    );
+    let answer = client
+        .blocking_query(&QueryRequest::new("/v1/kv/a"))
+        .await
+        .unwrap();
     assert_eq!(answer.body, "[]");
     assert_eq!(count.get(), 2);
     assert!(places.is_awake());

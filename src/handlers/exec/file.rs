@@ -13,8 +13,12 @@ pub(super) fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
     name.push(format!(".{}.new", std::process::id()));
     let new = file.with_file_name(name);
     let write = || {
-        let mut writer =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        let mut writer = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)?;
         writer.write_all(content)?;
         fs::rename(&new, file)
     };
@@ -37,7 +41,10 @@ mod tests {
         replace(&file, b"one").unwrap();
         replace(&file, b"two").unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"two");
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         assert!(replace(&folder.path().join("none/state"), b"").is_err());
     }

@@ -11,7 +11,8 @@ use tokio::{
 
 use super::{Exec, OnChange, file};
 use crate::handlers::{
-    Exit, Forks, ForwardSignal, Output, Payload, ProgramError, RunEnded, Runs, ScriptStatus, StopHandler,
+    Exit, Forks, ForwardSignal, Output, Payload, ProgramError, RunEnded, Runs, ScriptStatus,
+    StopHandler,
     owed::{Acknowledgement, Owed, owed},
     process::{Ended, Order, Orders, Pipes, Terms, spawn, supervise},
     script::State,
@@ -75,7 +76,12 @@ impl ExecHandler {
     }
 
     /// Does it now, or after a pause; nothing else is then done later.
-    fn later(&mut self, pause: Duration, ctx: &mut Context<Self>, what: fn(&mut Self, &mut Context<Self>)) {
+    fn later(
+        &mut self,
+        pause: Duration,
+        ctx: &mut Context<Self>,
+        what: fn(&mut Self, &mut Context<Self>),
+    ) {
         self.cancel(ctx);
         if pause.is_zero() {
             return what(self, ctx);
@@ -100,33 +106,59 @@ impl ExecHandler {
     }
 
     fn write_state(&self) -> Result<(), ProgramError> {
-        let (Some(file), Some(state)) = (&self.exec.state_file, &self.state) else { return Ok(()) };
+        let (Some(file), Some(state)) = (&self.exec.state_file, &self.state) else {
+            return Ok(());
+        };
         let input = state.input().map_err(|source| ProgramError::Payload {
             program: self.exec.program.name(),
             path: state.path().to_string(),
             source,
         })?;
-        file::replace(file, &input).map_err(|source| ProgramError::StateFile { file: file.clone(), source })
+        file::replace(file, &input).map_err(|source| ProgramError::StateFile {
+            file: file.clone(),
+            source,
+        })
     }
 
     fn start_program(&mut self, ctx: &mut Context<Self>) {
         self.starts = self.starts.saturating_add(1);
-        let variables = self.state.as_ref().map_or_else(BTreeMap::new, |state| state.facts().variables());
-        let pipes = Pipes { input: false, output: self.exec.output };
-        match self.write_state().and_then(|()| spawn(&self.exec.program, &variables, pipes)) {
+        let variables = self
+            .state
+            .as_ref()
+            .map_or_else(BTreeMap::new, |state| state.facts().variables());
+        let pipes = Pipes {
+            input: false,
+            output: self.exec.output,
+        };
+        match self
+            .write_state()
+            .and_then(|()| spawn(&self.exec.program, &variables, pipes))
+        {
             Ok(child) => {
                 let (orders, receiver) = unbounded_channel();
                 self.child = Child::Up(orders);
                 self.backoff.succeeded(Instant::now());
                 self.handled();
                 let Exec { ask, grace, .. } = self.exec;
-                let terms = Terms { timeout: None, ask, grace, forks: Forks::End };
+                let terms = Terms {
+                    timeout: None,
+                    ask,
+                    grace,
+                    forks: Forks::End,
+                };
                 let life = supervise(child, Vec::new(), terms, receiver).into_actor(self);
                 ctx.spawn(life.map(|ended, handler, ctx| handler.ended(ended, ctx)));
             }
             Err(error) => {
                 let (output, duration) = (Output::default(), Duration::ZERO);
-                self.ended(Ended { exit: error.into(), output, duration }, ctx);
+                self.ended(
+                    Ended {
+                        exit: error.into(),
+                        output,
+                        duration,
+                    },
+                    ctx,
+                );
             }
         }
     }
@@ -137,9 +169,17 @@ impl ExecHandler {
         let again_in = match (&self.stopping, restarting) {
             (Some(_), _) => None,
             (None, true) => Some(Duration::ZERO),
-            (None, false) => Some(self.backoff.failed(Instant::now()).max(Duration::from_millis(1))),
+            (None, false) => Some(
+                self.backoff
+                    .failed(Instant::now())
+                    .max(Duration::from_millis(1)),
+            ),
         };
-        let Ended { exit, output, duration } = ended;
+        let Ended {
+            exit,
+            output,
+            duration,
+        } = ended;
         let report = RunEnded {
             path: self.state.as_ref().map(|state| state.path()),
             index: self.state.as_ref().map_or(0, |state| state.index()),
@@ -162,9 +202,14 @@ impl ExecHandler {
 
     /// Does to the running program what a change does.
     fn tell_program(&mut self, ctx: &mut Context<Self>) {
-        let Child::Up(orders) = &self.child else { return };
+        let Child::Up(orders) = &self.child else {
+            return;
+        };
         if let Err(error) = self.write_state() {
-            let pause = self.backoff.failed(Instant::now()).max(Duration::from_millis(1));
+            let pause = self
+                .backoff
+                .failed(Instant::now())
+                .max(Duration::from_millis(1));
             tracing::warn!(error = %Exit::from(error), ?pause, "a change has to wait");
             return self.later(pause, ctx, Self::tell_program);
         }
@@ -196,7 +241,9 @@ impl ExecHandler {
 
     fn order(&self, order: Order) -> usize {
         match &self.child {
-            Child::Up(orders) | Child::Restarting(orders) => usize::from(orders.send(order).is_ok()),
+            Child::Up(orders) | Child::Restarting(orders) => {
+                usize::from(orders.send(order).is_ok())
+            }
             Child::None | Child::Down => 0,
         }
     }
@@ -220,7 +267,10 @@ impl<Q: Payload> Handler<Changed<Q>> for ExecHandler {
         if self.stopping.is_none() {
             let path = changed.query.path();
             let waits = !self.owed.is_empty();
-            if let Some(waiting) = self.state.take_if(|waiting| waits && waiting.path() == path) {
+            if let Some(waiting) = self
+                .state
+                .take_if(|waiting| waits && waiting.path() == path)
+            {
                 changed.cover(&*waiting);
             }
             self.state = Some(Box::new(changed));
@@ -270,7 +320,11 @@ impl Handler<ScriptStatus> for ExecHandler {
 
     fn handle(&mut self, _: ScriptStatus, _: &mut Self::Context) -> Self::Result {
         let running = usize::from(matches!(self.child, Child::Up(_) | Child::Restarting(_)));
-        MessageResult(Runs { running, waiting: usize::from(!self.owed.is_empty()), ..self.runs.clone() })
+        MessageResult(Runs {
+            running,
+            waiting: usize::from(!self.owed.is_empty()),
+            ..self.runs.clone()
+        })
     }
 }
 

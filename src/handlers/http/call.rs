@@ -72,7 +72,9 @@ impl Plan {
     pub(super) fn new(http: &Http) -> Result<Self, HttpError> {
         let place = Place::read(http.url.expose())?;
         let method = Method::from_bytes(http.method.as_bytes());
-        let method = method.map_err(|_| HttpError::Method { method: shorten(&http.method) })?;
+        let method = method.map_err(|_| HttpError::Method {
+            method: shorten(&http.method),
+        })?;
         if http.timeout.is_zero() {
             return Err(HttpError::Timeout);
         }
@@ -95,10 +97,18 @@ impl Plan {
         default(HeaderName::from_static("user-agent"), USER_AGENT);
         default(HeaderName::from_static("accept-encoding"), "identity");
         if let Some(authorization) = &place.authorization {
-            default(HeaderName::from_static("authorization"), authorization.expose());
+            default(
+                HeaderName::from_static("authorization"),
+                authorization.expose(),
+            );
         }
-        let secrets = [&http.signature, &place.authorization].into_iter().flatten();
-        let secrets = secrets.chain(http.headers.iter().map(|(_, value)| value)).cloned().collect();
+        let secrets = [&http.signature, &place.authorization]
+            .into_iter()
+            .flatten();
+        let secrets = secrets
+            .chain(http.headers.iter().map(|(_, value)| value))
+            .cloned()
+            .collect();
         Ok(Self {
             method,
             headers,
@@ -133,19 +143,32 @@ impl Plan {
     }
 
     /// Sends one state; the status of a success.
-    pub(super) async fn send(&self, client: &Client, letter: &Letter) -> Result<u16, DeliveryError> {
+    pub(super) async fn send(
+        &self,
+        client: &Client,
+        letter: &Letter,
+    ) -> Result<u16, DeliveryError> {
         let started = Instant::now();
-        let mut request = client.request(self.method.clone(), self.place.uri.clone()).no_decompress();
+        let mut request = client
+            .request(self.method.clone(), self.place.uri.clone())
+            .no_decompress();
         for (name, value) in &self.headers {
             request = request.append_header((name.clone(), value.clone()));
         }
         request = request
             .insert_header((INDEX, letter.index))
             .insert_header((KEY, letter.idempotency_key.as_str()));
-        if let Some(signature) = self.signature.as_ref().and_then(|key| signature(key, &letter.body)) {
+        if let Some(signature) = self
+            .signature
+            .as_ref()
+            .and_then(|key| signature(key, &letter.body))
+        {
             request = request.insert_header((SIGNATURE, signature));
         }
-        let late = || DeliveryError::Timeout { target: self.target(), timeout: self.timeout };
+        let late = || DeliveryError::Timeout {
+            target: self.target(),
+            timeout: self.timeout,
+        };
         let mut answer = match timeout(self.timeout, request.send_body(letter.body.clone())).await {
             Err(_) | Ok(Err(SendRequestError::Timeout)) => return Err(late()),
             Ok(Err(error)) => return Err(self.unreachable(error)),
@@ -153,7 +176,9 @@ impl Plan {
         };
         // Read in any case: the connection is then good for the next call.
         let left = ANSWER_TIME.min(self.timeout.saturating_sub(started.elapsed()));
-        let said = timeout(left, read_start(&mut answer, ANSWER_TEXT)).await.unwrap_or_default();
+        let said = timeout(left, read_start(&mut answer, ANSWER_TEXT))
+            .await
+            .unwrap_or_default();
         let status = answer.status().as_u16();
         if answer.status().is_success() {
             Ok(status)
@@ -168,17 +193,27 @@ impl Plan {
             300..=399 => "a redirect, which is not followed: give the URL it leads to".to_owned(),
             _ => shown(said, &secrets),
         };
-        DeliveryError::Status { target: self.target(), status, text, retry_after: retry_after(headers) }
+        DeliveryError::Status {
+            target: self.target(),
+            status,
+            text,
+            retry_after: retry_after(headers),
+        }
     }
 
     fn unreachable(&self, error: SendRequestError) -> DeliveryError {
         use awc::error::ConnectError as Connect;
         let source = match error {
-            SendRequestError::Connect(Connect::Io(source)) | SendRequestError::Send(source) => source.into(),
+            SendRequestError::Connect(Connect::Io(source)) | SendRequestError::Send(source) => {
+                source.into()
+            }
             // awc's errors may not leave the thread.
             other => other.to_string().into(),
         };
-        DeliveryError::Unreachable { target: self.target(), source }
+        DeliveryError::Unreachable {
+            target: self.target(),
+            source,
+        }
     }
 }
 
@@ -196,12 +231,18 @@ fn dialer(http: &Http, place: &Place) -> Result<Option<Dialer>, HttpError> {
 
 fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), HttpError> {
     let known = HeaderName::from_bytes(name.as_bytes());
-    let known = known.map_err(|_| HttpError::HeaderName { name: shorten(name) })?;
+    let known = known.map_err(|_| HttpError::HeaderName {
+        name: shorten(name),
+    })?;
     if RESERVED.contains(&known.as_str()) {
-        return Err(HttpError::Reserved { name: shorten(name) });
+        return Err(HttpError::Reserved {
+            name: shorten(name),
+        });
     }
     let value = HeaderValue::from_bytes(value.expose().as_bytes());
-    let mut value = value.map_err(|_| HttpError::HeaderValue { name: shorten(name) })?;
+    let mut value = value.map_err(|_| HttpError::HeaderValue {
+        name: shorten(name),
+    })?;
     value.set_sensitive(true);
     Ok((known, value))
 }
@@ -209,13 +250,20 @@ fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), HttpE
 fn finish<S, Io>(connector: Connector<S>, patience: Duration) -> Client
 where
     Io: actix_rt::net::ActixStream + std::fmt::Debug + 'static,
-    S: actix_service::Service<ConnectInfo<Uri>, Response = Connection<Uri, Io>, Error = ConnectError>
-        + Clone
+    S: actix_service::Service<
+            ConnectInfo<Uri>,
+            Response = Connection<Uri, Io>,
+            Error = ConnectError,
+        > + Clone
         + 'static,
 {
     // A call has its own timeout; awc's must not come before it.
     let connector = connector.timeout(patience);
-    Client::builder().connector(connector).disable_timeout().disable_redirects().finish()
+    Client::builder()
+        .connector(connector)
+        .disable_timeout()
+        .disable_redirects()
+        .finish()
 }
 
 fn shorten(text: &str) -> String {
@@ -228,45 +276,93 @@ mod tests {
 
     fn fails(change: impl FnOnce(Http) -> Http) -> HttpError {
         let made = Plan::new(&change(Http::new("http://host/hunter2")));
-        let Err(error) = made else { panic!("it cannot be called so") };
-        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+        let Err(error) = made else {
+            panic!("it cannot be called so")
+        };
+        assert!(
+            !format!("{error} {error:?}").contains("hunter2"),
+            "{error:?}"
+        );
         error
     }
 
     #[test]
     fn headers_and_methods_cannot_end_a_line() {
         for name in ["", "a b", "a:", "a\r\nb", "ä", "a\0"] {
-            assert!(matches!(fails(|http| http.header(name, "x")), HttpError::HeaderName { .. }), "{name:?}");
+            assert!(
+                matches!(
+                    fails(|http| http.header(name, "x")),
+                    HttpError::HeaderName { .. }
+                ),
+                "{name:?}"
+            );
         }
         for value in ["hunter2\r\nX-Evil: 1", "hunter2\n", "hunter2\0"] {
-            assert!(matches!(fails(|http| http.header("a", value)), HttpError::HeaderValue { .. }));
+            assert!(matches!(
+                fails(|http| http.header("a", value)),
+                HttpError::HeaderValue { .. }
+            ));
         }
         for method in ["", "PO ST", "POST / HTTP/1.1\r\n"] {
-            assert!(matches!(fails(|http| http.method(method)), HttpError::Method { .. }), "{method:?}");
+            assert!(
+                matches!(fails(|http| http.method(method)), HttpError::Method { .. }),
+                "{method:?}"
+            );
         }
         assert!(
-            Plan::new(&Http::new("http://host").method("PATCH").header("A", "ä\tb").header("A", "")).is_ok()
+            Plan::new(
+                &Http::new("http://host")
+                    .method("PATCH")
+                    .header("A", "ä\tb")
+                    .header("A", "")
+            )
+            .is_ok()
         );
     }
 
     #[test]
     fn what_the_handler_sets_cannot_be_set() {
-        for name in ["Content-Length", "X-Consul-Index", "idempotency-key", "Transfer-Encoding"] {
+        for name in [
+            "Content-Length",
+            "X-Consul-Index",
+            "idempotency-key",
+            "Transfer-Encoding",
+        ] {
             assert!(
-                matches!(fails(|http| http.header(name, "hunter2")), HttpError::Reserved { .. }),
+                matches!(
+                    fails(|http| http.header(name, "hunter2")),
+                    HttpError::Reserved { .. }
+                ),
                 "{name}"
             );
         }
-        assert!(matches!(fails(|http| http.timeout(Duration::ZERO)), HttpError::Timeout));
-        assert!(matches!(fails(|http| http.sign_with("")), HttpError::EmptyKey));
+        assert!(matches!(
+            fails(|http| http.timeout(Duration::ZERO)),
+            HttpError::Timeout
+        ));
+        assert!(matches!(
+            fails(|http| http.sign_with("")),
+            HttpError::EmptyKey
+        ));
     }
 
     #[test]
     fn a_given_header_takes_the_place_of_the_default() {
-        let plan =
-            Plan::new(&Http::new("http://host").header("Content-Type", "text/x").header("user-agent", "me"));
+        let plan = Plan::new(
+            &Http::new("http://host")
+                .header("Content-Type", "text/x")
+                .header("user-agent", "me"),
+        );
         let plan = plan.unwrap_or_else(|error| panic!("{error}"));
-        let all = |name: &str| plan.headers.iter().filter(|(given, _)| given == name).count();
-        assert_eq!((all("content-type"), all("user-agent"), plan.headers.len()), (1, 1, 3));
+        let all = |name: &str| {
+            plan.headers
+                .iter()
+                .filter(|(given, _)| given == name)
+                .count()
+        };
+        assert_eq!(
+            (all("content-type"), all("user-agent"), plan.headers.len()),
+            (1, 1, 3)
+        );
     }
 }

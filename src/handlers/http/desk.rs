@@ -10,7 +10,11 @@ use crate::handlers::owed::Acknowledgement;
 
 /// Which feed a state comes by: a newer state of it takes an older one's place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Feed(pub(super) TypeId, pub(super) SubscriptionId, pub(super) WatchPath);
+pub(super) struct Feed(
+    pub(super) TypeId,
+    pub(super) SubscriptionId,
+    pub(super) WatchPath,
+);
 
 /// A state that is to be delivered.
 #[derive(Debug)]
@@ -57,7 +61,13 @@ impl Desk {
     /// How many calls are open, and how many states wait.
     pub(super) fn counts(&self) -> (usize, usize) {
         let open = self.0.values().filter(|tray| tray.open).count();
-        (open, self.0.values().filter(|tray| tray.waiting.is_some()).count())
+        (
+            open,
+            self.0
+                .values()
+                .filter(|tray| tray.waiting.is_some())
+                .count(),
+        )
     }
 
     /// A new state: it takes the place of one that waits, and need not wait for that one's pause.
@@ -76,21 +86,29 @@ impl Desk {
     /// The next state that may be sent now, or else when to look again.
     pub(super) fn next(&mut self, now: Instant) -> Result<(Feed, Parcel), Option<Instant>> {
         let due = |tray: &Tray| tray.not_before.is_none_or(|at| at <= now);
-        let ready = self.0.iter_mut().find(|(_, tray)| !tray.open && tray.waiting.is_some() && due(tray));
+        let ready = self
+            .0
+            .iter_mut()
+            .find(|(_, tray)| !tray.open && tray.waiting.is_some() && due(tray));
         if let Some((feed, tray)) = ready
             && let Some(parcel) = tray.waiting.take()
         {
             (tray.open, tray.not_before, tray.asked) = (true, None, false);
             return Ok((feed.clone(), parcel));
         }
-        let later = self.0.values().filter(|tray| !tray.open && tray.waiting.is_some());
+        let later = self
+            .0
+            .values()
+            .filter(|tray| !tray.open && tray.waiting.is_some());
         Err(later.filter_map(|tray| tray.not_before).min())
     }
 
     /// A call has ended; its state is sent again if there is no newer one.
     pub(super) fn ended(&mut self, feed: &Feed, mut parcel: Parcel, again: Option<Again>) {
         parcel.acknowledge();
-        let Some(tray) = self.0.get_mut(feed) else { return };
+        let Some(tray) = self.0.get_mut(feed) else {
+            return;
+        };
         tray.open = false;
         match (&mut tray.waiting, again) {
             (Some(newer), again) => {
@@ -124,12 +142,25 @@ mod tests {
     use super::*;
 
     fn feed(name: &str) -> Feed {
-        Feed(TypeId::of::<()>(), SubscriptionId::default(), WatchPath::new("key", name))
+        Feed(
+            TypeId::of::<()>(),
+            SubscriptionId::default(),
+            WatchPath::new("key", name),
+        )
     }
 
     fn parcel(index: u64) -> Parcel {
-        let letter = Letter { index, idempotency_key: String::new(), body: bytes::Bytes::new() };
-        Parcel { letter, tries: 0, backoff: None, acknowledgement: None }
+        let letter = Letter {
+            index,
+            idempotency_key: String::new(),
+            body: bytes::Bytes::new(),
+        };
+        Parcel {
+            letter,
+            tries: 0,
+            backoff: None,
+            acknowledgement: None,
+        }
     }
 
     fn next(desk: &mut Desk, now: Instant) -> Result<u64, Option<Instant>> {
@@ -168,7 +199,11 @@ mod tests {
 
         desk.arrived(feed("a"), parcel(3));
         desk.ended(&feed("a"), second, Some(Again { at, asked: true }));
-        assert_eq!(next(&mut desk, now), Err(Some(at)), "it asked to be left alone");
+        assert_eq!(
+            next(&mut desk, now),
+            Err(Some(at)),
+            "it asked to be left alone"
+        );
         desk.arrived(feed("a"), parcel(4));
         assert_eq!(next(&mut desk, now), Err(Some(at)));
         assert_eq!(next(&mut desk, at), Ok(4));

@@ -82,7 +82,15 @@ impl HttpHandler {
     pub fn new(http: Http) -> Result<Self, HttpError> {
         let plan = Arc::new(Plan::new(&http)?);
         let (desk, done) = (Desk::default(), Deliveries::default());
-        Ok(Self { http, plan, client: None, desk, done, timer: None, stopping: None })
+        Ok(Self {
+            http,
+            plan,
+            client: None,
+            desk,
+            done,
+            timer: None,
+            stopping: None,
+        })
     }
 
     /// Sends what may be sent now.
@@ -127,7 +135,10 @@ impl HttpHandler {
         duration: Duration,
         ctx: &mut Context<Self>,
     ) {
-        let again = outcome.as_ref().err().and_then(|error| self.again(&mut parcel, error));
+        let again = outcome
+            .as_ref()
+            .err()
+            .and_then(|error| self.again(&mut parcel, error));
         let now = Instant::now();
         let report = Delivered {
             path: feed.2.clone(),
@@ -154,7 +165,10 @@ impl HttpHandler {
         let retry = self.http.retry.as_ref()?;
         let pause = retry.pause(&mut parcel.backoff, parcel.tries)?;
         let asked = error.retry_after().filter(|asked| *asked >= pause);
-        Some(Again { at: Instant::now() + asked.unwrap_or(pause), asked: asked.is_some() })
+        Some(Again {
+            at: Instant::now() + asked.unwrap_or(pause),
+            asked: asked.is_some(),
+        })
     }
 
     fn tell(&mut self, report: &Delivered, given_up: bool) {
@@ -167,7 +181,11 @@ impl HttpHandler {
 
     fn arrived<Q: Payload>(&mut self, changed: &Changed<Q>, ctx: &mut Context<Self>) -> Owed {
         let (acknowledgement, owed) = owed();
-        let feed = Feed(TypeId::of::<Q>(), changed.subscription, changed.query.path());
+        let feed = Feed(
+            TypeId::of::<Q>(),
+            changed.subscription,
+            changed.query.path(),
+        );
         if self.stopping.is_some() {
             return owed;
         }
@@ -175,13 +193,28 @@ impl HttpHandler {
             Ok(body) => {
                 let letter = letter(&feed.2, changed.index, body.into());
                 let acknowledgement = Some(acknowledgement);
-                self.desk.arrived(feed, Parcel { letter, tries: 0, backoff: None, acknowledgement });
+                self.desk.arrived(
+                    feed,
+                    Parcel {
+                        letter,
+                        tries: 0,
+                        backoff: None,
+                        acknowledgement,
+                    },
+                );
                 self.pump(ctx);
             }
             Err(source) => {
                 let outcome = Err(Arc::new(DeliveryError::Payload { source }));
                 let (path, index, duration) = (feed.2, changed.index, Duration::ZERO);
-                let report = Delivered { path, index, outcome, duration, attempt: 0, again_in: None };
+                let report = Delivered {
+                    path,
+                    index,
+                    outcome,
+                    duration,
+                    attempt: 0,
+                    again_in: None,
+                };
                 self.tell(&report, true);
                 acknowledgement.give();
             }
@@ -209,9 +242,16 @@ impl HttpHandler {
 }
 
 fn letter(path: &WatchPath, index: u64, body: Bytes) -> Letter {
-    let turn = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let turn = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_nanos();
     let idempotency_key = idempotency_key(&path.to_string(), index, turn, &body);
-    Letter { index, idempotency_key, body }
+    Letter {
+        index,
+        idempotency_key,
+        body,
+    }
 }
 
 impl Actor for HttpHandler {
@@ -229,7 +269,11 @@ impl<Q: Payload> Handler<Changed<Q>> for HttpHandler {
 impl Handler<StopHandler> for HttpHandler {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, StopHandler { grace }: StopHandler, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        StopHandler { grace }: StopHandler,
+        ctx: &mut Self::Context,
+    ) -> Self::Result {
         let (sender, stopped) = oneshot::channel();
         self.stopping.get_or_insert_default().push(sender);
         self.desk.clear();
@@ -250,7 +294,11 @@ impl Handler<HttpStatus> for HttpHandler {
 
     fn handle(&mut self, _: HttpStatus, _: &mut Self::Context) -> Self::Result {
         let (open, waiting) = self.desk.counts();
-        MessageResult(Deliveries { open, waiting, ..self.done.clone() })
+        MessageResult(Deliveries {
+            open,
+            waiting,
+            ..self.done.clone()
+        })
     }
 }
 

@@ -67,14 +67,25 @@ impl Deliveries {
 impl Delivered {
     /// The status of the answer, if there was one.
     pub fn status(&self) -> Option<u16> {
-        self.outcome.as_ref().map_or_else(|error| error.status(), |status| Some(*status))
+        self.outcome
+            .as_ref()
+            .map_or_else(|error| error.status(), |status| Some(*status))
     }
 
     /// Tells the log.
     pub(super) fn log(&self, target: &str) {
-        let Self { path, index, outcome, duration, again_in, .. } = self;
+        let Self {
+            path,
+            index,
+            outcome,
+            duration,
+            again_in,
+            ..
+        } = self;
         match outcome {
-            Ok(status) => tracing::debug!(%path, index, target, status, ?duration, "the state is delivered"),
+            Ok(status) => {
+                tracing::debug!(%path, index, target, status, ?duration, "the state is delivered")
+            }
             Err(error) => {
                 let cause = std::error::Error::source(&**error).map(tracing::field::display);
                 tracing::warn!(%path, index, target, %error, cause, ?again_in, "the state is not delivered");

@@ -31,11 +31,13 @@ pub(super) fn idempotency_key(path: &str, index: u64, turn: u128, body: &[u8]) -
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -55,7 +57,11 @@ mod tests {
     fn a_key_is_that_of_one_state_of_one_path() {
         let key = idempotency_key("key:a", 7, 1, b"1");
         assert!(key.starts_with("7-") && key.len() == 34, "{key}");
-        assert_eq!(key, idempotency_key("key:a", 7, 2, b"1"), "the turn counts only without an index");
+        assert_eq!(
+            key,
+            idempotency_key("key:a", 7, 2, b"1"),
+            "the turn counts only without an index"
+        );
         for other in [
             idempotency_key("key:b", 7, 1, b"1"),
             idempotency_key("key:a", 8, 1, b"1"),
@@ -63,6 +69,9 @@ mod tests {
         ] {
             assert_ne!(key, other);
         }
-        assert_ne!(idempotency_key("a", 0, 1, b"1"), idempotency_key("a", 0, 2, b"1"));
+        assert_ne!(
+            idempotency_key("a", 0, 1, b"1"),
+            idempotency_key("a", 0, 2, b"1")
+        );
     }
 }

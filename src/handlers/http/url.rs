@@ -31,14 +31,24 @@ impl Place {
             None => (None, authority),
         };
         let shown = format!("{scheme}://{host}");
-        let address: Address = shown.parse().map_err(|_| fault("has no valid scheme, host and port"))?;
+        let address: Address = shown
+            .parse()
+            .map_err(|_| fault("has no valid scheme, host and port"))?;
         if address.scheme() == Scheme::Unix {
             return Err(fault("is neither http nor https"));
         }
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
+        };
         let uri = Uri::try_from(format!("{}{path}", address.awc_base()));
         let uri = uri.map_err(|_| fault("has a character that must be percent-encoded"))?;
-        Ok(Self { uri, authorization: credentials.map(basic), address })
+        Ok(Self {
+            uri,
+            authorization: credentials.map(basic),
+            address,
+        })
     }
 }
 
@@ -59,19 +69,33 @@ mod tests {
     fn parts(url: &str) -> (String, String, Option<String>) {
         let place = Place::read(url).unwrap_or_else(|error| panic!("{url}: {error}"));
         let authorization = place.authorization.map(|secret| secret.expose().to_owned());
-        (place.uri.to_string(), place.address.to_string(), authorization)
+        (
+            place.uri.to_string(),
+            place.address.to_string(),
+            authorization,
+        )
     }
 
     #[test]
     fn a_url_is_taken_apart() {
         assert_eq!(
             parts("https://hooks.example:8443/a/b?c=d#e"),
-            ("http://hooks.example:8443/a/b?c=d".into(), "https://hooks.example:8443".into(), None)
+            (
+                "http://hooks.example:8443/a/b?c=d".into(),
+                "https://hooks.example:8443".into(),
+                None
+            )
         );
-        assert_eq!(parts("http://host?x"), ("http://host/?x".into(), "http://host".into(), None));
+        assert_eq!(
+            parts("http://host?x"),
+            ("http://host/?x".into(), "http://host".into(), None)
+        );
         assert_eq!(parts("HTTP://[::1]:80").1, "http://[::1]:80");
         // `me:p@ss`
-        assert_eq!(parts("http://me:p%40ss@host/").2.as_deref(), Some("Basic bWU6cEBzcw=="));
+        assert_eq!(
+            parts("http://me:p%40ss@host/").2.as_deref(),
+            Some("Basic bWU6cEBzcw==")
+        );
     }
 
     #[test]
@@ -88,7 +112,9 @@ mod tests {
             "http://host/\r\nX-Evil: hunter2",
             "http://a b/hunter2",
         ] {
-            let Err(error) = Place::read(url) else { panic!("{url:?} is none") };
+            let Err(error) = Place::read(url) else {
+                panic!("{url:?} is none")
+            };
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
         }
     }

@@ -31,12 +31,21 @@ pub struct Environment {
 
 impl Environment {
     /// What holds the secrets of Consul's clients.
-    pub const CONSUL_SECRETS: [&'static str; 3] =
-        ["CONSUL_HTTP_TOKEN", "CONSUL_HTTP_TOKEN_FILE", "CONSUL_HTTP_AUTH"];
+    pub const CONSUL_SECRETS: [&'static str; 3] = [
+        "CONSUL_HTTP_TOKEN",
+        "CONSUL_HTTP_TOKEN_FILE",
+        "CONSUL_HTTP_AUTH",
+    ];
 
     /// What systemd says to us alone: a child that took it for its own would speak in our name.
-    pub const SERVICE_MANAGER: [&'static str; 6] =
-        ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
+    pub const SERVICE_MANAGER: [&'static str; 6] = [
+        "NOTIFY_SOCKET",
+        "WATCHDOG_PID",
+        "WATCHDOG_USEC",
+        "LISTEN_PID",
+        "LISTEN_FDS",
+        "LISTEN_FDNAMES",
+    ];
 
     /// Everything that is in our own environment.
     pub fn inherited() -> Self {
@@ -47,7 +56,9 @@ impl Environment {
     /// is looked for where the system looks by default.
     #[must_use]
     pub fn allow<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
-        self.allow.get_or_insert_default().extend(names.into_iter().map(Into::into));
+        self.allow
+            .get_or_insert_default()
+            .extend(names.into_iter().map(Into::into));
         self
     }
 
@@ -73,7 +84,9 @@ impl Environment {
 
     /// The variables that are set, for a check.
     pub(super) fn settings(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-        self.set.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+        self.set
+            .iter()
+            .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
     /// The whole environment, made of ours.
@@ -81,7 +94,10 @@ impl Environment {
         &self,
         ours: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> BTreeMap<OsString, OsString> {
-        let mut all: BTreeMap<_, _> = ours.into_iter().filter(|(name, _)| self.inherits(name)).collect();
+        let mut all: BTreeMap<_, _> = ours
+            .into_iter()
+            .filter(|(name, _)| self.inherits(name))
+            .collect();
         all.extend(self.set.clone());
         all
     }
@@ -129,7 +145,11 @@ mod tests {
             "CONSUL_WATCH_PATH",
         ];
         let ours = ours.map(|name| (OsString::from(name), OsString::from("x")));
-        environment.of(ours).into_keys().map(|name| name.into_string().unwrap()).collect()
+        environment
+            .of(ours)
+            .into_keys()
+            .map(|name| name.into_string().unwrap())
+            .collect()
     }
 
     #[test]
@@ -139,10 +159,21 @@ mod tests {
 
     #[test]
     fn lists_name_whole_names_or_beginnings() {
-        assert_eq!(names(&Environment::inherited().allow(["PATH", "LC_*"])), ["LC_ALL", "LC_TIME", "PATH"]);
-        assert_eq!(names(&Environment::inherited().allow(["PAT", "LC_"])), [""; 0]);
         assert_eq!(
-            names(&Environment::inherited().allow(["*"]).deny(["LC_*", "AWS_KEY"]).without_consul()),
+            names(&Environment::inherited().allow(["PATH", "LC_*"])),
+            ["LC_ALL", "LC_TIME", "PATH"]
+        );
+        assert_eq!(
+            names(&Environment::inherited().allow(["PAT", "LC_"])),
+            [""; 0]
+        );
+        assert_eq!(
+            names(
+                &Environment::inherited()
+                    .allow(["*"])
+                    .deny(["LC_*", "AWS_KEY"])
+                    .without_consul()
+            ),
             ["PATH"]
         );
     }

@@ -10,7 +10,9 @@ pub enum ProgramError {
     #[error("a handler's program is empty; name a program, or give a line for the shell")]
     Empty,
     /// Something the system takes as text up to its first NUL holds one.
-    #[error("{what} of the program `{program}` holds a NUL byte, which no program can be given; remove it")]
+    #[error(
+        "{what} of the program `{program}` holds a NUL byte, which no program can be given; remove it"
+    )]
     Nul {
         /// The program.
         program: String,

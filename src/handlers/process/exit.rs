@@ -84,9 +84,15 @@ mod tests {
 
     #[test]
     fn tells_codes_from_signals() {
-        assert_eq!(Exit::from(ExitStatus::from_raw(3 << 8)).to_string(), "exited with 3");
+        assert_eq!(
+            Exit::from(ExitStatus::from_raw(3 << 8)).to_string(),
+            "exited with 3"
+        );
         let killed = Exit::from(ExitStatus::from_raw(9));
-        assert_eq!((killed.to_string().as_str(), killed.code()), ("was ended by SIGKILL", 137));
+        assert_eq!(
+            (killed.to_string().as_str(), killed.code()),
+            ("was ended by SIGKILL", 137)
+        );
         assert!(Exit::Code(0).is_success() && !killed.is_success());
     }
 }

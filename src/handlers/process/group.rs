@@ -22,7 +22,10 @@ impl Group {
     /// The group of the child with this number.
     pub(super) fn led_by(child: u32) -> Option<Self> {
         let leader = i32::try_from(child).ok().and_then(Pid::from_raw)?;
-        Some(Self { leader, over: false })
+        Some(Self {
+            leader,
+            over: false,
+        })
     }
 
     /// Sends a signal to every member; that there is none is fine.

@@ -53,7 +53,12 @@ impl Output {
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.total > self.tail.len() as u64 {
-            writeln!(f, "Captured {} of {} bytes\n...", self.tail.len(), self.total)?;
+            writeln!(
+                f,
+                "Captured {} of {} bytes\n...",
+                self.tail.len(),
+                self.total
+            )?;
         }
         f.write_str(&String::from_utf8_lossy(&self.tail))
     }
@@ -84,6 +89,10 @@ mod tests {
         output.push(b"short");
         assert_eq!(output.to_string(), "short");
         output.push(&[b'x'; 5000]);
-        assert!(output.to_string().starts_with("Captured 4096 of 5005 bytes\n...\nxxx"));
+        assert!(
+            output
+                .to_string()
+                .starts_with("Captured 4096 of 5005 bytes\n...\nxxx")
+        );
     }
 }

@@ -33,7 +33,9 @@ pub(super) enum Step {
 
 impl Phase {
     pub(super) fn begin(timeout: Option<Duration>, now: Instant) -> Self {
-        Self::Running(timeout.and_then(|timeout| Some((now.checked_add(timeout)?, Why::Timeout(timeout)))))
+        Self::Running(
+            timeout.and_then(|timeout| Some((now.checked_add(timeout)?, Why::Timeout(timeout)))),
+        )
     }
 
     /// When the next step is due.
@@ -48,7 +50,9 @@ impl Phase {
     /// It is to end within this time by itself.
     pub(super) fn finish(&mut self, within: Duration, now: Instant) {
         let Self::Running(until) = self else { return };
-        let Some(at) = now.checked_add(within) else { return };
+        let Some(at) = now.checked_add(within) else {
+            return;
+        };
         if until.is_none_or(|(until, _)| at < until) {
             *until = Some((at, Why::Order));
         }
@@ -91,8 +95,14 @@ mod tests {
         assert_eq!((phase.due(), phase.ending()), (Some(now + SECOND), None));
         assert_eq!(phase.advance(5 * SECOND, now + SECOND), Some(Step::Ask));
         assert_eq!(phase.due(), Some(now + 6 * SECOND));
-        assert_eq!(phase.advance(5 * SECOND, now + 6 * SECOND), Some(Step::Kill));
-        assert_eq!((phase.due(), phase.ending()), (None, Some(Why::Timeout(SECOND))));
+        assert_eq!(
+            phase.advance(5 * SECOND, now + 6 * SECOND),
+            Some(Step::Kill)
+        );
+        assert_eq!(
+            (phase.due(), phase.ending()),
+            (None, Some(Why::Timeout(SECOND)))
+        );
     }
 
     #[test]
@@ -105,7 +115,10 @@ mod tests {
         assert_eq!(phase.due(), Some(now));
         phase.advance(SECOND, now);
         phase.finish(Duration::ZERO, now);
-        assert_eq!((phase.due(), phase.ending()), (Some(now + SECOND), Some(Why::Order)));
+        assert_eq!(
+            (phase.due(), phase.ending()),
+            (Some(now + SECOND), Some(Why::Order))
+        );
     }
 
     #[test]

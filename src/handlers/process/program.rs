@@ -46,7 +46,12 @@ impl Program {
     }
 
     fn of(what: What) -> Self {
-        Self { what, args: Vec::new(), directory: None, environment: Environment::default() }
+        Self {
+            what,
+            args: Vec::new(),
+            directory: None,
+            environment: Environment::default(),
+        }
     }
 
     /// Adds an argument.
@@ -96,7 +101,8 @@ impl Program {
     /// [`ProgramError::Empty`], [`ProgramError::Nul`] and [`ProgramError::Variable`].
     pub fn validate(&self) -> Result<(), ProgramError> {
         let (What::Direct(main) | What::Shell(main)) = &self.what;
-        if main.is_empty() || (matches!(self.what, What::Shell(_)) && main.as_bytes().trim_ascii().is_empty())
+        if main.is_empty()
+            || (matches!(self.what, What::Shell(_)) && main.as_bytes().trim_ascii().is_empty())
         {
             return Err(ProgramError::Empty);
         }
@@ -114,12 +120,17 @@ impl Program {
             free(arg, &|| format!("argument {at}"))?;
         }
         if let Some(directory) = &self.directory {
-            free(directory.as_os_str(), &|| "the working directory".to_owned())?;
+            free(directory.as_os_str(), &|| {
+                "the working directory".to_owned()
+            })?;
         }
         for (name, value) in self.environment.settings() {
             let shown = || name.to_string_lossy().replace('\0', "\u{fffd}");
             if name.is_empty() || name.as_bytes().contains(&b'=') {
-                return Err(ProgramError::Variable { program: self.name(), name: shown() });
+                return Err(ProgramError::Variable {
+                    program: self.name(),
+                    name: shown(),
+                });
             }
             free(name, &|| format!("the variable {}", shown()))?;
             free(value, &|| format!("the variable {}", shown()))?;
@@ -138,9 +149,15 @@ impl Program {
             }
         }
         command.args(&self.args);
-        command.env_clear().envs(self.environment.of(std::env::vars_os()));
+        command
+            .env_clear()
+            .envs(self.environment.of(std::env::vars_os()));
         // A key's name may hold anything; a variable may not.
-        command.envs(variables.iter().map(|(name, value)| (name, value.replace('\0', "\u{fffd}"))));
+        command.envs(
+            variables
+                .iter()
+                .map(|(name, value)| (name, value.replace('\0', "\u{fffd}"))),
+        );
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
@@ -176,7 +193,11 @@ impl Program {
                 "is it a program, or a script that begins with `#!`? The system's own words follow".to_owned()
             }
         };
-        ProgramError::Start { program: self.name(), mend, source }
+        ProgramError::Start {
+            program: self.name(),
+            mend,
+            source,
+        }
     }
 
     fn program(&self) -> OsString {
@@ -215,7 +236,10 @@ mod tests {
     fn what_cannot_be_run_is_refused_by_name() {
         assert!(refused(&Program::new("")).contains("empty"));
         assert!(refused(&Program::shell("  \n")).contains("empty"));
-        assert!(refused(&Program::new("a").arg("b").arg("c\0d")).contains("argument 2 of the program `a`"));
+        assert!(
+            refused(&Program::new("a").arg("b").arg("c\0d"))
+                .contains("argument 2 of the program `a`")
+        );
         assert!(refused(&Program::new("a\0b")).contains("the name or line"));
         assert!(refused(&Program::new("a").directory("x\0")).contains("the working directory"));
         let variable = |name: &str, value: &str| {

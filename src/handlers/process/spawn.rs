@@ -45,7 +45,11 @@ pub(in crate::handlers) fn spawn(
     pipes: Pipes,
 ) -> Result<Spawned, ProgramError> {
     let mut command = program.command(variables);
-    command.stdin(if pipes.input { Stdio::piped() } else { Stdio::null() });
+    command.stdin(if pipes.input {
+        Stdio::piped()
+    } else {
+        Stdio::null()
+    });
     start(command, pipes.output, program.name()).map_err(|source| program.not_started(source))
 }
 
@@ -63,7 +67,15 @@ fn start(mut command: Command, to: OutputTo, program: String) -> io::Result<Spaw
     };
     // The command holds our ends of the pipe, which would never end with it.
     let mut child = { tokio::process::Command::from(command) }.spawn()?;
-    let group =
-        child.id().and_then(Group::led_by).ok_or_else(|| io::Error::other("the child has no number"))?;
-    Ok(Spawned { group, stdin: child.stdin.take(), child, output, program })
+    let group = child
+        .id()
+        .and_then(Group::led_by)
+        .ok_or_else(|| io::Error::other("the child has no number"))?;
+    Ok(Spawned {
+        group,
+        stdin: child.stdin.take(),
+        child,
+        output,
+        program,
+    })
 }

@@ -80,12 +80,19 @@ pub(in crate::handlers) async fn supervise(
     mut orders: UnboundedReceiver<Order>,
 ) -> Ended {
     // In this order the group is killed before its leader, if all this is dropped.
-    let Spawned { mut child, group, stdin, output: pipe, program } = spawned;
+    let Spawned {
+        mut child,
+        group,
+        stdin,
+        output: pipe,
+        program,
+    } = spawned;
     let begun = Instant::now();
     let mut phase = Phase::begin(terms.timeout, begun);
     let mut output = Output::default();
     let status = {
-        let mut streams = pin!(async { tokio::join!(feed(stdin, input), drain(pipe, &mut output)) }.fuse());
+        let mut streams =
+            pin!(async { tokio::join!(feed(stdin, input), drain(pipe, &mut output)) }.fuse());
         let mut ordering = true;
         let status = loop {
             tokio::select! {
@@ -133,7 +140,11 @@ pub(in crate::handlers) async fn supervise(
         (None, Ok(status)) => status.into(),
         (None, Err(source)) => ProgramError::Wait { program, source }.into(),
     };
-    Ended { exit, output, duration: begun.elapsed() }
+    Ended {
+        exit,
+        output,
+        duration: begun.elapsed(),
+    }
 }
 
 /// Writes what the child is fed. A child that reads none of it, or a part, may do so.

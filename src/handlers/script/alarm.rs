@@ -18,8 +18,16 @@ pub(super) struct Trouble {
 impl Trouble {
     /// A run that has failed.
     pub(super) fn of_run(run: &RunEnded) -> Option<Self> {
-        let (path, error, output) = (run.path.clone()?, run.exit.to_string(), run.output.to_string());
-        Some(Self { path, error, output })
+        let (path, error, output) = (
+            run.path.clone()?,
+            run.exit.to_string(),
+            run.output.to_string(),
+        );
+        Some(Self {
+            path,
+            error,
+            output,
+        })
     }
 
     /// A watch that cannot see, if the event tells of one.
@@ -29,7 +37,11 @@ impl Trouble {
             EventKind::Rejected(error) => error.to_string(),
             _ => return None,
         };
-        Some(Self { path: event.path.clone(), error, output: String::new() })
+        Some(Self {
+            path: event.path.clone(),
+            error,
+            output: String::new(),
+        })
     }
 
     pub(super) fn variables(&self) -> BTreeMap<&'static str, String> {
@@ -42,9 +54,17 @@ impl Trouble {
     }
 
     pub(super) fn input(&self) -> Vec<u8> {
-        let Self { path, error, output } = self;
+        let Self {
+            path,
+            error,
+            output,
+        } = self;
         let path = path.to_string();
-        format!("{}\n", serde_json::json!({ "path": path, "error": error, "output": output })).into_bytes()
+        format!(
+            "{}\n",
+            serde_json::json!({ "path": path, "error": error, "output": output })
+        )
+        .into_bytes()
     }
 }
 
@@ -59,7 +79,11 @@ pub(super) struct Alarm {
 
 impl Alarm {
     pub(super) fn new(program: Program) -> Self {
-        Self { program, waiting: None, orders: None }
+        Self {
+            program,
+            waiting: None,
+            orders: None,
+        }
     }
 
     pub(super) fn program(&self) -> &Program {
@@ -69,7 +93,11 @@ impl Alarm {
     /// Takes a trouble in, and hands out the one to tell now.
     pub(super) fn take(&mut self, trouble: Option<Trouble>) -> Option<Trouble> {
         self.waiting = trouble.or(self.waiting.take());
-        if self.orders.is_some() { None } else { self.waiting.take() }
+        if self.orders.is_some() {
+            None
+        } else {
+            self.waiting.take()
+        }
     }
 
     /// A run of its program has ended.

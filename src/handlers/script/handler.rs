@@ -77,12 +77,31 @@ impl ScriptHandler {
         script.validate()?;
         let alarm = script.on_error.clone().map(Alarm::new);
         let (schedule, runs) = (Schedule::new(script.mode), Runs::default());
-        Ok(Self { script, schedule, running: HashMap::new(), alarm, runs, timer: None, stopping: None })
+        Ok(Self {
+            script,
+            schedule,
+            running: HashMap::new(),
+            alarm,
+            runs,
+            timer: None,
+            stopping: None,
+        })
     }
 
     fn terms(&self) -> Terms {
-        let Script { timeout, ask, grace, forks, .. } = self.script;
-        Terms { timeout, ask, grace, forks }
+        let Script {
+            timeout,
+            ask,
+            grace,
+            forks,
+            ..
+        } = self.script;
+        Terms {
+            timeout,
+            ask,
+            grace,
+            forks,
+        }
     }
 
     /// Runs what may run now.
@@ -111,10 +130,17 @@ impl ScriptHandler {
         let program = &self.script.program;
         let started = work.input().map_err(|source| {
             let (program, path) = (program.name(), work.path().to_string());
-            ProgramError::Payload { program, path, source }
+            ProgramError::Payload {
+                program,
+                path,
+                source,
+            }
         });
         let started = started.and_then(|input| {
-            let pipes = Pipes { input: true, output: self.script.output };
+            let pipes = Pipes {
+                input: true,
+                output: self.script.output,
+            };
             Ok((spawn(program, &work.facts().variables(), pipes)?, input))
         });
         match started {
@@ -129,14 +155,27 @@ impl ScriptHandler {
             }
             Err(error) => {
                 let (output, duration) = (Output::default(), Duration::ZERO);
-                self.ended(ticket, work, Ended { exit: error.into(), output, duration }, ctx);
+                self.ended(
+                    ticket,
+                    work,
+                    Ended {
+                        exit: error.into(),
+                        output,
+                        duration,
+                    },
+                    ctx,
+                );
             }
         }
     }
 
     fn ended(&mut self, ticket: Ticket, mut work: Work, ended: Ended, ctx: &mut Context<Self>) {
         self.running.remove(&ticket);
-        let Ended { exit, output, duration } = ended;
+        let Ended {
+            exit,
+            output,
+            duration,
+        } = ended;
         let succeeded = exit.is_success();
         let mut again_in = None;
         if !succeeded && self.stopping.is_none() {
@@ -166,7 +205,8 @@ impl ScriptHandler {
             drop(work);
             self.stop(self.script.grace, ctx);
         } else {
-            self.schedule.ended(ticket, work, again_in.map(|pause| Instant::now() + pause));
+            self.schedule
+                .ended(ticket, work, again_in.map(|pause| Instant::now() + pause));
         }
         self.stop_when_done(ctx);
     }
@@ -174,14 +214,22 @@ impl ScriptHandler {
     /// Tells a trouble to the program for it, if there is one.
     fn alarmed(&mut self, trouble: Option<Trouble>, ctx: &mut Context<Self>) {
         let Some(alarm) = &mut self.alarm else { return };
-        let Some(trouble) = alarm.take(trouble) else { return };
-        let pipes = Pipes { input: true, output: self.script.output };
+        let Some(trouble) = alarm.take(trouble) else {
+            return;
+        };
+        let pipes = Pipes {
+            input: true,
+            output: self.script.output,
+        };
         match spawn(alarm.program(), &trouble.variables(), pipes) {
             Ok(child) => {
                 let (orders, receiver) = unbounded_channel();
                 alarm.orders = Some(orders);
                 let timeout = self.script.timeout.or(Some(Script::SERVICE_TIMEOUT));
-                let terms = Terms { timeout, ..self.terms() };
+                let terms = Terms {
+                    timeout,
+                    ..self.terms()
+                };
                 let life = supervise(child, trouble.input(), terms, receiver).into_actor(self);
                 ctx.spawn(life.map(|ended, handler, ctx| {
                     if let Some(alarm) = &mut handler.alarm {
@@ -208,7 +256,12 @@ impl ScriptHandler {
     }
 
     fn stop_when_done(&mut self, ctx: &mut Context<Self>) {
-        if !self.running.is_empty() || self.alarm.as_ref().is_some_and(|alarm| alarm.orders.is_some()) {
+        if !self.running.is_empty()
+            || self
+                .alarm
+                .as_ref()
+                .is_some_and(|alarm| alarm.orders.is_some())
+        {
             return;
         }
         if let Some(waiting) = &mut self.stopping {
@@ -223,7 +276,11 @@ impl ScriptHandler {
     /// Gives an order to all that runs; the number of those it reached.
     fn order(&self, order: Order) -> usize {
         let alarm = self.alarm.as_ref().and_then(|alarm| alarm.orders.as_ref());
-        self.running.values().chain(alarm).filter(|orders| orders.send(order).is_ok()).count()
+        self.running
+            .values()
+            .chain(alarm)
+            .filter(|orders| orders.send(order).is_ok())
+            .count()
     }
 }
 
@@ -239,7 +296,8 @@ impl<Q: Payload> Handler<Changed<Q>> for ScriptHandler {
         if self.stopping.is_none() {
             let splay = self.script.splay.mul_f64(fastrand::f64());
             let now = Instant::now();
-            self.schedule.arrived(work, now.checked_add(splay).unwrap_or(now));
+            self.schedule
+                .arrived(work, now.checked_add(splay).unwrap_or(now));
             self.pump(ctx);
         }
         owed
@@ -269,7 +327,11 @@ impl Handler<ForwardSignal> for ScriptHandler {
 impl Handler<StopHandler> for ScriptHandler {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, StopHandler { grace }: StopHandler, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        StopHandler { grace }: StopHandler,
+        ctx: &mut Self::Context,
+    ) -> Self::Result {
         let (sender, stopped) = oneshot::channel();
         self.stop(grace, ctx);
         self.stopping.get_or_insert_default().push(sender);
@@ -286,7 +348,11 @@ impl Handler<ScriptStatus> for ScriptHandler {
 
     fn handle(&mut self, _: ScriptStatus, _: &mut Self::Context) -> Self::Result {
         let (running, waiting) = (self.running.len(), self.schedule.waiting());
-        MessageResult(Runs { running, waiting, ..self.runs.clone() })
+        MessageResult(Runs {
+            running,
+            waiting,
+            ..self.runs.clone()
+        })
     }
 }
 

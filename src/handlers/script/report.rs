@@ -60,7 +60,14 @@ impl Runs {
 impl RunEnded {
     /// Tells the log: quietly of a success, with what it printed of a failure.
     pub(in crate::handlers) fn log(&self, program: &str) {
-        let Self { path, exit, duration, output, again_in, .. } = self;
+        let Self {
+            path,
+            exit,
+            duration,
+            output,
+            again_in,
+            ..
+        } = self;
         let path = path.as_ref().map(tracing::field::display);
         if exit.is_success() || matches!(exit, Exit::Stopped) {
             tracing::debug!(path, program, %exit, ?duration, %output, "handler has run");

@@ -24,7 +24,10 @@ impl Default for Retry {
         const FIRST: Duration = Duration::from_secs(1);
         const LONGEST: Duration = Duration::from_secs(60);
         let backoff = Backoff::new(FIRST, LONGEST).unwrap_or_default();
-        Self { backoff: backoff.with_sustained(Duration::ZERO), tries: Some(10) }
+        Self {
+            backoff: backoff.with_sustained(Duration::ZERO),
+            tries: Some(10),
+        }
     }
 }
 
@@ -51,8 +54,15 @@ impl Retry {
     }
 
     /// The pause after this many failed tries of a state, if there is to be another one.
-    pub(in crate::handlers) fn pause(&self, history: &mut Option<Backoff>, tries: u32) -> Option<Duration> {
-        let pause = history.get_or_insert_with(|| self.backoff.fresh()).failed(Instant::now()).max(LEAST);
+    pub(in crate::handlers) fn pause(
+        &self,
+        history: &mut Option<Backoff>,
+        tries: u32,
+    ) -> Option<Duration> {
+        let pause = history
+            .get_or_insert_with(|| self.backoff.fresh())
+            .failed(Instant::now())
+            .max(LEAST);
         self.tries.is_none_or(|most| tries < most).then_some(pause)
     }
 }
@@ -64,7 +74,11 @@ mod tests {
     #[test]
     fn a_state_is_tried_so_often_and_no_more() {
         let (retry, mut history) = (Retry::default().tries(3), None);
-        assert!(retry.pause(&mut history, 1).is_some_and(|pause| pause >= LEAST));
+        assert!(
+            retry
+                .pause(&mut history, 1)
+                .is_some_and(|pause| pause >= LEAST)
+        );
         assert!(retry.pause(&mut history, 2).is_some());
         assert_eq!(retry.pause(&mut history, 3), None);
         assert!(retry.without_end().pause(&mut history, u32::MAX).is_some());

@@ -70,7 +70,13 @@ struct Waiting<T> {
 impl<T: Task> Schedule<T> {
     pub(super) fn new(mode: Mode) -> Self {
         let (running, newest) = (HashMap::new(), HashMap::new());
-        Self { mode, waiting: VecDeque::new(), running, newest, last: 0 }
+        Self {
+            mode,
+            waiting: VecDeque::new(),
+            running,
+            newest,
+            last: 0,
+        }
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -79,14 +85,21 @@ impl<T: Task> Schedule<T> {
 
     /// A new state, to be run no sooner than this.
     pub(super) fn arrived(&mut self, mut task: T, not_before: Instant) {
-        let older = self.waiting.iter().rposition(|waiting| waiting.task.lane() == task.lane());
+        let older = self
+            .waiting
+            .iter()
+            .rposition(|waiting| waiting.task.lane() == task.lane());
         let older = older.filter(|&at| match self.mode {
             Mode::Fold | Mode::Parallel(_) => true,
             Mode::Queue(most) => at >= most && !self.waiting[at].acknowledged,
         });
         if let Some(place) = older.and_then(|at| self.waiting.get_mut(at)) {
             // A newer state does not wait for the pause of one that has failed, nor for a second splay.
-            place.not_before = if place.failed { not_before } else { place.not_before };
+            place.not_before = if place.failed {
+                not_before
+            } else {
+                place.not_before
+            };
             (place.failed, place.acknowledged) = (false, false);
             let older = std::mem::replace(&mut place.task, task);
             place.task.cover(older);
@@ -95,7 +108,12 @@ impl<T: Task> Schedule<T> {
             if acknowledged {
                 task.acknowledge();
             }
-            self.waiting.push_back(Waiting { task, not_before, failed: false, acknowledged });
+            self.waiting.push_back(Waiting {
+                task,
+                not_before,
+                failed: false,
+                acknowledged,
+            });
         }
     }
 
@@ -111,7 +129,11 @@ impl<T: Task> Schedule<T> {
         // In a queue a lane keeps its order: only its first may go.
         let first_of_lane = |at: usize| {
             let lane = self.waiting[at].task.lane();
-            !self.waiting.iter().take(at).any(|earlier| earlier.task.lane() == lane)
+            !self
+                .waiting
+                .iter()
+                .take(at)
+                .any(|earlier| earlier.task.lane() == lane)
         };
         let firsts = (0..self.waiting.len()).filter(|&at| first_of_lane(at));
         let Some(at) = firsts.min_by_key(|&at| self.waiting[at].not_before.max(now)) else {
@@ -120,7 +142,9 @@ impl<T: Task> Schedule<T> {
         if self.waiting[at].not_before > now {
             return Next::Wait(self.waiting[at].not_before);
         }
-        let Some(Waiting { mut task, .. }) = self.waiting.remove(at) else { return Next::Idle };
+        let Some(Waiting { mut task, .. }) = self.waiting.remove(at) else {
+            return Next::Idle;
+        };
         match self.mode {
             Mode::Fold => {}
             Mode::Parallel(_) => task.acknowledge(),
@@ -141,18 +165,31 @@ impl<T: Task> Schedule<T> {
 
     /// A run has ended; it is tried again no sooner than `again`.
     pub(super) fn ended(&mut self, ticket: Ticket, mut task: T, again: Option<Instant>) {
-        let superseded = self.newest.get(task.lane()).is_some_and(|newest| *newest > ticket);
+        let superseded = self
+            .newest
+            .get(task.lane())
+            .is_some_and(|newest| *newest > ticket);
         self.running.remove(&ticket);
         if !self.running.values().any(|lane| lane == task.lane()) {
             self.newest.remove(task.lane());
         }
         task.acknowledge();
-        let Some(not_before) = again.filter(|_| !superseded) else { return };
-        let newer = self.waiting.iter_mut().find(|waiting| waiting.task.lane() == task.lane());
+        let Some(not_before) = again.filter(|_| !superseded) else {
+            return;
+        };
+        let newer = self
+            .waiting
+            .iter_mut()
+            .find(|waiting| waiting.task.lane() == task.lane());
         if let (Mode::Fold | Mode::Parallel(_), Some(newer)) = (self.mode, newer) {
             newer.task.cover(task);
         } else {
-            self.waiting.push_front(Waiting { task, not_before, failed: true, acknowledged: true });
+            self.waiting.push_front(Waiting {
+                task,
+                not_before,
+                failed: true,
+                acknowledged: true,
+            });
         }
     }
 

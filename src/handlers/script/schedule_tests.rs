@@ -21,7 +21,10 @@ impl Task for Numbered {
     }
 
     fn cover(&mut self, mut older: Self) {
-        assert!(older.number < self.number, "an older one takes a newer one's place");
+        assert!(
+            older.number < self.number,
+            "an older one takes a newer one's place"
+        );
         older.acknowledge();
         self.covers.extend(older.covers);
         self.covers.push(older.number);
@@ -44,13 +47,23 @@ struct Bench {
 
 impl Bench {
     fn new(mode: Mode) -> Self {
-        Self { schedule: Schedule::new(mode), acknowledged: Rc::default(), now: Instant::now(), number: 0 }
+        Self {
+            schedule: Schedule::new(mode),
+            acknowledged: Rc::default(),
+            now: Instant::now(),
+            number: 0,
+        }
     }
 
     fn arrive(&mut self, lane: u8) -> u32 {
         self.number += 1;
         let acknowledged = Rc::clone(&self.acknowledged);
-        let task = Numbered { lane, number: self.number, acknowledged, covers: Vec::new() };
+        let task = Numbered {
+            lane,
+            number: self.number,
+            acknowledged,
+            covers: Vec::new(),
+        };
         self.schedule.arrived(task, self.now);
         self.number
     }
@@ -74,9 +87,16 @@ fn folding_runs_the_newest_and_acknowledges_at_the_end() {
     let (ticket, first) = bench.run();
     for _ in 0..3 {
         bench.arrive(0);
-        assert!(matches!(bench.schedule.next(bench.now), Next::Idle), "one at a time");
+        assert!(
+            matches!(bench.schedule.next(bench.now), Next::Idle),
+            "one at a time"
+        );
     }
-    assert_eq!(bench.acknowledged(), [2, 3], "only those that were replaced");
+    assert_eq!(
+        bench.acknowledged(),
+        [2, 3],
+        "only those that were replaced"
+    );
     bench.schedule.ended(ticket, first, None);
     let (_, newest) = bench.run();
     assert_eq!((newest.number, newest.covers), (4, vec![2, 3]));
@@ -117,9 +137,17 @@ fn a_queue_holds_back_whoever_finds_it_full() {
     for _ in 0..3 {
         bench.arrive(0);
     }
-    assert_eq!(bench.acknowledged(), [1, 2, 3], "the last one finds no room");
+    assert_eq!(
+        bench.acknowledged(),
+        [1, 2, 3],
+        "the last one finds no room"
+    );
     bench.arrive(0);
-    assert_eq!(bench.acknowledged(), [1, 2, 3, 4], "and is replaced by one that finds none either");
+    assert_eq!(
+        bench.acknowledged(),
+        [1, 2, 3, 4],
+        "and is replaced by one that finds none either"
+    );
     bench.schedule.ended(ticket, first, Some(bench.now));
     let order: Vec<u32> = std::iter::from_fn(|| match bench.schedule.next(bench.now) {
         Next::Run(ticket, task) => {

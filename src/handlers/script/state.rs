@@ -80,11 +80,19 @@ impl<Q: Payload> State for Changed<Q> {
             counts[count] += 1;
         }
         let (index, folded, reason) = (self.index, self.folded, self.reason);
-        Facts { index, path: self.query.path(), reason, folded, counts }
+        Facts {
+            index,
+            path: self.query.path(),
+            reason,
+            folded,
+            counts,
+        }
     }
 
     fn cover(&mut self, older: &dyn State) {
-        let Some(older) = older.as_any().downcast_ref::<Self>() else { return };
+        let Some(older) = older.as_any().downcast_ref::<Self>() else {
+            return;
+        };
         self.previous.clone_from(&older.previous);
         self.previous_index = older.previous_index;
         self.reason = match older.reason {
@@ -117,7 +125,11 @@ mod tests {
             create_index: 1,
             modify_index: index,
         };
-        Changed::first(Key::new("a"), value.map(|value| Arc::new(pair(value))), index)
+        Changed::first(
+            Key::new("a"),
+            value.map(|value| Arc::new(pair(value))),
+            index,
+        )
     }
 
     #[test]
@@ -125,9 +137,19 @@ mod tests {
         let variables = state(Some("x"), 7).facts().variables();
         let get = |name: &str| variables[format!("CONSUL_{name}").as_str()].as_str();
         assert_eq!(get("INDEX"), "7");
-        assert_eq!([get("WATCH_TYPE"), get("WATCH_NAME"), get("WATCH_PATH")], ["key", "a", "key:a"]);
+        assert_eq!(
+            [get("WATCH_TYPE"), get("WATCH_NAME"), get("WATCH_PATH")],
+            ["key", "a", "key:a"]
+        );
         assert_eq!(get("WATCH_REASON"), "first");
-        assert_eq!([get("WATCH_ADDED"), get("WATCH_UPDATED"), get("WATCH_REMOVED")], ["1", "0", "0"]);
+        assert_eq!(
+            [
+                get("WATCH_ADDED"),
+                get("WATCH_UPDATED"),
+                get("WATCH_REMOVED")
+            ],
+            ["1", "0", "0"]
+        );
     }
 
     #[test]
@@ -141,9 +163,15 @@ mod tests {
         newest.reason = Reason::Change;
         newest.cover(&missed);
         let facts = newest.facts();
-        assert_eq!((facts.counts, facts.folded, facts.reason), ([0, 1, 0], 1, Reason::Change));
+        assert_eq!(
+            (facts.counts, facts.folded, facts.reason),
+            ([0, 1, 0], 1, Reason::Change)
+        );
         let mut newest = newest;
         newest.cover(&state(Some("w"), 0));
-        assert_eq!((newest.facts().counts, newest.reason), ([1, 0, 0], Reason::First));
+        assert_eq!(
+            (newest.facts().counts, newest.reason),
+            ([1, 0, 0], Reason::First)
+        );
     }
 }

@@ -32,9 +32,22 @@ impl Work {
     /// With what tells when its sender is owed an answer.
     pub(super) fn new<Q: Payload>(changed: Changed<Q>) -> (Self, Owed) {
         let (acknowledgement, owed) = owed();
-        let lane = Lane(TypeId::of::<Q>(), changed.subscription, changed.query.path());
+        let lane = Lane(
+            TypeId::of::<Q>(),
+            changed.subscription,
+            changed.query.path(),
+        );
         let (state, acknowledgement) = (Box::new(changed), Some(acknowledgement));
-        (Self { lane, state, acknowledgement, tries: 0, backoff: None }, owed)
+        (
+            Self {
+                lane,
+                state,
+                acknowledgement,
+                tries: 0,
+                backoff: None,
+            },
+            owed,
+        )
     }
 
     pub(super) fn path(&self) -> &WatchPath {

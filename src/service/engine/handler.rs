@@ -45,7 +45,9 @@ impl Running {
             HandlerSpec::Script(spec) => {
                 Self::Script(ScriptHandler::new(spec.script().events(runs))?.start())
             }
-            HandlerSpec::Http(spec) => Self::Http(HttpHandler::new(spec.http().events(calls))?.start()),
+            HandlerSpec::Http(spec) => {
+                Self::Http(HttpHandler::new(spec.http().events(calls))?.start())
+            }
             HandlerSpec::Exec(spec) => Self::Exec(ExecHandler::new(spec.exec())?.start()),
         })
     }

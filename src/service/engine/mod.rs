@@ -20,7 +20,9 @@ use super::{
     fault::ConfigErrors,
     spec::{Root, ServiceConfig, WatchSpec, are_same},
 };
-use crate::{ConsulClient, Reset, WatchSupervisor, checkpoint::CheckpointError, client::ConfigError};
+use crate::{
+    ConsulClient, Reset, WatchSupervisor, checkpoint::CheckpointError, client::ConfigError,
+};
 
 /// Why the service cannot do what it was told.
 #[derive(Debug, thiserror::Error)]
@@ -102,10 +104,18 @@ impl Service {
         let supervisor = WatchSupervisor::new(config.consul.clone());
         let roots = config.roots.iter().map(Root::query);
         let watches = roots.fold(supervisor, WatchSupervisor::root).start();
-        let mut service = Self { watches, running: Vec::new(), config };
+        let mut service = Self {
+            watches,
+            running: Vec::new(),
+            config,
+        };
         let specs = service.config.watches.clone();
-        for begun in
-            join_all(specs.into_iter().map(|spec| Watching::begin(&service.watches, spec, None))).await
+        for begun in join_all(
+            specs
+                .into_iter()
+                .map(|spec| Watching::begin(&service.watches, spec, None)),
+        )
+        .await
         {
             match begun {
                 Ok(watching) => service.running.push(watching),
@@ -126,19 +136,38 @@ impl Service {
     /// [`ServiceError::Reset`] when Consul's new configuration cannot be used: everything goes on as it was.
     /// Any other error is about one watch, which is then not there; the others are as the files have them.
     pub async fn reload(&mut self, config: ServiceConfig) -> Result<Reloaded, ServiceError> {
-        let mut reloaded = Reloaded { consul: config.consul != self.config.consul, ..Reloaded::default() };
+        let mut reloaded = Reloaded {
+            consul: config.consul != self.config.consul,
+            ..Reloaded::default()
+        };
         if reloaded.consul {
-            self.watches.send(Reset::with(config.consul.clone())).await??;
+            self.watches
+                .send(Reset::with(config.consul.clone()))
+                .await??;
         }
         if !are_same(&config.roots, &self.config.roots) {
             reloaded.roots = true;
-            let (now, files): (Vec<_>, Vec<_>) = (self.config.roots().collect(), config.roots().collect());
-            tracing::warn!(?now, ?files, "other roots hold only when the service is started again");
+            let (now, files): (Vec<_>, Vec<_>) =
+                (self.config.roots().collect(), config.roots().collect());
+            tracing::warn!(
+                ?now,
+                ?files,
+                "other roots hold only when the service is started again"
+            );
         }
         let grace = self.config.shutdown_grace;
-        let steps =
-            plan(&self.running.iter().map(|watching| &watching.spec).collect::<Vec<_>>(), &config.watches);
-        let mut old: Vec<_> = std::mem::take(&mut self.running).into_iter().map(Some).collect();
+        let steps = plan(
+            &self
+                .running
+                .iter()
+                .map(|watching| &watching.spec)
+                .collect::<Vec<_>>(),
+            &config.watches,
+        );
+        let mut old: Vec<_> = std::mem::take(&mut self.running)
+            .into_iter()
+            .map(Some)
+            .collect();
         let mut turns = Vec::new();
         for step in steps {
             match step {
@@ -206,7 +235,9 @@ impl Service {
                     seen = old.end(&self.watches, grace).await;
                 }
                 match new {
-                    Some((at, spec)) => Some((at, Watching::begin(&self.watches, spec, seen).await?)),
+                    Some((at, spec)) => {
+                        Some((at, Watching::begin(&self.watches, spec, seen).await?))
+                    }
                     None => None,
                 }
             }
@@ -232,6 +263,11 @@ impl Service {
         // One that has gone has ended all its watches.
         let _ = self.watches.send(Stop::all()).await;
         let grace = self.config.shutdown_grace;
-        join_all(self.running.into_iter().map(|watching| watching.end(&self.watches, grace))).await;
+        join_all(
+            self.running
+                .into_iter()
+                .map(|watching| watching.end(&self.watches, grace)),
+        )
+        .await;
     }
 }

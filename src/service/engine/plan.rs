@@ -31,20 +31,34 @@ pub(super) enum Step {
 /// The steps from the old watches to the new ones; every watch is in one of them.
 pub(super) fn plan(old: &[&WatchSpec], new: &[WatchSpec]) -> Vec<Step> {
     let mut steps = Vec::new();
-    let (mut old_left, mut new_left): (Vec<_>, Vec<_>) = ((0..old.len()).collect(), (0..new.len()).collect());
+    let (mut old_left, mut new_left): (Vec<_>, Vec<_>) =
+        ((0..old.len()).collect(), (0..new.len()).collect());
     // What is most alike is matched first, so that of twins none is taken for another without need.
-    let mut pair = |alike: &dyn Fn(&WatchSpec, &WatchSpec) -> bool, step: fn(usize, usize) -> Step| {
+    let mut pair = |alike: &dyn Fn(&WatchSpec, &WatchSpec) -> bool,
+                    step: fn(usize, usize) -> Step| {
         new_left.retain(|&to| {
             let found = old_left.iter().position(|&from| alike(old[from], &new[to]));
-            found.inspect(|&at| steps.push(step(old_left.remove(at), to))).is_none()
+            found
+                .inspect(|&at| steps.push(step(old_left.remove(at), to)))
+                .is_none()
         });
     };
     let label = |a: &WatchSpec, b: &WatchSpec| a.label == b.label;
     pair(&WatchSpec::is_same, |old, new| Step::Keep { old, new });
-    pair(&|a, b| a.is_same_watch(b) && label(a, b), |old, new| Step::Swap { old, new });
-    pair(&WatchSpec::is_same_watch, |old, new| Step::Swap { old, new });
-    pair(&|a, b| a.definition == b.definition && label(a, b), |old, new| Step::Replace { old, new });
-    pair(&|a, b| a.definition == b.definition, |old, new| Step::Replace { old, new });
+    pair(&|a, b| a.is_same_watch(b) && label(a, b), |old, new| {
+        Step::Swap { old, new }
+    });
+    pair(&WatchSpec::is_same_watch, |old, new| Step::Swap {
+        old,
+        new,
+    });
+    pair(
+        &|a, b| a.definition == b.definition && label(a, b),
+        |old, new| Step::Replace { old, new },
+    );
+    pair(&|a, b| a.definition == b.definition, |old, new| {
+        Step::Replace { old, new }
+    });
     steps.extend(new_left.into_iter().map(|new| Step::Start { new }));
     steps.extend(old_left.into_iter().map(|old| Step::Stop { old }));
     steps
@@ -59,7 +73,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.hcl");
         std::fs::write(&file, hcl).unwrap();
-        ServiceConfig::load(&[file], &ConsulConfig::default()).unwrap().watches
+        ServiceConfig::load(&[file], &ConsulConfig::default())
+            .unwrap()
+            .watches
     }
 
     fn steps(old: &str, new: &str) -> Vec<Step> {
@@ -83,8 +99,14 @@ mod tests {
     #[test]
     fn each_difference_has_its_step() {
         let old = key("a", "args = [\"x\"]");
-        assert_eq!(steps(&old, &key("a", "args = [\"y\"]")), [Step::Swap { old: 0, new: 0 }]);
-        assert_eq!(steps(&old, &key("a", "handler = \"x\"")), [Step::Swap { old: 0, new: 0 }]);
+        assert_eq!(
+            steps(&old, &key("a", "args = [\"y\"]")),
+            [Step::Swap { old: 0, new: 0 }]
+        );
+        assert_eq!(
+            steps(&old, &key("a", "handler = \"x\"")),
+            [Step::Swap { old: 0, new: 0 }]
+        );
         assert_eq!(
             steps(&old, &key("a", "args = [\"x\"]\nquiet_period = \"1s\"")),
             [Step::Replace { old: 0, new: 0 }]
@@ -97,13 +119,23 @@ mod tests {
 
     #[test]
     fn of_twins_the_likest_are_matched() {
-        let twin =
-            |label: &str, program: &str| key("a", &format!("label = \"{label}\"\nargs = [\"{program}\"]"));
+        let twin = |label: &str, program: &str| {
+            key("a", &format!("label = \"{label}\"\nargs = [\"{program}\"]"))
+        };
         let old = format!("{}{}", twin("one", "x"), twin("two", "x"));
-        let new = format!("{}{}{}", twin("three", "x"), twin("two", "y"), twin("one", "x"));
+        let new = format!(
+            "{}{}{}",
+            twin("three", "x"),
+            twin("two", "y"),
+            twin("one", "x")
+        );
         assert_eq!(
             steps(&old, &new),
-            [Step::Keep { old: 0, new: 2 }, Step::Swap { old: 1, new: 1 }, Step::Start { new: 0 }]
+            [
+                Step::Keep { old: 0, new: 2 },
+                Step::Swap { old: 1, new: 1 },
+                Step::Start { new: 0 }
+            ]
         );
     }
 }

@@ -82,12 +82,26 @@ impl<Q: Payload> Relay<Q> {
     ) -> Self {
         let current = watch::Sender::new(None);
         let newest = None;
-        Self { label, spec, handler: None, current, newest, seen, in_flight: 0, checkpoint, ending: false }
+        Self {
+            label,
+            spec,
+            handler: None,
+            current,
+            newest,
+            seen,
+            in_flight: 0,
+            checkpoint,
+            ending: false,
+        }
     }
 
     /// Starts the handler that the settings ask for.
     fn begin(&mut self, ctx: &mut Context<Self>) -> Result<(), HandlerError> {
-        let handler = Running::start(&self.spec, ctx.address().recipient(), ctx.address().recipient())?;
+        let handler = Running::start(
+            &self.spec,
+            ctx.address().recipient(),
+            ctx.address().recipient(),
+        )?;
         self.current.send_replace(Some(handler.recipient()));
         self.handler = Some(handler);
         Ok(())
@@ -111,10 +125,18 @@ impl<Q: Payload> Relay<Q> {
     }
 
     fn is_handled(&mut self, index: u64, success: bool) {
-        let Some(newest) = self.newest.as_mut().filter(|newest| newest.changed.index == index) else {
+        let Some(newest) = self
+            .newest
+            .as_mut()
+            .filter(|newest| newest.changed.index == index)
+        else {
             return;
         };
-        newest.fate = if success { Fate::Succeeded } else { Fate::Failed };
+        newest.fate = if success {
+            Fate::Succeeded
+        } else {
+            Fate::Failed
+        };
         let seen = Checkpoint::of(&newest.changed);
         if let Some(file) = &self.checkpoint
             && let Err(error) = file.store(&seen)
@@ -128,14 +150,24 @@ impl<Q: Payload> Relay<Q> {
     /// Whether an update brings nothing but what was handled last: what another Consul holds may differ in its
     /// indexes alone.
     fn repeats(&self, changed: &Changed<Q>) -> bool {
-        let handled = self.newest.as_ref().is_none_or(|newest| newest.fate == Fate::Succeeded);
+        let handled = self
+            .newest
+            .as_ref()
+            .is_none_or(|newest| newest.fate == Fate::Succeeded);
         changed.reason == Reason::Resync
             && handled
-            && self.seen.as_ref().is_some_and(|seen| seen.is_same_state(&Checkpoint::of(changed)))
+            && self
+                .seen
+                .as_ref()
+                .is_some_and(|seen| seen.is_same_state(&Checkpoint::of(changed)))
     }
 
     /// Hands an update to the handler there is, or the next one there will be.
-    fn hand_on(&mut self, changed: Changed<Q>, ctx: &mut Context<Self>) -> ResponseActFuture<Self, ()> {
+    fn hand_on(
+        &mut self,
+        changed: Changed<Q>,
+        ctx: &mut Context<Self>,
+    ) -> ResponseActFuture<Self, ()> {
         self.in_flight += 1;
         let (mut current, relay) = (self.current.subscribe(), ctx.address().downgrade());
         let index = changed.index;
@@ -147,7 +179,9 @@ impl<Q: Payload> Relay<Q> {
                         return;
                     }
                     // It was stopped, or has panicked.
-                    if actix_rt::time::timeout(REVIVAL, current.changed()).await.is_err()
+                    if actix_rt::time::timeout(REVIVAL, current.changed())
+                        .await
+                        .is_err()
                         && let Some(relay) = relay.upgrade()
                     {
                         relay.do_send(Revive);
@@ -158,7 +192,11 @@ impl<Q: Payload> Relay<Q> {
                 }
             }
         };
-        Box::pin(delivery.into_actor(self).map(move |(), relay, _| relay.acknowledged(index)))
+        Box::pin(
+            delivery
+                .into_actor(self)
+                .map(move |(), relay, _| relay.acknowledged(index)),
+        )
     }
 }
 
@@ -179,7 +217,10 @@ impl<Q: Payload> Handler<Changed<Q>> for Relay<Q> {
         if self.repeats(&changed) {
             return Box::pin(ready(()).into_actor(self));
         }
-        self.newest = Some(Newest { changed: changed.clone(), fate: Fate::Open });
+        self.newest = Some(Newest {
+            changed: changed.clone(),
+            fate: Fate::Open,
+        });
         self.hand_on(changed, ctx)
     }
 }
@@ -188,7 +229,11 @@ impl<Q: Payload> Handler<RunEnded> for Relay<Q> {
     type Result = ();
 
     fn handle(&mut self, ended: RunEnded, _: &mut Self::Context) {
-        self.ended(ended.index, ended.exit.is_success(), ended.again_in.is_some());
+        self.ended(
+            ended.index,
+            ended.exit.is_success(),
+            ended.again_in.is_some(),
+        );
     }
 }
 
@@ -234,7 +279,12 @@ impl<Q: Payload> Handler<Swap> for Relay<Q> {
             let starts_anew = matches!(relay.spec, HandlerSpec::Exec(_));
             let unfinished = |newest: &&Newest<Q>| starts_anew || newest.fate != Fate::Succeeded;
             // What the old one has not brought to a good end is for the new one.
-            if let Some(newest) = relay.newest.as_ref().filter(unfinished).filter(|_| relay.in_flight == 0) {
+            if let Some(newest) = relay
+                .newest
+                .as_ref()
+                .filter(unfinished)
+                .filter(|_| relay.in_flight == 0)
+            {
                 let changed = newest.changed.clone();
                 let delivery = relay.hand_on(changed, ctx);
                 ctx.spawn(delivery);

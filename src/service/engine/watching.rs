@@ -40,24 +40,49 @@ impl Watching {
             (None, Some(file)) => file.load()?,
             (None, None) => None,
         };
-        let begin = Begin { watches: watches.clone(), spec: &spec, file, seen };
-        let (subscription, swap, end) = spec
-            .definition
-            .with_query(begin)
-            .await
-            .map_err(|source| ServiceError::Watch { label: spec.label.clone(), source })?;
-        Ok(Self { spec, subscription, swap, end })
+        let begin = Begin {
+            watches: watches.clone(),
+            spec: &spec,
+            file,
+            seen,
+        };
+        let (subscription, swap, end) =
+            spec.definition
+                .with_query(begin)
+                .await
+                .map_err(|source| ServiceError::Watch {
+                    label: spec.label.clone(),
+                    source,
+                })?;
+        Ok(Self {
+            spec,
+            subscription,
+            swap,
+            end,
+        })
     }
 
     /// Puts another handler in place of the one there is.
-    pub(super) async fn swap(&mut self, spec: WatchSpec, grace: Duration) -> Result<(), HandlerError> {
-        let swap = Swap { label: spec.label.as_str().into(), spec: spec.handler.clone(), grace };
+    pub(super) async fn swap(
+        &mut self,
+        spec: WatchSpec,
+        grace: Duration,
+    ) -> Result<(), HandlerError> {
+        let swap = Swap {
+            label: spec.label.as_str().into(),
+            spec: spec.handler.clone(),
+            grace,
+        };
         self.spec = spec;
         self.swap.send(swap).await?
     }
 
     /// Ends the watch, and then the handler, which has so long to come to its end. Tells what was handled last.
-    pub(super) async fn end(self, watches: &Addr<WatchSupervisor>, grace: Duration) -> Option<Checkpoint> {
+    pub(super) async fn end(
+        self,
+        watches: &Addr<WatchSupervisor>,
+        grace: Duration,
+    ) -> Option<Checkpoint> {
         // A supervisor that has gone has ended all its watches.
         let _ = watches.send(Stop::subscription(self.subscription)).await;
         self.end.send(End { grace }).await.ok().flatten()
@@ -77,7 +102,12 @@ impl ForQuery for Begin<'_> {
     type Output = LocalBoxFuture<'static, Begun>;
 
     fn with<Q: Payload>(self, query: Q) -> Self::Output {
-        let Self { watches, spec, file, seen } = self;
+        let Self {
+            watches,
+            spec,
+            file,
+            seen,
+        } = self;
         let path = query.path();
         let label: Arc<str> = spec.label.as_str().into();
         // A program that goes on running needs a first state, or it would not be started.

@@ -27,11 +27,17 @@ pub(in super::super) fn read(paths: &[PathBuf], faults: &mut ConfigErrors) -> Ve
         if path.is_dir() {
             match listed(path) {
                 Ok(files) if files.is_empty() => {
-                    faults.push(Fault::whole(place, "there is no *.json and no *.hcl in this directory"));
+                    faults.push(Fault::whole(
+                        place,
+                        "there is no *.json and no *.hcl in this directory",
+                    ));
                 }
                 Ok(files) => trees.extend(files.iter().filter_map(|file| read_file(file, faults))),
                 Err(error) => {
-                    faults.push(Fault::whole(place, format!("the directory cannot be read: {error}")));
+                    faults.push(Fault::whole(
+                        place,
+                        format!("the directory cannot be read: {error}"),
+                    ));
                 }
             }
         } else {
@@ -66,7 +72,9 @@ fn read_file(path: &Path, faults: &mut ConfigErrors) -> Option<Node> {
     let place = Place::file(path);
     let fault = |reason: String| Fault::whole(place.clone(), reason);
     let Some(language) = language(path) else {
-        faults.push(fault("its language is told by the end of its name: call it *.json or *.hcl".to_owned()));
+        faults.push(fault(
+            "its language is told by the end of its name: call it *.json or *.hcl".to_owned(),
+        ));
         return None;
     };
     let text = match fs::read(path).map(String::from_utf8) {
@@ -84,7 +92,9 @@ fn read_file(path: &Path, faults: &mut ConfigErrors) -> Option<Node> {
         Language::Json => json::parse(&text, &place),
         Language::Hcl => hcl::parse(&text, &place),
     };
-    parsed.map_err(|error| faults.push(Fault::whole(place.at(error.line), error.reason))).ok()
+    parsed
+        .map_err(|error| faults.push(Fault::whole(place.at(error.line), error.reason)))
+        .ok()
 }
 
 #[cfg(test)]
@@ -102,7 +112,10 @@ mod tests {
         let mut faults = ConfigErrors::default();
         let trees = read(&[folder.path().to_owned()], &mut faults);
         assert!(faults.is_empty(), "{faults}");
-        let numbers: Vec<_> = trees.iter().map(|tree| tree.to_json()["n"].as_u64()).collect();
+        let numbers: Vec<_> = trees
+            .iter()
+            .map(|tree| tree.to_json()["n"].as_u64())
+            .collect();
         assert_eq!(numbers, [Some(1), Some(2)]);
     }
 

@@ -26,9 +26,14 @@ pub(super) fn parse(text: &str, file: &Place) -> Result<Node, SyntaxError> {
     let lines = Lines::of(text);
     let parsed = parse_to_ast(text, &CollectOptions::default(), &strict).map_err(|error| {
         // The kind alone: the whole message quotes the text, which may hold a token.
-        SyntaxError::new(lines.line(error.range().start), format!("this is not JSON: {}", error.kind()))
+        SyntaxError::new(
+            lines.line(error.range().start),
+            format!("this is not JSON: {}", error.kind()),
+        )
     })?;
-    let value = parsed.value.ok_or_else(|| SyntaxError::new(1, "the file is empty: write `{}` at least"))?;
+    let value = parsed
+        .value
+        .ok_or_else(|| SyntaxError::new(1, "the file is empty: write `{}` at least"))?;
     node(&value, None, &lines, file)
 }
 
@@ -53,10 +58,18 @@ fn node(
         ast::Value::NullKeyword(_) => Data::Scalar(Value::Null),
         ast::Value::NumberLit(lit) => {
             let number = lit.value.parse::<Number>();
-            Data::Scalar(number.map_err(|_| SyntaxError::new(line, "this number cannot be read"))?.into())
+            Data::Scalar(
+                number
+                    .map_err(|_| SyntaxError::new(line, "this number cannot be read"))?
+                    .into(),
+            )
         }
         ast::Value::Array(array) => Data::List(
-            array.elements.iter().map(|entry| node(entry, None, lines, file)).collect::<Result<_, _>>()?,
+            array
+                .elements
+                .iter()
+                .map(|entry| node(entry, None, lines, file))
+                .collect::<Result<_, _>>()?,
         ),
         ast::Value::Object(object) => Data::Object(
             object
@@ -69,7 +82,10 @@ fn node(
                 .collect::<Result<_, _>>()?,
         ),
     };
-    Ok(Node { place: file.at(line), data })
+    Ok(Node {
+        place: file.at(line),
+        data,
+    })
 }
 
 #[cfg(test)]
@@ -85,10 +101,12 @@ mod tests {
 
     #[test]
     fn every_field_has_the_line_of_its_name() {
-        let text =
-            "{\n  \"a\": [\n    1,\n    \"${X:-y}\"\n  ],\n  \"b\":\n    {\"c\": null, \"d\": -1.5e3}\n}";
+        let text = "{\n  \"a\": [\n    1,\n    \"${X:-y}\"\n  ],\n  \"b\":\n    {\"c\": null, \"d\": -1.5e3}\n}";
         let node = parse(text, &Place::file("a.json")).unwrap();
-        assert_eq!(node.to_json(), json!({ "a": [1, "${X:-y}"], "b": { "c": null, "d": -1500.0 } }));
+        assert_eq!(
+            node.to_json(),
+            json!({ "a": [1, "${X:-y}"], "b": { "c": null, "d": -1500.0 } })
+        );
         assert_eq!(node.place_of("a").line(), Some(2));
         assert_eq!(node.place_of("a[1]").line(), Some(4));
         assert_eq!(node.place_of("b").line(), Some(6));
@@ -112,6 +130,10 @@ mod tests {
 
     #[test]
     fn no_text_of_the_file_is_in_an_error() {
-        assert!(!error("{\"token\": s3cret}").contains("s3cret"), "{}", error("{\"token\": s3cret}"));
+        assert!(
+            !error("{\"token\": s3cret}").contains("s3cret"),
+            "{}",
+            error("{\"token\": s3cret}")
+        );
     }
 }

@@ -21,6 +21,9 @@ mod tests {
     #[test]
     fn a_newline_belongs_to_the_line_it_ends() {
         let lines = Lines::of("a\nb\n");
-        assert_eq!([0, 1, 2, 3, 4, 9].map(|byte| lines.line(byte)), [1, 1, 2, 2, 3, 3]);
+        assert_eq!(
+            [0, 1, 2, 3, 4, 9].map(|byte| lines.line(byte)),
+            [1, 1, 2, 2, 3, 3]
+        );
     }
 }

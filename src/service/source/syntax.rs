@@ -10,6 +10,9 @@ pub(super) struct SyntaxError {
 
 impl SyntaxError {
     pub(super) fn new(line: usize, reason: impl Into<String>) -> Self {
-        Self { line, reason: reason.into() }
+        Self {
+            line,
+            reason: reason.into(),
+        }
     }
 }

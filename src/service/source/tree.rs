@@ -18,12 +18,18 @@ pub struct Place {
 impl Place {
     /// A file as a whole.
     pub(crate) fn file(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into().into(), line: None }
+        Self {
+            file: file.into().into(),
+            line: None,
+        }
     }
 
     /// A line of this file.
     pub(crate) fn at(&self, line: usize) -> Self {
-        Self { file: Arc::clone(&self.file), line: Some(line) }
+        Self {
+            file: Arc::clone(&self.file),
+            line: Some(line),
+        }
     }
 
     /// The file.
@@ -86,7 +92,11 @@ impl Node {
 
     /// An entry of an object; the last one, where it comes twice.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
-        self.entries().iter().rev().find(|(found, _)| found == name).map(|(_, node)| node)
+        self.entries()
+            .iter()
+            .rev()
+            .find(|(found, _)| found == name)
+            .map(|(_, node)| node)
     }
 
     /// The place of a field that is called as errors call it, `tag[1]` or `a.b`; of what is nearest to it
@@ -133,23 +143,44 @@ mod tests {
     use super::*;
 
     fn scalar(place: &Place, line: usize) -> Node {
-        Node { place: place.at(line), data: Data::Scalar(Value::from(line)) }
+        Node {
+            place: place.at(line),
+            data: Data::Scalar(Value::from(line)),
+        }
     }
 
     #[test]
     fn a_field_is_found_by_the_name_that_errors_use() {
         let file = Place::file("a.json");
-        let list = Node { place: file.at(2), data: Data::List(vec![scalar(&file, 3), scalar(&file, 4)]) };
-        let inner = Node { place: file.at(5), data: Data::Object(vec![("x".to_owned(), scalar(&file, 6))]) };
-        let entries =
-            vec![("tag".to_owned(), list), ("in".to_owned(), inner), ("tag".to_owned(), scalar(&file, 7))];
-        let node = Node { place: file.at(1), data: Data::Object(entries) };
+        let list = Node {
+            place: file.at(2),
+            data: Data::List(vec![scalar(&file, 3), scalar(&file, 4)]),
+        };
+        let inner = Node {
+            place: file.at(5),
+            data: Data::Object(vec![("x".to_owned(), scalar(&file, 6))]),
+        };
+        let entries = vec![
+            ("tag".to_owned(), list),
+            ("in".to_owned(), inner),
+            ("tag".to_owned(), scalar(&file, 7)),
+        ];
+        let node = Node {
+            place: file.at(1),
+            data: Data::Object(entries),
+        };
         assert_eq!(node.place_of("in.x").to_string(), "a.json:6");
         assert_eq!(node.place_of("in.gone").to_string(), "a.json:5");
         assert_eq!(node.place_of("gone").to_string(), "a.json:1");
         assert_eq!(node.entries()[0].1.place_of("[1]").to_string(), "a.json:4");
         let twice = node.given_twice();
-        assert_eq!((twice.len(), twice[0].0, twice[0].1.line()), (1, "tag", Some(2)));
-        assert_eq!(node.to_json(), serde_json::json!({ "tag": 7, "in": { "x": 6 } }));
+        assert_eq!(
+            (twice.len(), twice[0].0, twice[0].1.line()),
+            (1, "tag", Some(2))
+        );
+        assert_eq!(
+            node.to_json(),
+            serde_json::json!({ "tag": 7, "in": { "x": 6 } })
+        );
     }
 }

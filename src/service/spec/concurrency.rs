@@ -26,7 +26,9 @@ impl Concurrency {
             Value::Object(map) => map,
             other => {
                 errors.push(match other {
-                    Value::String(_) => DefinitionError::unusable(NAME, format!("it must be {WHAT}")),
+                    Value::String(_) => {
+                        DefinitionError::unusable(NAME, format!("it must be {WHAT}"))
+                    }
                     other => DefinitionError::wrong_type(NAME, WHAT, other),
                 });
                 return None;
@@ -34,16 +36,25 @@ impl Concurrency {
         };
         let mut entries = map.iter();
         let (Some((name, number)), None) = (entries.next(), entries.next()) else {
-            errors.push(DefinitionError::unusable(NAME, format!("it must be {WHAT}")));
+            errors.push(DefinitionError::unusable(
+                NAME,
+                format!("it must be {WHAT}"),
+            ));
             return None;
         };
         let field = format!("{NAME}.{name}");
-        let count = number.as_u64().and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0);
+        let count = number
+            .as_u64()
+            .and_then(|count| usize::try_from(count).ok())
+            .filter(|count| *count > 0);
         match (name.as_str(), count) {
             ("queue", Some(count)) => Some(Self::Queue(count)),
             ("parallel", Some(count)) => Some(Self::Parallel(count)),
             ("queue" | "parallel", None) => {
-                errors.push(DefinitionError::unusable(field, "it must be a whole number from 1 on"));
+                errors.push(DefinitionError::unusable(
+                    field,
+                    "it must be a whole number from 1 on",
+                ));
                 None
             }
             (other, _) => {

@@ -19,7 +19,14 @@ use super::{
 use crate::{ConsulConfig, client::parse_duration, definition::nearest};
 
 /// The top-level fields that mean something here; an agent's others are its own.
-const OURS: [&str; 6] = ["watches", "roots", "consul", "log", "defaults", "shutdown_grace"];
+const OURS: [&str; 6] = [
+    "watches",
+    "roots",
+    "consul",
+    "log",
+    "defaults",
+    "shutdown_grace",
+];
 
 /// Names of an agent that are near one of ours and meant.
 const THEIRS: [&str; 1] = ["logs"];
@@ -49,7 +56,11 @@ impl ServiceConfig {
         let mut faults = ConfigErrors::default();
         let trees = source::read(paths, &mut faults);
         let config = Self::read(&trees, base, &mut faults);
-        if faults.is_empty() { Ok(config) } else { Err(faults.sorted()) }
+        if faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(faults.sorted())
+        }
     }
 
     /// Where Consul is.
@@ -84,7 +95,8 @@ impl ServiceConfig {
             refuse_near_misses(tree, faults);
         }
         if let Some(node) = merged(trees, "consul", faults) {
-            config.consul = consul::read(&node, base.clone(), faults).unwrap_or_else(|| base.clone());
+            config.consul =
+                consul::read(&node, base.clone(), faults).unwrap_or_else(|| base.clone());
         }
         if let Some(node) = merged(trees, "log", faults) {
             config.log = LogSettings::read(&node, faults).unwrap_or_default();
@@ -94,7 +106,11 @@ impl ServiceConfig {
                 Some(Tuning::read(fields, Applies::All, errors))
             })
         });
-        if let Some(node) = trees.iter().rev().find_map(|tree| tree.get("shutdown_grace")) {
+        if let Some(node) = trees
+            .iter()
+            .rev()
+            .find_map(|tree| tree.get("shutdown_grace"))
+        {
             match node.to_json().as_str().and_then(parse_duration) {
                 Some(grace) => config.shutdown_grace = grace,
                 None => faults.push(Fault::whole(
@@ -115,7 +131,9 @@ impl ServiceConfig {
         }
         config.refuse_clashes(faults);
         if config.watches.is_empty() && faults.is_empty() {
-            let place = trees.first().map_or_else(|| Place::file("."), |tree| tree.place.clone());
+            let place = trees
+                .first()
+                .map_or_else(|| Place::file("."), |tree| tree.place.clone());
             faults.push(Fault::whole(
                 place,
                 "there is no watch in any of the files: give at least one in `watches`",
@@ -128,7 +146,9 @@ impl ServiceConfig {
     fn refuse_clashes(&self, faults: &mut ConfigErrors) {
         let mut seen: HashMap<PathBuf, &Place> = HashMap::new();
         for watch in &self.watches {
-            let Some(file) = &watch.feed.checkpoint else { continue };
+            let Some(file) = &watch.feed.checkpoint else {
+                continue;
+            };
             if let Some(other) = seen.insert(file.clone(), &watch.place) {
                 let reason = format!(
                     "the checkpoint {} is that of {other} already; give each watch a file of its own",
@@ -144,9 +164,14 @@ impl ServiceConfig {
 fn merged(trees: &[Node], name: &str, faults: &mut ConfigErrors) -> Option<Node> {
     let mut all: Option<Node> = None;
     for tree in trees {
-        let Some(node) = given(tree, name, faults) else { continue };
+        let Some(node) = given(tree, name, faults) else {
+            continue;
+        };
         match &mut all {
-            Some(Node { data: Data::Object(entries), .. }) => {
+            Some(Node {
+                data: Data::Object(entries),
+                ..
+            }) => {
                 entries.retain(|(name, _)| node.get(name).is_none());
                 entries.extend(node.entries().iter().cloned());
             }
@@ -158,10 +183,15 @@ fn merged(trees: &[Node], name: &str, faults: &mut ConfigErrors) -> Option<Node>
 
 /// What a file says under this name, which it may do once.
 fn given<'a>(tree: &'a Node, name: &str, faults: &mut ConfigErrors) -> Option<&'a Node> {
-    let given: Vec<_> = tree.entries().iter().filter(|(found, _)| found == name).collect();
+    let given: Vec<_> = tree
+        .entries()
+        .iter()
+        .filter(|(found, _)| found == name)
+        .collect();
     if let [(_, first), .., (_, second)] = &given[..] {
         let line = first.place.line().unwrap_or_default();
-        let reason = format!("`{name}` is given twice: it is in line {line} already; put both into one");
+        let reason =
+            format!("`{name}` is given twice: it is in line {line} already; put both into one");
         faults.push(Fault::whole(second.place.clone(), reason));
     }
     given.last().map(|(_, node)| node)
@@ -187,7 +217,10 @@ fn watches<'a>(tree: &'a Node, faults: &mut ConfigErrors) -> Vec<&'a Node> {
 /// A field that is nearly one of ours would be passed over in silence, as one of the agent's.
 fn refuse_near_misses(tree: &Node, faults: &mut ConfigErrors) {
     if !matches!(tree.data, Data::Object(_)) {
-        faults.push(Fault::whole(tree.place.clone(), "a file must be an object: { \"watches\": […] }"));
+        faults.push(Fault::whole(
+            tree.place.clone(),
+            "a file must be an object: { \"watches\": […] }",
+        ));
     }
     for (name, node) in tree.entries() {
         if OURS.contains(&name.as_str()) || THEIRS.contains(&name.as_str()) {

@@ -15,15 +15,25 @@ use crate::{
 };
 
 /// The configuration that is made of `base` and the section.
-pub(super) fn read(node: &Node, base: ConsulConfig, faults: &mut ConfigErrors) -> Option<ConsulConfig> {
-    let config = section(node, "consul", faults, |fields, errors| Some(fields_of(fields, base, errors)))?;
+pub(super) fn read(
+    node: &Node,
+    base: ConsulConfig,
+    faults: &mut ConfigErrors,
+) -> Option<ConsulConfig> {
+    let config = section(node, "consul", faults, |fields, errors| {
+        Some(fields_of(fields, base, errors))
+    })?;
     if let Err(error) = config.validate() {
         faults.push(Fault::of("consul", node.place.clone(), error.to_string()));
     }
     Some(config)
 }
 
-fn fields_of(fields: &mut Fields<'_>, base: ConsulConfig, errors: &mut DefinitionErrors) -> ConsulConfig {
+fn fields_of(
+    fields: &mut Fields<'_>,
+    base: ConsulConfig,
+    errors: &mut DefinitionErrors,
+) -> ConsulConfig {
     let mut config = base;
     if let Some(address) = fields.string("address", errors) {
         match config.clone().with_address(&address) {
@@ -38,7 +48,8 @@ fn fields_of(fields: &mut Fields<'_>, base: ConsulConfig, errors: &mut Definitio
         let (first, second) = ("token".to_owned(), "token_file".to_owned());
         errors.push(DefinitionError::Together { first, second });
     } else if token.is_some() && inherited {
-        let reason = "a token file is named by CONSUL_HTTP_TOKEN_FILE or an option, and wins; unset that";
+        let reason =
+            "a token file is named by CONSUL_HTTP_TOKEN_FILE or an option, and wins; unset that";
         errors.push(DefinitionError::unusable("token", reason));
     }
     if let Some(token) = token {
@@ -47,22 +58,53 @@ fn fields_of(fields: &mut Fields<'_>, base: ConsulConfig, errors: &mut Definitio
     if let Some(file) = file {
         config = config.with_token_file(file);
     }
-    let text =
-        |config: ConsulConfig, value: Option<String>, set: fn(ConsulConfig, String) -> ConsulConfig| {
-            value.map_or(config.clone(), |value| set(config, value))
-        };
-    config = text(config, fields.string("datacenter", errors), ConsulConfig::with_datacenter);
-    config = text(config, fields.string("namespace", errors), ConsulConfig::with_namespace);
-    config = text(config, fields.string("partition", errors), ConsulConfig::with_partition);
-    config = text(config, fields.string("ca_file", errors), ConsulConfig::with_ca_file);
-    config = text(config, fields.string("ca_path", errors), ConsulConfig::with_ca_path);
-    config = text(config, fields.string("tls_server_name", errors), ConsulConfig::with_tls_server_name);
-    match (fields.string("client_cert", errors), fields.string("client_key", errors)) {
+    let text = |config: ConsulConfig,
+                value: Option<String>,
+                set: fn(ConsulConfig, String) -> ConsulConfig| {
+        value.map_or(config.clone(), |value| set(config, value))
+    };
+    config = text(
+        config,
+        fields.string("datacenter", errors),
+        ConsulConfig::with_datacenter,
+    );
+    config = text(
+        config,
+        fields.string("namespace", errors),
+        ConsulConfig::with_namespace,
+    );
+    config = text(
+        config,
+        fields.string("partition", errors),
+        ConsulConfig::with_partition,
+    );
+    config = text(
+        config,
+        fields.string("ca_file", errors),
+        ConsulConfig::with_ca_file,
+    );
+    config = text(
+        config,
+        fields.string("ca_path", errors),
+        ConsulConfig::with_ca_path,
+    );
+    config = text(
+        config,
+        fields.string("tls_server_name", errors),
+        ConsulConfig::with_tls_server_name,
+    );
+    match (
+        fields.string("client_cert", errors),
+        fields.string("client_key", errors),
+    ) {
         (Some(certificate), Some(key)) => config = config.with_client_certificate(certificate, key),
         (None, None) => {}
         (given, _) => {
-            let (there, missing) =
-                if given.is_some() { ("client_cert", "client_key") } else { ("client_key", "client_cert") };
+            let (there, missing) = if given.is_some() {
+                ("client_cert", "client_key")
+            } else {
+                ("client_key", "client_cert")
+            };
             errors.push(DefinitionError::missing(
                 missing,
                 format!("a client certificate needs both, and `{there}` is given; give it too"),

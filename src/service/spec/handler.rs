@@ -65,7 +65,10 @@ pub(crate) struct ExecExtras {
 
 /// Which kind a watch's handler is; the fields of the other kinds are then refused.
 pub(super) fn kind(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<&'static str> {
-    let Some(given) = fields.string("handler_type", errors).filter(|kind| !kind.is_empty()) else {
+    let Some(given) = fields
+        .string("handler_type", errors)
+        .filter(|kind| !kind.is_empty())
+    else {
         return Some("script");
     };
     let known = KINDS.into_iter().find(|kind| *kind == given);
@@ -94,13 +97,21 @@ pub(super) fn program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) ->
             errors.push(DefinitionError::Together { first, second });
             None
         }
-        (Some(_), None) => checked(Program::shell(fields.string("handler", errors)?), "handler", errors),
+        (Some(_), None) => checked(
+            Program::shell(fields.string("handler", errors)?),
+            "handler",
+            errors,
+        ),
         (None, Some(Value::Array(_))) => {
             let args = list(fields, "args", errors)?;
             checked(direct(&args, "args", errors)?, "args", errors)
         }
         (None, Some(other)) => {
-            errors.push(DefinitionError::wrong_type("args", "a list of strings", other));
+            errors.push(DefinitionError::wrong_type(
+                "args",
+                "a list of strings",
+                other,
+            ));
             None
         }
     }
@@ -129,14 +140,18 @@ impl ScriptSpec {
             splay: tuning.splay,
             retry: tuning.retry.unwrap_or_default(),
             concurrency: tuning.concurrency.unwrap_or_default(),
-            on_error: tuning.on_error.clone().map(|program| program.environment(tuning.environment())),
+            on_error: tuning
+                .on_error
+                .clone()
+                .map(|program| program.environment(tuning.environment())),
         }
     }
 
     /// The handler's own settings.
     pub(crate) fn script(&self) -> Script {
-        let mut script =
-            Script::service(self.program.clone()).timeout(self.timeout).retry(self.retry.policy());
+        let mut script = Script::service(self.program.clone())
+            .timeout(self.timeout)
+            .retry(self.retry.policy());
         if let Some(grace) = self.grace {
             script = script.grace(grace);
         }
@@ -158,7 +173,13 @@ impl ExecSpec {
     pub(super) fn new(program: Program, tuning: &Tuning, extras: ExecExtras) -> Self {
         let program = program.environment(tuning.environment());
         let start_at_once = tuning.changes_only == Some(true);
-        Self { program, grace: tuning.grace, splay: tuning.splay, start_at_once, extras }
+        Self {
+            program,
+            grace: tuning.grace,
+            splay: tuning.splay,
+            start_at_once,
+            extras,
+        }
     }
 
     /// The handler's own settings.
@@ -182,14 +203,22 @@ impl ExecSpec {
         if let Some(file) = &self.extras.state_file {
             exec = exec.state_file(file);
         }
-        if self.start_at_once { exec.start_at_once() } else { exec }
+        if self.start_at_once {
+            exec.start_at_once()
+        } else {
+            exec
+        }
     }
 }
 
 impl ExecExtras {
     /// The names of its fields.
-    pub(super) const FIELDS: [&'static str; 4] =
-        ["kill_signal", "reload_signal", "restart_on_change", "state_file"];
+    pub(super) const FIELDS: [&'static str; 4] = [
+        "kill_signal",
+        "reload_signal",
+        "restart_on_change",
+        "state_file",
+    ];
 
     pub(super) fn read(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Self {
         let extras = Self {

@@ -46,7 +46,9 @@ impl HttpSpec {
         let part = format!("{part}.http_handler_config");
         let spec = section(node, &part, faults, |fields, errors| {
             let url = fields.required("path", "give the URL to call", errors);
-            let method = fields.string("method", errors).filter(|method| !method.is_empty());
+            let method = fields
+                .string("method", errors)
+                .filter(|method| !method.is_empty());
             Some(Self {
                 method: method.unwrap_or_else(|| "POST".to_owned()),
                 timeout: duration(fields, "timeout", errors)
@@ -62,13 +64,20 @@ impl HttpSpec {
         })?;
         // What it finds is told by the handler itself: a URL that is none, a header's name.
         if let Err(error) = HttpHandler::new(spec.http()) {
-            faults.push(Fault::of(&part, node.place_of(field_of(&error)).clone(), error.to_string()));
+            faults.push(Fault::of(
+                &part,
+                node.place_of(field_of(&error)).clone(),
+                error.to_string(),
+            ));
         }
         Some(spec)
     }
 
     pub(super) fn tuned(self, tuning: &Tuning) -> Self {
-        Self { retry: tuning.retry, ..self }
+        Self {
+            retry: tuning.retry,
+            ..self
+        }
     }
 
     /// The handler's own settings.
@@ -98,7 +107,9 @@ fn field_of(error: &HttpError) -> &'static str {
     match error {
         HttpError::Url { .. } => "path",
         HttpError::Method { .. } => "method",
-        HttpError::HeaderName { .. } | HttpError::HeaderValue { .. } | HttpError::Reserved { .. } => "header",
+        HttpError::HeaderName { .. }
+        | HttpError::HeaderValue { .. }
+        | HttpError::Reserved { .. } => "header",
         HttpError::Timeout => "timeout",
         HttpError::EmptyKey => "secret",
         _ => "",
@@ -145,7 +156,10 @@ fn secret(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Secr
     let map = match fields.get("secret")? {
         Value::Object(map) if map.len() == 1 => map,
         Value::Object(_) => {
-            errors.push(DefinitionError::unusable("secret", format!("it must be {WHAT}")));
+            errors.push(DefinitionError::unusable(
+                "secret",
+                format!("it must be {WHAT}"),
+            ));
             return None;
         }
         other => {
@@ -156,13 +170,17 @@ fn secret(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Secr
     let text = |name: &str| map.get(name).and_then(Value::as_str);
     let (field, found) = match (text("env"), text("file")) {
         (Some(name), _) => {
-            let found =
-                env::var(name).map_err(|_| format!("the variable {name} is not set, or is not UTF-8"));
+            let found = env::var(name)
+                .map_err(|_| format!("the variable {name} is not set, or is not UTF-8"));
             ("secret.env", found)
         }
         (None, Some(path)) => {
-            let found = fs::read_to_string(path).map_err(|error| format!("{path} cannot be read: {error}"));
-            ("secret.file", found.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()))
+            let found =
+                fs::read_to_string(path).map_err(|error| format!("{path} cannot be read: {error}"));
+            (
+                "secret.file",
+                found.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()),
+            )
         }
         (None, None) => ("secret", Err(format!("it must be {WHAT}"))),
     };

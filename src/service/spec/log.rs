@@ -41,7 +41,13 @@ impl LogSettings {
         section(node, "log", faults, |fields, errors| {
             let level = one_of(fields, "level", &LEVELS, errors);
             let format = one_of(fields, "format", &FORMATS, errors);
-            let format = format.map(|name| if name == "json" { LogFormat::Json } else { LogFormat::Text });
+            let format = format.map(|name| {
+                if name == "json" {
+                    LogFormat::Json
+                } else {
+                    LogFormat::Text
+                }
+            });
             Some(Self { level, format })
         })
     }

@@ -24,14 +24,21 @@ pub(crate) struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { attempts: 10, base: Duration::from_secs(1), ceiling: Duration::from_secs(60) }
+        Self {
+            attempts: 10,
+            base: Duration::from_secs(1),
+            ceiling: Duration::from_secs(60),
+        }
     }
 }
 
 impl Retry {
     /// No second attempt.
-    pub(crate) const NEVER: Self =
-        Self { attempts: 1, base: Duration::from_secs(1), ceiling: Duration::from_secs(1) };
+    pub(crate) const NEVER: Self = Self {
+        attempts: 1,
+        base: Duration::from_secs(1),
+        ceiling: Duration::from_secs(1),
+    };
 
     /// The handlers' own settings; none for a single attempt.
     pub(crate) fn policy(&self) -> Option<handlers::Retry> {
@@ -42,7 +49,11 @@ impl Retry {
         let backoff = Backoff::new(self.base, self.ceiling).unwrap_or_default();
         // A success is one, however soon it comes.
         let retry = handlers::Retry::default().backoff(backoff.with_sustained(Duration::ZERO));
-        Some(if self.attempts == 0 { retry.without_end() } else { retry.tries(self.attempts) })
+        Some(if self.attempts == 0 {
+            retry.without_end()
+        } else {
+            retry.tries(self.attempts)
+        })
     }
 
     pub(super) fn read(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Self> {
@@ -66,7 +77,10 @@ impl Retry {
         };
         inner.refuse_unread(&mut found);
         for error in found.iter() {
-            errors.push(DefinitionError::unusable(format!("retry.{}", error.field()), error.to_string()));
+            errors.push(DefinitionError::unusable(
+                format!("retry.{}", error.field()),
+                error.to_string(),
+            ));
         }
         if let Err(error) = Backoff::new(retry.base, retry.ceiling) {
             errors.push(DefinitionError::unusable("retry", error.to_string()));

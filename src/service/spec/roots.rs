@@ -35,16 +35,23 @@ impl Root {
 
 /// Whether both are the same prefixes, in whatever order.
 pub(crate) fn are_same(one: &[Root], other: &[Root]) -> bool {
-    let prefixes = |roots: &[Root]| roots.iter().map(|root| root.prefix.clone()).collect::<BTreeSet<_>>();
+    let prefixes = |roots: &[Root]| {
+        roots
+            .iter()
+            .map(|root| root.prefix.clone())
+            .collect::<BTreeSet<_>>()
+    };
     prefixes(one) == prefixes(other)
 }
 
 /// Adds the roots that a file names to those of the files before it.
 pub(super) fn read(node: &Node, roots: &mut Vec<Root>, faults: &mut ConfigErrors) {
     let entries: Vec<_> = match &node.data {
-        Data::List(list) => {
-            list.iter().enumerate().map(|(at, entry)| (format!("roots[{at}]"), entry)).collect()
-        }
+        Data::List(list) => list
+            .iter()
+            .enumerate()
+            .map(|(at, entry)| (format!("roots[{at}]"), entry))
+            .collect(),
         Data::Scalar(Value::Null) => Vec::new(),
         // As elsewhere, one text is a list of one.
         Data::Scalar(Value::String(_)) => vec![("roots".to_owned(), node)],
@@ -57,7 +64,10 @@ pub(super) fn read(node: &Node, roots: &mut Vec<Root>, faults: &mut ConfigErrors
     let mut of_this_file: Vec<Root> = Vec::new();
     for (name, entry) in entries {
         match checked(&name, entry, &of_this_file) {
-            Ok(prefix) => of_this_file.push(Root { prefix, place: entry.place.clone() }),
+            Ok(prefix) => of_this_file.push(Root {
+                prefix,
+                place: entry.place.clone(),
+            }),
             Err(error) => faults.push(Fault::whole(entry.place.clone(), error.to_string())),
         }
     }
@@ -68,7 +78,11 @@ pub(super) fn read(node: &Node, roots: &mut Vec<Root>, faults: &mut ConfigErrors
 
 fn checked(name: &str, entry: &Node, before: &[Root]) -> Result<String, DefinitionError> {
     let Data::Scalar(Value::String(prefix)) = &entry.data else {
-        return Err(DefinitionError::wrong_type(name, "a string", &entry.to_json()));
+        return Err(DefinitionError::wrong_type(
+            name,
+            "a string",
+            &entry.to_json(),
+        ));
     };
     let unusable = |reason: String| Err(DefinitionError::unusable(name, reason));
     if let Some(rest) = prefix.strip_prefix('/') {
@@ -90,7 +104,9 @@ fn checked(name: &str, entry: &Node, before: &[Root]) -> Result<String, Definiti
     }
     if let Some(other) = before.iter().find(|other| other.prefix == *prefix) {
         let line = other.place.line().unwrap_or_default();
-        return unusable(format!("`{prefix}` is in line {line} already; leave one of them out"));
+        return unusable(format!(
+            "`{prefix}` is in line {line} already; leave one of them out"
+        ));
     }
     Ok(prefix.clone())
 }

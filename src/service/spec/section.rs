@@ -27,7 +27,9 @@ pub(super) fn section<T>(
     };
     for (name, first, second) in node.given_twice() {
         let first = first.line().unwrap_or_default();
-        let reason = format!("`{name}` is given twice: it is in line {first} already; leave one of them out");
+        let reason = format!(
+            "`{name}` is given twice: it is in line {first} already; leave one of them out"
+        );
         faults.push(Fault::of(part, second.clone(), reason));
     }
     let mut fields = Fields::new(&json);
@@ -40,6 +42,10 @@ pub(super) fn section<T>(
 /// Tells of errors in the fields of an object.
 pub(super) fn tell(node: &Node, part: &str, errors: &DefinitionErrors, faults: &mut ConfigErrors) {
     for error in errors.iter() {
-        faults.push(Fault::of(part, node.place_of(error.field()).clone(), error.to_string()));
+        faults.push(Fault::of(
+            part,
+            node.place_of(error.field()).clone(),
+            error.to_string(),
+        ));
     }
 }

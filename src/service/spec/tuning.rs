@@ -39,7 +39,11 @@ pub(crate) struct Tuning {
 }
 
 impl Tuning {
-    pub(super) fn read(fields: &mut Fields<'_>, applies: Applies, errors: &mut DefinitionErrors) -> Self {
+    pub(super) fn read(
+        fields: &mut Fields<'_>,
+        applies: Applies,
+        errors: &mut DefinitionErrors,
+    ) -> Self {
         let to = |kinds: &[Applies]| applies == Applies::All || kinds.contains(&applies);
         let mut tuning = Self {
             changes_only: fields.boolean("changes_only", errors),
@@ -76,8 +80,12 @@ impl Tuning {
             splay: self.splay.or(defaults.splay),
             concurrency: self.concurrency.or(defaults.concurrency),
             on_error: self.on_error.or_else(|| defaults.on_error.clone()),
-            environment_allow: self.environment_allow.or_else(|| defaults.environment_allow.clone()),
-            environment_deny: self.environment_deny.or_else(|| defaults.environment_deny.clone()),
+            environment_allow: self
+                .environment_allow
+                .or_else(|| defaults.environment_allow.clone()),
+            environment_deny: self
+                .environment_deny
+                .or_else(|| defaults.environment_deny.clone()),
         }
     }
 

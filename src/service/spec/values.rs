@@ -35,7 +35,9 @@ pub(super) fn number(
     let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
     if number.is_none() {
         errors.push(match value {
-            Value::Number(_) => DefinitionError::unusable(name, "it must be a whole number from 0 on"),
+            Value::Number(_) => {
+                DefinitionError::unusable(name, "it must be a whole number from 0 on")
+            }
             other => DefinitionError::wrong_type(name, "a number", other),
         });
     }
@@ -59,7 +61,9 @@ pub(super) fn signal(
     errors: &mut DefinitionErrors,
 ) -> Option<Signal> {
     let signal = fields.string(name, errors)?.parse::<Signal>();
-    signal.map_err(|error| errors.push(DefinitionError::unusable(name, error.to_string()))).ok()
+    signal
+        .map_err(|error| errors.push(DefinitionError::unusable(name, error.to_string())))
+        .ok()
 }
 
 /// A field that is a program: a text for the shell, or a list that is run directly.
@@ -72,7 +76,11 @@ pub(super) fn program(
         Value::String(line) => Program::shell(line),
         Value::Array(_) => direct(&list(fields, name, errors)?, name, errors)?,
         other => {
-            errors.push(DefinitionError::wrong_type(name, "a text for the shell, or a list of texts", other));
+            errors.push(DefinitionError::wrong_type(
+                name,
+                "a text for the shell, or a list of texts",
+                other,
+            ));
             return None;
         }
     };
@@ -80,17 +88,27 @@ pub(super) fn program(
 }
 
 /// A program that is run directly: its name and its arguments.
-pub(super) fn direct(args: &[String], name: &str, errors: &mut DefinitionErrors) -> Option<Program> {
+pub(super) fn direct(
+    args: &[String],
+    name: &str,
+    errors: &mut DefinitionErrors,
+) -> Option<Program> {
     let Some((program, args)) = args.split_first() else {
-        errors
-            .push(DefinitionError::unusable(name, "it is empty; give a program, and its arguments after it"));
+        errors.push(DefinitionError::unusable(
+            name,
+            "it is empty; give a program, and its arguments after it",
+        ));
         return None;
     };
     Some(Program::new(program).args(args))
 }
 
 /// The program, if it can be one.
-pub(super) fn checked(program: Program, name: &str, errors: &mut DefinitionErrors) -> Option<Program> {
+pub(super) fn checked(
+    program: Program,
+    name: &str,
+    errors: &mut DefinitionErrors,
+) -> Option<Program> {
     match program.validate() {
         Ok(()) => Some(program),
         Err(error) => {

@@ -82,12 +82,22 @@ impl WatchSpec {
             let definition = definition?;
             let label = label.unwrap_or_else(|| definition.with_query(Name));
             let feed = Feed::new(&tuning, checkpoint, errors);
-            Some(Self { label, definition, feed, handler, place })
+            Some(Self {
+                label,
+                definition,
+                feed,
+                handler,
+                place,
+            })
         });
         let refused = read.as_ref().and_then(unusable_checkpoint);
         if let Some(reason) = &refused {
             let place = node.place_of("checkpoint").clone();
-            faults.push(Fault::of(&part, place, format!("`checkpoint` cannot be used: {reason}")));
+            faults.push(Fault::of(
+                &part,
+                place,
+                format!("`checkpoint` cannot be used: {reason}"),
+            ));
         }
         read.filter(|_| refused.is_none())
     }
@@ -119,24 +129,42 @@ impl Feed {
         }
         let quiescence = quiet.map(|period| {
             let quiescence = Quiescence::new(period);
-            longest.map_or(quiescence, |longest: Duration| quiescence.with_longest(longest))
+            longest.map_or(quiescence, |longest: Duration| {
+                quiescence.with_longest(longest)
+            })
         });
-        Self { changes_only: tuning.changes_only.unwrap_or(false), quiescence, checkpoint }
+        Self {
+            changes_only: tuning.changes_only.unwrap_or(false),
+            quiescence,
+            checkpoint,
+        }
     }
 }
 
 /// Why the checkpoint of a watch cannot be used, as far as that can be told before it is.
 fn unusable_checkpoint(spec: &WatchSpec) -> Option<String> {
     let file = spec.feed.checkpoint.as_ref()?;
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        return Some(format!("there is no directory {}; create it, or name another", folder.display()));
+        return Some(format!(
+            "there is no directory {}; create it, or name another",
+            folder.display()
+        ));
     }
     let wanted = spec.definition.with_query(Name);
     match CheckpointFile::new(file).load() {
         Ok(Some(seen)) if seen.watch() != wanted => {
             let (path, found) = (file.clone(), seen.watch().to_owned());
-            Some(CheckpointError::OtherWatch { path, found, wanted }.to_string())
+            Some(
+                CheckpointError::OtherWatch {
+                    path,
+                    found,
+                    wanted,
+                }
+                .to_string(),
+            )
         }
         Ok(_) => None,
         Err(error) => Some(error.to_string()),
@@ -145,7 +173,10 @@ fn unusable_checkpoint(spec: &WatchSpec) -> Option<String> {
 
 fn read_definition(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Definition> {
     let definition = Definition::read(fields, errors);
-    let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default();
+    let kind = fields
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if !Target::TYPES.contains(&kind) {
         // Without a type there is no telling which of them are wrong.
         for name in PARAMETERS {
@@ -173,7 +204,8 @@ fn read_handler(
         Applies::Http => {
             handler::no_program(fields, errors);
             if fields.get("http_handler_config").is_none() {
-                let mend = "a handler of type `http` needs it; give at least its `path`, the URL to call";
+                let mend =
+                    "a handler of type `http` needs it; give at least its `path`, the URL to call";
                 errors.push(DefinitionError::missing("http_handler_config", mend));
             }
             HandlerSpec::Http(Box::new(http?.tuned(&tuning)))
@@ -183,7 +215,10 @@ fn read_handler(
                 let reason = "it is for `handler_type = \"http\"`; add that, or leave it out";
                 errors.push(DefinitionError::unusable("http_handler_config", reason));
             }
-            HandlerSpec::Script(Box::new(ScriptSpec::new(handler::program(fields, errors)?, &tuning)))
+            HandlerSpec::Script(Box::new(ScriptSpec::new(
+                handler::program(fields, errors)?,
+                &tuning,
+            )))
         }
         Applies::Exec => {
             let extras = ExecExtras::read(fields, errors);
@@ -191,7 +226,10 @@ fn read_handler(
             HandlerSpec::Exec(Box::new(ExecSpec::new(program, &tuning, extras)))
         }
         Applies::All => {
-            for name in ["handler", "args", "http_handler_config"].into_iter().chain(ExecExtras::FIELDS) {
+            for name in ["handler", "args", "http_handler_config"]
+                .into_iter()
+                .chain(ExecExtras::FIELDS)
+            {
                 fields.get(name);
             }
             return None;

@@ -80,7 +80,14 @@ impl TestAgent {
         let mut attempt = 1;
         loop {
             let block = Arc::new(Ports::reserve().map_err(io("reserve ports"))?);
-            let agent = Self::assemble(spec, &binary, AgentPorts { block, host: Ipv4Addr::LOCALHOST })?;
+            let agent = Self::assemble(
+                spec,
+                &binary,
+                AgentPorts {
+                    block,
+                    host: Ipv4Addr::LOCALHOST,
+                },
+            )?;
             match agent.run() {
                 Ok(()) => return Ok(agent),
                 // Somebody outside the harness was quicker: other ports will do.
@@ -109,7 +116,14 @@ impl TestAgent {
             http = http.with_token(token.clone());
         }
         let (spec, binary) = (spec.clone(), binary.to_owned());
-        Ok(Self { spec, binary, ports, home, http, process: Mutex::new(None) })
+        Ok(Self {
+            spec,
+            binary,
+            ports,
+            home,
+            http,
+            process: Mutex::new(None),
+        })
     }
 
     /// The address of its HTTP port.
@@ -155,9 +169,15 @@ impl TestAgent {
     pub fn stop(&self) {
         self.signal(Signal::TERM);
         let mut process = self.process();
-        let Some(child) = process.as_mut() else { return };
+        let Some(child) = process.as_mut() else {
+            return;
+        };
         let ended = until(Duration::from_secs(15), || child.try_wait().ok().flatten());
-        assert!(ended.is_some(), "the Consul agent did not end after SIGTERM; its log:\n{}", self.log_tail());
+        assert!(
+            ended.is_some(),
+            "the Consul agent did not end after SIGTERM; its log:\n{}",
+            self.log_tail()
+        );
         *process = None;
     }
 
@@ -170,10 +190,15 @@ impl TestAgent {
     pub fn pause(&self) {
         self.signal(Signal::STOP);
         let process = self.process();
-        let Some(child) = process.as_ref() else { return };
+        let Some(child) = process.as_ref() else {
+            return;
+        };
         // The signal is only on its way: a thread of the agent may still be answering.
         let stopped = until(Duration::from_secs(10), || has_stopped(child).then_some(()));
-        assert!(stopped.is_some(), "the Consul agent did not stop at SIGSTOP");
+        assert!(
+            stopped.is_some(),
+            "the Consul agent did not stop at SIGSTOP"
+        );
     }
 
     /// Lets a paused agent go on.
@@ -193,7 +218,8 @@ impl TestAgent {
             "a -dev agent keeps no data: use restart_empty(), or an agent by TestAgent::start()"
         );
         self.kill();
-        self.run().unwrap_or_else(|error| panic!("restart: {error}"));
+        self.run()
+            .unwrap_or_else(|error| panic!("restart: {error}"));
     }
 
     /// Starts the agent again on its ports with nothing in it, killing it first if it runs. Its indexes begin
@@ -207,9 +233,14 @@ impl TestAgent {
         self.kill();
         let data = self.home.path().join("data");
         if let Err(error) = fs::remove_dir_all(&data) {
-            assert!(error.kind() == io::ErrorKind::NotFound, "cannot remove {}: {error}", data.display());
+            assert!(
+                error.kind() == io::ErrorKind::NotFound,
+                "cannot remove {}: {error}",
+                data.display()
+            );
         }
-        self.run().unwrap_or_else(|error| panic!("restart_empty: {error}"));
+        self.run()
+            .unwrap_or_else(|error| panic!("restart_empty: {error}"));
     }
 
     /// The last lines of its log, over all its restarts.
@@ -245,7 +276,10 @@ impl TestAgent {
         let mut reason = String::new();
         let outcome = until(self.spec.ready_within, || {
             if let Some(status) = self.ended() {
-                return Some(Err(AgentError::Died { status: status.to_string(), log: self.log_tail() }));
+                return Some(Err(AgentError::Died {
+                    status: status.to_string(),
+                    log: self.log_tail(),
+                }));
             }
             match self.ready() {
                 Ok(()) => Some(Ok(())),
@@ -257,29 +291,47 @@ impl TestAgent {
         });
         outcome.unwrap_or_else(|| {
             let log = self.log_tail();
-            Err(AgentError::NotReady { within: self.spec.ready_within, reason, log })
+            Err(AgentError::NotReady {
+                within: self.spec.ready_within,
+                reason,
+                log,
+            })
         })
     }
 
     fn ended(&self) -> Option<ExitStatus> {
-        self.process().as_mut().and_then(|child| child.try_wait().ok().flatten())
+        self.process()
+            .as_mut()
+            .and_then(|child| child.try_wait().ok().flatten())
     }
 
     /// A leader is known and a write works, or what of it is missing.
     fn ready(&self) -> Result<(), String> {
         let http = self.http().with_timeout(Duration::from_secs(5));
-        let leader = http.try_request("GET", "/v1/status/leader", &[], b"").map_err(|e| e.to_string())?;
+        let leader = http
+            .try_request("GET", "/v1/status/leader", &[], b"")
+            .map_err(|e| e.to_string())?;
         if leader.status != 200 || leader.text().trim().len() <= 2 {
-            return Err(format!("no leader yet ({} {})", leader.status, leader.text()));
+            return Err(format!(
+                "no leader yet ({} {})",
+                leader.status,
+                leader.text()
+            ));
         }
         let target = format!("/v1/kv/{READY_KEY}");
-        let written = http.try_request("PUT", &target, &[], b"").map_err(|e| e.to_string())?;
+        let written = http
+            .try_request("PUT", &target, &[], b"")
+            .map_err(|e| e.to_string())?;
         // Without a token an agent with ACLs rightly refuses, and by that it shows that it is there.
         if written.status == 403 && self.spec.token.is_none() {
             return Ok(());
         }
         if written.status != 200 {
-            return Err(format!("no write yet ({} {})", written.status, written.text()));
+            return Err(format!(
+                "no write yet ({} {})",
+                written.status,
+                written.text()
+            ));
         }
         http.try_delete(READY_KEY).map_err(|e| e.to_string())
     }
@@ -340,7 +392,10 @@ mod tests {
 
         agent.kill();
         assert_eq!(agent.pid(), None);
-        assert!(agent.try_put("a/b", b"two").is_err(), "a killed agent takes no write");
+        assert!(
+            agent.try_put("a/b", b"two").is_err(),
+            "a killed agent takes no write"
+        );
         agent.restart();
         assert_eq!(agent.url(), url, "the ports stay");
         assert_ne!(agent.pid(), pid);
@@ -353,13 +408,28 @@ mod tests {
         agent.restart_empty();
         assert_eq!(agent.list(""), []);
         agent.put("c", b"");
-        assert!(agent.entry("c").expect("written").create_index < index + 20, "indexes began anew");
+        assert!(
+            agent.entry("c").expect("written").create_index < index + 20,
+            "indexes began anew"
+        );
     }
 
     #[test]
     fn awkward_keys_reach_consul_as_they_are() {
         let agent = TestAgent::dev();
-        let keys = ["a b", "a//b", "a/../b", "a/./b", "ü/?x=1#y", "100%", "a/", "%2F", "/x", "..", "a/.."];
+        let keys = [
+            "a b",
+            "a//b",
+            "a/../b",
+            "a/./b",
+            "ü/?x=1#y",
+            "100%",
+            "a/",
+            "%2F",
+            "/x",
+            "..",
+            "a/..",
+        ];
         for key in keys {
             agent.put(key, key.as_bytes());
         }
@@ -388,17 +458,28 @@ mod tests {
 
     #[test]
     fn a_wrong_configuration_is_told_with_the_log() {
-        let error = TestAgent::builder().dev().config("no_such_setting = true").try_start().unwrap_err();
+        let error = TestAgent::builder()
+            .dev()
+            .config("no_such_setting = true")
+            .try_start()
+            .unwrap_err();
         assert!(error.to_string().contains("no_such_setting"), "{error}");
     }
 
     #[test]
     fn an_agent_with_acls_is_asked_with_the_builders_token() {
         let acl = r#"acl { enabled = true default_policy = "deny" tokens { master = "the-master-token" } }"#;
-        let agent = TestAgent::builder().dev().config(acl).token("the-master-token").start();
+        let agent = TestAgent::builder()
+            .dev()
+            .config(acl)
+            .token("the-master-token")
+            .start();
         agent.put("k", b"v");
         let stranger = Http::new(agent.http_addr());
         assert_eq!(stranger.request("GET", "/v1/kv/k", &[], b"").status, 403);
-        assert!(!format!("{agent:?}").contains("the-master-token"), "no token in Debug");
+        assert!(
+            !format!("{agent:?}").contains("the-master-token"),
+            "no token in Debug"
+        );
     }
 }

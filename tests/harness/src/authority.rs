@@ -22,7 +22,8 @@ impl Authority {
     #[track_caller]
     #[expect(clippy::new_without_default, reason = "it runs programs")]
     pub fn new() -> Self {
-        let home = TempDir::new().unwrap_or_else(|error| panic!("cannot make a directory: {error}"));
+        let home =
+            TempDir::new().unwrap_or_else(|error| panic!("cannot make a directory: {error}"));
         let authority = Self(home);
         authority.run(&["ca", "create"]);
         authority.run(&["cert", "create", "-server"]);
@@ -75,7 +76,10 @@ impl Authority {
 
     /// The client's certificate and key.
     pub fn client(&self) -> (PathBuf, PathBuf) {
-        (self.file("dc1-client-consul-0.pem"), self.file("dc1-client-consul-0-key.pem"))
+        (
+            self.file("dc1-client-consul-0.pem"),
+            self.file("dc1-client-consul-0-key.pem"),
+        )
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -86,8 +90,17 @@ impl Authority {
     fn run(&self, arguments: &[&str]) {
         let program = consul().unwrap_or_else(|error| panic!("{error}"));
         let mut command = Command::new(program);
-        command.arg("tls").args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
-        let output = command.output().unwrap_or_else(|error| panic!("consul tls: {error}"));
-        assert!(output.status.success(), "consul tls {arguments:?}: {output:?}");
+        command
+            .arg("tls")
+            .args(arguments)
+            .current_dir(self.0.path())
+            .stdin(Stdio::null());
+        let output = command
+            .output()
+            .unwrap_or_else(|error| panic!("consul tls: {error}"));
+        assert!(
+            output.status.success(),
+            "consul tls {arguments:?}: {output:?}"
+        );
     }
 }

@@ -56,7 +56,9 @@ pub enum BinaryError {
 pub fn consul() -> Result<PathBuf, BinaryError> {
     // The lock makes the threads of one process wait for one search; a failed one is tried again.
     static FOUND: Mutex<Option<PathBuf>> = Mutex::new(None);
-    let mut found = FOUND.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut found = FOUND
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(path) = found.as_ref() {
         return Ok(path.clone());
     }
@@ -71,17 +73,27 @@ pub fn consul() -> Result<PathBuf, BinaryError> {
 fn find(named: Option<&OsStr>, path: Option<&OsStr>, cache: &Path) -> Result<PathBuf, BinaryError> {
     if let Some(named) = named.filter(|named| !named.is_empty()) {
         let named = PathBuf::from(named);
-        return if is_program(&named) { Ok(named) } else { Err(BinaryError::NotAProgram(named)) };
+        return if is_program(&named) {
+            Ok(named)
+        } else {
+            Err(BinaryError::NotAProgram(named))
+        };
     }
     if let Some(found) = path.and_then(on_path) {
         return Ok(found);
     }
     let cached = fetch::program(cache);
-    if is_program(&cached) { Ok(cached) } else { fetch::fetch(cache) }
+    if is_program(&cached) {
+        Ok(cached)
+    } else {
+        fetch::fetch(cache)
+    }
 }
 
 fn on_path(path: &OsStr) -> Option<PathBuf> {
-    env::split_paths(path).map(|dir| dir.join("consul")).find(|program| is_program(program))
+    env::split_paths(path)
+        .map(|dir| dir.join("consul"))
+        .find(|program| is_program(program))
 }
 
 pub(crate) fn is_program(path: &Path) -> bool {
@@ -93,7 +105,9 @@ fn target_dir() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let workspace = workspace.canonicalize().unwrap_or(workspace);
     workspace.join(
-        env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty()).unwrap_or_else(|| "target".into()),
+        env::var_os("CARGO_TARGET_DIR")
+            .filter(|dir| !dir.is_empty())
+            .unwrap_or_else(|| "target".into()),
     )
 }
 
@@ -119,7 +133,10 @@ mod tests {
         let path = installed.parent().map(Path::as_os_str);
         assert_eq!(find(Some(named.as_os_str()), path, &cache).unwrap(), named);
         assert_eq!(find(None, path, &cache).unwrap(), installed);
-        assert_eq!(find(Some(OsStr::new("")), Some(OsStr::new("")), &cache).unwrap(), cached);
+        assert_eq!(
+            find(Some(OsStr::new("")), Some(OsStr::new("")), &cache).unwrap(),
+            cached
+        );
     }
 
     #[test]
@@ -128,8 +145,12 @@ mod tests {
         let installed = program(dir.path());
         let plain = dir.path().join("plain");
         fs::write(&plain, "no program").unwrap();
-        let error =
-            find(Some(plain.as_os_str()), installed.parent().map(Path::as_os_str), dir.path()).unwrap_err();
+        let error = find(
+            Some(plain.as_os_str()),
+            installed.parent().map(Path::as_os_str),
+            dir.path(),
+        )
+        .unwrap_err();
         assert!(error.to_string().starts_with("CONSUL_BIN is "), "{error}");
     }
 }

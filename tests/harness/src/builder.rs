@@ -39,7 +39,9 @@ pub enum AgentError {
         log: String,
     },
     /// The agent runs, but had no leader or took no write in time.
-    #[error("the Consul agent was not ready within {within:?}: {reason}; the end of its log:\n{log}")]
+    #[error(
+        "the Consul agent was not ready within {within:?}: {reason}; the end of its log:\n{log}"
+    )]
     NotReady {
         /// How long it was waited for.
         within: Duration,
@@ -79,7 +81,9 @@ impl Default for AgentBuilder {
 /// Without token and configuration: a failing test prints this.
 impl fmt::Debug for AgentBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AgentBuilder").field("dev", &self.dev).finish_non_exhaustive()
+        f.debug_struct("AgentBuilder")
+            .field("dev", &self.dev)
+            .finish_non_exhaustive()
     }
 }
 
@@ -152,7 +156,12 @@ impl AgentBuilder {
     }
 
     /// Writes the configuration files into `home` and returns the command that runs the agent with them.
-    pub(crate) fn command(&self, binary: &Path, home: &Path, ports: &AgentPorts) -> io::Result<Command> {
+    pub(crate) fn command(
+        &self,
+        binary: &Path,
+        home: &Path,
+        ports: &AgentPorts,
+    ) -> io::Result<Command> {
         let mut config = json!({
             "node_name": "harness",
             "bind_addr": ports.host,
@@ -192,10 +201,17 @@ impl AgentBuilder {
         }
         let mut files = vec![(home.join("base.json"), config.to_string())];
         for (turn, fragment) in self.fragments.iter().enumerate() {
-            let kind = if fragment.trim_start().starts_with('{') { "json" } else { "hcl" };
+            let kind = if fragment.trim_start().starts_with('{') {
+                "json"
+            } else {
+                "hcl"
+            };
             files.push((home.join(format!("extra-{turn}.{kind}")), fragment.clone()));
         }
-        let log = fs::File::options().create(true).append(true).open(log_path(home))?;
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(log_path(home))?;
         let mut command = Command::new(binary);
         command.arg("agent").current_dir(home);
         if self.dev {
@@ -211,7 +227,10 @@ impl AgentBuilder {
                 command.env_remove(name);
             }
         }
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
         Ok(command)
     }
 }
@@ -254,9 +273,13 @@ impl AgentPorts {
 fn grpc_tls_is_known(binary: &Path) -> bool {
     static KNOWN: OnceLock<bool> = OnceLock::new();
     *KNOWN.get_or_init(|| {
-        let said = Command::new(binary).arg("version").stdin(Stdio::null()).output();
-        let said =
-            said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let said = Command::new(binary)
+            .arg("version")
+            .stdin(Stdio::null())
+            .output();
+        let said = said
+            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+            .unwrap_or_default();
         version(&said).is_some_and(|version| version >= (1, 14))
     })
 }

@@ -35,9 +35,15 @@ impl TestCluster {
     pub fn try_start() -> Result<Self, AgentError> {
         let binary = binary::consul()?;
         let block = Ports::reserve();
-        let block = block.map_err(|source| AgentError::Io { what: "reserve ports".to_owned(), source })?;
+        let block = block.map_err(|source| AgentError::Io {
+            what: "reserve ports".to_owned(),
+            source,
+        })?;
         let block = Arc::new(block);
-        let ports = |host: u8| AgentPorts { block: Arc::clone(&block), host: Ipv4Addr::new(127, 0, 0, host) };
+        let ports = |host: u8| AgentPorts {
+            block: Arc::clone(&block),
+            host: Ipv4Addr::new(127, 0, 0, host),
+        };
         let hosts = [2, 3, 4];
         let servers = hosts.map(|host| {
             let others = hosts.into_iter().filter(|other| *other != host);
@@ -61,9 +67,22 @@ impl TestCluster {
     pub fn leader_and_followers(&self) -> (&TestAgent, Vec<&TestAgent>) {
         let running = self.servers.iter().filter(|server| server.pid().is_some());
         let known = running
-            .filter_map(|server| server.try_request("GET", "/v1/status/leader", &[], b"").ok())
-            .find_map(|reply| reply.text().trim().trim_matches('"').parse::<std::net::SocketAddr>().ok());
-        let Some(leader) = known else { panic!("no server knows a leader") };
+            .filter_map(|server| {
+                server
+                    .try_request("GET", "/v1/status/leader", &[], b"")
+                    .ok()
+            })
+            .find_map(|reply| {
+                reply
+                    .text()
+                    .trim()
+                    .trim_matches('"')
+                    .parse::<std::net::SocketAddr>()
+                    .ok()
+            });
+        let Some(leader) = known else {
+            panic!("no server knows a leader")
+        };
         let leads = |server: &&TestAgent| server.http_addr().ip() == leader.ip();
         let (leaders, followers): (Vec<_>, Vec<_>) = self.servers.iter().partition(leads);
         (leaders[0], followers)

@@ -14,8 +14,10 @@ use crate::binary::{BinaryError, is_program};
 const SUITE: &str = "bullseye";
 
 /// Debian's keys, where the machine has them apart from apt's own.
-const KEYRINGS: [&str; 2] =
-    ["/usr/share/keyrings/debian-archive-keyring.pgp", "/usr/share/keyrings/debian-archive-keyring.gpg"];
+const KEYRINGS: [&str; 2] = [
+    "/usr/share/keyrings/debian-archive-keyring.pgp",
+    "/usr/share/keyrings/debian-archive-keyring.gpg",
+];
 
 /// Where [`fetch`] leaves the program.
 pub(crate) fn program(cache: &Path) -> PathBuf {
@@ -35,7 +37,10 @@ pub(crate) fn fetch(cache: &Path) -> Result<PathBuf, BinaryError> {
     if is_program(&program) {
         return Ok(program);
     }
-    let work = tempfile::Builder::new().prefix("fetch-").tempdir_in(cache).map_err(io(cache))?;
+    let work = tempfile::Builder::new()
+        .prefix("fetch-")
+        .tempdir_in(cache)
+        .map_err(io(cache))?;
     let mut last = BinaryError::NoArchive;
     for archive in archives()? {
         match download(work.path(), &archive) {
@@ -43,7 +48,9 @@ pub(crate) fn fetch(cache: &Path) -> Result<PathBuf, BinaryError> {
                 let home = cache.join(SUITE);
                 // What is there is no program (seen above), and only the holder of the lock gets here.
                 match fs::remove_dir_all(&home) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(&home)(error)),
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        return Err(io(&home)(error));
+                    }
                     _ => {}
                 }
                 fs::rename(&unpacked, &home).map_err(io(&home))?;
@@ -57,8 +64,11 @@ pub(crate) fn fetch(cache: &Path) -> Result<PathBuf, BinaryError> {
 
 /// The Debian archives that the machine's apt uses, the likeliest first.
 fn archives() -> Result<Vec<String>, BinaryError> {
-    let known =
-        run(Command::new("apt-get").args(["indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)"]))?;
+    let known = run(Command::new("apt-get").args([
+        "indextargets",
+        "--format",
+        "$(ORIGIN)|$(LABEL)|$(REPO_URI)",
+    ]))?;
     let found = from_targets(&known);
     if !found.is_empty() {
         return Ok(found);
@@ -83,8 +93,13 @@ fn from_targets(lines: &str) -> Vec<String> {
 fn from_uris(lines: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in lines.lines() {
-        let Some((uri, _)) = line.trim_start_matches('\'').split_once("dists/") else { continue };
-        if uri.contains("debian") && !uri.contains("security") && !found.iter().any(|known| known == uri) {
+        let Some((uri, _)) = line.trim_start_matches('\'').split_once("dists/") else {
+            continue;
+        };
+        if uri.contains("debian")
+            && !uri.contains("security")
+            && !found.iter().any(|known| known == uri)
+        {
             found.push(uri.to_owned());
         }
     }
@@ -151,8 +166,11 @@ fn run(command: &mut Command) -> Result<String, BinaryError> {
         .map(std::ffi::OsStr::to_string_lossy)
         .find(|arg| !arg.starts_with('-') && !arg.contains('='))
         .map_or_else(|| name.clone(), |verb| format!("{name} {verb}"));
-    let output =
-        command.env("LC_ALL", "C").stdin(Stdio::null()).output().map_err(|error| match error.kind() {
+    let output = command
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| match error.kind() {
             ErrorKind::NotFound => failed(&what, &format!("this machine has no {name}")),
             _ => failed(&what, &error.to_string()),
         })?;
@@ -161,11 +179,17 @@ fn run(command: &mut Command) -> Result<String, BinaryError> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = said.lines().collect();
-    Err(failed(&what, &lines[lines.len().saturating_sub(8)..].join("\n")))
+    Err(failed(
+        &what,
+        &lines[lines.len().saturating_sub(8)..].join("\n"),
+    ))
 }
 
 fn failed(step: &str, reason: &str) -> BinaryError {
-    BinaryError::Fetch { step: step.to_owned(), reason: reason.to_owned() }
+    BinaryError::Fetch {
+        step: step.to_owned(),
+        reason: reason.to_owned(),
+    }
 }
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> BinaryError + use<> {
@@ -196,9 +220,19 @@ mod tests {
 
     #[test]
     fn a_failing_command_is_named_with_what_it_said() {
-        let error = run(Command::new("sh").args(["-c", "echo broken >&2; exit 3"])).unwrap_err().to_string();
-        assert!(error.contains("broken") && error.contains("set CONSUL_BIN or install consul"), "{error}");
-        let error = run(&mut Command::new("no-such-program-here")).unwrap_err().to_string();
-        assert!(error.contains("this machine has no no-such-program-here"), "{error}");
+        let error = run(Command::new("sh").args(["-c", "echo broken >&2; exit 3"]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("broken") && error.contains("set CONSUL_BIN or install consul"),
+            "{error}"
+        );
+        let error = run(&mut Command::new("no-such-program-here"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("this machine has no no-such-program-here"),
+            "{error}"
+        );
     }
 }

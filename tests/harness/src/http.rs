@@ -54,7 +54,11 @@ impl std::fmt::Debug for Http {
 impl Http {
     /// Requests to `addr` without a token, each given up after 30 s of silence.
     pub fn new(addr: SocketAddr) -> Self {
-        Self { addr, token: None, timeout: Duration::from_secs(30) }
+        Self {
+            addr,
+            token: None,
+            timeout: Duration::from_secs(30),
+        }
     }
 
     /// Sends this token with every request.
@@ -82,7 +86,13 @@ impl Http {
     ///
     /// When the agent cannot be reached or its reply cannot be read.
     #[track_caller]
-    pub fn request(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> HttpReply {
+    pub fn request(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> HttpReply {
         match self.try_request(method, target, headers, body) {
             Ok(reply) => reply,
             Err(error) => panic!("{method} {target} to {}: {error}", self.addr),
@@ -105,7 +115,10 @@ impl Http {
         stream.set_read_timeout(Some(self.timeout))?;
         stream.set_write_timeout(Some(self.timeout))?;
         stream.set_nodelay(true)?;
-        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.addr);
+        let mut head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
+            self.addr
+        );
         let token = self.token.as_deref().map(|token| ("X-Consul-Token", token));
         for (name, value) in headers.iter().copied().chain(token) {
             let _ = write!(head, "{name}: {value}\r\n");
@@ -131,21 +144,34 @@ fn read_reply(from: &mut impl BufRead, no_body: bool) -> io::Result<HttpReply> {
         if line.is_empty() {
             break;
         }
-        let (name, value) =
-            line.split_once(':').ok_or_else(|| invalid(&format!("not a header: {line:?}")))?;
+        let (name, value) = line
+            .split_once(':')
+            .ok_or_else(|| invalid(&format!("not a header: {line:?}")))?;
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
-    let mut reply = HttpReply { status, headers, body: Vec::new() };
+    let mut reply = HttpReply {
+        status,
+        headers,
+        body: Vec::new(),
+    };
     if no_body || matches!(status, 204 | 304) {
         return Ok(reply);
     }
-    if reply.header("Transfer-Encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
+    if reply
+        .header("Transfer-Encoding")
+        .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
+    {
         reply.body = chunks(from)?;
     } else if let Some(length) = reply.header("Content-Length") {
-        let length: u64 = length.parse().map_err(|_| invalid(&format!("not a length: {length:?}")))?;
+        let length: u64 = length
+            .parse()
+            .map_err(|_| invalid(&format!("not a length: {length:?}")))?;
         from.take(length).read_to_end(&mut reply.body)?;
         if reply.body.len() as u64 != length {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the body was cut"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the body was cut",
+            ));
         }
     } else {
         from.read_to_end(&mut reply.body)?;
@@ -158,14 +184,17 @@ fn chunks(from: &mut impl BufRead) -> io::Result<Vec<u8>> {
     loop {
         let size = line(from)?;
         let size = size.split(';').next().unwrap_or_default().trim();
-        let size =
-            u64::from_str_radix(size, 16).map_err(|_| invalid(&format!("not a chunk size: {size:?}")))?;
+        let size = u64::from_str_radix(size, 16)
+            .map_err(|_| invalid(&format!("not a chunk size: {size:?}")))?;
         if size == 0 {
             while !line(from)?.is_empty() {}
             return Ok(body);
         }
         if from.take(size).read_to_end(&mut body)? as u64 != size {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the chunk was cut"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the chunk was cut",
+            ));
         }
         line(from)?;
     }
@@ -200,14 +229,22 @@ mod tests {
     #[test]
     fn reads_a_body_by_length_by_chunks_and_to_the_end() {
         let sized =
-            parse("HTTP/1.1 404 Not Found\r\nx-consul-index:  7 \r\nContent-Length: 2\r\n\r\nhi").unwrap();
+            parse("HTTP/1.1 404 Not Found\r\nx-consul-index:  7 \r\nContent-Length: 2\r\n\r\nhi")
+                .unwrap();
         assert_eq!(
-            (sized.status, sized.header("X-Consul-Index"), sized.text().as_str()),
+            (
+                sized.status,
+                sized.header("X-Consul-Index"),
+                sized.text().as_str()
+            ),
             (404, Some("7"), "hi")
         );
         let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n";
         assert_eq!(parse(chunked).unwrap().text(), "abc0123456789");
-        assert_eq!(parse("HTTP/1.0 200 OK\r\n\r\nto the end").unwrap().text(), "to the end");
+        assert_eq!(
+            parse("HTTP/1.0 200 OK\r\n\r\nto the end").unwrap().text(),
+            "to the end"
+        );
     }
 
     #[test]
@@ -217,7 +254,11 @@ mod tests {
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
         ] {
-            assert_eq!(parse(cut).unwrap_err().kind(), io::ErrorKind::UnexpectedEof, "{cut:?}");
+            assert_eq!(
+                parse(cut).unwrap_err().kind(),
+                io::ErrorKind::UnexpectedEof,
+                "{cut:?}"
+            );
         }
     }
 }

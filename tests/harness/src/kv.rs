@@ -44,7 +44,10 @@ impl Http {
         match kv_path(key) {
             Some(path) => Ok(self.read(&path)?.pop()),
             // Unlike `get`, this is no error where there is no such key.
-            None => Ok(self.txn("get-tree", key, None)?.into_iter().find(|entry| entry.key == key)),
+            None => Ok(self
+                .txn("get-tree", key, None)?
+                .into_iter()
+                .find(|entry| entry.key == key)),
         }
     }
 
@@ -101,7 +104,8 @@ impl Http {
     /// When Consul cannot be reached or refuses.
     #[track_caller]
     pub fn get(&self, key: &str) -> Option<(Vec<u8>, u64)> {
-        self.entry(key).map(|entry| (entry.value, entry.modify_index))
+        self.entry(key)
+            .map(|entry| (entry.value, entry.modify_index))
     }
 
     /// Reads a key with everything Consul tells of it.
@@ -146,7 +150,11 @@ impl Http {
 
     fn write(&self, method: &str, target: &str, value: &[u8]) -> io::Result<()> {
         let reply = self.try_request(method, target, &[], value)?;
-        if reply.status == 200 && reply.body.starts_with(b"true") { Ok(()) } else { Err(refused(&reply)) }
+        if reply.status == 200 && reply.body.starts_with(b"true") {
+            Ok(())
+        } else {
+            Err(refused(&reply))
+        }
     }
 
     fn read(&self, target: &str) -> io::Result<Vec<KvEntry>> {
@@ -185,7 +193,11 @@ fn done<T>(what: &str, key: &str, result: io::Result<T>) -> T {
 }
 
 fn refused(reply: &HttpReply) -> io::Error {
-    io::Error::other(format!("Consul answered {}: {}", reply.status, reply.text().trim()))
+    io::Error::other(format!(
+        "Consul answered {}: {}",
+        reply.status,
+        reply.text().trim()
+    ))
 }
 
 fn entries(json: &[u8]) -> Option<Vec<KvEntry>> {
@@ -210,7 +222,9 @@ fn entry(pair: &Value) -> Option<KvEntry> {
 /// tidies `//`, `/./` and `/../` away before it looks, encoded or not, and only a transaction takes such a key.
 fn kv_path(key: &str) -> Option<String> {
     let mut segments = key.split('/').rev().enumerate();
-    if segments.any(|(place, segment)| matches!(segment, "." | "..") || (segment.is_empty() && place > 0)) {
+    if segments
+        .any(|(place, segment)| matches!(segment, "." | "..") || (segment.is_empty() && place > 0))
+    {
         return None;
     }
     let mut path = String::from("/v1/kv/");
@@ -230,7 +244,10 @@ mod tests {
 
     #[test]
     fn keys_are_encoded_but_for_their_slashes() {
-        assert_eq!(kv_path("a b/ü?#%/x-1_~/").as_deref(), Some("/v1/kv/a%20b/%C3%BC%3F%23%25/x-1_~/"));
+        assert_eq!(
+            kv_path("a b/ü?#%/x-1_~/").as_deref(),
+            Some("/v1/kv/a%20b/%C3%BC%3F%23%25/x-1_~/")
+        );
         assert_eq!(kv_path("").as_deref(), Some("/v1/kv/"));
         for untidy in ["a//b", "/", "/a", "a/./b", "..", "a/.."] {
             assert_eq!(kv_path(untidy), None, "{untidy}");
@@ -240,7 +257,12 @@ mod tests {
     #[test]
     fn a_null_value_is_empty_and_other_json_is_refused() {
         let one = br#"[{"Key":"a","Value":null,"CreateIndex":3,"ModifyIndex":4,"Flags":0,"LockIndex":0}]"#;
-        let entry = KvEntry { key: "a".into(), value: vec![], create_index: 3, modify_index: 4 };
+        let entry = KvEntry {
+            key: "a".into(),
+            value: vec![],
+            create_index: 3,
+            modify_index: 4,
+        };
         assert_eq!(entries(one), Some(vec![entry]));
         assert_eq!(entries(br#"{"Key":"a"}"#), None);
         assert_eq!(entries(b"<html>"), None);

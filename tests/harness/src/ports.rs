@@ -31,9 +31,14 @@ impl Ports {
     pub(crate) fn reserve() -> io::Result<Self> {
         static TURN: AtomicU32 = AtomicU32::new(0);
         // By user: another one's files could not be opened.
-        let dir = env::temp_dir().join(format!("consul-watch-ports-{}", rustix::process::getuid().as_raw()));
+        let dir = env::temp_dir().join(format!(
+            "consul-watch-ports-{}",
+            rustix::process::getuid().as_raw()
+        ));
         fs::create_dir_all(&dir)?;
-        let turn = process::id().wrapping_mul(7).wrapping_add(TURN.fetch_add(1, Ordering::Relaxed));
+        let turn = process::id()
+            .wrapping_mul(7)
+            .wrapping_add(TURN.fetch_add(1, Ordering::Relaxed));
         for step in 0..BLOCKS {
             // Always below BLOCKS, so it fits.
             #[allow(clippy::cast_possible_truncation)]
@@ -44,7 +49,10 @@ impl Ports {
         }
         Err(io::Error::new(
             io::ErrorKind::AddrInUse,
-            format!("every port from {FIRST} to {} is taken", FIRST + BLOCKS * BLOCK - 1),
+            format!(
+                "every port from {FIRST} to {} is taken",
+                FIRST + BLOCKS * BLOCK - 1
+            ),
         ))
     }
 

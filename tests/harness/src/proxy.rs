@@ -46,7 +46,8 @@ impl FaultProxy {
     /// When there is no port or no thread for it.
     #[track_caller]
     pub fn start(upstream: SocketAddr) -> Self {
-        Self::try_start(upstream, false).unwrap_or_else(|error| panic!("cannot start the proxy: {error}"))
+        Self::try_start(upstream, false)
+            .unwrap_or_else(|error| panic!("cannot start the proxy: {error}"))
     }
 
     /// A proxy that looks at no byte, for TLS and HTTP/2; it has no faults of single responses.
@@ -56,7 +57,8 @@ impl FaultProxy {
     /// When there is no port or no thread for it.
     #[track_caller]
     pub fn raw(upstream: SocketAddr) -> Self {
-        Self::try_start(upstream, true).unwrap_or_else(|error| panic!("cannot start the proxy: {error}"))
+        Self::try_start(upstream, true)
+            .unwrap_or_else(|error| panic!("cannot start the proxy: {error}"))
     }
 
     fn try_start(upstream: SocketAddr, raw: bool) -> io::Result<Self> {
@@ -64,7 +66,13 @@ impl FaultProxy {
         let addr = ports.addr(0);
         let shared = Arc::new(Shared::new(upstream, raw));
         let (commands, thread) = listener::spawn(addr, Arc::clone(&shared))?;
-        let proxy = Self { addr, shared, commands, thread: Some(thread), _ports: ports };
+        let proxy = Self {
+            addr,
+            shared,
+            commands,
+            thread: Some(thread),
+            _ports: ports,
+        };
         proxy.commands.send(Command::Listen)?;
         Ok(proxy)
     }
@@ -146,7 +154,9 @@ impl FaultProxy {
     /// When that does not come within `within`.
     #[track_caller]
     pub fn wait_until_open(&self, n: usize, within: Duration) {
-        self.wait_until(within, &format!("{n} open connections"), |stats| stats.open == n);
+        self.wait_until(within, &format!("{n} open connections"), |stats| {
+            stats.open == n
+        });
     }
 
     /// Waits until at least `n` requests were seen. It blocks the thread: where the client under test runs on
@@ -157,7 +167,9 @@ impl FaultProxy {
     /// When that does not come within `within`.
     #[track_caller]
     pub fn wait_until_requests(&self, n: u64, within: Duration) {
-        self.wait_until(within, &format!("{n} requests"), |stats| stats.requests >= n);
+        self.wait_until(within, &format!("{n} requests"), |stats| {
+            stats.requests >= n
+        });
     }
 
     /// Waits until the counters satisfy `condition`, and returns them.
@@ -174,7 +186,9 @@ impl FaultProxy {
     ) -> ProxyStats {
         match self.shared.wait_until(within, condition) {
             Ok(stats) => stats,
-            Err(stats) => panic!("{what}: did not come within {within:?}; the proxy has seen {stats:?}"),
+            Err(stats) => {
+                panic!("{what}: did not come within {within:?}; the proxy has seen {stats:?}")
+            }
         }
     }
 
@@ -184,7 +198,10 @@ impl FaultProxy {
     ///
     /// When that does not come within `within`.
     pub async fn until_open(&self, n: usize, within: Duration) {
-        self.until(within, &format!("{n} open connections"), |stats| stats.open == n).await;
+        self.until(within, &format!("{n} open connections"), |stats| {
+            stats.open == n
+        })
+        .await;
     }
 
     /// [`wait_until`](Self::wait_until) for a test on tokio's or actix's runtime.
@@ -192,13 +209,20 @@ impl FaultProxy {
     /// # Panics
     ///
     /// When that does not come within `within`; the message names `what`.
-    pub async fn until(&self, within: Duration, what: &str, mut condition: impl FnMut(&ProxyStats) -> bool) {
+    pub async fn until(
+        &self,
+        within: Duration,
+        what: &str,
+        mut condition: impl FnMut(&ProxyStats) -> bool,
+    ) {
         eventually_async(within, what, || condition(&self.stats())).await;
     }
 
     #[track_caller]
     fn command(&self, command: Command) {
-        self.commands.send(command).unwrap_or_else(|error| panic!("the proxy on {}: {error}", self.addr));
+        self.commands
+            .send(command)
+            .unwrap_or_else(|error| panic!("the proxy on {}: {error}", self.addr));
     }
 }
 

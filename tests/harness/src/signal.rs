@@ -22,7 +22,10 @@ pub fn signal(child: &Child, signal: Signal) -> io::Result<()> {
 pub(crate) fn has_stopped(child: &Child) -> bool {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| {
-        let status = waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED | WaitIdOptions::NOHANG);
+        let status = waitid(
+            WaitId::Pid(pid),
+            WaitIdOptions::STOPPED | WaitIdOptions::NOHANG,
+        );
         status.is_ok_and(|status| status.is_some_and(|status| status.stopped()))
     })
 }

@@ -28,7 +28,10 @@ pub fn eventually_some<T>(within: Duration, what: &str, mut find: impl FnMut() -
         if let Some(found) = find() {
             return found;
         }
-        assert!(Instant::now() < deadline, "{what}: did not come within {within:?}");
+        assert!(
+            Instant::now() < deadline,
+            "{what}: did not come within {within:?}"
+        );
         thread::sleep(STEP);
     }
 }
@@ -57,7 +60,10 @@ pub async fn eventually_some_async<T>(
         if let Some(found) = find() {
             return found;
         }
-        assert!(Instant::now() < deadline, "{what}: did not come within {within:?}");
+        assert!(
+            Instant::now() < deadline,
+            "{what}: did not come within {within:?}"
+        );
         tokio::time::sleep(STEP).await;
     }
 }
@@ -89,6 +95,9 @@ mod tests {
             let flag = flag.clone();
             async move { flag.set(true) }
         };
-        tokio::join!(eventually_async(Duration::from_secs(5), "the flag", || flag.get()), setter);
+        tokio::join!(
+            eventually_async(Duration::from_secs(5), "the flag", || flag.get()),
+            setter
+        );
     }
 }

@@ -33,7 +33,12 @@ impl Change {
         let (_, rest) = rest.split_once(" reason=")?;
         let (reason, value) = rest.split_once(" value=")?;
         let [kind, key, reason, value] = [kind, key, reason, value].map(str::to_owned);
-        Some(Self { kind, key, reason, value })
+        Some(Self {
+            kind,
+            key,
+            reason,
+            value,
+        })
     }
 }
 
@@ -78,7 +83,9 @@ impl LiveConfig {
             .spawn()
             .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
         let (sender, lines) = channel();
-        read(child.stdout.take(), sender.clone(), |line| Line::Out(Instant::now(), line));
+        read(child.stdout.take(), sender.clone(), |line| {
+            Line::Out(Instant::now(), line)
+        });
         read(child.stderr.take(), sender, Line::Err);
         Ok(Self {
             child,
@@ -94,7 +101,9 @@ impl LiveConfig {
 
     /// Waits for the line `ready`.
     pub(super) fn ready(&mut self, within: Duration) -> Result<(), String> {
-        self.until(within, "live_config's line `ready`", |app| app.ready.then_some(()))
+        self.until(within, "live_config's line `ready`", |app| {
+            app.ready.then_some(())
+        })
     }
 
     /// Waits for the change that `wanted` accepts, after the one last waited for; it may have come already.
@@ -117,7 +126,10 @@ impl LiveConfig {
 
     /// How many changes of this key have come.
     pub(super) fn deliveries_of(&self, key: &str) -> usize {
-        self.deliveries.iter().filter(|delivery| delivery.change.key == key).count()
+        self.deliveries
+            .iter()
+            .filter(|delivery| delivery.change.key == key)
+            .count()
     }
 
     /// Sends SIGTERM and waits for the line `stopped` and a good end.
@@ -125,7 +137,11 @@ impl LiveConfig {
         let deadline = Instant::now() + within;
         signal(&self.child, Signal::TERM)
             .map_err(|error| format!("cannot send SIGTERM to live_config: {error}"))?;
-        self.until(within, "live_config's line `stopped` after SIGTERM", |app| app.stopped.then_some(()))?;
+        self.until(
+            within,
+            "live_config's line `stopped` after SIGTERM",
+            |app| app.stopped.then_some(()),
+        )?;
         let status = loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => break status,
@@ -134,7 +150,11 @@ impl LiveConfig {
                 Err(error) => return Err(format!("cannot wait for live_config: {error}")),
             }
         };
-        if status.success() { Ok(()) } else { Err(format!("live_config ended with {status} after SIGTERM")) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("live_config ended with {status} after SIGTERM"))
+        }
     }
 
     /// The last lines it has written, for whoever has to find out what is wrong.
@@ -154,7 +174,10 @@ impl LiveConfig {
             if let Some(found) = find(self) {
                 return Ok(found);
             }
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self
+                .lines
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
                 Ok(line) => self.take(line)?,
                 Err(RecvTimeoutError::Timeout) => {
                     return Err(format!("MISSING: {what} did not come in {within:?}"));
@@ -176,12 +199,16 @@ impl LiveConfig {
             self.told.pop_front();
         }
         self.told.push_back(text.clone());
-        let Line::Out(at, text) = line else { return Ok(()) };
+        let Line::Out(at, text) = line else {
+            return Ok(());
+        };
         match text.as_str() {
             "ready" => self.ready = true,
             "stopped" => self.stopped = true,
             text => {
-                let Some(change) = Change::parse(text) else { return Ok(()) };
+                let Some(change) = Change::parse(text) else {
+                    return Ok(());
+                };
                 self.check(&change)?;
                 self.deliveries.push(Delivery { at, change });
             }
@@ -200,7 +227,10 @@ impl LiveConfig {
                 .filter(|before| *before == change.value)
         };
         match before {
-            Some(_) => Err(format!("DELIVERED TWICE: {} {} ({})", change.kind, change.key, change.value)),
+            Some(_) => Err(format!(
+                "DELIVERED TWICE: {} {} ({})",
+                change.kind, change.key, change.value
+            )),
             None => Ok(()),
         }
     }
@@ -232,8 +262,12 @@ mod tests {
     #[test]
     fn reads_a_line_of_the_example() {
         let change =
-            Change::parse("change updated kvTest/test/a b index=12 reason=change value=x value=y").unwrap();
-        assert!(change.is("updated", "kvTest/test/a b", "x value=y"), "{change:?}");
+            Change::parse("change updated kvTest/test/a b index=12 reason=change value=x value=y")
+                .unwrap();
+        assert!(
+            change.is("updated", "kvTest/test/a b", "x value=y"),
+            "{change:?}"
+        );
         assert_eq!(change.reason, "change");
         assert_eq!(Change::parse("changed nothing"), None);
         assert_eq!(Change::parse("change added k index=1"), None);

@@ -4,8 +4,16 @@ use proptest::prelude::*;
 
 use super::*;
 
-const AGAIN: Comer = Comer { again: true, attempts: 1, subscribers: 1 };
-const FRESH: Comer = Comer { again: false, attempts: 0, subscribers: 1 };
+const AGAIN: Comer = Comer {
+    again: true,
+    attempts: 1,
+    subscribers: 1,
+};
+const FRESH: Comer = Comer {
+    again: false,
+    attempts: 0,
+    subscribers: 1,
+};
 
 fn backoff() -> Backoff {
     Backoff::default().with_seed(7)
@@ -15,7 +23,10 @@ fn backoff() -> Backoff {
 fn away(comers: &[Comer], now: Instant) -> (Line, Vec<Standing>) {
     let mut line = Line::default();
     assert!(line.lost(None, &mut backoff(), now).is_some());
-    let standings = comers.iter().map(|comer| line.enter(*comer).unwrap()).collect();
+    let standings = comers
+        .iter()
+        .map(|comer| line.enter(*comer).unwrap())
+        .collect();
     (line, standings)
 }
 
@@ -26,7 +37,9 @@ fn may_ask(line: &mut Line, standing: Standing, now: Instant) -> bool {
 /// Those that may ask, by their number.
 fn asking(line: &mut Line, standings: &[Standing], now: Instant) -> Vec<usize> {
     line.advance(now);
-    (0..standings.len()).filter(|n| may_ask(line, standings[*n], now)).collect()
+    (0..standings.len())
+        .filter(|n| may_ask(line, standings[*n], now))
+        .collect()
 }
 
 #[test]
@@ -34,7 +47,10 @@ fn who_comes_when_all_is_well_needs_no_turn() {
     let mut line = Line::default();
     assert_eq!(line.enter(FRESH), None);
     assert!(line.enter(AGAIN).is_some());
-    assert!(line.enter(FRESH).is_some(), "it does not go ahead of who is waiting");
+    assert!(
+        line.enter(FRESH).is_some(),
+        "it does not go ahead of who is waiting"
+    );
 }
 
 #[test]
@@ -46,14 +62,30 @@ fn the_one_that_failed_least_often_asks_first_and_then_the_one_with_most_subscri
         subscribers,
     });
     let (mut line, standings) = away(&comers, now);
-    assert_eq!(asking(&mut line, &standings, now), [] as [usize; 0], "not before the pause is over");
+    assert_eq!(
+        asking(&mut line, &standings, now),
+        [] as [usize; 0],
+        "not before the pause is over"
+    );
     let mut now = line.next_probe().unwrap();
     assert_eq!(asking(&mut line, &standings, now), [2]);
-    assert_eq!(asking(&mut line, &standings, now + Guard::PATIENCE / 2), [2], "one at a time");
+    assert_eq!(
+        asking(&mut line, &standings, now + Guard::PATIENCE / 2),
+        [2],
+        "one at a time"
+    );
     now += Guard::PATIENCE;
-    assert_eq!(asking(&mut line, &standings, now), [2, 3], "unless it takes too long");
+    assert_eq!(
+        asking(&mut line, &standings, now),
+        [2, 3],
+        "unless it takes too long"
+    );
     line.leave(standings[3], now);
-    assert_eq!(asking(&mut line, &standings, now), [1, 2, 3], "what it did not use is the next one's");
+    assert_eq!(
+        asking(&mut line, &standings, now),
+        [1, 2, 3],
+        "what it did not use is the next one's"
+    );
     line.found(now);
     assert_eq!(asking(&mut line, &standings, now), [0, 1, 2, 3, 4]);
 }
@@ -67,7 +99,9 @@ fn pauses_grow_until_it_was_well_for_long() {
         now = line.next_probe().unwrap_or(now);
         line.advance(now);
         let pause = line.lost(Some(standing), &mut backoff, now).unwrap();
-        let most = Backoff::DEFAULT_BASE.saturating_mul(1 << failures.min(20)).min(Guard::CEILING);
+        let most = Backoff::DEFAULT_BASE
+            .saturating_mul(1 << failures.min(20))
+            .min(Guard::CEILING);
         assert!(pause <= most, "{pause:?}");
         if failures % 10 == 0 {
             line.found(now);
@@ -75,23 +109,43 @@ fn pauses_grow_until_it_was_well_for_long() {
         }
     }
     line.found(now);
-    assert!(line.lost(None, &mut backoff, now + Duration::from_secs(10)).unwrap() <= Backoff::DEFAULT_BASE);
-    assert_eq!(line.lost(None, &mut backoff, now), None, "who only finds the same sets no time");
+    assert!(
+        line.lost(None, &mut backoff, now + Duration::from_secs(10))
+            .unwrap()
+            <= Backoff::DEFAULT_BASE
+    );
+    assert_eq!(
+        line.lost(None, &mut backoff, now),
+        None,
+        "who only finds the same sets no time"
+    );
 }
 
 #[test]
 fn nobody_is_overtaken_for_ever() {
     let now = Instant::now();
     let mut line = Line::default();
-    let crowd = |line: &mut Line| line.enter(Comer { subscribers: 1000, ..AGAIN }).unwrap();
+    let crowd = |line: &mut Line| {
+        line.enter(Comer {
+            subscribers: 1000,
+            ..AGAIN
+        })
+        .unwrap()
+    };
     let mut busy: Vec<_> = (0..2 * Guard::AT_ONCE).map(|_| crowd(&mut line)).collect();
     line.advance(now);
     let small = line.enter(AGAIN).unwrap();
     let mut rounds = 0;
     while !may_ask(&mut line, small, now) {
         rounds += 1;
-        assert!(rounds < 5 * Guard::AT_ONCE, "those with more subscribers go first again and again");
-        let asks = busy.iter().position(|standing| may_ask(&mut line, *standing, now)).unwrap();
+        assert!(
+            rounds < 5 * Guard::AT_ONCE,
+            "those with more subscribers go first again and again"
+        );
+        let asks = busy
+            .iter()
+            .position(|standing| may_ask(&mut line, *standing, now))
+            .unwrap();
         line.leave(busy.swap_remove(asks), now);
         busy.push(crowd(&mut line));
         line.advance(now);
@@ -100,7 +154,11 @@ fn nobody_is_overtaken_for_ever() {
 
 #[derive(Debug, Clone)]
 enum Event {
-    Come { again: bool, attempts: u32, subscribers: usize },
+    Come {
+        again: bool,
+        attempts: u32,
+        subscribers: usize,
+    },
     Pass(u64),
     Leave(usize),
     Fails(usize),

@@ -29,7 +29,10 @@ pub(super) enum Word {
 
 /// Reads all words of a text; the last one is its end.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, SyntaxError> {
-    let mut lexer = Lexer { rest: text.strip_prefix('\u{feff}').unwrap_or(text), line: 1 };
+    let mut lexer = Lexer {
+        rest: text.strip_prefix('\u{feff}').unwrap_or(text),
+        line: 1,
+    };
     let mut tokens = Vec::new();
     loop {
         lexer.skip_space_and_comments()?;
@@ -82,7 +85,9 @@ impl<'a> Lexer<'a> {
     }
 
     fn word(&mut self) -> Result<Word, SyntaxError> {
-        let Some(first) = self.rest.chars().next() else { return Ok(Word::End) };
+        let Some(first) = self.rest.chars().next() else {
+            return Ok(Word::End);
+        };
         match first {
             '{' | '}' | '[' | ']' | '=' | ',' => {
                 self.take(1);
@@ -96,7 +101,9 @@ impl<'a> Lexer<'a> {
                 let end = self.rest.find(|c| !of_name(c)).unwrap_or(self.rest.len());
                 Ok(Word::Identifier(self.take(end).to_owned()))
             }
-            _ => self.error(format!("`{first}` cannot stand here: texts go in double quotes")),
+            _ => self.error(format!(
+                "`{first}` cannot stand here: texts go in double quotes"
+            )),
         }
     }
 
@@ -105,7 +112,9 @@ impl<'a> Lexer<'a> {
         let mut at = 1;
         let end = loop {
             let rest = &self.rest[at..];
-            let Some(next) = rest.chars().next() else { return self.error(NO_END) };
+            let Some(next) = rest.chars().next() else {
+                return self.error(NO_END);
+            };
             at += match next {
                 '"' => break at,
                 '\n' => return self.error(NO_END),
@@ -118,7 +127,8 @@ impl<'a> Lexer<'a> {
             };
         };
         let Some(text) = unquote(&self.rest[1..end]) else {
-            return self.error("this text has an escape that there is not: write a backslash as `\\\\`");
+            return self
+                .error("this text has an escape that there is not: write a backslash as `\\\\`");
         };
         self.take(end + 1);
         Ok(Word::Text(text))
@@ -127,11 +137,14 @@ impl<'a> Lexer<'a> {
     fn heredoc(&mut self) -> Result<Word, SyntaxError> {
         let indented = self.rest.starts_with("<<-");
         let head = if indented { 3 } else { 2 };
-        let Some(newline) = self.rest.find('\n') else { return self.error("this heredoc has no lines") };
+        let Some(newline) = self.rest.find('\n') else {
+            return self.error("this heredoc has no lines");
+        };
         let marker = self.rest[head..newline].trim_end_matches('\r');
         if marker.is_empty() || !marker.chars().all(char::is_alphanumeric) {
-            return self
-                .error("a heredoc begins with `<<` and a word of letters and digits alone on its line");
+            return self.error(
+                "a heredoc begins with `<<` and a word of letters and digits alone on its line",
+            );
         }
         let body = &self.rest[newline + 1..];
         let mut at = 0;
@@ -145,23 +158,33 @@ impl<'a> Lexer<'a> {
             }
             at += line.len();
         }
-        self.error(format!("this heredoc has no end: write `{marker}` alone on a line after it"))
+        self.error(format!(
+            "this heredoc has no end: write `{marker}` alone on a line after it"
+        ))
     }
 
     fn number(&mut self) -> Result<Word, SyntaxError> {
         let of_number = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+');
         let end = self.rest.find(|c| !of_number(c)).unwrap_or(self.rest.len());
         let text = &self.rest[..end];
-        let Some(number) = number(text) else { return self.error("this number cannot be read") };
+        let Some(number) = number(text) else {
+            return self.error("this number cannot be read");
+        };
         self.take(end);
         Ok(Word::Scalar(number.into()))
     }
 }
 
 fn number(text: &str) -> Option<Number> {
-    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
-    let hexadecimal = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
-    let octal = digits.strip_prefix('0').filter(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+    let (sign, digits) = text
+        .strip_prefix('-')
+        .map_or((1, text), |digits| (-1, digits));
+    let hexadecimal = digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"));
+    let octal = digits
+        .strip_prefix('0')
+        .filter(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
     match (hexadecimal, octal) {
         (Some(digits), _) => Some((sign * i64::from_str_radix(digits, 16).ok()?).into()),
         (None, Some(digits)) if !digits.is_empty() => {
@@ -181,7 +204,12 @@ mod tests {
     use super::*;
 
     fn words(text: &str) -> Vec<Word> {
-        tokens(text).unwrap().into_iter().map(|token| token.word).filter(|word| *word != Word::End).collect()
+        tokens(text)
+            .unwrap()
+            .into_iter()
+            .map(|token| token.word)
+            .filter(|word| *word != Word::End)
+            .collect()
     }
 
     #[test]
@@ -204,9 +232,17 @@ mod tests {
 
     #[test]
     fn what_has_no_end_is_told_where_it_begins() {
-        for text in
-            ["\n\"a\nb\"", "\n\"a", "\n/* a", "\n<<EOF\na\n", "\n\"${a\"", "\n\"a\\", "\n'a'", "\n1x", "\n<<"]
-        {
+        for text in [
+            "\n\"a\nb\"",
+            "\n\"a",
+            "\n/* a",
+            "\n<<EOF\na\n",
+            "\n\"${a\"",
+            "\n\"a\\",
+            "\n'a'",
+            "\n1x",
+            "\n<<",
+        ] {
             assert_eq!(tokens(text).unwrap_err().line, 2, "{text:?}");
         }
     }

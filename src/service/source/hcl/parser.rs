@@ -15,9 +15,16 @@ const DEEPEST: usize = 100;
 
 /// Reads a file's text. An object that comes several times under one name is a list of them.
 pub(in super::super) fn parse(text: &str, file: &Place) -> Result<Node, SyntaxError> {
-    let mut parser = Parser { tokens: tokens(text)?.into_iter().peekable(), file, depth: 0 };
+    let mut parser = Parser {
+        tokens: tokens(text)?.into_iter().peekable(),
+        file,
+        depth: 0,
+    };
     let data = parser.entries(&Word::End)?;
-    Ok(Node { place: file.at(1), data })
+    Ok(Node {
+        place: file.at(1),
+        data,
+    })
 }
 
 struct Parser<'a> {
@@ -29,7 +36,10 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn next(&mut self) -> Token {
         // The end is the last word, and nothing is read after it.
-        self.tokens.next().unwrap_or(Token { line: 1, word: Word::End })
+        self.tokens.next().unwrap_or(Token {
+            line: 1,
+            word: Word::End,
+        })
     }
 
     fn goes_on_with(&mut self, word: &Word) -> bool {
@@ -55,13 +65,24 @@ impl Parser<'_> {
         let Token { line, word } = self.next();
         let name = match word {
             Word::Identifier(name) | Word::Text(name) => name,
-            Word::End => return Err(SyntaxError::new(line, "a `}` is missing at the end of the file")),
+            Word::End => {
+                return Err(SyntaxError::new(
+                    line,
+                    "a `}` is missing at the end of the file",
+                ));
+            }
             other => {
-                return Err(SyntaxError::new(line, format!("{} where a name must be", told(&other))));
+                return Err(SyntaxError::new(
+                    line,
+                    format!("{} where a name must be", told(&other)),
+                ));
             }
         };
         let place = self.file.at(line);
-        let next = self.tokens.peek().map(|token| (token.line, token.word.clone()));
+        let next = self
+            .tokens
+            .peek()
+            .map(|token| (token.line, token.word.clone()));
         let data = match next {
             Some((_, Word::Sign('='))) => {
                 self.next();
@@ -90,10 +111,14 @@ impl Parser<'_> {
             }
             Word::Sign('{') => self.deeper(line, |parser| parser.entries(&Word::Sign('}'))),
             Word::Sign('[') => self.deeper(line, Self::list),
-            Word::Identifier(_) => {
-                Err(SyntaxError::new(line, "a bare word where a value must be: texts go in double quotes"))
-            }
-            other => Err(SyntaxError::new(line, format!("{} where a value must be", told(&other)))),
+            Word::Identifier(_) => Err(SyntaxError::new(
+                line,
+                "a bare word where a value must be: texts go in double quotes",
+            )),
+            other => Err(SyntaxError::new(
+                line,
+                format!("{} where a value must be", told(&other)),
+            )),
         }
     }
 
@@ -101,13 +126,19 @@ impl Parser<'_> {
         let mut list = Vec::new();
         while !self.goes_on_with(&Word::Sign(']')) {
             let line = self.tokens.peek().map_or(1, |token| token.line);
-            list.push(Node { place: self.file.at(line), data: self.value()? });
+            list.push(Node {
+                place: self.file.at(line),
+                data: self.value()?,
+            });
             if self.goes_on_with(&Word::Sign(']')) {
                 break;
             }
             let Token { line, word } = self.next();
             if word != Word::Sign(',') {
-                return Err(SyntaxError::new(line, format!("{} where `,` or `]` must be", told(&word))));
+                return Err(SyntaxError::new(
+                    line,
+                    format!("{} where `,` or `]` must be", told(&word)),
+                ));
             }
         }
         Ok(Data::List(list))
@@ -119,7 +150,10 @@ impl Parser<'_> {
         read: impl FnOnce(&mut Self) -> Result<T, SyntaxError>,
     ) -> Result<T, SyntaxError> {
         if self.depth == DEEPEST {
-            return Err(SyntaxError::new(line, format!("this is nested more than {DEEPEST} deep")));
+            return Err(SyntaxError::new(
+                line,
+                format!("this is nested more than {DEEPEST} deep"),
+            ));
         }
         self.depth += 1;
         let read = read(self);
@@ -131,7 +165,9 @@ impl Parser<'_> {
 fn is_block(node: &Node) -> bool {
     match &node.data {
         Data::Object(_) => true,
-        Data::List(list) => list.iter().all(|entry| matches!(entry.data, Data::Object(_))),
+        Data::List(list) => list
+            .iter()
+            .all(|entry| matches!(entry.data, Data::Object(_))),
         Data::Scalar(_) => false,
     }
 }
@@ -143,10 +179,16 @@ fn append(first: &mut Node, more: Node) {
         Data::List(list) => list,
         _ => vec![node],
     };
-    let empty = Node { place: place.clone(), data: Data::List(Vec::new()) };
+    let empty = Node {
+        place: place.clone(),
+        data: Data::List(Vec::new()),
+    };
     let mut list = listed(std::mem::replace(first, empty));
     list.extend(listed(more));
-    *first = Node { place, data: Data::List(list) };
+    *first = Node {
+        place,
+        data: Data::List(list),
+    };
 }
 
 /// What was found: never a text, which may be a token.
@@ -172,7 +214,10 @@ mod tests {
     }
 
     fn error(text: &str) -> String {
-        parse(text, &Place::file("a.hcl")).err().expect("an error").to_string()
+        parse(text, &Place::file("a.hcl"))
+            .err()
+            .expect("an error")
+            .to_string()
     }
 
     #[test]
@@ -201,7 +246,11 @@ watches = [
             ] })
         );
         assert_eq!(node.place_of("watches[0]").line(), Some(3));
-        assert_eq!(node.place_of("watches[0].http_handler_config.header").line(), Some(9));
+        assert_eq!(
+            node.place_of("watches[0].http_handler_config.header")
+                .line(),
+            Some(9)
+        );
     }
 
     #[test]
@@ -219,7 +268,10 @@ watches = [
     #[test]
     fn texts_survive_as_they_are() {
         let node = read("a = \"${X:-\"y\"} %{z} $${q}\"\nb = <<-EOF\n  x ${Y}\n   z\n  EOF\nc=1");
-        assert_eq!(node.to_json(), json!({ "a": "${X:-\"y\"} %{z} $${q}", "b": "x ${Y}\n z\n", "c": 1 }));
+        assert_eq!(
+            node.to_json(),
+            json!({ "a": "${X:-\"y\"} %{z} $${q}", "b": "x ${Y}\n z\n", "c": 1 })
+        );
     }
 
     #[test]
@@ -230,7 +282,10 @@ watches = [
             ("a =\n= 1", "line 2: `=` where a value must be"),
             ("a = [1 2]", "line 1: a number where `,` or `]` must be"),
             ("a = b", "line 1: a bare word where a value must be"),
-            ("a = [1", "line 1: the end of the file where `,` or `]` must be"),
+            (
+                "a = [1",
+                "line 1: the end of the file where `,` or `]` must be",
+            ),
             ("a", "line 1: the end of the file where `=` or `{` must be"),
         ] {
             assert!(error(text).starts_with(told), "{text:?}: {}", error(text));

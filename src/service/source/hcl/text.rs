@@ -46,7 +46,9 @@ pub(super) fn interpolation(text: &str) -> Option<usize> {
 fn escape(rest: &str) -> Option<(char, usize)> {
     let number = |from: usize, digits: usize, radix| {
         let digits = rest.get(from..from + digits)?;
-        let number = u32::from_str_radix(digits, radix).ok().and_then(char::from_u32)?;
+        let number = u32::from_str_radix(digits, radix)
+            .ok()
+            .and_then(char::from_u32)?;
         Some((number, from + digits.len()))
     };
     match rest.chars().next()? {
@@ -76,7 +78,10 @@ pub(super) fn heredoc(lines: &str, indented: bool, before_end: &str) -> String {
     if !lines.lines().all(|line| line.starts_with(before_end)) {
         return lines.to_owned();
     }
-    lines.split_inclusive('\n').map(|line| &line[before_end.len()..]).collect()
+    lines
+        .split_inclusive('\n')
+        .map(|line| &line[before_end.len()..])
+        .collect()
 }
 
 #[cfg(test)]
@@ -87,7 +92,10 @@ mod tests {
     fn escapes_are_undone_but_for_those_of_an_interpolation() {
         for (raw, text) in [
             (r#"a\n\t\"\\\u00e9\x41\101"#, Some("a\n\t\"\\éAA")),
-            (r#"${X:-"a\n{}"} $${Y} %{Z}"#, Some(r#"${X:-"a\n{}"} $${Y} %{Z}"#)),
+            (
+                r#"${X:-"a\n{}"} $${Y} %{Z}"#,
+                Some(r#"${X:-"a\n{}"} $${Y} %{Z}"#),
+            ),
             (r"\q", None),
             (r"\u12", None),
             ("\\ué", None),

@@ -72,7 +72,10 @@ impl ResponseFault {
 
     /// Another `X-Consul-Index`.
     pub fn index(value: u64) -> Self {
-        Self::SetHeader { name: "X-Consul-Index".to_owned(), value: value.to_string() }
+        Self::SetHeader {
+            name: "X-Consul-Index".to_owned(),
+            value: value.to_string(),
+        }
     }
 
     /// No `X-Consul-Index`.
@@ -97,7 +100,11 @@ pub struct Canned {
 impl Canned {
     /// A response with this status and body and the body's length, and no other header.
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into() }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        }
     }
 
     /// Adds a header.
@@ -132,12 +139,20 @@ pub struct Rule {
 impl Rule {
     /// Every response until [`pass`](super::FaultProxy::pass).
     pub fn always(fault: ResponseFault) -> Self {
-        Self { fault, target: None, left: None }
+        Self {
+            fault,
+            target: None,
+            left: None,
+        }
     }
 
     /// The next `k` responses.
     pub fn next(k: usize, fault: ResponseFault) -> Self {
-        Self { fault, target: None, left: Some(k) }
+        Self {
+            fault,
+            target: None,
+            left: Some(k),
+        }
     }
 
     /// Only responses to requests whose path and query contain `part`.
@@ -148,7 +163,11 @@ impl Rule {
     }
 
     pub(super) fn fits(&self, target: &str) -> bool {
-        self.left != Some(0) && self.target.as_ref().is_none_or(|part| target.contains(part.as_str()))
+        self.left != Some(0)
+            && self
+                .target
+                .as_ref()
+                .is_none_or(|part| target.contains(part.as_str()))
     }
 
     pub(super) fn used(&mut self) {
@@ -174,8 +193,11 @@ mod tests {
 
     #[test]
     fn a_canned_response_tells_its_length() {
-        let bytes = Canned::new(429, "slow down").header("Retry-After", "1").encode(true);
-        let expected = "HTTP/1.1 429 Canned\r\nRetry-After: 1\r\nContent-Length: 9\r\n\r\nslow down";
+        let bytes = Canned::new(429, "slow down")
+            .header("Retry-After", "1")
+            .encode(true);
+        let expected =
+            "HTTP/1.1 429 Canned\r\nRetry-After: 1\r\nContent-Length: 9\r\n\r\nslow down";
         assert_eq!(String::from_utf8(bytes).unwrap(), expected);
     }
 }

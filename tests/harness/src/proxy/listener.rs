@@ -33,9 +33,14 @@ impl Commands {
     }
 }
 
-pub(super) fn spawn(addr: SocketAddr, shared: Arc<Shared>) -> io::Result<(Commands, JoinHandle<()>)> {
+pub(super) fn spawn(
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+) -> io::Result<(Commands, JoinHandle<()>)> {
     let (commands, orders) = unbounded_channel();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let thread = thread::Builder::new()
         .name("fault-proxy".to_owned())
         .spawn(move || runtime.block_on(listen(addr, shared, orders)))?;

@@ -19,7 +19,11 @@ pub(super) async fn relay(client: &mut TcpStream, shared: &Shared, id: u64) -> C
     // A proxy must not add delays of its own to what a test measures.
     let _ = client.set_nodelay(true);
     let client = Peer::new(client);
-    let ended = if shared.raw { raw(client, shared).await } else { http(client, shared, id).await };
+    let ended = if shared.raw {
+        raw(client, shared).await
+    } else {
+        http(client, shared, id).await
+    };
     // Errors are of a side that is gone: the other is to see a broken connection, not an orderly end.
     ended.unwrap_or(Cut::Reset)
 }
@@ -94,7 +98,9 @@ async fn http(mut client: Peer<&mut TcpStream>, shared: &Shared, id: u64) -> io:
         loop {
             up.stream.write_all(&bytes).await?;
             shared.sent(0, bytes.len());
-            let Some(more) = client.take(&mut body).await? else { break };
+            let Some(more) = client.take(&mut body).await? else {
+                break;
+            };
             client.wait(shared.gate()).await?;
             bytes = more;
         }
@@ -116,7 +122,9 @@ async fn respond(
         match Head::take(&mut up.buffer)? {
             Some(head) if head.is_interim() => client.send(shared, &head.encode(), None).await?,
             Some(head) => break head,
-            None if client.wait(up.fill()).await?? == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            None if client.wait(up.fill()).await?? == 0 => {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
             None => {}
         }
     };
@@ -159,12 +167,16 @@ async fn answer(
     canned: &Canned,
     method: &str,
 ) -> io::Result<()> {
-    client.send(shared, &canned.encode(method != "HEAD"), None).await
+    client
+        .send(shared, &canned.encode(method != "HEAD"), None)
+        .await
 }
 
 /// Comes when the other side closes; out of turn there is nothing else to hear from it.
 async fn gone<S: AsyncRead + Unpin>(peer: Option<&mut Peer<S>>) {
-    let Some(peer) = peer else { return pending().await };
+    let Some(peer) = peer else {
+        return pending().await;
+    };
     loop {
         if peer.buffer.len() > AHEAD {
             pending::<()>().await;
@@ -184,7 +196,10 @@ struct Peer<S> {
 
 impl<S: AsyncRead + Unpin> Peer<S> {
     fn new(stream: S) -> Self {
-        Self { stream, buffer: Vec::new() }
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
     }
 
     /// Reads what is there; 0 is the end. Nothing is lost when it is dropped before it is ready.

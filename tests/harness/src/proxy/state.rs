@@ -94,8 +94,9 @@ impl Shared {
             (inner.stats.accepted, inner.open.len())
         };
         self.cut.send_replace((last, how));
-        let gone =
-            self.wait(Duration::from_secs(10), |inner| inner.open.first().is_none_or(|first| *first > last));
+        let gone = self.wait(Duration::from_secs(10), |inner| {
+            inner.open.first().is_none_or(|first| *first > last)
+        });
         assert!(gone, "the connections that the proxy cut are still open");
         count
     }
@@ -134,7 +135,11 @@ impl Shared {
             if left.is_zero() {
                 return false;
             }
-            inner = self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+            inner = self
+                .changed
+                .wait_timeout(inner, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         true
     }
@@ -150,7 +155,10 @@ impl Shared {
         inner.stats.open = inner.open.len();
         drop(inner);
         self.changed.notify_all();
-        Open { id, shared: Arc::clone(self) }
+        Open {
+            id,
+            shared: Arc::clone(self),
+        }
     }
 
     /// Comes when the connection is to be cut.
@@ -195,8 +203,11 @@ impl Shared {
         wanted: impl FnOnce(&ResponseFault) -> bool,
     ) -> Option<ResponseFault> {
         let mut inner = self.lock();
-        let rule =
-            inner.rules.iter_mut().find(|rule| rule.fits(target)).filter(|rule| wanted(&rule.fault))?;
+        let rule = inner
+            .rules
+            .iter_mut()
+            .find(|rule| rule.fits(target))
+            .filter(|rule| wanted(&rule.fault))?;
         rule.used();
         let fault = rule.fault.clone();
         inner.stats.faults += 1;

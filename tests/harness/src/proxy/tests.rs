@@ -19,7 +19,10 @@ fn ask(addr: SocketAddr, target: &str) -> TcpStream {
 
 fn everything(stream: &mut TcpStream) -> (String, Option<ErrorKind>) {
     let mut bytes = Vec::new();
-    let end = stream.read_to_end(&mut bytes).err().map(|error| error.kind());
+    let end = stream
+        .read_to_end(&mut bytes)
+        .err()
+        .map(|error| error.kind());
     (String::from_utf8(bytes).unwrap(), end)
 }
 
@@ -46,10 +49,16 @@ fn the_faults_show_to_a_client_as_they_are_named() {
 
 fn refuses(proxy: &FaultProxy, http: &Http) {
     proxy.refuse(Refusal::Closed);
-    assert_eq!(http.try_entry("k").unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(
+        http.try_entry("k").unwrap_err().kind(),
+        ErrorKind::ConnectionRefused
+    );
     proxy.refuse(Refusal::Reset);
     let error = http.try_entry("k").unwrap_err().kind();
-    assert!(matches!(error, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
+    assert!(
+        matches!(error, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
+        "{error}"
+    );
 }
 
 fn silences(agent: &TestAgent, proxy: &FaultProxy, http: &Http) {
@@ -58,11 +67,23 @@ fn silences(agent: &TestAgent, proxy: &FaultProxy, http: &Http) {
     let seen = proxy.stats().requests;
     proxy.wait_until_requests(seen.max(3), SOON);
     proxy.silence();
-    assert!(http.try_put("other", b"").is_err(), "nothing comes of a new connection");
+    assert!(
+        http.try_put("other", b"").is_err(),
+        "nothing comes of a new connection"
+    );
     agent.put("k", "9876543210");
-    assert_eq!(agent.get("other"), None, "nor does its request reach the agent");
-    waiting.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    assert_eq!(waiting.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(
+        agent.get("other"),
+        None,
+        "nor does its request reach the agent"
+    );
+    waiting
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    assert_eq!(
+        waiting.read(&mut [0]).unwrap_err().kind(),
+        ErrorKind::WouldBlock
+    );
     proxy.pass();
     waiting.set_read_timeout(Some(SOON)).unwrap();
     let mut answer = [0; 15];
@@ -82,7 +103,10 @@ fn cuts(agent: &TestAgent, proxy: &FaultProxy) {
     assert_eq!(proxy.cut(Cut::Reset), 2);
     assert_eq!(proxy.open(), 0);
     for stream in &mut waiting {
-        assert_eq!(everything(stream), (String::new(), Some(ErrorKind::ConnectionReset)));
+        assert_eq!(
+            everything(stream),
+            (String::new(), Some(ErrorKind::ConnectionReset))
+        );
     }
     let mut waiting = ask(proxy.addr(), &target);
     proxy.wait_until_requests(requests + 3, SOON);
@@ -91,38 +115,66 @@ fn cuts(agent: &TestAgent, proxy: &FaultProxy) {
 }
 
 fn falsifies(proxy: &FaultProxy, http: &Http) {
-    proxy.inject(Rule::next(1, ResponseFault::html(502, "<h1>Bad Gateway</h1>")).for_target("/kv/k"));
+    proxy.inject(
+        Rule::next(1, ResponseFault::html(502, "<h1>Bad Gateway</h1>")).for_target("/kv/k"),
+    );
     assert!(http.try_entry("other").unwrap().is_none());
     let reply = http.request("PUT", "/v1/kv/k", &[], b"lost");
-    assert_eq!((reply.status, reply.header("Content-Type")), (502, Some("text/html")));
-    assert_eq!(http.get("k").unwrap().0, b"0123456789", "the replaced request did not reach the agent");
+    assert_eq!(
+        (reply.status, reply.header("Content-Type")),
+        (502, Some("text/html"))
+    );
+    assert_eq!(
+        http.get("k").unwrap().0,
+        b"0123456789",
+        "the replaced request did not reach the agent"
+    );
 
     proxy.inject(Rule::next(1, ResponseFault::index(0)));
     proxy.inject(Rule::next(1, ResponseFault::no_index()));
-    let index = || http.request("GET", "/v1/kv/k", &[], b"").header("X-Consul-Index").map(str::to_owned);
+    let index = || {
+        http.request("GET", "/v1/kv/k", &[], b"")
+            .header("X-Consul-Index")
+            .map(str::to_owned)
+    };
     assert_eq!(index().as_deref(), Some("0"));
     assert_eq!(index(), None);
     assert!(index().is_some_and(|index| index != "0"));
 }
 
 fn mutilates(proxy: &FaultProxy, http: &Http) {
-    for (how, end) in [(Cut::Reset, Some(ErrorKind::ConnectionReset)), (Cut::Fin, None)] {
+    for (how, end) in [
+        (Cut::Reset, Some(ErrorKind::ConnectionReset)),
+        (Cut::Fin, None),
+    ] {
         proxy.inject(Rule::next(1, ResponseFault::CutBody { after: 4, how }));
         let (text, ended) = everything(&mut ask(proxy.addr(), "/v1/kv/k?raw"));
         assert_eq!(ended, end);
         // A reset may overtake the bytes before it.
-        assert!(text.ends_with("\r\n\r\n0123") || how == Cut::Reset, "{text}");
+        assert!(
+            text.ends_with("\r\n\r\n0123") || how == Cut::Reset,
+            "{text}"
+        );
     }
 
     proxy.inject(Rule::next(1, ResponseFault::stall_after_headers()));
     let error = http.try_entry("k").unwrap_err().kind();
-    assert!(matches!(error, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+    assert!(
+        matches!(error, ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        "{error}"
+    );
 
-    proxy.inject(Rule::always(ResponseFault::Drip { bytes: 50, every: Duration::from_millis(20) }));
+    proxy.inject(Rule::always(ResponseFault::Drip {
+        bytes: 50,
+        every: Duration::from_millis(20),
+    }));
     let start = Instant::now();
     let patient = Http::new(proxy.addr());
     assert!(patient.try_entry("k").unwrap().is_some());
-    assert!(start.elapsed() >= Duration::from_millis(100), "it came in drops");
+    assert!(
+        start.elapsed() >= Duration::from_millis(100),
+        "it came in drops"
+    );
     proxy.pass();
 }
 
@@ -133,9 +185,13 @@ fn a_raw_proxy_passes_any_bytes_and_a_dead_upstream_closes_the_client() {
     let http = Http::new(proxy.addr());
     http.put("k", vec![7; 100_000]);
     assert_eq!(http.get("k").unwrap().0, vec![7; 100_000]);
-    let stats =
-        proxy.wait_until(SOON, "two connections to end", |stats| stats.accepted == 2 && stats.open == 0);
-    assert!(stats.bytes_to_upstream > 100_000 && stats.bytes_to_client > 100_000, "{stats:?}");
+    let stats = proxy.wait_until(SOON, "two connections to end", |stats| {
+        stats.accepted == 2 && stats.open == 0
+    });
+    assert!(
+        stats.bytes_to_upstream > 100_000 && stats.bytes_to_client > 100_000,
+        "{stats:?}"
+    );
     agent.kill();
     assert!(http.try_entry("k").is_err());
 }

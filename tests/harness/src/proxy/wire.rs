@@ -29,8 +29,9 @@ impl Head {
         }
         let headers = lines
             .map(|line| {
-                let (name, value) =
-                    line.split_once(':').ok_or_else(|| invalid("a header without a colon"))?;
+                let (name, value) = line
+                    .split_once(':')
+                    .ok_or_else(|| invalid("a header without a colon"))?;
                 Ok((name.to_owned(), value.trim().to_owned()))
             })
             .collect::<io::Result<_>>()?;
@@ -61,7 +62,8 @@ impl Head {
     }
 
     pub(super) fn remove(&mut self, name: &str) {
-        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     }
 
     /// An interim response, after which the real one comes.
@@ -71,7 +73,8 @@ impl Head {
 
     /// Whether the sender closes the connection after this message.
     pub(super) fn closes(&self) -> bool {
-        self.header("Connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
+        self.header("Connection")
+            .is_some_and(|value| value.eq_ignore_ascii_case("close"))
     }
 
     pub(super) fn body_of_request(&self) -> io::Result<Body> {
@@ -86,12 +89,23 @@ impl Head {
     }
 
     fn body(&self) -> io::Result<Option<Body>> {
-        if self.header("Transfer-Encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
+        if self
+            .header("Transfer-Encoding")
+            .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
+        {
             return Ok(Some(Body::Size(0)));
         }
-        let Some(length) = self.header("Content-Length") else { return Ok(None) };
-        let length = length.parse().map_err(|_| invalid("Content-Length is no number"))?;
-        Ok(Some(if length == 0 { Body::Done } else { Body::Length(length) }))
+        let Some(length) = self.header("Content-Length") else {
+            return Ok(None);
+        };
+        let length = length
+            .parse()
+            .map_err(|_| invalid("Content-Length is no number"))?;
+        Ok(Some(if length == 0 {
+            Body::Done
+        } else {
+            Body::Length(length)
+        }))
     }
 
     fn header(&self, name: &str) -> Option<&str> {
@@ -137,7 +151,11 @@ impl Body {
                 }
                 Body::Length(left) => {
                     step = left.min(rest.len());
-                    if step == left { Body::Done } else { Body::Length(left - step) }
+                    if step == left {
+                        Body::Done
+                    } else {
+                        Body::Length(left - step)
+                    }
                 }
                 Body::Size(size) | Body::Extension(size) if next == b'\n' => match size {
                     0 => Body::Trailer(0),
@@ -156,7 +174,11 @@ impl Body {
                 Body::Extension(size) => Body::Extension(size),
                 Body::Chunk(left) => {
                     step = left.min(rest.len());
-                    if step == left { Body::Size(0) } else { Body::Chunk(left - step) }
+                    if step == left {
+                        Body::Size(0)
+                    } else {
+                        Body::Chunk(left - step)
+                    }
                 }
                 Body::Trailer(0 | 1) if next == b'\n' => Body::Done,
                 Body::Trailer(_) if next == b'\n' => Body::Trailer(0),
@@ -188,16 +210,21 @@ mod tests {
         assert_eq!(head.body_of_request().unwrap(), Body::Length(2));
         head.remove("Content-Length");
         head.set("host", "y");
-        assert_eq!(head.encode(), b"GET /v1/kv/a?index=1 HTTP/1.1\r\nhost: y\r\n\r\n");
+        assert_eq!(
+            head.encode(),
+            b"GET /v1/kv/a?index=1 HTTP/1.1\r\nhost: y\r\n\r\n"
+        );
     }
 
     #[test]
     fn a_body_ends_where_it_ends_in_whatever_pieces_it_comes() {
         let chunked = b"3\r\nabc\r\n1a;x=y\r\n\r\n0\r\n\r\nabcdefghijklmnopqrs\r\n0\r\n\r\n";
         let trailer = b"1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n";
-        for (start, body) in
-            [(Body::Size(0), &chunked[..]), (Body::Size(0), trailer), (Body::Length(5), b"12345")]
-        {
+        for (start, body) in [
+            (Body::Size(0), &chunked[..]),
+            (Body::Size(0), trailer),
+            (Body::Length(5), b"12345"),
+        ] {
             for size in 1..=body.len() {
                 let (mut state, mut buffer, mut out) = (start, Vec::new(), Vec::new());
                 for piece in body.chunks(size) {
@@ -207,7 +234,10 @@ mod tests {
                 }
                 buffer.extend_from_slice(b"HTTP/1.1");
                 out.extend(state.take(&mut buffer).unwrap());
-                assert_eq!((state, out.as_slice(), buffer.as_slice()), (Body::Done, body, &b"HTTP/1.1"[..]));
+                assert_eq!(
+                    (state, out.as_slice(), buffer.as_slice()),
+                    (Body::Done, body, &b"HTTP/1.1"[..])
+                );
             }
         }
     }
