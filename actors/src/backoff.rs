@@ -11,7 +11,7 @@ pub(crate) const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 ///
 /// The n-th pause is drawn evenly from zero to `base`·2ⁿ, and never above `ceiling`, so that many
 /// watchers that failed together come back spread out. Success alone does not end the growth: only
-/// an attempt that failed after [`sustained`](Backoff::with_sustained) health starts again from `base`.
+/// an attempt that failed after [`sustained`](Backoff::with_reset_after) health starts again from `base`.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     /// `None` for the default, so that the one that most watches have takes no room in each.
@@ -80,7 +80,7 @@ impl Backoff {
 
     /// Sets how long health must last before the next failure counts as a first one (default 10 s).
     #[must_use]
-    pub fn with_sustained(mut self, sustained: Duration) -> Self {
+    pub fn with_reset_after(mut self, sustained: Duration) -> Self {
         self.pace = Some(Arc::new(Pace {
             sustained,
             ..self.pace()
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn only_sustained_health_starts_over() {
-        let mut backoff = Backoff::default().with_sustained(Duration::from_secs(5));
+        let mut backoff = Backoff::default().with_reset_after(Duration::from_secs(5));
         let start = Instant::now();
         backoff.failed(start);
         backoff.failed(start);

@@ -315,7 +315,7 @@ mod tests {
         let old = Table::of(&[("a", 1, 1)]);
         let new = Table::of(&[("a", 1, 2)]);
         assert!(changes(Some(&old), &new, &View::default()).is_empty());
-        let every_write = View::default().same_when(|a: &Entry, b| a.stamp == b.stamp);
+        let every_write = View::default().with_equality(|a: &Entry, b| a.stamp == b.stamp);
         assert_eq!(changes(Some(&old), &new, &every_write).len(), 1);
     }
 

@@ -57,7 +57,7 @@ mod tests {
             assert!(compared.differ(
                 &one,
                 &two,
-                Some(&View::default().same_when(|a: &Entry, b| a.stamp == b.stamp))
+                Some(&View::default().with_equality(|a: &Entry, b| a.stamp == b.stamp))
             ));
         }
         assert_eq!(

@@ -7,39 +7,39 @@ use crate::{Input, Outcome, Query};
 /// How a query's value is a part of a wider query's value, so that it need not be asked by itself.
 ///
 /// A watch of such a query is served by the watch of a wider one, if one is running or declared
-/// ([`WatchSupervisor::root`](crate::WatchSupervisor::root)); its subscribers see no difference. Where the
+/// ([`WatchSupervisor::shared_root`](crate::WatchSupervisor::root)); its subscribers see no difference. Where the
 /// wider one cannot be answered (a [`Failure`](crate::Failure) of the class denied, invalid or too large),
 /// it asks by itself after all.
-pub trait Coverage<Q: Query> {
+pub trait SharedBy<Q: Query> {
     /// The queries that are wider, the most likely first. Each is looked up, so they should be few.
-    fn covering(&self) -> Vec<Input<Q>>;
+    fn wider_queries(&self) -> Vec<Input<Q>>;
 
     /// Which entries of a wider value it is about.
-    fn route(&self, source: &Q::Source) -> Route;
+    fn key_selector(&self, source: &Q::Source) -> KeySelector;
 
     /// Its part of the wider value, which was read at `index`; `None` if that value is not of a type it
     /// knows. `previous` is its own last value.
-    fn part(
+    fn extract(
         &self,
         source: &Q::Source,
         whole: &dyn Any,
         index: u64,
         previous: Option<&Q::Value>,
-    ) -> Option<Part<Q::Value>>;
+    ) -> Option<Extracted<Q::Value>>;
 }
 
 /// Which entries, by [`Item::text`](crate::Item::text).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Route {
+pub enum KeySelector {
     /// The one with this text.
-    Exactly(String),
+    Exact(String),
     /// All that begin with this text; a few too many do no harm.
-    Beneath(String),
+    Prefix(String),
 }
 
 /// A part of a wider value.
 #[derive(Debug)]
-pub struct Part<V> {
+pub struct Extracted<V> {
     /// The index it would have been told with.
     pub index: u64,
     /// What it says.

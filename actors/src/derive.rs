@@ -162,7 +162,7 @@ impl<Q: Query, I: Query<Source = Q::Source>> Follow<Q> for I {
         server: WeakAddr<CoveredActor<Q>>,
     ) -> Answered {
         // An entry that was read anew may differ in what a view overlooks.
-        let view = View::default().same_when(|a, b| std::ptr::eq(a, b));
+        let view = View::default().with_equality(|a, b| std::ptr::eq(a, b));
         Box::pin(supervisor.send(Watch::new(self.clone(), server).view(view)))
     }
 }

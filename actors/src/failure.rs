@@ -63,15 +63,15 @@ impl Failure {
     /// Asks for at least this long a pause before the next attempt, as an HTTP `Retry-After` does; an hour
     /// counts as the longest.
     #[must_use]
-    pub fn retry_after(mut self, pause: Option<Duration>) -> Self {
+    pub fn with_retry_after(mut self, pause: Option<Duration>) -> Self {
         self.retry_after = pause;
         self
     }
 
     /// Says whether it means that the server is away, for every query alike; by default it does not. Watches
-    /// that share a [`Guard`](crate::Guard) then come back by turns.
+    /// that share a [`ReconnectGate`](crate::ReconnectGate) then come back by turns.
     #[must_use]
-    pub fn outage(mut self, outage: bool) -> Self {
+    pub fn with_outage(mut self, outage: bool) -> Self {
         self.outage = outage;
         self
     }
@@ -87,7 +87,7 @@ impl Failure {
     }
 
     /// The shortest pause the peer asked for.
-    pub fn pause(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 

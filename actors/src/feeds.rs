@@ -227,7 +227,7 @@ fn changed<Q: Query>(
         previous: delivery.previous.map(|version| version.value),
         current: delivery.current.value,
         reason: delivery.reason,
-        folded: delivery.folded,
+        coalesced: delivery.coalesced,
         view: view.cloned(),
     }
 }

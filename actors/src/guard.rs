@@ -25,17 +25,17 @@ use crate::Backoff;
 ///
 /// - **While it is away, one of them asks**, the one that failed least often and among those the one with
 ///   most subscribers. When it fails, the next one asks after a pause with full jitter that doubles from the
-///   [`Backoff`]'s base to [`CEILING`](Self::CEILING), or to the back-off's own ceiling if that is lower (and never
+///   [`Backoff`]'s base to [`MAX_PROBE_INTERVAL`](Self::MAX_PROBE_INTERVAL), or to the back-off's own ceiling if that is lower (and never
 ///   below the base).
 /// - **Any answer says that it is back**: then all come, those with most subscribers first and
-///   [`AT_ONCE`](Self::AT_ONCE) at a time.
+///   [`MAX_CONCURRENT`](Self::MAX_CONCURRENT) at a time.
 /// - A watch that is new or was [reset](crate::Reset) does not wait for that answer, only for its turn among
 ///   those that ask at once, so that it soon has an error of its own to tell.
 ///
-/// An attempt that takes longer than [`PATIENCE`](Self::PATIENCE) counts no more, so one that hangs holds up
+/// An attempt that takes longer than [`PROBE_TIMEOUT`](Self::PROBE_TIMEOUT) counts no more, so one that hangs holds up
 /// nobody. A watch in the queue holds no connection and can be stopped and reset as ever.
 #[derive(Clone, Default)]
-pub struct Guard(Arc<Shared>);
+pub struct ReconnectGate(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -44,15 +44,15 @@ struct Shared {
     line: Mutex<Line>,
 }
 
-impl Guard {
+impl ReconnectGate {
     /// How many watches ask at a time when the server is back: enough to keep it busy.
-    pub const AT_ONCE: usize = 32;
+    pub const MAX_CONCURRENT: usize = 32;
     /// How long an attempt counts among these, and how long the one that asks while the server is away may
     /// take before another one asks too: 2 s.
-    pub const PATIENCE: Duration = Duration::from_secs(2);
+    pub const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
     /// The longest pause between two attempts while the server is away: 5 s. It is short since no more than
     /// one watch asks, however many there are.
-    pub const CEILING: Duration = Duration::from_secs(5);
+    pub const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
     /// A guard of a server that is not known to be away.
     pub fn new() -> Self {
@@ -60,13 +60,13 @@ impl Guard {
     }
 
     /// Whether the server is known to be away.
-    pub fn is_away(&self) -> bool {
+    pub fn is_down(&self) -> bool {
         self.0.away.load(Ordering::Acquire)
     }
 
     /// The server has answered, whatever it said.
     pub(crate) fn found(&self) {
-        if self.is_away() {
+        if self.is_down() {
             let wake = {
                 let mut line = self.line();
                 line.found(Instant::now());
@@ -104,10 +104,10 @@ impl Guard {
     }
 }
 
-impl fmt::Debug for Guard {
+impl fmt::Debug for ReconnectGate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard")
-            .field("away", &self.is_away())
+            .field("away", &self.is_down())
             .finish_non_exhaustive()
     }
 }

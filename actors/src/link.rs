@@ -56,8 +56,8 @@ impl<Q: Query> Link<Q> {
                 tracing::error!(%path, error = %error, "the watch can never be answered and has stopped");
             }
             WatchState::Live => tracing::info!(%path, "the watch is live"),
-            WatchState::Waiting { places } => {
-                tracing::debug!(%path, places, "the watch waits for a place")
+            WatchState::Polling { limit } => {
+                tracing::debug!(%path, limit, "the connection budget is used up: the watch polls")
             }
             WatchState::Connecting => tracing::debug!(%path, "the watch connects"),
         }

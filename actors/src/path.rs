@@ -66,7 +66,7 @@ impl WatchPath {
     }
 
     /// Whether `text` means this watch: its name alone, or the whole as it prints.
-    pub fn is_called(&self, text: &str) -> bool {
+    pub fn matches_name(&self, text: &str) -> bool {
         self.name() == text || self.0.text == text
     }
 
@@ -130,10 +130,10 @@ mod tests {
     #[test]
     fn is_called_by_name_or_in_full() {
         let path = WatchPath::new("key", "app").option("stale");
-        assert!(path.is_called("app"));
-        assert!(path.is_called("key:app?stale"));
-        assert!(!path.is_called("key:app"));
-        assert!(!path.is_called("ap"));
+        assert!(path.matches_name("app"));
+        assert!(path.matches_name("key:app?stale"));
+        assert!(!path.matches_name("key:app"));
+        assert!(!path.matches_name("ap"));
     }
 
     #[test]

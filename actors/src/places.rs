@@ -25,19 +25,19 @@ pub(crate) use self::kept::Occupied;
 ///
 /// Some servers take only so many connections from one client (Consul: 200, `http_max_conns_per_client`)
 /// and cut off what is beyond. A watch that finds no place *waits*, in the order of coming, and
-/// meanwhile asks every [`poll_every`](Places::poll_every) without being held, on one of a few places
+/// meanwhile asks every [`poll_interval`](ConnectionBudget::poll_interval) without being held, on one of a few places
 /// kept for that; so it is late, never lost.
 ///
 /// The place of a query that was cut is free when the server lets it go
 /// ([`Query::hold`](crate::Query::hold)), which may be long after.
 #[derive(Clone)]
-pub struct Places(Arc<Shared>);
+pub struct ConnectionBudget(Arc<Shared>);
 
 struct Shared {
     held: Arc<Semaphore>,
     brief: Arc<Semaphore>,
     count: usize,
-    poll_every: Duration,
+    poll_interval: Duration,
     advice: String,
     warned: AtomicBool,
     asleep: AtomicBool,
@@ -64,15 +64,20 @@ pub(crate) enum Seat {
     Waiting(Turn),
 }
 
-impl Places {
+impl ConnectionBudget {
     /// `held` places for queries that wait for news and `brief` ones for those that do not (each at
     /// least 1). `advice` goes into the warning that is logged when the first watch has to wait.
-    pub fn new(held: usize, brief: usize, poll_every: Duration, advice: impl Into<String>) -> Self {
+    pub fn new(
+        held: usize,
+        brief: usize,
+        poll_interval: Duration,
+        advice: impl Into<String>,
+    ) -> Self {
         Self(Arc::new(Shared {
             held: Arc::new(Semaphore::new(held.max(1))),
             brief: Arc::new(Semaphore::new(brief.max(1))),
             count: held.max(1),
-            poll_every,
+            poll_interval,
             advice: advice.into(),
             warned: AtomicBool::new(false),
             asleep: AtomicBool::new(false),
@@ -80,7 +85,7 @@ impl Places {
         }))
     }
 
-    /// The same, but nobody needs a place until it is [awake](Self::awaken): for a server that may turn out to
+    /// The same, but nobody needs a place until it is [awake](Self::enable): for a server that may turn out to
     /// need no budget.
     #[must_use]
     pub fn asleep(self) -> Self {
@@ -89,12 +94,12 @@ impl Places {
     }
 
     /// From now on places are needed: each watch takes one with its next answer.
-    pub fn awaken(&self) {
+    pub fn enable(&self) {
         self.0.asleep.store(false, Ordering::Release);
     }
 
     /// Whether places are needed.
-    pub fn is_awake(&self) -> bool {
+    pub fn is_enabled(&self) -> bool {
         !self.0.asleep.load(Ordering::Acquire)
     }
 
@@ -109,13 +114,13 @@ impl Places {
     }
 
     /// How often a watch without a place asks.
-    pub fn poll_every(&self) -> Duration {
-        self.0.poll_every
+    pub fn poll_interval(&self) -> Duration {
+        self.0.poll_interval
     }
 
     /// A place if one is free, else a turn in the queue; nothing where none is needed.
     pub(crate) fn seat(&self) -> Option<Seat> {
-        if !self.is_awake() {
+        if !self.is_enabled() {
             return None;
         }
         self.let_go();
@@ -134,7 +139,7 @@ impl Places {
     pub(crate) async fn await_turn(&self, mut turn: Turn) -> Seat {
         // Spread a little, so that those who wait together do not ask together.
         let pause = self
-            .poll_every()
+            .poll_interval()
             .mul_f64(fastrand::f64().mul_add(0.5, 0.75));
         let waited = tokio::time::timeout(pause, &mut turn).await;
         self.let_go();
@@ -146,7 +151,7 @@ impl Places {
 
     /// A place for a query that is not held; the queue for these is short.
     pub(crate) async fn brief(&self) -> Option<Place> {
-        if !self.is_awake() {
+        if !self.is_enabled() {
             return None;
         }
         Arc::clone(&self.0.brief)
@@ -165,7 +170,7 @@ impl Places {
         if !self.0.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 places = self.count(),
-                poll_every = ?self.poll_every(),
+                poll_interval = ?self.poll_interval(),
                 "all connections for watches are in use; the watches beyond ask from time to time: {}",
                 self.0.advice
             );
@@ -181,7 +186,7 @@ impl Future for Turn {
     }
 }
 
-impl fmt::Debug for Places {
+impl fmt::Debug for ConnectionBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Places")
             .field("count", &self.count())

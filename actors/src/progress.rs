@@ -81,7 +81,7 @@ impl<V: PartialEq> Progress<V> {
         self.cursor = self.follow(answer.position);
         let value = match answer.outcome {
             Outcome::Rejected(reason) => return Step::Rejected(reason),
-            Outcome::Same => None,
+            Outcome::Unchanged => None,
             Outcome::Value(value) => Some(value),
         };
         let resync = std::mem::take(&mut self.resyncing);
@@ -240,7 +240,7 @@ mod tests {
             for event in events {
                 let answer = match event {
                     Event::Break => { progress.interrupted(); prop_assert_eq!(progress.request().cursor, Cursor::Start); continue }
-                    Event::Same(at) => Answer { position: Position::Index(at), outcome: Outcome::Same, last_contact: None },
+                    Event::Same(at) => Answer { position: Position::Index(at), outcome: Outcome::Unchanged, last_contact: None },
                     Event::Answer(at, value) => { truth = Some(value); index(at, value) }
                 };
                 if let Step::News(version, _) = progress.step(answer) {

@@ -4,7 +4,7 @@ use std::{error::Error, fmt::Debug, hash::Hash, sync::Arc, time::Duration};
 
 use futures_util::future::LocalBoxFuture;
 
-use crate::{Coverage, Derivation, Failure, Guard, Places, Snapshot, WatchPath};
+use crate::{ConnectionBudget, Derivation, Failure, ReconnectGate, SharedBy, Snapshot, WatchPath};
 
 /// A place that answers queries: a configuration that any thread may hold.
 ///
@@ -34,18 +34,18 @@ pub trait Source: Clone + Send + Sync + Unpin + 'static {
     }
 
     /// The budget of connections that held queries share; none by default.
-    fn places(&self) -> Option<Places> {
+    fn connection_budget(&self) -> Option<ConnectionBudget> {
         None
     }
 
     /// The guard that keeps watches from storming the server when it comes back; none by default.
-    fn guard(&self) -> Option<Guard> {
+    fn reconnect_gate(&self) -> Option<ReconnectGate> {
         None
     }
 
     /// The same configuration as a [`Reset`](crate::Reset) uses it: whatever clients share is made anew.
     #[must_use]
-    fn renewed(self) -> Self {
+    fn refreshed(self) -> Self {
         self
     }
 }
@@ -85,7 +85,7 @@ pub trait Query: Clone + Eq + Hash + Debug + Send + Sync + Unpin + 'static {
     }
 
     /// How its value is a part of a wider query's, for a query that need not be asked itself.
-    fn coverage(&self) -> Option<&dyn Coverage<Self>> {
+    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
         None
     }
 }
@@ -150,7 +150,7 @@ pub enum Outcome<V> {
     /// The value as it is now.
     Value(V),
     /// The value is the one the request carried as `previous`.
-    Same,
+    Unchanged,
     /// There is an answer, but it cannot be taken as a value. The last good value stays, observers
     /// are told, and the watch goes on.
     Rejected(Arc<dyn Error + Send + Sync>),

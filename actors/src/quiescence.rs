@@ -28,7 +28,7 @@ impl Quiescence {
 
     /// Sets the longest wait; one below the quiet period is raised to it.
     #[must_use]
-    pub fn with_longest(mut self, longest: Duration) -> Self {
+    pub fn with_max_wait(mut self, longest: Duration) -> Self {
         self.longest = longest.clamp(self.period, FAR * 4);
         self
     }
@@ -50,7 +50,7 @@ mod tests {
         assert_eq!(quiet.due(first, first), first + Duration::from_secs(1));
         let last = first + Duration::from_millis(3900);
         assert_eq!(quiet.due(first, last), first + Duration::from_secs(4));
-        let tight = quiet.with_longest(Duration::ZERO);
+        let tight = quiet.with_max_wait(Duration::ZERO);
         assert_eq!(tight.due(first, last), first + Duration::from_secs(1));
     }
 }

@@ -16,7 +16,7 @@ pub trait Item: Debug + Send + Sync + 'static {
     /// that something was written again (an index) does not count.
     fn same(&self, other: &Self) -> bool;
 
-    /// Its identity as text, for entries of values that have parts (see [`Coverage`](crate::Coverage)).
+    /// Its identity as text, for entries of values that have parts (see [`SharedBy`](crate::SharedBy)).
     fn text(&self) -> Option<&str> {
         None
     }

@@ -15,11 +15,11 @@ pub enum WatchState {
     Connecting,
     /// The last query was answered, the next one is on its way.
     Live,
-    /// It has no place among the connections that may be held (see [`Places`](crate::Places)), and asks
+    /// It has no place among the connections that may be held (see [`ConnectionBudget`](crate::ConnectionBudget)), and asks
     /// from time to time instead.
-    Waiting {
+    Polling {
         /// How many watches may be held.
-        places: usize,
+        limit: usize,
     },
     /// The last query failed; another attempt follows.
     Retrying {
@@ -44,7 +44,7 @@ impl WatchState {
         match self {
             Self::Connecting => "connecting",
             Self::Live => "live",
-            Self::Waiting { .. } => "waiting",
+            Self::Polling { .. } => "polling",
             Self::Retrying { .. } => "retrying",
             Self::Stopped { .. } => "stopped",
         }
@@ -59,7 +59,7 @@ impl WatchState {
     pub fn error(&self) -> Option<&Failure> {
         match self {
             Self::Retrying { error, .. } | Self::Stopped { error } => Some(error),
-            Self::Connecting | Self::Live | Self::Waiting { .. } => None,
+            Self::Connecting | Self::Live | Self::Polling { .. } => None,
         }
     }
 
@@ -84,7 +84,9 @@ impl fmt::Display for WatchState {
                 write!(f, "retrying (attempt {attempt} failed: {error})")
             }
             Self::Stopped { error } => write!(f, "stopped ({error})"),
-            Self::Waiting { places } => write!(f, "waiting for one of {places} places"),
+            Self::Polling { limit } => {
+                write!(f, "polling: the budget of {limit} connections is used up")
+            }
             Self::Connecting | Self::Live => f.write_str(self.name()),
         }
     }

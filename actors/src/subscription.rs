@@ -87,7 +87,7 @@ pub(crate) struct Delivery<S> {
     pub(crate) previous: Option<Version<S>>,
     pub(crate) current: Version<S>,
     pub(crate) reason: Reason,
-    pub(crate) folded: u64,
+    pub(crate) coalesced: u64,
 }
 
 impl<S: Snapshot> Subscription<S> {
@@ -196,7 +196,7 @@ impl<S: Snapshot> Subscription<S> {
             previous: self.seen.clone(),
             current: version,
             reason,
-            folded: states - 1,
+            coalesced: states - 1,
         })
     }
 
@@ -278,7 +278,7 @@ mod tests {
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
         let first = delivery(feed.next(now, &mut Compared::default()));
         assert_eq!(
-            (first.reason, first.folded, first.previous.is_none()),
+            (first.reason, first.coalesced, first.previous.is_none()),
             (Reason::First, 0, true)
         );
         for value in 2..5 {
@@ -294,7 +294,7 @@ mod tests {
         }
         feed.acknowledged();
         let second = delivery(feed.next(now, &mut Compared::default()));
-        assert_eq!((second.reason, second.folded), (Reason::Change, 2));
+        assert_eq!((second.reason, second.coalesced), (Reason::Change, 2));
         assert_eq!(
             (second.previous.unwrap().index, second.current.index),
             (1, 4)

@@ -49,12 +49,12 @@ impl Throttle {
     }
 
     /// The last query brought news.
-    pub fn fruitful(&mut self) {
+    pub fn on_change(&mut self) {
         self.idle = 0;
     }
 
     /// The last query came back early and brought nothing.
-    pub fn fruitless(&mut self) {
+    pub fn on_empty_wakeup(&mut self) {
         self.idle = self.idle.saturating_add(1);
     }
 }
@@ -90,11 +90,11 @@ mod tests {
         let mut throttle = Throttle::new(1, Duration::from_millis(10));
         let mut now = Instant::now();
         for _ in 0..20 {
-            throttle.fruitless();
+            throttle.on_empty_wakeup();
             now += throttle.take(now);
         }
         assert_eq!(throttle.take(now), Duration::from_millis(640));
-        throttle.fruitful();
+        throttle.on_change();
         now += Duration::from_secs(10);
         assert_eq!(throttle.take(now), Duration::ZERO);
         assert_eq!(throttle.take(now), Duration::from_millis(10));

@@ -18,12 +18,12 @@ impl<I: Item> View<I> {
     /// Compares only what `part` takes out of an entry: a projection.
     #[must_use]
     pub fn project<P: PartialEq>(self, part: impl Fn(&I) -> P + Send + Sync + 'static) -> Self {
-        self.same_when(move |a, b| part(a) == part(b))
+        self.with_equality(move |a, b| part(a) == part(b))
     }
 
     /// Takes two entries for the same when `same` says so.
     #[must_use]
-    pub fn same_when(mut self, same: impl Fn(&I, &I) -> bool + Send + Sync + 'static) -> Self {
+    pub fn with_equality(mut self, same: impl Fn(&I, &I) -> bool + Send + Sync + 'static) -> Self {
         self.same = Some(Arc::new(same));
         self
     }

@@ -25,7 +25,7 @@ fn rooted(store: &Store) -> Watches {
     tokio::time::pause();
     supervisor(store)
         .arbiters(0)
-        .root(Folder::new("app"))
+        .shared_root(Folder::new("app"))
         .start()
 }
 
@@ -438,7 +438,7 @@ async fn what_is_on_its_way_when_it_begins_to_ask_by_itself_is_neither_lost_nor_
         store.put("app", "a", 1);
         let watches = supervisor(&store)
             .arbiters(0)
-            .root(Folder::new("app"))
+            .shared_root(Folder::new("app"))
             .start();
         let (subscriber, sight, gate) = Recorder::gated();
         watch(&watches, &row("a"), &subscriber).await;
@@ -568,7 +568,7 @@ async fn feeds_are_as_of_any_other() {
     assert_eq!(told[1], values(&[1, 2, 3, 4, 5]));
     assert_eq!(told[2], values(&[1, 3, 5]));
     assert_eq!(told[3], values(&[1, 5]));
-    assert_eq!(recorders[3].1.last().unwrap().folded, 3);
+    assert_eq!(recorders[3].1.last().unwrap().coalesced, 3);
 }
 
 #[actix::test]
@@ -659,8 +659,8 @@ async fn one_that_serves_others_is_not_served_itself() {
     let wide = Part::beneath("app", "a");
     let watches = supervisor(&store)
         .arbiters(0)
-        .root(wide.clone())
-        .root(Folder::new("app"))
+        .shared_root(wide.clone())
+        .shared_root(Folder::new("app"))
         .start();
     let (_, _aa, _aa_sight) = follow(&watches, &row("aa")).await;
     let (_, _b, _) = follow(&watches, &row("b")).await;
@@ -714,7 +714,7 @@ async fn the_reply_to_a_stop_comes_after_the_request_is_closed_on_other_threads_
     store.put("app", "a", 1);
     let watches = supervisor(&store)
         .arbiters(2)
-        .root(Folder::new("app"))
+        .shared_root(Folder::new("app"))
         .start();
     let (_, _a, _) = follow(&watches, &row("a")).await;
     store.mode("app/b", Mode::Silent);

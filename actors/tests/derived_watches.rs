@@ -19,8 +19,8 @@ use common::{
     supervisor, until,
 };
 use consul_watch_actors::{
-    Changed, FailureClass, Observe, Places, Query, Ready, ReadyError, Reason, Reset, Status, Stop,
-    SubscriptionId, Watch, WatchEvent, WatchStatus, WatchSupervisor,
+    Changed, ConnectionBudget, FailureClass, Observe, Query, Ready, ReadyError, Reason, Reset,
+    Status, Stop, SubscriptionId, Watch, WatchEvent, WatchStatus, WatchSupervisor,
 };
 
 type Watches = Addr<WatchSupervisor<Store>>;
@@ -105,7 +105,7 @@ async fn the_first_value_comes_when_all_inputs_have_answered_and_then_one_a_chan
     assert!(
         sight.all()[1..]
             .iter()
-            .all(|seen| seen.reason == Reason::Change && seen.folded == 0)
+            .all(|seen| seen.reason == Reason::Change && seen.coalesced == 0)
     );
 }
 
@@ -633,7 +633,7 @@ async fn two_inputs_that_go_by_one_name_are_not_taken_for_each_other() {
 #[actix::test]
 async fn a_waiting_input_makes_it_wait() {
     let store = Store::new();
-    let places = Places::new(1, 1, Duration::from_secs(10), "");
+    let places = ConnectionBudget::new(1, 1, Duration::from_secs(10), "");
     let watches = paused(&store.clone().with_places(&places));
     let both = Merged::of("both", ["x", "y"]);
     let (_, sight, _) = begin(&watches, &both).await;

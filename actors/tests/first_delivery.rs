@@ -15,7 +15,7 @@ async fn the_first_update_is_the_state_as_it_is() {
     until("the state arrives", || sight.count() == 1).await;
     let first = sight.last().unwrap();
     assert_eq!(
-        (first.reason, first.previous, first.folded),
+        (first.reason, first.previous, first.coalesced),
         (Reason::First, None, 0)
     );
     assert_eq!((first.subscription, first.index), (id, index));
@@ -63,7 +63,7 @@ async fn changes_come_in_order_and_deletes_are_changes() {
             Some(&pair[0].rows),
             "each goes on from the one before"
         );
-        assert_eq!((pair[1].reason, pair[1].folded), (Reason::Change, 0));
+        assert_eq!((pair[1].reason, pair[1].coalesced), (Reason::Change, 0));
     }
 }
 

@@ -118,7 +118,7 @@ async fn a_quiet_period_folds_a_burst_into_its_last_state() {
     assert_eq!(sight.count(), 1, "it is not quiet yet");
     pass(6).await;
     assert_eq!(sight.values(), [Some(0), Some(5)]);
-    assert_eq!(sight.last().unwrap().folded, 4);
+    assert_eq!(sight.last().unwrap().coalesced, 4);
     // Unrest without an end is cut off after four quiet periods.
     for value in 6..=20 {
         store.put("app", "a", value);

@@ -15,7 +15,7 @@ use std::{
 use actix::prelude::*;
 use common::{Events, Mode, Recorder, Rows, Say, Sight, Store, pass, paused, supervisor, until};
 use consul_watch_actors::{
-    Cursor, FailureClass, Observe, Places, Ready, Reset, Status, Stop, SubscriptionId,
+    ConnectionBudget, Cursor, FailureClass, Observe, Ready, Reset, Status, Stop, SubscriptionId,
     WatchSupervisor,
 };
 
@@ -26,8 +26,8 @@ const LATEST: u64 = 13;
 type Watches = Addr<WatchSupervisor<Store>>;
 
 /// A store with this many places, and its supervisor under a clock that stands still.
-fn stage(count: usize) -> (Store, Places, Watches) {
-    let places = Places::new(count, 4, POLL_EVERY, "watch less");
+fn stage(count: usize) -> (Store, ConnectionBudget, Watches) {
+    let places = ConnectionBudget::new(count, 4, POLL_EVERY, "watch less");
     let store = Store::new().with_places(&places);
     let watches = paused(&store);
     (store, places, watches)
@@ -294,7 +294,7 @@ async fn five_hundred_watches_on_ten_places_see_every_change_in_time() {
 /// In real time, with watchers on two threads that come, change, fail and go.
 #[actix::test]
 async fn never_more_are_held_than_there_are_places_on_other_threads_either() {
-    let places = Places::new(3, 2, Duration::from_millis(50), "watch less");
+    let places = ConnectionBudget::new(3, 2, Duration::from_millis(50), "watch less");
     let store = Store::new().with_places(&places);
     let watches = supervisor(&store).arbiters(2).start();
     let folders: Vec<_> = (0..20).map(|n| format!("folder{n}")).collect();
@@ -337,7 +337,7 @@ async fn never_more_are_held_than_there_are_places_on_other_threads_either() {
 #[actix::test]
 async fn the_place_of_a_query_that_was_cut_is_free_when_the_server_lets_it_go() {
     let hold = Duration::from_secs(60);
-    let places = Places::new(3, 4, POLL_EVERY, "watch less");
+    let places = ConnectionBudget::new(3, 4, POLL_EVERY, "watch less");
     let store = Store::new().with_places(&places).with_hold(hold);
     let watches = paused(&store);
     watch_all(&watches, ["a", "b", "c"]).await;
@@ -379,7 +379,7 @@ async fn the_place_of_a_query_that_was_cut_is_free_when_the_server_lets_it_go() 
 #[actix::test]
 async fn places_of_cut_queries_are_free_in_the_end_whoever_looks_at_the_clock() {
     let hold = Duration::from_secs(60);
-    let places = Places::new(10, 4, POLL_EVERY, "watch less");
+    let places = ConnectionBudget::new(10, 4, POLL_EVERY, "watch less");
     let store = Store::new().with_places(&places).with_hold(hold);
     let watches = paused(&store);
     let names: Vec<_> = (0..10).map(|n| format!("folder{n}")).collect();
@@ -402,12 +402,12 @@ async fn places_of_cut_queries_are_free_in_the_end_whoever_looks_at_the_clock() 
 
 #[actix::test]
 async fn where_no_places_are_needed_none_are_taken_until_they_are() {
-    let places = Places::new(2, 4, POLL_EVERY, "watch less").asleep();
+    let places = ConnectionBudget::new(2, 4, POLL_EVERY, "watch less").asleep();
     let store = Store::new().with_places(&places);
     let watches = paused(&store);
     let all = watch_all(&watches, ["a", "b", "c"]).await;
     assert_eq!((store.held(), places.free()), (3, 2));
-    places.awaken();
+    places.enable();
     store.put("c", "a", 1);
     until("places are taken", || {
         places.free() == 0 && all[2].1.shows(1)

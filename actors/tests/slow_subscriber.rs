@@ -32,7 +32,7 @@ async fn what_comes_while_a_handler_works_is_folded_and_the_last_state_arrives()
     gate.add_permits(1);
     until("the slow one gets the last state", || slow_sight.shows(50)).await;
     let last = slow_sight.last().unwrap();
-    assert_eq!(last.folded, 49);
+    assert_eq!(last.coalesced, 49);
     assert_eq!(
         last.previous.unwrap()["a"],
         0,

@@ -13,15 +13,15 @@ use std::{
 use actix::prelude::*;
 use common::{Away, Mode, Recorder, Say, Sight, Store, pass, paused, supervisor, until};
 use consul_watch_actors::{
-    Cursor, FailureClass, Guard, Ready, Reset, Status, Stop, WatchState, WatchSupervisor,
+    Cursor, FailureClass, Ready, ReconnectGate, Reset, Status, Stop, WatchState, WatchSupervisor,
 };
 use tokio::time::Instant;
 
 type Watches = Addr<WatchSupervisor<Store>>;
 
 /// A guarded store and its supervisor under a clock that stands still.
-fn stage() -> (Store, Guard, Watches) {
-    let guard = Guard::new();
+fn stage() -> (Store, ReconnectGate, Watches) {
+    let guard = ReconnectGate::new();
     let store = Store::new().with_guard(&guard);
     let watches = paused(&store);
     (store, guard, watches)
@@ -80,7 +80,7 @@ async fn while_the_server_is_away_one_watch_asks_for_all() {
     watch_all(&watches, 100, |_| 1).await;
     store.forget();
     store.leave(Away::Refuses);
-    until("that is noticed", || guard.is_away()).await;
+    until("that is noticed", || guard.is_down()).await;
     pass(60).await;
     let asked = store.all_asked();
     assert_eq!(store.most_brief(), 1, "never two at a time");
@@ -98,7 +98,7 @@ async fn while_the_server_is_away_one_watch_asks_for_all() {
         took < Duration::from_millis(1100),
         "a pause of the guard and one's own: {took:?}"
     );
-    assert!(!guard.is_away());
+    assert!(!guard.is_down());
 }
 
 #[actix::test]
@@ -107,7 +107,7 @@ async fn those_with_most_subscribers_come_back_first_and_so_many_at_a_time() {
     // Neither in the order of their names nor of their coming.
     watch_all(&watches, 150, |n| 1 + n * 7 % 30).await;
     store.leave(Away::Refuses);
-    until("that is noticed", || guard.is_away()).await;
+    until("that is noticed", || guard.is_down()).await;
     pass(1).await;
     store.forget();
     store.set_latency(Duration::from_millis(100));
@@ -118,7 +118,7 @@ async fn those_with_most_subscribers_come_back_first_and_so_many_at_a_time() {
         .into_iter()
         .filter(|asked| asked.cursor == Cursor::Start)
         .collect();
-    assert_eq!(store.most_brief(), Guard::AT_ONCE);
+    assert_eq!(store.most_brief(), ReconnectGate::MAX_CONCURRENT);
     assert_eq!(back.len(), 150, "each once");
     let counts: Vec<usize> = back
         .iter()
@@ -140,10 +140,11 @@ async fn one_that_asks_a_silent_server_holds_up_nobody() {
     let (store, guard, watches) = stage();
     watch_all(&watches, 50, |_| 1).await;
     store.leave(Away::Silent);
-    until("that is noticed", || guard.is_away()).await;
+    until("that is noticed", || guard.is_down()).await;
     store.forget();
     pass(300).await;
-    let most = usize::try_from(Away::DEADLINE.as_secs() / Guard::PATIENCE.as_secs()).unwrap();
+    let most =
+        usize::try_from(Away::DEADLINE.as_secs() / ReconnectGate::PROBE_TIMEOUT.as_secs()).unwrap();
     assert!(
         store.most_brief() <= most,
         "{} at a time",
@@ -162,7 +163,7 @@ async fn a_turn_that_is_not_used_is_the_next_ones() {
     let (store, guard, watches) = stage();
     watch_all(&watches, 20, |_| 1).await;
     store.leave(Away::Silent);
-    until("that is noticed", || guard.is_away()).await;
+    until("that is noticed", || guard.is_down()).await;
     store.forget();
     for turn in 0..10 {
         until("one asks", || store.open() == 1).await;
@@ -198,7 +199,7 @@ async fn those_in_the_queue_can_be_stopped_and_reset_at_once() {
     let (store, guard, watches) = stage();
     watch_all(&watches, 100, |_| 1).await;
     store.leave(Away::Silent);
-    until("that is noticed", || guard.is_away()).await;
+    until("that is noticed", || guard.is_down()).await;
     pass(5).await;
     let start = Instant::now();
     for n in 50..100 {
@@ -220,10 +221,10 @@ async fn those_in_the_queue_can_be_stopped_and_reset_at_once() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(
         store.all_asked().len(),
-        Guard::AT_ONCE,
+        ReconnectGate::MAX_CONCURRENT,
         "they ask at once, and so many at a time"
     );
-    tokio::time::sleep(Guard::PATIENCE).await;
+    tokio::time::sleep(ReconnectGate::PROBE_TIMEOUT).await;
     assert_eq!(
         store.all_asked().len(),
         50,
@@ -239,7 +240,7 @@ async fn a_new_watch_soon_has_an_error_of_its_own_to_tell() {
     let (store, guard, watches) = stage();
     watch_all(&watches, 10, |_| 1).await;
     store.leave(Away::Refuses);
-    until("that is noticed", || guard.is_away()).await;
+    until("that is noticed", || guard.is_down()).await;
     pass(5).await;
     let (subscriber, sight) = Recorder::prompt();
     let start = Instant::now();
@@ -264,7 +265,7 @@ async fn the_status_tells_when_it_is_tried_next() {
     let (store, guard, watches) = stage();
     watch_all(&watches, 30, |_| 1).await;
     store.leave(Away::Silent);
-    until("that is noticed", || guard.is_away()).await;
+    until("that is noticed", || guard.is_down()).await;
     for _ in 0..100 {
         tokio::time::sleep(Duration::from_millis(777)).await;
         let now = SystemTime::now();
@@ -276,7 +277,10 @@ async fn the_status_tells_when_it_is_tried_next() {
         // Those that ask now have a time that is over.
         let ahead = next.filter(|next| *next + Duration::from_secs(1) > now);
         assert!(ahead.clone().count() >= 20, "no time of the next attempt");
-        assert!(ahead.max().unwrap() < now + Guard::CEILING + Guard::PATIENCE);
+        assert!(
+            ahead.max().unwrap()
+                < now + ReconnectGate::MAX_PROBE_INTERVAL + ReconnectGate::PROBE_TIMEOUT
+        );
     }
 }
 
@@ -319,7 +323,7 @@ async fn a_failure_of_one_watch_holds_up_no_other() {
 
 #[actix::test]
 async fn a_single_watch_comes_back_no_later_than_by_its_own_pauses() {
-    let guard = Guard::new();
+    let guard = ReconnectGate::new();
     let store = Store::new().with_guard(&guard);
     tokio::time::pause();
     // With the default back-off, whose pauses go up to 30 s.
@@ -331,7 +335,7 @@ async fn a_single_watch_comes_back_no_later_than_by_its_own_pauses() {
         store.come_back();
         let took = all_live(&watches).await;
         assert!(
-            took <= Guard::CEILING + Duration::from_millis(50),
+            took <= ReconnectGate::MAX_PROBE_INTERVAL + Duration::from_millis(50),
             "{took:?}"
         );
         pass(20).await;
@@ -345,7 +349,7 @@ async fn whatever_happens_no_watch_is_lost() {
     tokio::time::pause();
     for seed in 0..20 {
         let mut random = fastrand::Rng::with_seed(seed);
-        let guard = Guard::new();
+        let guard = ReconnectGate::new();
         let store = Store::new().with_guard(&guard);
         let watches = supervisor(&store).arbiters(0).start();
         let count = 60;
@@ -392,7 +396,7 @@ async fn whatever_happens_no_watch_is_lost() {
             )
             .await;
         }
-        assert!(!guard.is_away(), "seed {seed}");
+        assert!(!guard.is_down(), "seed {seed}");
         until(&format!("seed {seed}: all are held"), || {
             (store.open(), store.held()) == (count, count)
         })
@@ -404,7 +408,7 @@ async fn whatever_happens_no_watch_is_lost() {
 /// In real time, with watchers of two supervisors on four threads.
 #[actix::test]
 async fn a_guard_is_shared_by_threads() {
-    let guard = Guard::new();
+    let guard = ReconnectGate::new();
     let store = Store::new().with_guard(&guard);
     let all = [
         supervisor(&store).arbiters(2).start(),
@@ -417,7 +421,7 @@ async fn a_guard_is_shared_by_threads() {
     for turn in 1..=5 {
         store.forget();
         store.leave(Away::Refuses);
-        until("that is noticed", || guard.is_away()).await;
+        until("that is noticed", || guard.is_down()).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         for n in 0..50 {
             store.put(&folder(n), "a", turn);
@@ -430,7 +434,7 @@ async fn a_guard_is_shared_by_threads() {
             until("it shows the state", || sight.shows(turn)).await;
         }
         assert!(
-            store.most_brief() <= Guard::AT_ONCE,
+            store.most_brief() <= ReconnectGate::MAX_CONCURRENT,
             "{} at a time",
             store.most_brief()
         );
@@ -440,7 +444,7 @@ async fn a_guard_is_shared_by_threads() {
 /// Those whose turn it is stand still, with their thread.
 #[actix::test]
 async fn a_thread_that_is_blocked_holds_up_no_other() {
-    let guard = Guard::new();
+    let guard = ReconnectGate::new();
     let store = Store::new().with_guard(&guard);
     let watches = supervisor(&store).arbiters(1).start();
     watch_all(&watches, 20, |_| 1).await;
@@ -450,7 +454,7 @@ async fn a_thread_that_is_blocked_holds_up_no_other() {
         WatchSupervisor::start_in_arbiter(&thread.handle(), move |_| supervisor(&same).arbiters(0));
     watch_all(&there, 50, |_| 3).await;
     store.leave(Away::Refuses);
-    until("that is noticed", || guard.is_away() && store.open() == 0).await;
+    until("that is noticed", || guard.is_down() && store.open() == 0).await;
     let (release, blocked) = std::sync::mpsc::channel::<()>();
     thread.spawn_fn(move || {
         // Until the other end is dropped.

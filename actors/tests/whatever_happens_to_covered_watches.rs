@@ -87,7 +87,7 @@ async fn the_latest_state_arrives_and_nothing_twice() {
     let store = Store::new();
     let watches = supervisor(&store)
         .arbiters(2)
-        .root(Folder::new("root"))
+        .shared_root(Folder::new("root"))
         .start();
     let mut feeds: Vec<Feed> = Vec::new();
     let mut names: Vec<String> = FOLDERS.map(str::to_owned).to_vec();

@@ -19,7 +19,7 @@ pub(crate) fn progress(criterion: &mut Criterion) {
         let (mut steps, mut index) = (Steps::<u64>::new(), 0);
         bench.iter(|| {
             index += 1;
-            black_box(steps.step(answer(index, Outcome::Same)))
+            black_box(steps.step(answer(index, Outcome::Unchanged)))
         });
     });
     group.finish();

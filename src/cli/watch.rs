@@ -247,7 +247,7 @@ impl ForQuery for Subscribe<'_> {
             watch = watch.quiescence(
                 self.arguments
                     .max_wait
-                    .map_or(quiet, |longest| quiet.with_longest(longest)),
+                    .map_or(quiet, |longest| quiet.with_max_wait(longest)),
             );
         }
         let request = self.watches.send(watch);

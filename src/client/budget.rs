@@ -3,7 +3,7 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use consul_watch_actors::{Guard, Places};
+use consul_watch_actors::{ConnectionBudget, ReconnectGate};
 use dashmap::DashMap;
 
 use super::address::{Address, Scheme};
@@ -22,12 +22,12 @@ const ADVICE: &str = "watch one prefix instead of many keys, use HTTPS, give wat
                       `with_watch_connections` here";
 
 /// The budgets of the addresses this process has watched; few, so none is ever given back.
-static BUDGETS: LazyLock<DashMap<Address, Vec<Places>>> = LazyLock::new(DashMap::new);
+static BUDGETS: LazyLock<DashMap<Address, Vec<ConnectionBudget>>> = LazyLock::new(DashMap::new);
 
 /// The budget of `count` held connections to this address, which all supervisors of the process share. Where
 /// one connection may carry many queries it sleeps until that turns out not to be so.
-pub(super) fn places(address: &Address, count: usize) -> Places {
-    let find = |budgets: &Vec<Places>| {
+pub(super) fn places(address: &Address, count: usize) -> ConnectionBudget {
+    let find = |budgets: &Vec<ConnectionBudget>| {
         budgets
             .iter()
             .find(|places| places.count() == count)
@@ -38,7 +38,7 @@ pub(super) fn places(address: &Address, count: usize) -> Places {
     }
     let mut budgets = BUDGETS.entry(address.clone()).or_default();
     find(&budgets).unwrap_or_else(|| {
-        let places = Places::new(count, BRIEF, POLL_EVERY, ADVICE);
+        let places = ConnectionBudget::new(count, BRIEF, POLL_EVERY, ADVICE);
         let places = if address.scheme() == Scheme::Https {
             places.asleep()
         } else {
@@ -50,10 +50,10 @@ pub(super) fn places(address: &Address, count: usize) -> Places {
 }
 
 /// The guards of the servers this process has watched, by all of their addresses; few, likewise.
-static GUARDS: LazyLock<DashMap<Vec<Address>, Guard>> = LazyLock::new(DashMap::new);
+static GUARDS: LazyLock<DashMap<Vec<Address>, ReconnectGate>> = LazyLock::new(DashMap::new);
 
 /// The guard of the Consul at these addresses, which all supervisors of the process share.
-pub(super) fn guard(addresses: &[Address]) -> Guard {
+pub(super) fn guard(addresses: &[Address]) -> ReconnectGate {
     if let Some(guard) = GUARDS.get(addresses) {
         return guard.clone();
     }

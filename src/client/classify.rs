@@ -8,7 +8,7 @@ use super::error::{ClientError, ConnectStage, Stage};
 
 /// Consul refuses a connection beyond its limit within moments of accepting it; a restart of the agent
 /// cuts a query at any time of its wait. So only what ends sooner than this is taken for a refusal.
-const AT_ONCE: Duration = Duration::from_secs(1);
+const MAX_CONCURRENT: Duration = Duration::from_secs(1);
 
 /// What an agent says, with a 500, that cannot ask any server.
 const NO_CONSUL: [&str; 2] = ["No cluster leader", "No known Consul servers"];
@@ -36,7 +36,7 @@ impl ClientError {
     /// raise the limit.
     pub fn class(&self) -> FailureClass {
         match self {
-            Self::Dropped { after, .. } if *after < AT_ONCE => FailureClass::LimitSuspected,
+            Self::Dropped { after, .. } if *after < MAX_CONCURRENT => FailureClass::LimitSuspected,
             Self::Denied { .. } => FailureClass::Denied,
             Self::TooLarge { .. } => FailureClass::TooLarge,
             Self::Build { .. }
@@ -84,8 +84,8 @@ impl From<ClientError> for Failure {
         let pause = error.retry_after();
         let outage = error.is_outage();
         Self::new(error.class(), error)
-            .retry_after(pause)
-            .outage(outage)
+            .with_retry_after(pause)
+            .with_outage(outage)
     }
 }
 
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn a_failure_keeps_the_pause_and_the_cause() {
         let failure = Failure::from(status(429, true));
-        assert_eq!(failure.pause(), Some(Duration::from_secs(7)));
+        assert_eq!(failure.retry_after(), Some(Duration::from_secs(7)));
         assert!(failure.cause().downcast_ref::<ClientError>().is_some());
     }
 }

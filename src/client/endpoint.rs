@@ -16,7 +16,7 @@ use super::{
     proxy_variables,
 };
 #[cfg(feature = "tls")]
-use consul_watch_actors::Places;
+use consul_watch_actors::ConnectionBudget;
 
 #[cfg(feature = "tls")]
 use super::{
@@ -107,7 +107,7 @@ impl Endpoint {
                     warn_unverified(&address.to_string());
                 }
                 let places = config.places();
-                let count_places = move || places.iter().for_each(Places::awaken);
+                let count_places = move || places.iter().for_each(ConnectionBudget::enable);
                 lanes = Some(Lanes::new(
                     dialer.clone(),
                     config.connect_timeout(),

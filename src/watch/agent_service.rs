@@ -119,7 +119,7 @@ impl Query for AgentService {
             };
             let same = previous == Some(&found);
             let outcome = if same {
-                Outcome::Same
+                Outcome::Unchanged
             } else {
                 Outcome::Value(found)
             };

@@ -137,7 +137,7 @@ where
     Ok(by_index(
         &answer,
         if same {
-            Outcome::Same
+            Outcome::Unchanged
         } else {
             Outcome::Value(list)
         },

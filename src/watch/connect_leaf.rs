@@ -97,7 +97,7 @@ impl Query for ConnectLeaf {
             Ok(by_index(
                 &answer,
                 if same {
-                    Outcome::Same
+                    Outcome::Unchanged
                 } else {
                     Outcome::Value(leaf)
                 },

@@ -98,7 +98,7 @@ impl Query for ConnectRoots {
             Ok(by_index(
                 &answer,
                 if same {
-                    Outcome::Same
+                    Outcome::Unchanged
                 } else {
                     Outcome::Value(roots)
                 },

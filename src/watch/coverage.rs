@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc};
 
-use consul_watch_actors::{Coverage, Input, Outcome, Part, Route};
+use consul_watch_actors::{Extracted, Input, KeySelector, Outcome, SharedBy};
 
 use super::{key::Key, key_prefix::KeyPrefix, options::Options};
 use crate::{client::ConsulConfig, kv::KvPair};
@@ -80,22 +80,22 @@ fn find<'a>(pairs: &'a [Arc<KvPair>], key: &str) -> Option<&'a Arc<KvPair>> {
         .map(|at| &pairs[at])
 }
 
-impl Coverage<Self> for Key {
-    fn covering(&self) -> Vec<Input<Self>> {
+impl SharedBy<Self> for Key {
+    fn wider_queries(&self) -> Vec<Input<Self>> {
         self.wider().into_iter().map(Input::of).collect()
     }
 
-    fn route(&self, source: &ConsulConfig) -> Route {
-        Route::Exactly(self.key(source))
+    fn key_selector(&self, source: &ConsulConfig) -> KeySelector {
+        KeySelector::Exact(self.key(source))
     }
 
-    fn part(
+    fn extract(
         &self,
         source: &ConsulConfig,
         whole: &dyn Any,
         index: u64,
         previous: Option<&Option<Arc<KvPair>>>,
-    ) -> Option<Part<Option<Arc<KvPair>>>> {
+    ) -> Option<Extracted<Option<Arc<KvPair>>>> {
         let pairs = whole.downcast_ref::<Vec<Arc<KvPair>>>()?;
         let pair = find(pairs, &self.key(source));
         let same = match (previous, pair) {
@@ -104,11 +104,11 @@ impl Coverage<Self> for Key {
             _ => false,
         };
         let outcome = if same {
-            Outcome::Same
+            Outcome::Unchanged
         } else {
             Outcome::Value(pair.cloned())
         };
-        Some(Part {
+        Some(Extracted {
             index: pair.map_or(index, |pair| pair.modify_index),
             outcome,
             confirm: !same && pair.is_none(),
@@ -125,22 +125,22 @@ impl Key {
     }
 }
 
-impl Coverage<Self> for KeyPrefix {
-    fn covering(&self) -> Vec<Input<Self>> {
+impl SharedBy<Self> for KeyPrefix {
+    fn wider_queries(&self) -> Vec<Input<Self>> {
         self.wider().into_iter().map(Input::of).collect()
     }
 
-    fn route(&self, source: &ConsulConfig) -> Route {
-        Route::Beneath(self.whole(source))
+    fn key_selector(&self, source: &ConsulConfig) -> KeySelector {
+        KeySelector::Prefix(self.whole(source))
     }
 
-    fn part(
+    fn extract(
         &self,
         source: &ConsulConfig,
         whole: &dyn Any,
         index: u64,
         previous: Option<&Vec<Arc<KvPair>>>,
-    ) -> Option<Part<Vec<Arc<KvPair>>>> {
+    ) -> Option<Extracted<Vec<Arc<KvPair>>>> {
         let all = whole.downcast_ref::<Vec<Arc<KvPair>>>()?;
         let prefix = self.whole(source);
         let keep = self.keeps(&prefix);
@@ -159,11 +159,11 @@ impl Coverage<Self> for KeyPrefix {
         let lost =
             previous.is_some_and(|old| old.iter().any(|old| find(&pairs, &old.key).is_none()));
         let latest = pairs.iter().map(|pair| pair.modify_index).max();
-        Some(Part {
+        Some(Extracted {
             // What is gone was there until the index of the whole, as far as can be told.
             index: latest.filter(|_| !lost).unwrap_or(index),
             outcome: if same {
-                Outcome::Same
+                Outcome::Unchanged
             } else {
                 Outcome::Value(pairs)
             },
@@ -327,7 +327,7 @@ mod tests {
         whole.sort_by(|a, b| a.key.cmp(&b.key));
         for name in ["a", "a/", "b", "c", ""] {
             for query in [KeyPrefix::new(name), KeyPrefix::raw(name)] {
-                let part = query.part(&source, &whole, 99, None).unwrap();
+                let part = query.extract(&source, &whole, 99, None).unwrap();
                 let Outcome::Value(found) = part.outcome else {
                     panic!("it is a first value")
                 };
@@ -361,11 +361,11 @@ mod tests {
         let source = ConsulConfig::default();
         let none: Vec<Arc<KvPair>> = Vec::new();
         let key = Key::new("a");
-        assert!(key.part(&source, &none, 9, None).unwrap().confirm);
-        assert!(!key.part(&source, &none, 9, Some(&None)).unwrap().confirm);
+        assert!(key.extract(&source, &none, 9, None).unwrap().confirm);
+        assert!(!key.extract(&source, &none, 9, Some(&None)).unwrap().confirm);
         assert!(
             !KeyPrefix::new("a")
-                .part(&source, &none, 9, None)
+                .extract(&source, &none, 9, None)
                 .unwrap()
                 .confirm,
             "an empty folder is one"

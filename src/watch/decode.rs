@@ -10,7 +10,7 @@ use std::{
 };
 
 use consul_watch_actors::{
-    Answer, Coverage, Failure, Input, Outcome, Part, Query, Request, Route, WatchPath,
+    Answer, Extracted, Failure, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
@@ -132,16 +132,16 @@ where
         })
     }
 
-    fn coverage(&self) -> Option<&dyn Coverage<Self>> {
+    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
         Some(self)
     }
 }
 
-impl<T> Coverage<Self> for Decode<T>
+impl<T> SharedBy<Self> for Decode<T>
 where
     T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static,
 {
-    fn covering(&self) -> Vec<Input<Self>> {
+    fn wider_queries(&self) -> Vec<Input<Self>> {
         // The folder itself holds all that it is made of.
         std::iter::once(self.folder.clone())
             .chain(self.folder.wider())
@@ -149,25 +149,25 @@ where
             .collect()
     }
 
-    fn route(&self, source: &ConsulConfig) -> Route {
-        self.folder.route(source)
+    fn key_selector(&self, source: &ConsulConfig) -> KeySelector {
+        self.folder.key_selector(source)
     }
 
-    fn part(
+    fn extract(
         &self,
         source: &ConsulConfig,
         whole: &dyn Any,
         index: u64,
         previous: Option<&Settings<T>>,
-    ) -> Option<Part<Settings<T>>> {
+    ) -> Option<Extracted<Settings<T>>> {
         let pairs = previous.map(|settings| &**settings.pairs());
-        let Part {
+        let Extracted {
             index,
             outcome,
             confirm,
-        } = self.folder.part(source, whole, index, pairs)?;
+        } = self.folder.extract(source, whole, index, pairs)?;
         let outcome = decoded(&self.folder.whole(source), outcome, self.unknown);
-        Some(Part {
+        Some(Extracted {
             index,
             outcome,
             confirm,
@@ -186,6 +186,6 @@ fn decoded<T: DeserializeOwned>(
             Err(error) => Outcome::Rejected(Arc::new(error)),
         },
         Outcome::Rejected(reason) => Outcome::Rejected(reason),
-        _ => Outcome::Same,
+        _ => Outcome::Unchanged,
     }
 }

@@ -111,7 +111,7 @@ impl Query for Event {
                 // It is made of the newest event's id: another one means another event, not a later one.
                 position: Position::Opaque(answer.index.unwrap_or(0)),
                 outcome: if previous == Some(&log) {
-                    Outcome::Same
+                    Outcome::Unchanged
                 } else {
                     Outcome::Value(log)
                 },

@@ -10,7 +10,7 @@ use std::{
 };
 
 use consul_watch_actors::{
-    Answer, Coverage, Failure, Input, Outcome, Part, Query, Request, Route, WatchPath,
+    Answer, Extracted, Failure, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
@@ -104,43 +104,43 @@ where
         })
     }
 
-    fn coverage(&self) -> Option<&dyn Coverage<Self>> {
-        self.key.coverage().is_some().then_some(self)
+    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
+        self.key.shared_with().is_some().then_some(self)
     }
 }
 
-impl<T> Coverage<Self> for Json<T>
+impl<T> SharedBy<Self> for Json<T>
 where
     T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static,
 {
-    fn covering(&self) -> Vec<Input<Self>> {
+    fn wider_queries(&self) -> Vec<Input<Self>> {
         self.key.wider().into_iter().map(Input::of).collect()
     }
 
-    fn route(&self, source: &ConsulConfig) -> Route {
-        self.key.route(source)
+    fn key_selector(&self, source: &ConsulConfig) -> KeySelector {
+        self.key.key_selector(source)
     }
 
-    fn part(
+    fn extract(
         &self,
         source: &ConsulConfig,
         whole: &dyn Any,
         index: u64,
         previous: Option<&Option<Arc<Document<T>>>>,
-    ) -> Option<Part<Option<Arc<Document<T>>>>> {
+    ) -> Option<Extracted<Option<Arc<Document<T>>>>> {
         let absent = previous.and_then(|previous| previous.is_none().then_some(None));
-        let Part {
+        let Extracted {
             index,
             outcome,
             confirm,
-        } = self.key.part(source, whole, index, absent.as_ref())?;
+        } = self.key.extract(source, whole, index, absent.as_ref())?;
         let outcome = match outcome {
             Outcome::Value(Some(pair)) => decoded(&pair.key, &pair),
             Outcome::Value(None) => Outcome::Value(None),
             Outcome::Rejected(reason) => Outcome::Rejected(reason),
-            _ => Outcome::Same,
+            _ => Outcome::Unchanged,
         };
-        Some(Part {
+        Some(Extracted {
             index,
             outcome,
             confirm,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use consul_watch_actors::{
-    Answer, Coverage, Failure, FailureClass, Outcome, Query, Request, WatchPath,
+    Answer, Failure, FailureClass, Outcome, Query, Request, SharedBy, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 
@@ -194,7 +194,7 @@ impl Query for Key {
             Ok(by_index(
                 &answer,
                 if same {
-                    Outcome::Same
+                    Outcome::Unchanged
                 } else {
                     Outcome::Value(pair)
                 },
@@ -202,7 +202,7 @@ impl Query for Key {
         })
     }
 
-    fn coverage(&self) -> Option<&dyn Coverage<Self>> {
+    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
         // A key without a name is an error that it has to meet itself.
         (!self.name.is_empty()).then_some(self)
     }

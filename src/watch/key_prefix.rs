@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use consul_watch_actors::{Answer, Coverage, Failure, Outcome, Query, Request, WatchPath};
+use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, SharedBy, WatchPath};
 use futures_util::future::LocalBoxFuture;
 
 use super::{
@@ -209,7 +209,7 @@ impl Query for KeyPrefix {
             Ok(by_index(
                 &answer,
                 if same {
-                    Outcome::Same
+                    Outcome::Unchanged
                 } else {
                     Outcome::Value(pairs)
                 },
@@ -217,7 +217,7 @@ impl Query for KeyPrefix {
         })
     }
 
-    fn coverage(&self) -> Option<&dyn Coverage<Self>> {
+    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
         Some(self)
     }
 }

@@ -99,7 +99,7 @@ impl Query for Services {
             Ok(by_index(
                 &answer,
                 if same {
-                    Outcome::Same
+                    Outcome::Unchanged
                 } else {
                     Outcome::Value(ServiceList(list))
                 },

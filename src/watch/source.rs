@@ -1,7 +1,7 @@
 //! Consul as the engine's source of answers.
 
 use consul_watch_actors::{
-    Answer, Failure, FailureClass, Guard, Outcome, Places, Position, Source,
+    Answer, ConnectionBudget, Failure, FailureClass, Outcome, Position, ReconnectGate, Source,
 };
 
 use crate::client::{ClientError, ConfigError, ConsulClient, ConsulConfig, QueryAnswer};
@@ -18,15 +18,15 @@ impl Source for ConsulConfig {
         ConsulClient::check(self).map_err(refused)
     }
 
-    fn places(&self) -> Option<Places> {
+    fn connection_budget(&self) -> Option<ConnectionBudget> {
         ConsulConfig::places(self)
     }
 
-    fn guard(&self) -> Option<Guard> {
+    fn reconnect_gate(&self) -> Option<ReconnectGate> {
         Some(ConsulConfig::guard(self))
     }
 
-    fn renewed(self) -> Self {
+    fn refreshed(self) -> Self {
         ConsulConfig::renewed(self)
     }
 }

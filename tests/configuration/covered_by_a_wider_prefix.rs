@@ -21,7 +21,7 @@ pub(crate) fn rooted(mut stage: Stage, root: KeyPrefix) -> Stage {
     .unwrap();
     stage.watches = WatchSupervisor::new(stage.config.clone())
         .backoff(soon)
-        .root(root)
+        .shared_root(root)
         .start();
     stage
 }
@@ -97,7 +97,7 @@ async fn told<Q: Query<Value: consul_watch::Snapshot<Item = consul_watch::KvPair
 async fn subscribers_are_told_the_same_as_without() {
     let alone = Stage::dev();
     let rooted = WatchSupervisor::new(alone.config.clone())
-        .root(KeyPrefix::new("app"))
+        .shared_root(KeyPrefix::new("app"))
         .start();
     alone.agent.put("app/a", "1");
     alone.agent.put("app/dir/b", "1");

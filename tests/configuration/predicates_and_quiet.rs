@@ -42,7 +42,7 @@ async fn only_the_changes_that_were_asked_for() {
 #[actix::test]
 async fn a_burst_is_one_delivery_after_a_quiet_period() {
     let stage = Stage::dev();
-    let quiet = Quiescence::new(Duration::from_millis(400)).with_longest(Duration::from_secs(20));
+    let quiet = Quiescence::new(Duration::from_millis(400)).with_max_wait(Duration::from_secs(20));
     let mut feed = subscribe(
         &stage.watches,
         KeyPrefix::new("app"),

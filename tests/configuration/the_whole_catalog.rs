@@ -87,7 +87,7 @@ async fn five_hundred_services_on_a_stock_consul() {
     let statuses = stage.watches.send(Status::all()).await.unwrap();
     let waiting = statuses
         .iter()
-        .filter(|status| matches!(status.state, WatchState::Waiting { .. }))
+        .filter(|status| matches!(status.state, WatchState::Polling { .. }))
         .count();
     let asking = SERVICES + 1;
     assert!(

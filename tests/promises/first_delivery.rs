@@ -16,7 +16,7 @@ async fn what_is_absent_is_delivered_as_absent() {
         "{first:?}"
     );
     assert_eq!(
-        (first.reason, first.folded, first.previous_index),
+        (first.reason, first.coalesced, first.previous_index),
         (Reason::First, 0, None)
     );
     assert!(first.index > 0, "an absent key has an index to wait from");
@@ -59,7 +59,7 @@ async fn changes_come_in_order_with_what_was_before() {
     for turn in 0..20 {
         stage.agent.put("app/n", turn.to_string());
         let changed = feed.says(&[&old]).await;
-        assert_eq!((changed.reason, changed.folded), (Reason::Change, 0));
+        assert_eq!((changed.reason, changed.coalesced), (Reason::Change, 0));
         assert_eq!(changed.previous_index, Some(before.index));
         assert!(changed.index > before.index, "{changed:?} after {before:?}");
         assert_eq!(

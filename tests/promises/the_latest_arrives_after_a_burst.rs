@@ -46,7 +46,7 @@ async fn the_last_state_arrives_and_the_deltas_chain() {
         all.is_sorted_by_key(|changed| changed.index),
         "the index never falls"
     );
-    let told = all.iter().map(|changed| 1 + changed.folded).sum::<u64>();
+    let told = all.iter().map(|changed| 1 + changed.coalesced).sum::<u64>();
     assert!(told <= PUTS as u64 + 2, "{told} states told of {PUTS}");
     stage.agent.put("app/last", "no");
     feed.says(&["updated app/last=yes→no"]).await;
@@ -65,16 +65,16 @@ async fn a_slow_handler_is_given_the_last_state_and_the_number_of_those_in_betwe
     let mut states = 0;
     for turn in 0..20 {
         stage.agent.put("app/n", turn.to_string());
-        states += 1 + fast.next("a change").await.folded;
+        states += 1 + fast.next("a change").await.coalesced;
     }
     assert_eq!(states, 20, "the fast one was shown every state");
     slow.has_nothing("its handler has not come to an end");
     gate.add_permits(1);
-    let folded = slow.says(&["added app/n=19"]).await;
-    assert_eq!(folded.folded, 19, "twenty states in one delivery");
+    let coalesced = slow.says(&["added app/n=19"]).await;
+    assert_eq!(coalesced.coalesced, 19, "twenty states in one delivery");
     gate.add_permits(1);
     stage.agent.put("app/n", "end");
-    assert_eq!(slow.says(&["updated app/n=19→end"]).await.folded, 0);
+    assert_eq!(slow.says(&["updated app/n=19→end"]).await.coalesced, 0);
 }
 
 /// What was taken back before the slow one could see it is no news to it.
@@ -113,7 +113,7 @@ async fn with_a_quiet_period_a_burst_is_one_delivery() {
     let mut states = 0;
     for turn in 0..10 {
         stage.agent.put("app/n", turn.to_string());
-        states += 1 + plain.next("a change").await.folded;
+        states += 1 + plain.next("a change").await.coalesced;
     }
     // How many deliveries it takes hangs on how long the burst took; what they add up to does not.
     let all = feed
@@ -122,7 +122,7 @@ async fn with_a_quiet_period_a_burst_is_one_delivery() {
         })
         .await;
     assert_eq!(
-        all.iter().map(|changed| 1 + changed.folded).sum::<u64>(),
+        all.iter().map(|changed| 1 + changed.coalesced).sum::<u64>(),
         states
     );
     assert!(all.len() < 10, "{} deliveries of ten changes", all.len());

@@ -118,7 +118,7 @@ impl<Q: Keys> Record<Q> {
             tally.deliveries += 1;
             tally.first += u64::from(begins);
             tally.resync += u64::from(changed.reason == Reason::Resync);
-            tally.folded += changed.folded;
+            tally.coalesced += changed.coalesced;
             tally.changes += changed.changes().len() as u64;
             tally.removals += removals;
         });

@@ -28,7 +28,7 @@ impl fmt::Display for Report<'_> {
             deliveries,
             first,
             resync,
-            folded,
+            coalesced,
             changes,
             removals,
             ..
@@ -73,7 +73,7 @@ impl fmt::Display for Report<'_> {
         )?;
         writeln!(
             f,
-            "deliveries       {deliveries} ({first} first, {resync} resync; {folded} states folded)"
+            "deliveries       {deliveries} ({first} first, {resync} resync; {coalesced} states folded)"
         )?;
         writeln!(
             f,

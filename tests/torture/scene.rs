@@ -25,7 +25,7 @@ pub(crate) struct Tally {
     pub(crate) deliveries: u64,
     pub(crate) first: u64,
     pub(crate) resync: u64,
-    pub(crate) folded: u64,
+    pub(crate) coalesced: u64,
     pub(crate) changes: u64,
     pub(crate) removals: u64,
     pub(crate) stalled: u64,

@@ -31,7 +31,7 @@ async fn a_thousand_watches_use_the_budget_and_the_rest_waits_and_is_told() {
     let count =
         |is: fn(&WatchState) -> bool| statuses.iter().filter(|status| is(&status.state)).count();
     assert_eq!(count(WatchState::is_live), budget);
-    let waiting = |state: &WatchState| matches!(state, WatchState::Waiting { .. });
+    let waiting = |state: &WatchState| matches!(state, WatchState::Polling { .. });
     assert_eq!(count(waiting), WATCHES - budget, "who is not held says so");
     assert!(proxy.open() < 200, "{:?}", proxy.stats());
 

@@ -23,7 +23,7 @@ macro_rules! two_messages {
                 marker(&stage);
                 let third = feed.next("the marker").await;
                 assert_eq!(third.previous.as_ref(), Some(&second.current), "nothing came in between");
-                assert_eq!(third.folded, 0);
+                assert_eq!(third.coalesced, 0);
                 feed.has_nothing("there is no more to tell");
             }
         )*

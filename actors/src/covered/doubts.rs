@@ -19,7 +19,7 @@ const MOST_ASKING: usize = 16;
 const MOST_CONTRADICTED: u32 = 8;
 
 /// How often of these it is asked again without a pause, where the wider value is another one by then.
-const AT_ONCE: u32 = 2;
+const MAX_CONCURRENT: u32 = 2;
 
 impl<Q: Query> CoveredActor<Q> {
     /// Asks for this one when it is its turn.
@@ -117,12 +117,12 @@ impl<Q: Query> CoveredActor<Q> {
                 // One of the two is older, and what makes them alike is on its way.
                 Some(false) if doubt.contradicted + 1 < MOST_CONTRADICTED => {
                     doubt.contradicted += 1;
-                    (None, stale && doubt.contradicted <= AT_ONCE)
+                    (None, stale && doubt.contradicted <= MAX_CONCURRENT)
                 }
                 _ => return self.uncover(number, ctx),
             },
             Err(failure) if failure.class().is_of_the_query() => return self.uncover(number, ctx),
-            Err(failure) => (failure.pause(), false),
+            Err(failure) => (failure.retry_after(), false),
         };
         doubt.pausing = true;
         let pause = doubt
@@ -180,7 +180,7 @@ impl<Q: Query> CoveredActor<Q> {
 fn says_the_same<V: PartialEq>(own: &Outcome<V>, part: &Outcome<V>) -> Option<bool> {
     let same = || match (own, part) {
         (Outcome::Value(own), Outcome::Value(part)) => own == part,
-        (Outcome::Same, Outcome::Same) => true,
+        (Outcome::Unchanged, Outcome::Unchanged) => true,
         _ => false,
     };
     catch_unwind(AssertUnwindSafe(same)).ok()

@@ -31,8 +31,8 @@ pub(crate) use self::{
     orders::{Begin, Finish, Follow, Renew, ToBranch, Uncover},
 };
 use crate::{
-    Answer, Backoff, Changed, Input, Item, Part, Places, Position, Query, Reason, Source, Stop,
-    SubscriptionId, Throttle, WatchState, WatchSupervisor,
+    Answer, Backoff, Changed, ConnectionBudget, Extracted, Input, Item, Position, Query, Reason,
+    Source, Stop, SubscriptionId, Throttle, WatchState, WatchSupervisor,
     acknowledgements::{Acknowledgements, Delivers},
     deliveries::{Answered, Deliveries},
     derive::Asked,
@@ -48,7 +48,7 @@ pub(crate) struct CoveredActor<Q: Query> {
     backoff: Backoff,
     throttle: Throttle,
     source: Arc<Q::Source>,
-    places: Option<Places>,
+    places: Option<ConnectionBudget>,
     client: Option<<Q::Source as Source>::Client>,
     /// None while the wider watch is let go to be subscribed to anew.
     subscription: Option<Asked>,
@@ -88,7 +88,7 @@ impl<Q: Query> CoveredActor<Q> {
             supervisor,
             backoff,
             throttle,
-            places: source.places(),
+            places: source.connection_budget(),
             source,
             client: None,
             subscription: None,
@@ -124,8 +124,9 @@ impl<Q: Query> CoveredActor<Q> {
         self.routes.clear();
         let mut closed = Vec::new();
         for (number, branch) in &mut self.branches {
-            if let Some(coverage) = branch.link.query.coverage() {
-                self.routes.insert(&coverage.route(&self.source), *number);
+            if let Some(shared_with) = branch.link.query.shared_with() {
+                self.routes
+                    .insert(&shared_with.key_selector(&self.source), *number);
             }
             branch.feeds.progress.interrupted();
             closed.push(branch.close());
@@ -190,8 +191,8 @@ impl<Q: Query> CoveredActor<Q> {
         }
         match (part, &mut branch.doubt) {
             // It is asked again when its pause is over, however often there is something new to doubt.
-            (Some(Part { confirm: true, .. }), Some(doubt)) => doubt.whole = whole,
-            (Some(Part { confirm: true, .. }), none) => {
+            (Some(Extracted { confirm: true, .. }), Some(doubt)) => doubt.whole = whole,
+            (Some(Extracted { confirm: true, .. }), none) => {
                 let backoff = self.backoff.fresh();
                 let doubt = Doubt {
                     whole,
@@ -212,7 +213,7 @@ impl<Q: Query> CoveredActor<Q> {
         }
     }
 
-    fn take_in(&mut self, number: u64, part: Part<Q::Value>, ctx: &mut Context<Self>) {
+    fn take_in(&mut self, number: u64, part: Extracted<Q::Value>, ctx: &mut Context<Self>) {
         let Some(branch) = self.branches.get_mut(&number) else {
             return;
         };
@@ -283,8 +284,9 @@ impl<Q: Query> CoveredActor<Q> {
 
     fn remove(&mut self, number: u64) -> Option<Box<Branch<Q>>> {
         let branch = self.branches.remove(&number)?;
-        if let Some(coverage) = branch.link.query.coverage() {
-            self.routes.remove(&coverage.route(&self.source), number);
+        if let Some(shared_with) = branch.link.query.shared_with() {
+            self.routes
+                .remove(&shared_with.key_selector(&self.source), number);
         }
         Some(branch)
     }
@@ -336,15 +338,19 @@ impl<Q: Query> CoveredActor<Q> {
 }
 
 /// A watch's part of the wider value; `None` if the query cannot tell, or panics.
-fn part<Q: Query>(source: &Q::Source, branch: &Branch<Q>, whole: &Whole) -> Option<Part<Q::Value>> {
+fn part<Q: Query>(
+    source: &Q::Source,
+    branch: &Branch<Q>,
+    whole: &Whole,
+) -> Option<Extracted<Q::Value>> {
     let previous = branch
         .feeds
         .progress
         .current()
         .map(|version| &*version.value);
-    let coverage = branch.link.query.coverage()?;
+    let shared_with = branch.link.query.shared_with()?;
     catch_unwind(AssertUnwindSafe(|| {
-        coverage.part(source, &*whole.value, whole.index, previous)
+        shared_with.extract(source, &*whole.value, whole.index, previous)
     }))
     .ok()?
 }

@@ -58,8 +58,9 @@ impl<Q: Query> Handler<Begin<Q>> for CoveredActor<Q> {
             return;
         };
         let branch = link.incarnation;
-        if let Some(coverage) = link.query.coverage() {
-            self.routes.insert(&coverage.route(&self.source), branch);
+        if let Some(shared_with) = link.query.shared_with() {
+            self.routes
+                .insert(&shared_with.key_selector(&self.source), branch);
         }
         self.branches.insert(
             branch,
@@ -165,11 +166,13 @@ impl<Q: Query> Handler<Renew<Q::Source>> for CoveredActor<Q> {
 
     fn handle(&mut self, Renew(source): Renew<Q::Source>, ctx: &mut Self::Context) {
         let old = std::mem::replace(&mut self.source, source);
-        self.places = self.source.places();
+        self.places = self.source.connection_budget();
         self.client = None;
         let moved = self.branches.values().any(|branch| {
-            let coverage = branch.link.query.coverage();
-            coverage.is_some_and(|coverage| coverage.route(&old) != coverage.route(&self.source))
+            let shared_with = branch.link.query.shared_with();
+            shared_with.is_some_and(|shared_with| {
+                shared_with.key_selector(&old) != shared_with.key_selector(&self.source)
+            })
         });
         if moved {
             self.start_over(ctx);

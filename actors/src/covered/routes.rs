@@ -5,7 +5,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use crate::Route;
+use crate::KeySelector;
 
 /// The routes of many branches, found by the text of an entry in as many look-ups as there are lengths of
 /// prefixes.
@@ -18,10 +18,10 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    pub(super) fn insert(&mut self, route: &Route, branch: u64) {
+    pub(super) fn insert(&mut self, route: &KeySelector, branch: u64) {
         match route {
-            Route::Exactly(text) => self.exactly.insert((hash(text), branch)),
-            Route::Beneath(text) => self
+            KeySelector::Exact(text) => self.exactly.insert((hash(text), branch)),
+            KeySelector::Prefix(text) => self
                 .beneath
                 .entry(text.len())
                 .or_default()
@@ -29,12 +29,12 @@ impl Routes {
         };
     }
 
-    pub(super) fn remove(&mut self, route: &Route, branch: u64) {
+    pub(super) fn remove(&mut self, route: &KeySelector, branch: u64) {
         match route {
-            Route::Exactly(text) => {
+            KeySelector::Exact(text) => {
                 self.exactly.remove(&(hash(text), branch));
             }
-            Route::Beneath(text) => {
+            KeySelector::Prefix(text) => {
                 let Some(of_length) = self.beneath.get_mut(&text.len()) else {
                     return;
                 };
@@ -82,12 +82,12 @@ mod tests {
 
     use super::*;
 
-    fn route() -> impl Strategy<Value = Route> {
+    fn route() -> impl Strategy<Value = KeySelector> {
         ("[abä/]{0,4}", any::<bool>()).prop_map(|(text, exact)| {
             if exact {
-                Route::Exactly(text)
+                KeySelector::Exact(text)
             } else {
-                Route::Beneath(text)
+                KeySelector::Prefix(text)
             }
         })
     }
@@ -104,8 +104,8 @@ mod tests {
             let mut wanted = BTreeSet::new();
             for (branch, route) in routes.iter().enumerate() {
                 let touched = match route {
-                    Route::Exactly(exact) => *exact == text,
-                    Route::Beneath(start) => text.starts_with(&**start),
+                    KeySelector::Exact(exact) => *exact == text,
+                    KeySelector::Prefix(start) => text.starts_with(&**start),
                 };
                 if gone[branch] {
                     index.remove(route, branch as u64);

@@ -13,7 +13,7 @@ use tokio::{sync::Semaphore, time::timeout};
 use super::*;
 
 /// Ends a test that is stuck.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(20);
 
 const CROWD: usize = 3 * BATCH;
 
@@ -114,9 +114,9 @@ impl Crowd {
         let (there, arrived) = mpsc::channel();
         self.arbiter.spawn_fn(move || {
             there.send(()).unwrap();
-            let _ = gone.recv_timeout(PATIENCE);
+            let _ = gone.recv_timeout(PROBE_TIMEOUT);
         });
-        arrived.recv_timeout(PATIENCE).unwrap();
+        arrived.recv_timeout(PROBE_TIMEOUT).unwrap();
         Blocked(go)
     }
 
@@ -125,15 +125,18 @@ impl Crowd {
         for _ in 0..2 * CROWD {
             let (there, arrived) = tokio::sync::oneshot::channel();
             self.arbiter.spawn(async move { there.send(()).unwrap() });
-            timeout(PATIENCE, arrived).await.unwrap().unwrap();
+            timeout(PROBE_TIMEOUT, arrived).await.unwrap().unwrap();
         }
     }
 }
 
 async fn next(deliveries: &mut Deliveries<Update>) -> Answered<()> {
-    timeout(PATIENCE, poll_fn(|context| deliveries.poll_answer(context)))
-        .await
-        .expect("an answer comes")
+    timeout(
+        PROBE_TIMEOUT,
+        poll_fn(|context| deliveries.poll_answer(context)),
+    )
+    .await
+    .expect("an answer comes")
 }
 
 async fn answers(deliveries: &mut Deliveries<Update>, count: usize) -> Vec<(SubscriptionId, bool)> {

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap, task::Waker, time::Duration};
 
 use tokio::time::Instant;
 
-use super::Guard;
+use super::ReconnectGate;
 use crate::Backoff;
 
 /// Who stands in line, and whose turn it is.
@@ -118,7 +118,7 @@ impl Line {
     /// Lets in whoever may ask now; they are to be woken.
     pub(super) fn advance(&mut self, now: Instant) -> Vec<Waker> {
         let mut wake = Vec::new();
-        let mut room = Guard::AT_ONCE.saturating_sub(self.counted(now).count());
+        let mut room = ReconnectGate::MAX_CONCURRENT.saturating_sub(self.counted(now).count());
         while room > 0
             && let Some((&first, _)) = self.waiting.first_key_value()
             && !(self.away && first.again)
@@ -130,7 +130,7 @@ impl Line {
             && self.next_probe.is_none_or(|at| at <= now)
             && let Some(prober) = self.prober()
         {
-            self.next_probe = Some(now + Guard::PATIENCE);
+            self.next_probe = Some(now + ReconnectGate::PROBE_TIMEOUT);
             wake.extend(self.let_in(prober, true, now));
             wake.extend(self.informed());
         }
@@ -168,22 +168,23 @@ impl Line {
     fn counted(&self, now: Instant) -> impl Iterator<Item = &Asking> {
         self.asking
             .iter()
-            .filter(move |asking| now < asking.since + Guard::PATIENCE)
+            .filter(move |asking| now < asking.since + ReconnectGate::PROBE_TIMEOUT)
     }
 
     /// When this one may be let in although nothing happens.
     fn next_change(&self, standing: Standing, now: Instant) -> Instant {
         let at = if !(self.away && standing.again) {
             self.counted(now)
-                .map(|asking| asking.since + Guard::PATIENCE)
+                .map(|asking| asking.since + ReconnectGate::PROBE_TIMEOUT)
                 .min()
         } else if self.prober() == Some(standing) {
             self.next_probe
         } else {
             // It is for the first to see to, and for the others if that stands still.
-            self.next_probe.map(|at| at + Guard::PATIENCE)
+            self.next_probe.map(|at| at + ReconnectGate::PROBE_TIMEOUT)
         };
-        at.filter(|at| *at > now).unwrap_or(now + Guard::PATIENCE)
+        at.filter(|at| *at > now)
+            .unwrap_or(now + ReconnectGate::PROBE_TIMEOUT)
     }
 
     /// Goes, whether it asked or not. A turn that was not used is the next one's.
@@ -222,7 +223,7 @@ impl Line {
             self.failures = 0;
         }
         self.away = true;
-        let pause = backoff.draw(self.failures, Guard::CEILING);
+        let pause = backoff.draw(self.failures, ReconnectGate::MAX_PROBE_INTERVAL);
         self.failures = self.failures.saturating_add(1);
         self.probe_at(now + pause, now);
         Some(pause)

@@ -9,18 +9,18 @@ use std::{
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    Guard,
+    ReconnectGate,
     line::{Comer, Standing, Verdict},
 };
 
 /// A place in the line and then the right to ask, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    guard: Guard,
+    guard: ReconnectGate,
     standing: Standing,
 }
 
-impl Guard {
+impl ReconnectGate {
     /// Waits until this watch may ask; `None` when nothing is wrong and it needs no turn. Each time it is
     /// known to last longer, `put_off` is told until when at least.
     pub(crate) async fn turn(

@@ -54,7 +54,7 @@ pub struct Changed<Q: Query> {
     pub reason: Reason,
     /// How many states in between this subscriber was not shown, because its handler was busy, a quiet
     /// period held them back or its watcher had to start again.
-    pub folded: u64,
+    pub coalesced: u64,
     /// None is the default one.
     pub(crate) view: Option<Arc<View<Item<Q>>>>,
 }
@@ -72,7 +72,7 @@ impl<Q: Query> Changed<Q> {
             previous: None,
             current: Arc::new(current),
             reason: Reason::First,
-            folded: 0,
+            coalesced: 0,
             view: None,
         }
     }
@@ -106,7 +106,7 @@ impl<Q: Query> fmt::Debug for Changed<Q> {
             .field("index", &self.index)
             .field("previous_index", &self.previous_index)
             .field("reason", &self.reason)
-            .field("folded", &self.folded)
+            .field("folded", &self.coalesced)
             .field("current", &self.current)
             .finish()
     }

@@ -5,18 +5,18 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Place, Places, Seat};
+use super::{ConnectionBudget, Place, Seat};
 
 /// The seat of a query on its way. When that is cut its place stays taken until the server lets it go.
 #[derive(Debug)]
 pub(crate) struct Occupied {
     seat: Option<Seat>,
-    kept: Option<(Places, Instant)>,
+    kept: Option<(ConnectionBudget, Instant)>,
 }
 
 impl Occupied {
     /// `kept` is until when the server goes on with the query although nobody waits for it, if it does.
-    pub(crate) fn new(seat: Option<Seat>, kept: Option<(Places, Instant)>) -> Self {
+    pub(crate) fn new(seat: Option<Seat>, kept: Option<(ConnectionBudget, Instant)>) -> Self {
         Self { seat, kept }
     }
 
@@ -36,7 +36,7 @@ impl Drop for Occupied {
     }
 }
 
-impl Places {
+impl ConnectionBudget {
     /// How many places are taken by queries that were cut, which the server goes on with.
     pub fn kept(&self) -> usize {
         let now = Instant::now();

@@ -78,10 +78,11 @@ impl<S: Source> WatchSupervisor<S> {
         let supervisor = ctx.address().downgrade();
         self.show_served(key, &slot);
         // One that serves others asks by itself, so that no state has to show through two.
-        let coverage = query
-            .coverage()
+        let shared_with = query
+            .shared_with()
             .filter(|_| !self.coverings.contains_key(key));
-        let server = coverage.and_then(|coverage| self.cover_of::<Q>(coverage.covering(), ctx));
+        let server = shared_with
+            .and_then(|shared_with| self.cover_of::<Q>(shared_with.wider_queries(), ctx));
         let (own_key, own_path, own_slot) = (key.clone(), path.clone(), Arc::clone(&slot));
         let ends = Arc::new(Ends {
             key: own_key,
@@ -189,7 +190,7 @@ impl<S: Source> Handler<Reset<S>> for WatchSupervisor<S> {
             }
             self.source = Arc::new(source);
         }
-        self.source = Arc::new(S::clone(&self.source).renewed());
+        self.source = Arc::new(S::clone(&self.source).refreshed());
         // Before the watches that serve others, so that a value of the new source is taken by it.
         self.renew_covered();
         let restarts: Vec<_> = self

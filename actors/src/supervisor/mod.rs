@@ -119,7 +119,7 @@ impl<S: Source> WatchSupervisor<S> {
     }
 
     /// Sets the back-off between a watcher's attempts (default 250 ms doubling to 30 s, full jitter). While a
-    /// guarded server is away its ceiling is [`Guard::CEILING`](crate::Guard::CEILING) at most.
+    /// guarded server is away its ceiling is [`ReconnectGate::MAX_PROBE_INTERVAL`](crate::ReconnectGate::MAX_PROBE_INTERVAL) at most.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.settings.backoff = backoff;
@@ -144,7 +144,7 @@ impl<S: Source> WatchSupervisor<S> {
         clippy::needless_pass_by_value,
         reason = "a query is given away, as it is to `Watch::new`"
     )]
-    pub fn root<Q: Query<Source = S>>(mut self, query: Q) -> Self {
+    pub fn shared_root<Q: Query<Source = S>>(mut self, query: Q) -> Self {
         self.roots.insert(WatchKey::shared(&Arc::new(query)));
         self
     }
@@ -169,7 +169,8 @@ impl<S: Source> WatchSupervisor<S> {
             let selected: Vec<_> = match &part {
                 Selection::All => self.entries.keys().collect(),
                 Selection::Paths(names) => {
-                    let called = |path: &WatchPath| names.iter().any(|name| path.is_called(name));
+                    let called =
+                        |path: &WatchPath| names.iter().any(|name| path.matches_name(name));
                     self.entries
                         .iter()
                         .filter(|(_, entry)| called(&entry.path))
@@ -257,7 +258,7 @@ impl<S: Source> WatchSupervisor<S> {
         for observer in &mut self.observers {
             let wanted = match &observer.selection {
                 Selection::All => true,
-                Selection::Paths(names) => names.iter().any(|name| path.is_called(name)),
+                Selection::Paths(names) => names.iter().any(|name| path.matches_name(name)),
                 Selection::Query(id) => id.key == *key,
                 Selection::Subscription(id) => self.subscriptions.get(id) == Some(key),
             };

@@ -7,7 +7,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::WatcherActor;
 use crate::{
-    Answer, Cursor, Failure, FailureClass, Places, Query, Request, Source, WatchState,
+    Answer, ConnectionBudget, Cursor, Failure, FailureClass, Query, Request, Source, WatchState,
     backoff::FAR,
     guard::Turn,
     places::{Occupied, Seat},
@@ -145,7 +145,7 @@ impl<Q: Query> WatcherActor<Q> {
         ctx: &mut Context<Self>,
     ) {
         // The next query will want to be held. Taken before the state is told, which depends on it.
-        self.seat = seat.or_else(|| self.places.as_ref().and_then(Places::seat));
+        self.seat = seat.or_else(|| self.places.as_ref().and_then(ConnectionBudget::seat));
         self.take_in(answer, early, ctx);
         self.ask(ctx);
     }

@@ -198,7 +198,7 @@ fn severity(state: &WatchState) -> Option<u8> {
     match state {
         WatchState::Stopped { .. } => Some(0),
         WatchState::Retrying { .. } => Some(1),
-        WatchState::Waiting { .. } => Some(2),
+        WatchState::Polling { .. } => Some(2),
         WatchState::Connecting | WatchState::Live => None,
     }
 }

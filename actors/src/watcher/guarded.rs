@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::WatcherActor;
 use crate::{
-    Answer, Failure, FailureClass, Guard, Query, WatchState,
+    Answer, Failure, FailureClass, Query, ReconnectGate, WatchState,
     guard::{Comer, Turn},
 };
 
@@ -50,11 +50,14 @@ impl<Q: Query> WatcherActor<Q> {
     pub(super) fn postpone(&mut self, failure: &Failure, turn: Option<Turn>) -> SystemTime {
         let mut earliest = Instant::now();
         match self.guard.as_ref().filter(|_| failure.is_outage()) {
-            None => self.state.postpone(failure.pause()),
+            None => self.state.postpone(failure.retry_after()),
             Some(guard) => {
-                let own = self.state.backoff.failed_within(earliest, Guard::CEILING);
+                let own = self
+                    .state
+                    .backoff
+                    .failed_within(earliest, ReconnectGate::MAX_PROBE_INTERVAL);
                 let (pause, next) = guard.lost(turn, &mut self.state.backoff, own);
-                self.state.postpone_by(pause, failure.pause());
+                self.state.postpone_by(pause, failure.retry_after());
                 earliest = next;
             }
         }

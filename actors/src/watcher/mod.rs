@@ -17,7 +17,7 @@ pub(crate) use self::{
     state::WatcherState,
 };
 use crate::{
-    Answer, Changed, Guard, Places, Query, Source, SubscriptionId, WatchState,
+    Answer, Changed, ConnectionBudget, Query, ReconnectGate, Source, SubscriptionId, WatchState,
     acknowledgements::{Acknowledgements, Delivers},
     deliveries::{Answered, Deliveries},
     feeds::{Pumped, Taken},
@@ -35,9 +35,9 @@ pub struct WatcherActor<Q: Query> {
     link: Link<Q>,
     source: Arc<Q::Source>,
     /// The source's budget, looked up once and not with every answer.
-    places: Option<Places>,
+    places: Option<ConnectionBudget>,
     /// The source's guard, likewise.
-    guard: Option<Guard>,
+    guard: Option<ReconnectGate>,
     state: WatcherState<Q>,
     client: Option<<Q::Source as Source>::Client>,
     /// A query is on its way; with the word that it has been dropped.
@@ -69,8 +69,8 @@ impl<Q: Query> WatcherActor<Q> {
         let following = link.query.derivation().map(|_| Following::default());
         Self {
             link,
-            places: source.places(),
-            guard: source.guard(),
+            places: source.connection_budget(),
+            guard: source.reconnect_gate(),
             source,
             state,
             client: None,
@@ -89,7 +89,7 @@ impl<Q: Query> WatcherActor<Q> {
         self.state.next_attempt = None;
         match self.state.feeds.take_in(answer, &self.link, now) {
             Taken::News { first } => {
-                self.state.throttle.fruitful();
+                self.state.throttle.on_change();
                 self.link.transition(self.good_state());
                 if first {
                     self.link.report(ReportKind::FirstValue);
@@ -97,11 +97,11 @@ impl<Q: Query> WatcherActor<Q> {
                 self.pump_all(ctx);
             }
             Taken::NoNews => {
-                self.fruitless(early);
+                self.on_empty_wakeup(early);
                 self.link.transition(self.good_state());
             }
             Taken::Rejected(reason) => {
-                self.fruitless(early);
+                self.on_empty_wakeup(early);
                 self.link.transition(self.good_state());
                 self.reject(reason);
             }
@@ -112,17 +112,17 @@ impl<Q: Query> WatcherActor<Q> {
     fn good_state(&self) -> WatchState {
         match (&self.following, &self.seat, &self.places) {
             (Some(_), ..) => self.state_of_inputs(),
-            (None, Some(Seat::Waiting(_)), Some(places)) => WatchState::Waiting {
-                places: places.count(),
+            (None, Some(Seat::Waiting(_)), Some(places)) => WatchState::Polling {
+                limit: places.count(),
             },
             _ => WatchState::Live,
         }
     }
 
     /// An answer without news: one that nobody had to wait for is what a hot loop is made of.
-    fn fruitless(&mut self, early: bool) {
+    fn on_empty_wakeup(&mut self, early: bool) {
         if early {
-            self.state.throttle.fruitless();
+            self.state.throttle.on_empty_wakeup();
         }
     }
 

@@ -103,8 +103,8 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
             return Box::pin(std::future::ready(()));
         }
         if let Some(source) = source {
-            self.places = source.places();
-            self.guard = source.guard();
+            self.places = source.connection_budget();
+            self.guard = source.reconnect_gate();
             self.source = source;
         }
         if self.following.is_some() {
@@ -116,7 +116,7 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
         self.seat = None;
         self.state.backoff.reset();
         // What slowed the old one down says nothing of the new one.
-        self.state.throttle.fruitful();
+        self.state.throttle.on_change();
         self.state.next_attempt = None;
         self.state.halted = false;
         self.link.transition(WatchState::Connecting);

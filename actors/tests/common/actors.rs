@@ -22,7 +22,7 @@ pub struct Seen {
     /// The changes, as `added a`, `updated a` or `removed a`.
     pub changes: Vec<String>,
     pub reason: Reason,
-    pub folded: u64,
+    pub coalesced: u64,
 }
 
 impl Seen {
@@ -38,7 +38,7 @@ impl Seen {
                 .map(|change| format!("{} {}", change.kind(), change.item().key))
                 .collect(),
             reason: changed.reason,
-            folded: changed.folded,
+            coalesced: changed.coalesced,
         }
     }
 }

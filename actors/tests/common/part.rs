@@ -3,7 +3,7 @@
 use std::{any::Any, rc::Rc, sync::Arc};
 
 use consul_watch_actors::{
-    Answer, Coverage, Failure, Input, Outcome, Part as Cut, Query, Request, Route, WatchPath,
+    Answer, Extracted, Failure, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 
@@ -78,13 +78,13 @@ impl Query for Part {
         store.serve(&self.folder, &self.name(), request.cursor, keep)
     }
 
-    fn coverage(&self) -> Option<&dyn Coverage<Self>> {
+    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
         Some(self)
     }
 }
 
-impl Coverage<Self> for Part {
-    fn covering(&self) -> Vec<Input<Self>> {
+impl SharedBy<Self> for Part {
+    fn wider_queries(&self) -> Vec<Input<Self>> {
         let shorter = (1..self.text.len())
             .rev()
             .map(|end| Self::beneath(&self.folder, &self.text[..end]));
@@ -94,22 +94,22 @@ impl Coverage<Self> for Part {
             .collect()
     }
 
-    fn route(&self, store: &Store) -> Route {
+    fn key_selector(&self, store: &Store) -> KeySelector {
         let text = format!("{}{}", store.prefix(), self.text);
         if self.exact {
-            Route::Exactly(text)
+            KeySelector::Exact(text)
         } else {
-            Route::Beneath(text)
+            KeySelector::Prefix(text)
         }
     }
 
-    fn part(
+    fn extract(
         &self,
         store: &Store,
         whole: &dyn Any,
         index: u64,
         previous: Option<&Rows>,
-    ) -> Option<Cut<Rows>> {
+    ) -> Option<Extracted<Rows>> {
         let whole = whole.downcast_ref::<Rows>()?;
         let rows: Vec<_> = whole
             .0
@@ -129,10 +129,10 @@ impl Coverage<Self> for Part {
         let lost = previous.is_some_and(|old| old.0.iter().any(|old| !there(&old.key)));
         let missing = self.exact && rows.is_empty() && !same;
         let latest = rows.iter().map(|row| row.stamp).max();
-        Some(Cut {
+        Some(Extracted {
             index: latest.filter(|_| !lost).unwrap_or(index),
             outcome: if same {
-                Outcome::Same
+                Outcome::Unchanged
             } else {
                 Outcome::Value(Rows(rows))
             },

@@ -8,8 +8,8 @@ use std::{
 };
 
 use consul_watch_actors::{
-    Answer, Cursor, Failure, FailureClass, Guard, Item, Outcome, Places, Position, Query, Request,
-    Snapshot, Source, WatchPath,
+    Answer, ConnectionBudget, Cursor, Failure, FailureClass, Item, Outcome, Position, Query,
+    ReconnectGate, Request, Snapshot, Source, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 use tokio::{sync::watch, time::Instant};
@@ -153,8 +153,8 @@ pub struct Asked {
 pub struct Store {
     state: Arc<Mutex<State>>,
     bell: watch::Sender<()>,
-    places: Option<Places>,
-    guard: Option<Guard>,
+    places: Option<ConnectionBudget>,
+    guard: Option<ReconnectGate>,
     hold: Duration,
     prefix: String,
 }
@@ -205,7 +205,7 @@ impl Store {
 
     /// The same rows, with a budget of held queries.
     #[must_use]
-    pub fn with_places(mut self, places: &Places) -> Self {
+    pub fn with_places(mut self, places: &ConnectionBudget) -> Self {
         self.places = Some(places.clone());
         self
     }
@@ -219,7 +219,7 @@ impl Store {
 
     /// The same rows, with a guard.
     #[must_use]
-    pub fn with_guard(mut self, guard: &Guard) -> Self {
+    pub fn with_guard(mut self, guard: &ReconnectGate) -> Self {
         self.guard = Some(guard.clone());
         self
     }
@@ -389,7 +389,7 @@ impl Store {
                 FailureClass::Transient,
                 Told("nobody is there"),
             )
-            .outage(true)))
+            .with_outage(true)))
         };
         match (state.away, cursor) {
             _ if matches!(mode, Mode::Panic) => {}
@@ -423,7 +423,7 @@ impl Store {
             Mode::Fail(class) => Some(Err(Failure::new(class, Told("it went wrong")))),
             Mode::FailFor(pause) => {
                 let failure = Failure::new(FailureClass::Transient, Told("come back later"));
-                Some(Err(failure.retry_after(Some(pause))))
+                Some(Err(failure.with_retry_after(Some(pause))))
             }
             Mode::Reject(why, at_once) if news || at_once => {
                 let outcome = Outcome::Rejected(Arc::new(Told(why)));
@@ -464,11 +464,11 @@ impl Source for Store {
         }
     }
 
-    fn places(&self) -> Option<Places> {
+    fn connection_budget(&self) -> Option<ConnectionBudget> {
         self.places.clone()
     }
 
-    fn guard(&self) -> Option<Guard> {
+    fn reconnect_gate(&self) -> Option<ReconnectGate> {
         self.guard.clone()
     }
 }
@@ -542,7 +542,7 @@ impl Store {
                     .unwrap_or_else(|_| {
                         Err(
                             Failure::new(FailureClass::Transient, Told("it says nothing"))
-                                .outage(true),
+                                .with_outage(true),
                         )
                     })
             } else {

@@ -8,7 +8,7 @@ use super::lines::Lines;
 use crate::measure::{cpu_ns, peak_bytes, resident_bytes};
 
 /// Far longer than the slowest needs for a wake-up.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A contender at work; it is ended when dropped.
 pub struct Running {
@@ -71,7 +71,7 @@ impl Running {
 
     /// Waits until it has seen this number, or a later one, and returns when.
     pub fn sees(&self, sequence: u64) -> Result<u64, String> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PROBE_TIMEOUT;
         loop {
             let line = self.next(&format!("number {sequence}"), deadline)?;
             if let Some(rest) = line.strip_prefix("seen ")
@@ -89,7 +89,7 @@ impl Running {
 
     /// Waits for a line that begins with this word, and returns what follows.
     pub fn line(&self, word: &str) -> Result<String, String> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PROBE_TIMEOUT;
         let line = self.next(word, deadline)?;
         line.strip_prefix(word)
             .map(|rest| rest.trim().to_owned())

@@ -14,7 +14,7 @@ use super::talk::{Orders, say};
 use crate::measure::{monotonic_ns, own_cpu_ns};
 
 /// Ends a round that is stuck.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The process rests when it has used less than so much in so long a time.
 const REST: (Duration, u64) = (Duration::from_millis(10), 200_000);
@@ -97,7 +97,7 @@ async fn at_rest() -> Result<(), String> {
 }
 
 async fn within<T>(work: impl Future<Output = T>) -> Result<T, String> {
-    tokio::time::timeout(PATIENCE, work)
+    tokio::time::timeout(PROBE_TIMEOUT, work)
         .await
-        .map_err(|_| format!("not everyone was told within {PATIENCE:?}"))
+        .map_err(|_| format!("not everyone was told within {PROBE_TIMEOUT:?}"))
 }

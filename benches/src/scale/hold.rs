@@ -66,7 +66,7 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
     actix::System::new().block_on(async move {
         let mut watches = WatchSupervisor::new(config);
         if matches!(what, What::Keys | What::KeysAndActors) {
-            watches = watches.root(KeyPrefix::new(ROOT));
+            watches = watches.shared_root(KeyPrefix::new(ROOT));
         }
         let watches = watches.start();
         let mut held = Held {

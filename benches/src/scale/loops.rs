@@ -97,13 +97,13 @@ async fn ask_once(client: &Client, url: &str, tally: &RefCell<Tally>) -> Option<
 }
 
 /// Connections that are opened at once: with half of what Consul takes it is not refused.
-const AT_ONCE: usize = 100;
+const MAX_CONCURRENT: usize = 100;
 
 /// Each folder is asked for once, all at the same time. `URL CERTIFICATE|- COUNT`
 pub(super) fn ask(args: &[&str]) -> Result<(), String> {
     let (url, count) = arguments(args)?;
     actix::System::new().block_on(async move {
-        let client = url.client(AT_ONCE)?;
+        let client = url.client(MAX_CONCURRENT)?;
         let mut orders = Orders::wait_for_go().await?;
         let tally = Tally::of(count);
         let asked: Vec<_> = (0..count)

@@ -1,6 +1,6 @@
 //! Where Consul is: one address or several.
 
-use consul_watch_actors::{Guard, Places};
+use consul_watch_actors::{ConnectionBudget, ReconnectGate};
 
 use super::ConsulConfig;
 use crate::client::{
@@ -77,7 +77,7 @@ impl ConsulConfig {
     ///
     /// With several addresses it is counted as if all watches were at the first that needs one, where they may
     /// all come together.
-    pub(crate) fn places(&self) -> Option<Places> {
+    pub(crate) fn places(&self) -> Option<ConnectionBudget> {
         let of = |scheme| {
             self.0
                 .addresses
@@ -89,7 +89,7 @@ impl ConsulConfig {
     }
 
     /// What keeps watches from storming these addresses when they were all away.
-    pub(crate) fn guard(&self) -> Guard {
+    pub(crate) fn guard(&self) -> ReconnectGate {
         budget::guard(&self.0.addresses)
     }
 }

@@ -131,7 +131,7 @@ async fn a_server_without_http2_is_asked_by_http1() {
     .await;
     let places = client.config().places().unwrap();
     assert!(
-        !places.is_awake(),
+        !places.is_enabled(),
         "it is not known yet that each query needs a connection"
     );
     let answer = client
@@ -140,5 +140,5 @@ async fn a_server_without_http2_is_asked_by_http1() {
         .unwrap();
     assert_eq!(answer.body, "[]");
     assert_eq!(count.get(), 2);
-    assert!(places.is_awake());
+    assert!(places.is_enabled());
 }

@@ -25,7 +25,7 @@ impl Default for Retry {
         const LONGEST: Duration = Duration::from_secs(60);
         let backoff = Backoff::new(FIRST, LONGEST).unwrap_or_default();
         Self {
-            backoff: backoff.with_sustained(Duration::ZERO),
+            backoff: backoff.with_reset_after(Duration::ZERO),
             tries: Some(10),
         }
     }

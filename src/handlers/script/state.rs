@@ -32,7 +32,7 @@ pub(in crate::handlers) struct Facts {
     index: u64,
     path: WatchPath,
     reason: Reason,
-    folded: u64,
+    coalesced: u64,
     counts: [usize; 3],
 }
 
@@ -49,7 +49,7 @@ impl Facts {
             ("CONSUL_WATCH_ADDED", added.to_string()),
             ("CONSUL_WATCH_UPDATED", updated.to_string()),
             ("CONSUL_WATCH_REMOVED", removed.to_string()),
-            ("CONSUL_WATCH_FOLDED", self.folded.to_string()),
+            ("CONSUL_WATCH_FOLDED", self.coalesced.to_string()),
         ])
     }
 }
@@ -79,12 +79,12 @@ impl<Q: Payload> State for Changed<Q> {
             };
             counts[count] += 1;
         }
-        let (index, folded, reason) = (self.index, self.folded, self.reason);
+        let (index, coalesced, reason) = (self.index, self.coalesced, self.reason);
         Facts {
             index,
             path: self.query.path(),
             reason,
-            folded,
+            coalesced,
             counts,
         }
     }
@@ -100,7 +100,10 @@ impl<Q: Payload> State for Changed<Q> {
             _ if self.reason == Reason::First => older.reason,
             other => self.reason.max(other),
         };
-        self.folded = self.folded.saturating_add(older.folded).saturating_add(1);
+        self.coalesced = self
+            .coalesced
+            .saturating_add(older.coalesced)
+            .saturating_add(1);
         // The query is the same; so is its allocation from here on.
         self.query = Arc::clone(&older.query);
     }
@@ -164,7 +167,7 @@ mod tests {
         newest.cover(&missed);
         let facts = newest.facts();
         assert_eq!(
-            (facts.counts, facts.folded, facts.reason),
+            (facts.counts, facts.coalesced, facts.reason),
             ([0, 1, 0], 1, Reason::Change)
         );
         let mut newest = newest;

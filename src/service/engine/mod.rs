@@ -103,7 +103,7 @@ impl Service {
         ConsulClient::check(&config.consul)?;
         let supervisor = WatchSupervisor::new(config.consul.clone());
         let roots = config.roots.iter().map(Root::query);
-        let watches = roots.fold(supervisor, WatchSupervisor::root).start();
+        let watches = roots.fold(supervisor, WatchSupervisor::shared_root).start();
         let mut service = Self {
             watches,
             running: Vec::new(),

@@ -48,7 +48,7 @@ impl Retry {
         // It was made once when it was read.
         let backoff = Backoff::new(self.base, self.ceiling).unwrap_or_default();
         // A success is one, however soon it comes.
-        let retry = handlers::Retry::default().backoff(backoff.with_sustained(Duration::ZERO));
+        let retry = handlers::Retry::default().backoff(backoff.with_reset_after(Duration::ZERO));
         Some(if self.attempts == 0 {
             retry.without_end()
         } else {

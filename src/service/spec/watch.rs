@@ -130,7 +130,7 @@ impl Feed {
         let quiescence = quiet.map(|period| {
             let quiescence = Quiescence::new(period);
             longest.map_or(quiescence, |longest: Duration| {
-                quiescence.with_longest(longest)
+                quiescence.with_max_wait(longest)
             })
         });
         Self {

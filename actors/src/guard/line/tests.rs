@@ -70,11 +70,15 @@ fn the_one_that_failed_least_often_asks_first_and_then_the_one_with_most_subscri
     let mut now = line.next_probe().unwrap();
     assert_eq!(asking(&mut line, &standings, now), [2]);
     assert_eq!(
-        asking(&mut line, &standings, now + Guard::PATIENCE / 2),
+        asking(
+            &mut line,
+            &standings,
+            now + ReconnectGate::PROBE_TIMEOUT / 2
+        ),
         [2],
         "one at a time"
     );
-    now += Guard::PATIENCE;
+    now += ReconnectGate::PROBE_TIMEOUT;
     assert_eq!(
         asking(&mut line, &standings, now),
         [2, 3],
@@ -101,7 +105,7 @@ fn pauses_grow_until_it_was_well_for_long() {
         let pause = line.lost(Some(standing), &mut backoff, now).unwrap();
         let most = Backoff::DEFAULT_BASE
             .saturating_mul(1 << failures.min(20))
-            .min(Guard::CEILING);
+            .min(ReconnectGate::MAX_PROBE_INTERVAL);
         assert!(pause <= most, "{pause:?}");
         if failures % 10 == 0 {
             line.found(now);
@@ -132,14 +136,16 @@ fn nobody_is_overtaken_for_ever() {
         })
         .unwrap()
     };
-    let mut busy: Vec<_> = (0..2 * Guard::AT_ONCE).map(|_| crowd(&mut line)).collect();
+    let mut busy: Vec<_> = (0..2 * ReconnectGate::MAX_CONCURRENT)
+        .map(|_| crowd(&mut line))
+        .collect();
     line.advance(now);
     let small = line.enter(AGAIN).unwrap();
     let mut rounds = 0;
     while !may_ask(&mut line, small, now) {
         rounds += 1;
         assert!(
-            rounds < 5 * Guard::AT_ONCE,
+            rounds < 5 * ReconnectGate::MAX_CONCURRENT,
             "those with more subscribers go first again and again"
         );
         let asks = busy
@@ -204,17 +210,17 @@ proptest! {
                 Event::Leave(_) | Event::Fails(_) => {}
             }
             line.advance(now);
-            prop_assert!(line.counted(now).count() <= Guard::AT_ONCE + 1);
+            prop_assert!(line.counted(now).count() <= ReconnectGate::MAX_CONCURRENT + 1);
             for standing in &there {
                 if let Verdict::Wait(at) = line.look(*standing, Waker::noop(), now) {
-                    prop_assert!(at > now && at <= now + Guard::CEILING + Guard::PATIENCE, "it is looked at again in time");
+                    prop_assert!(at > now && at <= now + ReconnectGate::MAX_PROBE_INTERVAL + ReconnectGate::PROBE_TIMEOUT, "it is looked at again in time");
                 }
             }
         }
         // Whatever was left hanging: looking at the clock is enough, once the server is back.
         line.found(now);
-        for _ in 0..=there.len() / Guard::AT_ONCE + 1 {
-            now += Guard::PATIENCE;
+        for _ in 0..=there.len() / ReconnectGate::MAX_CONCURRENT + 1 {
+            now += ReconnectGate::PROBE_TIMEOUT;
             line.advance(now);
         }
         for standing in there {
