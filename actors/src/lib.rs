@@ -16,7 +16,6 @@
 
 mod acknowledgements;
 mod arbiters;
-mod backoff;
 mod change;
 mod compared;
 mod coverage;
@@ -26,16 +25,15 @@ mod derive;
 mod failure;
 mod feeds;
 mod few;
-mod guard;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;
 mod key;
+mod limits;
 mod link;
 mod messages;
 mod observers;
 mod path;
-mod places;
 mod progress;
 mod query;
 mod quiescence;
@@ -47,24 +45,26 @@ mod subscription;
 mod supervisor;
 #[cfg(test)]
 mod testing;
-mod throttle;
 mod view;
 mod watcher;
 
 pub use self::{
-    backoff::{Backoff, BackoffError},
     change::{Change, ChangeKind, changes},
     coverage::{Extracted, KeySelector, SharedBy},
     derive::{Derivation, Input, Inputs, never_asked},
     failure::{Failure, FailureClass},
-    guard::ReconnectGate,
+    limits::{
+        backoff::{Backoff, BackoffError},
+        connection_budget::ConnectionBudget,
+        reconnect_gate::ReconnectGate,
+        throttle::Throttle,
+    },
     messages::{
         Changed, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason, Reset,
         ResetError, Selection, Status, Stop, Stopped, SubscriptionId, Watch, WatchError,
         WatchEvent,
     },
     path::WatchPath,
-    places::ConnectionBudget,
     query::{Answer, Cursor, Outcome, Position, Query, Request, Source},
     quiescence::Quiescence,
     snapshot::{Item, Snapshot},
@@ -72,7 +72,6 @@ pub use self::{
     status::{WatchState, WatchStatus},
     subscriber::Subscriber,
     supervisor::WatchSupervisor,
-    throttle::Throttle,
     view::View,
     watcher::WatcherActor,
 };

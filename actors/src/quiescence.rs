@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::backoff::FAR;
+use crate::limits::backoff::EFFECTIVELY_FOREVER;
 
 /// A quiet period and a longest wait: a change is delivered once nothing has come for the quiet
 /// period, and no later than the longest wait after the first change that is held back.
@@ -19,7 +19,7 @@ pub struct Quiescence {
 impl Quiescence {
     /// A quiet period alone waits four times as long at most.
     pub fn new(period: Duration) -> Self {
-        let period = period.min(FAR);
+        let period = period.min(EFFECTIVELY_FOREVER);
         Self {
             period,
             longest: period.saturating_mul(4),
@@ -29,7 +29,7 @@ impl Quiescence {
     /// Sets the longest wait; one below the quiet period is raised to it.
     #[must_use]
     pub fn with_max_wait(mut self, longest: Duration) -> Self {
-        self.longest = longest.clamp(self.period, FAR * 4);
+        self.longest = longest.clamp(self.period, EFFECTIVELY_FOREVER * 4);
         self
     }
 

@@ -28,19 +28,19 @@ static BUDGETS: LazyLock<DashMap<Address, Vec<ConnectionBudget>>> = LazyLock::ne
 /// one connection may carry many queries it sleeps until that turns out not to be so.
 pub(super) fn places(address: &Address, count: usize) -> ConnectionBudget {
     let find = |budgets: &Vec<ConnectionBudget>| {
-        budgets
-            .iter()
-            .find(|places| places.count() == count)
-            .cloned()
+        budgets.iter().find(|places| places.max() == count).cloned()
     };
     if let Some(places) = BUDGETS.get(address).and_then(|budgets| find(&budgets)) {
         return places;
     }
     let mut budgets = BUDGETS.entry(address.clone()).or_default();
     find(&budgets).unwrap_or_else(|| {
-        let places = ConnectionBudget::new(count, BRIEF, POLL_EVERY, ADVICE);
+        let places = ConnectionBudget::new(count)
+            .with_short_permits(BRIEF)
+            .with_poll_interval(POLL_EVERY)
+            .with_advice(ADVICE);
         let places = if address.scheme() == Scheme::Https {
-            places.asleep()
+            places.disabled()
         } else {
             places
         };
@@ -68,7 +68,7 @@ mod tests {
     fn one_address_has_one_budget() {
         let address: Address = "127.0.0.1:1".parse().unwrap();
         let turn = places(&address, 3);
-        assert_eq!(places(&address, 3).free(), turn.free());
-        assert_eq!(places(&address, 4).count(), 4);
+        assert_eq!(places(&address, 3).available(), turn.available());
+        assert_eq!(places(&address, 4).max(), 4);
     }
 }

@@ -193,7 +193,7 @@ impl<Q: Query> CoveredActor<Q> {
             // It is asked again when its pause is over, however often there is something new to doubt.
             (Some(Extracted { confirm: true, .. }), Some(doubt)) => doubt.whole = whole,
             (Some(Extracted { confirm: true, .. }), none) => {
-                let backoff = self.backoff.fresh();
+                let backoff = self.backoff.clone_reset();
                 let doubt = Doubt {
                     whole,
                     stale: false,
@@ -267,7 +267,7 @@ impl<Q: Query> CoveredActor<Q> {
         let Some(supervisor) = self.supervisor.upgrade() else {
             return;
         };
-        let mut state = WatcherState::<Q>::new(self.backoff.fresh(), self.throttle.clone());
+        let mut state = WatcherState::<Q>::new(self.backoff.clone_reset(), self.throttle.clone());
         for id in branch.feeds.subscribers.keys() {
             self.owners.remove(id);
             self.deliveries.hand_over(id, &mut state.deliveries);

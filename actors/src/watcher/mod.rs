@@ -21,8 +21,8 @@ use crate::{
     acknowledgements::{Acknowledgements, Delivers},
     deliveries::{Answered, Deliveries},
     feeds::{Pumped, Taken},
+    limits::connection_budget::Lease,
     link::Link,
-    places::Seat,
     supervisor::{Died, ReportKind, Why},
 };
 
@@ -48,7 +48,7 @@ pub struct WatcherActor<Q: Query> {
     /// The earliest time at which a subscription wants to be looked at again.
     timer: Option<Instant>,
     /// What it asks on between two queries, if places are counted.
-    seat: Option<Seat>,
+    seat: Option<Lease>,
     /// What it follows, if its query is a derived one.
     following: Option<Following>,
     ended: bool,
@@ -112,8 +112,8 @@ impl<Q: Query> WatcherActor<Q> {
     fn good_state(&self) -> WatchState {
         match (&self.following, &self.seat, &self.places) {
             (Some(_), ..) => self.state_of_inputs(),
-            (None, Some(Seat::Waiting(_)), Some(places)) => WatchState::Polling {
-                limit: places.count(),
+            (None, Some(Lease::Queued(_)), Some(places)) => WatchState::Polling {
+                limit: places.max(),
             },
             _ => WatchState::Live,
         }

@@ -21,10 +21,10 @@ type Watches = Addr<WatchSupervisor<Store>>;
 
 /// A guarded store and its supervisor under a clock that stands still.
 fn stage() -> (Store, ReconnectGate, Watches) {
-    let guard = ReconnectGate::new();
-    let store = Store::new().with_guard(&guard);
+    let gate = ReconnectGate::new();
+    let store = Store::new().with_guard(&gate);
     let watches = paused(&store);
-    (store, guard, watches)
+    (store, gate, watches)
 }
 
 /// Watches `count` folders, of which the n-th has `subscribers(n)` subscribers, and waits until all are live.
@@ -75,12 +75,12 @@ async fn all_live(watches: &Watches) -> Duration {
 }
 
 #[actix::test]
-async fn while_the_server_is_away_one_watch_asks_for_all() {
-    let (store, guard, watches) = stage();
+async fn while_the_server_is_down_one_watch_probes_for_all() {
+    let (store, gate, watches) = stage();
     watch_all(&watches, 100, |_| 1).await;
     store.forget();
     store.leave(Away::Refuses);
-    until("that is noticed", || guard.is_down()).await;
+    until("that is noticed", || gate.is_down()).await;
     pass(60).await;
     let asked = store.all_asked();
     assert_eq!(store.most_brief(), 1, "never two at a time");
@@ -96,18 +96,18 @@ async fn while_the_server_is_away_one_watch_asks_for_all() {
     let took = all_live(&watches).await;
     assert!(
         took < Duration::from_millis(1100),
-        "a pause of the guard and one's own: {took:?}"
+        "a pause of the gate and one's own: {took:?}"
     );
-    assert!(!guard.is_down());
+    assert!(!gate.is_down());
 }
 
 #[actix::test]
-async fn those_with_most_subscribers_come_back_first_and_so_many_at_a_time() {
-    let (store, guard, watches) = stage();
+async fn most_subscribers_reconnect_first_and_so_many_at_a_time() {
+    let (store, gate, watches) = stage();
     // Neither in the order of their names nor of their coming.
     watch_all(&watches, 150, |n| 1 + n * 7 % 30).await;
     store.leave(Away::Refuses);
-    until("that is noticed", || guard.is_down()).await;
+    until("that is noticed", || gate.is_down()).await;
     pass(1).await;
     store.forget();
     store.set_latency(Duration::from_millis(100));
@@ -136,11 +136,11 @@ async fn those_with_most_subscribers_come_back_first_and_so_many_at_a_time() {
 }
 
 #[actix::test]
-async fn one_that_asks_a_silent_server_holds_up_nobody() {
-    let (store, guard, watches) = stage();
+async fn a_probe_of_a_silent_server_delays_no_other() {
+    let (store, gate, watches) = stage();
     watch_all(&watches, 50, |_| 1).await;
     store.leave(Away::Silent);
-    until("that is noticed", || guard.is_down()).await;
+    until("that is noticed", || gate.is_down()).await;
     store.forget();
     pass(300).await;
     let most =
@@ -159,11 +159,11 @@ async fn one_that_asks_a_silent_server_holds_up_nobody() {
 }
 
 #[actix::test]
-async fn a_turn_that_is_not_used_is_the_next_ones() {
-    let (store, guard, watches) = stage();
+async fn a_probe_that_is_not_made_passes_to_the_next() {
+    let (store, gate, watches) = stage();
     watch_all(&watches, 20, |_| 1).await;
     store.leave(Away::Silent);
-    until("that is noticed", || guard.is_down()).await;
+    until("that is noticed", || gate.is_down()).await;
     store.forget();
     for turn in 0..10 {
         until("one asks", || store.open() == 1).await;
@@ -195,11 +195,11 @@ async fn a_turn_that_is_not_used_is_the_next_ones() {
 }
 
 #[actix::test]
-async fn those_in_the_queue_can_be_stopped_and_reset_at_once() {
-    let (store, guard, watches) = stage();
+async fn queued_watches_can_be_stopped_and_reset_at_once() {
+    let (store, gate, watches) = stage();
     watch_all(&watches, 100, |_| 1).await;
     store.leave(Away::Silent);
-    until("that is noticed", || guard.is_down()).await;
+    until("that is noticed", || gate.is_down()).await;
     pass(5).await;
     let start = Instant::now();
     for n in 50..100 {
@@ -236,11 +236,11 @@ async fn those_in_the_queue_can_be_stopped_and_reset_at_once() {
 }
 
 #[actix::test]
-async fn a_new_watch_soon_has_an_error_of_its_own_to_tell() {
-    let (store, guard, watches) = stage();
+async fn a_new_watch_soon_reports_an_error_of_its_own() {
+    let (store, gate, watches) = stage();
     watch_all(&watches, 10, |_| 1).await;
     store.leave(Away::Refuses);
-    until("that is noticed", || guard.is_down()).await;
+    until("that is noticed", || gate.is_down()).await;
     pass(5).await;
     let (subscriber, sight) = Recorder::prompt();
     let start = Instant::now();
@@ -261,11 +261,11 @@ async fn a_new_watch_soon_has_an_error_of_its_own_to_tell() {
 }
 
 #[actix::test]
-async fn the_status_tells_when_it_is_tried_next() {
-    let (store, guard, watches) = stage();
+async fn the_status_shows_the_next_attempt() {
+    let (store, gate, watches) = stage();
     watch_all(&watches, 30, |_| 1).await;
     store.leave(Away::Silent);
-    until("that is noticed", || guard.is_down()).await;
+    until("that is noticed", || gate.is_down()).await;
     for _ in 0..100 {
         tokio::time::sleep(Duration::from_millis(777)).await;
         let now = SystemTime::now();
@@ -285,7 +285,7 @@ async fn the_status_tells_when_it_is_tried_next() {
 }
 
 #[actix::test]
-async fn a_failure_of_one_watch_holds_up_no_other() {
+async fn a_failure_of_one_watch_delays_no_other() {
     let (store, _, watches) = stage();
     watch_all(&watches, 20, |n| 20 - n).await;
     // The one with most subscribers fails as if nobody were there.
@@ -322,9 +322,9 @@ async fn a_failure_of_one_watch_holds_up_no_other() {
 }
 
 #[actix::test]
-async fn a_single_watch_comes_back_no_later_than_by_its_own_pauses() {
-    let guard = ReconnectGate::new();
-    let store = Store::new().with_guard(&guard);
+async fn a_single_watch_reconnects_no_later_than_by_its_own_pauses() {
+    let gate = ReconnectGate::new();
+    let store = Store::new().with_guard(&gate);
     tokio::time::pause();
     // With the default back-off, whose pauses go up to 30 s.
     let watches = WatchSupervisor::new(store.clone()).arbiters(0).start();
@@ -349,8 +349,8 @@ async fn whatever_happens_no_watch_is_lost() {
     tokio::time::pause();
     for seed in 0..20 {
         let mut random = fastrand::Rng::with_seed(seed);
-        let guard = ReconnectGate::new();
-        let store = Store::new().with_guard(&guard);
+        let gate = ReconnectGate::new();
+        let store = Store::new().with_guard(&gate);
         let watches = supervisor(&store).arbiters(0).start();
         let count = 60;
         let mut sights = watch_all(&watches, count, |_| 1).await;
@@ -396,7 +396,7 @@ async fn whatever_happens_no_watch_is_lost() {
             )
             .await;
         }
-        assert!(!guard.is_down(), "seed {seed}");
+        assert!(!gate.is_down(), "seed {seed}");
         until(&format!("seed {seed}: all are held"), || {
             (store.open(), store.held()) == (count, count)
         })
@@ -407,9 +407,9 @@ async fn whatever_happens_no_watch_is_lost() {
 
 /// In real time, with watchers of two supervisors on four threads.
 #[actix::test]
-async fn a_guard_is_shared_by_threads() {
-    let guard = ReconnectGate::new();
-    let store = Store::new().with_guard(&guard);
+async fn a_gate_is_shared_by_threads() {
+    let gate = ReconnectGate::new();
+    let store = Store::new().with_guard(&gate);
     let all = [
         supervisor(&store).arbiters(2).start(),
         supervisor(&store).arbiters(2).start(),
@@ -421,7 +421,7 @@ async fn a_guard_is_shared_by_threads() {
     for turn in 1..=5 {
         store.forget();
         store.leave(Away::Refuses);
-        until("that is noticed", || guard.is_down()).await;
+        until("that is noticed", || gate.is_down()).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         for n in 0..50 {
             store.put(&folder(n), "a", turn);
@@ -443,9 +443,9 @@ async fn a_guard_is_shared_by_threads() {
 
 /// Those whose turn it is stand still, with their thread.
 #[actix::test]
-async fn a_thread_that_is_blocked_holds_up_no_other() {
-    let guard = ReconnectGate::new();
-    let store = Store::new().with_guard(&guard);
+async fn a_blocked_thread_delays_no_other() {
+    let gate = ReconnectGate::new();
+    let store = Store::new().with_guard(&gate);
     let watches = supervisor(&store).arbiters(1).start();
     watch_all(&watches, 20, |_| 1).await;
     let thread = Arbiter::new();
@@ -454,7 +454,7 @@ async fn a_thread_that_is_blocked_holds_up_no_other() {
         WatchSupervisor::start_in_arbiter(&thread.handle(), move |_| supervisor(&same).arbiters(0));
     watch_all(&there, 50, |_| 3).await;
     store.leave(Away::Refuses);
-    until("that is noticed", || guard.is_down() && store.open() == 0).await;
+    until("that is noticed", || gate.is_down() && store.open() == 0).await;
     let (release, blocked) = std::sync::mpsc::channel::<()>();
     thread.spawn_fn(move || {
         // Until the other end is dropped.

@@ -1,61 +1,64 @@
-//! How often a watcher may ask.
+//! The rate limit of one watcher: a token bucket that slows down on empty wake-ups.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::backoff::FAR;
+use super::backoff::EFFECTIVELY_FOREVER;
 
-/// A token bucket that keeps a watcher from asking in a hot loop.
+/// A token bucket that keeps a watcher from querying in a hot loop.
 ///
-/// It holds `burst` tokens and gains one each `every`. Answers that bring no news although nobody
-/// waited for them stretch `every`, doubling up to 64 times, since they are what a hot loop is made of;
-/// the first news shrinks it again.
+/// It holds `burst` tokens and gains one each `every`. Answers that come early and bring no change stretch
+/// `every`, which doubles up to 64 times, since a hot loop consists of them; the first change restores it.
+/// Consul's documentation asks its clients for such a
+/// [rate limit](https://developer.hashicorp.com/consul/api-docs/features/blocking#implementation-details).
 #[derive(Debug, Clone)]
 pub struct Throttle {
     burst: u32,
     every: Duration,
-    idle: u32,
-    /// When the bucket will be full again: the one number that a token bucket needs.
+    empty_wakeups: u32,
+    /// When the bucket will be full again, which is all the state that a token bucket needs.
     full_at: Option<Instant>,
 }
 
 impl Throttle {
-    /// The default burst: 2 (Consul's documentation, "Blocking Queries").
+    /// The default burst: 2 (as
+    /// [Consul's documentation](https://developer.hashicorp.com/consul/api-docs/features/blocking#implementation-details)
+    /// proposes).
     pub const DEFAULT_BURST: u32 = 2;
-    /// The default pace: one query each 10 ms.
+    /// The default interval: one query each 10 ms (ours).
     pub const DEFAULT_EVERY: Duration = Duration::from_millis(10);
-    /// How often fruitless answers double the pace.
-    const MOST_DOUBLINGS: u32 = 6;
+    /// How many times empty wake-ups double the interval.
+    const MAX_DOUBLINGS: u32 = 6;
 
-    /// A bucket of `burst` tokens (at least 1) that gains one each `every`.
+    /// Makes a bucket of `burst` tokens (at least 1) that gains one each `every`.
     pub fn new(burst: u32, every: Duration) -> Self {
         Self {
             burst: burst.max(1),
-            every: every.min(FAR),
-            idle: 0,
+            every: every.min(EFFECTIVELY_FOREVER),
+            empty_wakeups: 0,
             full_at: None,
         }
     }
 
-    /// Takes a token: how long to wait before it may be used.
+    /// Takes a token, and returns how long to wait before it may be used.
     pub fn take(&mut self, now: Instant) -> Duration {
         let every = self
             .every
-            .saturating_mul(1 << self.idle.min(Self::MOST_DOUBLINGS));
+            .saturating_mul(1 << self.empty_wakeups.min(Self::MAX_DOUBLINGS));
         let full_at = self.full_at.map_or(now, |at| at.max(now)) + every;
         self.full_at = Some(full_at);
         (full_at - now).saturating_sub(every.saturating_mul(self.burst))
     }
 
-    /// The last query brought news.
+    /// Records that the last query brought a change.
     pub fn on_change(&mut self) {
-        self.idle = 0;
+        self.empty_wakeups = 0;
     }
 
-    /// The last query came back early and brought nothing.
+    /// Records that the last query came back early and brought no change.
     pub fn on_empty_wakeup(&mut self) {
-        self.idle = self.idle.saturating_add(1);
+        self.empty_wakeups = self.empty_wakeups.saturating_add(1);
     }
 }
 
@@ -72,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_is_free_and_then_the_pace_holds() {
+    fn a_burst_is_free_and_then_the_interval_holds() {
         let mut throttle = Throttle::new(2, Duration::from_millis(10));
         let now = Instant::now();
         assert_eq!(throttle.take(now), Duration::ZERO);
@@ -86,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn fruitless_answers_slow_down_and_news_speeds_up() {
+    fn empty_wakeups_slow_down_and_a_change_speeds_up() {
         let mut throttle = Throttle::new(1, Duration::from_millis(10));
         let mut now = Instant::now();
         for _ in 0..20 {
@@ -102,7 +105,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_more_than_burst_and_pace_in_any_run(burst in 1u32..5, steps in prop::collection::vec(0u64..30, 1..200)) {
+        fn no_more_than_burst_and_interval_in_any_run(burst in 1u32..5, steps in prop::collection::vec(0u64..30, 1..200)) {
             let every = Duration::from_millis(10);
             let mut throttle = Throttle::new(burst, every);
             let start = Instant::now();

@@ -1,4 +1,5 @@
-//! Places: no more queries are held than there is room for, and a watch beyond that is late, never lost.
+//! The connection budget: no more queries are held than it has permits, and a watch beyond it is late, never
+//! lost.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
 
@@ -20,17 +21,19 @@ use consul_watch_actors::{
 };
 
 const POLL_EVERY: Duration = Duration::from_secs(10);
-/// The longest that a watch without a place goes without asking, and a little for the rest.
+/// The longest time between two polls of a queued watch, in seconds, and a little for the rest.
 const LATEST: u64 = 13;
 
 type Watches = Addr<WatchSupervisor<Store>>;
 
-/// A store with this many places, and its supervisor under a clock that stands still.
+/// A store with this many permits, and its supervisor under a paused clock.
 fn stage(count: usize) -> (Store, ConnectionBudget, Watches) {
-    let places = ConnectionBudget::new(count, 4, POLL_EVERY, "watch less");
-    let store = Store::new().with_places(&places);
+    let budget = ConnectionBudget::new(count)
+        .with_short_permits(4)
+        .with_poll_interval(POLL_EVERY);
+    let store = Store::new().with_places(&budget);
     let watches = paused(&store);
-    (store, places, watches)
+    (store, budget, watches)
 }
 
 /// Watches these folders one after the other, so that they come in this order.
@@ -57,21 +60,21 @@ async fn are(watches: &Watches, state: &str) -> Vec<String> {
 }
 
 #[actix::test]
-async fn a_watch_beyond_the_places_is_told_that_it_waits_and_asks_from_time_to_time() {
-    let (store, places, watches) = stage(2);
+async fn a_watch_beyond_the_budget_is_reported_as_polling_and_polls_at_intervals() {
+    let (store, budget, watches) = stage(2);
     let (observer, events) = Events::start_new();
     watches.send(Observe::path("late", observer)).await.unwrap();
     let all = watch_all(&watches, ["a", "b", "late"]).await;
     let sight = &all[2].1;
-    assert_eq!((store.held(), places.free()), (2, 0));
-    assert_eq!(are(&watches, "waiting").await, ["late"]);
+    assert_eq!((store.held(), budget.available()), (2, 0));
+    assert_eq!(are(&watches, "polling").await, ["late"]);
     for value in 1..30 {
         store.put("late", "a", value);
         pass(LATEST).await;
         assert!(sight.shows(value), "it is late, but never lost");
     }
     assert_eq!(sight.count(), 30);
-    assert_eq!(events.names(), ["connecting", "waiting"], "told once");
+    assert_eq!(events.names(), ["connecting", "polling"], "told once");
     let asked = store.asked("late");
     assert!(
         asked.iter().all(|asked| asked.cursor == Cursor::Start),
@@ -97,7 +100,7 @@ async fn a_watch_beyond_the_places_is_told_that_it_waits_and_asks_from_time_to_t
 }
 
 #[actix::test]
-async fn a_watch_keeps_its_place_through_its_changes() {
+async fn a_watch_keeps_its_permit_through_its_changes() {
     let (store, _, watches) = stage(2);
     let (observer, events) = Events::start_new();
     watches.send(Observe::all(observer)).await.unwrap();
@@ -119,13 +122,13 @@ async fn a_watch_keeps_its_place_through_its_changes() {
 }
 
 #[actix::test]
-async fn places_go_in_the_order_of_coming_and_who_gets_one_is_live_at_once() {
-    let (store, places, watches) = stage(1);
+async fn permits_go_in_the_order_of_arrival_and_make_a_watch_live_at_once() {
+    let (store, budget, watches) = stage(1);
     let names = ["e", "a", "d", "b", "c"];
     watch_all(&watches, names).await;
     for (n, name) in names.iter().enumerate() {
         assert_eq!(are(&watches, "live").await, [*name]);
-        assert_eq!(are(&watches, "waiting").await.len(), 4 - n);
+        assert_eq!(are(&watches, "polling").await.len(), 4 - n);
         // Long enough for every one of them to have asked in between.
         pass(40).await;
         let (observer, events) = Events::start_new();
@@ -135,17 +138,20 @@ async fn places_go_in_the_order_of_coming_and_who_gets_one_is_live_at_once() {
         watches.stop(Stop::path(*name)).await;
         if names.get(n + 1).is_some() {
             until("the next one is told", || {
-                events.names() == ["waiting", "live"]
+                events.names() == ["polling", "live"]
             })
             .await;
             assert_eq!(store.held(), 1);
         }
     }
-    assert_eq!((places.free(), store.open(), store.most_held()), (1, 0, 1));
+    assert_eq!(
+        (budget.available(), store.open(), store.most_held()),
+        (1, 0, 1)
+    );
 }
 
 #[actix::test]
-async fn what_changed_while_a_watch_waited_is_seen_with_its_place() {
+async fn what_changed_while_a_watch_polled_is_seen_with_its_permit() {
     let (store, _, watches) = stage(1);
     let all = watch_all(&watches, ["a", "b"]).await;
     pass(30).await;
@@ -159,8 +165,8 @@ async fn what_changed_while_a_watch_waited_is_seen_with_its_place() {
 }
 
 #[actix::test]
-async fn a_place_is_given_back_whatever_ends_its_query() {
-    let (store, places, watches) = stage(1);
+async fn a_permit_is_released_whatever_ends_its_query() {
+    let (store, budget, watches) = stage(1);
     for end in [
         "error",
         "invalid",
@@ -189,20 +195,20 @@ async fn a_place_is_given_back_whatever_ends_its_query() {
         pass(4).await;
         let live = are(&watches, "live").await;
         if end == "reset" {
-            assert_eq!((live.len(), are(&watches, "waiting").await.len()), (1, 1));
+            assert_eq!((live.len(), are(&watches, "polling").await.len()), (1, 1));
         } else {
             assert_eq!(live.concat(), second, "after {end}");
         }
-        assert_eq!((store.held(), places.free()), (1, 0), "after {end}");
+        assert_eq!((store.held(), budget.available()), (1, 0), "after {end}");
         watches.stop(Stop::all()).await;
-        assert_eq!((store.open(), places.free()), (0, 1), "after {end}");
+        assert_eq!((store.open(), budget.available()), (0, 1), "after {end}");
     }
     assert_eq!(store.most_held(), 1);
 }
 
 #[actix::test]
-async fn a_turn_is_given_back_too() {
-    let (store, places, watches) = stage(1);
+async fn a_queued_watch_that_ends_leaves_the_queue() {
+    let (store, budget, watches) = stage(1);
     for end in ["error", "invalid", "panic", "stop", "subscriber"] {
         let (first, second, third) = (format!("1 {end}"), format!("2 {end}"), format!("3 {end}"));
         let mut all = watch_all(&watches, [&first, &second, &third]).await;
@@ -223,23 +229,26 @@ async fn a_turn_is_given_back_too() {
         assert_eq!(are(&watches, "live").await.concat(), third, "after {end}");
         assert_eq!(store.held(), 1, "after {end}");
         watches.stop(Stop::all()).await;
-        assert_eq!((store.open(), places.free()), (0, 1), "after {end}");
+        assert_eq!((store.open(), budget.available()), (0, 1), "after {end}");
     }
 }
 
 #[actix::test]
-async fn the_end_of_the_supervisor_frees_all() {
-    let (store, places, watches) = stage(2);
+async fn the_end_of_the_supervisor_releases_all() {
+    let (store, budget, watches) = stage(2);
     watch_all(&watches, ["a", "b", "c", "d"]).await;
     drop(watches);
-    until("all is free", || places.free() == 2 && store.open() == 0).await;
+    until("all are released", || {
+        budget.available() == 2 && store.open() == 0
+    })
+    .await;
 }
 
 #[actix::test]
 async fn first_answers_never_wait_behind_held_queries() {
-    let (store, places, watches) = stage(3);
+    let (store, budget, watches) = stage(3);
     watch_all(&watches, ["a", "b", "c"]).await;
-    assert_eq!(places.free(), 0);
+    assert_eq!(budget.available(), 0);
     let start = tokio::time::Instant::now();
     let (subscriber, sight) = Recorder::prompt();
     for n in 0..100 {
@@ -254,12 +263,12 @@ async fn first_answers_never_wait_behind_held_queries() {
         "it took {:?}",
         start.elapsed()
     );
-    assert_eq!(are(&watches, "waiting").await.len(), 100);
+    assert_eq!(are(&watches, "polling").await.len(), 100);
 }
 
 #[actix::test]
-async fn five_hundred_watches_on_ten_places_see_every_change_in_time() {
-    let (store, places, watches) = stage(10);
+async fn five_hundred_watches_on_ten_permits_see_every_change_in_time() {
+    let (store, budget, watches) = stage(10);
     let folders: Vec<_> = (0..500).map(|n| format!("folder{n}")).collect();
     let mut sights = Vec::new();
     for folder in &folders {
@@ -277,25 +286,27 @@ async fn five_hundred_watches_on_ten_places_see_every_change_in_time() {
         assert_eq!(behind, 0, "have not seen {value} yet");
     }
     let polls: usize = folders.iter().map(|folder| store.asked(folder).len()).sum();
-    // 39 seconds: a first answer, about four polls, and those with a place three changes each.
+    // 39 seconds: a first answer, about four polls, and those with a permit three changes each.
     assert!(polls < 500 * 10, "{polls} queries");
-    assert_eq!((store.most_held(), places.free()), (10, 0));
+    assert_eq!((store.most_held(), budget.available()), (10, 0));
     assert_eq!(
         (
             are(&watches, "live").await.len(),
-            are(&watches, "waiting").await.len()
+            are(&watches, "polling").await.len()
         ),
         (10, 490)
     );
     watches.stop(Stop::all()).await;
-    assert_eq!((store.open(), places.free()), (0, 10));
+    assert_eq!((store.open(), budget.available()), (0, 10));
 }
 
 /// In real time, with watchers on two threads that come, change, fail and go.
 #[actix::test]
-async fn never_more_are_held_than_there_are_places_on_other_threads_either() {
-    let places = ConnectionBudget::new(3, 2, Duration::from_millis(50), "watch less");
-    let store = Store::new().with_places(&places);
+async fn the_budget_holds_across_threads() {
+    let budget = ConnectionBudget::new(3)
+        .with_short_permits(2)
+        .with_poll_interval(Duration::from_millis(50));
+    let store = Store::new().with_places(&budget);
     let watches = supervisor(&store).arbiters(2).start();
     let folders: Vec<_> = (0..20).map(|n| format!("folder{n}")).collect();
     for round in 1..=10 {
@@ -327,18 +338,24 @@ async fn never_more_are_held_than_there_are_places_on_other_threads_either() {
         for (folder, sight) in folders.iter().zip(&sights) {
             until(&format!("{folder} shows {round}"), || sight.shows(round)).await;
         }
-        assert_eq!(places.free(), 0, "as many are held as can be");
+        assert_eq!(budget.available(), 0, "as many are held as can be");
         watches.stop(Stop::all()).await;
-        assert_eq!((store.open(), places.free()), (0, 3), "in round {round}");
+        assert_eq!(
+            (store.open(), budget.available()),
+            (0, 3),
+            "in round {round}"
+        );
     }
     assert_eq!(store.most_held(), 3);
 }
 
 #[actix::test]
-async fn the_place_of_a_query_that_was_cut_is_free_when_the_server_lets_it_go() {
+async fn the_permit_of_a_query_that_was_cut_off_is_released_when_the_server_drops_it() {
     let hold = Duration::from_secs(60);
-    let places = ConnectionBudget::new(3, 4, POLL_EVERY, "watch less");
-    let store = Store::new().with_places(&places).with_hold(hold);
+    let budget = ConnectionBudget::new(3)
+        .with_short_permits(4)
+        .with_poll_interval(POLL_EVERY);
+    let store = Store::new().with_places(&budget).with_hold(hold);
     let watches = paused(&store);
     watch_all(&watches, ["a", "b", "c"]).await;
     // Its query was asked again with this, so it is held from now on.
@@ -347,13 +364,13 @@ async fn the_place_of_a_query_that_was_cut_is_free_when_the_server_lets_it_go() 
     pass(20).await;
     watches.stop(Stop::path("a")).await;
     assert_eq!(
-        (store.open(), places.free(), places.kept()),
+        (store.open(), budget.available(), budget.pending_release()),
         (2, 0, 1),
         "stopped at once"
     );
     let all = watch_all(&watches, ["d"]).await;
     assert_eq!(
-        are(&watches, "waiting").await,
+        are(&watches, "polling").await,
         ["d"],
         "late, but not too many for the server"
     );
@@ -366,21 +383,23 @@ async fn the_place_of_a_query_that_was_cut_is_free_when_the_server_lets_it_go() 
     let held = asked.elapsed();
     assert!(
         held >= hold && held < hold + Duration::from_millis(100),
-        "it got its place after {held:?}"
+        "it got its permit after {held:?}"
     );
-    assert_eq!((places.free(), places.kept()), (0, 0));
+    assert_eq!((budget.available(), budget.pending_release()), (0, 0));
     // A query that has come to its end keeps nothing: neither by an answer nor by a failure.
     store.mode("b", Mode::FailFor(Duration::from_secs(3000)));
     store.mode("c", Mode::Fail(FailureClass::Invalid));
-    until("they have failed", || places.free() == 2).await;
-    assert_eq!(places.kept(), 0);
+    until("they have failed", || budget.available() == 2).await;
+    assert_eq!(budget.pending_release(), 0);
 }
 
 #[actix::test]
-async fn places_of_cut_queries_are_free_in_the_end_whoever_looks_at_the_clock() {
+async fn permits_of_queries_that_were_cut_off_are_released_in_the_end() {
     let hold = Duration::from_secs(60);
-    let places = ConnectionBudget::new(10, 4, POLL_EVERY, "watch less");
-    let store = Store::new().with_places(&places).with_hold(hold);
+    let budget = ConnectionBudget::new(10)
+        .with_short_permits(4)
+        .with_poll_interval(POLL_EVERY);
+    let store = Store::new().with_places(&budget).with_hold(hold);
     let watches = paused(&store);
     let names: Vec<_> = (0..10).map(|n| format!("folder{n}")).collect();
     watch_all(&watches, &names).await;
@@ -388,41 +407,50 @@ async fn places_of_cut_queries_are_free_in_the_end_whoever_looks_at_the_clock() 
     watches.send(Ready::all()).await.unwrap().unwrap();
     tokio::time::sleep(Duration::from_millis(10)).await;
     assert_eq!(
-        (places.kept(), are(&watches, "waiting").await.len()),
+        (
+            budget.pending_release(),
+            are(&watches, "polling").await.len()
+        ),
         (10, 10)
     );
     pass(61).await;
-    assert_eq!((places.kept(), are(&watches, "live").await.len()), (0, 10));
+    assert_eq!(
+        (budget.pending_release(), are(&watches, "live").await.len()),
+        (0, 10)
+    );
     drop(watches);
     until("they are cut", || store.open() == 0).await;
-    assert_eq!((places.free(), places.kept()), (0, 10));
+    assert_eq!((budget.available(), budget.pending_release()), (0, 10));
     pass(61).await;
-    assert_eq!((places.free(), places.kept()), (10, 0));
+    assert_eq!((budget.available(), budget.pending_release()), (10, 0));
 }
 
 #[actix::test]
-async fn where_no_places_are_needed_none_are_taken_until_they_are() {
-    let places = ConnectionBudget::new(2, 4, POLL_EVERY, "watch less").asleep();
-    let store = Store::new().with_places(&places);
+async fn a_disabled_budget_takes_no_permits_until_it_is_enabled() {
+    let budget = ConnectionBudget::new(2)
+        .with_short_permits(4)
+        .with_poll_interval(POLL_EVERY)
+        .disabled();
+    let store = Store::new().with_places(&budget);
     let watches = paused(&store);
     let all = watch_all(&watches, ["a", "b", "c"]).await;
-    assert_eq!((store.held(), places.free()), (3, 2));
-    places.enable();
+    assert_eq!((store.held(), budget.available()), (3, 2));
+    budget.enable();
     store.put("c", "a", 1);
-    until("places are taken", || {
-        places.free() == 0 && all[2].1.shows(1)
+    until("permits are taken", || {
+        budget.available() == 0 && all[2].1.shows(1)
     })
     .await;
     watches
         .until_status("c", "waiting, or another is", |_| store.held() == 2)
         .await;
-    assert_eq!(are(&watches, "waiting").await.len(), 1);
+    assert_eq!(are(&watches, "polling").await.len(), 1);
     for (n, name) in ["a", "b", "c"].iter().enumerate() {
         store.put(name, "a", 2);
         pass(LATEST).await;
         assert!(all[n].1.shows(2));
     }
-    assert_eq!((are(&watches, "waiting").await.len(), store.held()), (1, 2));
+    assert_eq!((are(&watches, "polling").await.len(), store.held()), (1, 2));
 }
 
 /// Counts warnings.

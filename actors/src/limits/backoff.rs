@@ -1,36 +1,36 @@
-//! How long to wait before the next attempt.
+//! The pause before each attempt after a failure: full jitter under a doubling ceiling.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-/// As good as for ever, and still fit to be added to a point in time.
-pub(crate) const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+/// A year: longer than anything here waits, and short enough to be added to any point in time.
+pub(crate) const EFFECTIVELY_FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 /// The pause before each attempt after a failure: full jitter under a doubling ceiling.
 ///
 /// The n-th pause is drawn evenly from zero to `base`·2ⁿ, and never above `ceiling`, so that many
 /// watchers that failed together come back spread out. Success alone does not end the growth: only
-/// an attempt that failed after [`sustained`](Backoff::with_reset_after) health starts again from `base`.
+/// a failure after [enough](Backoff::with_reset_after) time of health starts again from `base`.
 #[derive(Debug, Clone)]
 pub struct Backoff {
-    /// `None` for the default, so that the one that most watches have takes no room in each.
-    pace: Option<Arc<Pace>>,
+    /// `None` for the default, so that the policy of most watches takes no room in each.
+    policy: Option<Arc<BackoffPolicy>>,
     attempt: u32,
     healthy_since: Option<Instant>,
     /// A test's own; otherwise the thread's.
     random: Option<Box<fastrand::Rng>>,
 }
 
-/// How long pauses are, which fresh copies share.
+/// The lengths of the pauses, shared by copies.
 #[derive(Debug, Clone, Copy)]
-struct Pace {
+struct BackoffPolicy {
     base: Duration,
     ceiling: Duration,
-    sustained: Duration,
+    reset_after: Duration,
 }
 
-/// A back-off that cannot be.
+/// A back-off that is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackoffError {
@@ -48,14 +48,14 @@ pub enum BackoffError {
 }
 
 impl Backoff {
-    /// The default base: 250 ms, the order of a Consul leader election's steps.
+    /// The default base: 250 ms (ours: the order of a leader election's steps in Consul).
     pub const DEFAULT_BASE: Duration = Duration::from_millis(250);
-    /// The default ceiling: 30 s.
+    /// The default ceiling: 30 s (ours).
     pub const DEFAULT_CEILING: Duration = Duration::from_secs(30);
-    /// The default of sustained health: 10 s.
-    pub const DEFAULT_SUSTAINED: Duration = Duration::from_secs(10);
+    /// The default time of health after which a failure counts as the first one: 10 s (ours).
+    pub const DEFAULT_RESET_AFTER: Duration = Duration::from_secs(10);
 
-    /// A back-off from `base`, doubling up to `ceiling`.
+    /// Makes a back-off from `base`, doubling up to `ceiling`.
     ///
     /// # Errors
     ///
@@ -67,55 +67,56 @@ impl Backoff {
         if ceiling < base {
             return Err(BackoffError::CeilingBelowBase { base, ceiling });
         }
-        let pace = Pace {
+        let policy = BackoffPolicy {
             base,
             ceiling,
-            sustained: Self::DEFAULT_SUSTAINED,
+            reset_after: Self::DEFAULT_RESET_AFTER,
         };
         Ok(Self {
-            pace: Some(Arc::new(pace)),
+            policy: Some(Arc::new(policy)),
             ..Self::default()
         })
     }
 
     /// Sets how long health must last before the next failure counts as a first one (default 10 s).
     #[must_use]
-    pub fn with_reset_after(mut self, sustained: Duration) -> Self {
-        self.pace = Some(Arc::new(Pace {
-            sustained,
-            ..self.pace()
+    pub fn with_reset_after(mut self, reset_after: Duration) -> Self {
+        self.policy = Some(Arc::new(BackoffPolicy {
+            reset_after,
+            ..self.policy()
         }));
         self
     }
 
-    /// Sets the seed of the jitter, for a test that must repeat.
+    /// Sets the seed of the jitter, for a test that must be repeatable.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.random = Some(Box::new(fastrand::Rng::with_seed(seed)));
         self
     }
 
-    /// How many attempts have failed since the last sustained health.
+    /// The number of attempts that have failed since health last lasted.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// An attempt succeeded.
+    /// Records an attempt that succeeded.
     pub fn succeeded(&mut self, now: Instant) {
         self.healthy_since.get_or_insert(now);
     }
 
-    /// An attempt failed: the pause before the next one.
+    /// Records an attempt that failed, and returns the pause before the next one.
     pub fn failed(&mut self, now: Instant) -> Duration {
-        self.failed_within(now, self.pace().ceiling)
+        self.failed_with_ceiling(now, self.policy().ceiling)
     }
 
-    /// An attempt failed: the pause before the next one, under this ceiling where it is lower.
-    pub(crate) fn failed_within(&mut self, now: Instant, ceiling: Duration) -> Duration {
+    /// Records an attempt that failed, and returns the pause before the next one, under this ceiling where it
+    /// is lower.
+    pub(crate) fn failed_with_ceiling(&mut self, now: Instant, ceiling: Duration) -> Duration {
         if self
             .healthy_since
             .take()
-            .is_some_and(|since| now - since >= self.pace().sustained)
+            .is_some_and(|since| now - since >= self.policy().reset_after)
         {
             self.attempt = 0;
         }
@@ -124,11 +125,11 @@ impl Backoff {
         pause
     }
 
-    /// The pause after so many failures before this one, under this ceiling where it is lower.
+    /// Draws the pause after this number of earlier failures, under this ceiling where it is lower.
     pub(crate) fn draw(&mut self, failures: u32, ceiling: Duration) -> Duration {
-        let pace = self.pace();
-        let ceiling = pace.ceiling.min(ceiling.max(pace.base));
-        let highest = pace
+        let policy = self.policy();
+        let ceiling = policy.ceiling.min(ceiling.max(policy.base));
+        let highest = policy
             .base
             .saturating_mul(2u32.saturating_pow(failures))
             .min(ceiling);
@@ -136,12 +137,12 @@ impl Backoff {
             .random
             .as_mut()
             .map_or_else(fastrand::f64, |random| random.f64());
-        highest.min(FAR).mul_f64(share)
+        highest.min(EFFECTIVELY_FOREVER).mul_f64(share)
     }
 
     /// How long health must last before the next failure counts as a first one.
-    pub(crate) fn sustained(&self) -> Duration {
-        self.pace().sustained
+    pub(crate) fn reset_after(&self) -> Duration {
+        self.policy().reset_after
     }
 
     /// Forgets all failures.
@@ -150,20 +151,20 @@ impl Backoff {
         self.healthy_since = None;
     }
 
-    /// A copy without history and with jitter of its own.
+    /// Returns a copy without failures and with the thread's own jitter.
     #[must_use]
-    pub fn fresh(&self) -> Self {
+    pub fn clone_reset(&self) -> Self {
         Self {
-            pace: self.pace.clone(),
+            policy: self.policy.clone(),
             ..Self::default()
         }
     }
 
-    fn pace(&self) -> Pace {
-        self.pace.as_deref().copied().unwrap_or(Pace {
+    fn policy(&self) -> BackoffPolicy {
+        self.policy.as_deref().copied().unwrap_or(BackoffPolicy {
             base: Self::DEFAULT_BASE,
             ceiling: Self::DEFAULT_CEILING,
-            sustained: Self::DEFAULT_SUSTAINED,
+            reset_after: Self::DEFAULT_RESET_AFTER,
         })
     }
 }
@@ -172,7 +173,7 @@ impl Backoff {
 impl Default for Backoff {
     fn default() -> Self {
         Self {
-            pace: None,
+            policy: None,
             attempt: 0,
             healthy_since: None,
             random: None,
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn only_sustained_health_starts_over() {
+    fn only_health_that_lasts_starts_over() {
         let mut backoff = Backoff::default().with_reset_after(Duration::from_secs(5));
         let start = Instant::now();
         backoff.failed(start);
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_refused() {
+    fn invalid_settings_are_rejected() {
         assert_eq!(
             Backoff::new(Duration::ZERO, Duration::MAX).unwrap_err(),
             BackoffError::ZeroBase
