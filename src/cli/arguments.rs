@@ -10,7 +10,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use consul_watch::client::parse_duration;
 
-use super::spelling::go_boolean;
+use super::go_flags::go_boolean;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -132,8 +132,8 @@ pub(super) struct WatchArguments {
     #[arg(long, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", value_name = "BOOL", action = ArgAction::Set, help_heading = "What to do")]
     pub(super) shell: bool,
     /// How to print: the value, or one line per change.
-    #[arg(long, value_enum, default_value_t = Format::Json, help_heading = "What to do")]
-    pub(super) format: Format,
+    #[arg(long, value_enum, default_value_t = OutputFormat::Json, help_heading = "What to do")]
+    pub(super) format: OutputFormat,
     /// Stop after the first value, and run out of time after so long (30s, 5m).
     #[arg(long, value_parser = duration, num_args = 0..=1, require_equals = true, default_missing_value = "0s", value_name = "TIMEOUT", help_heading = "What to do")]
     pub(super) once: Option<Duration>,
@@ -215,7 +215,7 @@ pub(super) struct LogArguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum OutputFormat {
     /// The value as JSON, as Consul prints it.
     Json,
     /// One JSON object per changed entry and line: kind, name, old, new, index, reason.

@@ -3,17 +3,17 @@
 mod arguments;
 mod connect;
 mod error;
-mod indent;
+mod go_flags;
 mod kv;
 mod logs;
+mod pretty_json;
 mod printer;
-mod spelling;
 mod watch;
 
 use std::{ffi::OsString, io, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches};
-use consul_watch::service::{self, RunOptions};
+use consul_watch::daemon::{self, RunOptions};
 
 use self::{
     arguments::{Arguments, Command},
@@ -23,7 +23,7 @@ use self::{
 /// Runs the command.
 pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut definition = Arguments::command();
-    let arguments = spelling::normalized(&definition, arguments);
+    let arguments = go_flags::normalized(&definition, arguments);
     let arguments = definition
         .try_get_matches_from_mut(arguments)
         .and_then(|matches| Arguments::from_arg_matches(&matches))
@@ -50,10 +50,10 @@ fn run(arguments: Arguments, mut definition: clap::Command) -> Result<(), CliErr
             log,
         }) => {
             let options = RunOptions::new(connect.config()?).on_log(logs::follow(&log));
-            Ok(actix::System::new().block_on(service::run(&configs, options))?)
+            Ok(actix::System::new().block_on(daemon::run(&configs, options))?)
         }
         Some(Command::Check { configs, connect }) => {
-            let summary = service::check(&configs, &connect.config()?)?;
+            let summary = daemon::check(&configs, &connect.config()?)?;
             kv::print(|out| writeln!(out, "{summary}"))
         }
         Some(Command::Kv { command }) => {
