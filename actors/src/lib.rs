@@ -17,6 +17,7 @@
 mod acknowledgements;
 mod arbiters;
 mod backoff;
+mod caught;
 mod change;
 mod compared;
 mod coverage;
@@ -60,8 +61,8 @@ pub use self::{
     guard::ReconnectGate,
     messages::{
         Changed, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason, Reset,
-        ResetError, Selection, Status, Stop, Stopped, SubscriptionId, Watch, WatchError,
-        WatchEvent,
+        ResetError, Selection, Status, Stop, Stopped, SubscriberCode, SubscriptionId, Watch,
+        WatchError, WatchEvent,
     },
     path::WatchPath,
     places::ConnectionBudget,
