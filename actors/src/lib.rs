@@ -16,6 +16,7 @@
 
 mod acknowledgements;
 mod arbiters;
+mod caught;
 mod change;
 mod compared;
 mod coverage;
@@ -61,8 +62,8 @@ pub use self::{
     },
     messages::{
         Changed, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason, Reset,
-        ResetError, Selection, Status, Stop, Stopped, SubscriptionId, Watch, WatchError,
-        WatchEvent,
+        ResetError, Selection, Status, Stop, Stopped, SubscriberCode, SubscriptionId, Watch,
+        WatchError, WatchEvent,
     },
     path::WatchPath,
     query::{Answer, Cursor, Outcome, Position, Query, Request, Source},

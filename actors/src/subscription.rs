@@ -1,6 +1,6 @@
 //! What one subscriber is owed: one update in flight, the latest state waiting. No clock, no I/O.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -14,13 +14,22 @@ pub(crate) struct Subscription<S: Snapshot> {
     view: Option<Arc<View<S::Item>>>,
     // What few subscriptions have is not room in each.
     quiet: Option<Box<Quiet>>,
-    /// Whether the first state counts as seen without being delivered.
-    skip_first: Option<SkipFirst<S>>,
+    /// Whether the first state counts as seen is not decided yet.
+    undecided: Option<Box<Undecided<S>>>,
     /// What it was shown last, or what was looked at for it since and held nothing it wants.
     seen: Option<Version<S>>,
     in_flight: Option<(Version<S>, Reason)>,
     pending: Option<Pending<S>>,
     trouble: Option<Box<Trouble>>,
+}
+
+/// How often a panic of one subscriber's code is reported at most.
+const REPORT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Decides whether the first state counts as seen without being delivered.
+struct Undecided<S: Snapshot> {
+    skip: SkipFirst<S>,
+    first: Option<Version<S>>,
 }
 
 /// Deliveries were lost, or the view has panicked.
@@ -29,6 +38,10 @@ struct Trouble {
     /// A handler that dies on its message is given it again, at a pace that harms nobody.
     losses: Backoff,
     not_before: Option<Instant>,
+    /// The view panicked when it ran last.
+    panicking: bool,
+    /// When a panic was reported last.
+    reported: Option<Instant>,
 }
 
 impl Trouble {
@@ -105,7 +118,7 @@ impl<S: Snapshot> Subscription<S> {
         Self {
             view,
             quiet,
-            skip_first,
+            undecided: skip_first.map(|skip| Box::new(Undecided { skip, first: None })),
             seen: None,
             in_flight: None,
             pending: None,
@@ -113,15 +126,10 @@ impl<S: Snapshot> Subscription<S> {
         }
     }
 
-    /// A new state: it replaces the one that waits.
+    /// A new state: it replaces the one that waits. Runs no code of the subscriber.
     pub(crate) fn offer(&mut self, version: &Version<S>, resync: bool, now: Instant) {
-        if self
-            .skip_first
-            .take()
-            .is_some_and(|skip| skip(&version.value))
-        {
-            self.seen = Some(version.clone());
-            return;
+        if let Some(undecided) = &mut self.undecided {
+            undecided.first.get_or_insert_with(|| version.clone());
         }
         let reason = if resync {
             Reason::Resync
@@ -152,7 +160,36 @@ impl<S: Snapshot> Subscription<S> {
         }
     }
 
-    /// What to do now; a delivery is in flight from here on.
+    /// Whether [`decide_first`](Self::decide_first) has something to decide.
+    pub(crate) fn is_undecided(&self) -> bool {
+        self.undecided
+            .as_ref()
+            .is_some_and(|undecided| undecided.first.is_some())
+    }
+
+    /// Decides, once, whether the first state counts as seen. Runs code of the subscriber: after a panic it
+    /// does not.
+    pub(crate) fn decide_first(&mut self) {
+        let Some(undecided) = self
+            .undecided
+            .take_if(|undecided| undecided.first.is_some())
+        else {
+            return;
+        };
+        let Undecided { skip, first } = *undecided;
+        let Some(first) = first.filter(|first| skip(&first.value)) else {
+            return;
+        };
+        self.seen = Some(first);
+        if let Some(pending) = &mut self.pending {
+            pending.states -= 1;
+            if pending.states == 0 {
+                self.pending = None;
+            }
+        }
+    }
+
+    /// What to do now; a delivery is in flight from here on. Runs code of the subscriber.
     pub(crate) fn next(&mut self, now: Instant, compared: &mut Compared<S>) -> Next<S> {
         if self.in_flight.is_some() {
             return Next::Idle;
@@ -210,13 +247,42 @@ impl<S: Snapshot> Subscription<S> {
         if let Some((version, _)) = self.in_flight.take() {
             self.seen = Some(version);
             // Health need not last: the next loss is a first one.
-            self.trouble = None;
+            match &mut self.trouble {
+                Some(trouble) if trouble.reported.is_some() => {
+                    trouble.losses.reset();
+                    trouble.not_before = None;
+                }
+                trouble => *trouble = None,
+            }
         }
     }
 
-    /// The view has panicked: it is asked again, at the pace of lost deliveries.
-    pub(crate) fn stumbled(&mut self, now: Instant) -> Next<S> {
-        Next::Wait(self.trouble.get_or_insert_default().again(now))
+    /// The view has panicked: it runs again at the pace of lost deliveries.
+    pub(crate) fn view_panicked(&mut self, now: Instant) -> Next<S> {
+        let trouble = self.trouble.get_or_insert_default();
+        trouble.panicking = true;
+        Next::Wait(trouble.again(now))
+    }
+
+    /// The view did not panic.
+    pub(crate) fn view_returned(&mut self) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.panicking = false;
+        }
+    }
+
+    /// Whether a panic is to be reported that happens now, before it is recorded.
+    pub(crate) fn may_report(&mut self, now: Instant) -> bool {
+        let trouble = self.trouble.get_or_insert_default();
+        if trouble.panicking
+            || trouble
+                .reported
+                .is_some_and(|at| now < at + REPORT_INTERVAL)
+        {
+            return false;
+        }
+        trouble.reported = Some(now);
+        true
     }
 
     /// The subscriber lost the message (its actor restarted in the middle): it is owed again.
@@ -322,6 +388,7 @@ mod tests {
         let now = Instant::now();
         let mut feed = Subscription::new(None, None, Some(Arc::new(|_: &Table| true)));
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
+        feed.decide_first();
         assert!(matches!(
             feed.next(now, &mut Compared::default()),
             Next::Idle

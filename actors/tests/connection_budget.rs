@@ -171,7 +171,6 @@ async fn a_permit_is_released_whatever_ends_its_query() {
         "error",
         "invalid",
         "panic",
-        "bad comparison",
         "stop",
         "subscriber",
         "reset",
@@ -183,7 +182,6 @@ async fn a_permit_is_released_whatever_ends_its_query() {
             "error" => store.mode(&first, Mode::FailFor(Duration::from_secs(3000))),
             "invalid" => store.mode(&first, Mode::Fail(FailureClass::Invalid)),
             "panic" => store.mode(&first, Mode::Panic),
-            "bad comparison" => drop(store.put(&first, "a", Rows::CURSED)),
             "stop" => drop(watches.stop(Stop::path(&first)).await),
             "subscriber" => {
                 let (_, _, subscriber) = all.swap_remove(0);

@@ -5,8 +5,8 @@ use std::{any::Any, error::Error, fmt, sync::Arc, time::SystemTime};
 use actix::prelude::*;
 
 use crate::{
-    EventKind, Failure, FailureClass, Source, SubscriptionId, WatchState, WatchSupervisor,
-    key::WatchKey,
+    EventKind, Failure, FailureClass, Source, SubscriberCode, SubscriptionId, WatchState,
+    WatchSupervisor, key::WatchKey,
 };
 
 /// Something happened to a watcher.
@@ -24,6 +24,7 @@ pub(crate) enum ReportKind {
     /// Its first value is there, whatever state it was in before.
     FirstValue,
     Rejected(Arc<dyn Error + Send + Sync>),
+    SubscriberPanicked(SubscriptionId, SubscriberCode),
     SubscriberGone(SubscriptionId),
 }
 
@@ -88,6 +89,10 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
             ReportKind::FirstValue => self.answer_waiting(),
             ReportKind::Rejected(reason) => {
                 self.tell(&report.key, &path, &EventKind::Rejected(reason));
+            }
+            ReportKind::SubscriberPanicked(subscription, code) => {
+                let kind = EventKind::SubscriberPanicked { subscription, code };
+                self.tell(&report.key, &path, &kind);
             }
             ReportKind::SubscriberGone(id) => self.subscriber_gone(id, ctx),
         }
