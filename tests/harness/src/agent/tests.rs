@@ -1,9 +1,10 @@
 //! Agents that are killed, stopped, paused and started again.
 
+use super::readiness::Missing;
 use super::*;
 
 #[test]
-fn keeps_its_data_over_a_kill_and_a_stop_and_loses_it_when_told() {
+fn keeps_its_data_over_a_kill_and_a_stop_and_loses_it_on_request() {
     let agent = TestAgent::start();
     let (url, pid) = (agent.url(), agent.pid());
     agent.put("a/b", b"one");
@@ -30,12 +31,12 @@ fn keeps_its_data_over_a_kill_and_a_stop_and_loses_it_when_told() {
     agent.put("c", b"");
     assert!(
         agent.entry("c").expect("written").create_index < index + 20,
-        "indexes began anew"
+        "indexes started over"
     );
 }
 
 #[test]
-fn awkward_keys_reach_consul_as_they_are() {
+fn unusual_keys_reach_consul_unchanged() {
     let agent = TestAgent::dev();
     let keys = [
         "a b",
@@ -67,7 +68,7 @@ fn awkward_keys_reach_consul_as_they_are() {
 }
 
 #[test]
-fn a_paused_agent_answers_when_it_goes_on() {
+fn a_paused_agent_answers_after_it_resumes() {
     let agent = TestAgent::dev();
     agent.pause();
     let http = agent.http().with_timeout(Duration::from_millis(200));
@@ -77,7 +78,7 @@ fn a_paused_agent_answers_when_it_goes_on() {
 }
 
 #[test]
-fn a_wrong_configuration_is_told_with_the_log() {
+fn the_error_of_a_wrong_configuration_holds_the_log() {
     let error = TestAgent::builder()
         .dev()
         .config("no_such_setting = true")
@@ -87,7 +88,7 @@ fn a_wrong_configuration_is_told_with_the_log() {
 }
 
 #[test]
-fn an_agent_with_acls_is_asked_with_the_builders_token() {
+fn requests_to_an_agent_with_acls_carry_the_builders_token() {
     let acl =
         r#"acl { enabled = true default_policy = "deny" tokens { master = "the-master-token" } }"#;
     let agent = TestAgent::builder()
@@ -102,4 +103,43 @@ fn an_agent_with_acls_is_asked_with_the_builders_token() {
         !format!("{agent:?}").contains("the-master-token"),
         "no token in Debug"
     );
+}
+
+#[test]
+fn another_programs_agent_at_the_port_is_not_ours() {
+    let other = TestAgent::dev();
+    let ports = AgentPorts {
+        block: Arc::clone(&other.ports.block),
+        host: other.ports.host,
+    };
+    let ours = TestAgent::assemble(&other.spec, &other.binary, ports).expect("a directory");
+    assert_eq!(
+        ours.ready(),
+        Err(Missing::OtherAgent(other.node_id.clone()))
+    );
+    // Its own process finds the ports taken, or the other one's id shows first.
+    let error = ours.run().expect_err("the ports are taken");
+    assert!(error.is_of_ports(), "{error}");
+    other.put("k", b"v");
+}
+
+#[test]
+fn an_agent_with_acls_and_no_token_says_what_it_needs() {
+    let error = TestAgent::builder()
+        .dev()
+        .config(r#"acl { enabled = true default_policy = "deny" }"#)
+        .ready_within(Duration::from_secs(2))
+        .try_start()
+        .expect_err("it cannot be identified");
+    assert!(error.to_string().contains("AgentBuilder::token"), "{error}");
+}
+
+#[test]
+fn a_node_id_is_a_uuid() {
+    let id = random_uuid();
+    let lengths: Vec<_> = id.split('-').map(str::len).collect();
+    assert_eq!(lengths, [8, 4, 4, 4, 12], "{id}");
+    assert_eq!(&id[14..15], "4", "{id}");
+    assert!("89ab".contains(&id[19..20]), "{id}");
+    assert_ne!(id, random_uuid());
 }
