@@ -215,7 +215,7 @@ const HEAD: &str = "\
 This table is made by the test `parity` of `tests/command/`, which runs both commands on one agent (Consul
 1.8.7, Debian's package) and compares: what is printed without a program; the exit status; a program's standard
 input and `CONSUL_INDEX`, on the first value and on a change; the exit status when the program fails, and on
-SIGINT. To make it anew: `UPDATE_PARITY=1 cargo nextest run --test command parity`.
+SIGINT. To make it anew: `UPDATE_PARITY=1 cargo test --test command parity`.
 
 | watch | printed | exit | stdin, first | stdin, change | CONSUL_INDEX | program fails | SIGINT |
 |---|---|---|---|---|---|---|---|

@@ -14,7 +14,7 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   demo             watch a real Consul change, die and come back, and show each delivery
-  test [-- args]   run every test and doc test; with arguments for the test runner, only what they choose
+  test [-- args]   run every test and doc test; with arguments for `cargo test`, only what they choose
   torture [--minutes N] [--seed N]
                    break everything around the watches at random, 5 minutes long, and count violations
   bench [-- [--quick] [ROW ...]]
