@@ -174,10 +174,7 @@ impl<Q: Query> Feeds<Q> {
             Next::Idle => Pumped::Done,
             Next::Skipped(version) => {
                 if let Some(skipped) = &subscribed.registration.options.on_skipped
-                    && catch_unwind(AssertUnwindSafe(|| {
-                        skipped(&version.value, version.index);
-                    }))
-                    .is_err()
+                    && caught(|| skipped(&version.value, version.index)).is_err()
                 {
                     tracing::error!(path = %link.path, subscription = %id, "the subscriber's `on_skipped` panicked");
                 }

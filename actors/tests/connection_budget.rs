@@ -167,14 +167,7 @@ async fn what_changed_while_a_watch_polled_is_seen_with_its_permit() {
 #[actix::test]
 async fn a_permit_is_released_whatever_ends_its_query() {
     let (store, budget, watches) = stage(1);
-    for end in [
-        "error",
-        "invalid",
-        "panic",
-        "stop",
-        "subscriber",
-        "reset",
-    ] {
+    for end in ["error", "invalid", "panic", "stop", "subscriber", "reset"] {
         let (first, second) = (format!("first {end}"), format!("second {end}"));
         let mut all = watch_all(&watches, [&first, &second]).await;
         assert_eq!(are(&watches, "live").await.concat(), first, "{end}");

@@ -6,7 +6,8 @@ use actix::Message;
 
 use crate::{
     Change, Changed, Item, Query, Quiescence, Snapshot, Subscriber, View, WatchEvent, WatchPath,
-    key::WatchKey, subscription::{OnSkipped, SkipFirst},
+    key::WatchKey,
+    subscription::{OnSkipped, SkipFirst},
 };
 
 /// Subscribes an actor to a query's value.
