@@ -9,7 +9,7 @@ use std::{
 
 use awc::http::{Method, StatusCode, header::HeaderMap};
 use bytes::Bytes;
-use consul_watch_actors::FailureClass;
+use consul_watch_actors::{ConnectionBudget, FailureClass};
 use tokio::time::Instant;
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
     config::ConsulConfig,
     config_error::ConfigError,
     endpoint::Endpoint,
-    error::{ClientError, Stage},
+    error::{ClientError, ConnectStage, Stage},
     secret::Secret,
     token::Token,
 };
@@ -196,6 +196,18 @@ impl ConsulClient {
             if mended {
                 denied_before = true;
                 continue;
+            }
+            if let ClientError::Connect {
+                stage: ConnectStage::Refused,
+                ..
+            } = error
+            {
+                // Nobody listens there: the agent that held the queries of before is gone, and they with it.
+                inner
+                    .config
+                    .places()
+                    .iter()
+                    .for_each(ConnectionBudget::release_pending);
             }
             if error.is_of_the_address() {
                 inner.move_on(at);

@@ -16,6 +16,7 @@
 
 pub mod actors;
 pub mod logs;
+pub mod budget;
 pub mod merged;
 pub mod part;
 pub mod store;
