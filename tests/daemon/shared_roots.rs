@@ -3,8 +3,8 @@
 use consul_watch_harness::{FaultProxy, TestAgent, eventually};
 
 use crate::{
+    fixture::{Folder, SOON, consul, key, prefix},
     process::Process,
-    setup::{Folder, SOON, consul, key, prefix},
 };
 
 /// Half of them keys, half of them prefixes.

@@ -6,7 +6,7 @@ use consul_watch::{
 };
 use consul_watch_harness::{FaultProxy, TestAgent, eventually_async};
 
-use crate::setup::{Folder, SOON, consul, key};
+use crate::fixture::{Folder, SOON, consul, key};
 
 #[actix_rt::test]
 async fn what_is_the_same_goes_on_untouched() {

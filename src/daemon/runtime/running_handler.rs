@@ -6,10 +6,12 @@ use actix::prelude::*;
 use consul_watch_actors::{Changed, WatchEvent};
 use futures_util::future::LocalBoxFuture;
 
-use super::super::config::HandlerSpec;
-use crate::handlers::{
-    Delivered, ExecHandler, HttpError, HttpHandler, Payload, ProgramError, RunEnded, ScriptHandler,
-    StopHandler,
+use crate::{
+    daemon::config::handler_spec::HandlerSpec,
+    handlers::{
+        Delivered, ExecHandler, HttpError, HttpHandler, Payload, ProgramError, RunEnded,
+        ScriptHandler, StopHandler,
+    },
 };
 
 /// A handler that cannot be started.

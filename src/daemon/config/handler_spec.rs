@@ -4,14 +4,14 @@ use std::{path::PathBuf, time::Duration};
 
 use serde_json::Value;
 
-use super::{
-    concurrency::Concurrency,
-    http::HttpSpec,
-    retry::RetrySpec,
-    values::{checked, direct, list, signal},
-    watch_options::WatchOptions,
-};
 use crate::{
+    daemon::config::{
+        concurrency::Concurrency,
+        http_spec::HttpSpec,
+        retry_spec::RetrySpec,
+        values::{checked, direct, list, signal},
+        watch_options::WatchOptions,
+    },
     definition::{DefinitionError, DefinitionErrors, Fields, nearest},
     handlers::{Exec, OnChange, Program, Script, Signal},
 };

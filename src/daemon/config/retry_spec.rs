@@ -5,8 +5,8 @@ use std::time::Duration;
 use consul_watch_actors::Backoff;
 use serde_json::Value;
 
-use super::values::{duration, number};
 use crate::{
+    daemon::config::values::{duration, number},
     definition::{DefinitionError, DefinitionErrors, Fields},
     handlers,
 };

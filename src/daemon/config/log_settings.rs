@@ -1,10 +1,9 @@
 //! What is logged, and how: the section `log`.
 
-use super::{
-    super::{config_issue::ConfigErrors, parse::ConfigNode},
-    section::section,
+use crate::{
+    daemon::{config::section::section, config_issue::ConfigErrors, parse::tree::ConfigNode},
+    definition::{DefinitionError, DefinitionErrors, Fields, nearest},
 };
-use crate::definition::{DefinitionError, DefinitionErrors, Fields, nearest};
 
 /// What the section `log` says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -4,23 +4,24 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::super::{
-    config_issue::{ConfigErrors, ConfigIssue},
-    parse::{ConfigNode, Location, NodeData},
-};
 use crate::{
+    daemon::{
+        config_issue::{ConfigErrors, ConfigIssue},
+        location::Location,
+        parse::tree::{ConfigNode, NodeData},
+    },
     definition::DefinitionError,
     watch::{KeyPrefix, LONGEST_ROOT},
 };
 
 /// A prefix whose one query serves the watches beneath it.
 #[derive(Debug, Clone)]
-pub(crate) struct Root {
+pub(crate) struct RootSpec {
     pub(crate) prefix: String,
     pub(crate) location: Location,
 }
 
-impl Root {
+impl RootSpec {
     /// What is declared to the supervisor.
     pub(crate) fn query(&self) -> KeyPrefix {
         if self.prefix.is_empty() || self.prefix.ends_with('/') {
@@ -34,8 +35,8 @@ impl Root {
 }
 
 /// Whether both are the same prefixes, in whatever order.
-pub(crate) fn same_prefixes(one: &[Root], other: &[Root]) -> bool {
-    let prefixes = |roots: &[Root]| {
+pub(crate) fn same_prefixes(one: &[RootSpec], other: &[RootSpec]) -> bool {
+    let prefixes = |roots: &[RootSpec]| {
         roots
             .iter()
             .map(|root| root.prefix.clone())
@@ -45,7 +46,7 @@ pub(crate) fn same_prefixes(one: &[Root], other: &[Root]) -> bool {
 }
 
 /// Adds the roots that a file names to those of the files before it.
-pub(super) fn read(node: &ConfigNode, roots: &mut Vec<Root>, issues: &mut ConfigErrors) {
+pub(super) fn read(node: &ConfigNode, roots: &mut Vec<RootSpec>, issues: &mut ConfigErrors) {
     let entries: Vec<_> = match &node.data {
         NodeData::List(list) => list
             .iter()
@@ -61,10 +62,10 @@ pub(super) fn read(node: &ConfigNode, roots: &mut Vec<Root>, issues: &mut Config
             return;
         }
     };
-    let mut of_this_file: Vec<Root> = Vec::new();
+    let mut of_this_file: Vec<RootSpec> = Vec::new();
     for (name, entry) in entries {
         match checked(&name, entry, &of_this_file) {
-            Ok(prefix) => of_this_file.push(Root {
+            Ok(prefix) => of_this_file.push(RootSpec {
                 prefix,
                 location: entry.location.clone(),
             }),
@@ -79,7 +80,7 @@ pub(super) fn read(node: &ConfigNode, roots: &mut Vec<Root>, issues: &mut Config
     roots.append(&mut of_this_file);
 }
 
-fn checked(name: &str, entry: &ConfigNode, before: &[Root]) -> Result<String, DefinitionError> {
+fn checked(name: &str, entry: &ConfigNode, before: &[RootSpec]) -> Result<String, DefinitionError> {
     let NodeData::Scalar(Value::String(prefix)) = &entry.data else {
         return Err(DefinitionError::wrong_type(
             name,

@@ -5,18 +5,19 @@ use std::{path::PathBuf, time::Duration};
 use consul_watch_actors::Quiescence;
 use serde_json::Value;
 
-use super::{
-    super::{
-        config_issue::{ConfigErrors, ConfigIssue},
-        parse::{ConfigNode, Location},
-    },
-    handler::{self, ExecExtras, ExecSpec, HandlerSpec, ScriptSpec},
-    http::HttpSpec,
-    section::section,
-    watch_options::{HandlerKind, WatchOptions},
-};
 use crate::{
     checkpoint::{CheckpointError, CheckpointFile},
+    daemon::{
+        config::{
+            handler_spec::{self, ExecExtras, ExecSpec, HandlerSpec, ScriptSpec},
+            http_spec::HttpSpec,
+            section::section,
+            watch_options::{HandlerKind, WatchOptions},
+        },
+        config_issue::{ConfigErrors, ConfigIssue},
+        location::Location,
+        parse::tree::ConfigNode,
+    },
     definition::{Definition, DefinitionError, DefinitionErrors, Fields, ForQuery, Target},
     handlers::Payload,
 };
@@ -43,6 +44,8 @@ const PARAMETERS: [&str; 13] = [
 pub(crate) struct WatchSpec {
     /// What it was called, or the name of its watch.
     pub(crate) label: String,
+    /// The path of its watch, for example `key:a`.
+    pub(crate) path: String,
     pub(crate) definition: Definition,
     pub(crate) delivery: DeliveryOptions,
     pub(crate) handler: HandlerSpec,
@@ -80,10 +83,12 @@ impl WatchSpec {
             let checkpoint = fields.string("checkpoint", errors).map(PathBuf::from);
             let (handler, watch_options) = read_handler(fields, http, defaults, errors)?;
             let definition = definition?;
-            let label = label.unwrap_or_else(|| definition.with_query(PathVisitor));
+            let path = definition.with_query(PathVisitor);
+            let label = label.unwrap_or_else(|| path.clone());
             let delivery = DeliveryOptions::new(&watch_options, checkpoint, errors);
             Some(Self {
                 label,
+                path,
                 definition,
                 delivery,
                 handler,
@@ -159,7 +164,7 @@ fn unusable_checkpoint(spec: &WatchSpec) -> Option<String> {
             folder.display()
         ));
     }
-    let wanted = spec.definition.with_query(PathVisitor);
+    let wanted = spec.path.clone();
     match CheckpointFile::new(file).load() {
         Ok(Some(seen)) if seen.watch() != wanted => {
             let (path, found) = (file.clone(), seen.watch().to_owned());
@@ -198,7 +203,7 @@ fn read_handler(
     defaults: &WatchOptions,
     errors: &mut DefinitionErrors,
 ) -> Option<(HandlerSpec, WatchOptions)> {
-    let kind = handler::kind(fields, errors);
+    let kind = handler_spec::kind(fields, errors);
     let applies = match kind {
         Some("script") => HandlerKind::Script,
         Some("http") => HandlerKind::Http,
@@ -208,7 +213,7 @@ fn read_handler(
     let watch_options = WatchOptions::read(fields, applies, errors).or(defaults);
     let spec = match applies {
         HandlerKind::Http => {
-            handler::no_program(fields, errors);
+            handler_spec::no_program(fields, errors);
             if fields.get("http_handler_config").is_none() {
                 let mend =
                     "a handler of type `http` needs it; give at least its `path`, the URL to call";
@@ -222,13 +227,13 @@ fn read_handler(
                 errors.push(DefinitionError::unusable("http_handler_config", reason));
             }
             HandlerSpec::Script(Box::new(ScriptSpec::new(
-                handler::program(fields, errors)?,
+                handler_spec::program(fields, errors)?,
                 &watch_options,
             )))
         }
         HandlerKind::Exec => {
             let extras = ExecExtras::read(fields, errors);
-            let program = handler::program(fields, errors)?;
+            let program = handler_spec::program(fields, errors)?;
             HandlerSpec::Exec(Box::new(ExecSpec::new(program, &watch_options, extras)))
         }
         HandlerKind::All => {

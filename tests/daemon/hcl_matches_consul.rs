@@ -5,7 +5,7 @@ use std::{fs, process::Command};
 use consul_watch::{ConsulConfig, daemon::DaemonConfig};
 use consul_watch_harness::{TestAgent, consul};
 
-use crate::setup::Folder;
+use crate::fixture::Folder;
 
 /// Texts, as they stand in a file.
 const TEXTS: [&str; 12] = [

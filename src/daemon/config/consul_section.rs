@@ -1,16 +1,15 @@
 //! Where Consul is: the section `consul`.
 
-use super::{
-    super::{
-        config_issue::{ConfigErrors, ConfigIssue},
-        parse::ConfigNode,
-    },
-    section::section,
-    values::{duration, number},
-};
 use crate::{
-    ConsulConfig,
-    client::Consistency,
+    client::{Consistency, ConsulConfig},
+    daemon::{
+        config::{
+            section::section,
+            values::{duration, number},
+        },
+        config_issue::{ConfigErrors, ConfigIssue},
+        parse::tree::ConfigNode,
+    },
     definition::{DefinitionError, DefinitionErrors, Fields},
 };
 

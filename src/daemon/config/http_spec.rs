@@ -4,18 +4,15 @@ use std::{env, fs, path::PathBuf, time::Duration};
 
 use serde_json::Value;
 
-use super::{
-    super::{
-        config_issue::{ConfigErrors, ConfigIssue},
-        parse::ConfigNode,
-    },
-    retry::RetrySpec,
-    section::section,
-    values::duration,
-    watch_options::WatchOptions,
-};
 use crate::{
     client::Secret,
+    daemon::{
+        config::{
+            retry_spec::RetrySpec, section::section, values::duration, watch_options::WatchOptions,
+        },
+        config_issue::{ConfigErrors, ConfigIssue},
+        parse::tree::ConfigNode,
+    },
     definition::{DefinitionError, DefinitionErrors, Fields},
     handlers::{Http, HttpError, HttpHandler},
 };

@@ -4,7 +4,7 @@ use std::fs;
 
 use consul_watch::{ConsulConfig, daemon};
 
-use crate::setup::Folder;
+use crate::fixture::Folder;
 
 #[test]
 fn every_example_can_be_used() {

@@ -10,7 +10,7 @@ use std::{
 use consul_watch::daemon::Daemon;
 use consul_watch_harness::{TestAgent, eventually_some_async};
 
-use crate::setup::{Folder, SOON, consul};
+use crate::fixture::{Folder, SOON, consul};
 
 /// A server that answers everything with this status, and hands on what it was sent: the head, a line each, and
 /// the body.
