@@ -60,8 +60,8 @@ pub use self::{
     failure::{Failure, FailureClass},
     guard::ReconnectGate,
     messages::{
-        Changed, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason, Reset,
-        ResetError, Selection, Status, Stop, Stopped, SubscriberCode, SubscriptionId, Watch,
+        Changed, EndReason, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason,
+        Reset, ResetError, Selection, Status, Stop, Stopped, SubscriberCode, SubscriptionId, Watch,
         WatchError, WatchEvent,
     },
     path::WatchPath,

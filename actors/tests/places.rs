@@ -13,7 +13,7 @@ use std::{
 };
 
 use actix::prelude::*;
-use common::{Events, Mode, Recorder, Rows, Say, Sight, Store, pass, paused, supervisor, until};
+use common::{Events, Mode, Recorder, Say, Sight, Store, pass, paused, supervisor, until};
 use consul_watch_actors::{
     ConnectionBudget, Cursor, FailureClass, Observe, Ready, Reset, Status, Stop, SubscriptionId,
     WatchSupervisor,
