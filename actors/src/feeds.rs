@@ -6,7 +6,7 @@ use actix::dev::RecipientRequest;
 use tokio::time::Instant;
 
 use crate::{
-    Answer, Changed, Query, Snapshot, SubscriberCode, SubscriptionId, View,
+    Answer, Changed, EndReason, Query, Snapshot, SubscriberCode, SubscriptionId, View,
     caught::{caught, discard},
     compared::Compared,
     deliveries::{Answered, Deliveries, Home, Target},
@@ -196,7 +196,7 @@ impl<Q: Query> Feeds<Q> {
                 ) {
                     Pumped::Done
                 } else {
-                    self.gone(id, link)
+                    self.gone(id, EndReason::ActorEnded, link)
                 }
             }
         }
@@ -222,7 +222,7 @@ impl<Q: Query> Feeds<Q> {
             Err(_) if subscribed.registration.subscriber.is_connected() => {
                 subscribed.feed.lost(Instant::now());
             }
-            Err(_) => return self.gone(id, link),
+            Err(_) => return self.gone(id, EndReason::DuringUpdate, link),
         }
         // After nearly every delivery nothing waits, and the clock need not be asked.
         if subscribed.feed.is_idle() {
@@ -231,10 +231,10 @@ impl<Q: Query> Feeds<Q> {
         self.pump(id, link, deliveries, Instant::now())
     }
 
-    fn gone(&mut self, id: SubscriptionId, link: &Link<Q>) -> Pumped {
-        tracing::debug!(path = %link.path, subscription = %id, "the subscriber is gone");
-        self.subscribers.remove(id);
-        link.report(ReportKind::SubscriberGone(id));
+    fn gone(&mut self, id: SubscriptionId, reason: EndReason, link: &Link<Q>) -> Pumped {
+        // Its closures are code of an application, and so are their destructors.
+        discard(self.subscribers.remove(id));
+        link.report(ReportKind::SubscriberGone(id, reason));
         Pumped::Gone
     }
 }

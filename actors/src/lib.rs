@@ -61,8 +61,8 @@ pub use self::{
         throttle::Throttle,
     },
     messages::{
-        Changed, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason, Reset,
-        ResetError, Selection, Status, Stop, Stopped, SubscriberCode, SubscriptionId, Watch,
+        Changed, EndReason, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason,
+        Reset, ResetError, Selection, Status, Stop, Stopped, SubscriberCode, SubscriptionId, Watch,
         WatchError, WatchEvent,
     },
     path::WatchPath,

@@ -15,7 +15,7 @@ use std::{
 
 use actix::prelude::*;
 use common::{
-    Events, Mode, Recorder, Rows, Say, Store,
+    Events, Mode, Recorder, Say, Store,
     budget::{LATEST, POLL_EVERY, are, stage, watch_all},
     pass, paused, supervisor, until,
 };

@@ -5,8 +5,8 @@ use std::{any::Any, error::Error, fmt, sync::Arc, time::SystemTime};
 use actix::prelude::*;
 
 use crate::{
-    EventKind, Failure, FailureClass, Source, SubscriberCode, SubscriptionId, WatchState,
-    WatchSupervisor, key::WatchKey,
+    EndReason, EventKind, Failure, FailureClass, Source, SubscriberCode, SubscriptionId,
+    WatchState, WatchSupervisor, key::WatchKey,
 };
 
 /// Something happened to a watcher.
@@ -25,7 +25,7 @@ pub(crate) enum ReportKind {
     FirstValue,
     Rejected(Arc<dyn Error + Send + Sync>),
     SubscriberPanicked(SubscriptionId, SubscriberCode),
-    SubscriberGone(SubscriptionId),
+    SubscriberGone(SubscriptionId, EndReason),
 }
 
 /// Nobody keeps a watch any more that was not ended; with the state that is left.
@@ -94,7 +94,7 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
                 let kind = EventKind::SubscriberPanicked { subscription, code };
                 self.tell(&report.key, &path, &kind);
             }
-            ReportKind::SubscriberGone(id) => self.subscriber_gone(id, ctx),
+            ReportKind::SubscriberGone(id, reason) => self.subscriber_gone(id, reason, ctx),
         }
         self.pump_observers(ctx);
     }
