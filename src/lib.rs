@@ -31,6 +31,7 @@
 //! | `cli` | yes | the command, and the module `daemon`: watches from files |
 //! | `tls` | yes | `https://` addresses, by rustls |
 
+mod absence;
 pub mod checkpoint;
 pub mod client;
 #[cfg(feature = "cli")]

@@ -14,6 +14,7 @@ use super::{
     transport::{ConsulClient, Exchange, Pool},
     url::encoded,
 };
+use crate::absence;
 
 impl ConsulClient {
     /// Asks once, and waits as long as the request says ("Blocking Queries").
@@ -94,9 +95,9 @@ impl ConsulClient {
 
 /// A 404 by which Consul, and nobody else, says that there is nothing.
 fn absent(status: StatusCode, headers: &HeaderMap) -> bool {
-    status == StatusCode::NOT_FOUND && index(headers).is_some()
+    absence::of_kv_status(status.as_u16(), index(headers)).is_proven()
 }
 
 pub(super) fn never(_: StatusCode, _: &HeaderMap) -> bool {
-    false
+    absence::of_other_status().is_proven()
 }

@@ -1,21 +1,19 @@
 //! What a failed answer's body says, made fit for an error.
 
 use super::secret::Secret;
+use crate::absence::{self, Why};
 
 /// How much of a failed answer is shown, in characters: Consul's texts are a line.
 const SHOWN: usize = 300;
 
 /// Whether this looks like a page for people, which Consul's API never answers.
 pub(crate) fn is_html(body: &[u8]) -> bool {
-    body.trim_ascii_start().first() == Some(&b'<')
+    absence::of_body(body) == Some(Why::HtmlPage)
 }
 
 /// What a body that is no JSON seems to be.
 pub(crate) fn hint(body: &[u8]) -> Option<&'static str> {
-    if body.trim_ascii().is_empty() {
-        return Some("it is empty, which Consul's answers never are");
-    }
-    is_html(body).then_some("it is an HTML page, so a proxy and not Consul answered")
+    absence::of_body(body).map(Why::text)
 }
 
 /// The text of a failed answer: one line, bounded, without control characters, and without any of the
