@@ -15,8 +15,8 @@
 )]
 
 pub mod actors;
-pub mod logs;
 pub mod budget;
+pub mod logs;
 pub mod merged;
 pub mod part;
 pub mod store;
