@@ -1,17 +1,12 @@
 //! A watched value and those it is told to: what every keeper of a watch has.
 
-use std::{
-    any::Any,
-    error::Error,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    time::SystemTime,
-};
+use std::{any::Any, error::Error, sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
 
 use crate::{
-    Answer, Changed, Query, Snapshot, SubscriptionId, View,
+    Answer, Changed, EndReason, Query, Snapshot, SubscriberCode, SubscriptionId, View,
+    caught::{caught, discard},
     compared::Compared,
     few::Few,
     link::Link,
@@ -77,7 +72,7 @@ pub(crate) enum Pumped {
 }
 
 impl<Q: Query> Feeds<Q> {
-    /// Takes a subscriber on; it is owed the current state, if there is one.
+    /// Takes a subscriber on; it is owed the current state, if there is one. Runs no code of an application.
     pub(crate) fn subscribe(&mut self, message: Subscribe<Q>, now: Instant) {
         let Subscribe { id, registration } = message;
         let options = &registration.options;
@@ -108,10 +103,13 @@ impl<Q: Query> Feeds<Q> {
                 self.rejection = None;
                 // Readable before it is delivered, so that a handler never reads an older value.
                 let value = Arc::clone(&version.value) as Arc<dyn Any + Send + Sync>;
-                let first = link.slot.write().value.replace(value).is_none();
+                let replaced = link.slot.write().value.replace(value);
                 for subscribed in self.subscribers.values_mut() {
                     subscribed.feed.offer(&version, resync, now);
                 }
+                let first = replaced.is_none();
+                // After the lock, which a large value would hold for long.
+                discard(replaced);
                 Taken::News { first }
             }
             Step::NoNews => {
@@ -133,12 +131,32 @@ impl<Q: Query> Feeds<Q> {
         let Some(subscribed) = self.subscribers.get_mut(id) else {
             return Pumped::Done;
         };
-        // A view is the subscriber's own code: its panic must not reach those it shares the watch with.
-        let compared = &mut self.compared;
-        let next = catch_unwind(AssertUnwindSafe(|| subscribed.feed.next(now, compared))).unwrap_or_else(|_| {
-            tracing::error!(path = %link.path, subscription = %id, "the subscriber's view has panicked, it is asked again later");
-            subscribed.feed.stumbled(now)
-        });
+        let feed = &mut subscribed.feed;
+        // These are the subscriber's own code: its panic must not reach those it shares the watch with.
+        if feed.is_undecided() && caught(|| feed.decide_first()).is_err() && feed.may_report(now) {
+            tracing::warn!(
+                path = %link.path, subscription = %id,
+                "`skip_first_when` of a subscription panicked: its first state is delivered"
+            );
+            link.report(ReportKind::SubscriberPanicked(
+                id,
+                SubscriberCode::SkipFirst,
+            ));
+        }
+        let next = if let Ok(next) = caught(|| feed.next(now, &mut self.compared)) {
+            feed.view_returned();
+            next
+        } else {
+            if feed.may_report(now) {
+                tracing::warn!(
+                    path = %link.path, subscription = %id,
+                    "a projection, predicate or comparison of a subscription panicked: \
+                     its updates wait until the code returns"
+                );
+                link.report(ReportKind::SubscriberPanicked(id, SubscriberCode::View));
+            }
+            feed.view_panicked(now)
+        };
         match next {
             Next::Idle => Pumped::Done,
             Next::Wait(due) => Pumped::Wait(due),
@@ -154,7 +172,7 @@ impl<Q: Query> Feeds<Q> {
                         outbox.send(id, reply);
                         Pumped::Done
                     }
-                    None => self.gone(id, link),
+                    None => self.gone(id, EndReason::ActorEnded, link),
                 }
             }
         }
@@ -177,7 +195,7 @@ impl<Q: Query> Feeds<Q> {
             Err(_) if subscribed.registration.subscriber.is_connected() => {
                 subscribed.feed.lost(Instant::now());
             }
-            Err(_) => return self.gone(id, link),
+            Err(_) => return self.gone(id, EndReason::DuringUpdate, link),
         }
         // After nearly every delivery nothing waits, and the clock need not be asked.
         if subscribed.feed.is_idle() {
@@ -186,10 +204,10 @@ impl<Q: Query> Feeds<Q> {
         self.pump(id, link, outbox, Instant::now())
     }
 
-    fn gone(&mut self, id: SubscriptionId, link: &Link<Q>) -> Pumped {
-        tracing::debug!(path = %link.path, subscription = %id, "the subscriber is gone");
-        self.subscribers.remove(id);
-        link.report(ReportKind::SubscriberGone(id));
+    fn gone(&mut self, id: SubscriptionId, reason: EndReason, link: &Link<Q>) -> Pumped {
+        // Its closures are code of an application, and so are their destructors.
+        discard(self.subscribers.remove(id));
+        link.report(ReportKind::SubscriberGone(id, reason));
         Pumped::Gone
     }
 }

@@ -15,6 +15,7 @@
 //! | the values, from any thread | [`GetSnapshots`] | [`Snapshots`] |
 
 mod arbiters;
+mod caught;
 mod change;
 mod compared;
 mod coverage;
@@ -56,9 +57,9 @@ pub use self::{
         throttle::Throttle,
     },
     messages::{
-        Changed, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason, Reset,
-        ResetError, Selection, Status, Stop, Stopped, SubscriptionId, Watch, WatchError,
-        WatchEvent,
+        Changed, EndReason, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason,
+        Reset, ResetError, Selection, Status, Stop, Stopped, SubscriberCode, SubscriptionId, Watch,
+        WatchError, WatchEvent,
     },
     path::WatchPath,
     query::{Answer, Cursor, Outcome, Position, Query, Request, Source},

@@ -6,6 +6,7 @@ use actix::WeakAddr;
 
 use crate::{
     Query, WatchPath, WatchState, WatchSupervisor,
+    caught::text_of,
     key::WatchKey,
     snapshots::Slot,
     supervisor::{Report, ReportKind},
@@ -50,10 +51,10 @@ impl<Q: Query> Link<Q> {
         let path = &self.path;
         match &next {
             WatchState::Retrying { error, .. } => {
-                tracing::warn!(%path, class = %error.class(), error = %error, "the watch is interrupted and will be retried");
+                tracing::warn!(%path, class = %error.class(), error = %text_of(error), "the watch is interrupted and will be retried");
             }
             WatchState::Stopped { error } => {
-                tracing::error!(%path, error = %error, "the watch can never be answered and has stopped");
+                tracing::error!(%path, error = %text_of(error), "the watch can never be answered and has stopped");
             }
             WatchState::Live => tracing::info!(%path, "the watch is live"),
             WatchState::Polling { limit } => {
@@ -76,7 +77,7 @@ impl<Q: Query> Link<Q> {
 
     /// A value could not be read; told once while `last` is the same.
     pub(crate) fn reject(&self, reason: Arc<dyn Error + Send + Sync>, last: &mut Option<String>) {
-        let text = reason.to_string();
+        let text = text_of(&*reason);
         if last.as_ref() == Some(&text) {
             return;
         }

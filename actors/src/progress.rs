@@ -2,7 +2,10 @@
 
 use std::{error::Error, sync::Arc};
 
-use crate::{Answer, Cursor, Outcome, Position, Request};
+use crate::{
+    Answer, Cursor, Outcome, Position, Request,
+    caught::{Panicked, caught, discard},
+};
 
 /// A value and the index it was read at.
 #[derive(Debug)]
@@ -53,6 +56,10 @@ pub(crate) enum Step<V> {
     Rejected(Arc<dyn Error + Send + Sync>),
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("comparing it with the last value panicked (the panic is on standard error)")]
+struct ComparisonPanicked;
+
 impl<V: PartialEq> Progress<V> {
     /// What to ask next.
     pub(crate) fn request(&self) -> Request<V> {
@@ -84,17 +91,30 @@ impl<V: PartialEq> Progress<V> {
             Outcome::Unchanged => None,
             Outcome::Value(value) => Some(value),
         };
+        let same = match (&value, &self.current) {
+            (Some(value), Some(current)) => match caught(|| *value == *current.value) {
+                Ok(same) => same,
+                Err(Panicked) => {
+                    discard(value);
+                    return Step::Rejected(Arc::new(ComparisonPanicked));
+                }
+            },
+            (None, _) => true,
+            (Some(_), None) => false,
+        };
         let resync = std::mem::take(&mut self.resyncing);
-        match (value, &self.current) {
-            (None, _) => Step::NoNews,
-            (Some(value), Some(current)) if value == *current.value => Step::NoNews,
-            (Some(value), _) => {
+        match value {
+            Some(value) if !same => {
                 let version = Version {
                     value: Arc::new(value),
                     index,
                 };
-                self.current = Some(version.clone());
+                discard(self.current.replace(version.clone()));
                 Step::News(version, resync)
+            }
+            unchanged => {
+                discard(unchanged);
+                Step::NoNews
             }
         }
     }

@@ -22,7 +22,7 @@ pub enum Selection {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryId {
     pub(crate) key: WatchKey,
-    path: WatchPath,
+    pub(crate) path: WatchPath,
 }
 
 impl Selection {

@@ -6,7 +6,7 @@ use actix::Message;
 
 use crate::{
     Change, Changed, Item, Query, Quiescence, Snapshot, Subscriber, View, WatchEvent, WatchPath,
-    subscription::SkipFirst,
+    key::WatchKey, subscription::SkipFirst,
 };
 
 /// Subscribes an actor to a query's value.
@@ -15,7 +15,10 @@ use crate::{
 /// value at once. The reply is the subscription's id.
 #[derive(Debug)]
 pub struct Watch<Q: Query> {
-    pub(crate) query: Q,
+    pub(crate) query: Arc<Q>,
+    /// These are made where the message is, and not on the supervisor's thread: they are code of the query.
+    pub(crate) key: WatchKey,
+    pub(crate) path: WatchPath,
     pub(crate) subscriber: Subscriber<Changed<Q>>,
     pub(crate) observer: Option<Subscriber<WatchEvent>>,
     pub(crate) options: SubscribeOptions<Q::Value>,
@@ -59,7 +62,10 @@ impl<Q: Query> Watch<Q> {
             view: None,
             quiescence: None,
         };
+        let (path, query) = (query.path(), Arc::new(query));
         Self {
+            key: WatchKey::shared(&query),
+            path,
             query,
             subscriber: subscriber.into(),
             observer: None,

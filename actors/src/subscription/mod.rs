@@ -5,7 +5,7 @@ pub(crate) mod in_flight;
 pub(crate) mod quiescence;
 pub(crate) mod subscriber;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -19,24 +19,51 @@ pub(crate) struct Subscription<S: Snapshot> {
     view: Option<Arc<View<S::Item>>>,
     // What few subscriptions have is not room in each.
     quiet: Option<Box<Quiet>>,
-    /// Whether the first state counts as seen without being delivered.
-    skip_first: Option<SkipFirst<S>>,
+    /// Whether the first state counts as seen is not decided yet.
+    undecided: Option<Box<Undecided<S>>>,
     /// What it was shown last, or what was looked at for it since and held nothing it wants.
     seen: Option<Version<S>>,
     in_flight: Option<(Version<S>, Reason)>,
     pending: Option<Pending<S>>,
-    trouble: Option<Box<Trouble>>,
+    trouble: Option<Box<Trouble<S>>>,
+}
+
+/// How often a panic of one subscriber's code is reported at most.
+const REPORT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Decides whether the first state counts as seen without being delivered.
+struct Undecided<S: Snapshot> {
+    skip: SkipFirst<S>,
+    first: Option<Version<S>>,
 }
 
 /// Deliveries were lost, or the view has panicked.
-#[derive(Default)]
-struct Trouble {
+struct Trouble<S> {
     /// A handler that dies on its message is given it again, at a pace that harms nobody.
     losses: Backoff,
     not_before: Option<Instant>,
+    /// What was lost last. Its handler had begun, so its effects may be there: something is delivered after it
+    /// in any case, even what was seen before it.
+    begun: Option<Version<S>>,
+    /// The view panicked when it ran last.
+    panicking: bool,
+    /// When a panic was reported last.
+    reported: Option<Instant>,
 }
 
-impl Trouble {
+impl<S> Default for Trouble<S> {
+    fn default() -> Self {
+        Self {
+            losses: Backoff::default(),
+            not_before: None,
+            begun: None,
+            panicking: false,
+            reported: None,
+        }
+    }
+}
+
+impl<S> Trouble<S> {
     /// Once more: when to go on.
     fn again(&mut self, now: Instant) -> Instant {
         *self.not_before.insert(now + self.losses.failed(now))
@@ -110,7 +137,7 @@ impl<S: Snapshot> Subscription<S> {
         Self {
             view,
             quiet,
-            skip_first,
+            undecided: skip_first.map(|skip| Box::new(Undecided { skip, first: None })),
             seen: None,
             in_flight: None,
             pending: None,
@@ -118,15 +145,10 @@ impl<S: Snapshot> Subscription<S> {
         }
     }
 
-    /// A new state: it replaces the one that waits.
+    /// A new state: it replaces the one that waits. Runs no code of the subscriber.
     pub(crate) fn offer(&mut self, version: &Version<S>, resync: bool, now: Instant) {
-        if self
-            .skip_first
-            .take()
-            .is_some_and(|skip| skip(&version.value))
-        {
-            self.seen = Some(version.clone());
-            return;
+        if let Some(undecided) = &mut self.undecided {
+            undecided.first.get_or_insert_with(|| version.clone());
         }
         let reason = if resync {
             Reason::Resync
@@ -157,7 +179,36 @@ impl<S: Snapshot> Subscription<S> {
         }
     }
 
-    /// What to do now; a delivery is in flight from here on.
+    /// Whether [`decide_first`](Self::decide_first) has something to decide.
+    pub(crate) fn is_undecided(&self) -> bool {
+        self.undecided
+            .as_ref()
+            .is_some_and(|undecided| undecided.first.is_some())
+    }
+
+    /// Decides, once, whether the first state counts as seen. Runs code of the subscriber: after a panic it
+    /// does not.
+    pub(crate) fn decide_first(&mut self) {
+        let Some(undecided) = self
+            .undecided
+            .take_if(|undecided| undecided.first.is_some())
+        else {
+            return;
+        };
+        let Undecided { skip, first } = *undecided;
+        let Some(first) = first.filter(|first| skip(&first.value)) else {
+            return;
+        };
+        self.seen = Some(first);
+        if let Some(pending) = &mut self.pending {
+            pending.states -= 1;
+            if pending.states == 0 {
+                self.pending = None;
+            }
+        }
+    }
+
+    /// What to do now; a delivery is in flight from here on. Runs code of the subscriber.
     pub(crate) fn next(&mut self, now: Instant, compared: &mut Compared<S>) -> Next<S> {
         if self.in_flight.is_some() {
             return Next::Idle;
@@ -169,13 +220,18 @@ impl<S: Snapshot> Subscription<S> {
         if let Some(later) = not_before.filter(|later| *later > now) {
             return Next::Wait(later);
         }
+        let mut previous = self.seen.as_ref();
         if let Some(seen) = &self.seen
             && !compared.differ(&seen.value, &pending.version.value, self.view.as_deref())
         {
-            // Looked at and found without news: what comes next is compared with this one.
-            self.seen = self.pending.take().map(|pending| pending.version);
-            return Next::Idle;
+            previous = self.trouble.as_ref().and_then(|it| it.begun.as_ref());
+            if previous.is_none() {
+                // Looked at and found without news: what comes next is compared with this one.
+                self.seen = self.pending.take().map(|pending| pending.version);
+                return Next::Idle;
+            }
         }
+        let previous = previous.cloned();
         let quiet = self.quiet.as_ref().filter(|_| self.seen.is_some());
         let due =
             quiet.and_then(|quiet| quiet.came.map(|(first, last)| quiet.rule.due(first, last)));
@@ -198,7 +254,7 @@ impl<S: Snapshot> Subscription<S> {
         };
         self.in_flight = Some((version.clone(), reason));
         Next::Deliver(Delivery {
-            previous: self.seen.clone(),
+            previous,
             current: version,
             reason,
             coalesced: states - 1,
@@ -215,13 +271,43 @@ impl<S: Snapshot> Subscription<S> {
         if let Some((version, _)) = self.in_flight.take() {
             self.seen = Some(version);
             // Health need not last: the next loss is a first one.
-            self.trouble = None;
+            match &mut self.trouble {
+                Some(trouble) if trouble.reported.is_some() => {
+                    trouble.losses.reset();
+                    trouble.not_before = None;
+                    trouble.begun = None;
+                }
+                trouble => *trouble = None,
+            }
         }
     }
 
-    /// The view has panicked: it is asked again, at the pace of lost deliveries.
-    pub(crate) fn stumbled(&mut self, now: Instant) -> Next<S> {
-        Next::Wait(self.trouble.get_or_insert_default().again(now))
+    /// The view has panicked: it runs again at the pace of lost deliveries.
+    pub(crate) fn view_panicked(&mut self, now: Instant) -> Next<S> {
+        let trouble = self.trouble.get_or_insert_default();
+        trouble.panicking = true;
+        Next::Wait(trouble.again(now))
+    }
+
+    /// The view did not panic.
+    pub(crate) fn view_returned(&mut self) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.panicking = false;
+        }
+    }
+
+    /// Whether a panic is to be reported that happens now, before it is recorded.
+    pub(crate) fn may_report(&mut self, now: Instant) -> bool {
+        let trouble = self.trouble.get_or_insert_default();
+        if trouble.panicking
+            || trouble
+                .reported
+                .is_some_and(|at| now < at + REPORT_INTERVAL)
+        {
+            return false;
+        }
+        trouble.reported = Some(now);
+        true
     }
 
     /// The subscriber lost the message (its actor restarted in the middle): it is owed again.
@@ -229,7 +315,9 @@ impl<S: Snapshot> Subscription<S> {
         let Some((version, reason)) = self.in_flight.take() else {
             return;
         };
-        self.trouble.get_or_insert_default().again(now);
+        let trouble = self.trouble.get_or_insert_default();
+        trouble.again(now);
+        trouble.begun = Some(version.clone());
         match &mut self.pending {
             None => {
                 self.pending = Some(Pending {
@@ -327,6 +415,7 @@ mod tests {
         let now = Instant::now();
         let mut feed = Subscription::new(None, None, Some(Arc::new(|_: &Table| true)));
         feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
+        feed.decide_first();
         assert!(matches!(
             feed.next(now, &mut Compared::default()),
             Next::Idle
@@ -350,6 +439,32 @@ mod tests {
                 .index,
             1
         );
+    }
+
+    #[test]
+    fn what_was_begun_and_lost_is_undone_by_the_value_before_it() {
+        let now = Instant::now();
+        let mut feed = plain();
+        let (a, b) = (Table::of(&[("a", 1, 1)]), Table::of(&[("a", 2, 2)]));
+        feed.offer(&version(&a, 1), false, now);
+        delivery(feed.next(now, &mut Compared::default()));
+        feed.acknowledged();
+        feed.offer(&version(&b, 2), false, now);
+        delivery(feed.next(now, &mut Compared::default()));
+        feed.offer(&version(&a, 3), false, now);
+        feed.lost(now);
+        let later = now + Backoff::DEFAULT_CEILING;
+        let undone = delivery(feed.next(later, &mut Compared::default()));
+        assert_eq!(
+            (undone.previous.unwrap().index, undone.current.index),
+            (2, 3)
+        );
+        feed.acknowledged();
+        feed.offer(&version(&a, 4), false, later);
+        assert!(matches!(
+            feed.next(later, &mut Compared::default()),
+            Next::Idle
+        ));
     }
 
     #[test]
@@ -398,20 +513,23 @@ mod tests {
             let mut feed = Subscription::new(None, quiet.map(Box::new), None);
             let mut now = Instant::now();
             let content = |table: &Table| table.to_map().into_iter().map(|(k, v)| (k, v.0)).collect::<Vec<_>>();
-            let (mut latest, mut handled, mut in_flight) = (None, None, None);
+            let (mut latest, mut handled, mut begun, mut in_flight) = (None, None, None, None);
             let mut last_index = 0;
             for (index, event) in (1..).zip(events) {
                 match event {
                     Event::Offer(table) => { feed.offer(&version(&table, index), false, now); latest = Some(table); }
-                    Event::Acknowledge => { feed.acknowledged(); if let Some(got) = in_flight.take() { handled = Some(got); } }
-                    Event::Lose => { feed.lost(now); in_flight = None; }
+                    Event::Acknowledge => { feed.acknowledged(); if let Some(got) = in_flight.take() { handled = Some(got); begun = None; } }
+                    Event::Lose => { feed.lost(now); begun = in_flight.take().or(begun); }
                     Event::Pass => now += Duration::from_secs(31),
                 }
                 if let Next::Deliver(delivery) = feed.next(now, &mut Compared::default()) {
                     prop_assert!(in_flight.is_none(), "two in flight");
                     let got = content(&delivery.current.value);
-                    prop_assert_ne!(Some(&got), handled.as_ref(), "twice in a row");
-                    prop_assert_eq!(delivery.previous.map(|p| content(&p.value)), handled.clone());
+                    // What was begun and lost is made good by whatever holds now.
+                    let undone = begun.is_some() && Some(&got) == handled.as_ref();
+                    prop_assert!(undone || Some(&got) != handled.as_ref(), "twice in a row");
+                    let previous = if undone { begun.clone() } else { handled.clone() };
+                    prop_assert_eq!(delivery.previous.map(|p| content(&p.value)), previous);
                     prop_assert!(delivery.current.index >= last_index, "out of order");
                     last_index = delivery.current.index;
                     in_flight = Some(got);

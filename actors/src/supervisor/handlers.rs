@@ -7,9 +7,11 @@ use tokio::sync::oneshot;
 
 use super::{Entry, Waiting, all_of, handle::Watcher};
 use crate::{
-    EventKind, GetSnapshots, Observe, Query, Ready, ReadyError, Reset, ResetError, Selection,
-    Source, Status, Stop, Stopped, Subscriber, SubscriptionId, Watch, WatchError, WatchEvent,
-    WatchPath, WatchState, WatchStatus, WatchSupervisor,
+    EventKind, Failure, FailureClass, GetSnapshots, Observe, Query, QueryId, Ready, ReadyError,
+    Reset, ResetError, Selection, SharedBy, Source, Status, Stop, Stopped, Subscriber,
+    SubscriptionId, Watch, WatchError, WatchEvent, WatchPath, WatchState, WatchStatus,
+    WatchSupervisor,
+    caught::{Panicked, caught},
     key::WatchKey,
     link::Ends,
     observers::Observer,
@@ -23,19 +25,18 @@ impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
     fn handle(&mut self, watch: Watch<Q>, ctx: &mut Self::Context) -> Self::Result {
         let Watch {
             query,
+            key,
+            path,
             subscriber,
             observer,
             options,
         } = watch;
-        let path = query.path();
         let actor = subscriber
             .identity()
             .ok_or_else(|| WatchError::SubscriberGone { path: path.clone() })?;
-        let query = Arc::new(query);
-        let key = WatchKey::shared(&query);
         let id = SubscriptionId(self.number());
         if !self.entries.contains_key(&key) {
-            let entry = self.start_watcher(&key, path.clone(), Arc::clone(&query), ctx);
+            let entry = self.start_watcher(&key, path.clone(), query, ctx);
             self.entries.insert(key.clone(), entry);
             self.tell(&key, &path, &EventKind::State(WatchState::Connecting));
         }
@@ -56,7 +57,11 @@ impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
         entry.slot.write().status.subscribers += 1;
         self.subscriptions.insert(id, key.clone());
         if let Some(observer) = observer {
-            self.observe(Selection::query(&*query), observer, Some(key));
+            let id = QueryId {
+                key: key.clone(),
+                path,
+            };
+            self.observe(Selection::Query(id), observer, Some(key));
         }
         self.pump_observers(ctx);
         Ok(id)
@@ -78,11 +83,15 @@ impl<S: Source> WatchSupervisor<S> {
         let supervisor = ctx.address().downgrade();
         self.show_served(key, &slot);
         // One that serves others asks by itself, so that no state has to show through two.
-        let shared_with = query
-            .shared_with()
-            .filter(|_| !self.coverings.contains_key(key));
-        let server = shared_with
-            .and_then(|shared_with| self.cover_of::<Q>(shared_with.wider_queries(), ctx));
+        let wider = if self.coverings.contains_key(key) {
+            None
+        } else {
+            caught(|| query.shared_with().map(SharedBy::wider_queries)).unwrap_or_else(|Panicked| {
+                tracing::warn!(%path, "`SharedBy::wider_queries` panicked: the watch sends queries of its own");
+                None
+            })
+        };
+        let server = wider.and_then(|wider| self.cover_of::<Q>(wider, ctx));
         let (own_key, own_path, own_slot) = (key.clone(), path.clone(), Arc::clone(&slot));
         let ends = Arc::new(Ends {
             key: own_key,
@@ -180,17 +189,25 @@ impl<S: Source> Handler<Stop> for WatchSupervisor<S> {
     }
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("the source panicked while it was checked (the panic is on standard error)")]
+struct SourcePanicked;
+
 impl<S: Source> Handler<Reset<S>> for WatchSupervisor<S> {
     type Result = ResponseFuture<Result<usize, ResetError>>;
 
     fn handle(&mut self, Reset(source): Reset<S>, ctx: &mut Self::Context) -> Self::Result {
-        if let Some(source) = source {
-            if let Err(refused) = source.validate() {
-                return Box::pin(std::future::ready(Err(ResetError::Refused(refused))));
-            }
-            self.source = Arc::new(source);
+        // The source is code of an application, which must not end the supervisor.
+        let refreshed = caught(|| match source {
+            Some(source) => source.validate().map(|()| source.refreshed()),
+            None => Ok(S::clone(&self.source).refreshed()),
+        });
+        let refreshed = refreshed
+            .unwrap_or_else(|Panicked| Err(Failure::new(FailureClass::Invalid, SourcePanicked)));
+        match refreshed {
+            Ok(source) => self.source = Arc::new(source),
+            Err(refused) => return Box::pin(std::future::ready(Err(ResetError::Refused(refused)))),
         }
-        self.source = Arc::new(S::clone(&self.source).refreshed());
         // Before the watches that serve others, so that a value of the new source is taken by it.
         self.renew_covered();
         let restarts: Vec<_> = self

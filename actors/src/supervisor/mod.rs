@@ -20,8 +20,8 @@ use tokio::sync::oneshot;
 pub(crate) use self::reports::{Died, Report, ReportKind, Why};
 use self::{covering::Covering, handle::Handle};
 use crate::{
-    Backoff, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle, WatchPath,
-    WatchState, arbiters::Arbiters, key::WatchKey, observers::Observer, snapshots::Slot,
+    Backoff, EndReason, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle,
+    WatchPath, WatchState, arbiters::Arbiters, key::WatchKey, observers::Observer, snapshots::Slot,
 };
 
 /// How often subscribers and observers that are gone are looked for.
@@ -48,6 +48,8 @@ pub struct WatchSupervisor<S: Source> {
     waiting: Vec<Waiting>,
     /// The watches whose last subscriber is gone; with the number of that time.
     lingering: HashMap<WatchKey, u64>,
+    /// The actors that are gone, until all their subscriptions have been found.
+    gone_actors: HashSet<u64>,
     /// The last number given to a subscription, a watcher or an observer.
     last_number: u64,
 }
@@ -102,6 +104,7 @@ impl<S: Source> WatchSupervisor<S> {
             observers: Vec::new(),
             waiting: Vec::new(),
             lingering: HashMap::new(),
+            gone_actors: HashSet::new(),
             last_number: 0,
         }
     }
@@ -336,8 +339,9 @@ impl<S: Source> WatchSupervisor<S> {
             .flat_map(|entry| entry.handle.dead())
             .collect();
         for id in dead {
-            self.subscriber_gone(id, ctx);
+            self.subscriber_gone(id, EndReason::ActorEnded, ctx);
         }
+        self.gone_actors.clear();
         self.observers.retain(Observer::is_connected);
         self.answer_waiting();
         self.pump_observers(ctx);

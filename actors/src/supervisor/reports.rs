@@ -5,8 +5,8 @@ use std::{any::Any, error::Error, fmt, sync::Arc, time::SystemTime};
 use actix::prelude::*;
 
 use crate::{
-    EventKind, Failure, FailureClass, Source, SubscriptionId, WatchState, WatchSupervisor,
-    key::WatchKey,
+    EndReason, EventKind, Failure, FailureClass, Source, SubscriberCode, SubscriptionId,
+    WatchState, WatchSupervisor, key::WatchKey,
 };
 
 /// Something happened to a watcher.
@@ -24,7 +24,8 @@ pub(crate) enum ReportKind {
     /// Its first value is there, whatever state it was in before.
     FirstValue,
     Rejected(Arc<dyn Error + Send + Sync>),
-    SubscriberGone(SubscriptionId),
+    SubscriberPanicked(SubscriptionId, SubscriberCode),
+    SubscriberGone(SubscriptionId, EndReason),
 }
 
 /// Nobody keeps a watch any more that was not ended; with the state that is left.
@@ -89,7 +90,11 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
             ReportKind::Rejected(reason) => {
                 self.tell(&report.key, &path, &EventKind::Rejected(reason));
             }
-            ReportKind::SubscriberGone(id) => self.subscriber_gone(id, ctx),
+            ReportKind::SubscriberPanicked(subscription, code) => {
+                let kind = EventKind::SubscriberPanicked { subscription, code };
+                self.tell(&report.key, &path, &kind);
+            }
+            ReportKind::SubscriberGone(id, reason) => self.subscriber_gone(id, reason, ctx),
         }
         self.pump_observers(ctx);
     }

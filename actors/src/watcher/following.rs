@@ -258,6 +258,7 @@ impl<Q: Query> Handler<WatchEvent> for WatcherActor<Q> {
         match event.kind {
             EventKind::State(state) => followed.state = state,
             EventKind::Rejected(reason) => return self.reject(reason),
+            EventKind::SubscriberPanicked { .. } | EventKind::SubscriptionEnded { .. } => {}
             // Somebody stopped the watch; what is made of it still needs it.
             EventKind::Ended => {
                 following.followed.remove(&event.key);

@@ -67,20 +67,29 @@ impl<Q: Query> fmt::Debug for WatcherActor<Q> {
 }
 
 impl<Q: Query> WatcherActor<Q> {
+    /// Runs no code of an application: until the actor is there, nobody reports its panic.
     pub(crate) fn new(link: Link<Q>, source: Arc<Q::Source>, state: WatcherState<Q>) -> Self {
-        let following = link.query.derivation().map(|_| Following::default());
         Self {
             link,
-            places: source.connection_budget(),
-            guard: source.reconnect_gate(),
+            places: None,
+            guard: None,
             source,
             state,
             client: None,
             query: None,
             timer: None,
             seat: None,
-            following,
+            following: None,
             ended: false,
+        }
+    }
+
+    /// Looks up what the source and the query say about themselves.
+    fn look_up(&mut self) {
+        self.places = self.source.connection_budget();
+        self.guard = self.source.reconnect_gate();
+        if self.following.is_none() && self.link.query.derivation().is_some() {
+            self.following = Some(Following::default());
         }
     }
 
@@ -210,6 +219,7 @@ impl<Q: Query> Actor for WatcherActor<Q> {
         if self.ended {
             return;
         }
+        self.look_up();
         ctx.spawn(DriveDeliveries);
         self.pump_all(ctx);
         let pause = self.state.next_attempt.map_or(Duration::ZERO, |at| {

@@ -258,7 +258,8 @@ impl Events {
             .clone()
     }
 
-    /// The events' names: `connecting`, `live`, `retrying`, `stopped`, `rejected`, `ended`.
+    /// The events' names: `connecting`, `live`, `retrying`, `stopped`, `rejected`,
+    /// `subscriber panicked`, `subscription ended`, `ended`.
     pub fn names(&self) -> Vec<&'static str> {
         use consul_watch_actors::EventKind;
         self.all()
@@ -266,6 +267,8 @@ impl Events {
             .map(|event| match &event.kind {
                 EventKind::State(state) => state.name(),
                 EventKind::Rejected(_) => "rejected",
+                EventKind::SubscriberPanicked { .. } => "subscriber panicked",
+                EventKind::SubscriptionEnded { .. } => "subscription ended",
                 EventKind::Ended => "ended",
                 _ => "unknown",
             })

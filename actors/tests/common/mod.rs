@@ -15,6 +15,7 @@
 )]
 
 pub mod actors;
+pub mod logs;
 pub mod merged;
 pub mod part;
 pub mod store;
@@ -30,6 +31,7 @@ use tokio::time::Instant;
 
 pub use self::{
     actors::{Events, Recorder, Seen, Sight},
+    logs::Logs,
     merged::Merged,
     part::Part,
     store::{Away, Folder, Mode, Row, Rows, Store},
