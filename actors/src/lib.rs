@@ -14,14 +14,12 @@
 //! | wait for the first answer | [`Ready`] | `Ok` when it is there |
 //! | the values, from any thread | [`GetSnapshots`] | [`Snapshots`] |
 
-mod acknowledgements;
 mod arbiters;
 mod caught;
 mod change;
 mod compared;
 mod coverage;
 mod covered;
-mod deliveries;
 mod derive;
 mod failure;
 mod feeds;
@@ -37,11 +35,9 @@ mod observers;
 mod path;
 mod progress;
 mod query;
-mod quiescence;
 mod snapshot;
 mod snapshots;
 mod status;
-mod subscriber;
 mod subscription;
 mod supervisor;
 #[cfg(test)]
@@ -67,11 +63,10 @@ pub use self::{
     },
     path::WatchPath,
     query::{Answer, Cursor, Outcome, Position, Query, Request, Source},
-    quiescence::Quiescence,
     snapshot::{Item, Snapshot},
     snapshots::Snapshots,
     status::{WatchState, WatchStatus},
-    subscriber::Subscriber,
+    subscription::{quiescence::Quiescence, subscriber::Subscriber},
     supervisor::WatchSupervisor,
     view::View,
     watcher::WatcherActor,

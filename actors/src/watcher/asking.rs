@@ -54,7 +54,7 @@ impl<Q: Query> WatcherActor<Q> {
         let request = self.state.feeds.progress.request();
         let blocking = self.state.feeds.progress.is_blocking();
         let (places, seat) = (self.places.clone(), self.seat.take());
-        let delivering = !self.state.deliveries.is_empty();
+        let delivering = !self.state.in_flight.is_empty();
         let seated = async move {
             if delivering {
                 // A handler on this thread goes first: to send a query takes longer than to begin with it.

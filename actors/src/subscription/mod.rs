@@ -1,5 +1,10 @@
 //! What one subscriber is owed: one update in flight, the latest state waiting. No clock, no I/O.
 
+pub(crate) mod acknowledgements;
+pub(crate) mod in_flight;
+pub(crate) mod quiescence;
+pub(crate) mod subscriber;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;

@@ -1,4 +1,4 @@
-//! Many subscribers of one watch, on several threads: what holds for one holds for each of them.
+//! Many subscribers of one watch, on several threads: each gets every promise on its own.
 
 mod common;
 
@@ -16,7 +16,7 @@ use common::{
 use consul_watch_actors::{Reset, Stop, SubscriptionId};
 use tokio::sync::Semaphore;
 
-const CROWD: usize = 30;
+const SUBSCRIBERS: usize = 30;
 const ROUNDS: u64 = 80;
 
 struct Member {
@@ -41,14 +41,14 @@ async fn settle(address: &Addr<Recorder>) {
 }
 
 #[actix::test]
-async fn whatever_happens_each_left_has_the_latest_and_none_is_told_after_its_stop() {
+async fn every_subscriber_gets_the_latest_and_none_gets_anything_after_its_stop() {
     let (_, mut random) = random();
     let store = Store::new();
     let watches = supervisor(&store).arbiters(1).start();
     let arbiters = [Arbiter::new(), Arbiter::new()];
     let (mut members, mut stopped) = (Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
-        let members_wanted = if round % 10 == 1 { CROWD } else { 0 };
+        let members_wanted = if round % 10 == 1 { SUBSCRIBERS } else { 0 };
         while members.len() < members_wanted {
             let habit = match random.u8(0..10) {
                 0 => Habit::Slow(Duration::from_millis(random.u64(1..10))),
@@ -92,23 +92,22 @@ async fn whatever_happens_each_left_has_the_latest_and_none_is_told_after_its_st
 }
 
 #[actix::test]
-async fn a_blocked_thread_holds_up_neither_the_crowd_of_another_nor_a_stop() {
+async fn a_blocked_thread_delays_neither_other_threads_nor_a_stop() {
     let store = Store::new();
     let watches = supervisor(&store).arbiters(1).start();
     let (blocked, free) = (Arbiter::new(), Arbiter::new());
     let (mut there, mut here) = (Vec::new(), Vec::new());
-    for _ in 0..CROWD {
-        for (arbiter, crowd) in [(&blocked, &mut there), (&free, &mut here)] {
+    for _ in 0..SUBSCRIBERS {
+        for (arbiter, subscribers) in [(&blocked, &mut there), (&free, &mut here)] {
             let (address, sight) = start(arbiter, Habit::Prompt);
             watches.watch("app", address.clone()).await;
-            crowd.push((address, sight));
+            subscribers.push((address, sight));
         }
     }
-    // Twice, so that it is known where they are.
     for value in 1..3 {
         store.put("app", "a", value);
         for (_, sight) in there.iter().chain(&here) {
-            until("everyone is told", || sight.shows(value)).await;
+            until("all have it", || sight.shows(value)).await;
         }
     }
     let (go, gone) = mpsc::channel::<()>();
@@ -118,7 +117,7 @@ async fn a_blocked_thread_holds_up_neither_the_crowd_of_another_nor_a_stop() {
     for value in 3..6 {
         store.put("app", "a", value);
         for (_, sight) in &here {
-            until("those on the other thread are told", || sight.shows(value)).await;
+            until("those on the other thread have it", || sight.shows(value)).await;
         }
     }
     watches.stop(Stop::path("app")).await;

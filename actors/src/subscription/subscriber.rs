@@ -7,6 +7,8 @@ use actix::{
     dev::{RecipientRequest, ToEnvelope},
 };
 
+use super::in_flight::Reply;
+
 /// Where updates go: an actor's recipient, held so that it keeps the actor alive or not.
 ///
 /// Made by `into()` from an [`Addr`] or a [`Recipient`] (the watch keeps the actor alive) and from a
@@ -81,6 +83,14 @@ where
             Kind::Strong(recipient) => recipient.connected().then(|| recipient.send(message)),
             Kind::Weak(_) => Some(self.recipient()?.send(message)),
         }
+    }
+
+    /// Sends an update, to be kept in flight; `None` when the actor is gone.
+    pub(crate) fn deliver(&self, message: M) -> Option<Reply>
+    where
+        M: Message<Result = ()> + 'static,
+    {
+        Some(Box::pin(self.send(message)?))
     }
 
     /// A number that no other living actor has; `None` when the actor is gone.
