@@ -321,7 +321,16 @@ impl<S: Source> WatchSupervisor<S> {
                         error,
                     }));
                 }
-                _ => ready &= entry.slot.read().value.is_some(),
+                _ if entry.slot.read().value.is_some() => {}
+                _ => {
+                    if let Some(reason) = entry.slot.status().rejection {
+                        return Some(Err(crate::ReadyError::Rejected {
+                            path: entry.path.to_string(),
+                            reason,
+                        }));
+                    }
+                    ready = false;
+                }
             }
         }
         ready.then_some(Ok(()))
