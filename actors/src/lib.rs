@@ -72,7 +72,7 @@ pub use self::{
     snapshots::Snapshots,
     status::{WatchState, WatchStatus},
     subscriber::Subscriber,
-    supervisor::WatchSupervisor,
+    supervisor::{StartError, WatchSupervisor},
     throttle::Throttle,
     view::View,
     watcher::WatcherActor,

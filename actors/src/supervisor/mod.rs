@@ -6,6 +6,7 @@ mod handlers;
 mod linger;
 mod reports;
 mod shutdown;
+mod start;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,6 +20,7 @@ use futures_util::future::{LocalBoxFuture, join_all};
 use tokio::{sync::oneshot, time::Instant};
 
 pub(crate) use self::reports::{Died, Report, ReportKind, Why};
+pub use self::start::StartError;
 use self::{covering::Covering, handle::Handle};
 use crate::{
     Backoff, EndReason, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle,
@@ -90,7 +92,7 @@ impl<S: Source> WatchSupervisor<S> {
     /// holds up no watch.
     pub const DEFAULT_ARBITERS: usize = 1;
 
-    /// A supervisor that is yet to be started with [`Actor::start`].
+    /// A supervisor that is yet to be [started](Self::start).
     pub fn new(source: S) -> Self {
         Self {
             source: Arc::new(source),
@@ -373,6 +375,12 @@ impl<S: Source> Actor for WatchSupervisor<S> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        // `Actor::start` outside an actix system panics, and actix calls this while it unwinds: a panic here would
+        // abort the process.
+        if !start::has_system() {
+            ctx.stop();
+            return;
+        }
         self.arbiters = Arbiters::start(self.settings.arbiters);
         ctx.run_interval(SWEEP, Self::sweep);
     }
