@@ -1,8 +1,7 @@
 //! Whatever a key is called, a watch of it sees it come, change and go.
 
 use consul_watch::{Key, KeyPrefix, KvStore, Snapshot, Stop};
-
-use crate::stage::Stage;
+use consul_watch_harness::Fixture;
 
 const NAMES: [&str; 23] = [
     "plain",
@@ -32,34 +31,34 @@ const NAMES: [&str; 23] = [
 
 #[actix_rt::test]
 async fn as_a_key() {
-    let stage = Stage::dev();
+    let fixture = Fixture::dev();
     for name in NAMES {
         // A neighbour that begins alike, so that what is found is not found by chance.
-        stage.agent.put(&format!("{name}x"), "neighbour");
-        let mut feed = stage.watch(Key::new(name)).await;
+        fixture.agent.put(&format!("{name}x"), "neighbour");
+        let mut feed = fixture.watch(Key::new(name)).await;
         assert!(
             feed.next(name).await.current.is_none(),
             "{name:?} is not there yet"
         );
-        stage.agent.put(name, "1");
+        fixture.agent.put(name, "1");
         feed.says(&[&format!("added {name}=1")]).await;
-        stage.agent.put(name, "2");
+        fixture.agent.put(name, "2");
         feed.says(&[&format!("updated {name}=1→2")]).await;
-        stage.agent.put(&format!("{name}x"), "another neighbour");
-        stage.agent.delete(name);
+        fixture.agent.put(&format!("{name}x"), "another neighbour");
+        fixture.agent.delete(name);
         feed.says(&[&format!("removed {name}=2")]).await;
-        stage.watches.send(Stop::all()).await.expect("it runs");
-        stage.agent.delete(&format!("{name}x"));
+        fixture.watches.send(Stop::all()).await.expect("it runs");
+        fixture.agent.delete(&format!("{name}x"));
     }
 }
 
 #[actix_rt::test]
 async fn as_a_folder() {
-    let stage = Stage::dev();
+    let fixture = Fixture::dev();
     for name in NAMES {
         let neighbour = format!("{}x", name.trim_end_matches('/'));
-        stage.agent.put(&neighbour, "neighbour");
-        let mut feed = stage.watch(KeyPrefix::new(name)).await;
+        fixture.agent.put(&neighbour, "neighbour");
+        let mut feed = fixture.watch(KeyPrefix::new(name)).await;
         let first = feed.next(name).await;
         assert!(
             first.current.items().is_empty(),
@@ -71,49 +70,49 @@ async fn as_a_folder() {
             format!("{name}/a b")
         };
         for key in [name, &beneath] {
-            stage.agent.put(key, "1");
+            fixture.agent.put(key, "1");
             feed.says(&[&format!("added {key}=1")]).await;
-            stage.agent.put(key, "2");
+            fixture.agent.put(key, "2");
             feed.says(&[&format!("updated {key}=1→2")]).await;
         }
-        stage.agent.put(&neighbour, "another neighbour");
+        fixture.agent.put(&neighbour, "another neighbour");
         for key in [name, &beneath] {
-            stage.agent.delete(key);
+            fixture.agent.delete(key);
             feed.says(&[&format!("removed {key}=2")]).await;
         }
-        stage.watches.send(Stop::all()).await.expect("it runs");
-        stage.agent.delete(&neighbour);
+        fixture.watches.send(Stop::all()).await.expect("it runs");
+        fixture.agent.delete(&neighbour);
     }
 }
 
 #[actix_rt::test]
 async fn as_a_raw_prefix() {
-    let stage = Stage::dev();
+    let fixture = Fixture::dev();
     for name in NAMES {
-        let mut feed = stage.watch(KeyPrefix::raw(name)).await;
+        let mut feed = fixture.watch(KeyPrefix::raw(name)).await;
         feed.next(name).await;
         let longer = format!("{name}x?");
-        stage.agent.put(&longer, "1");
+        fixture.agent.put(&longer, "1");
         feed.says(&[&format!("added {longer}=1")]).await;
-        stage.agent.delete(&longer);
+        fixture.agent.delete(&longer);
         feed.says(&[&format!("removed {longer}=1")]).await;
-        stage.watches.send(Stop::all()).await.expect("it runs");
+        fixture.watches.send(Stop::all()).await.expect("it runs");
     }
 }
 
 /// The agent turns such a URL away, so the key is asked for among those that begin like it.
 #[actix_rt::test]
 async fn though_no_url_can_carry_it() {
-    let stage = Stage::dev();
-    let store = KvStore::connect(&stage.config).expect("a client");
+    let fixture = Fixture::dev();
+    let store = KvStore::connect(&fixture.config).expect("a client");
     for name in [
         "no\u{a0}break",
         "zero\u{200b}width",
         "line\nbreak",
         "\u{7f}",
     ] {
-        let mut key = stage.watch(Key::new(name)).await;
-        let mut prefix = stage.watch(KeyPrefix::new(name)).await;
+        let mut key = fixture.watch(Key::new(name)).await;
+        let mut prefix = fixture.watch(KeyPrefix::new(name)).await;
         key.next(name).await;
         prefix.next(name).await;
         store.put(name, "1").await.expect("a write");
@@ -128,12 +127,12 @@ async fn though_no_url_can_carry_it() {
 #[actix_rt::test]
 async fn as_the_prefix_of_the_configuration() {
     let agent = consul_watch_harness::TestAgent::dev();
-    let stage = Stage::of(agent, |config| config.with_prefix("my keys/ü?"));
-    let mut key = stage.watch(Key::new("a#b")).await;
-    let mut prefix = stage.watch(KeyPrefix::new("")).await;
+    let fixture = Fixture::of(agent, |config| config.with_prefix("my keys/ü?"));
+    let mut key = fixture.watch(Key::new("a#b")).await;
+    let mut prefix = fixture.watch(KeyPrefix::new("")).await;
     key.next("the first delivery").await;
     prefix.next("the first delivery").await;
-    stage.agent.put("my keys/ü?/a#b", "1");
+    fixture.agent.put("my keys/ü?/a#b", "1");
     key.says(&["added my keys/ü?/a#b=1"]).await;
     prefix.says(&["added my keys/ü?/a#b=1"]).await;
 }

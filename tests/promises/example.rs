@@ -8,9 +8,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Instant;
 
-use consul_watch_harness::{FaultProxy, Refusal, Signal, TestAgent, eventually_some, signal};
-
-use crate::recorder::SOON;
+use consul_watch_harness::{
+    DEADLINE, FaultProxy, Refusal, Signal, TestAgent, eventually_some, signal,
+};
 
 /// The running example. It is killed when dropped.
 struct Example {
@@ -49,7 +49,7 @@ impl Example {
     /// Waits for a line with this in it, and returns those that came up to it.
     #[track_caller]
     fn until(&mut self, part: &str) -> Vec<String> {
-        let deadline = Instant::now() + SOON;
+        let deadline = Instant::now() + DEADLINE;
         let mut lines = Vec::new();
         loop {
             match self
@@ -82,7 +82,9 @@ impl Example {
     #[track_caller]
     fn stops(&mut self) {
         self.until("stopped");
-        let status = eventually_some(SOON, "its end", || self.child.try_wait().expect("a child"));
+        let status = eventually_some(DEADLINE, "its end", || {
+            self.child.try_wait().expect("a child")
+        });
         assert!(
             status.success(),
             "it ended with {status}: {:#?}",
@@ -170,7 +172,7 @@ fn each_signal_ends_it_cleanly() {
         );
         example.send(which);
         example.stops();
-        proxy.wait_until_open(0, SOON);
+        proxy.wait_until_open(0, DEADLINE);
     }
 }
 

@@ -1,15 +1,13 @@
 //! A subscriber is first told how things stand; then what changes, in order.
 
 use consul_watch::{Key, KeyPrefix, Reason, Watch, WatchError};
-
-use crate::recorder::{Feed, state};
-use crate::stage::{Stage, subscribe};
+use consul_watch_harness::{Feed, Fixture, fixture::subscribe, state};
 
 #[actix_rt::test]
 async fn what_is_absent_is_delivered_as_absent() {
-    let stage = Stage::dev();
-    let mut key = stage.watch(Key::new("app/port")).await;
-    let mut prefix = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::dev();
+    let mut key = fixture.watch(Key::new("app/port")).await;
+    let mut prefix = fixture.watch(KeyPrefix::new("app")).await;
     let first = key.next("an absent key").await;
     assert!(
         first.current.is_none() && first.changes().is_empty(),
@@ -26,18 +24,18 @@ async fn what_is_absent_is_delivered_as_absent() {
         "{first:?}"
     );
 
-    stage.agent.put("app/port", "1");
+    fixture.agent.put("app/port", "1");
     key.says(&["added app/port=1"]).await;
     prefix.says(&["added app/port=1"]).await;
 }
 
 #[actix_rt::test]
 async fn what_is_there_is_delivered_first_and_as_added() {
-    let stage = Stage::dev();
-    stage.agent.put("app/host", "a");
-    stage.agent.put("app/port", "1");
-    let mut key = stage.watch(Key::new("app/port")).await;
-    let mut prefix = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::dev();
+    fixture.agent.put("app/host", "a");
+    fixture.agent.put("app/port", "1");
+    let mut key = fixture.watch(Key::new("app/port")).await;
+    let mut prefix = fixture.watch(KeyPrefix::new("app")).await;
     assert_eq!(key.says(&["added app/port=1"]).await.reason, Reason::First);
     let first = prefix.says(&["added app/host=a", "added app/port=1"]).await;
     assert_eq!(
@@ -46,25 +44,29 @@ async fn what_is_there_is_delivered_first_and_as_added() {
     );
     assert_eq!(
         first.index,
-        stage.agent.entry("app/port").expect("written").modify_index
+        fixture
+            .agent
+            .entry("app/port")
+            .expect("written")
+            .modify_index
     );
 }
 
 #[actix_rt::test]
 async fn changes_come_in_order_with_what_was_before() {
-    let stage = Stage::dev();
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::dev();
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     let mut before = feed.next("the first delivery").await;
     let mut old = "added app/n=0".to_owned();
     for turn in 0..20 {
-        stage.agent.put("app/n", turn.to_string());
+        fixture.agent.put("app/n", turn.to_string());
         let changed = feed.says(&[&old]).await;
         assert_eq!((changed.reason, changed.coalesced), (Reason::Change, 0));
         assert_eq!(changed.previous_index, Some(before.index));
         assert!(changed.index > before.index, "{changed:?} after {before:?}");
         assert_eq!(
             changed.index,
-            stage.agent.entry("app/n").expect("written").modify_index
+            fixture.agent.entry("app/n").expect("written").modify_index
         );
         assert_eq!(changed.subscription, feed.subscription);
         old = format!("updated app/n={turn}→{}", turn + 1);
@@ -74,47 +76,47 @@ async fn changes_come_in_order_with_what_was_before() {
 
 #[actix_rt::test]
 async fn a_late_subscriber_is_handed_the_current_value_without_asking_consul() {
-    let stage = Stage::dev();
-    stage.agent.put("app/port", "1");
-    let mut early = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::dev();
+    fixture.agent.put("app/port", "1");
+    let mut early = fixture.watch(KeyPrefix::new("app")).await;
     early.says(&["added app/port=1"]).await;
-    stage.agent.put("app/port", "2");
+    fixture.agent.put("app/port", "2");
     let known = early.says(&["updated app/port=1→2"]).await;
 
     // What is in memory needs no network.
-    stage.proxy.silence();
-    let mut late = stage.watch(KeyPrefix::new("app")).await;
+    fixture.proxy.silence();
+    let mut late = fixture.watch(KeyPrefix::new("app")).await;
     let first = late.says(&["added app/port=2"]).await;
     assert_eq!((first.reason, first.index), (Reason::First, known.index));
-    stage.proxy.pass();
+    fixture.proxy.pass();
 
-    stage.agent.put("app/port", "3");
+    fixture.agent.put("app/port", "3");
     early.says(&["updated app/port=2→3"]).await;
     late.says(&["updated app/port=2→3"]).await;
 }
 
 #[actix_rt::test]
 async fn who_wants_changes_only_is_not_told_the_first_state() {
-    let stage = Stage::dev();
-    stage.agent.put("app/port", "1");
+    let fixture = Fixture::dev();
+    fixture.agent.put("app/port", "1");
     let new = Feed::start().of_changes_only();
     let mut new = subscribe(
-        &stage.watches,
+        &fixture.watches,
         KeyPrefix::new("app"),
         new,
         Watch::changes_only,
     )
     .await;
-    stage.ready().await;
+    fixture.ready().await;
     let joined = Feed::start().of_changes_only();
     let mut joined = subscribe(
-        &stage.watches,
+        &fixture.watches,
         KeyPrefix::new("app"),
         joined,
         Watch::changes_only,
     )
     .await;
-    stage.agent.put("app/port", "2");
+    fixture.agent.put("app/port", "2");
     for feed in [&mut new, &mut joined] {
         let changed = feed.says(&["updated app/port=1→2"]).await;
         assert_eq!(changed.reason, Reason::Change);
@@ -127,10 +129,10 @@ async fn who_wants_changes_only_is_not_told_the_first_state() {
 
 #[actix_rt::test]
 async fn the_same_actor_is_not_subscribed_twice_to_one_path() {
-    let stage = Stage::dev();
-    let mut feed = stage.watch(Key::new("k")).await;
+    let fixture = Fixture::dev();
+    let mut feed = fixture.watch(Key::new("k")).await;
     feed.next("the first delivery").await;
-    let again = stage
+    let again = fixture
         .watches
         .send(Watch::new(Key::new("k"), feed.address.clone()))
         .await;
@@ -143,6 +145,6 @@ async fn the_same_actor_is_not_subscribed_twice_to_one_path() {
         }
         other => panic!("a second subscription of one actor: {other:?}"),
     }
-    stage.agent.put("k", "v");
+    fixture.agent.put("k", "v");
     feed.says(&["added k=v"]).await;
 }

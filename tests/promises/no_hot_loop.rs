@@ -5,14 +5,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use actix::prelude::*;
 use consul_watch::{Backoff, Key, KeyPrefix, Status, WatchState, WatchSupervisor};
-use consul_watch_harness::{Canned, ResponseFault, Rule, TestAgent};
-
-use crate::recorder::SOON;
-use crate::stage::{Stage, impatient, until, watch};
+use consul_watch_harness::{
+    Canned, DEADLINE, Fixture, ResponseFault, Rule, TestAgent,
+    fixture::{impatient, until, watch},
+};
 
 /// The body that Consul would answer, at once and for ever.
-fn unchanged(stage: &Stage, key: &str, index: Option<u64>) -> ResponseFault {
-    let reply = stage
+fn unchanged(fixture: &Fixture, key: &str, index: Option<u64>) -> ResponseFault {
+    let reply = fixture
         .agent
         .request("GET", &format!("/v1/kv/{key}?recurse"), &[], b"");
     let own = reply.header("X-Consul-Index").expect("an index").to_owned();
@@ -21,57 +21,59 @@ fn unchanged(stage: &Stage, key: &str, index: Option<u64>) -> ResponseFault {
 }
 
 /// Lets the watch ask `count` times, and returns how long that took.
-async fn asks(stage: &Stage, count: u64) -> Duration {
-    let (start, before) = (Instant::now(), stage.proxy.stats().requests);
-    stage
+async fn asks(fixture: &Fixture, count: u64) -> Duration {
+    let (start, before) = (Instant::now(), fixture.proxy.stats().requests);
+    fixture
         .proxy
-        .until(SOON, "requests", |stats| stats.requests >= before + count)
+        .until(DEADLINE, "requests", |stats| {
+            stats.requests >= before + count
+        })
         .await;
     start.elapsed()
 }
 
 #[actix_rt::test]
 async fn a_blocking_query_that_does_not_block() {
-    let stage = Stage::dev();
-    stage.agent.put("app/a", "1");
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::dev();
+    fixture.agent.put("app/a", "1");
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     feed.says(&["added app/a=1"]).await;
-    stage
+    fixture
         .proxy
-        .inject(Rule::always(unchanged(&stage, "app", None)));
+        .inject(Rule::always(unchanged(&fixture, "app", None)));
     // The request on its way does not see the fault before it ends.
-    stage.until_woken(|agent| agent.put("app2", "")).await;
+    fixture.until_woken(|agent| agent.put("app2", "")).await;
     // Ten requests take the throttle's doubling pauses: 10, 20 … 320 ms, two of them free.
-    let took = asks(&stage, 10).await;
+    let took = asks(&fixture, 10).await;
     assert!(
         took >= Duration::from_millis(600),
         "ten answers without news in {took:?}"
     );
-    let took = asks(&stage, 3).await;
+    let took = asks(&fixture, 3).await;
     assert!(
         took >= Duration::from_secs(1),
         "three more in {took:?}, though none had any news"
     );
-    stage.proxy.pass();
-    stage.agent.put("app/a", "2");
+    fixture.proxy.pass();
+    fixture.agent.put("app/a", "2");
     feed.says(&["updated app/a=1→2"]).await;
 }
 
 #[actix_rt::test]
 async fn an_index_of_zero_or_none_at_all() {
     for fault in [ResponseFault::index(0), ResponseFault::no_index()] {
-        let stage = Stage::dev();
-        stage.agent.put("app/a", "1");
-        stage.proxy.inject(Rule::always(fault.clone()));
-        let mut feed = stage.watch(KeyPrefix::new("app")).await;
+        let fixture = Fixture::dev();
+        fixture.agent.put("app/a", "1");
+        fixture.proxy.inject(Rule::always(fault.clone()));
+        let mut feed = fixture.watch(KeyPrefix::new("app")).await;
         feed.says(&["added app/a=1"]).await;
-        asks(&stage, 8).await;
-        let took = asks(&stage, 4).await;
+        asks(&fixture, 8).await;
+        let took = asks(&fixture, 4).await;
         assert!(
             took >= Duration::from_millis(500),
             "{fault:?}: four requests in {took:?}"
         );
-        let seen = stage.proxy.requests();
+        let seen = fixture.proxy.requests();
         assert!(
             !seen
                 .iter()
@@ -84,23 +86,25 @@ async fn an_index_of_zero_or_none_at_all() {
 /// An index that goes up and down makes every second query one that does not block.
 #[actix_rt::test]
 async fn an_index_that_rises_and_falls() {
-    let stage = Stage::dev();
-    stage.agent.put("app/a", "1");
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::dev();
+    fixture.agent.put("app/a", "1");
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     feed.says(&["added app/a=1"]).await;
     // All rules have to be there before the first is used.
-    stage
+    fixture
         .proxy
-        .until(SOON, "the query that blocks", |stats| stats.requests >= 2)
+        .until(DEADLINE, "the query that blocks", |stats| {
+            stats.requests >= 2
+        })
         .await;
     for index in (1..=30).flat_map(|turn| [9000 + turn, 5]) {
-        stage
+        fixture
             .proxy
-            .inject(Rule::next(1, unchanged(&stage, "app", Some(index))));
+            .inject(Rule::next(1, unchanged(&fixture, "app", Some(index))));
     }
-    stage.until_woken(|agent| agent.put("app2", "")).await;
-    asks(&stage, 20).await;
-    let took = asks(&stage, 10).await;
+    fixture.until_woken(|agent| agent.put("app2", "")).await;
+    asks(&fixture, 20).await;
+    let took = asks(&fixture, 10).await;
     assert!(
         took >= Duration::from_millis(500),
         "ten answers without news in {took:?}"
@@ -110,13 +114,13 @@ async fn an_index_that_rises_and_falls() {
 /// The first query is answered and every later one fails: success must not end the growth of the back-off.
 #[actix_rt::test]
 async fn a_watch_that_fails_right_after_each_success() {
-    let stage = Stage::dev();
-    stage
+    let fixture = Fixture::dev();
+    fixture
         .proxy
         .inject(Rule::always(ResponseFault::status(500, "no")).for_target("index="));
     let backoff =
         Backoff::new(Duration::from_millis(100), Duration::from_secs(3600)).expect("a back-off");
-    let watches = WatchSupervisor::new(stage.config.clone())
+    let watches = WatchSupervisor::new(fixture.config.clone())
         .backoff(backoff.with_seed(7))
         .start();
     let mut feed = watch(&watches, Key::new("k")).await;
@@ -125,7 +129,7 @@ async fn a_watch_that_fails_right_after_each_success() {
         matches!(status.state, WatchState::Retrying { attempt: 6.., .. })
     });
     let status = status.await;
-    let requests = stage.proxy.stats().requests;
+    let requests = fixture.proxy.stats().requests;
     assert!(
         requests <= 2 * (status.restarts + 2),
         "{requests} requests for {} restarts",
@@ -138,10 +142,10 @@ async fn a_watch_that_fails_right_after_each_success() {
 async fn watches_that_failed_together_do_not_come_back_together() {
     const WATCHES: usize = 60;
     // Waits of a second, so that each query soon meets the fault; an outage would be the guard's.
-    let stage = Stage::of(TestAgent::dev(), impatient);
+    let fixture = Fixture::of(TestAgent::dev(), impatient);
     let base = Duration::from_secs(20);
     let backoff = Backoff::new(base, base).expect("a back-off");
-    let watches = WatchSupervisor::new(stage.config.clone())
+    let watches = WatchSupervisor::new(fixture.config.clone())
         .backoff(backoff)
         .start();
     let mut feeds = Vec::new();
@@ -151,8 +155,8 @@ async fn watches_that_failed_together_do_not_come_back_together() {
     for feed in &mut feeds {
         feed.next("the first delivery").await;
     }
-    stage.proxy.until_open(WATCHES, SOON).await;
-    stage
+    fixture.proxy.until_open(WATCHES, DEADLINE).await;
+    fixture
         .proxy
         .inject(Rule::always(ResponseFault::status(500, "no")));
     let cut = SystemTime::now();

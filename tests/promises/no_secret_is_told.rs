@@ -8,13 +8,11 @@ use consul_watch::{
     FailureClass, GetSnapshots, Key, KeyPrefix, KvStore, Observe, Reset, Watch, WatchEvent,
     WatchSupervisor,
 };
-use consul_watch_harness::{ResponseFault, Rule, TestAgent};
+use consul_watch_harness::{
+    Acl, Feed, Fixture, ResponseFault, Rule, TestAgent,
+    log_capture::{capture, captured},
+};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-
-use crate::heard::{heard, listen};
-use crate::one_bad_watch_harms_no_other::Acl;
-use crate::recorder::Feed;
-use crate::stage::Stage;
 
 const TOKEN: &str = "c0ffee00-the-configurations-token";
 const OWN_TOKEN: &str = "c0ffee00-the-querys-own-token";
@@ -71,30 +69,30 @@ impl Texts {
 
 #[actix_rt::test]
 async fn nothing_that_can_be_printed_holds_one() {
-    listen();
-    let stage = Stage::of(TestAgent::dev(), |config| {
+    capture();
+    let fixture = Fixture::of(TestAgent::dev(), |config| {
         config.with_token(TOKEN).with_basic_auth("user", PASSWORD)
     });
     let mut texts = Texts::default();
     let query = KeyPrefix::new("secret").with_token(OWN_TOKEN);
-    texts.debug("the configuration", &stage.config);
+    texts.debug("the configuration", &fixture.config);
     texts.debug("the query", &query);
     texts.debug(
         "the supervisor",
-        &WatchSupervisor::new(stage.config.clone()),
+        &WatchSupervisor::new(fixture.config.clone()),
     );
-    texts.debug("Reset", &Reset::with(stage.config.clone()));
+    texts.debug("Reset", &Reset::with(fixture.config.clone()));
     texts.debug(
         "Watch",
         &Watch::new(query.clone(), Feed::<KeyPrefix>::start().address),
     );
     texts.debug(
         "the store",
-        &KvStore::connect(&stage.config).expect("a client"),
+        &KvStore::connect(&fixture.config).expect("a client"),
     );
 
     let (told, mut events) = unbounded_channel();
-    stage
+    fixture
         .watches
         .send(Observe::all(Events(told).start()))
         .await
@@ -105,29 +103,29 @@ async fn nothing_that_can_be_printed_holds_one() {
         let text = format!("no rights for {token} or {PASSWORD} (Basic {credentials})");
         ResponseFault::status(403, &text)
     };
-    let mut feed = stage.watch(query.clone()).await;
-    let mut key = stage.watch(Key::new("secret/a")).await;
+    let mut feed = fixture.watch(query.clone()).await;
+    let mut key = fixture.watch(Key::new("secret/a")).await;
     feed.next("the first delivery").await;
     key.next("the first delivery").await;
-    stage.agent.put("secret/a", VALUE);
+    fixture.agent.put("secret/a", VALUE);
     let changed = feed.next("a change").await;
     texts.debug("Changed", &changed);
     texts.debug("a change", &changed.changes());
     texts.debug("Changed of a key", &key.next("a change").await);
 
     for turn in 0..2 {
-        stage
+        fixture
             .proxy
             .inject(Rule::always(echo(OWN_TOKEN)).for_target("recurse"));
-        stage.proxy.inject(Rule::always(echo(TOKEN)));
-        stage.agent.put("secret/a", format!("{VALUE} {turn}"));
+        fixture.proxy.inject(Rule::always(echo(TOKEN)));
+        fixture.agent.put("secret/a", format!("{VALUE} {turn}"));
         for path in ["keyprefix:secret?token", "key:secret/a"] {
-            let status = stage.until_retrying(path, FailureClass::Denied).await;
+            let status = fixture.until_retrying(path, FailureClass::Denied).await;
             texts.debug("a status", &status);
             texts.0.push(("a status".to_owned(), status.to_string()));
             texts.error("an error", status.state.error().expect("it failed"));
         }
-        let store = KvStore::connect(&stage.config).expect("a client");
+        let store = KvStore::connect(&fixture.config).expect("a client");
         texts.error(
             "the store's error",
             &store.get("secret/a").await.expect_err("it is denied"),
@@ -139,25 +137,25 @@ async fn nothing_that_can_be_printed_holds_one() {
                 .await
                 .expect_err("it is denied"),
         );
-        stage.proxy.pass();
+        fixture.proxy.pass();
         feed.next("the value after it").await;
         key.next("the value after it").await;
     }
     // Values in an answer that cannot be read.
     let broken = format!(r#"[{{"Key":"secret/a","Value":"{VALUE}","CreateIndex":"{VALUE}"}}]"#);
     let canned = consul_watch_harness::Canned::new(200, broken).header("X-Consul-Index", "9999");
-    stage
+    fixture
         .proxy
         .inject(Rule::always(ResponseFault::Replace(canned)));
-    stage.agent.put("secret/a", "end");
-    let status = stage.until("keyprefix:secret?token", "what cannot be read", |status| {
+    fixture.agent.put("secret/a", "end");
+    let status = fixture.until("keyprefix:secret?token", "what cannot be read", |status| {
         status.state.to_string().contains("cannot be read")
     });
     let status = status.await;
     texts.error("a value's error", status.state.error().expect("it failed"));
-    stage.proxy.pass();
+    fixture.proxy.pass();
     feed.next("the value after it").await;
-    let snapshots = stage.watches.send(GetSnapshots).await.expect("it runs");
+    let snapshots = fixture.watches.send(GetSnapshots).await.expect("it runs");
     texts.debug("the snapshots", &snapshots);
     texts.debug("a snapshot", &snapshots.get(&query));
 
@@ -168,19 +166,19 @@ async fn nothing_that_can_be_printed_holds_one() {
         count += 1;
     }
     assert!(count > 4, "{count} events");
-    for heard in heard("secret") {
-        texts.0.push(("a log line".to_owned(), heard.text));
+    for record in captured("secret") {
+        texts.0.push(("a log line".to_owned(), record.text));
     }
     assert!(
-        heard("secret").len() > 4,
+        captured("secret").len() > 4,
         "the watches' paths are in the log"
     );
     for secret in secrets() {
-        assert!(heard(&secret).is_empty(), "{:?}", heard(&secret));
+        assert!(captured(&secret).is_empty(), "{:?}", captured(&secret));
     }
     texts.hold_no_secret();
 
-    for request in stage.proxy.requests() {
+    for request in fixture.proxy.requests() {
         assert!(
             !request.target.contains("c0ffee00"),
             "a secret in a URL: {}",
@@ -200,20 +198,20 @@ async fn nothing_that_can_be_printed_holds_one() {
 /// Consul itself, with a token that it does not know, one without rights, and one that is no header.
 #[actix_rt::test]
 async fn consuls_own_refusals_hold_none() {
-    listen();
+    capture();
     let acl = Acl::start();
     let mut texts = Texts::default();
     for (path, token) in [("unknown", OWN_TOKEN), ("no-rights", acl.secret.as_str())] {
-        let _feed = acl.stage.watch(Key::new(path).with_token(token)).await;
-        let status = acl.stage.until_retrying(path, FailureClass::Denied).await;
+        let _feed = acl.fixture.watch(Key::new(path).with_token(token)).await;
+        let status = acl.fixture.until_retrying(path, FailureClass::Denied).await;
         texts.error(path, status.state.error().expect("it failed"));
         assert!(!format!("{status:?}").contains(&acl.secret), "{status:?}");
     }
     let _feed = acl
-        .stage
+        .fixture
         .watch(Key::new("unsendable").with_token("c0ffee00\nX-Header: 1"))
         .await;
-    let failed = acl.stage.until("unsendable", "a failure", |status| {
+    let failed = acl.fixture.until("unsendable", "a failure", |status| {
         status.state.error().is_some()
     });
     texts.error(
@@ -221,14 +219,14 @@ async fn consuls_own_refusals_hold_none() {
         failed.await.state.error().expect("it failed"),
     );
     let refused = acl
-        .stage
+        .fixture
         .config
         .clone()
         .with_token("c0ffee00 in words")
         .validate();
     texts.error("a bad token", &refused.expect_err("a token is one word"));
     let refused = acl
-        .stage
+        .fixture
         .config
         .clone()
         .with_address("http://user:c0ffee00@host:1/?token=c0ffee00");
@@ -237,5 +235,9 @@ async fn consuls_own_refusals_hold_none() {
         &refused.expect_err("no address"),
     );
     texts.hold_no_secret();
-    assert!(heard(&acl.secret).is_empty(), "{:?}", heard(&acl.secret));
+    assert!(
+        captured(&acl.secret).is_empty(),
+        "{:?}",
+        captured(&acl.secret)
+    );
 }

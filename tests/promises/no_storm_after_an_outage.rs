@@ -3,31 +3,33 @@
 use std::time::{Duration, Instant};
 
 use consul_watch::KeyPrefix;
-
-use crate::recorder::state;
-use crate::stage::Stage;
+use consul_watch_harness::{Fixture, state};
 
 const WATCHES: u64 = 80;
 
 #[actix_rt::test]
 async fn one_watch_asks_while_consul_is_away_and_all_come_back() {
-    let stage = Stage::kept();
+    let fixture = Fixture::persistent();
     let mut feeds = Vec::new();
     for number in 0..WATCHES {
-        feeds.push(stage.watch(KeyPrefix::new(format!("app/{number}/"))).await);
+        feeds.push(
+            fixture
+                .watch(KeyPrefix::new(format!("app/{number}/")))
+                .await,
+        );
     }
     for feed in &mut feeds {
         feed.next("the first delivery").await;
     }
-    stage.agent.kill();
+    fixture.agent.kill();
     for number in 0..WATCHES {
-        stage
+        fixture
             .until_failing(&format!("keyprefix:app/{number}/"))
             .await;
     }
-    let (before, begun) = (stage.proxy.stats().accepted, Instant::now());
+    let (before, begun) = (fixture.proxy.stats().accepted, Instant::now());
     tokio::time::sleep(Duration::from_secs(4)).await;
-    let (attempts, outage) = (stage.proxy.stats().accepted - before, begun.elapsed());
+    let (attempts, outage) = (fixture.proxy.stats().accepted - before, begun.elapsed());
     println!("{attempts} attempts of {WATCHES} watches in {outage:?}");
     // The pauses are 250 ms on average; without turns each watch would come to as many attempts.
     assert!(attempts > 0, "nobody asks");
@@ -36,9 +38,9 @@ async fn one_watch_asks_while_consul_is_away_and_all_come_back() {
         "{attempts} attempts in {outage:?}"
     );
 
-    stage.agent.restart();
+    fixture.agent.restart();
     for number in 0..WATCHES {
-        stage
+        fixture
             .agent
             .put(&format!("app/{number}/k"), number.to_string());
     }
@@ -49,9 +51,11 @@ async fn one_watch_asks_while_consul_is_away_and_all_come_back() {
     }
     println!(
         "{} attempts until all were back",
-        stage.proxy.stats().accepted - before
+        fixture.proxy.stats().accepted - before
     );
     for number in 0..WATCHES {
-        stage.until_live(&format!("keyprefix:app/{number}/")).await;
+        fixture
+            .until_live(&format!("keyprefix:app/{number}/"))
+            .await;
     }
 }

@@ -6,24 +6,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use consul_watch::{FailureClass, GetSnapshots, Key, KeyPrefix, Stop};
-use consul_watch_harness::eventually_async;
-
-use crate::recorder::{SOON, state};
-use crate::stage::Stage;
+use consul_watch_harness::{DEADLINE, Fixture, eventually_async, state};
 
 const LAST: u64 = 200;
 
 #[actix_rt::test]
 async fn values_go_forward_and_come_to_the_last() {
-    let stage = Stage::dev();
-    stage.agent.put("app/n", "0");
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
-    let snapshots = stage.watches.send(GetSnapshots).await.expect("it runs");
+    let fixture = Fixture::dev();
+    fixture.agent.put("app/n", "0");
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
+    let snapshots = fixture.watches.send(GetSnapshots).await.expect("it runs");
     feed.says(&["added app/n=0"]).await;
     let readers: Vec<_> = (0..3)
         .map(|_| {
             let snapshots = snapshots.clone();
-            let give_up = std::time::Instant::now() + SOON;
+            let give_up = std::time::Instant::now() + DEADLINE;
             thread::spawn(move || {
                 let (mut last, mut seen) = (0, 0);
                 while last < LAST && std::time::Instant::now() < give_up {
@@ -41,7 +38,7 @@ async fn values_go_forward_and_come_to_the_last() {
         })
         .collect();
     for turn in 1..=LAST {
-        stage.agent.put("app/n", turn.to_string());
+        fixture.agent.put("app/n", turn.to_string());
     }
     let check = snapshots.clone();
     feed.until("the last value", move |changed| {
@@ -68,14 +65,14 @@ async fn values_go_forward_and_come_to_the_last() {
 
 #[actix_rt::test]
 async fn a_value_outlives_an_outage_and_ends_with_its_watch() {
-    let stage = Stage::dev();
-    stage.agent.put("k", "1");
-    let snapshots = stage.watches.send(GetSnapshots).await.expect("it runs");
+    let fixture = Fixture::dev();
+    fixture.agent.put("k", "1");
+    let snapshots = fixture.watches.send(GetSnapshots).await.expect("it runs");
     assert!(snapshots.get(&Key::new("k")).is_none(), "it is not watched");
-    let mut feed = stage.watch(Key::new("k")).await;
+    let mut feed = fixture.watch(Key::new("k")).await;
     feed.says(&["added k=1"]).await;
-    stage.cut_off();
-    stage.until_retrying("k", FailureClass::Transient).await;
+    fixture.cut_off();
+    fixture.until_retrying("k", FailureClass::Transient).await;
     let away = Arc::new(AtomicBool::new(false));
     let (there, reader) = (Arc::clone(&away), snapshots.clone());
     thread::spawn(move || {
@@ -94,8 +91,8 @@ async fn a_value_outlives_an_outage_and_ends_with_its_watch() {
         away.load(Ordering::SeqCst),
         "the value and the outage are both readable"
     );
-    stage.proxy.pass();
-    stage.agent.delete("k");
+    fixture.proxy.pass();
+    fixture.agent.delete("k");
     feed.says(&["removed k=1"]).await;
     assert!(
         snapshots
@@ -103,8 +100,8 @@ async fn a_value_outlives_an_outage_and_ends_with_its_watch() {
             .expect("an absent key is a value")
             .is_none()
     );
-    stage.watches.send(Stop::all()).await.expect("it runs");
-    eventually_async(SOON, "the value to go", || {
+    fixture.watches.send(Stop::all()).await.expect("it runs");
+    eventually_async(DEADLINE, "the value to go", || {
         snapshots.get(&Key::new("k")).is_none()
     })
     .await;

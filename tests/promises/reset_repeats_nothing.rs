@@ -3,17 +3,14 @@
 use std::time::Duration;
 
 use consul_watch::{FailureClass, Key, KeyPrefix, Reason, Reset, ResetError};
-use consul_watch_harness::{FaultProxy, TestAgent};
-
-use crate::recorder::SOON;
-use crate::stage::{Stage, config};
+use consul_watch_harness::{DEADLINE, FaultProxy, Fixture, TestAgent, fixture::config};
 
 #[actix_rt::test]
 async fn with_the_configuration_there_is_or_an_equal_one() {
-    let stage = Stage::dev();
-    stage.agent.put("app/a", "1");
-    let mut key = stage.watch(Key::new("app/a")).await;
-    let mut prefix = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::dev();
+    fixture.agent.put("app/a", "1");
+    let mut key = fixture.watch(Key::new("app/a")).await;
+    let mut prefix = fixture.watch(KeyPrefix::new("app")).await;
     key.says(&["added app/a=1"]).await;
     prefix.says(&["added app/a=1"]).await;
     let mut old = "1".to_owned();
@@ -21,56 +18,58 @@ async fn with_the_configuration_there_is_or_an_equal_one() {
         let reset = if turn % 2 == 0 {
             Reset::new()
         } else {
-            Reset::with(stage.config.clone())
+            Reset::with(fixture.config.clone())
         };
-        let before = stage.proxy.stats().requests;
-        let count = stage
+        let before = fixture.proxy.stats().requests;
+        let count = fixture
             .watches
             .send(reset)
             .await
             .expect("it runs")
             .expect("a good configuration");
         assert_eq!(count, 2, "both watchers start afresh");
-        stage
+        fixture
             .proxy
-            .until(SOON, "both to ask again and to wait", |stats| {
+            .until(DEADLINE, "both to ask again and to wait", |stats| {
                 stats.requests >= before + 4
             })
             .await;
         let new = format!("turn {turn}");
-        stage.agent.put("app/a", &new);
+        fixture.agent.put("app/a", &new);
         let update = format!("updated app/a={old}→{new}");
         key.says(&[&update]).await;
         prefix.says(&[&update]).await;
         old = new;
     }
-    stage.proxy.until_open(2, SOON).await;
+    fixture.proxy.until_open(2, DEADLINE).await;
 }
 
 #[actix_rt::test]
 async fn many_at_once_repeat_nothing_either() {
-    let stage = Stage::dev();
-    let mut feed = stage.watch(Key::new("k")).await;
+    let fixture = Fixture::dev();
+    let mut feed = fixture.watch(Key::new("k")).await;
     feed.next("the first delivery").await;
-    let resets: Vec<_> = (0..20).map(|_| stage.watches.send(Reset::new())).collect();
+    let resets: Vec<_> = (0..20)
+        .map(|_| fixture.watches.send(Reset::new()))
+        .collect();
     for reset in resets {
         reset.await.expect("it runs").expect("a good configuration");
     }
-    stage.agent.put("k", "v");
+    fixture.agent.put("k", "v");
     feed.says(&["added k=v"]).await;
-    stage.proxy.until_open(1, SOON).await;
+    fixture.proxy.until_open(1, DEADLINE).await;
 }
 
 #[actix_rt::test]
 async fn another_prefix_is_another_state() {
-    let stage = Stage::of(TestAgent::dev(), |config| config.with_prefix("one"));
-    stage.agent.put("one/app", "1");
-    stage.agent.put("two/app", "2");
-    stage.agent.put("three/app", "3");
-    let mut feed = stage.watch(Key::new("app")).await;
+    let fixture = Fixture::of(TestAgent::dev(), |config| config.with_prefix("one"));
+    fixture.agent.put("one/app", "1");
+    fixture.agent.put("two/app", "2");
+    fixture.agent.put("three/app", "3");
+    let mut feed = fixture.watch(Key::new("app")).await;
     feed.says(&["added one/app=1"]).await;
-    let two = stage.config.clone().with_prefix("two");
-    stage
+    let two = fixture.config.clone().with_prefix("two");
+    fixture
         .watches
         .send(Reset::with(two))
         .await
@@ -78,51 +77,51 @@ async fn another_prefix_is_another_state() {
         .expect("a good configuration");
     let changed = feed.says(&["removed one/app=1", "added two/app=2"]).await;
     assert_eq!(changed.reason, Reason::Resync);
-    stage.agent.put("one/app", "no more");
-    stage.agent.put("two/app", "3");
+    fixture.agent.put("one/app", "no more");
+    fixture.agent.put("two/app", "3");
     feed.says(&["updated two/app=2→3"]).await;
 }
 
 #[actix_rt::test]
 async fn another_agent_is_compared_with_the_first() {
-    let stage = Stage::dev();
+    let fixture = Fixture::dev();
     let other = TestAgent::dev();
-    stage.agent.put("elsewhere", "so that the indexes differ");
-    for agent in [&stage.agent, &other] {
+    fixture.agent.put("elsewhere", "so that the indexes differ");
+    for agent in [&fixture.agent, &other] {
         agent.put("app/same", "1");
         agent.put(
             "app/differs",
             format!("{}", agent.http_addr().port() == other.http_addr().port()),
         );
     }
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     feed.says(&["added app/differs=false", "added app/same=1"])
         .await;
     let proxy = FaultProxy::start(other.http_addr());
-    let moved = stage
+    let moved = fixture
         .watches
         .send(Reset::with(config(&proxy.url())))
         .await
         .expect("it runs");
     assert_eq!(moved.expect("a good configuration"), 1);
-    stage.proxy.until_open(0, SOON).await;
+    fixture.proxy.until_open(0, DEADLINE).await;
     let changed = feed.next("what is different there").await;
     assert_eq!(changed.reason, Reason::Resync);
-    let told = crate::recorder::said(&changed);
+    let told = consul_watch_harness::described(&changed);
     // Where a key was made at another index, it is another key.
     assert_eq!(told[0], "updated app/differs=false→true");
     other.put("app/marker", "x");
     feed.says(&["added app/marker=x"]).await;
-    stage.agent.put("app/marker", "nobody listens");
-    proxy.until_open(1, SOON).await;
+    fixture.agent.put("app/marker", "nobody listens");
+    proxy.until_open(1, DEADLINE).await;
 }
 
 #[actix_rt::test]
 async fn a_bad_configuration_is_refused_and_everything_goes_on() {
-    let stage = Stage::dev();
-    let mut feed = stage.watch(Key::new("k")).await;
+    let fixture = Fixture::dev();
+    let mut feed = fixture.watch(Key::new("k")).await;
     feed.next("the first delivery").await;
-    let good = || stage.config.clone();
+    let good = || fixture.config.clone();
     let mut old = "added k=0".to_owned();
     let bad = [
         good().with_wait(Duration::ZERO),
@@ -132,17 +131,22 @@ async fn a_bad_configuration_is_refused_and_everything_goes_on() {
         good().with_basic_auth("a:colon", "password"),
     ];
     for (turn, bad) in bad.into_iter().enumerate() {
-        match stage.watches.send(Reset::with(bad)).await.expect("it runs") {
+        match fixture
+            .watches
+            .send(Reset::with(bad))
+            .await
+            .expect("it runs")
+        {
             Err(ResetError::Refused(why)) => {
                 assert_eq!(why.class(), FailureClass::Invalid, "{why}")
             }
             other => panic!("bad configuration {turn} was not refused: {other:?}"),
         }
-        stage.agent.put("k", turn.to_string());
+        fixture.agent.put("k", turn.to_string());
         feed.says(&[&old]).await;
         old = format!("updated k={turn}→{}", turn + 1);
     }
-    let stats = stage.proxy.stats();
+    let stats = fixture.proxy.stats();
     assert_eq!(
         (stats.accepted, stats.open),
         (1, 1),
@@ -152,18 +156,18 @@ async fn a_bad_configuration_is_refused_and_everything_goes_on() {
 
 #[actix_rt::test]
 async fn it_ends_a_back_off_and_a_hopeless_watch_is_tried_again() {
-    let stage = Stage::dev();
-    stage.proxy.refuse(consul_watch_harness::Refusal::Closed);
+    let fixture = Fixture::dev();
+    fixture.proxy.refuse(consul_watch_harness::Refusal::Closed);
     let slow = consul_watch::Backoff::new(Duration::from_secs(3600), Duration::from_secs(3600));
-    let watches =
-        consul_watch::WatchSupervisor::new(stage.config.clone()).backoff(slow.expect("a back-off"));
+    let watches = consul_watch::WatchSupervisor::new(fixture.config.clone())
+        .backoff(slow.expect("a back-off"));
     let watches = actix::Actor::start(watches);
-    let mut feed = crate::stage::watch(&watches, Key::new("k")).await;
-    crate::stage::until(&watches, "k", "a failure", |status| {
+    let mut feed = consul_watch_harness::fixture::watch(&watches, Key::new("k")).await;
+    consul_watch_harness::fixture::until(&watches, "k", "a failure", |status| {
         status.state.error().is_some()
     })
     .await;
-    stage.proxy.pass();
+    fixture.proxy.pass();
     watches
         .send(Reset::new())
         .await

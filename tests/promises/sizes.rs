@@ -3,27 +3,27 @@
 use std::sync::Arc;
 
 use consul_watch::{Key, KeyPrefix};
-
-use crate::recorder::state;
-use crate::stage::Stage;
+use consul_watch_harness::{Fixture, state};
 
 /// Consul's default limit of a value.
 const LARGEST: usize = 512 * 1024;
 
 #[actix_rt::test]
 async fn a_prefix_of_a_mebibyte() {
-    let stage = Stage::dev();
+    let fixture = Fixture::dev();
     let value = |number: usize| format!("{number:04}").repeat(256);
     for number in 0..1024 {
-        stage.agent.put(&format!("app/{number:04}"), value(number));
+        fixture
+            .agent
+            .put(&format!("app/{number:04}"), value(number));
     }
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     let first = feed.next("a mebibyte").await;
     assert_eq!((first.current.len(), first.changes().len()), (1024, 1024));
     let whole: usize = state(&*first.current).values().map(Vec::len).sum();
     assert_eq!(whole, 1024 * 1024);
 
-    stage.agent.put("app/0512", "changed");
+    fixture.agent.put("app/0512", "changed");
     let changed = feed.says(&["updated app/0512=(1024 bytes)→changed"]).await;
     let previous = changed.previous.as_ref().expect("what was before");
     let shared = changed
@@ -37,7 +37,7 @@ async fn a_prefix_of_a_mebibyte() {
         "what did not change is shared with the state before"
     );
 
-    stage.agent.delete_tree("app");
+    fixture.agent.delete_tree("app");
     let all = feed
         .until("the empty prefix", |changed| changed.current.is_empty())
         .await;
@@ -51,18 +51,18 @@ async fn a_prefix_of_a_mebibyte() {
 
 #[actix_rt::test]
 async fn values_of_the_greatest_size() {
-    let stage = Stage::dev();
+    let fixture = Fixture::dev();
     let one = vec![b'1'; LARGEST];
     // All bytes, none of them text.
     let two: Vec<u8> = (0..LARGEST)
         .map(|at| u8::try_from(at % 256).expect("a byte"))
         .collect();
-    stage.agent.put("app/a", &one);
-    let mut key = stage.watch(Key::new("app/a")).await;
-    let mut prefix = stage.watch(KeyPrefix::new("app")).await;
+    fixture.agent.put("app/a", &one);
+    let mut key = fixture.watch(Key::new("app/a")).await;
+    let mut prefix = fixture.watch(KeyPrefix::new("app")).await;
     assert_eq!(state(&*key.next("the value").await.current)["app/a"], one);
     prefix.next("the value").await;
-    stage.agent.put("app/a", &two);
+    fixture.agent.put("app/a", &two);
     assert_eq!(
         state(&*key.next("the other value").await.current)["app/a"],
         two
@@ -72,12 +72,12 @@ async fn values_of_the_greatest_size() {
         two
     );
     for name in ["app/b", "app/c", "app/d"] {
-        stage.agent.put(name, &one);
+        fixture.agent.put(name, &one);
     }
     prefix
         .until("four large values", |changed| changed.current.len() == 4)
         .await;
-    stage.agent.put("app/a", "");
+    fixture.agent.put("app/a", "");
     let emptied = key.says(&["updated app/a=(524288 bytes)→"]).await;
     assert!(
         emptied.current.is_some(),

@@ -6,32 +6,34 @@ use std::sync::mpsc::{Receiver, channel};
 
 use actix::prelude::*;
 use consul_watch::{Changed, KeyPrefix, Watch};
-use consul_watch_harness::eventually_async;
+use consul_watch_harness::{
+    DEADLINE, Feed, Fixture, StopActor, described, eventually_async, fixture::subscribe,
+};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use crate::recorder::{Feed, Leave, SOON, said};
-use crate::stage::{Stage, subscribe};
-
-async fn three_changes_reach(stage: &Stage, feed: &mut Feed<KeyPrefix>) {
-    stage.agent.put("app/a", "1");
+async fn three_changes_reach(fixture: &Fixture, feed: &mut Feed<KeyPrefix>) {
+    fixture.agent.put("app/a", "1");
     feed.says(&["added app/a=1"]).await;
-    stage.agent.put("app/a", "2");
+    fixture.agent.put("app/a", "2");
     feed.says(&["updated app/a=1→2"]).await;
-    stage.agent.delete("app/a");
+    fixture.agent.delete("app/a");
     feed.says(&["removed app/a=2"]).await;
 }
 
 #[actix_rt::test]
 async fn an_asynchronous_handler_that_never_ends() {
-    let stage = Stage::dev();
+    let fixture = Fixture::dev();
     let never = Arc::new(Semaphore::new(0));
     let hangs = Feed::slow(&never);
-    let mut hangs = subscribe(&stage.watches, KeyPrefix::new("app"), hangs, |watch| watch).await;
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let mut hangs = subscribe(&fixture.watches, KeyPrefix::new("app"), hangs, |watch| {
+        watch
+    })
+    .await;
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     hangs.next("the first delivery").await;
     feed.next("the first delivery").await;
-    three_changes_reach(&stage, &mut feed).await;
+    three_changes_reach(&fixture, &mut feed).await;
     hangs.has_nothing("its handler is still at work");
 }
 
@@ -53,23 +55,23 @@ impl Handler<Changed<KeyPrefix>> for Blocks {
 
 #[actix_rt::test]
 async fn a_handler_that_blocks_its_thread() {
-    let stage = Stage::dev();
+    let fixture = Fixture::dev();
     let (let_go, waits) = channel();
     let (tells, mut begun) = unbounded_channel();
     let thread = Arbiter::new();
     let blocks = Blocks::start_in_arbiter(&thread.handle(), |_| Blocks(waits, tells));
-    stage
+    fixture
         .watches
         .send(Watch::new(KeyPrefix::new("app"), blocks))
         .await
         .expect("it runs")
         .expect("subscribed");
-    tokio::time::timeout(SOON, begun.recv())
+    tokio::time::timeout(DEADLINE, begun.recv())
         .await
         .expect("its handler has begun");
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     feed.next("the first delivery").await;
-    three_changes_reach(&stage, &mut feed).await;
+    three_changes_reach(&fixture, &mut feed).await;
     drop(let_go);
     thread.stop();
 }
@@ -95,15 +97,15 @@ impl Handler<Changed<KeyPrefix>> for Panics {
         Box::pin(async move {
             tokio::task::yield_now().await;
             assert!(!poison, "this panic is a part of the test");
-            let _ = handled.send(said(&changed));
+            let _ = handled.send(described(&changed));
         })
     }
 }
 
 #[actix_rt::test]
 async fn a_handler_that_panics() {
-    let stage = Stage::dev();
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::dev();
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     let (handled, mut all) = unbounded_channel();
     for later in [false, true] {
         let panics = Panics {
@@ -112,7 +114,7 @@ async fn a_handler_that_panics() {
         }
         .start();
         let panics = Watch::new(KeyPrefix::new("app"), panics);
-        stage
+        fixture
             .watches
             .send(panics)
             .await
@@ -120,28 +122,28 @@ async fn a_handler_that_panics() {
             .expect("subscribed");
     }
     feed.next("the first delivery").await;
-    assert_eq!(stage.status("app").await.subscribers, 3);
-    stage.agent.put("app/poison", "x");
+    assert_eq!(fixture.status("app").await.subscribers, 3);
+    fixture.agent.put("app/poison", "x");
     feed.says(&["added app/poison=x"]).await;
-    stage
+    fixture
         .until("app", "that the dead one is let go", |status| {
             status.subscribers == 2
         })
         .await;
-    stage.agent.put("app/a", "1");
+    fixture.agent.put("app/a", "1");
     feed.says(&["added app/a=1"]).await;
-    stage.agent.delete("app/poison");
+    fixture.agent.delete("app/poison");
     feed.says(&["removed app/poison=x"]).await;
-    let stats = stage.proxy.stats();
+    let stats = fixture.proxy.stats();
     assert_eq!(
-        (stats.accepted, stage.status("app").await.restarts),
+        (stats.accepted, fixture.status("app").await.restarts),
         (1, 0),
         "the watcher saw nothing of it"
     );
     // Who is still there is owed the latest state, reckoned from what it came to the end of.
     let latest =
         async { while all.recv().await.expect("one of them lives") != ["added app/a=1"] {} };
-    tokio::time::timeout(SOON * 2, latest)
+    tokio::time::timeout(DEADLINE * 2, latest)
         .await
         .expect("what it failed on is made up for");
 }
@@ -172,7 +174,7 @@ impl Handler<Changed<KeyPrefix>> for Restarts {
                         ctx.stop();
                         return Box::pin(std::future::pending().into_actor(actor)) as Self::Result;
                     }
-                    let _ = done.send(said(&changed));
+                    let _ = done.send(described(&changed));
                     Box::pin(std::future::ready(()).into_actor(actor)) as Self::Result
                 }),
         )
@@ -182,8 +184,8 @@ impl Handler<Changed<KeyPrefix>> for Restarts {
 /// What it had not come to the end of when it was restarted is owed to it still.
 #[actix_rt::test]
 async fn a_subscriber_that_is_restarted_in_the_middle_of_a_delivery() {
-    let stage = Stage::dev();
-    stage.agent.put("app/a", "1");
+    let fixture = Fixture::dev();
+    fixture.agent.put("app/a", "1");
     let attempts = Arc::new(AtomicUsize::new(0));
     let (done, mut handled) = unbounded_channel();
     let counter = Arc::clone(&attempts);
@@ -191,22 +193,22 @@ async fn a_subscriber_that_is_restarted_in_the_middle_of_a_delivery() {
         attempts: counter,
         done,
     });
-    stage
+    fixture
         .watches
         .send(Watch::new(KeyPrefix::new("app"), restarts))
         .await
         .expect("it runs")
         .expect("subscribed");
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     feed.says(&["added app/a=1"]).await;
-    let first = tokio::time::timeout(SOON, handled.recv())
+    let first = tokio::time::timeout(DEADLINE, handled.recv())
         .await
         .expect("it comes again");
     assert_eq!(first.expect("it lives"), ["added app/a=1"]);
     assert_eq!(attempts.load(Ordering::SeqCst), 3);
-    stage.agent.put("app/a", "2");
+    fixture.agent.put("app/a", "2");
     feed.says(&["updated app/a=1→2"]).await;
-    let next = tokio::time::timeout(SOON, handled.recv())
+    let next = tokio::time::timeout(DEADLINE, handled.recv())
         .await
         .expect("the next change");
     assert_eq!(next.expect("it lives"), ["updated app/a=1→2"]);
@@ -214,20 +216,20 @@ async fn a_subscriber_that_is_restarted_in_the_middle_of_a_delivery() {
 
 #[actix_rt::test]
 async fn a_subscriber_whose_actor_has_ended() {
-    let stage = Stage::dev();
-    let mut leaves = stage.watch(KeyPrefix::new("app")).await;
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::dev();
+    let mut leaves = fixture.watch(KeyPrefix::new("app")).await;
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     leaves.next("the first delivery").await;
     feed.next("the first delivery").await;
-    leaves.address.send(Leave).await.expect("it lives");
-    three_changes_reach(&stage, &mut feed).await;
+    leaves.address.send(StopActor).await.expect("it lives");
+    three_changes_reach(&fixture, &mut feed).await;
     leaves.has_nothing("its actor has ended");
-    stage
+    fixture
         .until("app", "that it is let go", |status| status.subscribers == 1)
         .await;
     let gone = leaves.address.clone();
-    eventually_async(SOON, "the actor to be gone", || !gone.connected()).await;
-    let refused = stage
+    eventually_async(DEADLINE, "the actor to be gone", || !gone.connected()).await;
+    let refused = fixture
         .watches
         .send(Watch::new(KeyPrefix::new("app"), gone))
         .await

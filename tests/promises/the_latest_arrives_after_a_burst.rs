@@ -3,30 +3,28 @@
 use std::sync::Arc;
 
 use consul_watch::{KeyPrefix, Watch};
+use consul_watch_harness::{Feed, Fixture, fixture::subscribe, state};
 use tokio::sync::Semaphore;
-
-use crate::recorder::{Feed, state};
-use crate::stage::{Stage, subscribe};
 
 const PUTS: usize = 500;
 
 /// A deletion at the end, so that the last state is no value among others.
-fn burst(stage: &Stage) {
+fn burst(fixture: &Fixture) {
     for turn in 0..PUTS {
-        stage
+        fixture
             .agent
             .put(&format!("app/{}", turn % 7), turn.to_string());
     }
-    stage.agent.put("app/last", "yes");
-    stage.agent.delete("app/0");
+    fixture.agent.put("app/last", "yes");
+    fixture.agent.delete("app/0");
 }
 
 #[actix_rt::test]
 async fn the_last_state_arrives_and_the_deltas_chain() {
-    let stage = Stage::dev();
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::dev();
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     feed.next("the first delivery").await;
-    burst(&stage);
+    burst(&fixture);
     let done = |state: &std::collections::BTreeMap<String, Vec<u8>>| {
         state.contains_key("app/last") && !state.contains_key("app/0")
     };
@@ -35,7 +33,7 @@ async fn the_last_state_arrives_and_the_deltas_chain() {
         .until("the last state", |changed| done(&state(&*changed.current)))
         .await;
     let last = all.last().expect("there is one");
-    let expected = stage
+    let expected = fixture
         .agent
         .list("app/")
         .into_iter()
@@ -48,23 +46,23 @@ async fn the_last_state_arrives_and_the_deltas_chain() {
     );
     let told = all.iter().map(|changed| 1 + changed.coalesced).sum::<u64>();
     assert!(told <= PUTS as u64 + 2, "{told} states told of {PUTS}");
-    stage.agent.put("app/last", "no");
+    fixture.agent.put("app/last", "no");
     feed.says(&["updated app/last=yes→no"]).await;
 }
 
 /// Both are offered the same states: what the slow one is not shown is in its count.
 #[actix_rt::test]
 async fn a_slow_handler_is_given_the_last_state_and_the_number_of_those_in_between() {
-    let stage = Stage::dev();
+    let fixture = Fixture::dev();
     let gate = Arc::new(Semaphore::new(0));
-    let mut fast = stage.watch(KeyPrefix::new("app")).await;
+    let mut fast = fixture.watch(KeyPrefix::new("app")).await;
     let slow = Feed::slow(&gate);
-    let mut slow = subscribe(&stage.watches, KeyPrefix::new("app"), slow, |watch| watch).await;
+    let mut slow = subscribe(&fixture.watches, KeyPrefix::new("app"), slow, |watch| watch).await;
     fast.next("the first delivery").await;
     slow.next("the first delivery").await;
     let mut states = 0;
     for turn in 0..20 {
-        stage.agent.put("app/n", turn.to_string());
+        fixture.agent.put("app/n", turn.to_string());
         states += 1 + fast.next("a change").await.coalesced;
     }
     assert_eq!(states, 20, "the fast one was shown every state");
@@ -73,19 +71,19 @@ async fn a_slow_handler_is_given_the_last_state_and_the_number_of_those_in_betwe
     let coalesced = slow.says(&["added app/n=19"]).await;
     assert_eq!(coalesced.coalesced, 19, "twenty states in one delivery");
     gate.add_permits(1);
-    stage.agent.put("app/n", "end");
+    fixture.agent.put("app/n", "end");
     assert_eq!(slow.says(&["updated app/n=19→end"]).await.coalesced, 0);
 }
 
 /// What was taken back before the slow one could see it is no news to it.
 #[actix_rt::test]
 async fn a_change_that_was_taken_back_meanwhile_is_not_delivered() {
-    let stage = Stage::dev();
+    let fixture = Fixture::dev();
     let gate = Arc::new(Semaphore::new(0));
-    stage.agent.put("app/n", "0");
-    let mut fast = stage.watch(KeyPrefix::new("app")).await;
+    fixture.agent.put("app/n", "0");
+    let mut fast = fixture.watch(KeyPrefix::new("app")).await;
     let slow = subscribe(
-        &stage.watches,
+        &fixture.watches,
         KeyPrefix::new("app"),
         Feed::slow(&gate),
         |watch| watch,
@@ -93,26 +91,32 @@ async fn a_change_that_was_taken_back_meanwhile_is_not_delivered() {
     let mut slow = slow.await;
     fast.says(&["added app/n=0"]).await;
     slow.says(&["added app/n=0"]).await;
-    stage.agent.put("app/n", "1");
+    fixture.agent.put("app/n", "1");
     fast.says(&["updated app/n=0→1"]).await;
-    stage.agent.put("app/n", "0");
+    fixture.agent.put("app/n", "0");
     fast.says(&["updated app/n=1→0"]).await;
     gate.add_permits(10);
-    stage.agent.put("app/marker", "x");
+    fixture.agent.put("app/marker", "x");
     slow.says(&["added app/marker=x"]).await;
 }
 
 #[actix_rt::test]
 async fn with_a_quiet_period_a_burst_is_one_delivery() {
-    let stage = Stage::dev();
+    let fixture = Fixture::dev();
     let quiet = |watch: Watch<KeyPrefix>| watch.quiet(std::time::Duration::from_secs(2));
-    let mut plain = stage.watch(KeyPrefix::new("app")).await;
-    let mut feed = subscribe(&stage.watches, KeyPrefix::new("app"), Feed::start(), quiet).await;
+    let mut plain = fixture.watch(KeyPrefix::new("app")).await;
+    let mut feed = subscribe(
+        &fixture.watches,
+        KeyPrefix::new("app"),
+        Feed::start(),
+        quiet,
+    )
+    .await;
     feed.next("the first delivery does not wait").await;
     plain.next("the first delivery").await;
     let mut states = 0;
     for turn in 0..10 {
-        stage.agent.put("app/n", turn.to_string());
+        fixture.agent.put("app/n", turn.to_string());
         states += 1 + plain.next("a change").await.coalesced;
     }
     // How many deliveries it takes hangs on how long the burst took; what they add up to does not.

@@ -1,59 +1,60 @@
 //! Whatever happens to Consul or the network, the latest state arrives when it can, and once.
 
 use consul_watch::{FailureClass, Key, KeyPrefix, Reason, WatchState};
-use consul_watch_harness::{Cut, FaultProxy, Refusal, TestAgent};
+use consul_watch_harness::{
+    Cut, DEADLINE, FaultProxy, Feed, Fixture, Refusal, TestAgent,
+    fixture::{config, impatient, retries_after, supervisor, until, watch},
+    log_capture::{capture, captured},
+    state,
+};
 use tracing::Level;
-
-use crate::heard::{heard, listen};
-use crate::recorder::{Feed, SOON, state};
-use crate::stage::{Stage, config, failed, impatient, supervisor, until, watch};
 
 #[actix_rt::test]
 async fn a_killed_agent_that_comes_back_with_its_data() {
-    let stage = Stage::kept();
-    stage.agent.put("app/a", "1");
-    stage.agent.put("app/b", "1");
-    let mut key = stage.watch(Key::new("app/a")).await;
-    let mut prefix = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::persistent();
+    fixture.agent.put("app/a", "1");
+    fixture.agent.put("app/b", "1");
+    let mut key = fixture.watch(Key::new("app/a")).await;
+    let mut prefix = fixture.watch(KeyPrefix::new("app")).await;
     key.says(&["added app/a=1"]).await;
     prefix.says(&["added app/a=1", "added app/b=1"]).await;
     for turn in 1..3 {
-        stage.agent.kill();
-        stage.until_failing("keyprefix:app").await;
-        stage.agent.restart();
-        stage.agent.put("app/a", (turn + 1).to_string());
+        fixture.agent.kill();
+        fixture.until_failing("keyprefix:app").await;
+        fixture.agent.restart();
+        fixture.agent.put("app/a", (turn + 1).to_string());
         let update = format!("updated app/a={turn}→{}", turn + 1);
         key.says(&[&update]).await;
         prefix.says(&[&update]).await;
-        stage.until_live("keyprefix:app").await;
+        fixture.until_live("keyprefix:app").await;
         assert!(
-            stage.status("keyprefix:app").await.restarts >= turn,
+            fixture.status("keyprefix:app").await.restarts >= turn,
             "its watcher was restarted"
         );
     }
-    stage.agent.delete("app/b");
+    fixture.agent.delete("app/b");
     prefix.says(&["removed app/b=1"]).await;
 }
 
 #[actix_rt::test]
 async fn what_changed_while_the_network_was_away_is_one_delivery() {
-    let stage = Stage::dev();
+    let fixture = Fixture::dev();
     for key in ["app/changed", "app/deleted", "app/same"] {
-        stage.agent.put(key, "1");
+        fixture.agent.put(key, "1");
     }
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     feed.next("the first delivery").await;
-    stage.cut_off();
+    fixture.cut_off();
     for turn in 2..9 {
-        stage.agent.put("app/changed", turn.to_string());
+        fixture.agent.put("app/changed", turn.to_string());
     }
-    stage.agent.put("app/same", "2");
-    stage.agent.put("app/same", "1");
-    stage.agent.delete("app/deleted");
-    stage.agent.put("app/new", "1");
-    stage.until_retrying("app", FailureClass::Transient).await;
+    fixture.agent.put("app/same", "2");
+    fixture.agent.put("app/same", "1");
+    fixture.agent.delete("app/deleted");
+    fixture.agent.put("app/new", "1");
+    fixture.until_retrying("app", FailureClass::Transient).await;
     feed.has_nothing("the network is away");
-    stage.proxy.pass();
+    fixture.proxy.pass();
     let changed = feed
         .says(&[
             "updated app/changed=1→8",
@@ -62,7 +63,7 @@ async fn what_changed_while_the_network_was_away_is_one_delivery() {
         ])
         .await;
     assert_eq!(changed.reason, Reason::Resync);
-    stage.agent.put("app/marker", "x");
+    fixture.agent.put("app/marker", "x");
     assert_eq!(
         feed.says(&["added app/marker=x"]).await.reason,
         Reason::Change
@@ -71,16 +72,16 @@ async fn what_changed_while_the_network_was_away_is_one_delivery() {
 
 #[actix_rt::test]
 async fn connections_that_are_cut_again_and_again() {
-    let stage = Stage::dev();
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::dev();
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     feed.next("the first delivery").await;
     let mut old = String::from("added app/n=0");
     for turn in 0..10 {
-        stage.proxy.until_open(1, SOON).await;
-        stage
+        fixture.proxy.until_open(1, DEADLINE).await;
+        fixture
             .proxy
             .cut(if turn % 2 == 0 { Cut::Reset } else { Cut::Fin });
-        stage.agent.put("app/n", turn.to_string());
+        fixture.agent.put("app/n", turn.to_string());
         feed.says(&[&old]).await;
         old = format!("updated app/n={turn}→{}", turn + 1);
     }
@@ -89,66 +90,66 @@ async fn connections_that_are_cut_again_and_again() {
 /// Nobody says that the peer is gone: only the deadline of the request can tell.
 #[actix_rt::test]
 async fn a_peer_that_falls_silent() {
-    let stage = Stage::of(TestAgent::dev(), impatient);
-    stage.agent.put("app/a", "1");
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::of(TestAgent::dev(), impatient);
+    fixture.agent.put("app/a", "1");
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     feed.says(&["added app/a=1"]).await;
-    stage.proxy.silence();
-    let status = stage.until_retrying("app", FailureClass::Transient).await;
+    fixture.proxy.silence();
+    let status = fixture.until_retrying("app", FailureClass::Transient).await;
     let told = status.state.to_string();
     assert!(
         told.contains("within"),
         "the error tells of a deadline: {told}"
     );
-    stage.agent.put("app/a", "2");
-    stage
+    fixture.agent.put("app/a", "2");
+    fixture
         .until("app", "more attempts", |status| {
             matches!(status.state, WatchState::Retrying { attempt: 2.., .. })
         })
         .await;
     feed.has_nothing("nothing gets through");
-    stage.proxy.pass();
+    fixture.proxy.pass();
     assert_eq!(
         feed.says(&["updated app/a=1→2"]).await.reason,
         Reason::Resync
     );
-    stage.until_live("app").await;
+    fixture.until_live("app").await;
 }
 
 #[actix_rt::test]
 async fn an_agent_that_hangs_and_goes_on() {
-    let stage = Stage::of(TestAgent::dev(), impatient);
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::of(TestAgent::dev(), impatient);
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     feed.next("the first delivery").await;
-    stage.agent.pause();
-    stage.until_retrying("app", FailureClass::Transient).await;
-    stage.agent.resume();
-    stage.agent.put("app/a", "1");
+    fixture.agent.pause();
+    fixture.until_retrying("app", FailureClass::Transient).await;
+    fixture.agent.resume();
+    fixture.agent.put("app/a", "1");
     feed.says(&["added app/a=1"]).await;
 }
 
 #[actix_rt::test]
 async fn connections_that_are_refused() {
-    let stage = Stage::dev();
-    let mut feed = stage.watch(Key::new("k")).await;
+    let fixture = Fixture::dev();
+    let mut feed = fixture.watch(Key::new("k")).await;
     feed.next("the first delivery").await;
     let mut old = "added k=0".to_owned();
     for (turn, how) in [Refusal::Closed, Refusal::Reset].into_iter().enumerate() {
-        stage.proxy.refuse(how);
-        stage.proxy.cut(Cut::Reset);
-        stage.agent.put("k", turn.to_string());
+        fixture.proxy.refuse(how);
+        fixture.proxy.cut(Cut::Reset);
+        fixture.agent.put("k", turn.to_string());
         let several = |status: &consul_watch::WatchStatus| {
             matches!(status.state, WatchState::Retrying { attempt: 4.., .. })
         };
-        let status = stage.until("k", "several attempts", several).await;
+        let status = fixture.until("k", "several attempts", several).await;
         // A connection that is accepted and closed at once is how Consul enforces its limit.
         let expected = match how {
             Refusal::Closed => FailureClass::Transient,
             Refusal::Reset => FailureClass::LimitSuspected,
         };
-        assert!(failed(&status, expected), "{how:?}: {status}");
+        assert!(retries_after(&status, expected), "{how:?}: {status}");
         feed.has_nothing("connections are refused");
-        stage.proxy.pass();
+        fixture.proxy.pass();
         feed.says(&[&old]).await;
         old = format!("updated k={turn}→{}", turn + 1);
     }
@@ -156,7 +157,7 @@ async fn connections_that_are_refused() {
 
 #[actix_rt::test]
 async fn a_consul_that_is_not_there_yet_is_told_once_and_waited_for() {
-    listen();
+    capture();
     let agent = TestAgent::dev();
     let proxy = FaultProxy::start(agent.http_addr());
     proxy.refuse(Refusal::Closed);
@@ -179,16 +180,16 @@ async fn a_consul_that_is_not_there_yet_is_told_once_and_waited_for() {
     );
     assert!(*next > std::time::SystemTime::UNIX_EPOCH && status.last_answer.is_none());
     let warnings = || {
-        heard(path)
+        captured(path)
             .iter()
-            .filter(|heard| heard.level == Level::WARN)
+            .filter(|record| record.level == Level::WARN)
             .count()
     };
     assert_eq!(
         warnings(),
         1,
         "one warning for six attempts: {:#?}",
-        heard(path)
+        captured(path)
     );
     feed.has_nothing("Consul is not there");
 
@@ -211,40 +212,40 @@ async fn a_consul_that_is_not_there_yet_is_told_once_and_waited_for() {
         matches!(status.state, WatchState::Retrying { attempt: 10.., .. })
     })
     .await;
-    assert!(matches!(warnings(), 2..=3), "{:#?}", heard(path));
+    assert!(matches!(warnings(), 2..=3), "{:#?}", captured(path));
     proxy.pass();
     agent.put("not-there-yet/a", "2");
     feed.says(&["updated not-there-yet/a=1→2"]).await;
-    let infos = heard(path)
+    let infos = captured(path)
         .iter()
-        .filter(|heard| heard.level == Level::INFO)
+        .filter(|record| record.level == Level::INFO)
         .count();
     assert_eq!(
         infos,
         2,
         "it says each time that it is live: {:#?}",
-        heard(path)
+        captured(path)
     );
 }
 
 #[actix_rt::test]
 async fn many_watches_all_come_back() {
-    let stage = Stage::kept();
+    let fixture = Fixture::persistent();
     let mut feeds = Vec::new();
     for number in 0..30 {
         feeds.push((
             number,
-            stage.watch(KeyPrefix::new(format!("app/{number}"))).await,
+            fixture.watch(KeyPrefix::new(format!("app/{number}"))).await,
         ));
     }
     for (_, feed) in &mut feeds {
         feed.next("the first delivery").await;
     }
-    stage.agent.kill();
-    stage.until_failing("app/29").await;
-    stage.agent.restart();
+    fixture.agent.kill();
+    fixture.until_failing("app/29").await;
+    fixture.agent.restart();
     for (number, _) in &feeds {
-        stage
+        fixture
             .agent
             .put(&format!("app/{number}/k"), number.to_string());
     }

@@ -1,7 +1,7 @@
-//! All that the crates under test say by `tracing`, at every level.
+//! Everything that the crates under test log by `tracing`, at every level.
 //!
-//! Watchers have threads of their own, so one subscriber hears for the whole process; a test looks for what
-//! names its own paths.
+//! Watchers have threads of their own, so one subscriber captures the logs of the whole process; a test looks
+//! for the lines that name its own paths.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -12,39 +12,46 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 /// One event or span.
 #[derive(Clone, Debug)]
-pub(crate) struct Heard {
-    pub(crate) level: Level,
+pub struct LogRecord {
+    /// Its level.
+    pub level: Level,
     /// Its fields, as `name=value`.
-    pub(crate) text: String,
+    pub text: String,
 }
 
-static HEARD: Mutex<Vec<Heard>> = Mutex::new(Vec::new());
+static RECORDS: Mutex<Vec<LogRecord>> = Mutex::new(Vec::new());
 
-/// Hears from now on. Every test that listens calls it before it starts anything.
-pub(crate) fn listen() {
+/// Captures logs from now on. Every test that reads logs calls it before it starts anything.
+///
+/// # Panics
+///
+/// When another subscriber is the process's default already.
+pub fn capture() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let subscriber = tracing_subscriber::registry().with(Ear);
-        tracing::subscriber::set_global_default(subscriber).expect("nobody else listens");
+        let subscriber = tracing_subscriber::registry().with(Capture);
+        if let Err(error) = tracing::subscriber::set_global_default(subscriber) {
+            panic!("the logs cannot be captured: {error}");
+        }
     });
 }
 
-/// What was heard and has this in it.
-pub(crate) fn heard(part: &str) -> Vec<Heard> {
-    lock()
+/// Returns the captured records that contain `part`.
+pub fn captured(part: &str) -> Vec<LogRecord> {
+    records()
         .iter()
-        .filter(|heard| heard.text.contains(part))
+        .filter(|record| record.text.contains(part))
         .cloned()
         .collect()
 }
 
-fn lock() -> MutexGuard<'static, Vec<Heard>> {
-    HEARD.lock().unwrap_or_else(PoisonError::into_inner)
+fn records() -> MutexGuard<'static, Vec<LogRecord>> {
+    RECORDS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Ear;
+struct Capture;
 
-impl<S: Subscriber> Layer<S> for Ear {
+impl<S: Subscriber> Layer<S> for Capture {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         metadata.target().starts_with("consul_watch")
     }
@@ -52,7 +59,7 @@ impl<S: Subscriber> Layer<S> for Ear {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut text = Text::default();
         event.record(&mut text);
-        lock().push(Heard {
+        records().push(LogRecord {
             level: *event.metadata().level(),
             text: text.0,
         });
@@ -61,7 +68,7 @@ impl<S: Subscriber> Layer<S> for Ear {
     fn on_new_span(&self, attributes: &span::Attributes<'_>, _: &span::Id, _: Context<'_, S>) {
         let mut text = Text::default();
         attributes.record(&mut text);
-        lock().push(Heard {
+        records().push(LogRecord {
             level: *attributes.metadata().level(),
             text: text.0,
         });
