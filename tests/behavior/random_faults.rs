@@ -23,7 +23,7 @@ fn write(http: &Http, seed: u64, count: usize, done: &AtomicUsize) {
     let mut random = Rng::with_seed(seed);
     let http = http.clone().with_timeout(Duration::from_secs(5));
     for _ in 0..count {
-        let key = format!("campaign/{}", random.u64(..KEYS));
+        let key = format!("random/{}", random.u64(..KEYS));
         let value = (!random.one_in(4)).then(|| random.u64(..10).to_string());
         let once = || match &value {
             Some(value) => http.try_put(&key, value.as_bytes()),
@@ -41,7 +41,7 @@ async fn a_thousand_writes_five_restarts_and_a_broken_network() {
     let seed = seed();
     // Whatever fails below, its message comes after the seed.
     let fixture = Arc::new(Fixture::persistent());
-    let mut feed = fixture.watch(KeyPrefix::new("campaign")).await;
+    let mut feed = fixture.watch(KeyPrefix::new("random")).await;
     let done = Arc::new(AtomicUsize::new(0));
     // Odd while the agent is being restarted.
     let epoch = Arc::new(AtomicUsize::new(0));
@@ -94,7 +94,7 @@ async fn a_thousand_writes_five_restarts_and_a_broken_network() {
             () = ended(&threads), if expected.is_none() => None,
         };
         let Some(changed) = next else {
-            let entries = fixture.agent.list("campaign/");
+            let entries = fixture.agent.list("random/");
             expected = Some(
                 entries
                     .into_iter()
@@ -131,12 +131,12 @@ async fn a_thousand_writes_five_restarts_and_a_broken_network() {
     );
     println!(
         "{WRITES} writes came in {deliveries} deliveries; {}",
-        fixture.status("campaign").await
+        fixture.status("random").await
     );
 
     feed.has_nothing(&format!("seed {seed}: the state is Consul's"));
-    fixture.agent.put("campaign/marker", "x");
-    feed.says(&["added campaign/marker=x"]).await;
+    fixture.agent.put("random/marker", "x");
+    feed.says(&["added random/marker=x"]).await;
     fixture.proxy.until_open(1, DEADLINE).await;
 }
 
