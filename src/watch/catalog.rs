@@ -110,7 +110,7 @@ pub(super) struct BadName {
 pub(super) fn segment(what: &'static str, name: &str) -> Result<String, Failure> {
     match KeyPath::of_key(name) {
         Ok(KeyPath::Direct(path)) => Ok(path.trim_start_matches("/v1/kv/").to_owned()),
-        Ok(KeyPath::Within(_)) | Err(_) => Err(Failure::new(
+        Ok(KeyPath::NearestPrefix(_)) | Err(_) => Err(Failure::new(
             FailureClass::Invalid,
             BadName {
                 what,
@@ -155,7 +155,7 @@ pub(super) async fn ask<V>(
         .iter()
         .any(|path| query.path().starts_with(path));
     let query = if of_servers {
-        query.going_on(&request.cursor, client.config())
+        query.resume_from(&request.cursor, client.config())
     } else {
         query.with_cursor(request.cursor.clone())
     };
