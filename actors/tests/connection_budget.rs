@@ -13,7 +13,6 @@ use std::{
     time::Duration,
 };
 
-use actix::prelude::*;
 use common::{
     Events, Mode, Recorder, Say, Store,
     budget::{LATEST, POLL_EVERY, are, stage, watch_all},
