@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use actix::prelude::*;
 use consul_watch::{Backoff, Key, KeyPrefix, Status, WatchState, WatchSupervisor};
 use consul_watch_harness::{
     Canned, DEADLINE, Fixture, ResponseFault, Rule, TestAgent,
