@@ -8,7 +8,7 @@ use super::error::{ClientError, ConnectStage, Stage};
 
 /// Consul refuses a connection beyond its limit within moments of accepting it; a restart of the agent
 /// cuts a query at any time of its wait. So only what ends sooner than this is taken for a refusal.
-const MAX_CONCURRENT: Duration = Duration::from_secs(1);
+const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What an agent says, with a 500, that cannot ask any server.
 const NO_CONSUL: [&str; 2] = ["No cluster leader", "No known Consul servers"];
@@ -36,7 +36,7 @@ impl ClientError {
     /// raise the limit.
     pub fn class(&self) -> FailureClass {
         match self {
-            Self::Dropped { after, .. } if *after < MAX_CONCURRENT => FailureClass::LimitSuspected,
+            Self::Dropped { after, .. } if *after < REFUSED_WITHIN => FailureClass::LimitSuspected,
             Self::Denied { .. } => FailureClass::Denied,
             Self::TooLarge { .. } => FailureClass::TooLarge,
             Self::Build { .. }

@@ -123,7 +123,7 @@ impl QueryRequest {
 
     /// Resumes from `cursor`. A query that starts from nothing is consistent where nobody chose otherwise:
     /// see [`absence::starts_consistent`].
-    pub(crate) fn going_on(self, cursor: &Cursor, config: &ConsulConfig) -> Self {
+    pub(crate) fn resume_from(self, cursor: &Cursor, config: &ConsulConfig) -> Self {
         let chosen = self.consistency.unwrap_or(config.consistency());
         let request = self.with_cursor(cursor.clone());
         let resumes = *cursor != Cursor::Start;
@@ -175,8 +175,8 @@ impl QueryRequest {
         match self.held(config) {
             Some(wait) => wait
                 .saturating_add(wait / 16)
-                .saturating_add(config.slack()),
-            None => config.short_timeout(),
+                .saturating_add(config.deadline_margin()),
+            None => config.request_timeout(),
         }
     }
 
@@ -239,7 +239,7 @@ mod tests {
         let config = ConsulConfig::default();
         let request = QueryRequest::new("/v1/kv/a").with_param("recurse", "");
         assert_eq!(sent(&request, &config), "recurse=");
-        assert_eq!(request.deadline(&config), config.short_timeout());
+        assert_eq!(request.deadline(&config), config.request_timeout());
     }
 
     #[test]

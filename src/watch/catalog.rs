@@ -116,7 +116,7 @@ pub(super) struct BadName {
 pub(super) fn segment(what: &'static str, name: &str) -> Result<String, Failure> {
     match KeyPath::of_key(name) {
         Ok(KeyPath::Direct(path)) => Ok(path.trim_start_matches("/v1/kv/").to_owned()),
-        Ok(KeyPath::Within(_)) | Err(_) => Err(Failure::new(
+        Ok(KeyPath::NearestPrefix(_)) | Err(_) => Err(Failure::new(
             FailureClass::Invalid,
             BadName {
                 what,

@@ -99,7 +99,9 @@ async fn rights_that_are_taken_away_are_no_removal_of_keys() {
 
 #[actix_rt::test]
 async fn a_value_beyond_the_limit() {
-    let fixture = Fixture::of(TestAgent::dev(), |config| config.with_body_limit(64 * 1024));
+    let fixture = Fixture::of(TestAgent::dev(), |config| {
+        config.with_max_body_size(64 * 1024)
+    });
     fixture.agent.put("well/n", "0");
     fixture.agent.put("big/a", "small");
     let mut well = fixture.watch(KeyPrefix::new("well")).await;
@@ -115,7 +117,7 @@ async fn a_value_beyond_the_limit() {
         let status = fixture.until_retrying(path, FailureClass::TooLarge).await;
         let told = status.state.to_string();
         assert!(
-            told.contains("with_body_limit"),
+            told.contains("with_max_body_size"),
             "the error says how to raise it: {told}"
         );
     }

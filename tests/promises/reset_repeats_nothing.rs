@@ -126,7 +126,7 @@ async fn a_bad_configuration_is_refused_and_everything_goes_on() {
     let bad = [
         good().with_wait(Duration::ZERO),
         good().with_token("two words"),
-        good().with_body_limit(0),
+        good().with_max_body_size(0),
         good().with_token_file("/nonexistent/token"),
         good().with_basic_auth("a:colon", "password"),
     ];

@@ -17,7 +17,7 @@ async fn a_broken_connection_counts_until_its_agent_is_known_to_be_gone() {
     let config = ConsulConfig::default()
         .with_address(proxy.url())
         .expect("an address")
-        .with_watch_connections(KEYS.len());
+        .with_max_watch_connections(KEYS.len());
     let watches = supervisor(&config);
     let mut feed = Feed::start();
     for key in KEYS {

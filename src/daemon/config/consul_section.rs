@@ -124,7 +124,7 @@ fn fields_of(
         config = config.with_wait(wait);
     }
     if let Some(count) = number(fields, "connections", errors) {
-        config = config.with_watch_connections(usize::try_from(count).unwrap_or(usize::MAX));
+        config = config.with_max_watch_connections(usize::try_from(count).unwrap_or(usize::MAX));
     }
     config
 }

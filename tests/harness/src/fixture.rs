@@ -148,8 +148,8 @@ pub fn config(url: &str) -> ConsulConfig {
 pub fn impatient(config: ConsulConfig) -> ConsulConfig {
     config
         .with_wait(Duration::from_secs(1))
-        .with_slack(Duration::from_secs(1))
-        .with_short_timeout(Duration::from_secs(2))
+        .with_deadline_margin(Duration::from_secs(1))
+        .with_request_timeout(Duration::from_secs(2))
 }
 
 /// Starts a supervisor that retries soon.

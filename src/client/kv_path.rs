@@ -33,7 +33,7 @@ const LONGEST: usize = 4096;
 /// use consul_watch::client::KeyPath;
 ///
 /// assert_eq!(KeyPath::of_key("a b/c")?, KeyPath::Direct("/v1/kv/a%20b/c".into()));
-/// assert_eq!(KeyPath::of_key("a//b")?, KeyPath::Within("/v1/kv/a/".into()));
+/// assert_eq!(KeyPath::of_key("a//b")?, KeyPath::NearestPrefix("/v1/kv/a/".into()));
 /// # Ok::<(), consul_watch::client::EmptyKey>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -43,7 +43,7 @@ pub enum KeyPath {
     /// The key or prefix cannot be named. This is the path of the longest prefix of it that can be: to
     /// be asked with `recurse` or `keys`, and the answer to be sifted. Beneath a key such as `/lead`
     /// that is the whole store.
-    Within(String),
+    NearestPrefix(String),
 }
 
 /// A key without a name.
@@ -75,7 +75,7 @@ impl KeyPath {
     /// The path, percent-encoded.
     pub fn path(&self) -> &str {
         match self {
-            Self::Direct(path) | Self::Within(path) => path,
+            Self::Direct(path) | Self::NearestPrefix(path) => path,
         }
     }
 
@@ -85,7 +85,7 @@ impl KeyPath {
         if named.len() == key.len() {
             Self::Direct(path)
         } else {
-            Self::Within(path)
+            Self::NearestPrefix(path)
         }
     }
 }
@@ -147,13 +147,13 @@ mod tests {
     fn direct(key: &str) -> String {
         match KeyPath::of_prefix(key) {
             KeyPath::Direct(path) => path.trim_start_matches("/v1/kv").to_owned(),
-            KeyPath::Within(path) => panic!("{key:?} is only within {path}"),
+            KeyPath::NearestPrefix(path) => panic!("{key:?} is only within {path}"),
         }
     }
 
     fn within(key: &str) -> String {
         match KeyPath::of_prefix(key) {
-            KeyPath::Within(path) => path.trim_start_matches("/v1/kv").to_owned(),
+            KeyPath::NearestPrefix(path) => path.trim_start_matches("/v1/kv").to_owned(),
             KeyPath::Direct(path) => panic!("{key:?} is direct as {path}"),
         }
     }
@@ -217,7 +217,7 @@ mod tests {
             let sent = sent.strip_prefix("/v1/kv/").expect("the KV endpoint");
             match way {
                 KeyPath::Direct(_) => prop_assert_eq!(sent, &key),
-                KeyPath::Within(_) => prop_assert!(key.starts_with(sent) && sent.len() < key.len()),
+                KeyPath::NearestPrefix(_) => prop_assert!(key.starts_with(sent) && sent.len() < key.len()),
             }
             // Nothing that Go's router would clean away.
             let mut segments: Vec<_> = sent.split('/').collect();

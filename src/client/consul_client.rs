@@ -4,22 +4,18 @@ use std::{
     cell::{Cell, RefCell},
     fmt,
     rc::{Rc, Weak},
-    time::Duration,
 };
 
-use awc::http::{Method, StatusCode, header::HeaderMap};
-use bytes::Bytes;
 use consul_watch_actors::{ConnectionBudget, FailureClass};
 use tokio::time::Instant;
 
 use super::{
-    answer::Heading,
     attempt::Attempt,
     config::ConsulConfig,
     config_error::ConfigError,
     endpoint::Endpoint,
     error::{ClientError, ConnectStage, Stage},
-    secret::Secret,
+    exchange::{Exchange, Reply},
     token::Token,
 };
 
@@ -44,7 +40,7 @@ use super::{
 pub struct ConsulClient {
     inner: Rc<Inner>,
     /// The endpoint that the last query of this client and its clones went to.
-    place: Rc<Cell<usize>>,
+    endpoint_index: Rc<Cell<usize>>,
 }
 
 struct Inner {
@@ -58,40 +54,6 @@ struct Inner {
 thread_local! {
     /// The clients of this thread's watchers.
     static CLIENTS: RefCell<Vec<Weak<Inner>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Which set of connections an exchange uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pool {
-    Polls,
-    Calls,
-}
-
-/// One HTTP exchange.
-pub(crate) struct Exchange<'a> {
-    pub(crate) method: Method,
-    /// Percent-encoded.
-    pub(crate) path: &'a str,
-    /// The parameters behind it, with their mark, percent-encoded too.
-    pub(crate) query: &'a str,
-    pub(crate) body: Bytes,
-    pub(crate) pool: Pool,
-    /// Whether it goes on from where the last one left off, which only the same agent is sure to know.
-    pub(crate) goes_on: bool,
-    /// For all of it, to the last byte of the body.
-    pub(crate) deadline: Duration,
-    /// Instead of the configuration's.
-    pub(crate) token: Option<&'a Secret>,
-    /// Which answers, besides 2xx, are answers and not errors.
-    pub(crate) accept: fn(StatusCode, &HeaderMap) -> bool,
-}
-
-/// What came back.
-pub(crate) struct Reply {
-    pub(crate) target: String,
-    pub(crate) status: StatusCode,
-    pub(crate) heading: Heading,
-    pub(crate) body: Bytes,
 }
 
 impl ConsulClient {
@@ -114,7 +76,7 @@ impl ConsulClient {
 
     fn of(inner: Rc<Inner>) -> Self {
         Self {
-            place: Rc::new(Cell::new(inner.current.get())),
+            endpoint_index: Rc::new(Cell::new(inner.current.get())),
             inner,
         }
     }
@@ -159,11 +121,11 @@ impl ConsulClient {
     }
 
     /// Sends one request and reads its answer: to each address until one is reached, and again when a 403
-    /// can be mended by the token's file.
+    /// can be denied_by_old_token by the token's file.
     pub(crate) async fn exchange(&self, exchange: Exchange<'_>) -> Result<Reply, ClientError> {
         let inner = &*self.inner;
         let started = Instant::now();
-        let mut addresses = if exchange.goes_on {
+        let mut addresses = if exchange.resumes {
             1
         } else {
             inner.endpoints.len()
@@ -189,11 +151,11 @@ impl ConsulClient {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
-            let mended = matches!(error, ClientError::Denied { status: 403, .. })
+            let denied_by_old_token = matches!(error, ClientError::Denied { status: 403, .. })
                 && exchange.token.is_none()
                 && !denied_before
                 && inner.token.another_than(token, &inner.config);
-            if mended {
+            if denied_by_old_token {
                 denied_before = true;
                 continue;
             }
@@ -205,12 +167,12 @@ impl ConsulClient {
                 // Nobody listens there: the agent that held the queries of before is gone, and they with it.
                 inner
                     .config
-                    .places()
+                    .connection_budget()
                     .iter()
                     .for_each(ConnectionBudget::release_pending);
             }
-            if error.is_of_the_address() {
-                inner.move_on(at);
+            if error.is_address_failure() {
+                inner.fail_over(at);
                 addresses -= 1;
             }
             // Only what was never sent may be sent again without knowing what it is.
@@ -222,22 +184,22 @@ impl ConsulClient {
     }
 
     fn endpoint_for(&self, exchange: &Exchange<'_>) -> usize {
-        if !exchange.goes_on {
-            self.place.set(self.inner.current.get());
+        if !exchange.resumes {
+            self.endpoint_index.set(self.inner.current.get());
         }
-        self.place.get()
+        self.endpoint_index.get()
     }
 }
 
 impl Inner {
     /// This endpoint was found wanting: the next one is used, unless another request has seen to it.
-    fn move_on(&self, from: usize) {
+    fn fail_over(&self, from: usize) {
         let count = self.endpoints.len();
         if count > 1 && self.current.get() == from {
             let next = (from + 1) % count;
             tracing::warn!(
-                from = %self.endpoints[from].shown,
-                to = %self.endpoints[next].shown,
+                from = %self.endpoints[from].label,
+                to = %self.endpoints[next].label,
                 "the address does not work, the next one is used"
             );
             self.current.set(next);
@@ -247,7 +209,7 @@ impl Inner {
 
 impl ClientError {
     /// Whether another address of the same Consul may do better.
-    fn is_of_the_address(&self) -> bool {
+    fn is_address_failure(&self) -> bool {
         match self {
             Self::Connect { .. } => true,
             Self::Timeout { stage, .. } => *stage == Stage::Headers,

@@ -14,14 +14,14 @@ use bytes::Bytes;
 use futures_util::future::poll_fn;
 use h2::{
     Ping, PingPong,
-    client::{Builder, Connection, SendRequest},
+    client::{Builder, SendRequest},
 };
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep, timeout},
 };
 
-use super::super::dial::{DialFault, Dialer, Offer, SecureStream};
+use super::super::tls_connector::{AlpnOffer, SecureStream, TlsConnectError, TlsConnector};
 
 /// How many streams of a connection are used: a little less than Consul's 250, so that streams it has not
 /// yet noticed the end of leave room; and never more than the server announces.
@@ -39,14 +39,14 @@ const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 const HEADERS: u32 = 64 * 1024;
 
 /// A connection that takes requests.
-pub(super) struct Lane {
+pub(super) struct Connection {
     pub(super) send: SendRequest<Bytes>,
-    pub(super) state: Rc<LaneState>,
+    pub(super) state: Rc<ConnectionState>,
 }
 
 /// What is known of a connection.
 #[derive(Debug)]
-pub(super) struct LaneState {
+pub(super) struct ConnectionState {
     /// How many streams it takes at once.
     pub(super) capacity: Cell<usize>,
     /// How many are in use.
@@ -58,29 +58,29 @@ pub(super) struct LaneState {
 
 /// What opening came to.
 pub(super) enum Opened {
-    Lane(Lane),
+    Http2(Connection),
     /// The server does not speak HTTP/2.
-    OnlyHttp1,
+    Http1Only,
 }
 
 /// Why a connection could not be opened; told to all who waited for it.
 #[derive(Debug, Clone)]
-pub(crate) enum OpenFault {
+pub(crate) enum ConnectError {
     Resolve(Arc<io::Error>),
     Connect(Arc<io::Error>),
     Timeout,
 }
 
-impl From<DialFault> for OpenFault {
-    fn from(fault: DialFault) -> Self {
+impl From<TlsConnectError> for ConnectError {
+    fn from(fault: TlsConnectError) -> Self {
         match fault {
-            DialFault::Resolve(source) => Self::Resolve(Arc::new(source)),
-            DialFault::Connect(source) => Self::Connect(Arc::new(source)),
+            TlsConnectError::Resolve(source) => Self::Resolve(Arc::new(source)),
+            TlsConnectError::Connect(source) => Self::Connect(Arc::new(source)),
         }
     }
 }
 
-impl From<h2::Error> for OpenFault {
+impl From<h2::Error> for ConnectError {
     fn from(error: h2::Error) -> Self {
         Self::Connect(Arc::new(into_io(error)))
     }
@@ -98,24 +98,24 @@ pub(super) fn into_io(error: h2::Error) -> io::Error {
 /// Opens a connection, up to the server's first answer: until then it is not known how many streams it
 /// takes, or whether it takes us at all.
 ///
-/// From time to time `unused` is told when nobody is on it.
+/// From time to time `on_unused` is told when nobody is on it.
 pub(super) async fn open(
-    dialer: &Dialer,
+    connector: &TlsConnector,
     within: Duration,
-    unused: impl Fn(&Rc<LaneState>) + 'static,
-) -> Result<Opened, OpenFault> {
-    timeout(within, open_unbounded(dialer, unused))
+    on_unused: impl Fn(&Rc<ConnectionState>) + 'static,
+) -> Result<Opened, ConnectError> {
+    timeout(within, open_unbounded(connector, on_unused))
         .await
-        .unwrap_or(Err(OpenFault::Timeout))
+        .unwrap_or(Err(ConnectError::Timeout))
 }
 
 async fn open_unbounded(
-    dialer: &Dialer,
-    unused: impl Fn(&Rc<LaneState>) + 'static,
-) -> Result<Opened, OpenFault> {
-    let stream = dialer.dial(Offer::Http2OrHttp1).await?;
+    connector: &TlsConnector,
+    on_unused: impl Fn(&Rc<ConnectionState>) + 'static,
+) -> Result<Opened, ConnectError> {
+    let stream = connector.connect(AlpnOffer::Http2OrHttp1).await?;
     if !stream.is_http2() {
-        return Ok(Opened::OnlyHttp1);
+        return Ok(Opened::Http1Only);
     }
     let (send, mut connection) = Builder::new()
         .enable_push(false)
@@ -124,8 +124,8 @@ async fn open_unbounded(
         .max_header_list_size(HEADERS)
         .handshake(stream)
         .await?;
-    let pings = connection.ping_pong().ok_or(OpenFault::Timeout)?;
-    let state = Rc::new(LaneState {
+    let pings = connection.ping_pong().ok_or(ConnectError::Timeout)?;
+    let state = Rc::new(ConnectionState {
         capacity: Cell::new(1),
         used: Cell::new(0),
         alive: Cell::new(true),
@@ -135,7 +135,7 @@ async fn open_unbounded(
     let driven = Rc::clone(&state);
     actix_rt::spawn(async move {
         let mut answered = Some(answered);
-        let end = drive(connection, pings, &driven, &mut answered, unused).await;
+        let end = drive(connection, pings, &driven, &mut answered, on_unused).await;
         driven.alive.set(false);
         match (answered.take(), end) {
             // Whoever waits for it is told why; if nobody does any more, nobody need know.
@@ -145,9 +145,9 @@ async fn open_unbounded(
         }
     });
     match up.await {
-        Ok(Ok(())) => Ok(Opened::Lane(Lane { send, state })),
+        Ok(Ok(())) => Ok(Opened::Http2(Connection { send, state })),
         Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(OpenFault::Connect(Arc::new(
+        Err(_) => Err(ConnectError::Connect(Arc::new(
             io::ErrorKind::UnexpectedEof.into(),
         ))),
     }
@@ -158,15 +158,15 @@ type Answered = oneshot::Sender<Result<(), h2::Error>>;
 
 /// Moves the connection's bytes until it ends. It ends by itself when nobody uses it any more.
 async fn drive(
-    mut connection: Connection<SecureStream, Bytes>,
+    mut connection: h2::client::Connection<SecureStream, Bytes>,
     pings: PingPong,
-    state: &Rc<LaneState>,
+    state: &Rc<ConnectionState>,
     answered: &mut Option<Answered>,
-    unused: impl Fn(&Rc<LaneState>),
+    on_unused: impl Fn(&Rc<ConnectionState>),
 ) -> Result<(), h2::Error> {
     let look = || {
         if state.used.get() == 0 {
-            unused(state);
+            on_unused(state);
         }
     };
     let mut heartbeat = pin!(heartbeat(pings, answered, look));

@@ -13,31 +13,31 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::lookup_host,
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::client::TlsStream;
 
 use super::{tls_client::TlsClient, tls_error::TlsError};
 
 /// Why there is no connection.
 #[derive(Debug)]
-pub(crate) enum DialFault {
+pub(crate) enum TlsConnectError {
     /// The host is not known.
     Resolve(io::Error),
     /// The host is known, but there is no connection, or TLS does not come about on it.
     Connect(io::Error),
 }
 
-impl From<DialFault> for actix_tls::connect::ConnectError {
-    fn from(fault: DialFault) -> Self {
-        match fault {
-            DialFault::Resolve(source) => Self::Resolver(Box::new(source)),
-            DialFault::Connect(source) => Self::Io(source),
+impl From<TlsConnectError> for actix_tls::connect::ConnectError {
+    fn from(error: TlsConnectError) -> Self {
+        match error {
+            TlsConnectError::Resolve(source) => Self::Resolver(Box::new(source)),
+            TlsConnectError::Connect(source) => Self::Io(source),
         }
     }
 }
 
 /// Makes connections by TLS to one host.
 #[derive(Debug, Clone)]
-pub(crate) struct Dialer {
+pub(crate) struct TlsConnector {
     host: String,
     port: u16,
     name: ServerName<'static>,
@@ -46,7 +46,7 @@ pub(crate) struct Dialer {
 
 /// What is offered to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Offer {
+pub(crate) enum AlpnOffer {
     Http1,
     Http2OrHttp1,
 }
@@ -61,7 +61,7 @@ pub(crate) struct SecureStream {
     broken: Option<io::Error>,
 }
 
-impl Dialer {
+impl TlsConnector {
     pub(crate) fn new(tls: &TlsClient, (host, port): (&str, u16)) -> Result<Self, TlsError> {
         Ok(Self {
             host: host.to_owned(),
@@ -72,13 +72,13 @@ impl Dialer {
     }
 
     /// Connects and shakes hands. The time it may take is for the caller to bound.
-    pub(crate) async fn dial(&self, offer: Offer) -> Result<SecureStream, DialFault> {
-        let stream = self.connect().await?;
+    pub(crate) async fn connect(&self, offer: AlpnOffer) -> Result<SecureStream, TlsConnectError> {
+        let stream = self.connect_tcp().await?;
         let config = match offer {
-            Offer::Http1 => &self.tls.http1,
-            Offer::Http2OrHttp1 => &self.tls.any,
+            AlpnOffer::Http1 => &self.tls.http1,
+            AlpnOffer::Http2OrHttp1 => &self.tls.any,
         };
-        let secure = TlsConnector::from(config.clone())
+        let secure = tokio_rustls::TlsConnector::from(config.clone())
             .connect(self.name.clone(), stream)
             .await;
         secure
@@ -86,28 +86,28 @@ impl Dialer {
                 stream,
                 broken: None,
             })
-            .map_err(DialFault::Connect)
+            .map_err(TlsConnectError::Connect)
     }
 
     /// Connects to the first of the host's addresses that takes it.
-    async fn connect(&self) -> Result<TcpStream, DialFault> {
+    async fn connect_tcp(&self) -> Result<TcpStream, TlsConnectError> {
         let addresses = lookup_host((self.host.as_str(), self.port))
             .await
-            .map_err(DialFault::Resolve)?;
+            .map_err(TlsConnectError::Resolve)?;
         let mut last = None;
         for address in addresses {
             match TcpStream::connect(address).await {
                 Ok(stream) => {
                     // Small requests must not wait for the answer to the last one.
-                    stream.set_nodelay(true).map_err(DialFault::Connect)?;
+                    stream.set_nodelay(true).map_err(TlsConnectError::Connect)?;
                     return Ok(stream);
                 }
                 Err(error) => last = Some(error),
             }
         }
         Err(match last {
-            Some(error) => DialFault::Connect(error),
-            None => DialFault::Resolve(io::Error::other("the name has no addresses")),
+            Some(error) => TlsConnectError::Connect(error),
+            None => TlsConnectError::Resolve(io::Error::other("the name has no addresses")),
         })
     }
 }

@@ -16,8 +16,8 @@ use h2::client::SendRequest;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    super::dial::Dialer,
-    lane::{self, Lane, LaneState, OpenFault, Opened},
+    super::tls_connector::TlsConnector,
+    connection::{self, ConnectError, Connection, ConnectionState, Opened},
 };
 
 /// The shortest time between two attempts to open a connection when they fail: however many watches want
@@ -29,68 +29,68 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(250);
 /// A request takes a place on a connection that has one; when none has, one request opens the next
 /// connection and the others wait for it. So as many are open as the requests need, and a connection that
 /// was lost is opened again once for all that were on it.
-pub(crate) struct Lanes {
-    dialer: Dialer,
+pub(crate) struct ConnectionPool {
+    connector: TlsConnector,
     connect_timeout: Duration,
-    open: RefCell<Vec<Lane>>,
+    open: RefCell<Vec<Connection>>,
     opening: RefCell<Option<Opening>>,
     failed: Cell<Option<Instant>>,
-    only_http1: Cell<bool>,
+    http1_only: Cell<bool>,
     /// Told when the server turns out to speak no HTTP/2.
-    when_only_http1: Box<dyn Fn()>,
+    on_http1_only: Box<dyn Fn()>,
     this: Weak<Self>,
 }
 
-type Opening = Shared<LocalBoxFuture<'static, Result<(), OpenFault>>>;
+type Opening = Shared<LocalBoxFuture<'static, Result<(), ConnectError>>>;
 
 /// A place on a connection, until it is dropped.
-pub(crate) struct Seat {
+pub(crate) struct StreamPermit {
     pub(super) send: SendRequest<Bytes>,
-    state: Rc<LaneState>,
+    state: Rc<ConnectionState>,
 }
 
-impl Lanes {
+impl ConnectionPool {
     pub(crate) fn new(
-        dialer: Dialer,
+        connector: TlsConnector,
         connect_timeout: Duration,
-        when_only_http1: impl Fn() + 'static,
+        on_http1_only: impl Fn() + 'static,
     ) -> Rc<Self> {
         Rc::new_cyclic(|this| Self {
-            dialer,
+            connector,
             connect_timeout,
             open: RefCell::default(),
             opening: RefCell::default(),
             failed: Cell::new(None),
-            only_http1: Cell::new(false),
-            when_only_http1: Box::new(when_only_http1),
+            http1_only: Cell::new(false),
+            on_http1_only: Box::new(on_http1_only),
             this: Weak::clone(this),
         })
     }
 
     /// A place for one request; `None` when the server speaks only HTTP/1.1.
-    pub(crate) async fn seat(&self) -> Result<Option<Seat>, OpenFault> {
+    pub(crate) async fn acquire_stream(&self) -> Result<Option<StreamPermit>, ConnectError> {
         loop {
-            if self.only_http1.get() {
+            if self.http1_only.get() {
                 return Ok(None);
             }
-            if let Some(seat) = self.free_seat() {
-                return Ok(Some(seat));
+            if let Some(permit) = self.try_acquire_stream() {
+                return Ok(Some(permit));
             }
             self.opening().await?;
         }
     }
 
-    fn free_seat(&self) -> Option<Seat> {
-        let mut lanes = self.open.borrow_mut();
-        lanes.retain(|lane| lane.state.alive.get());
+    fn try_acquire_stream(&self) -> Option<StreamPermit> {
+        let mut pool = self.open.borrow_mut();
+        pool.retain(|connection| connection.state.alive.get());
         // The first that has room, so that the last ones empty when watches end.
-        let lane = lanes
+        let connection = pool
             .iter()
-            .find(|lane| lane.state.used.get() < lane.state.capacity.get())?;
-        lane.state.used.set(lane.state.used.get() + 1);
-        Some(Seat {
-            send: lane.send.clone(),
-            state: Rc::clone(&lane.state),
+            .find(|connection| connection.state.used.get() < connection.state.capacity.get())?;
+        connection.state.used.set(connection.state.used.get() + 1);
+        Some(StreamPermit {
+            send: connection.send.clone(),
+            state: Rc::clone(&connection.state),
         })
     }
 
@@ -101,9 +101,9 @@ impl Lanes {
             return opening.clone();
         }
         let earliest = self.failed.get().map(|at| at + BETWEEN_ATTEMPTS);
-        let (this, dialer, within) = (
+        let (this, connector, within) = (
             Weak::clone(&self.this),
-            self.dialer.clone(),
+            self.connector.clone(),
             self.connect_timeout,
         );
         // A task of its own: whoever asked first may go, and the others still wait for it.
@@ -112,78 +112,81 @@ impl Lanes {
                 sleep_until(earliest).await;
             }
             let spare = Weak::clone(&this);
-            let unused = move |state: &Rc<LaneState>| {
-                if let Some(lanes) = spare.upgrade() {
-                    lanes.close_spare(state);
+            let on_unused = move |state: &Rc<ConnectionState>| {
+                if let Some(pool) = spare.upgrade() {
+                    pool.close_spare(state);
                 }
             };
-            let opened = lane::open(&dialer, within, unused).await;
-            let Some(lanes) = this.upgrade() else {
+            let opened = connection::open(&connector, within, on_unused).await;
+            let Some(pool) = this.upgrade() else {
                 return Ok(());
             };
-            *lanes.opening.borrow_mut() = None;
-            lanes.failed.set(opened.is_err().then(Instant::now));
+            *pool.opening.borrow_mut() = None;
+            pool.failed.set(opened.is_err().then(Instant::now));
             match opened? {
-                Opened::Lane(lane) => lanes.open.borrow_mut().push(lane),
-                Opened::OnlyHttp1 => {
+                Opened::Http2(connection) => pool.open.borrow_mut().push(connection),
+                Opened::Http1Only => {
                     tracing::debug!(
-                        ?lanes,
+                        ?pool,
                         "the server speaks no HTTP/2: each watch has its own connection"
                     );
-                    lanes.only_http1.set(true);
-                    (lanes.when_only_http1)();
+                    pool.http1_only.set(true);
+                    (pool.on_http1_only)();
                 }
             }
             Ok(())
         });
         // It neither panics nor is aborted while somebody waits for it, short of the end of the thread.
-        let opening = async move { task.await.unwrap_or(Err(OpenFault::Timeout)) };
+        let opening = async move { task.await.unwrap_or(Err(ConnectError::Timeout)) };
         let opening = opening.boxed_local().shared();
         *current = Some(opening.clone());
         opening
     }
 
     /// Closes a connection that nobody uses now, when the others have room for what may come.
-    fn close_spare(&self, left: &Rc<LaneState>) {
-        let mut lanes = self.open.borrow_mut();
-        let room: usize = lanes
+    fn close_spare(&self, left: &Rc<ConnectionState>) {
+        let mut pool = self.open.borrow_mut();
+        let room: usize = pool
             .iter()
-            .filter(|lane| lane.state.alive.get() && !Rc::ptr_eq(&lane.state, left))
-            .map(|lane| {
-                lane.state
+            .filter(|connection| {
+                connection.state.alive.get() && !Rc::ptr_eq(&connection.state, left)
+            })
+            .map(|connection| {
+                connection
+                    .state
                     .capacity
                     .get()
-                    .saturating_sub(lane.state.used.get())
+                    .saturating_sub(connection.state.used.get())
             })
             .sum();
         if room > left.capacity.get() / 2 {
-            lanes.retain(|lane| !Rc::ptr_eq(&lane.state, left));
+            pool.retain(|connection| !Rc::ptr_eq(&connection.state, left));
         }
     }
 }
 
-impl Seat {
+impl StreamPermit {
     /// How long its connection has been open.
     pub(super) fn age(&self) -> Duration {
         self.state.opened.elapsed()
     }
 
     /// Nothing more is sent on its connection.
-    pub(super) fn give_up(&self) {
+    pub(super) fn close(&self) {
         self.state.alive.set(false);
     }
 }
 
-impl Drop for Seat {
+impl Drop for StreamPermit {
     fn drop(&mut self) {
         self.state.used.set(self.state.used.get().saturating_sub(1));
     }
 }
 
-impl fmt::Debug for Lanes {
+impl fmt::Debug for ConnectionPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lanes")
-            .field("dialer", &self.dialer)
+        f.debug_struct("ConnectionPool")
+            .field("connector", &self.connector)
             .finish_non_exhaustive()
     }
 }

@@ -6,17 +6,18 @@ use serde::de::DeserializeOwned;
 
 use super::{
     answer::{QueryAnswer, decode},
-    blocking::never,
+    blocking::no_status_is_absence,
+    consul_client::ConsulClient,
     error::ClientError,
+    exchange::{Exchange, PoolKind},
     request::QueryRequest,
-    transport::{ConsulClient, Exchange, Pool},
     url::encoded,
 };
 
 impl ConsulClient {
     /// Reads once, beside the long polls and not among them.
     pub(crate) async fn read(&self, request: &QueryRequest) -> Result<QueryAnswer, ClientError> {
-        self.query(request, Pool::Calls).await
+        self.query(request, PoolKind::Short).await
     }
 
     /// Changes something; Consul answers whether it did.
@@ -33,11 +34,11 @@ impl ConsulClient {
                 path,
                 query: &encoded(query),
                 body,
-                pool: Pool::Calls,
-                goes_on: false,
-                deadline: self.config().short_timeout(),
+                pool: PoolKind::Short,
+                resumes: false,
+                deadline: self.config().request_timeout(),
                 token: None,
-                accept: never,
+                accept: no_status_is_absence,
             })
             .await?;
         decode(&reply.target, &reply.body)
@@ -55,9 +56,9 @@ impl ConsulClient {
                 path: "/v1/txn",
                 query: &encoded(query),
                 body,
-                pool: Pool::Calls,
-                goes_on: false,
-                deadline: self.config().short_timeout(),
+                pool: PoolKind::Short,
+                resumes: false,
+                deadline: self.config().request_timeout(),
                 token: None,
                 accept: |status, _| status == StatusCode::CONFLICT,
             })

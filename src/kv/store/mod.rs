@@ -1,20 +1,20 @@
 //! [`KvStore`]: the calls.
 
-use awc::http::Method;
-use bytes::Bytes;
+mod requests;
+
 use serde::Serialize;
 
+use self::requests::refused;
+
 use super::{
-    ancestor::{Candidate, Nearest, candidates},
+    ancestor::{Nearest, candidates},
     error::KvError,
     folder::Folder,
     listing::Listing,
     pair::KvPair,
-    txn::{self, FaultKind, Op},
+    txn::Op,
 };
-use crate::client::{
-    ClientError, ConfigError, ConsulClient, ConsulConfig, EmptyKey, KeyPath, QueryRequest,
-};
+use crate::client::{ConfigError, ConsulClient, ConsulConfig, EmptyKey};
 
 /// How often the way from a path up to its nearest key is looked at again when keys vanish meanwhile.
 const LOOKS: usize = 3;
@@ -23,7 +23,7 @@ const LOOKS: usize = 3;
 ///
 /// Paths given to it are beneath [`ConsulConfig::prefix`]; keys that come back, in a [`KvPair`] or an
 /// error, are Consul's full keys, and [`path_of`](Self::path_of) makes a path of one. Every key that
-/// Consul can hold can be named, awkward ones included: see [`KeyPath`].
+/// Consul can hold can be named, awkward ones included: see [`KeyPath`](crate::client::KeyPath).
 ///
 /// Reads are as fresh as [`ConsulConfig::consistency`] says. No call is repeated here: a write that
 /// failed by a timeout may have been done.
@@ -250,7 +250,7 @@ impl KvStore {
         ops.extend(folder.own_key().map(|key| Op::delete(key, None)));
         self.transact(folder.prefix(), &ops, &self.scope())
             .await?
-            .map_err(|faults| refused(folder.prefix(), &faults))?;
+            .map_err(|errors| refused(folder.prefix(), &errors))?;
         Ok(())
     }
 
@@ -269,163 +269,5 @@ impl KvStore {
     /// What a write says beside its key.
     fn scope(&self) -> Vec<(String, String)> {
         self.client.config().scope()
-    }
-
-    async fn read_key(&self, key: &str) -> Result<Option<KvPair>, KvError> {
-        let pairs: Vec<KvPair> = match KeyPath::of_key(key)? {
-            KeyPath::Direct(path) => {
-                let answer = self
-                    .client
-                    .read(&QueryRequest::new(path).accept_404(true))
-                    .await?;
-                if !answer.found {
-                    return Ok(None);
-                }
-                answer.json()?
-            }
-            KeyPath::Within(_) => {
-                let query = QueryRequest::new("/v1/txn").query(self.client.config());
-                match self.transact(key, &[Op::get(key)], &query).await? {
-                    Ok(pairs) => pairs,
-                    Err(faults) if faults.iter().all(|fault| fault.kind() == FaultKind::Absent) => {
-                        return Ok(None);
-                    }
-                    Err(faults) => return Err(refused(key, &faults)),
-                }
-            }
-        };
-        let pair = pairs.into_iter().find(|pair| pair.key == key);
-        pair.map(Some).ok_or_else(|| KvError::OtherKey {
-            key: key.to_owned(),
-        })
-    }
-
-    async fn read_folder<T: serde::de::DeserializeOwned>(
-        &self,
-        path: &str,
-        how: &str,
-        key_of: fn(&T) -> &String,
-    ) -> Result<Listing<T>, KvError> {
-        let folder = Folder::new(self.key(path));
-        let request =
-            QueryRequest::new(KeyPath::of_prefix(folder.prefix()).path()).with_param(how, "");
-        let answer = self.client.read(&request.accept_404(true)).await?;
-        let mut items: Vec<T> = if answer.found {
-            answer.json()?
-        } else {
-            Vec::new()
-        };
-        items.retain(|item| folder.has(key_of(item)));
-        let filtered_by_acls = answer.meta.results_filtered_by_acls;
-        Ok(Listing {
-            items,
-            index: answer.index,
-            filtered_by_acls,
-        })
-    }
-
-    async fn write(&self, key: &str, value: &[u8], cas: Option<u64>) -> Result<bool, KvError> {
-        let done = match KeyPath::of_key(key)? {
-            KeyPath::Direct(path) => self
-                .change(Method::PUT, &path, Bytes::copy_from_slice(value), cas)
-                .await
-                .map_err(KvError::from),
-            KeyPath::Within(_) => self.change_by_txn(key, Op::set(key, value, cas)).await,
-        };
-        done.map_err(|error| match error {
-            KvError::Client(ClientError::Status {
-                status: 413, text, ..
-            }) => KvError::ValueTooLarge {
-                key: key.to_owned(),
-                bytes: value.len(),
-                what: text,
-            },
-            error => error,
-        })
-    }
-
-    async fn remove(&self, key: &str, cas: Option<u64>) -> Result<bool, KvError> {
-        match KeyPath::of_key(key)? {
-            KeyPath::Direct(path) => Ok(self
-                .change(Method::DELETE, &path, Bytes::new(), cas)
-                .await?),
-            KeyPath::Within(_) => self.change_by_txn(key, Op::delete(key, cas)).await,
-        }
-    }
-
-    async fn change(
-        &self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-        cas: Option<u64>,
-    ) -> Result<bool, ClientError> {
-        let mut query = self.scope();
-        query.extend(cas.map(|index| ("cas".to_owned(), index.to_string())));
-        self.client.write(method, path, &query, body).await
-    }
-
-    async fn change_by_txn(&self, key: &str, op: Op<'_>) -> Result<bool, KvError> {
-        match self.transact(key, &[op], &self.scope()).await? {
-            Ok(_) => Ok(true),
-            Err(faults) if faults.iter().all(|fault| fault.kind() == FaultKind::Stale) => Ok(false),
-            Err(faults) => Err(refused(key, &faults)),
-        }
-    }
-
-    async fn transact(
-        &self,
-        key: &str,
-        ops: &[Op<'_>],
-        query: &[(String, String)],
-    ) -> Result<Result<Vec<KvPair>, Vec<txn::TxnFault>>, KvError> {
-        let body = txn::body(ops).map_err(|source| KvError::Encode {
-            key: key.to_owned(),
-            source,
-        })?;
-        let answer: txn::TxnAnswer = self.client.transact(query, body.into()).await?;
-        Ok(answer.outcome())
-    }
-
-    /// The first of the candidates that is there.
-    async fn nearest<'a>(&self, all: &[Candidate<'a>]) -> Result<Option<Candidate<'a>>, KvError> {
-        let query = QueryRequest::new("/v1/txn").query(self.client.config());
-        for some in all.chunks(txn::MOST) {
-            let Some((longest, _)) = some.first() else {
-                continue;
-            };
-            let ops: Vec<Op<'_>> = some.iter().map(|(key, _)| Op::get(key)).collect();
-            let Err(faults) = self.transact(longest, &ops, &query).await? else {
-                return Ok(some.first().copied());
-            };
-            if let Some(fault) = faults
-                .iter()
-                .find(|fault| fault.kind() != FaultKind::Absent)
-            {
-                return Err(refused(longest, std::slice::from_ref(fault)));
-            }
-            let is_absent = |at: usize| faults.iter().any(|fault| fault.op_index == at);
-            if let Some((_, candidate)) = some.iter().enumerate().find(|(at, _)| !is_absent(*at)) {
-                return Ok(Some(*candidate));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// Why a transaction was rolled back, in Consul's words.
-fn refused(key: &str, faults: &[txn::TxnFault]) -> KvError {
-    let denied = faults
-        .iter()
-        .find(|fault| fault.kind() == FaultKind::Denied);
-    let what = denied
-        .or(faults.first())
-        .map(|fault| fault.what.clone())
-        .unwrap_or_default();
-    let key = key.to_owned();
-    if denied.is_some() {
-        KvError::Denied { key, what }
-    } else {
-        KvError::Transaction { key, what }
     }
 }

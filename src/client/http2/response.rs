@@ -21,9 +21,9 @@ use h2::RecvStream;
 use http::Request;
 
 use super::{
-    super::body::{self, BodyFault},
-    lane::{OpenFault, into_io},
-    lanes::{Lanes, Seat},
+    super::body::{self, BodyError},
+    connection::{ConnectError, into_io},
+    pool::{ConnectionPool, StreamPermit},
 };
 
 /// How many connections that turn out to be closing are tried before it is a failure.
@@ -31,9 +31,9 @@ const TRIES: usize = 3;
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum Http2Error {
     /// There is no connection.
-    Open(OpenFault),
+    Connect(ConnectError),
     /// The connection, or this stream of it, ended.
     Ended {
         source: std::io::Error,
@@ -42,7 +42,7 @@ pub(crate) enum Fault {
 }
 
 /// An answer whose body is still to come. Dropping it ends its stream.
-pub(crate) struct Incoming {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     body: Body,
@@ -51,26 +51,26 @@ pub(crate) struct Incoming {
 struct Body {
     stream: RecvStream,
     // Given back after the stream has ended.
-    _seat: Seat,
+    _permit: StreamPermit,
 }
 
-impl Incoming {
+impl Response {
     /// Sends a request without a body and waits for the head of its answer; `None` when the server speaks
     /// only HTTP/1.1.
     pub(crate) async fn of(
-        lanes: &Lanes,
+        pool: &ConnectionPool,
         request: impl Fn() -> Request<()>,
-    ) -> Result<Option<Self>, Fault> {
+    ) -> Result<Option<Self>, Http2Error> {
         let mut left = TRIES;
         loop {
-            let Some(seat) = lanes.seat().await.map_err(Fault::Open)? else {
+            let Some(permit) = pool.acquire_stream().await.map_err(Http2Error::Connect)? else {
                 return Ok(None);
             };
-            let ended = |error| Fault::Ended {
+            let ended = |error| Http2Error::Ended {
                 source: into_io(error),
-                age: seat.age(),
+                age: permit.age(),
             };
-            let outcome = match seat.send.clone().ready().await {
+            let outcome = match permit.send.clone().ready().await {
                 Ok(mut send) => send.send_request(request(), true).map(|(answer, _)| answer),
                 Err(error) => Err(error),
             };
@@ -78,7 +78,7 @@ impl Incoming {
                 Ok(answer) => answer,
                 // Not sent, so it may go out on another connection.
                 Err(error) => {
-                    seat.give_up();
+                    permit.close();
                     left -= 1;
                     if left == 0 {
                         return Err(ended(error));
@@ -91,7 +91,7 @@ impl Incoming {
             let (head, stream) = answer.await.map_err(ended)?.into_parts();
             let body = Body {
                 stream,
-                _seat: seat,
+                _permit: permit,
             };
             return Ok(Some(Self {
                 status: head.status,
@@ -102,7 +102,7 @@ impl Incoming {
     }
 
     /// The whole body, decompressed, of at most `limit` bytes.
-    pub(crate) async fn read(&mut self, limit: usize) -> Result<Bytes, BodyFault> {
+    pub(crate) async fn read(&mut self, limit: usize) -> Result<Bytes, BodyError> {
         let whole = body::read(body::declared_length(&self.headers), &mut self.body, limit).await?;
         match self.headers.get(CONTENT_ENCODING) {
             Some(encoding) if encoding == "gzip" => unzip(&whole, limit),
@@ -146,15 +146,15 @@ impl Stream for Body {
 }
 
 /// Never makes more than `limit` bytes, however small what it is given.
-fn unzip(zipped: &[u8], limit: usize) -> Result<Bytes, BodyFault> {
+fn unzip(zipped: &[u8], limit: usize) -> Result<Bytes, BodyError> {
     let mut whole = Vec::new();
     let mut decoder = MultiGzDecoder::new(zipped).take((limit as u64).saturating_add(1));
     match decoder.read_to_end(&mut whole) {
-        Err(source) => Err(BodyFault::Broken {
+        Err(source) => Err(BodyError::Broken {
             received: whole.len(),
             source,
         }),
-        Ok(length) if length > limit => Err(BodyFault::TooLarge { limit }),
+        Ok(length) if length > limit => Err(BodyError::TooLarge { limit }),
         Ok(_) => Ok(whole.into()),
     }
 }
@@ -181,11 +181,11 @@ mod tests {
         assert_eq!(unzip(&small, text.len()).unwrap(), text);
         assert!(matches!(
             unzip(&small, text.len() - 1),
-            Err(BodyFault::TooLarge { .. })
+            Err(BodyError::TooLarge { .. })
         ));
         assert!(matches!(
             unzip(&small[..small.len() - 9], text.len()),
-            Err(BodyFault::Broken { .. })
+            Err(BodyError::Broken { .. })
         ));
         assert!(unzip(b"junk", 10).is_err());
     }

@@ -57,7 +57,7 @@ fn config(address: SocketAddr) -> ConsulConfig {
         .expect("an address");
     config
         .with_gzip(true)
-        .with_short_timeout(Duration::from_millis(300))
+        .with_request_timeout(Duration::from_millis(300))
         .with_token("hunter2")
 }
 
@@ -334,7 +334,7 @@ async fn a_body_beyond_the_limit_is_not_read() {
     );
     for answer in [sized, chunked] {
         let (address, _seen) = says(answer);
-        let error = ask(&config(address).with_body_limit(10_000), &key())
+        let error = ask(&config(address).with_max_body_size(10_000), &key())
             .await
             .expect_err("too large");
         assert!(
@@ -354,7 +354,7 @@ async fn the_deadline_of_a_blocking_query_has_room_for_what_consul_adds() {
         thread::sleep(Duration::from_millis(550));
         let _ = stream.write_all(reply("200 OK", "X-Consul-Index: 7\r\n", "[]").as_bytes());
     });
-    let config = config(address).with_slack(Duration::from_millis(300));
+    let config = config(address).with_deadline_margin(Duration::from_millis(300));
     let request = key()
         .with_cursor(Cursor::Index(6))
         .with_wait(Duration::from_millis(500));
@@ -378,7 +378,7 @@ async fn a_compressed_body_is_limited_by_its_real_size_and_known_to_be_whole() {
     let (address, _seen) = says(answer(GZIP));
     let whole = ask(&config(address), &key()).await.expect("an answer");
     assert_eq!(whole.json::<Vec<u8>>().expect("JSON").len(), 2001);
-    let error = ask(&config(address).with_body_limit(4000), &key())
+    let error = ask(&config(address).with_max_body_size(4000), &key())
         .await
         .expect_err("too large");
     assert!(

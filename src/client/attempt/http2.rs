@@ -5,19 +5,19 @@ use bytes::Bytes;
 use http::Request;
 use tokio::time::timeout;
 
-use super::{Attempt, Incoming};
+use super::{Attempt, ResponseBody};
 use crate::client::{
-    body::BodyFault,
+    awc_error,
+    body::BodyError,
     endpoint::USER_AGENT,
     error::{ClientError, Stage},
-    http2::{self, Lanes},
-    transport::Reply,
-    wire,
+    exchange::Reply,
+    http2::{self, ConnectionPool},
 };
 
 impl Attempt<'_> {
-    pub(super) async fn over_http2(&self, lanes: &Lanes) -> Result<Reply, ClientError> {
-        let uri = self.uri(&self.endpoint.shown)?;
+    pub(super) async fn over_http2(&self, pool: &ConnectionPool) -> Result<Reply, ClientError> {
+        let uri = self.uri(&self.endpoint.label)?;
         let credentials = self.credentials()?;
         let gzip = self.config.gzip();
         let request = move || {
@@ -32,11 +32,11 @@ impl Attempt<'_> {
             }
             request
         };
-        match timeout(self.left(), http2::Incoming::of(lanes, request)).await {
+        match timeout(self.left(), http2::Response::of(pool, request)).await {
             Err(_) => Err(self.overdue(Stage::Headers)),
-            Ok(Err(fault)) => Err(wire::failed_http2(
+            Ok(Err(error)) => Err(awc_error::failed_http2(
                 self.target(),
-                fault,
+                error,
                 self.started.elapsed(),
             )),
             Ok(Ok(None)) => self.over_awc().await,
@@ -48,16 +48,16 @@ impl Attempt<'_> {
     }
 }
 
-impl Incoming for http2::Incoming {
+impl ResponseBody for http2::Response {
     fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
     async fn read_start(&mut self, enough: usize) -> Vec<u8> {
-        http2::Incoming::read_start(self, enough).await
+        http2::Response::read_start(self, enough).await
     }
 
-    async fn read(&mut self, limit: usize) -> Result<Bytes, BodyFault> {
-        http2::Incoming::read(self, limit).await
+    async fn read(&mut self, limit: usize) -> Result<Bytes, BodyError> {
+        http2::Response::read(self, limit).await
     }
 }

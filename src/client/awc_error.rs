@@ -6,7 +6,7 @@ use awc::error::{ConnectError, SendRequestError};
 
 use super::error::{ClientError, ConnectStage, Stage};
 #[cfg(feature = "tls")]
-use super::http2::{Fault, OpenFault};
+use super::http2::{ConnectError as Http2ConnectError, Http2Error};
 
 /// What a request that brought no answer failed of, `after` this long.
 pub(crate) fn failed(target: String, error: SendRequestError, after: Duration) -> ClientError {
@@ -84,21 +84,23 @@ fn is_tls(error: &(dyn Error + 'static)) -> bool {
 
 /// What a request failed of that went over a shared connection, `after` this long.
 #[cfg(feature = "tls")]
-pub(crate) fn failed_http2(target: String, fault: Fault, after: Duration) -> ClientError {
-    match fault {
-        Fault::Open(OpenFault::Resolve(source)) => ClientError::Connect {
+pub(crate) fn failed_http2(target: String, error: Http2Error, after: Duration) -> ClientError {
+    match error {
+        Http2Error::Connect(Http2ConnectError::Resolve(source)) => ClientError::Connect {
             target,
             stage: ConnectStage::Resolve,
             source: shared(&source),
         },
-        Fault::Open(OpenFault::Connect(source)) => not_connected(target, shared(&source), after),
-        Fault::Open(OpenFault::Timeout) => ClientError::Connect {
+        Http2Error::Connect(Http2ConnectError::Connect(source)) => {
+            not_connected(target, shared(&source), after)
+        }
+        Http2Error::Connect(Http2ConnectError::Timeout) => ClientError::Connect {
             target,
             stage: ConnectStage::Timeout,
             source: io::ErrorKind::TimedOut.into(),
         },
         // Consul's limit meets connections that are young, so it is their age that tells.
-        Fault::Ended { source, age } => ClientError::Dropped {
+        Http2Error::Ended { source, age } => ClientError::Dropped {
             target,
             after: age.max(after),
             source,

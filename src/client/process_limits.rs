@@ -19,14 +19,14 @@ const POLL_EVERY: Duration = Duration::from_secs(10);
 
 const ADVICE: &str = "watch one prefix instead of many keys, use HTTPS, give watches that come and go a shorter \
                       `with_wait`, or raise `limits.http_max_conns_per_client` in Consul and \
-                      `with_watch_connections` here";
+                      `with_max_watch_connections` here";
 
 /// The budgets of the addresses this process has watched; few, so none is ever given back.
 static BUDGETS: LazyLock<DashMap<Address, Vec<ConnectionBudget>>> = LazyLock::new(DashMap::new);
 
 /// The budget of `count` held connections to this address, which all supervisors of the process share. Where
 /// one connection may carry many queries it sleeps until that turns out not to be so.
-pub(super) fn places(address: &Address, count: usize) -> ConnectionBudget {
+pub(super) fn connection_budget(address: &Address, count: usize) -> ConnectionBudget {
     let find = |budgets: &Vec<ConnectionBudget>| {
         budgets.iter().find(|places| places.max() == count).cloned()
     };
@@ -53,7 +53,7 @@ pub(super) fn places(address: &Address, count: usize) -> ConnectionBudget {
 static GUARDS: LazyLock<DashMap<Vec<Address>, ReconnectGate>> = LazyLock::new(DashMap::new);
 
 /// The guard of the Consul at these addresses, which all supervisors of the process share.
-pub(super) fn guard(addresses: &[Address]) -> ReconnectGate {
+pub(super) fn reconnect_gate(addresses: &[Address]) -> ReconnectGate {
     if let Some(guard) = GUARDS.get(addresses) {
         return guard.clone();
     }
@@ -67,8 +67,11 @@ mod tests {
     #[test]
     fn one_address_has_one_budget() {
         let address: Address = "127.0.0.1:1".parse().unwrap();
-        let turn = places(&address, 3);
-        assert_eq!(places(&address, 3).available(), turn.available());
-        assert_eq!(places(&address, 4).max(), 4);
+        let budget = connection_budget(&address, 3);
+        assert_eq!(
+            connection_budget(&address, 3).available(),
+            budget.available()
+        );
+        assert_eq!(connection_budget(&address, 4).max(), 4);
     }
 }
