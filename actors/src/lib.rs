@@ -35,6 +35,7 @@ mod key;
 mod link;
 mod messages;
 mod observers;
+mod outage;
 mod path;
 mod places;
 mod progress;
