@@ -159,7 +159,7 @@ impl<Q: Payload> Relay<Q> {
             && self
                 .seen
                 .as_ref()
-                .is_some_and(|seen| seen.is_same_state(&Checkpoint::of(changed)))
+                .is_some_and(|seen| seen.covers_update(changed))
     }
 
     /// Hands an update to the handler there is, or the next one there will be.
