@@ -62,6 +62,7 @@ mod tests {
             session: None,
             create_index: index,
             modify_index: index,
+            ..KvPair::default()
         })
     }
 
