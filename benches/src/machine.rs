@@ -6,8 +6,8 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
 use crate::peers;
-use crate::setting::Setting;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
@@ -20,7 +20,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    pub fn of(setting: &Setting) -> Self {
+    pub fn of(config: &Config) -> Self {
         let rustc = Command::new("rustc").arg("--version").output();
         let rustc = rustc
             .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
@@ -40,7 +40,7 @@ impl Machine {
                 .trim()
                 .to_owned(),
             rustc: rustc.split(' ').nth(1).unwrap_or("unknown").to_owned(),
-            consul: peers::consul_version(setting).unwrap_or_else(|_| "unknown".to_owned()),
+            consul: peers::consul_version(config).unwrap_or_else(|_| "unknown".to_owned()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::Spread;
+use crate::measure::MedianRange;
 
 /// What a row found; kept as JSON, so that a report can be written without measuring all of it again.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub struct Figure {
     /// How it is drawn.
     pub side: Side,
     /// The median and the spread over the rounds.
-    pub spread: Spread,
+    pub median_range: MedianRange,
 }
 
 /// Whose figure it is.
@@ -72,7 +72,7 @@ impl Check {
         what: impl Into<String>,
         target: impl Into<String>,
         limit: f64,
-        found: &Spread,
+        found: &MedianRange,
         unit: &str,
     ) -> Self {
         Self {

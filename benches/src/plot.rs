@@ -25,7 +25,7 @@ pub fn bars(measure: &Measure) -> String {
     let highest = measure
         .figures
         .iter()
-        .map(|figure| figure.spread.max)
+        .map(|figure| figure.median_range.max)
         .fold(0.0, f64::max);
     // Nothing was measured where all is zero: any scale shows that.
     let scale = (WIDTH - LEFT - RIGHT) / if highest > 0.0 { highest } else { 1.0 };
@@ -46,7 +46,7 @@ pub fn bars(measure: &Measure) -> String {
             Side::Floor => "floor",
             Side::Peer => "peer",
         };
-        let spread = figure.spread;
+        let median_range = figure.median_range;
         let x = |value: f64| LEFT + value * scale;
         let _ = writeln!(
             svg,
@@ -59,9 +59,9 @@ pub fn bars(measure: &Measure) -> String {
         let _ = writeln!(
             svg,
             "<rect class=\"{class}\" x=\"{LEFT}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{THICK}\" rx=\"2\"/>",
-            (spread.median * scale).max(1.0)
+            (median_range.median * scale).max(1.0)
         );
-        let (low, high) = (x(spread.min), x(spread.max));
+        let (low, high) = (x(median_range.min), x(median_range.max));
         if high - low >= 1.0 {
             let (up, down) = (middle - 4.0, middle + 4.0);
             let _ = writeln!(
@@ -73,9 +73,9 @@ pub fn bars(measure: &Measure) -> String {
         let _ = writeln!(
             svg,
             "<text class=\"n\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-            x(spread.max.max(spread.median)) + 8.0,
+            x(median_range.max.max(median_range.median)) + 8.0,
             middle + 4.5,
-            number(spread.median)
+            number(median_range.median)
         );
     }
     svg.push_str("</svg>\n");

@@ -27,8 +27,8 @@ pub fn directory() -> PathBuf {
 }
 
 /// The last result of this row, if there is one.
-pub fn read(row: &str) -> Result<Option<Record>, String> {
-    let name = format!("{row}.json");
+pub fn read(scenario: &str) -> Result<Option<Record>, String> {
+    let name = format!("{scenario}.json");
     match fs::read_to_string(directory().join(&name)) {
         Ok(text) => serde_json::from_str(&text)
             .map(Some)
@@ -39,9 +39,9 @@ pub fn read(row: &str) -> Result<Option<Record>, String> {
 }
 
 /// Keeps the result of this row.
-pub fn write(row: &str, record: &Record) -> Result<(), String> {
+pub fn write(scenario: &str, record: &Record) -> Result<(), String> {
     let text = serde_json::to_string_pretty(record).map_err(|error| error.to_string())?;
-    write_file(&format!("{row}.json"), &format!("{text}\n"))
+    write_file(&format!("{scenario}.json"), &format!("{text}\n"))
 }
 
 /// Writes a file beside the records.

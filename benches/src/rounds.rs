@@ -1,9 +1,9 @@
 //! Everyone in turns, round after round.
 
-use crate::measure::Spread;
+use crate::config::Config;
+use crate::measure::MedianRange;
 use crate::outcome::{Check, Figure, Measure, Side};
 use crate::peers::{self, Absent, Contender};
-use crate::setting::Setting;
 
 /// What was found of everyone, round by round.
 pub struct Rounds<T> {
@@ -19,12 +19,12 @@ impl<T> Rounds<T> {
     ///
     /// A peer that fails is left out; ours or the floor failing is an error.
     pub fn run(
-        setting: &Setting,
+        config: &Config,
         more: Vec<Contender>,
         rounds: usize,
         mut one: impl FnMut(&Contender) -> Result<T, String>,
     ) -> Result<Self, String> {
-        let (mut contenders, mut absent) = peers::everyone(setting);
+        let (mut contenders, mut absent) = peers::everyone(config);
         contenders.extend(more);
         let mut found: Vec<Vec<T>> = contenders.iter().map(|_| Vec::new()).collect();
         for round in 0..rounds {
@@ -82,7 +82,7 @@ impl<T> Rounds<T> {
                 Figure {
                     name: contender.title.clone(),
                     side: contender.side,
-                    spread: Spread::of(&numbers),
+                    median_range: MedianRange::of(&numbers),
                 }
             });
         Measure {
@@ -117,9 +117,13 @@ impl<T> Rounds<T> {
     ) -> Check {
         let target = format!("≤ {shown} × {other}");
         match (self.of(title, &of), self.of(other, &of)) {
-            (Some(ours), Some(theirs)) => {
-                Check::at_most(what, target, limit, &Spread::of_ratios(&ours, &theirs), "×")
-            }
+            (Some(ours), Some(theirs)) => Check::at_most(
+                what,
+                target,
+                limit,
+                &MedianRange::of_ratios(&ours, &theirs),
+                "×",
+            ),
             _ => Check::not_measured(what, target),
         }
     }
@@ -134,7 +138,7 @@ impl<T> Rounds<T> {
         of: impl Fn(&T) -> f64,
     ) -> Check {
         match self.ours(of) {
-            Some(ours) => Check::at_most(what, target, limit, &Spread::of(&ours), unit),
+            Some(ours) => Check::at_most(what, target, limit, &MedianRange::of(&ours), unit),
             None => Check::not_measured(what, target),
         }
     }
@@ -147,7 +151,7 @@ impl<T> Rounds<T> {
             .iter()
             .filter(|contender| contender.side == Side::Peer);
         let ratios = peers.filter_map(|peer| {
-            let ratio = Spread::of_ratios(&self.ours(&of)?, &self.of(&peer.title, &of)?);
+            let ratio = MedianRange::of_ratios(&self.ours(&of)?, &self.of(&peer.title, &of)?);
             Some((
                 ratio.median,
                 format!("{} × {}", crate::measure::number(ratio.median), peer.title),
@@ -174,14 +178,14 @@ impl<T> Rounds<T> {
     }
 
     /// What one contender needs more than another one, round by round.
-    pub fn beyond(&self, title: &str, other: &str, of: impl Fn(&T) -> f64) -> Option<Spread> {
+    pub fn beyond(&self, title: &str, other: &str, of: impl Fn(&T) -> f64) -> Option<MedianRange> {
         let (these, others) = (self.of(title, &of)?, self.of(other, &of)?);
         let differences: Vec<f64> = these
             .iter()
             .zip(&others)
             .map(|(this, other)| this - other)
             .collect();
-        Some(Spread::of(&differences))
+        Some(MedianRange::of(&differences))
     }
 
     fn our_title(&self) -> &str {

@@ -13,19 +13,19 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::{Contender, Side, Watched, child};
-use crate::setting::Setting;
+use crate::config::Config;
 
 pub const TITLE: &str = "bare loop";
 
 pub const HANDING_OVER: &str = "bare loop, to another thread";
 
-pub(super) fn contender(setting: &Setting) -> Contender {
-    setting.contender("bare", TITLE, Side::Floor)
+pub(super) fn contender(config: &Config) -> Contender {
+    config.contender("bare", TITLE, Side::Floor)
 }
 
 /// With its handler on another thread, as ours has by default.
-pub fn handing_over(setting: &Setting) -> Contender {
-    setting.contender("bare-handing-over", HANDING_OVER, Side::Floor)
+pub fn handing_over(config: &Config) -> Contender {
+    config.contender("bare-handing-over", HANDING_OVER, Side::Floor)
 }
 
 /// The value as a message.

@@ -7,30 +7,30 @@
 
 mod bare;
 mod child;
-mod consul_watch;
+mod hashicorp_consul;
 mod install;
 mod lines;
 mod node;
-mod ours;
 mod python;
 mod rs_consul;
 mod running;
+mod this_crate;
 
 use std::path::Path;
 use std::process::Command;
 
 pub use bare::{HANDING_OVER, TITLE as BARE, handing_over};
-pub use consul_watch::TITLE as CONSUL_WATCH;
-pub use consul_watch::version as consul_version;
+pub use hashicorp_consul::TITLE as CONSUL_WATCH;
+pub use hashicorp_consul::version as consul_version;
 pub use node::TITLE as NODE;
-pub use ours::{ONE_THREAD, TITLE as OURS, on_one_thread};
 pub use running::Running;
+pub use this_crate::{ONE_THREAD, TITLE as OURS, on_one_thread};
 
 use ::consul_watch::WatchSupervisor;
 
 use crate::outcome::Side;
 
-use crate::setting::Setting;
+use crate::config::Config;
 
 /// What is watched.
 #[derive(Debug, Clone, Copy)]
@@ -120,14 +120,14 @@ impl Contender {
 }
 
 /// Ours, the bare loop and every peer that can be had here.
-pub fn everyone(setting: &Setting) -> (Vec<Contender>, Vec<Absent>) {
-    let mut there = vec![ours::contender(setting), bare::contender(setting)];
+pub fn everyone(config: &Config) -> (Vec<Contender>, Vec<Absent>) {
+    let mut there = vec![this_crate::contender(config), bare::contender(config)];
     let mut absent = Vec::new();
     let peers = [
-        consul_watch::contender(setting),
-        node::contender(setting),
-        python::contender(setting),
-        Ok(rs_consul::contender(setting)),
+        hashicorp_consul::contender(config),
+        node::contender(config),
+        python::contender(config),
+        Ok(rs_consul::contender(config)),
     ];
     for peer in peers {
         match peer {
@@ -141,12 +141,12 @@ pub fn everyone(setting: &Setting) -> (Vec<Contender>, Vec<Absent>) {
 /// What a process started by [`Contender::own`] does.
 pub fn run_one(contender: &str, args: &[&str]) -> Result<(), String> {
     match contender {
-        "ours" => ours::run(args, WatchSupervisor::DEFAULT_ARBITERS),
-        "ours-on-one-thread" => ours::run(args, 0),
+        "ours" => this_crate::run(args, WatchSupervisor::DEFAULT_ARBITERS),
+        "ours-on-one-thread" => this_crate::run(args, 0),
         "bare" => bare::run(args),
         "bare-handing-over" => bare::run_handing_over(args),
         "rs-consul" => rs_consul::run(args),
-        "handler" => consul_watch::handle(args),
+        "handler" => hashicorp_consul::handle(args),
         _ => Err(format!("no contender {contender}")),
     }
 }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::{Absent, Contender, Side, install};
-use crate::setting::Setting;
+use crate::config::Config;
 
 pub const TITLE: &str = "npm consul";
 const PACKAGES: &str = include_str!("../../peers/node/package.json");
 const PROGRAM: &str = include_str!("../../peers/node/watch.js");
 
-pub(super) fn contender(setting: &Setting) -> Result<Contender, Absent> {
-    let home = setting.peers.join("node");
+pub(super) fn contender(config: &Config) -> Result<Contender, Absent> {
+    let home = config.peers.join("node");
     let installed = installed(&home).map_err(|reason| Absent {
         title: TITLE.to_owned(),
         reason,

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::{Absent, Contender, Side, install};
-use crate::setting::Setting;
+use crate::config::Config;
 
 const TITLE: &str = "py-consul";
 const PACKAGES: &str = include_str!("../../peers/python/requirements.txt");
 const PROGRAM: &str = include_str!("../../peers/python/watch.py");
 
-pub(super) fn contender(setting: &Setting) -> Result<Contender, Absent> {
-    let home = setting.peers.join("python");
+pub(super) fn contender(config: &Config) -> Result<Contender, Absent> {
+    let home = config.peers.join("python");
     let (python, version) = installed(&home).map_err(|reason| Absent {
         title: TITLE.to_owned(),
         reason,

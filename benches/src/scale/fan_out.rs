@@ -8,9 +8,9 @@ use consul_watch_actors::{Watch, WatchSupervisor};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
+use super::ipc::{Commands, say};
 use super::memory::{Ask, Memory, Number};
 use super::sinks::{Arrivals, Bare, Sink};
-use super::talk::{Orders, say};
 use crate::measure::{monotonic_ns, own_cpu_ns};
 
 /// Ends a round that is stuck.
@@ -31,7 +31,7 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
     actix::System::new().block_on(async move {
         let arrivals = Arc::new(Arrivals::default());
         let sinks = Sink::start(count, &arrivals);
-        let mut orders = Orders::wait_for_go().await?;
+        let mut commands = Commands::wait_for_go().await?;
         let memory = Memory::new();
         let watches = WatchSupervisor::new(memory.clone()).start();
         arrivals.expect(count);
@@ -53,7 +53,7 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
                 say(&format!("bare {} {}", bare.0, bare.1));
             }
         }
-        orders.next().await;
+        commands.next().await;
         Ok(())
     })
 }

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consul_watch_harness::Http;
 
+use crate::kv_writer::KvWriter;
 use crate::measure::monotonic_ns;
-use crate::puts::Puts;
 
 /// What all of them are in.
 pub(crate) const ROOT: &str = "many";
@@ -77,7 +77,7 @@ pub(crate) fn write_some(agent: &Http, numbers: &[usize], round: u32) -> Result<
 }
 
 /// Writes each key by itself, one after the other.
-pub(crate) fn write_all(writer: &mut Puts, count: usize, round: u32) -> Result<(), String> {
+pub(crate) fn write_all(writer: &mut KvWriter, count: usize, round: u32) -> Result<(), String> {
     (0..count).try_for_each(|n| writer.put(&key(n), value(round).as_bytes()).map(drop))
 }
 

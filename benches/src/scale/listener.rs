@@ -6,11 +6,11 @@ use std::rc::Rc;
 use actix::{Actor, Context, Handler};
 use consul_watch::{Change, Changed, Key, KeyPrefix, KvPair};
 
-use super::talk::say;
-use super::tally::Tally;
+use super::counters::RoundCounters;
+use super::ipc::say;
 use crate::measure::monotonic_ns;
 
-pub(super) struct Listener(pub(super) Rc<RefCell<Tally>>);
+pub(super) struct Listener(pub(super) Rc<RefCell<RoundCounters>>);
 
 impl Actor for Listener {
     type Context = Context<Self>;

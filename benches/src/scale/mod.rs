@@ -6,24 +6,24 @@
 //! `states` with how many watches are in which state, `count ROUND` with how many were told of it, `allocations`
 //! with their number and bytes. It ends when its input does. All times are the monotonic clock's, in nanoseconds.
 
-mod crew;
+mod bare_loops;
+mod child_process;
+mod counters;
 mod fan_out;
-mod hold;
+mod fixture;
+mod ipc;
 mod keys;
 mod listener;
-mod loops;
 mod memory;
 mod sinks;
-mod stage;
 mod table;
-mod talk;
-mod tally;
 mod url;
+mod watch_holder;
 
-pub(crate) use crew::{Crew, Told};
+pub(crate) use child_process::{ChildProcess, Delivered};
+pub(crate) use fixture::Fixture;
 pub(crate) use keys::{ROOT, fill, write_all, write_some};
-pub(crate) use stage::Stage;
-pub(crate) use table::{counted, measure, spread};
+pub(crate) use table::{counted, measure, median_range};
 
 /// Streams that are used of a connection.
 pub(crate) const STREAMS: usize = 240;
@@ -31,9 +31,9 @@ pub(crate) const STREAMS: usize = 240;
 /// What a child of these rows does.
 pub(crate) fn run_one(what: &str, args: &[&str]) -> Result<(), String> {
     match what {
-        "hold" => hold::run(args),
-        "loops" => loops::hold(args),
-        "queries" => loops::ask(args),
+        "hold" => watch_holder::run(args),
+        "loops" => bare_loops::hold(args),
+        "queries" => bare_loops::ask(args),
         "fan-out" => fan_out::run(args),
         _ => Err(format!("nothing of many watches is called {what}")),
     }

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use consul_watch_harness::{Authority, TestAgent};
 
-use crate::puts::Puts;
+use crate::kv_writer::KvWriter;
 
 /// A stock agent, reached plainly or by TLS.
-pub(crate) struct Stage {
+pub(crate) struct Fixture {
     pub(crate) agent: TestAgent,
     /// Its connection is open before there are any watches, so it is refused by no limit.
-    pub(crate) writer: Puts,
+    pub(crate) writer: KvWriter,
     authority: Option<Authority>,
 }
 
-impl Stage {
+impl Fixture {
     /// An agent that keeps nothing on the disk, reached over plain HTTP.
     pub(crate) fn plain() -> Result<Self, String> {
         let agent = TestAgent::builder()
@@ -47,7 +47,7 @@ impl Stage {
     }
 
     fn of(agent: TestAgent, authority: Option<Authority>) -> Result<Self, String> {
-        let writer = Puts::to(agent.http_addr())?;
+        let writer = KvWriter::to(agent.http_addr())?;
         Ok(Self {
             agent,
             writer,

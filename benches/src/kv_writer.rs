@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use crate::measure::monotonic_ns;
 
-pub struct Puts {
+pub struct KvWriter {
     address: SocketAddr,
     stream: BufReader<TcpStream>,
     request: Vec<u8>,
 }
 
-impl Puts {
+impl KvWriter {
     pub fn to(address: SocketAddr) -> Result<Self, String> {
         let timeout = Duration::from_secs(30);
         let connect = || {

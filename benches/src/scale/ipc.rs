@@ -7,9 +7,9 @@ use std::thread;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// The lines of the input; the process ends with them.
-pub(super) struct Orders(UnboundedReceiver<String>);
+pub(super) struct Commands(UnboundedReceiver<String>);
 
-impl Orders {
+impl Commands {
     /// Says that all is up, and waits for `go`.
     pub(super) async fn wait_for_go() -> Result<Self, String> {
         let (out, lines) = unbounded_channel();
@@ -21,10 +21,10 @@ impl Orders {
             }
             process::exit(0);
         });
-        let mut orders = Self(lines);
+        let mut commands = Self(lines);
         say("idle");
-        match orders.next().await.as_str() {
-            "go" => Ok(orders),
+        match commands.next().await.as_str() {
+            "go" => Ok(commands),
             other => Err(format!("{other:?} instead of go")),
         }
     }

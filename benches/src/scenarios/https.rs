@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::measure::monotonic_ns;
 use crate::outcome::{Check, Outcome, Side};
-use crate::row::Row;
-use crate::scale::{Crew, STREAMS, Stage, counted, fill, measure, spread};
-use crate::setting::Setting;
+use crate::scale::{ChildProcess, Fixture, STREAMS, counted, fill, measure, median_range};
+use crate::scenario::Scenario;
 
-pub(crate) const ROW: Row = Row {
+pub(crate) const SCENARIO: Scenario = Scenario {
     name: "https",
     title: "10,000 different prefixes, HTTPS",
     method: "A process watches 10,000 prefixes over HTTPS on a stock agent, all subscribed to at once. When all have \
@@ -20,7 +20,7 @@ pub(crate) const ROW: Row = Row {
 
 const WITHIN: Duration = Duration::from_secs(120);
 
-struct Found {
+struct Sample {
     ready_s: f64,
     ready_cpu_s: f64,
     connections: usize,
@@ -30,23 +30,23 @@ struct Found {
     worst_ms: f64,
 }
 
-fn run(setting: &Setting) -> Result<Outcome, String> {
-    let (rounds, count) = setting.either((3, 10_000), (2, 600));
-    let mut stage = Stage::secure()?;
+fn run(config: &Config) -> Result<Outcome, String> {
+    let (rounds, count) = config.either((3, 10_000), (2, 600));
+    let mut fixture = Fixture::secure()?;
     let mut written = 1;
     let mut found = Vec::new();
     for round in 0..rounds {
         eprintln!("round {} of {rounds}", round + 1);
-        let single = one(setting, &mut stage, 1, &mut written)?;
-        let mut all = one(setting, &mut stage, count, &mut written)?;
+        let single = one(config, &mut fixture, 1, &mut written)?;
+        let mut all = one(config, &mut fixture, count, &mut written)?;
         all.bytes = (all.bytes - single.bytes) / (count - 1) as f64;
         found.push(all);
     }
-    let connections = spread(&found, |found| found.connections as f64);
-    let bytes = spread(&found, |found| found.bytes);
+    let connections = median_range(&found, |found| found.connections as f64);
+    let bytes = median_range(&found, |found| found.bytes);
     // 45 for ten thousand.
-    let limit = setting.either(45, count.div_ceil(STREAMS));
-    let ours = |of: fn(&Found) -> f64| [("consul-watch", Side::Ours, spread(&found, of))];
+    let limit = config.either(45, count.div_ceil(STREAMS));
+    let ours = |of: fn(&Sample) -> f64| [("consul-watch", Side::Ours, median_range(&found, of))];
     Ok(Outcome {
         checks: vec![
             Check::at_most(
@@ -99,28 +99,28 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
 }
 
 fn one(
-    setting: &Setting,
-    stage: &mut Stage,
+    config: &Config,
+    fixture: &mut Fixture,
     count: usize,
     written: &mut u32,
-) -> Result<Found, String> {
+) -> Result<Sample, String> {
     // Everyone's first state is of the same round.
-    fill(&stage.agent, count, *written)?;
-    let mut crew = Crew::start(setting, "hold", stage, &["folders", &count.to_string()])?;
+    fill(&fixture.agent, count, *written)?;
+    let mut child = ChildProcess::start(config, "hold", fixture, &["folders", &count.to_string()])?;
     let started = monotonic_ns();
-    let ready = crew.begin(*written, WITHIN)?;
-    let (connections, bytes) = (crew.connections()?, crew.resident_bytes()? as f64);
-    let ready_cpu_s = crew.cpu_ns()? as f64 / 1e9;
-    let retrying = crew.count_of("retrying", WITHIN)?;
-    let live = crew.count_of("live", WITHIN)?;
+    let ready = child.begin(*written, WITHIN)?;
+    let (connections, bytes) = (child.connections()?, child.resident_bytes()? as f64);
+    let ready_cpu_s = child.cpu_ns()? as f64 / 1e9;
+    let retrying = child.count_of("retrying", WITHIN)?;
+    let live = child.count_of("live", WITHIN)?;
     if (live, retrying) != (count, 0) {
         return Err(format!(
             "of {count} watches {live} are live and {retrying} retry"
         ));
     }
     *written += 1;
-    let (told_s, told) = crew.tell_all(&mut stage.writer, count, *written, WITHIN)?;
-    Ok(Found {
+    let (told_s, told) = child.tell_all(&mut fixture.writer, count, *written, WITHIN)?;
+    Ok(Sample {
         ready_s: ready.saturating_sub(started) as f64 / 1e9,
         ready_cpu_s,
         connections,

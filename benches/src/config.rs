@@ -9,7 +9,7 @@ use crate::outcome::Side;
 use crate::peers::Contender;
 
 /// What every row has to run with.
-pub struct Setting {
+pub struct Config {
     /// Small numbers, to see that everything works.
     pub quick: bool,
     /// This program, to be started again for a contender.
@@ -20,7 +20,7 @@ pub struct Setting {
     pub peers: PathBuf,
 }
 
-impl Setting {
+impl Config {
     pub fn new(quick: bool) -> Result<Self, String> {
         let exe =
             env::current_exe().map_err(|error| format!("this program's own path: {error}"))?;

@@ -8,17 +8,17 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::{Absent, Contender, Watched, child};
+use crate::config::Config;
 use crate::outcome::Side;
-use crate::setting::Setting;
 
 pub const TITLE: &str = "consul watch";
 
-pub(super) fn contender(setting: &Setting) -> Result<Contender, Absent> {
-    let version = version(setting).map_err(|reason| Absent {
+pub(super) fn contender(config: &Config) -> Result<Contender, Absent> {
+    let version = version(config).map_err(|reason| Absent {
         title: TITLE.to_owned(),
         reason,
     })?;
-    let (consul, exe) = (setting.consul.clone(), setting.exe.clone());
+    let (consul, exe) = (config.consul.clone(), config.exe.clone());
     let command = Box::new(move |address: &str, watched: Watched<'_>| {
         let mut command = Command::new(&consul);
         command.arg("watch").arg(format!("-http-addr={address}"));
@@ -43,8 +43,8 @@ pub(super) fn contender(setting: &Setting) -> Result<Contender, Absent> {
 }
 
 /// Such as `1.8.7`.
-pub fn version(setting: &Setting) -> Result<String, String> {
-    let output = Command::new(&setting.consul)
+pub fn version(config: &Config) -> Result<String, String> {
+    let output = Command::new(&config.consul)
         .arg("version")
         .output()
         .map_err(|error| format!("consul does not start: {error}"))?;

@@ -3,14 +3,14 @@
 use std::thread;
 use std::time::Duration;
 
+use crate::config::Config;
+use crate::kv_writer::KvWriter;
 use crate::outcome::Outcome;
 use crate::peers::{BARE, CONSUL_WATCH, Contender, NODE, Watched};
-use crate::puts::Puts;
 use crate::rounds::Rounds;
-use crate::row::Row;
-use crate::setting::Setting;
+use crate::scenario::Scenario;
 
-pub const CPU: Row = Row {
+pub const CPU: Scenario = Scenario {
     name: "prefix-cpu",
     title: "10,000 keys of 256 bytes under one prefix, one of which changes: processor time for a wake-up",
     method: "One key after another is changed, 20 in each of 5 rounds, each when the change before was handled and \
@@ -21,7 +21,7 @@ pub const CPU: Row = Row {
     run: cpu,
 };
 
-pub const MEMORY: Row = Row {
+pub const MEMORY: Scenario = Scenario {
     name: "prefix-memory",
     title: "The same prefix: peak memory",
     method: "The highest resident memory of the contender's process over the first state and 20 changes, as the kernel \
@@ -40,15 +40,15 @@ const UNCOUNTED: u64 = 2;
 const QUIET: Duration = Duration::from_millis(50);
 
 /// What one turn found.
-struct Found {
+struct Sample {
     cpu_ms: f64,
     peak_mib: f64,
     bodies: f64,
 }
 
 /// The keys and who writes them.
-struct Stage {
-    writer: Puts,
+struct Fixture {
+    writer: KvWriter,
     address: String,
     keys: u64,
     wakeups: u64,
@@ -57,9 +57,9 @@ struct Stage {
     sequence: u64,
 }
 
-fn cpu(setting: &Setting) -> Result<Outcome, String> {
-    let (rounds, _) = measured(setting)?;
-    let of = |found: &Found| found.cpu_ms;
+fn cpu(config: &Config) -> Result<Outcome, String> {
+    let (rounds, _) = measured(config)?;
+    let of = |found: &Sample| found.cpu_ms;
     let what = "processor time for a wake-up";
     Ok(Outcome {
         measures: vec![rounds.measure(what, "ms", of)],
@@ -74,8 +74,8 @@ fn cpu(setting: &Setting) -> Result<Outcome, String> {
     })
 }
 
-fn memory(setting: &Setting) -> Result<Outcome, String> {
-    let (rounds, body) = measured(setting)?;
+fn memory(config: &Config) -> Result<Outcome, String> {
+    let (rounds, body) = measured(config)?;
     Ok(Outcome {
         measures: vec![rounds.measure("peak memory over idle", "MiB", |found| found.peak_mib)],
         checks: vec![rounds.limit(
@@ -93,11 +93,11 @@ fn memory(setting: &Setting) -> Result<Outcome, String> {
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-fn measured(setting: &Setting) -> Result<(Rounds<Found>, f64), String> {
-    let (rounds, keys, wakeups) = setting.either((5, 10_000, 20), (1, 500, 3));
-    let agent = Setting::agent()?;
-    let mut stage = Stage {
-        writer: Puts::to(agent.http_addr())?,
+fn measured(config: &Config) -> Result<(Rounds<Sample>, f64), String> {
+    let (rounds, keys, wakeups) = config.either((5, 10_000, 20), (1, 500, 3));
+    let agent = Config::agent()?;
+    let mut fixture = Fixture {
+        writer: KvWriter::to(agent.http_addr())?,
         address: agent.http_addr().to_string(),
         keys,
         wakeups,
@@ -105,20 +105,20 @@ fn measured(setting: &Setting) -> Result<(Rounds<Found>, f64), String> {
         sequence: 0,
     };
     for key in 0..keys {
-        stage.put(key)?;
+        fixture.put(key)?;
     }
-    stage.body = agent
+    fixture.body = agent
         .try_request("GET", &format!("/v1/kv/{PREFIX}?recurse"), &[], b"")
         .map_err(|error| format!("the list of keys: {error}"))?
         .body
         .len() as f64;
-    let rounds = Rounds::run(setting, Vec::new(), rounds, |contender| {
-        stage.turn(contender)
+    let rounds = Rounds::run(config, Vec::new(), rounds, |contender| {
+        fixture.turn(contender)
     })?;
-    Ok((rounds, stage.body))
+    Ok((rounds, fixture.body))
 }
 
-impl Stage {
+impl Fixture {
     /// Changes one key; its value begins with the sequence.
     fn put(&mut self, key: u64) -> Result<(), String> {
         self.sequence += 1;
@@ -128,7 +128,7 @@ impl Stage {
             .map(drop)
     }
 
-    fn turn(&mut self, contender: &Contender) -> Result<Found, String> {
+    fn turn(&mut self, contender: &Contender) -> Result<Sample, String> {
         let mut running = contender.start(&self.address, Watched::Prefix(PREFIX))?;
         let idle = if contender.waits {
             running.resident_bytes()?
@@ -149,7 +149,7 @@ impl Stage {
         }
         let cpu = running.cpu_ns()? - before;
         let peak = running.peak_bytes()?.saturating_sub(idle) as f64;
-        Ok(Found {
+        Ok(Sample {
             cpu_ms: cpu as f64 / 1e6 / self.wakeups as f64,
             peak_mib: peak / MIB,
             bodies: peak / self.body,

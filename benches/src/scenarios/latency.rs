@@ -3,17 +3,17 @@
 use std::thread;
 use std::time::Duration;
 
+use crate::config::Config;
+use crate::kv_writer::KvWriter;
 use crate::measure::percentile;
 use crate::outcome::Outcome;
 use crate::peers::{
     BARE, Contender, HANDING_OVER, ONE_THREAD, OURS, Watched, handing_over, on_one_thread,
 };
-use crate::puts::Puts;
 use crate::rounds::Rounds;
-use crate::row::Row;
-use crate::setting::Setting;
+use crate::scenario::Scenario;
 
-pub const ROW: Row = Row {
+pub const SCENARIO: Scenario = Scenario {
     name: "latency",
     title: "From a put to its handler: one key",
     method: "The key is put 2,000 times for each contender: 20 rounds of 100. In each round everyone has a turn, the \
@@ -33,14 +33,14 @@ const WARM_UP: u64 = 20;
 /// Longer than the default pace of a watcher's throttle.
 const PAUSE: Duration = Duration::from_millis(12);
 
-fn run(setting: &Setting) -> Result<Outcome, String> {
-    let (rounds, puts) = setting.either((20, 100), (2, 20));
-    let agent = Setting::agent()?;
-    let mut writer = Puts::to(agent.http_addr())?;
+fn run(config: &Config) -> Result<Outcome, String> {
+    let (rounds, kv_writer) = config.either((20, 100), (2, 20));
+    let agent = Config::agent()?;
+    let mut writer = KvWriter::to(agent.http_addr())?;
     let address = agent.http_addr().to_string();
-    let more = vec![on_one_thread(setting), handing_over(setting)];
-    let rounds = Rounds::run(setting, more, rounds, |contender| {
-        one(contender, &address, &mut writer, puts)
+    let more = vec![on_one_thread(config), handing_over(config)];
+    let rounds = Rounds::run(config, more, rounds, |contender| {
+        one(contender, &address, &mut writer, kv_writer)
     })?;
 
     let p50 = |found: &Vec<f64>| percentile(found, 50.0);
@@ -92,15 +92,15 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
 fn one(
     contender: &Contender,
     address: &str,
-    writer: &mut Puts,
-    puts: u64,
+    writer: &mut KvWriter,
+    kv_writer: u64,
 ) -> Result<Vec<f64>, String> {
     writer.put(KEY, b"0")?;
     let mut running = contender.start(address, Watched::Key(KEY))?;
     running.go()?;
     running.sees(0)?;
     let mut found = Vec::new();
-    for sequence in 1..=WARM_UP + puts {
+    for sequence in 1..=WARM_UP + kv_writer {
         thread::sleep(PAUSE);
         let sent = writer.put(KEY, sequence.to_string().as_bytes())?;
         let seen = running.sees(sequence)?;

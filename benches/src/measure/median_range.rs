@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 
 /// The median of several rounds, and the lowest and the highest of them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
+pub struct MedianRange {
     pub median: f64,
     pub min: f64,
     pub max: f64,
 }
 
-impl Spread {
+impl MedianRange {
     /// Of these numbers; all zero when there are none.
     pub fn of(numbers: &[f64]) -> Self {
         let sorted = sorted(numbers);
@@ -99,8 +99,11 @@ mod tests {
 
     #[test]
     fn ratios_are_taken_round_by_round() {
-        let spread = Spread::of_ratios(&[2.0, 9.0, 40.0], &[1.0, 3.0, 10.0]);
-        assert_eq!((spread.min, spread.median, spread.max), (2.0, 3.0, 4.0));
-        assert_eq!(spread.show("×"), "3.00 × (2.00..4.00)");
+        let median_range = MedianRange::of_ratios(&[2.0, 9.0, 40.0], &[1.0, 3.0, 10.0]);
+        assert_eq!(
+            (median_range.min, median_range.median, median_range.max),
+            (2.0, 3.0, 4.0)
+        );
+        assert_eq!(median_range.show("×"), "3.00 × (2.00..4.00)");
     }
 }

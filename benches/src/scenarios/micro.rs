@@ -7,12 +7,12 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use crate::measure::Spread;
+use crate::config::Config;
+use crate::measure::MedianRange;
 use crate::outcome::{Figure, Measure, Outcome, Side};
-use crate::row::Row;
-use crate::setting::Setting;
+use crate::scenario::Scenario;
 
-pub const ROW: Row = Row {
+pub const SCENARIO: Scenario = Scenario {
     name: "micro",
     title: "The hot path alone",
     method: "Criterion's median with its 95 % confidence interval. *Decode and merge* is the reading of a prefix's \
@@ -26,7 +26,7 @@ pub const ROW: Row = Row {
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
 const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench");
 
-fn run(setting: &Setting) -> Result<Outcome, String> {
+fn run(config: &Config) -> Result<Outcome, String> {
     // A home of its own, without what an earlier run of other benchmarks left.
     let home = Path::new(TARGET).join("criterion-report");
     if home.exists() {
@@ -46,7 +46,7 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
     ]);
     bench
         .env("CRITERION_HOME", &home)
-        .args(setting.either(&["--"][..], &["--", "--quick"]));
+        .args(config.either(&["--"][..], &["--", "--quick"]));
     let status = bench
         .status()
         .map_err(|error| format!("cannot run cargo: {error}"))?;
@@ -71,7 +71,7 @@ fn measure(group: &Path) -> Result<Measure, String> {
         .filter(|one| !one.ends_with("report"))
         .map(|one| figure(one))
         .collect::<Result<Vec<_>, _>>()?;
-    figures.sort_by(|a, b| a.spread.median.total_cmp(&b.spread.median));
+    figures.sort_by(|a, b| a.median_range.median.total_cmp(&b.median_range.median));
     Ok(Measure {
         title: name(group),
         unit: "µs".to_owned(),
@@ -109,7 +109,7 @@ fn figure(one: &Path) -> Result<Figure, String> {
     Ok(Figure {
         name: name(one),
         side: Side::Ours,
-        spread: Spread { median, min, max },
+        median_range: MedianRange { median, min, max },
     })
 }
 

@@ -8,16 +8,16 @@ use std::str::FromStr;
 use actix::{Actor, Addr};
 use consul_watch::{Key, KeyPrefix, Ready, Status, Watch, WatchSupervisor};
 
+use super::counters::RoundCounters;
+use super::ipc::{Commands, say};
 use super::keys::{ROOT, folder, key};
 use super::listener::{Listener, Sleeper};
-use super::talk::{Orders, say};
-use super::tally::Tally;
 use super::url::Url;
 use crate::measure::{allocations, count_allocations, monotonic_ns};
 
 /// What is watched.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
+enum Workload {
     /// So many folders, by one actor.
     Folders,
     /// So many keys under one declared root, by one actor.
@@ -32,7 +32,7 @@ enum What {
     Woken,
 }
 
-impl FromStr for What {
+impl FromStr for Workload {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
@@ -48,9 +48,9 @@ impl FromStr for What {
     }
 }
 
-struct Held {
+struct WatchHolder {
     watches: Addr<WatchSupervisor>,
-    tally: Rc<RefCell<Tally>>,
+    counters: Rc<RefCell<RoundCounters>>,
     /// Who watches nothing is kept all the same.
     others: Vec<Addr<Listener>>,
 }
@@ -60,24 +60,24 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
     let [address, certificate, what, count] = args else {
         return Err("to hold watches: URL CERTIFICATE|- WHAT COUNT".to_owned());
     };
-    let what: What = what.parse()?;
+    let what: Workload = what.parse()?;
     let count: usize = count.parse().map_err(|error| format!("{count}: {error}"))?;
     let config = Url::new(address, certificate).config()?;
     actix::System::new().block_on(async move {
         let mut watches = WatchSupervisor::new(config);
-        if matches!(what, What::Keys | What::KeysAndActors) {
+        if matches!(what, Workload::Keys | Workload::KeysAndActors) {
             watches = watches.shared_root(KeyPrefix::new(ROOT));
         }
         let watches = watches.start();
-        let mut held = Held {
+        let mut held = WatchHolder {
             watches,
-            tally: Tally::of(count),
+            counters: RoundCounters::of(count),
             others: Vec::new(),
         };
-        if what == What::Woken {
+        if what == Workload::Woken {
             count_allocations();
         }
-        let mut orders = Orders::wait_for_go().await?;
+        let mut commands = Commands::wait_for_go().await?;
         held.watch(what, count).await?;
         held.watches
             .send(Ready::all())
@@ -86,42 +86,42 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
             .map_err(|error| error.to_string())?;
         say(&format!("ready {}", monotonic_ns()));
         loop {
-            held.obey(&orders.next().await).await?;
+            held.obey(&commands.next().await).await?;
         }
     })
 }
 
-impl Held {
-    async fn watch(&mut self, what: What, count: usize) -> Result<(), String> {
-        let listener = || Listener(Rc::clone(&self.tally)).start();
+impl WatchHolder {
+    async fn watch(&mut self, what: Workload, count: usize) -> Result<(), String> {
+        let listener = || Listener(Rc::clone(&self.counters)).start();
         let one = listener();
         match what {
-            What::Root => {
+            Workload::Root => {
                 self.subscribe(Watch::new(KeyPrefix::new(ROOT), one))
-                    .await?
+                    .await?;
             }
-            What::Woken => {
+            Workload::Woken => {
                 self.subscribe(Watch::new(KeyPrefix::new(ROOT), Sleeper.start()))
-                    .await?
+                    .await?;
             }
-            What::RootAndActors => {
+            Workload::RootAndActors => {
                 self.others = (0..count).map(|_| listener()).collect();
                 self.subscribe(Watch::new(KeyPrefix::new(ROOT), one))
                     .await?;
             }
-            What::Folders => {
+            Workload::Folders => {
                 for n in 0..count {
                     self.subscribe(Watch::new(KeyPrefix::new(folder(n)), one.clone()))
                         .await?;
                 }
             }
-            What::Keys => {
+            Workload::Keys => {
                 for n in 0..count {
                     self.subscribe(Watch::new(Key::new(key(n)), one.clone()))
                         .await?;
                 }
             }
-            What::KeysAndActors => {
+            Workload::KeysAndActors => {
                 for n in 0..count {
                     self.subscribe(Watch::new(Key::new(key(n)), listener()))
                         .await?;
@@ -167,7 +167,7 @@ impl Held {
             }
             Some(("count", round)) => {
                 let round = round.parse().map_err(|error| format!("{round}: {error}"))?;
-                say(&format!("count {}", self.tally.borrow().told_of(round)));
+                say(&format!("count {}", self.counters.borrow().told_of(round)));
             }
             _ => return Err(format!("an order that is not understood: {order}")),
         }

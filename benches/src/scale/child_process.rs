@@ -4,22 +4,22 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use super::fixture::Fixture;
 use super::keys::write_all;
-use super::stage::Stage;
+use crate::config::Config;
+use crate::kv_writer::KvWriter;
 use crate::measure::{connections_to, monotonic_ns};
 use crate::peers::Running;
-use crate::puts::Puts;
-use crate::setting::Setting;
 
 /// A child that holds many watches; ended when dropped.
-pub(crate) struct Crew {
+pub(crate) struct ChildProcess {
     running: Running,
     address: Option<SocketAddr>,
 }
 
 /// Everyone was told of a round.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Told {
+pub(crate) struct Delivered {
     /// When the last of them was, by the monotonic clock.
     pub(crate) at: u64,
     /// From the write of a key until its handler, in milliseconds.
@@ -27,45 +27,45 @@ pub(crate) struct Told {
     pub(crate) worst_ms: f64,
 }
 
-impl Crew {
+impl ChildProcess {
     /// Starts a child on this stage; it begins at [`go`](Self::go).
     pub(crate) fn start(
-        setting: &Setting,
+        config: &Config,
         what: &str,
-        stage: &Stage,
+        fixture: &Fixture,
         args: &[&str],
     ) -> Result<Self, String> {
-        Self::start_at(setting, what, stage, stage.address(), args)
+        Self::start_at(config, what, fixture, fixture.address(), args)
     }
 
     /// The same, by another address of the stage's agent.
     pub(crate) fn start_at(
-        setting: &Setting,
+        config: &Config,
         what: &str,
-        stage: &Stage,
+        fixture: &Fixture,
         address: SocketAddr,
         args: &[&str],
     ) -> Result<Self, String> {
-        let target = stage.target(address);
+        let target = fixture.target(address);
         let args = target
             .iter()
             .map(String::as_str)
             .chain(args.iter().copied());
-        Self::spawn(setting, what, &args.collect::<Vec<_>>(), Some(address))
+        Self::spawn(config, what, &args.collect::<Vec<_>>(), Some(address))
     }
 
     /// A child that needs no agent.
-    pub(crate) fn alone(setting: &Setting, what: &str, args: &[&str]) -> Result<Self, String> {
-        Self::spawn(setting, what, args, None)
+    pub(crate) fn alone(config: &Config, what: &str, args: &[&str]) -> Result<Self, String> {
+        Self::spawn(config, what, args, None)
     }
 
     fn spawn(
-        setting: &Setting,
+        config: &Config,
         what: &str,
         args: &[&str],
         address: Option<SocketAddr>,
     ) -> Result<Self, String> {
-        let mut command = Command::new(&setting.exe);
+        let mut command = Command::new(&config.exe);
         command.args(["run-many", what]).args(args);
         Ok(Self {
             running: Running::start(&format!("{what} {args:?}"), command, true)?,
@@ -115,7 +115,7 @@ impl Crew {
     }
 
     /// Waits until everyone was told of this round.
-    pub(crate) fn told(&self, round: u32, within: Duration) -> Result<Told, String> {
+    pub(crate) fn told(&self, round: u32, within: Duration) -> Result<Delivered, String> {
         let deadline = Instant::now() + within;
         loop {
             let line = self.line("told", deadline.saturating_duration_since(Instant::now()))?;
@@ -132,7 +132,7 @@ impl Crew {
                     .nth(1)
                     .and_then(|at| at.parse().ok())
                     .unwrap_or_default();
-                return Ok(Told {
+                return Ok(Delivered {
                     at,
                     median_ms,
                     worst_ms,
@@ -144,11 +144,11 @@ impl Crew {
     /// Writes every key in this round, and waits until everyone is told: how long that took, in seconds.
     pub(crate) fn tell_all(
         &self,
-        writer: &mut Puts,
+        writer: &mut KvWriter,
         count: usize,
         round: u32,
         within: Duration,
-    ) -> Result<(f64, Told), String> {
+    ) -> Result<(f64, Delivered), String> {
         let writing = monotonic_ns();
         write_all(writer, count, round)?;
         let told = self.told(round, within)?;

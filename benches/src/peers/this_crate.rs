@@ -4,19 +4,19 @@ use actix::{Actor, Context, Handler};
 use consul_watch::{Change, Changed, ConsulConfig, Key, KeyPrefix, Watch, WatchSupervisor};
 
 use super::{Contender, Side, Watched, child};
-use crate::setting::Setting;
+use crate::config::Config;
 
 pub const TITLE: &str = "consul-watch";
 
 pub const ONE_THREAD: &str = "consul-watch, one thread";
 
 /// With its watchers on the application's own thread, as all the others are.
-pub fn on_one_thread(setting: &Setting) -> Contender {
-    setting.contender("ours-on-one-thread", ONE_THREAD, Side::Ours)
+pub fn on_one_thread(config: &Config) -> Contender {
+    config.contender("ours-on-one-thread", ONE_THREAD, Side::Ours)
 }
 
-pub(super) fn contender(setting: &Setting) -> Contender {
-    setting.contender("ours", TITLE, Side::Ours)
+pub(super) fn contender(config: &Config) -> Contender {
+    config.contender("ours", TITLE, Side::Ours)
 }
 
 struct App;

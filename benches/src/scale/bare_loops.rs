@@ -9,9 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use super::counters::RoundCounters;
+use super::ipc::{Commands, say};
 use super::keys::folder;
-use super::talk::{Orders, say};
-use super::tally::Tally;
 use super::url::Url;
 use crate::measure::monotonic_ns;
 
@@ -36,19 +36,20 @@ pub(super) fn hold(args: &[&str]) -> Result<(), String> {
     let (url, count) = arguments(args)?;
     actix::System::new().block_on(async move {
         let client = url.client(0)?;
-        let mut orders = Orders::wait_for_go().await?;
-        let (tally, fate) = (Tally::of(count), Rc::new(Fate::default()));
+        let mut commands = Commands::wait_for_go().await?;
+        let (counters, fate) = (RoundCounters::of(count), Rc::new(Fate::default()));
         for n in 0..count {
             let url = format!(
                 "{}/v1/kv/{}/?recurse&wait=300s&index=",
                 url.address,
                 folder(n)
             );
-            let (client, tally, fate) = (client.clone(), Rc::clone(&tally), Rc::clone(&fate));
+            let (client, counters, fate) = (client.clone(), Rc::clone(&counters), Rc::clone(&fate));
             spawn(async move {
                 let mut index = 0;
                 let mut first = true;
-                while let Some(next) = ask_once(&client, &format!("{url}{index}"), &tally).await {
+                while let Some(next) = ask_once(&client, &format!("{url}{index}"), &counters).await
+                {
                     if std::mem::take(&mut first) {
                         fate.answered.set(fate.answered.get() + 1);
                     }
@@ -58,7 +59,7 @@ pub(super) fn hold(args: &[&str]) -> Result<(), String> {
             });
         }
         loop {
-            let order = orders.next().await;
+            let order = commands.next().await;
             match order.split_once(' ') {
                 None if order == "states" => {
                     let refused = fate.refused.get();
@@ -70,7 +71,7 @@ pub(super) fn hold(args: &[&str]) -> Result<(), String> {
                 }
                 Some(("count", round)) => {
                     let round = round.parse().map_err(|error| format!("{round}: {error}"))?;
-                    say(&format!("count {}", tally.borrow().told_of(round)));
+                    say(&format!("count {}", counters.borrow().told_of(round)));
                 }
                 _ => return Err(format!("an order that is not understood: {order}")),
             }
@@ -79,7 +80,7 @@ pub(super) fn hold(args: &[&str]) -> Result<(), String> {
 }
 
 /// The index of an answer whose values are noted; none after an error.
-async fn ask_once(client: &Client, url: &str, tally: &RefCell<Tally>) -> Option<u64> {
+async fn ask_once(client: &Client, url: &str, counters: &RefCell<RoundCounters>) -> Option<u64> {
     let mut answer = client.get(url).send().await.ok()?;
     let index = answer
         .headers()
@@ -91,7 +92,7 @@ async fn ask_once(client: &Client, url: &str, tally: &RefCell<Tally>) -> Option<
     let body = answer.body().limit(1 << 20).await.ok()?;
     for pair in serde_json::from_slice::<Vec<Pair<'_>>>(&body).ok()? {
         let value = STANDARD.decode(pair.value.unwrap_or_default()).ok()?;
-        tally.borrow_mut().note(pair.key, &value);
+        counters.borrow_mut().note(pair.key, &value);
     }
     Some(index)
 }
@@ -104,13 +105,13 @@ pub(super) fn ask(args: &[&str]) -> Result<(), String> {
     let (url, count) = arguments(args)?;
     actix::System::new().block_on(async move {
         let client = url.client(MAX_CONCURRENT)?;
-        let mut orders = Orders::wait_for_go().await?;
-        let tally = Tally::of(count);
+        let mut commands = Commands::wait_for_go().await?;
+        let counters = RoundCounters::of(count);
         let asked: Vec<_> = (0..count)
             .map(|n| {
                 let url = format!("{}/v1/kv/{}/?recurse", url.address, folder(n));
-                let (client, tally) = (client.clone(), Rc::clone(&tally));
-                spawn(async move { ask_once(&client, &url, &tally).await })
+                let (client, counters) = (client.clone(), Rc::clone(&counters));
+                spawn(async move { ask_once(&client, &url, &counters).await })
             })
             .collect();
         let mut failed = 0_usize;
@@ -118,7 +119,7 @@ pub(super) fn ask(args: &[&str]) -> Result<(), String> {
             failed += usize::from(!matches!(task.await, Ok(Some(_))));
         }
         say(&format!("answered {} {failed}", monotonic_ns()));
-        orders.next().await;
+        commands.next().await;
         Ok(())
     })
 }

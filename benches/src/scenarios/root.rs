@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::measure::monotonic_ns;
 use crate::outcome::{Check, Outcome, Side};
-use crate::row::Row;
-use crate::scale::{Crew, Stage, counted, fill, measure, spread};
-use crate::setting::Setting;
+use crate::scale::{ChildProcess, Fixture, counted, fill, measure, median_range};
+use crate::scenario::Scenario;
 
-pub(crate) const ROW: Row = Row {
+pub(crate) const SCENARIO: Scenario = Scenario {
     name: "root",
     title: "10,000 keys under one declared root, plain HTTP",
     method: "A process declares a root and watches 10,000 keys beneath it on a stock agent, with one actor for all \
@@ -22,7 +22,7 @@ pub(crate) const ROW: Row = Row {
 const WITHIN: Duration = Duration::from_secs(120);
 
 /// What one process was found to need.
-struct Found {
+struct Sample {
     ready_s: f64,
     connections: usize,
     bytes: f64,
@@ -36,10 +36,10 @@ const CASES: [(&str, &str, &str); 2] = [
     ("an actor each", "keys-and-actors", "root-and-actors"),
 ];
 
-fn run(setting: &Setting) -> Result<Outcome, String> {
-    let (rounds, count) = setting.either((3, 10_000), (2, 300));
-    let mut stage = Stage::plain()?;
-    fill(&stage.agent, count, 1)?;
+fn run(config: &Config) -> Result<Outcome, String> {
+    let (rounds, count) = config.either((3, 10_000), (2, 300));
+    let mut fixture = Fixture::plain()?;
+    fill(&fixture.agent, count, 1)?;
     let mut written = 1;
     let mut outcome = Outcome::default();
     let mut cases = Vec::new();
@@ -47,8 +47,8 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
         let mut found = Vec::new();
         for round in 0..rounds {
             eprintln!("round {} of {rounds}: {name}", round + 1);
-            let base = one(setting, &mut stage, without, count, &mut written)?;
-            let mut all = one(setting, &mut stage, with, count, &mut written)?;
+            let base = one(config, &mut fixture, without, count, &mut written)?;
+            let mut all = one(config, &mut fixture, with, count, &mut written)?;
             all.bytes = (all.bytes - base.bytes) / count as f64;
             found.push(all);
         }
@@ -57,10 +57,10 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
             .extend(checks(&format!("{count} keys, {name}"), &found));
         cases.push((name, found));
     }
-    let all = |of: fn(&Found) -> f64| {
+    let all = |of: fn(&Sample) -> f64| {
         cases
             .iter()
-            .map(|(name, found)| (*name, Side::Ours, spread(found, of)))
+            .map(|(name, found)| (*name, Side::Ours, median_range(found, of)))
             .collect::<Vec<_>>()
     };
     outcome.measures = vec![
@@ -84,8 +84,8 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
     Ok(outcome)
 }
 
-fn checks(name: &str, found: &[Found]) -> Vec<Check> {
-    let connections = spread(found, |found| found.connections as f64);
+fn checks(name: &str, found: &[Sample]) -> Vec<Check> {
+    let connections = median_range(found, |found| found.connections as f64);
     vec![
         counted(
             format!("{name}: connections"),
@@ -97,7 +97,7 @@ fn checks(name: &str, found: &[Found]) -> Vec<Check> {
             format!("{name}: memory a watch"),
             "≤ 2 KB",
             2048.0,
-            &spread(found, |found| found.bytes),
+            &median_range(found, |found| found.bytes),
             "bytes",
         ),
         // Whoever was not told has ended the row.
@@ -111,19 +111,19 @@ fn checks(name: &str, found: &[Found]) -> Vec<Check> {
 }
 
 fn one(
-    setting: &Setting,
-    stage: &mut Stage,
+    config: &Config,
+    fixture: &mut Fixture,
     what: &str,
     count: usize,
     written: &mut u32,
-) -> Result<Found, String> {
-    let mut crew = Crew::start(setting, "hold", stage, &[what, &count.to_string()])?;
+) -> Result<Sample, String> {
+    let mut child = ChildProcess::start(config, "hold", fixture, &[what, &count.to_string()])?;
     let started = monotonic_ns();
-    let ready = crew.begin(*written, WITHIN)?;
-    let (connections, bytes) = (crew.connections()?, crew.resident_bytes()? as f64);
+    let ready = child.begin(*written, WITHIN)?;
+    let (connections, bytes) = (child.connections()?, child.resident_bytes()? as f64);
     *written += 1;
-    let (told_s, told) = crew.tell_all(&mut stage.writer, count, *written, WITHIN)?;
-    Ok(Found {
+    let (told_s, told) = child.tell_all(&mut fixture.writer, count, *written, WITHIN)?;
+    Ok(Sample {
         ready_s: ready.saturating_sub(started) as f64 / 1e9,
         connections,
         bytes,

@@ -3,13 +3,13 @@
 use std::thread;
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::measure::monotonic_ns;
 use crate::outcome::{Check, Outcome, Side};
-use crate::row::Row;
-use crate::scale::{Crew, Stage, fill, measure, spread};
-use crate::setting::Setting;
+use crate::scale::{ChildProcess, Fixture, fill, measure, median_range};
+use crate::scenario::Scenario;
 
-pub(crate) const ROW: Row = Row {
+pub(crate) const SCENARIO: Scenario = Scenario {
     name: "idle",
     title: "10,000 idle watches for a minute",
     method: "One process holds 10,000 watches of different prefixes over HTTPS, another one 10,000 watches of keys \
@@ -20,32 +20,32 @@ pub(crate) const ROW: Row = Row {
 
 const WITHIN: Duration = Duration::from_secs(120);
 
-fn run(setting: &Setting) -> Result<Outcome, String> {
-    let (minutes, count, minute) = setting.either(
+fn run(config: &Config) -> Result<Outcome, String> {
+    let (minutes, count, minute) = config.either(
         (3, 10_000, Duration::from_secs(60)),
         (1, 300, Duration::from_secs(2)),
     );
     let cases = [
-        ("different prefixes, HTTPS", Stage::secure()?, "folders"),
-        ("keys under a root", Stage::plain()?, "keys"),
+        ("different prefixes, HTTPS", Fixture::secure()?, "folders"),
+        ("keys under a root", Fixture::plain()?, "keys"),
     ];
     let mut crews = Vec::new();
-    for (_, stage, what) in &cases {
-        fill(&stage.agent, count, 1)?;
-        let mut crew = Crew::start(setting, "hold", stage, &[what, &count.to_string()])?;
-        crew.begin(1, WITHIN)?;
-        crews.push((crew, Vec::new()));
+    for (_, fixture, what) in &cases {
+        fill(&fixture.agent, count, 1)?;
+        let mut child = ChildProcess::start(config, "hold", fixture, &[what, &count.to_string()])?;
+        child.begin(1, WITHIN)?;
+        crews.push((child, Vec::new()));
     }
     for round in 0..minutes {
         eprintln!("round {} of {minutes}", round + 1);
         let mut before = Vec::new();
-        for (crew, _) in &crews {
-            before.push((crew.cpu_ns()?, monotonic_ns()));
+        for (child, _) in &crews {
+            before.push((child.cpu_ns()?, monotonic_ns()));
         }
         // The measurement itself: nothing is to happen.
         thread::sleep(minute);
-        for ((crew, found), (cpu, at)) in crews.iter_mut().zip(before) {
-            let percent = (crew.cpu_ns()? - cpu) as f64 / (monotonic_ns() - at) as f64 * 100.0;
+        for ((child, found), (cpu, at)) in crews.iter_mut().zip(before) {
+            let percent = (child.cpu_ns()? - cpu) as f64 / (monotonic_ns() - at) as f64 * 100.0;
             found.push(percent);
         }
     }
@@ -61,7 +61,7 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
             what,
             "≤ 1 % of a core",
             1.0,
-            &spread(found, |percent| *percent),
+            &median_range(found, |percent| *percent),
             "%",
         )
     };
@@ -70,7 +70,8 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
         measures: vec![measure(
             "processor time while idle",
             "% of a core",
-            named().map(|(name, found)| (name, Side::Ours, spread(found, |percent| *percent))),
+            named()
+                .map(|(name, found)| (name, Side::Ours, median_range(found, |percent| *percent))),
         )],
         ..Outcome::default()
     })

@@ -3,13 +3,15 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::config::Config;
 use crate::measure::monotonic_ns;
 use crate::outcome::{Outcome, Side};
-use crate::row::Row;
-use crate::scale::{Crew, Stage, Told, counted, fill, measure, spread, write_all};
-use crate::setting::Setting;
+use crate::scale::{
+    ChildProcess, Delivered, Fixture, counted, fill, measure, median_range, write_all,
+};
+use crate::scenario::Scenario;
 
-pub(crate) const ROW: Row = Row {
+pub(crate) const SCENARIO: Scenario = Scenario {
     name: "plain",
     title: "1,000 different prefixes, plain HTTP: more than Consul takes",
     method: "A process watches 1,000 prefixes that no root covers on a stock agent, which takes 200 connections from \
@@ -27,12 +29,12 @@ const SOON: Duration = Duration::from_secs(10);
 /// Whoever of the bare loops is held is told at once.
 const FOR_THE_HELD: Duration = Duration::from_secs(5);
 
-struct Found {
+struct Sample {
     live: usize,
     waiting: usize,
     other: usize,
     ready_s: f64,
-    told: Told,
+    told: Delivered,
 }
 
 struct Loops {
@@ -40,21 +42,21 @@ struct Loops {
     told: u64,
 }
 
-fn run(setting: &Setting) -> Result<Outcome, String> {
-    let (rounds, count) = setting.either((3, 1_000), (1, 250));
-    let (mut found, mut loops) = (Vec::new(), Vec::new());
+fn run(config: &Config) -> Result<Outcome, String> {
+    let (rounds, count) = config.either((3, 1_000), (1, 250));
+    let (mut found, mut bare_loops) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         eprintln!("round {} of {rounds}: consul-watch", round + 1);
-        found.push(ours(setting, count)?);
+        found.push(ours(config, count)?);
         eprintln!("round {} of {rounds}: bare loops", round + 1);
-        loops.push(bare(setting, count)?);
+        bare_loops.push(bare(config, count)?);
     }
-    let held = spread(&found, |found| found.live as f64);
-    let waiting = spread(&found, |found| found.waiting as f64);
-    let other = spread(&found, |found| found.other as f64);
-    let refused = spread(&loops, |loops| loops.refused as f64);
-    let told = spread(&loops, |loops| loops.told as f64);
-    let ours = |of: fn(&Found) -> f64| [("consul-watch", Side::Ours, spread(&found, of))];
+    let held = median_range(&found, |found| found.live as f64);
+    let waiting = median_range(&found, |found| found.waiting as f64);
+    let other = median_range(&found, |found| found.other as f64);
+    let refused = median_range(&bare_loops, |bare_loops| bare_loops.refused as f64);
+    let told = median_range(&bare_loops, |bare_loops| bare_loops.told as f64);
+    let ours = |of: fn(&Sample) -> f64| [("consul-watch", Side::Ours, median_range(&found, of))];
     let everyone = count as f64;
     Ok(Outcome {
         checks: vec![
@@ -107,11 +109,11 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
                 "never told of a change",
                 "watches",
                 [
-                    ("consul-watch", Side::Ours, spread(&found, |_| 0.0)),
+                    ("consul-watch", Side::Ours, median_range(&found, |_| 0.0)),
                     (
                         "bare loops",
                         Side::Floor,
-                        spread(&loops, |loops| everyone - loops.told as f64),
+                        median_range(&bare_loops, |bare_loops| everyone - bare_loops.told as f64),
                     ),
                 ],
             ),
@@ -120,25 +122,26 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
     })
 }
 
-fn ours(setting: &Setting, count: usize) -> Result<Found, String> {
-    let mut stage = Stage::plain()?;
-    fill(&stage.agent, count, 1)?;
-    let mut crew = Crew::start(setting, "hold", &stage, &["folders", &count.to_string()])?;
+fn ours(config: &Config, count: usize) -> Result<Sample, String> {
+    let mut fixture = Fixture::plain()?;
+    fill(&fixture.agent, count, 1)?;
+    let mut child =
+        ChildProcess::start(config, "hold", &fixture, &["folders", &count.to_string()])?;
     let started = monotonic_ns();
-    let ready = crew.begin(1, BOUND)?;
+    let ready = child.begin(1, BOUND)?;
     let (live, waiting) = (
-        crew.count_of("live", SOON)?,
-        crew.count_of("polling", SOON)?,
+        child.count_of("live", SOON)?,
+        child.count_of("polling", SOON)?,
     );
-    write_all(&mut stage.writer, count, 2)?;
-    let told = crew
+    write_all(&mut fixture.writer, count, 2)?;
+    let told = child
         .told(2, BOUND)
-        .map_err(|error| match crew.ask("count 2", SOON) {
+        .map_err(|error| match child.ask("count 2", SOON) {
             Ok(told) => format!("only {told} of {count} were told within {BOUND:?}"),
             Err(_) => error,
         })?;
     let ready_s = ready.saturating_sub(started) as f64 / 1e9;
-    Ok(Found {
+    Ok(Sample {
         live,
         waiting,
         other: count - live - waiting,
@@ -147,16 +150,16 @@ fn ours(setting: &Setting, count: usize) -> Result<Found, String> {
     })
 }
 
-fn bare(setting: &Setting, count: usize) -> Result<Loops, String> {
-    let mut stage = Stage::plain()?;
-    fill(&stage.agent, count, 1)?;
-    let mut crew = Crew::start(setting, "loops", &stage, &[&count.to_string()])?;
-    crew.go()?;
-    let refused = settled(&mut crew, count)?;
-    write_all(&mut stage.writer, count, 2)?;
+fn bare(config: &Config, count: usize) -> Result<Loops, String> {
+    let mut fixture = Fixture::plain()?;
+    fill(&fixture.agent, count, 1)?;
+    let mut child = ChildProcess::start(config, "loops", &fixture, &[&count.to_string()])?;
+    child.go()?;
+    let refused = settled(&mut child, count)?;
+    write_all(&mut fixture.writer, count, 2)?;
     let deadline = Instant::now() + FOR_THE_HELD;
     loop {
-        let told = crew
+        let told = child
             .numbers("count 2", SOON)?
             .first()
             .copied()
@@ -169,12 +172,12 @@ fn bare(setting: &Setting, count: usize) -> Result<Loops, String> {
 }
 
 /// How many loops have ended, once no more of them do.
-fn settled(crew: &mut Crew, count: usize) -> Result<usize, String> {
+fn settled(child: &mut ChildProcess, count: usize) -> Result<usize, String> {
     let deadline = Instant::now() + BOUND;
     let mut since = (Instant::now(), 0);
     while Instant::now() < deadline {
-        let refused = crew.count_of("refused", SOON)?;
-        let answered = crew.count_of("answered", SOON)?;
+        let refused = child.count_of("refused", SOON)?;
+        let answered = child.count_of("answered", SOON)?;
         if refused != since.1 || answered + refused < count {
             since = (Instant::now(), refused);
         } else if since.0.elapsed() > Duration::from_secs(2) {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::measure::Spread;
+use crate::config::Config;
+use crate::measure::MedianRange;
 use crate::outcome::{Check, Outcome, Side};
-use crate::row::Row;
-use crate::scale::{Crew, ROOT, Stage, counted, fill, measure, spread, write_some};
-use crate::setting::Setting;
+use crate::scale::{ChildProcess, Fixture, ROOT, counted, fill, measure, median_range, write_some};
+use crate::scenario::Scenario;
 
-pub(crate) const ROW: Row = Row {
+pub(crate) const SCENARIO: Scenario = Scenario {
     name: "growth",
     title: "What a wake-up costs as a prefix grows",
     method: "A process watches a prefix of 1,000, 10,000 or 100,000 small keys. One transaction after the other \
@@ -45,17 +45,17 @@ struct Size {
     found: [Vec<Wake>; CHANGES.len()],
 }
 
-fn run(setting: &Setting) -> Result<Outcome, String> {
-    let (rounds, wakes, keys) = setting.either(
+fn run(config: &Config) -> Result<Outcome, String> {
+    let (rounds, wakes, keys) = config.either(
         (3, 10, &[1_000, 10_000, 100_000][..]),
         (1, 5, &[100, 1_000, 5_000]),
     );
     let mut sizes = Vec::new();
     for &keys in keys {
         eprintln!("{keys} keys");
-        let stage = Stage::plain()?;
-        fill(&stage.agent, keys, 1)?;
-        let body = stage
+        let fixture = Fixture::plain()?;
+        fill(&fixture.agent, keys, 1)?;
+        let body = fixture
             .agent
             .try_request("GET", &format!("/v1/kv/{ROOT}?recurse"), &[], b"");
         let bytes = body
@@ -68,30 +68,31 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
             found: Default::default(),
         };
         for _ in 0..rounds {
-            one(setting, &stage, &mut size, wakes)?;
+            one(config, &fixture, &mut size, wakes)?;
         }
         sizes.push(size);
     }
     Ok(outcome(&sizes))
 }
 
-fn one(setting: &Setting, stage: &Stage, size: &mut Size, wakes: u32) -> Result<(), String> {
-    let mut crew = Crew::start(setting, "hold", stage, &["woken", &size.keys.to_string()])?;
-    crew.go()?;
-    crew.line("ready", WITHIN)?;
+fn one(config: &Config, fixture: &Fixture, size: &mut Size, wakes: u32) -> Result<(), String> {
+    let mut child =
+        ChildProcess::start(config, "hold", fixture, &["woken", &size.keys.to_string()])?;
+    child.go()?;
+    child.line("ready", WITHIN)?;
     for (changes, found) in CHANGES.into_iter().zip(&mut size.found) {
         // Spread over the whole prefix.
         let numbers: Vec<usize> = (0..changes).map(|n| n * size.keys / changes).collect();
-        let wake = |crew: &Crew, times: u32| {
+        let wake = |child: &ChildProcess, times: u32| {
             (0..times).try_for_each(|turn| {
-                write_some(&stage.agent, &numbers, turn)?;
-                crew.line(&format!("woken {changes} "), WITHIN).map(drop)
+                write_some(&fixture.agent, &numbers, turn)?;
+                child.line(&format!("woken {changes} "), WITHIN).map(drop)
             })
         };
-        wake(&crew, WARM_UP)?;
-        let (cpu, before) = (crew.cpu_ns()?, crew.numbers("allocations", WITHIN)?);
-        wake(&crew, wakes)?;
-        let (cpu, after) = (crew.cpu_ns()? - cpu, crew.numbers("allocations", WITHIN)?);
+        wake(&child, WARM_UP)?;
+        let (cpu, before) = (child.cpu_ns()?, child.numbers("allocations", WITHIN)?);
+        wake(&child, wakes)?;
+        let (cpu, after) = (child.cpu_ns()? - cpu, child.numbers("allocations", WITHIN)?);
         let each = |at: usize| (after[at] - before[at]) as f64 / f64::from(wakes);
         found.push(Wake {
             cpu_ms: cpu as f64 / 1e6 / f64::from(wakes),
@@ -111,18 +112,18 @@ fn outcome(sizes: &[Size]) -> Outcome {
         let spreads = sizes.iter().flat_map(|size| {
             size.found
                 .iter()
-                .map(move |found| spread(found, |wake| of(size, wake)))
+                .map(move |found| median_range(found, |wake| of(size, wake)))
         });
         names
             .iter()
             .map(String::as_str)
             .zip(spreads)
-            .map(|(name, spread)| (name, Side::Ours, spread))
+            .map(|(name, median_range)| (name, Side::Ours, median_range))
             .collect::<Vec<_>>()
     };
     let mut checks = Vec::new();
     if let [first, .., before, last] = sizes {
-        let per_byte = |size: &Size| spread(&size.found[0], |wake| wake.cpu_ms / size.bytes);
+        let per_byte = |size: &Size| median_range(&size.found[0], |wake| wake.cpu_ms / size.bytes);
         let ratio = divided(per_byte(last), per_byte(before));
         let what = format!(
             "processor time a byte, {} keys beside {}",
@@ -136,7 +137,7 @@ fn outcome(sizes: &[Size]) -> Outcome {
             "×",
         ));
         let asked =
-            |size: &Size, at: usize| spread(&size.found[at], |wake| wake.allocations).median;
+            |size: &Size, at: usize| median_range(&size.found[at], |wake| wake.allocations).median;
         let more = (asked(last, 0) - asked(first, 0)) / (last.keys - first.keys) as f64;
         checks.push(counted(
             format!(
@@ -184,8 +185,8 @@ fn outcome(sizes: &[Size]) -> Outcome {
 }
 
 /// The quotient of two medians, with the widest spread it can have.
-fn divided(number: Spread, by: Spread) -> Spread {
-    Spread {
+fn divided(number: MedianRange, by: MedianRange) -> MedianRange {
+    MedianRange {
         median: number.median / by.median,
         min: number.min / by.max,
         max: number.max / by.min,

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use consul_watch_harness::{Cut, FaultProxy, Refusal};
 
-use crate::measure::{Spread, monotonic_ns};
+use crate::config::Config;
+use crate::measure::{MedianRange, monotonic_ns};
 use crate::outcome::{Check, Outcome, Side};
-use crate::row::Row;
-use crate::scale::{Crew, STREAMS, Stage, fill, measure, spread};
-use crate::setting::Setting;
+use crate::scale::{ChildProcess, Fixture, STREAMS, fill, measure, median_range};
+use crate::scenario::Scenario;
 
-pub(crate) const ROW: Row = Row {
+pub(crate) const SCENARIO: Scenario = Scenario {
     name: "restart",
     title: "Consul restarted under 1,000 watches, HTTPS",
     method: "A process watches 1,000 prefixes over HTTPS through a proxy that counts connections. The connections \
@@ -26,26 +26,26 @@ pub(crate) const ROW: Row = Row {
 
 const WITHIN: Duration = Duration::from_secs(120);
 
-struct Found {
+struct Sample {
     told_s: f64,
     live_s: f64,
     attempts: f64,
 }
 
-fn run(setting: &Setting) -> Result<Outcome, String> {
-    let (rounds, count) = setting.either((3, 1_000), (1, 100));
-    let stage = Stage::lasting()?;
-    let proxy = FaultProxy::raw(stage.agent.https_addr());
+fn run(config: &Config) -> Result<Outcome, String> {
+    let (rounds, count) = config.either((3, 1_000), (1, 100));
+    let fixture = Fixture::lasting()?;
+    let proxy = FaultProxy::raw(fixture.agent.https_addr());
     let mut written = 0;
     let (mut found, mut bare) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         eprintln!("round {} of {rounds}: consul-watch", round + 1);
-        found.push(ours(setting, &stage, &proxy, count, &mut written)?);
+        found.push(ours(config, &fixture, &proxy, count, &mut written)?);
         eprintln!("round {} of {rounds}: fresh queries", round + 1);
-        bare.push(fresh(setting, &stage, &proxy, count)?);
+        bare.push(fresh(config, &fixture, &proxy, count)?);
     }
     let live: Vec<f64> = found.iter().map(|found| found.live_s).collect();
-    let attempts = spread(&found, |found| found.attempts);
+    let attempts = median_range(&found, |found| found.attempts);
     let needed = count.div_ceil(STREAMS);
     // One that finds out that Consul is not ready yet, and the second that it may take.
     let limit = 2 * needed + 10;
@@ -55,7 +55,7 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
                 format!("{count} watches, all live and told"),
                 "≤ 2 × the fresh queries of the bare loop",
                 2.0,
-                &Spread::of_ratios(&live, &bare),
+                &MedianRange::of_ratios(&live, &bare),
                 "×",
             ),
             Check::at_most(
@@ -74,17 +74,17 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
                     (
                         "consul-watch: all told",
                         Side::Ours,
-                        spread(&found, |found| found.told_s),
+                        median_range(&found, |found| found.told_s),
                     ),
                     (
                         "consul-watch: all told and live",
                         Side::Ours,
-                        spread(&found, |found| found.live_s),
+                        median_range(&found, |found| found.live_s),
                     ),
                     (
                         "fresh queries of the bare loop",
                         Side::Floor,
-                        Spread::of(&bare),
+                        MedianRange::of(&bare),
                     ),
                 ],
             ),
@@ -99,46 +99,46 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
 }
 
 fn ours(
-    setting: &Setting,
-    stage: &Stage,
+    config: &Config,
+    fixture: &Fixture,
     proxy: &FaultProxy,
     count: usize,
     written: &mut u32,
-) -> Result<Found, String> {
+) -> Result<Sample, String> {
     *written += 1;
-    fill(&stage.agent, count, *written)?;
-    let mut crew = Crew::start_at(
-        setting,
+    fill(&fixture.agent, count, *written)?;
+    let mut child = ChildProcess::start_at(
+        config,
         "hold",
-        stage,
+        fixture,
         proxy.addr(),
         &["folders", &count.to_string()],
     )?;
-    crew.begin(*written, WITHIN)?;
+    child.begin(*written, WITHIN)?;
     proxy.refuse(Refusal::Closed);
     proxy.cut(Cut::Reset);
     *written += 1;
-    fill(&stage.agent, count, *written)?;
-    stage.agent.kill();
+    fill(&fixture.agent, count, *written)?;
+    fixture.agent.kill();
     let before = proxy.stats().accepted;
     let answering = thread::scope(|scope| {
         let opened = scope.spawn(|| {
-            let opened = until_open(stage.agent.https_addr());
+            let opened = until_open(fixture.agent.https_addr());
             proxy.pass();
             opened
         });
-        stage.agent.restart();
+        fixture.agent.restart();
         let answering = monotonic_ns();
         opened
             .join()
             .map_err(|_| "the look at the port has failed".to_owned())?
             .map(|()| answering)
     })?;
-    let told = crew.told(*written, WITHIN)?;
-    until_live(&mut crew, count)?;
+    let told = child.told(*written, WITHIN)?;
+    until_live(&mut child, count)?;
     let since = |at: u64| at.saturating_sub(answering) as f64 / 1e9;
     let attempts = (proxy.stats().accepted - before) as f64;
-    Ok(Found {
+    Ok(Sample {
         told_s: since(told.at),
         live_s: since(monotonic_ns()),
         attempts,
@@ -147,22 +147,22 @@ fn ours(
 
 /// How long so many fresh queries take after a restart.
 fn fresh(
-    setting: &Setting,
-    stage: &Stage,
+    config: &Config,
+    fixture: &Fixture,
     proxy: &FaultProxy,
     count: usize,
 ) -> Result<f64, String> {
-    let mut crew = Crew::start_at(
-        setting,
+    let mut child = ChildProcess::start_at(
+        config,
         "queries",
-        stage,
+        fixture,
         proxy.addr(),
         &[&count.to_string()],
     )?;
-    stage.agent.restart();
+    fixture.agent.restart();
     let started = monotonic_ns();
-    crew.go()?;
-    let line = crew.line("answered", WITHIN)?;
+    child.go()?;
+    let line = child.line("answered", WITHIN)?;
     let numbers: Vec<u64> = line
         .split(' ')
         .filter_map(|word| word.parse().ok())
@@ -187,10 +187,10 @@ fn until_open(address: SocketAddr) -> Result<(), String> {
     Ok(())
 }
 
-fn until_live(crew: &mut Crew, count: usize) -> Result<(), String> {
+fn until_live(child: &mut ChildProcess, count: usize) -> Result<(), String> {
     let deadline = Instant::now() + WITHIN;
     loop {
-        let live = crew.count_of("live", WITHIN)?;
+        let live = child.count_of("live", WITHIN)?;
         if live == count {
             return Ok(());
         }

@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::ipc::say;
 use super::keys;
-use super::talk::say;
 use crate::measure::{monotonic_ns, percentile};
 
 /// What everyone was told so far; says a line when a round is complete.
-pub(super) struct Tally {
+pub(super) struct RoundCounters {
     /// The latest round that each was told of.
     latest: Vec<u32>,
     round: u32,
@@ -17,16 +17,16 @@ pub(super) struct Tally {
     deliveries: u64,
 }
 
-impl Tally {
+impl RoundCounters {
     pub(super) fn of(count: usize) -> Rc<RefCell<Self>> {
-        let tally = Self {
+        let counters = Self {
             latest: vec![0; count],
             round: 0,
             told: 0,
             delays_ms: Vec::new(),
             deliveries: 0,
         };
-        Rc::new(RefCell::new(tally))
+        Rc::new(RefCell::new(counters))
     }
 
     /// A key's value was handled now.

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::measure::percentile;
 use crate::outcome::{Check, Outcome, Side};
-use crate::row::Row;
-use crate::scale::{Crew, measure, spread};
-use crate::setting::Setting;
+use crate::scale::{ChildProcess, measure, median_range};
+use crate::scenario::Scenario;
 
-pub(crate) const ROW: Row = Row {
+pub(crate) const SCENARIO: Scenario = Scenario {
     name: "fan-out",
     title: "One change for 10,000 subscribers",
     method: "10,000 actors on two arbiters subscribe to one watch of a source in memory, whose watcher runs on a \
@@ -21,27 +21,27 @@ pub(crate) const ROW: Row = Row {
 
 const WITHIN: Duration = Duration::from_secs(60);
 
-struct Found {
+struct Sample {
     ours_ms: f64,
     bare_ms: f64,
     ours_us_each: f64,
     bare_us_each: f64,
 }
 
-fn run(setting: &Setting) -> Result<Outcome, String> {
-    let (rounds, count, turns) = setting.either((3, 10_000, 15), (2, 500, 5));
+fn run(config: &Config) -> Result<Outcome, String> {
+    let (rounds, count, turns) = config.either((3, 10_000, 15), (2, 500, 5));
     let mut found = Vec::new();
     for round in 0..rounds {
         eprintln!("round {} of {rounds}", round + 1);
-        found.push(one(setting, count, turns)?);
+        found.push(one(config, count, turns)?);
     }
-    let last = spread(&found, |found| found.ours_ms);
-    let floor = spread(&found, |found| found.bare_ms);
-    let beyond = spread(&found, |found| found.ours_us_each - found.bare_us_each);
-    let both = |ours: fn(&Found) -> f64, bare: fn(&Found) -> f64| {
+    let last = median_range(&found, |found| found.ours_ms);
+    let floor = median_range(&found, |found| found.bare_ms);
+    let beyond = median_range(&found, |found| found.ours_us_each - found.bare_us_each);
+    let both = |ours: fn(&Sample) -> f64, bare: fn(&Sample) -> f64| {
         [
-            ("consul-watch", Side::Ours, spread(&found, ours)),
-            ("the bare send", Side::Floor, spread(&found, bare)),
+            ("consul-watch", Side::Ours, median_range(&found, ours)),
+            ("the bare send", Side::Floor, median_range(&found, bare)),
         ]
     };
     let notes = vec![format!(
@@ -84,17 +84,14 @@ fn run(setting: &Setting) -> Result<Outcome, String> {
     })
 }
 
-fn one(setting: &Setting, count: usize, turns: usize) -> Result<Found, String> {
-    let mut crew = Crew::alone(
-        setting,
-        "fan-out",
-        &[&count.to_string(), &turns.to_string()],
-    )?;
-    crew.go()?;
+fn one(config: &Config, count: usize, turns: usize) -> Result<Sample, String> {
+    let mut child =
+        ChildProcess::alone(config, "fan-out", &[&count.to_string(), &turns.to_string()])?;
+    child.go()?;
     let (mut ours, mut bare) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
     for _ in 0..turns {
         for (word, (wall, cpu)) in [("ours", &mut ours), ("bare", &mut bare)] {
-            let line = crew.line(word, WITHIN)?;
+            let line = child.line(word, WITHIN)?;
             let numbers: Vec<f64> = line
                 .split(' ')
                 .filter_map(|number| number.parse().ok())
@@ -107,7 +104,7 @@ fn one(setting: &Setting, count: usize, turns: usize) -> Result<Found, String> {
         }
     }
     let median = |numbers: &[f64]| percentile(numbers, 50.0);
-    Ok(Found {
+    Ok(Sample {
         ours_ms: median(&ours.0),
         bare_ms: median(&bare.0),
         ours_us_each: median(&ours.1),
