@@ -1,4 +1,4 @@
-//! What every row has to run with.
+//! The environment that every scenario runs in.
 
 use std::env;
 use std::path::PathBuf;
@@ -8,15 +8,15 @@ use consul_watch_harness::TestAgent;
 use crate::outcome::Side;
 use crate::peers::Contender;
 
-/// What every row has to run with.
+/// The environment that every scenario runs in.
 pub struct Config {
-    /// Small numbers, to see that everything works.
+    /// Whether to use small numbers, only to see that everything works.
     pub quick: bool,
-    /// This program, to be started again for a contender.
+    /// This program, which is started again for a contender.
     pub exe: PathBuf,
     /// The Consul program.
     pub consul: PathBuf,
-    /// Where peers are installed.
+    /// The folder that peers are installed in.
     pub peers: PathBuf,
 }
 
@@ -34,12 +34,12 @@ impl Config {
         })
     }
 
-    /// One of two numbers: for good, and for `--quick`.
+    /// Returns the first number, or the second one with `--quick`.
     pub fn either<T>(&self, full: T, quick: T) -> T {
         if self.quick { quick } else { full }
     }
 
-    /// An agent that keeps nothing on the disk, whose speed would be measured too.
+    /// Starts an agent without data on disk, whose speed would be measured too.
     pub fn agent() -> Result<TestAgent, String> {
         TestAgent::builder()
             .dev()
@@ -47,7 +47,7 @@ impl Config {
             .map_err(|error| error.to_string())
     }
 
-    /// This program again, as the contender `name` of `peers::run_one`.
+    /// Returns this program as the contender `name` of `peers::run_one`.
     pub fn contender(&self, name: &'static str, title: &str, side: Side) -> Contender {
         Contender::own(&self.exe, name, title, side)
     }

@@ -1,4 +1,4 @@
-//! Writing keys: one connection that stays, so that a write costs the agent as little as it can.
+//! Writes keys over one persistent connection, so that a write costs the agent as little as possible.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! What the numbers were measured on.
+//! The machine that the numbers were measured on.
 
 use std::fs;
 use std::process::Command;
@@ -27,7 +27,7 @@ impl Machine {
             .unwrap_or_default();
         let memory = field("/proc/meminfo", "MemTotal").unwrap_or_default();
         let kilobytes: u64 = memory.trim_end_matches(" kB").parse().unwrap_or_default();
-        // What follows the number is how the machine's owner built it.
+        // The part behind the number is a name chosen by the kernel's builder.
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         Self {
             cpu: field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned()),

@@ -1,4 +1,4 @@
-//! What consul-watch costs, beside its peers: the rows of `docs/benchmarks.md`.
+//! Benchmarks of consul-watch and its peers: the scenarios of `docs/benchmarks.md`.
 
 mod config;
 mod kv_writer;

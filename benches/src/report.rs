@@ -1,4 +1,4 @@
-//! `docs/benchmarks.md`, from what was recorded.
+//! Renders `docs/benchmarks.md` from the records.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,21 +15,21 @@ use crate::scenarios;
 const HEAD: &str = "\
 # Benchmarks
 
-What `consul-watch` costs, beside its peers: each row measures all of them in one run, on one agent, in turns. The
+The cost of `consul-watch` and its peers. Each scenario measures all of them in one run, on one agent, in turns. The
 *bare loop* is the floor: awc without actors, which decodes borrowed and does nothing else.
 
 ```console
-$ cargo xtask bench                        # every row; this file is its report
-$ cargo xtask bench -- latency             # some rows; the others keep their last result
+$ cargo xtask bench                        # every scenario; this file is its report
+$ cargo xtask bench -- latency             # some scenarios; the others keep their last result
 $ cargo xtask bench -- micro               # the hot path alone, by criterion
 $ cargo xtask bench -- --quick             # small numbers, to see that everything works
 ```
 
-Peers are installed from their registries into `target/peers`, in the versions that `benches/` pins. A number in front
-of brackets is the median of the rounds, in brackets the lowest and the highest. Less is better everywhere.
+Peers are installed from their registries into `target/peers`, in the versions that `benches/` pins. Numbers are the
+median of the rounds, followed by the lowest and the highest in brackets. Less is better everywhere.
 ";
 
-/// Measures these rows, keeps what they found and writes the report.
+/// Measures these scenarios, records the results and writes the report.
 pub fn run(config: &Config, scenarios: &[&Scenario]) -> Result<(), String> {
     let mut failed = Vec::new();
     for scenario in scenarios {
@@ -47,7 +47,7 @@ pub fn run(config: &Config, scenarios: &[&Scenario]) -> Result<(), String> {
     }
 }
 
-/// Measures one row and prints what it found, without keeping it.
+/// Measures one scenario and prints its result without recording it.
 pub fn print(config: &Config, scenario: &Scenario) -> Result<(), String> {
     let record = measure(config, scenario)?;
     println!(
@@ -58,7 +58,7 @@ pub fn print(config: &Config, scenario: &Scenario) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes the report and its plots of what was recorded.
+/// Writes the report and its plots from the records.
 pub fn write() -> Result<(), String> {
     let mut known = Vec::new();
     for scenario in scenarios::ALL {
@@ -92,7 +92,7 @@ fn measure(config: &Config, scenario: &Scenario) -> Result<Record, String> {
 fn render(known: &[(&Scenario, &Record)]) -> String {
     let mut text = HEAD.to_owned();
     if known.iter().any(|(_, record)| record.quick) {
-        text += "\n**Some rows were run with `--quick`: their numbers mean nothing.**\n";
+        text += "\n**Some scenarios were run with `--quick`: their numbers mean nothing.**\n";
     }
     text += &targets(known);
     text += &conditions(known);
@@ -102,10 +102,11 @@ fn render(known: &[(&Scenario, &Record)]) -> String {
     text
 }
 
-/// Everything that has a target, in one table.
+/// Renders the table of all targets.
 fn targets(known: &[(&Scenario, &Record)]) -> String {
     let mut text =
-        "\n## Targets\n\n| row | what | target | result | |\n|---|---|---|---|---|\n".to_owned();
+        "\n## Targets\n\n| scenario | quantity | target | result | |\n|---|---|---|---|---|\n"
+            .to_owned();
     for (scenario, record) in known {
         for Check {
             what,
@@ -130,7 +131,7 @@ fn targets(known: &[(&Scenario, &Record)]) -> String {
     text
 }
 
-/// Where and when, once for all rows that were measured alike.
+/// Renders the machine and date, once for all scenarios that share them.
 fn conditions(known: &[(&Scenario, &Record)]) -> String {
     let mut text = "\n## Measured on\n".to_owned();
     let mut alike: Vec<(&Machine, &str, Vec<&str>)> = Vec::new();
@@ -154,7 +155,7 @@ fn conditions(known: &[(&Scenario, &Record)]) -> String {
         } = machine;
         let _ = writeln!(
             text,
-            "\n{date}: {cpu}, {cores} cores, {memory_gib} GiB; Linux {kernel}; rustc {rustc}; Consul {consul}. Rows: \
+            "\n{date}: {cpu}, {cores} cores, {memory_gib} GiB; Linux {kernel}; rustc {rustc}; Consul {consul}. Scenarios: \
              {}.",
             names.join(", ")
         );
@@ -190,7 +191,7 @@ fn section(scenario: &Scenario, record: &Record) -> String {
     for note in &record.outcome.notes {
         let _ = writeln!(text, "\n{note}");
     }
-    let _ = writeln!(text, "\nHow: {}", scenario.method);
+    let _ = writeln!(text, "\nMethod: {}", scenario.method);
     text
 }
 

@@ -1,30 +1,30 @@
-//! Everyone in turns, round after round.
+//! Rounds of measurements in which the contenders take turns.
 
 use crate::config::Config;
 use crate::measure::MedianRange;
 use crate::outcome::{Check, Figure, Measure, Side};
 use crate::peers::{self, Absent, Contender};
 
-/// What was found of everyone, round by round.
+/// The samples of all contenders, round by round.
 pub struct Rounds<T> {
     contenders: Vec<Contender>,
-    /// A list for each contender, with an entry for each round.
+    /// One list per contender, with one entry per round.
     found: Vec<Vec<T>>,
     absent: Vec<Absent>,
 }
 
 impl<T> Rounds<T> {
-    /// Measures everyone in each round, beginning with another one each time: who comes first finds the agent
-    /// and the machine in another state than who comes last.
+    /// Measures every contender in each round. Each round begins with another one, because the first finds the agent
+    /// and the machine in another state than the last.
     ///
-    /// A peer that fails is left out; ours or the floor failing is an error.
+    /// A peer that fails is left out. A failure of consul-watch or of the floor is an error.
     pub fn run(
         config: &Config,
         more: Vec<Contender>,
         rounds: usize,
         mut one: impl FnMut(&Contender) -> Result<T, String>,
     ) -> Result<Self, String> {
-        let (mut contenders, mut absent) = peers::everyone(config);
+        let (mut contenders, mut absent) = peers::contenders(config);
         contenders.extend(more);
         let mut found: Vec<Vec<T>> = contenders.iter().map(|_| Vec::new()).collect();
         for round in 0..rounds {
@@ -55,7 +55,7 @@ impl<T> Rounds<T> {
         })
     }
 
-    /// Who took part, with the versions.
+    /// The contenders that took part, with their versions.
     pub fn versions(&self) -> Vec<String> {
         self.contenders
             .iter()
@@ -63,7 +63,7 @@ impl<T> Rounds<T> {
             .collect()
     }
 
-    /// Who did not, and why.
+    /// The contenders that did not take part, with the reason.
     pub fn missing(&self) -> Vec<String> {
         self.absent
             .iter()
@@ -71,7 +71,7 @@ impl<T> Rounds<T> {
             .collect()
     }
 
-    /// One quantity of everyone.
+    /// One quantity of all contenders.
     pub fn measure(&self, title: &str, unit: &str, of: impl Fn(&T) -> f64) -> Measure {
         let figures = self
             .contenders
@@ -92,8 +92,8 @@ impl<T> Rounds<T> {
         }
     }
 
-    /// Ours is at most so many times what another one needs, by the median of the rounds' ratios. The limit
-    /// is given as the report shows it, such as `1/12`, and as a number.
+    /// Checks that consul-watch needs at most `limit` times what another contender needs, by the median of the rounds'
+    /// ratios. `shown` is the limit as the report prints it, such as `1/12`.
     pub fn at_most(
         &self,
         what: &str,
@@ -105,7 +105,7 @@ impl<T> Rounds<T> {
         self.at_most_of(self.our_title(), what, other, shown, limit, of)
     }
 
-    /// This one is at most so many times what another one needs.
+    /// Checks the same for the contender with this title.
     pub fn at_most_of(
         &self,
         title: &str,
@@ -128,7 +128,7 @@ impl<T> Rounds<T> {
         }
     }
 
-    /// Ours is at most this, whatever the others need.
+    /// Checks consul-watch against an absolute limit.
     pub fn limit(
         &self,
         what: &str,
@@ -143,7 +143,7 @@ impl<T> Rounds<T> {
         }
     }
 
-    /// Ours is less than every peer's.
+    /// Checks that consul-watch needs less than every peer.
     pub fn ahead(&self, what: &str, of: impl Fn(&T) -> f64) -> Check {
         let target = "ahead of every peer".to_owned();
         let peers = self
@@ -168,7 +168,7 @@ impl<T> Rounds<T> {
         }
     }
 
-    /// The rounds of ours.
+    /// The rounds of consul-watch.
     pub fn ours(&self, of: impl Fn(&T) -> f64) -> Option<Vec<f64>> {
         let at = self
             .contenders
@@ -177,7 +177,7 @@ impl<T> Rounds<T> {
         Some(self.found[at].iter().map(of).collect())
     }
 
-    /// What one contender needs more than another one, round by round.
+    /// The difference between two contenders, round by round.
     pub fn beyond(&self, title: &str, other: &str, of: impl Fn(&T) -> f64) -> Option<MedianRange> {
         let (these, others) = (self.of(title, &of)?, self.of(other, &of)?);
         let differences: Vec<f64> = these

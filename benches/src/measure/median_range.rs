@@ -1,8 +1,8 @@
-//! A median with its spread.
+//! A median with its range.
 
 use serde::{Deserialize, Serialize};
 
-/// The median of several rounds, and the lowest and the highest of them.
+/// The median of several rounds, with the lowest and the highest.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MedianRange {
     pub median: f64,
@@ -11,7 +11,7 @@ pub struct MedianRange {
 }
 
 impl MedianRange {
-    /// Of these numbers; all zero when there are none.
+    /// Computes the range of these numbers; all zero if there are none.
     pub fn of(numbers: &[f64]) -> Self {
         let sorted = sorted(numbers);
         let at = |number: Option<&f64>| number.copied().unwrap_or_default();
@@ -22,7 +22,7 @@ impl MedianRange {
         }
     }
 
-    /// The quotients of numbers that were measured in the same round.
+    /// Computes the range of the quotients, round by round.
     pub fn of_ratios(numbers: &[f64], by: &[f64]) -> Self {
         let ratios: Vec<f64> = numbers
             .iter()
@@ -32,7 +32,7 @@ impl MedianRange {
         Self::of(&ratios)
     }
 
-    /// With a unit, and the spread where there is one.
+    /// Formats it with a unit, and with the range if there is one.
     pub fn show(&self, unit: &str) -> String {
         let median = number(self.median);
         if self.min < self.max {
@@ -47,10 +47,10 @@ impl MedianRange {
     }
 }
 
-/// The number that so many percent are not above.
+/// Returns a percentile.
 pub fn percentile(numbers: &[f64], percent: f64) -> f64 {
     let sorted = sorted(numbers);
-    // The nearest rank: always a number that was measured.
+    // The nearest rank: always a measured number.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -69,7 +69,7 @@ fn sorted(numbers: &[f64]) -> Vec<f64> {
     sorted
 }
 
-/// Three digits that say something.
+/// Formats a number with three significant digits.
 pub fn number(number: f64) -> String {
     match number.abs() {
         0.0 => "0".to_owned(),

@@ -26,7 +26,7 @@ pub(super) fn contender(config: &Config) -> Result<Contender, Absent> {
             Watched::Key(name) => command.args(["-type=key", &format!("-key={name}")]),
             Watched::Prefix(name) => command.args(["-type=keyprefix", &format!("-prefix={name}")]),
         };
-        // Without the shell in between, which would cost it a process more.
+        // Without a shell in between, which would be one more process.
         command
             .arg("-shell=false")
             .arg(&exe)
@@ -42,7 +42,7 @@ pub(super) fn contender(config: &Config) -> Result<Contender, Absent> {
     })
 }
 
-/// Such as `1.8.7`.
+/// The version of the Consul program, such as `1.8.7`.
 pub fn version(config: &Config) -> Result<String, String> {
     let output = Command::new(&config.consul)
         .arg("version")
@@ -64,7 +64,7 @@ struct Pair {
     value: Option<String>,
 }
 
-/// The handler: it notes the time first, before what it needs to find the number.
+/// Runs as the handler. It takes the time first, before it decodes the number.
 pub(super) fn handle(args: &[&str]) -> Result<(), String> {
     let at = child::now();
     let mut input = Vec::new();

@@ -1,4 +1,4 @@
-//! npm's `consul`: its own `watch()`.
+//! `consul` of npm, by its own `watch()`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub(super) fn contender(config: &Config) -> Result<Contender, Absent> {
     Ok(contender.with_version(installed))
 }
 
-/// Puts the pinned packages and the program there, and tells their versions.
+/// Installs the pinned packages and the program, and returns their versions.
 fn installed(home: &PathBuf) -> Result<String, String> {
     let node = install::said(Command::new("node").arg("--version"))?;
     fs::create_dir_all(home).map_err(|error| format!("its directory: {error}"))?;

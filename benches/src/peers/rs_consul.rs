@@ -1,4 +1,4 @@
-//! crates.io's `rs-consul`: a plain loop around its blocking read.
+//! `rs-consul` of crates.io: a loop around its blocking read.
 
 use std::time::Duration;
 

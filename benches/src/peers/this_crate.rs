@@ -10,7 +10,7 @@ pub const TITLE: &str = "consul-watch";
 
 pub const ONE_THREAD: &str = "consul-watch, one thread";
 
-/// With its watchers on the application's own thread, as all the others are.
+/// consul-watch with its watchers on the application's thread, as in all the other contenders.
 pub fn on_one_thread(config: &Config) -> Contender {
     config.contender("ours-on-one-thread", ONE_THREAD, Side::Ours)
 }

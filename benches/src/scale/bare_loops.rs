@@ -1,4 +1,4 @@
-//! The bare loop, many times in one process: awc, no actors, and nobody who takes an error in hand.
+//! Many bare loops in one process: awc, no actors, no error handling.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::counters::RoundCounters;
-use super::ipc::{Commands, say};
+use super::ipc::{Commands, print_line};
 use super::keys::folder;
 use super::url::Url;
 use crate::measure::monotonic_ns;
@@ -22,16 +22,16 @@ struct Pair<'a> {
     value: Option<&'a str>,
 }
 
-/// What became of the loops.
+/// The outcome of the loops so far.
 #[derive(Default)]
 struct Fate {
-    /// Were answered at least once.
+    /// Loops with at least one response.
     answered: Cell<usize>,
-    /// Ended by an error.
+    /// Loops that ended by an error.
     refused: Cell<usize>,
 }
 
-/// Loops that each watch a folder until an error ends them. `URL CERTIFICATE|- COUNT`
+/// Runs loops that each watch a folder until an error ends them. Arguments: `URL CERTIFICATE|- COUNT`.
 pub(super) fn hold(args: &[&str]) -> Result<(), String> {
     let (url, count) = arguments(args)?;
     actix::System::new().block_on(async move {
@@ -59,27 +59,27 @@ pub(super) fn hold(args: &[&str]) -> Result<(), String> {
             });
         }
         loop {
-            let order = commands.next().await;
-            match order.split_once(' ') {
-                None if order == "states" => {
+            let command = commands.next().await;
+            match command.split_once(' ') {
+                None if command == "states" => {
                     let refused = fate.refused.get();
                     let answered = fate.answered.get();
-                    say(&format!(
+                    print_line(&format!(
                         "states held={} refused={refused} answered={answered}",
                         count - refused
                     ));
                 }
                 Some(("count", round)) => {
                     let round = round.parse().map_err(|error| format!("{round}: {error}"))?;
-                    say(&format!("count {}", counters.borrow().told_of(round)));
+                    print_line(&format!("count {}", counters.borrow().delivered(round)));
                 }
-                _ => return Err(format!("an order that is not understood: {order}")),
+                _ => return Err(format!("unknown command: {command}")),
             }
         }
     })
 }
 
-/// The index of an answer whose values are noted; none after an error.
+/// Queries once, records the values and returns the index; `None` after an error.
 async fn ask_once(client: &Client, url: &str, counters: &RefCell<RoundCounters>) -> Option<u64> {
     let mut answer = client.get(url).send().await.ok()?;
     let index = answer
@@ -97,10 +97,10 @@ async fn ask_once(client: &Client, url: &str, counters: &RefCell<RoundCounters>)
     Some(index)
 }
 
-/// Connections that are opened at once: with half of what Consul takes it is not refused.
+/// Connections opened at once: half of Consul's limit, so that none is refused.
 const MAX_CONCURRENT: usize = 100;
 
-/// Each folder is asked for once, all at the same time. `URL CERTIFICATE|- COUNT`
+/// Queries each folder once, all at the same time. Arguments: `URL CERTIFICATE|- COUNT`.
 pub(super) fn ask(args: &[&str]) -> Result<(), String> {
     let (url, count) = arguments(args)?;
     actix::System::new().block_on(async move {
@@ -118,7 +118,7 @@ pub(super) fn ask(args: &[&str]) -> Result<(), String> {
         for task in asked {
             failed += usize::from(!matches!(task.await, Ok(Some(_))));
         }
-        say(&format!("answered {} {failed}", monotonic_ns()));
+        print_line(&format!("answered {} {failed}", monotonic_ns()));
         commands.next().await;
         Ok(())
     })
@@ -126,7 +126,7 @@ pub(super) fn ask(args: &[&str]) -> Result<(), String> {
 
 fn arguments(args: &[&str]) -> Result<(Url, usize), String> {
     let [address, certificate, count] = args else {
-        return Err("for bare loops: URL CERTIFICATE|- COUNT".to_owned());
+        return Err("usage: URL CERTIFICATE|- COUNT".to_owned());
     };
     let count = count.parse().map_err(|error| format!("{count}: {error}"))?;
     Ok((Url::new(address, certificate), count))

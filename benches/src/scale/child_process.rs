@@ -1,4 +1,4 @@
-//! The parent's side of the talk.
+//! The parent's side of the line protocol.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -11,24 +11,24 @@ use crate::kv_writer::KvWriter;
 use crate::measure::{connections_to, monotonic_ns};
 use crate::peers::Running;
 
-/// A child that holds many watches; ended when dropped.
+/// A child process that holds many watches. Dropping it kills the process.
 pub(crate) struct ChildProcess {
     running: Running,
     address: Option<SocketAddr>,
 }
 
-/// Everyone was told of a round.
+/// A round that every watch has delivered.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Delivered {
-    /// When the last of them was, by the monotonic clock.
+    /// The time of the last delivery, by the monotonic clock.
     pub(crate) at: u64,
-    /// From the write of a key until its handler, in milliseconds.
+    /// From the write of a key to its handler, in milliseconds.
     pub(crate) median_ms: f64,
     pub(crate) worst_ms: f64,
 }
 
 impl ChildProcess {
-    /// Starts a child on this stage; it begins at [`go`](Self::go).
+    /// Starts a child process on this fixture. It begins at [`go`](Self::go).
     pub(crate) fn start(
         config: &Config,
         what: &str,
@@ -38,7 +38,7 @@ impl ChildProcess {
         Self::start_at(config, what, fixture, fixture.address(), args)
     }
 
-    /// The same, by another address of the stage's agent.
+    /// Starts a child process that uses another address of the fixture's agent.
     pub(crate) fn start_at(
         config: &Config,
         what: &str,
@@ -54,7 +54,7 @@ impl ChildProcess {
         Self::spawn(config, what, &args.collect::<Vec<_>>(), Some(address))
     }
 
-    /// A child that needs no agent.
+    /// Starts a child process that needs no agent.
     pub(crate) fn alone(config: &Config, what: &str, args: &[&str]) -> Result<Self, String> {
         Self::spawn(config, what, args, None)
     }
@@ -73,12 +73,12 @@ impl ChildProcess {
         })
     }
 
-    /// Lets it begin.
+    /// Sends `go`.
     pub(crate) fn go(&mut self) -> Result<(), String> {
-        self.running.tell("go")
+        self.running.send("go")
     }
 
-    /// Waits for a line that begins with this word, passing over others, and returns what follows.
+    /// Waits for a line that begins with this word, skips others, and returns the rest of it.
     pub(crate) fn line(&self, word: &str, within: Duration) -> Result<String, String> {
         let deadline = Instant::now() + within;
         loop {
@@ -89,44 +89,47 @@ impl ChildProcess {
         }
     }
 
-    /// Asks by a line, and waits for the answer that begins with its first word.
-    pub(crate) fn ask(&mut self, order: &str, within: Duration) -> Result<String, String> {
-        self.running.tell(order)?;
-        let word = order.split(' ').next().unwrap_or(order);
+    /// Sends a command, and waits for the line that begins with the same word.
+    pub(crate) fn ask(&mut self, command: &str, within: Duration) -> Result<String, String> {
+        self.running.send(command)?;
+        let word = command.split(' ').next().unwrap_or(command);
         self.line(word, within)
     }
 
-    /// Asks for numbers.
-    pub(crate) fn numbers(&mut self, order: &str, within: Duration) -> Result<Vec<u64>, String> {
-        let line = self.ask(order, within)?;
+    /// Sends a command that is answered with numbers.
+    pub(crate) fn numbers(&mut self, command: &str, within: Duration) -> Result<Vec<u64>, String> {
+        let line = self.ask(command, within)?;
         line.split(' ')
             .map(|word| {
                 word.parse()
-                    .map_err(|error| format!("{order}: {line}: {error}"))
+                    .map_err(|error| format!("{command}: {line}: {error}"))
             })
             .collect()
     }
 
-    /// How many are in this state.
+    /// Returns the number of watches in this state.
     pub(crate) fn count_of(&mut self, state: &str, within: Duration) -> Result<usize, String> {
         let line = self.ask("states", within)?;
         let find = |pair: &str| pair.strip_prefix(state)?.strip_prefix('=')?.parse().ok();
         Ok(line.split(' ').find_map(find).unwrap_or_default())
     }
 
-    /// Waits until everyone was told of this round.
-    pub(crate) fn told(&self, round: u32, within: Duration) -> Result<Delivered, String> {
+    /// Waits until every watch has delivered this round.
+    pub(crate) fn delivered(&self, round: u32, within: Duration) -> Result<Delivered, String> {
         let deadline = Instant::now() + within;
         loop {
-            let line = self.line("told", deadline.saturating_duration_since(Instant::now()))?;
+            let line = self.line(
+                "delivered",
+                deadline.saturating_duration_since(Instant::now()),
+            )?;
             let words: Vec<f64> = line
                 .split(' ')
                 .filter_map(|word| word.parse().ok())
                 .collect();
-            let [told, _, median_ms, worst_ms, ..] = words[..] else {
-                return Err(format!("told {line}?"));
+            let [delivered, _, median_ms, worst_ms, ..] = words[..] else {
+                return Err(format!("delivered {line}?"));
             };
-            if told >= f64::from(round) {
+            if delivered >= f64::from(round) {
                 let at = line
                     .split(' ')
                     .nth(1)
@@ -141,8 +144,8 @@ impl ChildProcess {
         }
     }
 
-    /// Writes every key in this round, and waits until everyone is told: how long that took, in seconds.
-    pub(crate) fn tell_all(
+    /// Writes every key in this round, waits until every watch has delivered it, and returns the time in seconds.
+    pub(crate) fn write_and_wait(
         &self,
         writer: &mut KvWriter,
         count: usize,
@@ -151,18 +154,18 @@ impl ChildProcess {
     ) -> Result<(f64, Delivered), String> {
         let writing = monotonic_ns();
         write_all(writer, count, round)?;
-        let told = self.told(round, within)?;
-        Ok((told.at.saturating_sub(writing) as f64 / 1e9, told))
+        let delivered = self.delivered(round, within)?;
+        Ok((delivered.at.saturating_sub(writing) as f64 / 1e9, delivered))
     }
 
-    /// Lets it begin, and waits until everything was answered and this round, which was written before, told.
-    /// Returns when that was, by the monotonic clock.
+    /// Sends `go`, and waits until every query has a response and every watch has delivered this round, which was
+    /// written before. Returns the time by the monotonic clock.
     pub(crate) fn begin(&mut self, round: u32, within: Duration) -> Result<u64, String> {
         let deadline = Instant::now() + within;
         let left = || deadline.saturating_duration_since(Instant::now());
         self.go()?;
-        let (mut ready, mut told) = (None, None);
-        while ready.is_none() || told.is_none() {
+        let (mut ready, mut delivered) = (None, None);
+        while ready.is_none() || delivered.is_none() {
             let line = self.running.next("ready", Instant::now() + left())?;
             let mut words = line.split(' ');
             let (word, number) = (
@@ -171,16 +174,16 @@ impl ChildProcess {
             );
             match word {
                 Some("ready") => ready = number,
-                Some("told") if number == Some(round.into()) => {
-                    told = words.next().and_then(|word| word.parse::<u64>().ok());
+                Some("delivered") if number == Some(round.into()) => {
+                    delivered = words.next().and_then(|word| word.parse::<u64>().ok());
                 }
                 _ => {}
             }
         }
-        Ok(ready.max(told).unwrap_or_default())
+        Ok(ready.max(delivered).unwrap_or_default())
     }
 
-    /// How many connections it has to Consul.
+    /// Returns the number of its connections to Consul.
     pub(crate) fn connections(&self) -> Result<usize, String> {
         self.address.map_or(Ok(0), |address| {
             connections_to(self.running.pid(), address.port())

@@ -1,18 +1,18 @@
-//! Who was told of which round, and how long after it was written.
+//! Counts deliveries by round, with their delays since the write.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::ipc::say;
+use super::ipc::print_line;
 use super::keys;
 use crate::measure::{monotonic_ns, percentile};
 
-/// What everyone was told so far; says a line when a round is complete.
+/// The deliveries so far. Prints a line when a round is complete.
 pub(super) struct RoundCounters {
-    /// The latest round that each was told of.
+    /// The latest round that each watch has delivered.
     latest: Vec<u32>,
     round: u32,
-    told: usize,
+    delivered: usize,
     delays_ms: Vec<f64>,
     deliveries: u64,
 }
@@ -22,14 +22,14 @@ impl RoundCounters {
         let counters = Self {
             latest: vec![0; count],
             round: 0,
-            told: 0,
+            delivered: 0,
             delays_ms: Vec::new(),
             deliveries: 0,
         };
         Rc::new(RefCell::new(counters))
     }
 
-    /// A key's value was handled now.
+    /// Records that a key's value was handled now.
     pub(super) fn note(&mut self, key: &str, value: &[u8]) {
         let now = monotonic_ns();
         let (Some(n), Some((round, written))) = (keys::number(key), keys::read(value)) else {
@@ -37,7 +37,7 @@ impl RoundCounters {
         };
         if round > self.round {
             self.round = round;
-            self.told = 0;
+            self.delivered = 0;
             self.deliveries = 0;
             self.delays_ms.clear();
         }
@@ -46,27 +46,27 @@ impl RoundCounters {
             return;
         };
         *latest = round;
-        self.told += 1;
+        self.delivered += 1;
         self.delays_ms
             .push(now.saturating_sub(written) as f64 / 1e6);
-        if self.told == self.latest.len() {
-            self.say_told(now);
+        if self.delivered == self.latest.len() {
+            self.print_delivered(now);
         }
     }
 
-    fn say_told(&self, now: u64) {
+    fn print_delivered(&self, now: u64) {
         let (median, worst) = (
             percentile(&self.delays_ms, 50.0),
             percentile(&self.delays_ms, 100.0),
         );
-        say(&format!(
-            "told {} {now} {median} {worst} {}",
+        print_line(&format!(
+            "delivered {} {now} {median} {worst} {}",
             self.round, self.deliveries
         ));
     }
 
-    /// How many were told of this round or a later one.
-    pub(super) fn told_of(&self, round: u32) -> usize {
+    /// Returns the number of watches that have delivered this round or a later one.
+    pub(super) fn delivered(&self, round: u32) -> usize {
         self.latest
             .iter()
             .filter(|latest| **latest >= round)

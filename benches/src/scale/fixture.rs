@@ -1,4 +1,4 @@
-//! A stock agent with what is needed to fill it and to reach it.
+//! A stock agent, and the means to fill and to reach it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,16 +7,16 @@ use consul_watch_harness::{Authority, TestAgent};
 
 use crate::kv_writer::KvWriter;
 
-/// A stock agent, reached plainly or by TLS.
+/// A stock agent, reached over HTTP or HTTPS.
 pub(crate) struct Fixture {
     pub(crate) agent: TestAgent,
-    /// Its connection is open before there are any watches, so it is refused by no limit.
+    /// Connected before there are any watches, so that no connection limit refuses it.
     pub(crate) writer: KvWriter,
     authority: Option<Authority>,
 }
 
 impl Fixture {
-    /// An agent that keeps nothing on the disk, reached over plain HTTP.
+    /// An agent without data on disk, reached over plain HTTP.
     pub(crate) fn plain() -> Result<Self, String> {
         let agent = TestAgent::builder()
             .dev()
@@ -25,7 +25,7 @@ impl Fixture {
         Self::of(agent, None)
     }
 
-    /// An agent that keeps nothing on the disk, reached over HTTPS.
+    /// An agent without data on disk, reached over HTTPS.
     pub(crate) fn secure() -> Result<Self, String> {
         let authority = Authority::new();
         let agent = authority
@@ -55,7 +55,7 @@ impl Fixture {
         })
     }
 
-    /// Where watches reach it.
+    /// The address that watches use.
     pub(crate) fn address(&self) -> SocketAddr {
         if self.authority.is_some() {
             self.agent.https_addr()
@@ -64,7 +64,7 @@ impl Fixture {
         }
     }
 
-    /// The address as a child wants it, and the certificate to trust.
+    /// The address and the certificate as arguments of a child process.
     pub(super) fn target(&self, address: SocketAddr) -> [String; 2] {
         match &self.authority {
             Some(authority) => [

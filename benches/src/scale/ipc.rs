@@ -1,4 +1,4 @@
-//! The child's side of the talk.
+//! The child process's side of the line protocol.
 
 use std::io::{self, BufRead, Write};
 use std::process;
@@ -6,11 +6,11 @@ use std::thread;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-/// The lines of the input; the process ends with them.
+/// The lines of the input. The process ends when the input ends.
 pub(super) struct Commands(UnboundedReceiver<String>);
 
 impl Commands {
-    /// Says that all is up, and waits for `go`.
+    /// Prints `idle` and waits for `go`.
     pub(super) async fn wait_for_go() -> Result<Self, String> {
         let (out, lines) = unbounded_channel();
         thread::spawn(move || {
@@ -22,7 +22,7 @@ impl Commands {
             process::exit(0);
         });
         let mut commands = Self(lines);
-        say("idle");
+        print_line("idle");
         match commands.next().await.as_str() {
             "go" => Ok(commands),
             other => Err(format!("{other:?} instead of go")),
@@ -38,8 +38,8 @@ impl Commands {
     }
 }
 
-/// One line, in one write: who listens may already be gone, which ends the process by its input.
-pub(super) fn say(line: &str) {
+/// Prints one line in one write. A failure is ignored: when the reader is gone, the input ends and so does the process.
+pub(super) fn print_line(line: &str) {
     let mut out = io::stdout().lock();
     let _ = out
         .write_all(format!("{line}\n").as_bytes())

@@ -1,14 +1,14 @@
-//! From rounds to the report's tables.
+//! Turns rounds into tables of the report.
 
 use crate::measure::MedianRange;
 use crate::outcome::{Check, Figure, Measure, Side};
 
-/// One quantity over the rounds.
+/// Returns one quantity over the rounds.
 pub(crate) fn median_range<T>(rounds: &[T], of: impl Fn(&T) -> f64) -> MedianRange {
     MedianRange::of(&rounds.iter().map(of).collect::<Vec<_>>())
 }
 
-/// One quantity of several cases or contenders.
+/// Returns one quantity of several cases or contenders.
 pub(crate) fn measure<'a>(
     title: &str,
     unit: &str,
@@ -28,7 +28,7 @@ pub(crate) fn measure<'a>(
     }
 }
 
-/// What was counted, and whether it is right.
+/// Returns a check whose result is a count.
 pub(crate) fn counted(
     what: impl Into<String>,
     target: impl Into<String>,

@@ -1,4 +1,4 @@
-//! A child that holds many watches.
+//! A child process that holds many watches.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,26 +9,26 @@ use actix::{Actor, Addr};
 use consul_watch::{Key, KeyPrefix, Ready, Status, Watch, WatchSupervisor};
 
 use super::counters::RoundCounters;
-use super::ipc::{Commands, say};
+use super::ipc::{Commands, print_line};
 use super::keys::{ROOT, folder, key};
 use super::listener::{Listener, Sleeper};
 use super::url::Url;
 use crate::measure::{allocations, count_allocations, monotonic_ns};
 
-/// What is watched.
+/// The watched key or prefix.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Workload {
-    /// So many folders, by one actor.
+    /// Many folders, one actor.
     Folders,
-    /// So many keys under one declared root, by one actor.
+    /// Many keys under one declared root, one actor.
     Keys,
-    /// So many keys under one declared root, each by an actor of its own.
+    /// Many keys under one declared root, one actor per key.
     KeysAndActors,
-    /// The root alone, by one actor.
+    /// The root alone, one actor.
     Root,
-    /// The root alone; so many other actors are there and watch nothing.
+    /// The root alone, one actor, beside many actors that watch nothing.
     RootAndActors,
-    /// The root alone, by an actor that says when it is woken; what is allocated is counted.
+    /// The root alone, one actor that reports its wake-ups; allocations are counted.
     Woken,
 }
 
@@ -43,7 +43,7 @@ impl FromStr for Workload {
             "root" => Self::Root,
             "root-and-actors" => Self::RootAndActors,
             "woken" => Self::Woken,
-            _ => return Err(format!("nothing to watch is called {name}")),
+            _ => return Err(format!("unknown workload {name}")),
         })
     }
 }
@@ -51,14 +51,14 @@ impl FromStr for Workload {
 struct WatchHolder {
     watches: Addr<WatchSupervisor>,
     counters: Rc<RefCell<RoundCounters>>,
-    /// Who watches nothing is kept all the same.
+    /// The actors that watch nothing, kept alive.
     others: Vec<Addr<Listener>>,
 }
 
-/// `URL CERTIFICATE|- WHAT COUNT`
+/// Runs the child process. Arguments: `URL CERTIFICATE|- WORKLOAD COUNT`.
 pub(super) fn run(args: &[&str]) -> Result<(), String> {
     let [address, certificate, what, count] = args else {
-        return Err("to hold watches: URL CERTIFICATE|- WHAT COUNT".to_owned());
+        return Err("usage: URL CERTIFICATE|- WORKLOAD COUNT".to_owned());
     };
     let what: Workload = what.parse()?;
     let count: usize = count.parse().map_err(|error| format!("{count}: {error}"))?;
@@ -84,9 +84,9 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
             .await
             .map_err(|error| error.to_string())?
             .map_err(|error| error.to_string())?;
-        say(&format!("ready {}", monotonic_ns()));
+        print_line(&format!("ready {}", monotonic_ns()));
         loop {
-            held.obey(&commands.next().await).await?;
+            held.answer(&commands.next().await).await?;
         }
     })
 }
@@ -143,9 +143,9 @@ impl WatchHolder {
         reply.map(drop).map_err(|error| error.to_string())
     }
 
-    async fn obey(&self, order: &str) -> Result<(), String> {
-        match order.split_once(' ') {
-            None if order == "states" => {
+    async fn answer(&self, command: &str) -> Result<(), String> {
+        match command.split_once(' ') {
+            None if command == "states" => {
                 let mut states: BTreeMap<&str, usize> = BTreeMap::new();
                 for status in self
                     .watches
@@ -159,17 +159,20 @@ impl WatchHolder {
                     .iter()
                     .map(|(name, count)| format!("{name}={count}"))
                     .collect();
-                say(&format!("states {}", states.join(" ")));
+                print_line(&format!("states {}", states.join(" ")));
             }
-            None if order == "allocations" => {
+            None if command == "allocations" => {
                 let (calls, bytes) = allocations();
-                say(&format!("allocations {calls} {bytes}"));
+                print_line(&format!("allocations {calls} {bytes}"));
             }
             Some(("count", round)) => {
                 let round = round.parse().map_err(|error| format!("{round}: {error}"))?;
-                say(&format!("count {}", self.counters.borrow().told_of(round)));
+                print_line(&format!(
+                    "count {}",
+                    self.counters.borrow().delivered(round)
+                ));
             }
-            _ => return Err(format!("an order that is not understood: {order}")),
+            _ => return Err(format!("unknown command: {command}")),
         }
         Ok(())
     }

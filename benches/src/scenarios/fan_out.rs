@@ -12,10 +12,9 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     name: "fan-out",
     title: "One change for 10,000 subscribers",
     method: "10,000 actors on two arbiters subscribe to one watch of a source in memory, whose watcher runs on a \
-             third thread. In turns, 15 times each: one change, or the bare send: the same shared value as a message \
-             to the same actors, by `Recipient::send`, each awaited. The time runs until the last handler; the \
-             processor time of the process until it is at rest, acknowledgements included. 3 rounds, each the median \
-             of a process of its own.",
+             third thread. In turns, 15 times each: one change, or bare sends, which are `Recipient::send` of the same \
+             shared value to the same actors, each awaited. The time runs until the last handler; the processor time of \
+             the process until it is at rest, acknowledgements included. 3 rounds, each the median of a new process.",
     run,
 };
 

@@ -1,4 +1,4 @@
-//! What a wake-up costs as the prefix grows.
+//! The cost of a wake-up as the prefix grows.
 
 use std::time::Duration;
 
@@ -10,12 +10,11 @@ use crate::scenario::Scenario;
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     name: "growth",
-    title: "What a wake-up costs as a prefix grows",
-    method: "A process watches a prefix of 1,000, 10,000 or 100,000 small keys. One transaction after the other \
-             writes 1, 10 or 64 of them, 64 being as many as a transaction takes, each when the handler was called \
-             for the one before: 10 times, and 3 times before that do not count. The process's own processor time, \
-             and how often it asks for memory, are taken over all of them and divided. 3 rounds, each in a process \
-             of its own.",
+    title: "The cost of a wake-up as a prefix grows",
+    method: "A process watches a prefix of 1,000, 10,000 or 100,000 small keys. Transactions write 1, 10 or 64 of them \
+             (64 is the most that a transaction takes), each after the handler of the previous one: 3 times for warm-up, \
+             10 times counted. Processor time and allocations of the process are divided by the wake-ups. 3 rounds, each \
+             in a new process.",
     run,
 };
 
@@ -23,25 +22,25 @@ const WITHIN: Duration = Duration::from_secs(60);
 const WARM_UP: u32 = 3;
 const CHANGES: [usize; 3] = [1, 10, 64];
 
-/// By how much more a byte may cost in the largest prefix than in the next one, for the growth to be linear.
+/// The most that a byte of the largest prefix may cost, relative to the next smaller one, if growth is linear.
 const LINEAR: f64 = 1.25;
 
-/// How many more allocations a wake-up may take for each further key: none for the keys, but a longer body comes
-/// in more pieces, one for some eighty small keys.
+/// The most allocations that a wake-up may take per further key: none for the key, but a longer body arrives in more
+/// chunks, one for some eighty small keys.
 const MORE: f64 = 0.05;
 
-/// A wake-up, on the average of many.
+/// The average of many wake-ups.
 struct Wake {
     cpu_ms: f64,
     allocations: f64,
     allocated: f64,
 }
 
-/// All that was measured of one size.
+/// The results for one size.
 struct Size {
     keys: usize,
     bytes: f64,
-    /// A list of rounds for each number of changes.
+    /// One list of rounds per number of changes.
     found: [Vec<Wake>; CHANGES.len()],
 }
 
@@ -81,7 +80,7 @@ fn one(config: &Config, fixture: &Fixture, size: &mut Size, wakes: u32) -> Resul
     child.go()?;
     child.line("ready", WITHIN)?;
     for (changes, found) in CHANGES.into_iter().zip(&mut size.found) {
-        // Spread over the whole prefix.
+        // Distributed over the whole prefix.
         let numbers: Vec<usize> = (0..changes).map(|n| n * size.keys / changes).collect();
         let wake = |child: &ChildProcess, times: u32| {
             (0..times).try_for_each(|turn| {
@@ -126,7 +125,7 @@ fn outcome(sizes: &[Size]) -> Outcome {
         let per_byte = |size: &Size| median_range(&size.found[0], |wake| wake.cpu_ms / size.bytes);
         let ratio = divided(per_byte(last), per_byte(before));
         let what = format!(
-            "processor time a byte, {} keys beside {}",
+            "processor time per byte, {} keys beside {}",
             last.keys, before.keys
         );
         checks.push(Check::at_most(
@@ -141,7 +140,7 @@ fn outcome(sizes: &[Size]) -> Outcome {
         let more = (asked(last, 0) - asked(first, 0)) / (last.keys - first.keys) as f64;
         checks.push(counted(
             format!(
-                "allocations a wake-up, for each further key of {}",
+                "allocations per wake-up, for each further key of {}",
                 last.keys
             ),
             format!("not in the keys: ≤ {MORE}"),
@@ -160,22 +159,22 @@ fn outcome(sizes: &[Size]) -> Outcome {
         checks,
         measures: vec![
             measure(
-                "processor time a wake-up",
+                "processor time per wake-up",
                 "ms",
                 all(&|_, wake| wake.cpu_ms),
             ),
             measure(
-                "processor time a megabyte received",
+                "processor time per megabyte received",
                 "ms",
                 all(&|size, wake| wake.cpu_ms / size.bytes * 1e6),
             ),
             measure(
-                "allocations a wake-up",
+                "allocations per wake-up",
                 "times",
                 all(&|_, wake| wake.allocations),
             ),
             measure(
-                "allocated a wake-up, for each byte received",
+                "bytes allocated per byte received",
                 "bytes",
                 all(&|size, wake| wake.allocated / size.bytes),
             ),
@@ -184,7 +183,7 @@ fn outcome(sizes: &[Size]) -> Outcome {
     }
 }
 
-/// The quotient of two medians, with the widest spread it can have.
+/// The quotient of two medians, with the widest possible range.
 fn divided(number: MedianRange, by: MedianRange) -> MedianRange {
     MedianRange {
         median: number.median / by.median,

@@ -1,4 +1,4 @@
-//! Ten thousand watches while nothing happens.
+//! Ten thousand idle watches.
 
 use std::thread;
 use std::time::Duration;
@@ -13,8 +13,8 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     name: "idle",
     title: "10,000 idle watches for a minute",
     method: "One process holds 10,000 watches of different prefixes over HTTPS, another one 10,000 watches of keys \
-             under a declared root over plain HTTP. Nothing is written; the processor time each of them uses in a \
-             minute is taken. 3 minutes, one after the other, in the same processes.",
+             under a declared root over plain HTTP. Nothing is written; the processor time of each process is read every \
+             minute. 3 minutes, one after the other, in the same processes.",
     run,
 };
 
@@ -42,7 +42,7 @@ fn run(config: &Config) -> Result<Outcome, String> {
         for (child, _) in &crews {
             before.push((child.cpu_ns()?, monotonic_ns()));
         }
-        // The measurement itself: nothing is to happen.
+        // This is the measurement: nothing must happen meanwhile.
         thread::sleep(minute);
         for ((child, found), (cpu, at)) in crews.iter_mut().zip(before) {
             let percent = (child.cpu_ns()? - cpu) as f64 / (monotonic_ns() - at) as f64 * 100.0;

@@ -1,4 +1,4 @@
-//! From a put to the message's handler.
+//! The time from a write to the handler.
 
 use std::thread;
 use std::time::Duration;
@@ -16,31 +16,31 @@ use crate::scenario::Scenario;
 pub const SCENARIO: Scenario = Scenario {
     name: "latency",
     title: "From a put to its handler: one key",
-    method: "The key is put 2,000 times for each contender: 20 rounds of 100. In each round everyone has a turn, the \
-             first another one each time, as a new process on the same agent, and is shown 20 puts before those that \
-             count. By default our watchers have a thread of their own, so that a handler that blocks its thread holds \
-             up none, and a message goes from thread to thread; all the others watch and handle on one thread, as ours \
-             do with `arbiters(0)`. The bare loop is there in both ways too: the one that hands over sends the value \
-             to an actor on another thread, and is the floor of our default. A put is sent 12 ms after the one before was handled: a watcher asks at most 100 times a second, so \
-             quicker writes would measure its throttle. The time runs from just before the request \
-             is sent until the handler is called (for `consul watch`: until the program that it runs has started), \
-             by the machine's monotonic clock. Ratios are of the same round.",
+    method: "The key is put 2,000 times for each contender: 20 rounds of 100. In each round every contender takes a turn as \
+             a new process on the same agent, the first one rotating, and handles 20 puts before those that count. By \
+             default the watchers of consul-watch have their own thread, so that a handler that blocks its thread delays \
+             no watch, and a message crosses threads; all other contenders watch and handle on one thread, as \
+             consul-watch does with `arbiters(0)`. The bare loop runs in both forms: the one that sends the value to an \
+             actor on another thread is the floor of the default. A put follows 12 ms after the previous one was \
+             handled: a watcher polls at most 100 times a second, so faster writes would measure its throttle. The time \
+             runs from just before the request is sent until the handler is called (for `consul watch`, until the \
+             program that it runs has started), by the machine's monotonic clock. Ratios are of the same round.",
     run,
 };
 
 const KEY: &str = "bench/latency";
 const WARM_UP: u64 = 20;
-/// Longer than the default pace of a watcher's throttle.
+/// Longer than the default interval of a watcher's throttle.
 const PAUSE: Duration = Duration::from_millis(12);
 
 fn run(config: &Config) -> Result<Outcome, String> {
-    let (rounds, kv_writer) = config.either((20, 100), (2, 20));
+    let (rounds, puts) = config.either((20, 100), (2, 20));
     let agent = Config::agent()?;
     let mut writer = KvWriter::to(agent.http_addr())?;
     let address = agent.http_addr().to_string();
     let more = vec![on_one_thread(config), handing_over(config)];
     let rounds = Rounds::run(config, more, rounds, |contender| {
-        one(contender, &address, &mut writer, kv_writer)
+        one(contender, &address, &mut writer, puts)
     })?;
 
     let p50 = |found: &Vec<f64>| percentile(found, 50.0);
@@ -48,10 +48,10 @@ fn run(config: &Config) -> Result<Outcome, String> {
     let beyond = |title| rounds.beyond(title, BARE, p50).map(|more| more.show("ms"));
     let notes = beyond(HANDING_OVER).zip(beyond(ONE_THREAD)).map(|(handing_over, client)| {
         format!(
-            "Of what ours needs beyond the bare loop (p50), {handing_over} is what it takes to hand a message to \
-             another thread: that much the bare loop needs too when it does so. {client} is what the client and the \
-             engine need on one thread. By default a watcher hands over, so that a handler that blocks its thread \
-             holds up no watch; who has no such handlers has `arbiters(0)`."
+            "Of the difference to the bare loop (p50), {handing_over} is the cost of handing a message to another thread, \
+             which the bare loop has too when it does so. {client} is the cost of the client and the engine on one \
+             thread. By default a watcher hands over, so that a handler that blocks its thread delays no watch; an \
+             application without such handlers can use `arbiters(0)`."
         )
     });
     Ok(Outcome {
@@ -88,19 +88,19 @@ fn run(config: &Config) -> Result<Outcome, String> {
     })
 }
 
-/// One contender's turn: its latencies in milliseconds.
+/// The latencies of one contender's turn, in milliseconds.
 fn one(
     contender: &Contender,
     address: &str,
     writer: &mut KvWriter,
-    kv_writer: u64,
+    puts: u64,
 ) -> Result<Vec<f64>, String> {
     writer.put(KEY, b"0")?;
     let mut running = contender.start(address, Watched::Key(KEY))?;
     running.go()?;
     running.sees(0)?;
     let mut found = Vec::new();
-    for sequence in 1..=WARM_UP + kv_writer {
+    for sequence in 1..=WARM_UP + puts {
         thread::sleep(PAUSE);
         let sent = writer.put(KEY, sequence.to_string().as_bytes())?;
         let seen = running.sees(sequence)?;

@@ -1,4 +1,4 @@
-//! The hot path alone, by criterion: it is run from here, and its estimates are read.
+//! The hot path alone: runs criterion and reads its estimates.
 
 use std::env;
 use std::fs;
@@ -15,11 +15,10 @@ use crate::scenario::Scenario;
 pub const SCENARIO: Scenario = Scenario {
     name: "micro",
     title: "The hot path alone",
-    method: "Criterion's median with its 95 % confidence interval. *Decode and merge* is the reading of a prefix's \
-             body, keys of 256 bytes, for the first time and against the list before; *parsers* the decoding of that \
-             body alone, by the parser that is used and by those that use SIMD; *progress* what a watcher \
-             makes of an answer; *fan-out* the time from an answer to the last subscriber's handler, on one thread, \
-             without Consul.",
+    method: "Criterion's median with its 95 % confidence interval. *Decode and merge* reads the body of a prefix with \
+             keys of 256 bytes, for the first time and against the previous list; *parsers* only decodes that body, by \
+             the parser in use and by two with SIMD; *progress* interprets a response; *fan-out* is the time from a \
+             response to the last subscriber's handler, on one thread, without Consul.",
     run,
 };
 
@@ -27,7 +26,7 @@ const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
 const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench");
 
 fn run(config: &Config) -> Result<Outcome, String> {
-    // A home of its own, without what an earlier run of other benchmarks left.
+    // A separate folder, without the results of earlier runs.
     let home = Path::new(TARGET).join("criterion-report");
     if home.exists() {
         fs::remove_dir_all(&home)

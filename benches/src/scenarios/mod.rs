@@ -1,4 +1,4 @@
-//! The rows of the report, in its order.
+//! The scenarios, in the order of the report.
 
 mod fan_out;
 mod growth;

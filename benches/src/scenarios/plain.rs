@@ -1,4 +1,4 @@
-//! A thousand plain watches that nothing covers.
+//! A thousand plain watches that share no query.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,33 +13,33 @@ use crate::scenario::Scenario;
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     name: "plain",
-    title: "1,000 different prefixes, plain HTTP: more than Consul takes",
-    method: "A process watches 1,000 prefixes that no root covers on a stock agent, which takes 200 connections from \
+    title: "1,000 different prefixes, plain HTTP: more than Consul accepts",
+    method: "A process watches 1,000 prefixes without a common root on a stock agent, which accepts 200 connections from \
              one address. When all have their first value, the states of the watches are counted; then the key in \
-             each prefix is written once, one after the other. Beside it 1,000 bare loops in one process, each of \
-             which ends at its first error; they are counted when nothing has changed for 2 s, and again 5 s after \
-             all was written. Every process has an agent of its own. 3 rounds.",
+             each prefix is written once, one after the other. Beside it, 1,000 bare loops run in one process, each of \
+             which ends at its first error; they are counted when nothing has changed for 2 s, and again 5 s after the \
+             last write. Every process has its own agent. 3 rounds.",
     run,
 };
 
-/// A watch without a place asks every 10 s, give or take a quarter.
+/// A watch without a connection permit polls every 10 s, give or take a quarter.
 const BOUND: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(10);
 
-/// Whoever of the bare loops is held is told at once.
+/// A bare loop whose query is held delivers at once.
 const FOR_THE_HELD: Duration = Duration::from_secs(5);
 
 struct Sample {
     live: usize,
-    waiting: usize,
+    polling: usize,
     other: usize,
     ready_s: f64,
-    told: Delivered,
+    delivered: Delivered,
 }
 
 struct Loops {
     refused: usize,
-    told: u64,
+    delivered: u64,
 }
 
 fn run(config: &Config) -> Result<Outcome, String> {
@@ -52,39 +52,39 @@ fn run(config: &Config) -> Result<Outcome, String> {
         bare_loops.push(bare(config, count)?);
     }
     let held = median_range(&found, |found| found.live as f64);
-    let waiting = median_range(&found, |found| found.waiting as f64);
+    let polling = median_range(&found, |found| found.polling as f64);
     let other = median_range(&found, |found| found.other as f64);
     let refused = median_range(&bare_loops, |bare_loops| bare_loops.refused as f64);
-    let told = median_range(&bare_loops, |bare_loops| bare_loops.told as f64);
+    let delivered = median_range(&bare_loops, |bare_loops| bare_loops.delivered as f64);
     let ours = |of: fn(&Sample) -> f64| [("consul-watch", Side::Ours, median_range(&found, of))];
-    let everyone = count as f64;
+    let total = count as f64;
     Ok(Outcome {
         checks: vec![
             counted(
                 format!("{count} watches: states"),
-                "160 held, the rest waiting and saying so",
+                "160 held, the rest polling, as `Status` says",
                 format!(
-                    "{} held, {} waiting, {} in another state",
+                    "{} held, {} polling, {} in another state",
                     held.show(""),
-                    waiting.show(""),
+                    polling.show(""),
                     other.show("")
                 ),
-                held.min >= 160.0 && other.max == 0.0 && held.max + waiting.min <= everyone,
+                held.min >= 160.0 && other.max == 0.0 && held.max + polling.min <= total,
             ),
-            // Whoever was not told has ended the row.
+            // A missing delivery has already failed the scenario.
             counted(
                 "every prefix changed once",
-                "all told",
-                format!("{count} told"),
+                "all notified",
+                format!("{count} notified"),
                 true,
             ),
             counted(
                 format!("{count} bare loops beside it"),
                 "—",
                 format!(
-                    "{} refused for ever, {} told",
+                    "{} refused forever, {} notified",
                     refused.show(""),
-                    told.show("")
+                    delivered.show("")
                 ),
                 true,
             ),
@@ -98,22 +98,24 @@ fn run(config: &Config) -> Result<Outcome, String> {
             measure(
                 "from a write to its handler, the median",
                 "s",
-                ours(|found| found.told.median_ms / 1e3),
+                ours(|found| found.delivered.median_ms / 1e3),
             ),
             measure(
                 "from a write to its handler, the worst",
                 "s",
-                ours(|found| found.told.worst_ms / 1e3),
+                ours(|found| found.delivered.worst_ms / 1e3),
             ),
             measure(
-                "never told of a change",
+                "never notified of a change",
                 "watches",
                 [
                     ("consul-watch", Side::Ours, median_range(&found, |_| 0.0)),
                     (
                         "bare loops",
                         Side::Floor,
-                        median_range(&bare_loops, |bare_loops| everyone - bare_loops.told as f64),
+                        median_range(&bare_loops, |bare_loops| {
+                            total - bare_loops.delivered as f64
+                        }),
                     ),
                 ],
             ),
@@ -129,24 +131,27 @@ fn ours(config: &Config, count: usize) -> Result<Sample, String> {
         ChildProcess::start(config, "hold", &fixture, &["folders", &count.to_string()])?;
     let started = monotonic_ns();
     let ready = child.begin(1, BOUND)?;
-    let (live, waiting) = (
+    let (live, polling) = (
         child.count_of("live", SOON)?,
         child.count_of("polling", SOON)?,
     );
     write_all(&mut fixture.writer, count, 2)?;
-    let told = child
-        .told(2, BOUND)
-        .map_err(|error| match child.ask("count 2", SOON) {
-            Ok(told) => format!("only {told} of {count} were told within {BOUND:?}"),
-            Err(_) => error,
-        })?;
+    let delivered =
+        child
+            .delivered(2, BOUND)
+            .map_err(|error| match child.ask("count 2", SOON) {
+                Ok(delivered) => {
+                    format!("only {delivered} of {count} were notified within {BOUND:?}")
+                }
+                Err(_) => error,
+            })?;
     let ready_s = ready.saturating_sub(started) as f64 / 1e9;
     Ok(Sample {
         live,
-        waiting,
-        other: count - live - waiting,
+        polling,
+        other: count - live - polling,
         ready_s,
-        told,
+        delivered,
     })
 }
 
@@ -159,19 +164,19 @@ fn bare(config: &Config, count: usize) -> Result<Loops, String> {
     write_all(&mut fixture.writer, count, 2)?;
     let deadline = Instant::now() + FOR_THE_HELD;
     loop {
-        let told = child
+        let delivered = child
             .numbers("count 2", SOON)?
             .first()
             .copied()
             .unwrap_or_default();
-        if told >= (count - refused) as u64 || Instant::now() >= deadline {
-            return Ok(Loops { refused, told });
+        if delivered >= (count - refused) as u64 || Instant::now() >= deadline {
+            return Ok(Loops { refused, delivered });
         }
         thread::sleep(Duration::from_millis(50));
     }
 }
 
-/// How many loops have ended, once no more of them do.
+/// Returns the number of loops that have ended, once it is stable.
 fn settled(child: &mut ChildProcess, count: usize) -> Result<usize, String> {
     let deadline = Instant::now() + BOUND;
     let mut since = (Instant::now(), 0);

@@ -1,4 +1,4 @@
-//! A prefix of many keys, one of which changes: processor time and memory.
+//! Processor time and memory when one of many keys under a prefix changes.
 
 use std::thread;
 use std::time::Duration;
@@ -12,55 +12,55 @@ use crate::scenario::Scenario;
 
 pub const CPU: Scenario = Scenario {
     name: "prefix-cpu",
-    title: "10,000 keys of 256 bytes under one prefix, one of which changes: processor time for a wake-up",
-    method: "One key after another is changed, 20 in each of 5 rounds, each when the change before was handled and \
-             all was quiet for 50 ms; the first state and two changes are not counted. In each round everyone has a \
-             turn as a new process on the same agent, the first another one each time. Counted is the processor time \
+    title: "10,000 keys of 256 bytes under one prefix, one of which changes: processor time per wake-up",
+    method: "One key after another is changed, 20 in each of 5 rounds, each after the previous change was handled and \
+             nothing happened for 50 ms; the first state and two changes are not counted. In each round every contender \
+             takes a turn as a new process on the same agent, the first one rotating. The result is the processor time \
              of the contender's process in user and system mode; the program that `consul watch` runs for each change \
-             is not counted. Ours also tells which keys changed, and has compared the lists for it.",
+             is not counted. consul-watch also compares the lists and reports which keys changed.",
     run: cpu,
 };
 
 pub const MEMORY: Scenario = Scenario {
     name: "prefix-memory",
     title: "The same prefix: peak memory",
-    method: "The highest resident memory of the contender's process over the first state and 20 changes, as the kernel \
-             tells it, less what the process had when its runtime was up and it watched nothing yet. For `consul \
-             watch`, which cannot be stopped there, that is what a process that watches a key without a value has. \
-             The body is what Consul sends each time: the JSON of all keys.",
+    method: "The peak resident memory of the contender's process over the first state and 20 changes, as the kernel \
+             reports it, less the memory before it began to watch. `consul watch` cannot be paused there, so a process \
+             that watches a key without a value stands for it. The body is what Consul sends each time: the JSON of all \
+             keys.",
     run: memory,
 };
 
 const PREFIX: &str = "bench/prefix/";
-/// Nothing is ever put there.
+/// A key that is never written.
 const NOTHING: &str = "bench/nothing";
 const VALUE: usize = 256;
 const UNCOUNTED: u64 = 2;
-/// What a runtime does behind a handler's back, such as collecting garbage, belongs to the wake-up.
+/// Work that a runtime does after the handler, such as garbage collection, belongs to the wake-up.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// What one turn found.
+/// The result of one turn.
 struct Sample {
     cpu_ms: f64,
     peak_mib: f64,
     bodies: f64,
 }
 
-/// The keys and who writes them.
+/// The keys and their writer.
 struct Fixture {
     writer: KvWriter,
     address: String,
     keys: u64,
     wakeups: u64,
     body: f64,
-    /// Counts on over all turns, so that no value comes twice.
+    /// Increases over all turns, so that no value occurs twice.
     sequence: u64,
 }
 
 fn cpu(config: &Config) -> Result<Outcome, String> {
     let (rounds, _) = measured(config)?;
     let of = |found: &Sample| found.cpu_ms;
-    let what = "processor time for a wake-up";
+    let what = "processor time per wake-up";
     Ok(Outcome {
         measures: vec![rounds.measure(what, "ms", of)],
         checks: vec![
@@ -119,7 +119,7 @@ fn measured(config: &Config) -> Result<(Rounds<Sample>, f64), String> {
 }
 
 impl Fixture {
-    /// Changes one key; its value begins with the sequence.
+    /// Changes one key. Its value begins with the sequence.
     fn put(&mut self, key: u64) -> Result<(), String> {
         self.sequence += 1;
         let value = format!("{:<VALUE$}", self.sequence);
@@ -142,7 +142,7 @@ impl Fixture {
             if wakeup == UNCOUNTED {
                 before = running.cpu_ns()?;
             }
-            // Spread over the list, and never the same twice in a turn.
+            // Distributed over the list, and never the same key twice in a turn.
             self.put(wakeup * 7_919 % self.keys)?;
             running.sees(self.sequence)?;
             thread::sleep(QUIET);
@@ -156,7 +156,7 @@ impl Fixture {
         })
     }
 
-    /// What a contender has that cannot be stopped before it watches.
+    /// Returns the memory of a contender that cannot be paused before it watches.
     fn idle(&self, contender: &Contender) -> Result<u64, String> {
         let running = contender.start(&self.address, Watched::Key(NOTHING))?;
         thread::sleep(Duration::from_secs(1));

@@ -1,4 +1,4 @@
-//! Consul restarted under a thousand watches.
+//! A restart of Consul under a thousand watches.
 
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
@@ -16,18 +16,18 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     name: "restart",
     title: "Consul restarted under 1,000 watches, HTTPS",
     method: "A process watches 1,000 prefixes over HTTPS through a proxy that counts connections. The connections \
-             are cut and new ones refused; every key is written, which nobody sees; the agent is killed and started \
-             again with its data, and the proxy takes connections as soon as the agent's port does. The time runs \
-             from the agent's first answered write until every watch has told its subscriber of the new value, and \
-             is live. Beside it, on the same agent after another restart: 1,000 fresh queries of the bare loop, all \
-             at once, on 100 connections at most, from the first answered write until the last answer. 3 rounds.",
+             are cut and new ones refused; every key is written unseen; the agent is killed and started again with its \
+             data, and the proxy accepts connections as soon as the agent's port does. The time runs from the agent's \
+             first accepted write until every watch has delivered the new value and is live. Beside it, on the same \
+             agent after another restart: 1,000 fresh queries of the bare loop, all at once, on at most 100 connections, \
+             from the first accepted write until the last response. 3 rounds.",
     run,
 };
 
 const WITHIN: Duration = Duration::from_secs(120);
 
 struct Sample {
-    told_s: f64,
+    delivered_s: f64,
     live_s: f64,
     attempts: f64,
 }
@@ -47,12 +47,12 @@ fn run(config: &Config) -> Result<Outcome, String> {
     let live: Vec<f64> = found.iter().map(|found| found.live_s).collect();
     let attempts = median_range(&found, |found| found.attempts);
     let needed = count.div_ceil(STREAMS);
-    // One that finds out that Consul is not ready yet, and the second that it may take.
+    // One attempt finds that Consul is not ready yet; a second one may follow.
     let limit = 2 * needed + 10;
     Ok(Outcome {
         checks: vec![
             Check::at_most(
-                format!("{count} watches, all live and told"),
+                format!("{count} watches, all live and notified"),
                 "≤ 2 × the fresh queries of the bare loop",
                 2.0,
                 &MedianRange::of_ratios(&live, &bare),
@@ -72,12 +72,12 @@ fn run(config: &Config) -> Result<Outcome, String> {
                 "s",
                 [
                     (
-                        "consul-watch: all told",
+                        "consul-watch: all notified",
                         Side::Ours,
-                        median_range(&found, |found| found.told_s),
+                        median_range(&found, |found| found.delivered_s),
                     ),
                     (
-                        "consul-watch: all told and live",
+                        "consul-watch: all notified and live",
                         Side::Ours,
                         median_range(&found, |found| found.live_s),
                     ),
@@ -131,21 +131,21 @@ fn ours(
         let answering = monotonic_ns();
         opened
             .join()
-            .map_err(|_| "the look at the port has failed".to_owned())?
+            .map_err(|_| "polling the port failed".to_owned())?
             .map(|()| answering)
     })?;
-    let told = child.told(*written, WITHIN)?;
+    let delivered = child.delivered(*written, WITHIN)?;
     until_live(&mut child, count)?;
     let since = |at: u64| at.saturating_sub(answering) as f64 / 1e9;
     let attempts = (proxy.stats().accepted - before) as f64;
     Ok(Sample {
-        told_s: since(told.at),
+        delivered_s: since(delivered.at),
         live_s: since(monotonic_ns()),
         attempts,
     })
 }
 
-/// How long so many fresh queries take after a restart.
+/// Returns the time that `count` fresh queries take after a restart.
 fn fresh(
     config: &Config,
     fixture: &Fixture,
