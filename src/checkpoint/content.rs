@@ -143,6 +143,7 @@ mod tests {
             session: None,
             create_index: index,
             modify_index: index,
+            ..KvPair::default()
         })
     }
 

@@ -47,6 +47,7 @@ impl Store {
                 session: None,
                 create_index: 1,
                 modify_index: content.index,
+                ..KvPair::default()
             }));
         });
     }
