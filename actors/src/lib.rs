@@ -14,14 +14,12 @@
 //! | wait for the first answer | [`Ready`] | `Ok` when it is there |
 //! | the values, from any thread | [`GetSnapshots`] | [`Snapshots`] |
 
-mod acknowledgements;
 mod arbiters;
 mod caught;
 mod change;
 mod compared;
 mod coverage;
 mod covered;
-mod deliveries;
 mod derive;
 mod failure;
 mod feeds;
@@ -37,11 +35,9 @@ mod observers;
 mod path;
 mod progress;
 mod query;
-mod quiescence;
 mod snapshot;
 mod snapshots;
 mod status;
-mod subscriber;
 mod subscription;
 mod supervisor;
 #[cfg(test)]
@@ -61,18 +57,17 @@ pub use self::{
         throttle::Throttle,
     },
     messages::{
-        Changed, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason, Reset,
-        ResetError, Selection, Status, Stop, Stopped, SubscriberCode, SubscriptionId, Watch,
+        Changed, EndReason, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason,
+        Reset, ResetError, Selection, Status, Stop, Stopped, SubscriberCode, SubscriptionId, Watch,
         WatchError, WatchEvent,
     },
     path::WatchPath,
     query::{Answer, Cursor, Outcome, Position, Query, Request, Source},
-    quiescence::Quiescence,
     snapshot::{Item, Snapshot},
     snapshots::Snapshots,
     status::{WatchState, WatchStatus},
-    subscriber::Subscriber,
-    supervisor::WatchSupervisor,
+    subscription::{quiescence::Quiescence, subscriber::Subscriber},
+    supervisor::{StartError, WatchSupervisor},
     view::View,
     watcher::WatcherActor,
 };

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use common::{
-    Folder, Recorder, Say, Store,
+    Events, Folder, Logs, Recorder, Say, Store,
     actors::{Habit, Leave},
     pass, paused, until,
 };
-use consul_watch_actors::{Change, Watch, WatchError};
+use consul_watch_actors::{Change, EndReason, EventKind, Observe, Stop, Watch, WatchError};
 
 #[actix::test]
 async fn a_panic_in_a_handler_ends_its_own_subscription_only() {
@@ -102,6 +102,78 @@ async fn one_that_restarts_in_the_middle_of_an_update_is_given_the_latest_again(
     pass(60).await;
     assert_eq!(sight.count(), 4);
     assert_eq!(watches.status("app").await.unwrap().subscribers, 1);
+}
+
+/// The value goes back before the update is owed again, and so to what the subscriber has handled.
+#[actix::test]
+async fn what_a_cut_handler_began_is_made_good_when_the_value_goes_back() {
+    let store = Store::new();
+    store.put("app", "a", 1);
+    let watches = paused(&store);
+    let (recorder, sight) = Recorder::new(Habit::StopsAt(2));
+    let subscriber = actix::Supervisor::start(move |_| recorder);
+    watches.watch("app", subscriber).await;
+    until("the first state arrives", || sight.shows(1)).await;
+    store.put("app", "a", 2);
+    until("it begins with 2", || sight.shows(2)).await;
+    store.put("app", "a", 1);
+    pass(600).await;
+    // The pause before it is owed again is drawn, and may be shorter than the write takes.
+    assert!(sight.shows(1), "its handler was given {:?}", sight.values());
+    let undone = sight.last().unwrap();
+    assert_eq!(undone.changes, ["updated a"]);
+    assert_eq!(undone.previous.unwrap()["a"], 2);
+}
+
+#[actix::test]
+async fn an_actor_that_panics_or_ends_is_reported_once_and_one_that_stops_is_not() {
+    for (how, reason) in [
+        ("panics", Some(EndReason::DuringUpdate)),
+        ("ends", Some(EndReason::ActorEnded)),
+        ("is dropped", Some(EndReason::ActorEnded)),
+        ("stops", None),
+    ] {
+        let logs = Logs::capture();
+        let store = Store::new();
+        store.put("app", "a", 1);
+        store.put("else", "a", 1);
+        let watches = paused(&store);
+        let (observer, events) = Events::start_new();
+        watches.send(Observe::all(observer)).await.unwrap();
+        let (good, _) = Recorder::prompt();
+        watches.watch("app", good).await;
+        let (bad, bad_sight) = Recorder::with(Habit::PanicsAt(2));
+        let id = watches.watch("app", bad.downgrade()).await;
+        watches.watch("else", bad.downgrade()).await;
+        until("it has both first states", || bad_sight.count() == 2).await;
+        match how {
+            "panics" => drop(store.put("app", "a", 2)),
+            "ends" => bad.send(Leave).await.unwrap(),
+            "is dropped" => drop(bad),
+            _ => drop(watches.stop(Stop::all()).await),
+        }
+        pass(60).await;
+        let ended: Vec<_> = events
+            .all()
+            .into_iter()
+            .filter_map(|event| match event.kind {
+                EventKind::SubscriptionEnded {
+                    subscription,
+                    reason,
+                } => Some((event.path, subscription, reason)),
+                _ => None,
+            })
+            .collect();
+        let Some(reason) = reason else {
+            assert_eq!((ended.len(), logs.warnings("").len()), (0, 0));
+            continue;
+        };
+        assert_eq!(ended.len(), 2, "it had two subscriptions: {ended:?}");
+        assert!(ended.contains(&(common::path("app"), id, reason)));
+        let warnings = logs.warnings("an actor is gone");
+        assert_eq!(warnings.len(), 1, "{how}: {warnings:?}");
+        tokio::time::resume();
+    }
 }
 
 #[actix::test]

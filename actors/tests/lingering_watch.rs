@@ -64,7 +64,9 @@ async fn an_actor_that_takes_anothers_place_finds_the_query_on_its_way() {
         "the first query, and the one that waits"
     );
     assert_eq!((store.held(), store.dropped()), (1, 0));
-    assert_eq!(events.names(), ["connecting", "live"]);
+    let names = events.names();
+    assert_eq!(names[..2], ["connecting", "live"]);
+    assert_eq!(names[2..], ["subscription ended"; 20]);
 }
 
 #[actix::test]
@@ -80,7 +82,10 @@ async fn nobody_comes_and_it_ends() {
     tokio::time::sleep(SWEEP + Duration::from_millis(50)).await;
     assert_eq!(store.open(), 0);
     assert!(watches.status("app").await.is_none());
-    assert_eq!(events.names(), ["connecting", "live", "ended"]);
+    assert_eq!(
+        events.names(),
+        ["connecting", "live", "subscription ended", "ended"]
+    );
 }
 
 #[actix::test]

@@ -8,9 +8,8 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use consul_watch::client::parse_duration;
 
-use super::go_flags::go_boolean;
+use super::values::{boolean, duration};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -272,14 +271,6 @@ pub(super) enum KvCommand {
         #[command(flatten)]
         connect: ConnectArguments,
     },
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).ok_or_else(|| "not a duration: write 500ms, 30s, 5m or 1h30m".to_owned())
-}
-
-fn boolean(text: &str) -> Result<bool, String> {
-    go_boolean(text).ok_or_else(|| "neither true nor false".to_owned())
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 
 use clap::Command;
 
+use super::values::go_boolean;
+
 /// The arguments with every long option in clap's spelling, up to the first that is no option: what
 /// follows belongs to the program that is to be run.
 pub(super) fn normalized(
@@ -52,15 +54,6 @@ pub(super) fn normalized(
     }
     all.extend(arguments);
     all
-}
-
-/// True and false in the spellings that Go's flags have.
-pub(super) fn go_boolean(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
-    }
 }
 
 /// With two dashes where a long option has one.

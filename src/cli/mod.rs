@@ -8,6 +8,8 @@ mod kv;
 mod logs;
 mod pretty_json;
 mod printer;
+mod stdout;
+mod values;
 mod watch;
 
 use std::{ffi::OsString, io, process::ExitCode};
@@ -43,7 +45,7 @@ fn run(arguments: Arguments, mut definition: clap::Command) -> Result<(), CliErr
             clap_complete::generate(shell, &mut definition, "consul-watch", &mut io::stdout());
             Ok(())
         }
-        Some(Command::Man) => kv::print(|out| clap_mangen::Man::new(definition).render(out)),
+        Some(Command::Man) => stdout::print(|out| clap_mangen::Man::new(definition).render(out)),
         Some(Command::Run {
             configs,
             connect,
@@ -54,7 +56,7 @@ fn run(arguments: Arguments, mut definition: clap::Command) -> Result<(), CliErr
         }
         Some(Command::Check { configs, connect }) => {
             let summary = daemon::check(&configs, &connect.config()?)?;
-            kv::print(|out| writeln!(out, "{summary}"))
+            stdout::print(|out| writeln!(out, "{summary}"))
         }
         Some(Command::Kv { command }) => {
             logs::start(&arguments.watch.log, "warn");

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use super::parse::Location;
+use crate::daemon::location::Location;
 
 /// One thing that is wrong: where, and what. It shows no value that may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 mod config;
 mod config_issue;
 mod executable;
+mod location;
 mod notify;
 mod parse;
 mod run;
@@ -14,10 +15,17 @@ mod runtime;
 mod summary;
 
 pub use self::{
-    config::{DaemonConfig, LogFormat, LogSettings},
+    config::{
+        daemon_config::DaemonConfig,
+        log_settings::{LogFormat, LogSettings},
+    },
     config_issue::{ConfigErrors, ConfigIssue},
-    parse::Location,
+    location::Location,
     run::{RunOptions, check, run},
-    runtime::{Daemon, DaemonError, HandlerError, ReloadSummary},
+    runtime::{
+        daemon::{Daemon, ReloadSummary},
+        daemon_error::DaemonError,
+        running_handler::HandlerError,
+    },
     summary::Summary,
 };

@@ -4,14 +4,16 @@ use std::{fmt, path::PathBuf};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{
-    config::{DaemonConfig, LogSettings},
-    config_issue::ConfigErrors,
-    notify,
-    runtime::{Daemon, DaemonError},
-    summary::Summary,
+use crate::{
+    client::ConsulConfig,
+    daemon::{
+        config::{daemon_config::DaemonConfig, log_settings::LogSettings},
+        config_issue::ConfigErrors,
+        notify,
+        runtime::{daemon::Daemon, daemon_error::DaemonError},
+        summary::Summary,
+    },
 };
-use crate::ConsulConfig;
 
 /// How [`run`] is to run.
 ///

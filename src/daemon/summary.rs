@@ -1,12 +1,18 @@
 //! What would be watched.
 
+#[cfg(test)]
+mod tests;
+
 use std::{fmt, path::Path};
 
-use super::{
-    config::{Concurrency, DaemonConfig, HandlerSpec, Root, WatchSpec},
-    executable::{self, ExecutableProblem},
-};
 use crate::{
+    daemon::{
+        config::{
+            concurrency::Concurrency, daemon_config::DaemonConfig, handler_spec::HandlerSpec,
+            root_spec::RootSpec, watch_spec::WatchSpec,
+        },
+        executable::{self, ExecutableProblem},
+    },
     definition::ForQuery,
     handlers::Payload,
     watch::{KeyPrefix, nearest_root},
@@ -109,7 +115,6 @@ impl fmt::Display for Summary {
 
 impl WatchSummary {
     fn of(spec: &WatchSpec) -> Self {
-        let path = spec.definition.with_query(PathVisitor);
         let mut handler = match &spec.handler {
             HandlerSpec::Script(script) => {
                 let limit = script
@@ -136,7 +141,7 @@ impl WatchSummary {
         }
         Self {
             label: spec.label.clone(),
-            path,
+            path: spec.path.clone(),
             handler,
         }
     }
@@ -148,7 +153,7 @@ fn counted(watches: usize) -> String {
 
 /// How many watches each root serves.
 fn served(config: &DaemonConfig) -> Vec<usize> {
-    let roots: Vec<_> = config.roots.iter().map(Root::query).collect();
+    let roots: Vec<_> = config.roots.iter().map(RootSpec::query).collect();
     let mut served = vec![0; roots.len()];
     for spec in &config.watches {
         if let Some(at) = spec.definition.with_query(RootVisitor(&roots)) {
@@ -158,7 +163,7 @@ fn served(config: &DaemonConfig) -> Vec<usize> {
     served
 }
 
-fn idle_root(root: &Root) -> String {
+fn idle_root(root: &RootSpec) -> String {
     format!(
         "{}: the root {:?} serves no watch: none is beneath it, another root serves those that are, or they \
          have a `datacenter`, `token`, `namespace`, `partition` or `stale` of their own; mend it, or leave it out",
@@ -200,16 +205,6 @@ fn warnings(spec: &WatchSpec) -> Vec<String> {
     doubts.collect()
 }
 
-struct PathVisitor;
-
-impl ForQuery for PathVisitor {
-    type Output = String;
-
-    fn with<Q: Payload>(self, query: Q) -> String {
-        query.path().to_string()
-    }
-}
-
 struct RootVisitor<'a>(&'a [KeyPrefix]);
 
 impl ForQuery for RootVisitor<'_> {
@@ -217,24 +212,5 @@ impl ForQuery for RootVisitor<'_> {
 
     fn with<Q: Payload>(self, query: Q) -> Option<usize> {
         nearest_root(&query, self.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_shown_without_what_may_be_secret() {
-        for (url, shown) in [
-            (
-                "https://me:hunter2@host:1/a?token=hunter2#x",
-                "https://host:1/a",
-            ),
-            ("http://host", "http://host"),
-            ("unix", "unix"),
-        ] {
-            assert_eq!(without_secrets(url), shown);
-        }
     }
 }

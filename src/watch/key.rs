@@ -119,12 +119,14 @@ impl Key {
         async move {
             let query = match KeyPath::of_key(&key) {
                 Ok(KeyPath::Direct(path)) => QueryRequest::new(path),
-                Ok(KeyPath::Within(path)) => QueryRequest::new(path).with_param("recurse", ""),
+                Ok(KeyPath::NearestPrefix(path)) => {
+                    QueryRequest::new(path).with_param("recurse", "")
+                }
                 Err(empty) => return Err(Failure::new(FailureClass::Invalid, empty)),
             };
             let query = options
                 .apply(query)
-                .going_on(&request.cursor, client.config())
+                .resume_from(&request.cursor, client.config())
                 .accept_404(true);
             let answer = client.blocking_query(&query).await.map_err(failure)?;
             let previous = request

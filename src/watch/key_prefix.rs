@@ -175,7 +175,7 @@ impl ConsulQuery for KeyPrefix {
         let options = self.options.clone();
         let query = options
             .apply(query)
-            .going_on(&request.cursor, client.config());
+            .resume_from(&request.cursor, client.config());
         Box::pin(async move {
             let answer = client.blocking_query(&query).await.map_err(failure)?;
             let previous = request

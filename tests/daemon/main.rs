@@ -6,13 +6,13 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod calls_a_url;
-mod documented;
-mod hcl_is_consuls;
+mod documented_examples;
+mod fixture;
+mod hcl_matches_consul;
+mod http_handler;
 mod notifies_systemd;
 mod process;
-mod reload_changes_what_changed;
+mod reload_keeps_the_unchanged;
 mod reload_under_load;
-mod setup;
+mod shared_roots;
 mod signals;
-mod under_a_root;

@@ -5,8 +5,8 @@ use std::{os::unix::net::UnixDatagram, time::Duration};
 use consul_watch_harness::{Signal, TestAgent};
 
 use crate::{
+    fixture::{Folder, SOON, consul, key},
     process::Process,
-    setup::{Folder, SOON, consul, key},
 };
 
 fn next(socket: &UnixDatagram) -> Vec<String> {

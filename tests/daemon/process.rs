@@ -14,7 +14,7 @@ use consul_watch::{
 };
 use consul_watch_harness::{Signal, eventually, eventually_some, signal};
 
-use crate::setup::{Folder, SOON};
+use crate::fixture::{Folder, SOON};
 
 /// Names the file that the process is to run.
 const FILE: &str = "CONSUL_WATCH_TEST_FILE";

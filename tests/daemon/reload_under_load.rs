@@ -11,8 +11,8 @@ use std::{
 use consul_watch_harness::{Signal, TestAgent, eventually};
 
 use crate::{
+    fixture::{Folder, SOON, children, consul, descriptors, key, until_nobody_has},
     process::Process,
-    setup::{Folder, SOON, children, consul, descriptors, key, until_nobody_has},
 };
 
 const WATCHES: usize = 50;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use consul_watch_harness::{Signal, TestAgent, eventually};
 
 use crate::{
+    fixture::{Folder, SOON, children, consul, key, until_nobody_has},
     process::Process,
-    setup::{Folder, SOON, children, consul, key, until_nobody_has},
 };
 
 #[test]

@@ -159,7 +159,9 @@ fn keys() {
         let sent = sent.strip_prefix("/v1/kv/").expect("the KV endpoint");
         match way {
             KeyPath::Direct(_) => prop_assert_eq!(sent, &key),
-            KeyPath::Within(_) => prop_assert!(key.starts_with(sent) && sent.len() < key.len()),
+            KeyPath::NearestPrefix(_) => {
+                prop_assert!(key.starts_with(sent) && sent.len() < key.len())
+            }
         }
         prop_assert_eq!(KeyPath::of_key(&key).is_err(), key.is_empty());
         Ok(())

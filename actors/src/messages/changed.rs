@@ -46,7 +46,8 @@ pub struct Changed<Q: Query> {
     /// The index `previous` was read at.
     pub previous_index: Option<u64>,
     /// What this subscriber saw last; `None` the first time. With predicates ([`Watch::only`](crate::Watch::only))
-    /// it is the last state that was looked at for it.
+    /// it is the last state that was looked at for it. Where its handler was cut in the middle of an update whose
+    /// value was taken back since, it is the value of that update.
     pub previous: Option<Arc<Q::Value>>,
     /// What holds now.
     pub current: Arc<Q::Value>,

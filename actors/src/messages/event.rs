@@ -25,7 +25,7 @@ pub struct WatchEvent {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// It went into this state.
+    /// It went into this state, or is still in it and its answers can be taken as values again.
     State(WatchState),
     /// An answer came that could not be taken as a value; the last good one stays.
     Rejected(Arc<dyn Error + Send + Sync>),
@@ -38,8 +38,35 @@ pub enum EventKind {
         /// Which code.
         code: SubscriberCode,
     },
+    /// A subscription ended although nobody stopped it: its subscriber's actor is gone.
+    SubscriptionEnded {
+        /// Which subscription.
+        subscription: SubscriptionId,
+        /// How its actor ended, as far as that shows.
+        reason: EndReason,
+    },
     /// It was stopped by [`Stop`](crate::Stop), or ended with its last subscriber.
     Ended,
+}
+
+/// How a subscriber's actor ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// While it handled an update: its handler panicked, or it stopped in the middle.
+    DuringUpdate,
+    /// While no update of this subscription was in flight: it stopped, its last address was dropped, its
+    /// arbiter stopped, or it panicked elsewhere.
+    ActorEnded,
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::DuringUpdate => "its actor panicked or stopped while it handled an update",
+            Self::ActorEnded => "its actor ended",
+        })
+    }
 }
 
 /// Code that a subscriber comes with, which the watch runs.
@@ -73,6 +100,16 @@ impl fmt::Display for WatchEvent {
                 write!(
                     f,
                     "{}: {code} of subscription {subscription} panicked",
+                    self.path
+                )
+            }
+            EventKind::SubscriptionEnded {
+                subscription,
+                reason,
+            } => {
+                write!(
+                    f,
+                    "{}: subscription {subscription} ended: {reason}",
                     self.path
                 )
             }

@@ -13,7 +13,7 @@ mod watch;
 pub(crate) use self::watch::SubscribeOptions;
 pub use self::{
     changed::{Changed, Reason},
-    event::{EventKind, SubscriberCode, WatchEvent},
+    event::{EndReason, EventKind, SubscriberCode, WatchEvent},
     observe::Observe,
     ready::{Ready, ReadyError},
     reset::{Reset, ResetError},

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use crate::{Source, SubscriptionId, WatchSupervisor, key::WatchKey};
+use crate::{EndReason, EventKind, Source, SubscriptionId, WatchSupervisor, key::WatchKey};
 
 impl<S: Source> WatchSupervisor<S> {
     /// How long a watch outlives the actor of its last subscriber: 2 s.
@@ -21,7 +21,36 @@ impl<S: Source> WatchSupervisor<S> {
     }
 
     /// A subscriber's actor is gone.
-    pub(super) fn subscriber_gone(&mut self, id: SubscriptionId, ctx: &mut Context<Self>) {
+    pub(super) fn subscriber_gone(
+        &mut self,
+        subscription: SubscriptionId,
+        reason: EndReason,
+        ctx: &mut Context<Self>,
+    ) {
+        let id = subscription;
+        let Some(key) = self.subscriptions.get(&id).cloned() else {
+            // It was found by the watcher and by the supervisor, or stopped meanwhile.
+            return;
+        };
+        if let Some(entry) = self.entries.get(&key) {
+            let path = entry.path.clone();
+            // An actor may have been subscribed to thousands of watches.
+            if entry
+                .handle
+                .actor(id)
+                .is_none_or(|actor| self.gone_actors.insert(actor))
+            {
+                tracing::warn!(
+                    %path, %subscription, %reason,
+                    "an actor is gone that had not sent `Stop`: its subscriptions end"
+                );
+            }
+            let kind = EventKind::SubscriptionEnded {
+                subscription,
+                reason,
+            };
+            self.tell(&key, &path, &kind);
+        }
         if let Some(told) = self.begin_lingering(id, ctx) {
             ctx.spawn(told.into_actor(self));
         } else if let Some((.., ended)) = self.unsubscribe(id) {

@@ -5,8 +5,8 @@ use std::{any::Any, error::Error, fmt, sync::Arc, time::SystemTime};
 use actix::prelude::*;
 
 use crate::{
-    EventKind, Failure, FailureClass, Source, SubscriberCode, SubscriptionId, WatchState,
-    WatchSupervisor, key::WatchKey,
+    EndReason, EventKind, Failure, FailureClass, Source, SubscriberCode, SubscriptionId,
+    WatchState, WatchSupervisor, key::WatchKey,
 };
 
 /// Something happened to a watcher.
@@ -24,8 +24,10 @@ pub(crate) enum ReportKind {
     /// Its first value is there, whatever state it was in before.
     FirstValue,
     Rejected(Arc<dyn Error + Send + Sync>),
+    /// The answer after a rejected one could be taken as a value.
+    Accepted,
     SubscriberPanicked(SubscriptionId, SubscriberCode),
-    SubscriberGone(SubscriptionId),
+    SubscriberGone(SubscriptionId, EndReason),
 }
 
 /// Nobody keeps a watch any more that was not ended; with the state that is left.
@@ -89,12 +91,17 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
             ReportKind::FirstValue => self.answer_waiting(),
             ReportKind::Rejected(reason) => {
                 self.tell(&report.key, &path, &EventKind::Rejected(reason));
+                self.answer_waiting();
+            }
+            ReportKind::Accepted => {
+                let state = entry.slot.state();
+                self.tell(&report.key, &path, &EventKind::State(state));
             }
             ReportKind::SubscriberPanicked(subscription, code) => {
                 let kind = EventKind::SubscriberPanicked { subscription, code };
                 self.tell(&report.key, &path, &kind);
             }
-            ReportKind::SubscriberGone(id) => self.subscriber_gone(id, ctx),
+            ReportKind::SubscriberGone(id, reason) => self.subscriber_gone(id, reason, ctx),
         }
         self.pump_observers(ctx);
     }

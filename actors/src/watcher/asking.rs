@@ -54,7 +54,7 @@ impl<Q: Query> WatcherActor<Q> {
         let request = self.state.feeds.progress.request();
         let blocking = self.state.feeds.progress.is_blocking();
         let (places, seat) = (self.places.clone(), self.seat.take());
-        let delivering = !self.state.deliveries.is_empty();
+        let delivering = !self.state.in_flight.is_empty();
         let seated = async move {
             if delivering {
                 // A handler on this thread goes first: to send a query takes longer than to begin with it.
@@ -130,12 +130,15 @@ impl<Q: Query> WatcherActor<Q> {
             };
             let begun = Instant::now();
             let answer = query.run(&client, request).await;
-            (
-                answer,
-                seat.finished(),
-                blocking && begun.elapsed() < EARLY,
-                turn,
-            )
+            let seat = match &answer {
+                // The server does not notice that a connection broke: it holds the query until its wait is over.
+                Err(failure) if !failure.is_released() => {
+                    drop(seat);
+                    None
+                }
+                _ => seat.finished(),
+            };
+            (answer, seat, blocking && begun.elapsed() < EARLY, turn)
         }
     }
 

@@ -259,7 +259,7 @@ impl Events {
     }
 
     /// The events' names: `connecting`, `live`, `retrying`, `stopped`, `rejected`,
-    /// `subscriber panicked`, `ended`.
+    /// `subscriber panicked`, `subscription ended`, `ended`.
     pub fn names(&self) -> Vec<&'static str> {
         use consul_watch_actors::EventKind;
         self.all()
@@ -268,6 +268,7 @@ impl Events {
                 EventKind::State(state) => state.name(),
                 EventKind::Rejected(_) => "rejected",
                 EventKind::SubscriberPanicked { .. } => "subscriber panicked",
+                EventKind::SubscriptionEnded { .. } => "subscription ended",
                 EventKind::Ended => "ended",
                 _ => "unknown",
             })

@@ -4,19 +4,26 @@ use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 use serde_json::Value;
 
-use super::{
-    super::{
+use crate::{
+    client::{ConsulConfig, parse_duration},
+    daemon::{
+        config::{
+            consul_section,
+            log_settings::LogSettings,
+            root_spec::{self, RootSpec},
+            section::section,
+            watch_options::{HandlerKind, WatchOptions},
+            watch_spec::WatchSpec,
+        },
         config_issue::{ConfigErrors, ConfigIssue},
-        parse::{self, ConfigNode, Location, NodeData},
+        location::Location,
+        parse::{
+            files,
+            tree::{ConfigNode, NodeData},
+        },
     },
-    consul,
-    log::LogSettings,
-    roots::{self, Root},
-    section::section,
-    watch::WatchSpec,
-    watch_options::{HandlerKind, WatchOptions},
+    definition::nearest,
 };
-use crate::{ConsulConfig, client::parse_duration, definition::nearest};
 
 /// The top-level fields that mean something here; an agent's others are its own.
 const OURS: [&str; 6] = [
@@ -36,7 +43,7 @@ const THEIRS: [&str; 1] = ["logs"];
 pub struct DaemonConfig {
     pub(crate) consul: ConsulConfig,
     pub(crate) log: LogSettings,
-    pub(crate) roots: Vec<Root>,
+    pub(crate) roots: Vec<RootSpec>,
     pub(crate) watches: Vec<WatchSpec>,
     /// How long handlers may take to come to their end.
     pub(crate) shutdown_grace: Duration,
@@ -54,7 +61,7 @@ impl DaemonConfig {
     /// All that is wrong, in all files, at once.
     pub fn load(paths: &[PathBuf], base: &ConsulConfig) -> Result<Self, ConfigErrors> {
         let mut issues = ConfigErrors::default();
-        let trees = parse::read(paths, &mut issues);
+        let trees = files::read(paths, &mut issues);
         let config = Self::read(&trees, base, &mut issues);
         if issues.is_empty() {
             Ok(config)
@@ -96,7 +103,7 @@ impl DaemonConfig {
         }
         if let Some(node) = merged(trees, "consul", issues) {
             config.consul =
-                consul::read(&node, base.clone(), issues).unwrap_or_else(|| base.clone());
+                consul_section::read(&node, base.clone(), issues).unwrap_or_else(|| base.clone());
         }
         if let Some(node) = merged(trees, "log", issues) {
             config.log = LogSettings::read(&node, issues).unwrap_or_default();
@@ -122,7 +129,7 @@ impl DaemonConfig {
         let defaults = defaults.unwrap_or_default();
         for tree in trees {
             if let Some(node) = given(tree, "roots", issues) {
-                roots::read(node, &mut config.roots, issues);
+                root_spec::read(node, &mut config.roots, issues);
             }
             for (at, node) in watches(tree, issues).into_iter().enumerate() {
                 let read = WatchSpec::read(node, &format!("watches[{at}]"), &defaults, issues);

@@ -1,27 +1,16 @@
-//! From a tree to what it means.
+//! Turns the tree of the configuration files into checked settings.
 
-mod concurrency;
-mod consul;
-mod daemon_config;
-mod handler;
-mod http;
-mod log;
-mod retry;
-mod roots;
+pub(super) mod concurrency;
+mod consul_section;
+pub(super) mod daemon_config;
+pub(super) mod handler_spec;
+mod http_spec;
+pub(super) mod log_settings;
+mod retry_spec;
+pub(super) mod root_spec;
 mod section;
 #[cfg(test)]
 mod tests;
 mod values;
-mod watch;
 mod watch_options;
-
-pub(super) use self::{
-    concurrency::Concurrency,
-    handler::HandlerSpec,
-    roots::{Root, same_prefixes},
-    watch::WatchSpec,
-};
-pub use self::{
-    daemon_config::DaemonConfig,
-    log::{LogFormat, LogSettings},
-};
+pub(super) mod watch_spec;

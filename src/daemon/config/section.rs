@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
-use super::super::{
-    config_issue::{ConfigErrors, ConfigIssue},
-    parse::{ConfigNode, NodeData},
+use crate::{
+    daemon::{
+        config_issue::{ConfigErrors, ConfigIssue},
+        parse::tree::{ConfigNode, NodeData},
+    },
+    definition::{DefinitionError, DefinitionErrors, Fields},
 };
-use crate::definition::{DefinitionError, DefinitionErrors, Fields};
 
 /// Reads an object's fields; those that `read` does not ask for are refused. There is a result even when
 /// something is wrong, as far as there can be one.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{
-    concurrency::Concurrency,
-    retry::RetrySpec,
-    values::{duration, list, program},
-};
 use crate::{
+    daemon::config::{
+        concurrency::Concurrency,
+        retry_spec::RetrySpec,
+        values::{duration, list, program},
+    },
     definition::{DefinitionErrors, Fields},
     handlers::{Environment, Program},
 };

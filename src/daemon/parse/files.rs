@@ -5,10 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    super::config_issue::{ConfigErrors, ConfigIssue},
-    hcl, json,
-    tree::{ConfigNode, Location},
+use crate::daemon::{
+    config_issue::{ConfigErrors, ConfigIssue},
+    location::Location,
+    parse::{hcl, json, tree::ConfigNode},
 };
 
 /// The languages, by the end of a file's name.
@@ -20,7 +20,7 @@ enum Language {
 
 /// Reads all files: those that are named, and of a directory its `*.json` and `*.hcl` in the order of
 /// their names, as Consul does ("Agents Configuration File Reference", `-config-dir`).
-pub(in super::super) fn read(paths: &[PathBuf], issues: &mut ConfigErrors) -> Vec<ConfigNode> {
+pub(in crate::daemon) fn read(paths: &[PathBuf], issues: &mut ConfigErrors) -> Vec<ConfigNode> {
     let mut trees = Vec::new();
     for path in paths {
         let location = Location::file(path);
@@ -90,7 +90,7 @@ fn read_file(path: &Path, issues: &mut ConfigErrors) -> Option<ConfigNode> {
     };
     let parsed = match language {
         Language::Json => json::parse(&text, &location),
-        Language::Hcl => hcl::parse(&text, &location),
+        Language::Hcl => hcl::parser::parse(&text, &location),
     };
     parsed
         .map_err(|error| issues.push(ConfigIssue::whole(location.at(error.line), error.reason)))

@@ -3,10 +3,13 @@
 use jsonc_parser::{CollectOptions, ParseOptions, ast, parse_to_ast};
 use serde_json::{Number, Value};
 
-use super::{
-    line_index::LineIndex,
-    syntax_error::SyntaxError,
-    tree::{ConfigNode, Location, NodeData},
+use crate::daemon::{
+    location::Location,
+    parse::{
+        line_index::LineIndex,
+        syntax_error::SyntaxError,
+        tree::{ConfigNode, NodeData},
+    },
 };
 
 /// Reads a file's text.

@@ -1,14 +1,8 @@
-//! Files and their languages: from paths to one tree.
+//! Reads configuration files, JSON or HCL, into one tree whose parts know their location.
 
-mod files;
+pub(super) mod files;
 mod hcl;
 mod json;
 mod line_index;
 mod syntax_error;
-mod tree;
-
-pub use self::tree::Location;
-pub(super) use self::{
-    files::read,
-    tree::{ConfigNode, NodeData},
-};
+pub(super) mod tree;

@@ -6,12 +6,12 @@ use actix::prelude::*;
 use consul_watch_actors::{Changed, Reason, WatchEvent};
 use tokio::sync::watch;
 
-use super::{
-    super::config::HandlerSpec,
-    handler::{HandlerError, RunningHandler},
-};
 use crate::{
     checkpoint::{Checkpoint, CheckpointFile},
+    daemon::{
+        config::handler_spec::HandlerSpec,
+        runtime::running_handler::{HandlerError, RunningHandler},
+    },
     handlers::{Delivered, Payload, RunEnded},
 };
 

@@ -1,6 +1,6 @@
 //! From the watches that run to those that are wanted. No actors, no I/O.
 
-use super::super::config::WatchSpec;
+use crate::daemon::config::watch_spec::WatchSpec;
 
 /// What becomes of a watch; the numbers are its places among those that run and those that are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,8 +70,8 @@ pub(super) fn reload_actions(old: &[&WatchSpec], new: &[WatchSpec]) -> Vec<Reloa
 
 #[cfg(test)]
 mod tests {
-    use super::{super::super::DaemonConfig, *};
-    use crate::ConsulConfig;
+    use super::*;
+    use crate::{client::ConsulConfig, daemon::config::daemon_config::DaemonConfig};
 
     fn specs(hcl: &str) -> Vec<WatchSpec> {
         let folder = tempfile::tempdir().unwrap();

@@ -3,18 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use actix::prelude::*;
-use consul_watch_actors::{Stop, SubscriptionId, Watch, WatchError};
+use consul_watch_actors::{Stop, SubscriptionId, Watch, WatchError, WatchSupervisor};
 use futures_util::future::LocalBoxFuture;
 
-use super::{
-    super::config::{HandlerSpec, WatchSpec},
-    DaemonError,
-    handler::HandlerError,
-    handler_proxy::{HandlerProxy, ReplaceHandler, StopProxy},
-};
 use crate::{
-    WatchSupervisor,
     checkpoint::{Checkpoint, CheckpointFile},
+    client::ConsulConfig,
+    daemon::{
+        config::{handler_spec::HandlerSpec, watch_spec::WatchSpec},
+        runtime::{
+            daemon_error::DaemonError,
+            handler_proxy::{HandlerProxy, ReplaceHandler, StopProxy},
+            running_handler::HandlerError,
+        },
+    },
     definition::ForQuery,
     handlers::Payload,
 };
@@ -30,7 +32,7 @@ pub(super) struct RunningWatch {
 impl RunningWatch {
     /// Starts a watch, after what was `seen` of it.
     pub(super) async fn start(
-        watches: &Addr<WatchSupervisor>,
+        watches: &Addr<WatchSupervisor<ConsulConfig>>,
         spec: WatchSpec,
         seen: Option<Checkpoint>,
     ) -> Result<Self, DaemonError> {
@@ -80,7 +82,7 @@ impl RunningWatch {
     /// Ends the watch, and then the handler, which has so long to come to its end. Tells what was handled last.
     pub(super) async fn end(
         self,
-        watches: &Addr<WatchSupervisor>,
+        watches: &Addr<WatchSupervisor<ConsulConfig>>,
         grace: Duration,
     ) -> Option<Checkpoint> {
         // A supervisor that has gone has ended all its watches.
@@ -90,7 +92,7 @@ impl RunningWatch {
 }
 
 struct StartWatch<'a> {
-    watches: Addr<WatchSupervisor>,
+    watches: Addr<WatchSupervisor<ConsulConfig>>,
     spec: &'a WatchSpec,
     file: Option<CheckpointFile>,
     seen: Option<Checkpoint>,

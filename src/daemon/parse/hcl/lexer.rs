@@ -2,9 +2,9 @@
 
 use serde_json::{Number, Value};
 
-use super::{
-    super::syntax_error::SyntaxError,
-    text::{heredoc, interpolation, unquote},
+use crate::daemon::parse::{
+    hcl::text::{heredoc, interpolation, unquote},
+    syntax_error::SyntaxError,
 };
 
 /// A word, and the line it begins at.

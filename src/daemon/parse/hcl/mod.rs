@@ -5,7 +5,5 @@
 //! `github.com/hashicorp/hcl` v1 reads.
 
 mod lexer;
-mod parser;
+pub(super) mod parser;
 mod text;
-
-pub(super) use self::parser::parse;

@@ -2,19 +2,23 @@
 
 use serde_json::Value;
 
-use super::{
-    super::{
+use crate::daemon::{
+    location::Location,
+    parse::{
+        hcl::lexer::{Token, TokenKind, tokens},
         syntax_error::SyntaxError,
-        tree::{ConfigNode, Location, NodeData},
+        tree::{ConfigNode, NodeData},
     },
-    lexer::{Token, TokenKind, tokens},
 };
 
 /// How deep objects and lists may be nested: much deeper than anything that means something.
 const MAX_DEPTH: usize = 100;
 
 /// Reads a file's text. An object that comes several times under one name is a list of them.
-pub(in super::super) fn parse(text: &str, file: &Location) -> Result<ConfigNode, SyntaxError> {
+pub(in crate::daemon::parse) fn parse(
+    text: &str,
+    file: &Location,
+) -> Result<ConfigNode, SyntaxError> {
     let mut parser = Parser {
         tokens: tokens(text)?.into_iter().peekable(),
         file,
