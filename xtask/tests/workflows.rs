@@ -26,7 +26,10 @@ fn workflows_call_steps_that_exist_and_leave_none_out() {
     for entry in fs::read_dir(root().join(".github/workflows")).unwrap() {
         let path = entry.unwrap().path();
         let workflow = fs::read_to_string(&path).unwrap();
-        for call in workflow.lines().filter_map(|line| line.split_once(".ci/run ")) {
+        for call in workflow
+            .lines()
+            .filter_map(|line| line.split_once(".ci/run "))
+        {
             for step in call.1.split_whitespace() {
                 assert!(steps.contains(step), "{}: no step `{step}`", path.display());
                 called.insert(step.to_owned());
