@@ -2,18 +2,19 @@
 
 use std::{any::Any, error::Error, sync::Arc, time::SystemTime};
 
-use actix::dev::RecipientRequest;
 use tokio::time::Instant;
 
 use crate::{
     Answer, Changed, EndReason, Query, Snapshot, SubscriberCode, SubscriptionId, View,
     caught::{caught, discard},
     compared::Compared,
-    deliveries::{Answered, Deliveries, Home, Target},
     few::Few,
     link::Link,
     progress::{Progress, Step},
-    subscription::{Delivery, Next, Subscription},
+    subscription::{
+        Delivery, Next, Subscription,
+        in_flight::{Acknowledgement, Outbox},
+    },
     supervisor::ReportKind,
     watcher::{Registration, Subscribe},
 };
@@ -47,14 +48,6 @@ impl<Q: Query> Default for Feeds<Q> {
 pub(crate) struct Subscribed<Q: Query> {
     registration: Arc<Registration<Q>>,
     feed: Subscription<Q::Value>,
-    /// Where it has answered.
-    home: Option<Home>,
-}
-
-impl<Q: Query> Target<Changed<Q>> for Registration<Q> {
-    fn send(&self, changed: Changed<Q>) -> Option<RecipientRequest<Changed<Q>>> {
-        self.subscriber.send(changed)
-    }
 }
 
 /// What an answer was good for.
@@ -88,14 +81,8 @@ impl<Q: Query> Feeds<Q> {
         if let Some(current) = self.progress.current() {
             feed.offer(current, false, now);
         }
-        self.subscribers.insert(
-            id,
-            Box::new(Subscribed {
-                registration,
-                feed,
-                home: None,
-            }),
-        );
+        self.subscribers
+            .insert(id, Box::new(Subscribed { registration, feed }));
     }
 
     /// Takes an answer in, and writes down what it says for everybody to read.
@@ -138,7 +125,7 @@ impl<Q: Query> Feeds<Q> {
         &mut self,
         id: SubscriptionId,
         link: &Link<Q>,
-        deliveries: &mut Deliveries<Changed<Q>>,
+        outbox: &mut impl Outbox,
         now: Instant,
     ) -> Pumped {
         let Some(subscribed) = self.subscribers.get_mut(id) else {
@@ -172,6 +159,14 @@ impl<Q: Query> Feeds<Q> {
         };
         match next {
             Next::Idle => Pumped::Done,
+            Next::Skipped(version) => {
+                if let Some(skipped) = &subscribed.registration.options.on_skipped
+                    && caught(|| skipped(&version.value, version.index)).is_err()
+                {
+                    tracing::error!(path = %link.path, subscription = %id, "the subscriber's `on_skipped` panicked");
+                }
+                Pumped::Done
+            }
             Next::Wait(due) => Pumped::Wait(due),
             Next::Deliver(delivery) => {
                 let changed = changed(
@@ -180,36 +175,30 @@ impl<Q: Query> Feeds<Q> {
                     subscribed.registration.options.view.as_ref(),
                     delivery,
                 );
-                if deliveries.send(
-                    id,
-                    &subscribed.registration,
-                    changed,
-                    subscribed.home.as_ref(),
-                ) {
-                    Pumped::Done
-                } else {
-                    self.gone(id, EndReason::ActorEnded, link)
+                match subscribed.registration.subscriber.deliver(changed) {
+                    Some(reply) => {
+                        outbox.send(id, reply);
+                        Pumped::Done
+                    }
+                    None => self.gone(id, EndReason::ActorEnded, link),
                 }
             }
         }
     }
 
     /// A subscriber has answered, or its mailbox has: what is left to do for it.
-    pub(crate) fn settled(
+    pub(crate) fn acknowledged(
         &mut self,
-        answered: Answered<()>,
+        acknowledgement: Acknowledgement,
         link: &Link<Q>,
-        deliveries: &mut Deliveries<Changed<Q>>,
+        outbox: &mut impl Outbox,
     ) -> Pumped {
-        let Answered { id, answer, home } = answered;
+        let Acknowledgement { id, result } = acknowledgement;
         let Some(subscribed) = self.subscribers.get_mut(id) else {
             return Pumped::Done;
         };
-        match answer {
-            Ok(()) => {
-                subscribed.feed.acknowledged();
-                subscribed.home = home.or(subscribed.home.take());
-            }
+        match result {
+            Ok(()) => subscribed.feed.acknowledged(),
             // Its actor was restarted in the middle, or is about to be found gone.
             Err(_) if subscribed.registration.subscriber.is_connected() => {
                 subscribed.feed.lost(Instant::now());
@@ -220,7 +209,7 @@ impl<Q: Query> Feeds<Q> {
         if subscribed.feed.is_idle() {
             return Pumped::Done;
         }
-        self.pump(id, link, deliveries, Instant::now())
+        self.pump(id, link, outbox, Instant::now())
     }
 
     fn gone(&mut self, id: SubscriptionId, reason: EndReason, link: &Link<Q>) -> Pumped {

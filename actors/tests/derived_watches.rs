@@ -637,7 +637,7 @@ async fn two_inputs_that_go_by_one_name_are_not_taken_for_each_other() {
 #[actix::test]
 async fn a_waiting_input_makes_it_wait() {
     let store = Store::new();
-    let places = ConnectionBudget::new(1, 1, Duration::from_secs(10), "");
+    let places = ConnectionBudget::new(1).with_short_permits(1);
     let watches = paused(&store.clone().with_places(&places));
     let both = Merged::of("both", ["x", "y"]);
     let (_, sight, _) = begin(&watches, &both).await;
@@ -645,14 +645,14 @@ async fn a_waiting_input_makes_it_wait() {
     pass(1).await;
     assert_eq!(
         status(&watches, &both).await.unwrap().state.name(),
-        "waiting"
+        "polling"
     );
     store.put("x", "a", 1);
     store.put("y", "a", 1);
     pass(13).await;
     assert!(shows(&sight, [("x.a", 1), ("y.a", 1)]));
     watches.stop(Stop::all()).await;
-    assert_eq!((places.free(), store.open()), (1, 0));
+    assert_eq!((places.available(), store.open()), (1, 0));
 }
 
 #[actix::test]

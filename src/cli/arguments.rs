@@ -8,9 +8,8 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use consul_watch::client::parse_duration;
 
-use super::spelling::go_boolean;
+use super::values::{boolean, duration};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -132,8 +131,8 @@ pub(super) struct WatchArguments {
     #[arg(long, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", value_name = "BOOL", action = ArgAction::Set, help_heading = "What to do")]
     pub(super) shell: bool,
     /// How to print: the value, or one line per change.
-    #[arg(long, value_enum, default_value_t = Format::Json, help_heading = "What to do")]
-    pub(super) format: Format,
+    #[arg(long, value_enum, default_value_t = OutputFormat::Json, help_heading = "What to do")]
+    pub(super) format: OutputFormat,
     /// Stop after the first value, and run out of time after so long (30s, 5m).
     #[arg(long, value_parser = duration, num_args = 0..=1, require_equals = true, default_missing_value = "0s", value_name = "TIMEOUT", help_heading = "What to do")]
     pub(super) once: Option<Duration>,
@@ -215,7 +214,7 @@ pub(super) struct LogArguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum OutputFormat {
     /// The value as JSON, as Consul prints it.
     Json,
     /// One JSON object per changed entry and line: kind, name, old, new, index, reason.
@@ -272,14 +271,6 @@ pub(super) enum KvCommand {
         #[command(flatten)]
         connect: ConnectArguments,
     },
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).ok_or_else(|| "not a duration: write 500ms, 30s, 5m or 1h30m".to_owned())
-}
-
-fn boolean(text: &str) -> Result<bool, String> {
-    go_boolean(text).ok_or_else(|| "neither true nor false".to_owned())
 }
 
 #[cfg(test)]

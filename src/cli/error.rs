@@ -6,10 +6,10 @@ use consul_watch::{
     Failure, WatchError,
     checkpoint::CheckpointError,
     client::ConfigError,
+    daemon::{ConfigErrors, DaemonError},
     definition::DefinitionErrors,
     handlers::ProgramError,
     kv::KvError,
-    service::{ConfigErrors, ServiceError},
 };
 
 /// Why the command ends with an exit status other than 0.
@@ -22,7 +22,7 @@ pub(super) enum CliError {
     #[error("the configuration files cannot be used:\n{0}")]
     Files(#[from] ConfigErrors),
     #[error("{0}")]
-    Service(#[from] ServiceError),
+    Daemon(#[from] DaemonError),
     #[error("{0}")]
     Checkpoint(#[from] CheckpointError),
     #[error("{0}")]
@@ -50,7 +50,7 @@ pub(super) enum CliError {
 impl CliError {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Definition(_) | Self::Files(_) | Self::Service(ServiceError::Config(_)) => {
+            Self::Definition(_) | Self::Files(_) | Self::Daemon(DaemonError::Config(_)) => {
                 ExitCode::from(2)
             }
             Self::OutOfTime(_) => ExitCode::from(3),

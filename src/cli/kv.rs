@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io::{self, Read, Write},
+    io::{self, Read},
     os::unix::ffi::OsStringExt,
 };
 
@@ -11,6 +11,7 @@ use consul_watch::KvStore;
 use super::{
     arguments::{ConnectArguments, KvCommand},
     error::CliError,
+    stdout::print,
 };
 
 pub(super) async fn run(command: KvCommand) -> Result<(), CliError> {
@@ -87,14 +88,5 @@ fn read(value: Option<OsString>) -> Result<Vec<u8>, CliError> {
             Ok(all)
         }
         Some(value) => Ok(value.into_vec()),
-    }
-}
-
-/// Writes to standard output. Whoever stops reading has seen enough.
-pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
-    match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(CliError::Output),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use consul_watch::service::LogSettings;
+use consul_watch::daemon::LogSettings;
 use tracing_subscriber::{EnvFilter, Registry, fmt, prelude::*, reload};
 
 use super::arguments::{LogArguments, LogFormat};
@@ -25,7 +25,7 @@ pub(super) fn follow(arguments: &LogArguments) -> impl FnMut(&LogSettings) + use
         match &handle {
             None => {
                 let wanted = match settings.format() {
-                    Some(consul_watch::service::LogFormat::Json) => LogFormat::Json,
+                    Some(consul_watch::daemon::LogFormat::Json) => LogFormat::Json,
                     _ => LogFormat::Text,
                 };
                 handle = Some(begin(format.unwrap_or(wanted), level));

@@ -3,17 +3,19 @@
 mod arguments;
 mod connect;
 mod error;
-mod indent;
+mod go_flags;
 mod kv;
 mod logs;
+mod pretty_json;
 mod printer;
-mod spelling;
+mod stdout;
+mod values;
 mod watch;
 
 use std::{ffi::OsString, io, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches};
-use consul_watch::service::{self, RunOptions};
+use consul_watch::daemon::{self, RunOptions};
 
 use self::{
     arguments::{Arguments, Command},
@@ -23,7 +25,7 @@ use self::{
 /// Runs the command.
 pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut definition = Arguments::command();
-    let arguments = spelling::normalized(&definition, arguments);
+    let arguments = go_flags::normalized(&definition, arguments);
     let arguments = definition
         .try_get_matches_from_mut(arguments)
         .and_then(|matches| Arguments::from_arg_matches(&matches))
@@ -43,18 +45,18 @@ fn run(arguments: Arguments, mut definition: clap::Command) -> Result<(), CliErr
             clap_complete::generate(shell, &mut definition, "consul-watch", &mut io::stdout());
             Ok(())
         }
-        Some(Command::Man) => kv::print(|out| clap_mangen::Man::new(definition).render(out)),
+        Some(Command::Man) => stdout::print(|out| clap_mangen::Man::new(definition).render(out)),
         Some(Command::Run {
             configs,
             connect,
             log,
         }) => {
             let options = RunOptions::new(connect.config()?).on_log(logs::follow(&log));
-            Ok(actix::System::new().block_on(service::run(&configs, options))?)
+            Ok(actix::System::new().block_on(daemon::run(&configs, options))?)
         }
         Some(Command::Check { configs, connect }) => {
-            let summary = service::check(&configs, &connect.config()?)?;
-            kv::print(|out| writeln!(out, "{summary}"))
+            let summary = daemon::check(&configs, &connect.config()?)?;
+            stdout::print(|out| writeln!(out, "{summary}"))
         }
         Some(Command::Kv { command }) => {
             logs::start(&arguments.watch.log, "warn");

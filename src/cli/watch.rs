@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{
-    arguments::{Format, WatchArguments},
+    arguments::{OutputFormat, WatchArguments},
     error::CliError,
     printer::Printer,
 };
@@ -44,8 +44,8 @@ pub(super) async fn run(arguments: WatchArguments) -> Result<(), CliError> {
     let (tell_done, mut done) = unbounded_channel();
     let (tell_events, mut events) = unbounded_channel();
     let sink = sink(&arguments, tell_done)?;
-    let observer = Observer(tell_events).start();
-    let subscribe = Subscribe {
+    let observer = EventForwarder(tell_events).start();
+    let subscribe = SubscribeToQuery {
         arguments: &arguments,
         watches: &watches,
         sink: sink.clone(),
@@ -54,7 +54,7 @@ pub(super) async fn run(arguments: WatchArguments) -> Result<(), CliError> {
     definition.with_query(subscribe).await?;
 
     // A value that is printed whole is printed once, as Consul's command does.
-    let prints_value = matches!(sink, Sink::Print(_)) && arguments.format == Format::Json;
+    let prints_value = matches!(sink, Sink::Print(_)) && arguments.format == OutputFormat::Json;
     let once = arguments.once.is_some() || prints_value;
     let limit = arguments.once.filter(|limit| !limit.is_zero());
     let out_of_time = async {
@@ -140,7 +140,7 @@ fn sink(
     } else {
         Program::new(program).args(rest)
     };
-    let runs = Runs { done }.start();
+    let runs = RunReporter { done }.start();
     let mut script = Script::command(program)
         .timeout(arguments.timeout)
         .events(runs.recipient());
@@ -151,15 +151,15 @@ fn sink(
 }
 
 /// Hands on how the runs of the program end.
-struct Runs {
+struct RunReporter {
     done: UnboundedSender<Result<(), CliError>>,
 }
 
-impl Actor for Runs {
+impl Actor for RunReporter {
     type Context = Context<Self>;
 }
 
-impl Handler<RunEnded> for Runs {
+impl Handler<RunEnded> for RunReporter {
     type Result = ();
 
     fn handle(&mut self, ended: RunEnded, _: &mut Self::Context) {
@@ -216,14 +216,14 @@ fn fatal(state: &WatchState, patient: bool) -> Option<CliError> {
 }
 
 /// Subscribes to the query, in the way the arguments say.
-struct Subscribe<'a> {
+struct SubscribeToQuery<'a> {
     arguments: &'a WatchArguments,
     watches: &'a Addr<WatchSupervisor>,
     sink: Sink,
-    observer: Addr<Observer>,
+    observer: Addr<EventForwarder>,
 }
 
-impl ForQuery for Subscribe<'_> {
+impl ForQuery for SubscribeToQuery<'_> {
     type Output = Pin<Box<dyn Future<Output = Result<(), CliError>>>>;
 
     fn with<Q: Payload>(self, query: Q) -> Self::Output {
@@ -259,13 +259,13 @@ impl ForQuery for Subscribe<'_> {
 }
 
 /// Hands on what happens to the watch.
-struct Observer(UnboundedSender<WatchEvent>);
+struct EventForwarder(UnboundedSender<WatchEvent>);
 
-impl Actor for Observer {
+impl Actor for EventForwarder {
     type Context = Context<Self>;
 }
 
-impl Handler<WatchEvent> for Observer {
+impl Handler<WatchEvent> for EventForwarder {
     type Result = ();
 
     fn handle(&mut self, event: WatchEvent, _: &mut Self::Context) {

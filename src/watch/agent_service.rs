@@ -2,16 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use consul_watch_actors::{Answer, Cursor, Failure, Outcome, Position, Query, Request, WatchPath};
-use futures_util::future::LocalBoxFuture;
+use consul_watch_actors::{Answer, Cursor, Position, Request, WatchPath};
 
 use super::{
     catalog::segment,
+    consul_query::{Answering, ConsulQuery, changed, impl_query},
     options::{Options, option_setters},
     source::failure,
 };
 use crate::{
-    client::{ClientError, ConsulClient, ConsulConfig, QueryRequest},
+    absence,
+    client::{ClientError, ConsulClient, QueryRequest},
     model::ServiceInstance,
 };
 
@@ -75,24 +76,17 @@ impl AgentService {
     option_setters!(namespace, partition, token, wait);
 }
 
-impl Query for AgentService {
-    type Source = ConsulConfig;
-    type Value = Option<Arc<ServiceInstance>>;
+impl ConsulQuery for AgentService {
+    fn options(&self) -> &Options {
+        &self.options
+    }
 
-    fn path(&self) -> WatchPath {
+    fn watch_path(&self) -> WatchPath {
         self.options
             .describe(WatchPath::new("agent_service", &*self.id))
     }
 
-    fn hold(&self, config: &ConsulConfig) -> Duration {
-        self.options.hold(config)
-    }
-
-    fn run(
-        &self,
-        client: &ConsulClient,
-        request: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+    fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
         let client = client.clone();
         let path = segment("a service's id", &self.id).map(|id| format!("/v1/agent/service/{id}"));
         let options = self.options.clone();
@@ -117,12 +111,7 @@ impl Query for AgentService {
                 Err(error) if is_gone(&error) => (None, Position::Opaque(0)),
                 Err(error) => return Err(failure(error)),
             };
-            let same = previous == Some(&found);
-            let outcome = if same {
-                Outcome::Unchanged
-            } else {
-                Outcome::Value(found)
-            };
+            let outcome = changed(found, previous);
             Ok(Answer {
                 position,
                 outcome,
@@ -132,34 +121,18 @@ impl Query for AgentService {
     }
 }
 
-/// Whether the agent itself says that it has no such instance. Any other 404 comes from somebody between.
+impl_query!(AgentService => Option<Arc<ServiceInstance>>);
+
+/// Whether the agent itself says that it has no such instance. See [`absence::of_agent_service`].
 fn is_gone(error: &ClientError) -> bool {
-    matches!(
-        error,
-        ClientError::Status { status: 404, text, from_consul: true, .. } if text.starts_with("unknown service ID")
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn not_found(text: &str, from_consul: bool) -> ClientError {
-        let (target, text) = (String::new(), text.to_owned());
-        ClientError::Status {
-            target,
-            status: 404,
-            text,
-            retry_after: None,
-            from_consul,
-        }
-    }
-
-    #[test]
-    fn only_the_agents_own_words_mean_gone() {
-        assert!(is_gone(&not_found("unknown service ID: web", true)));
-        assert!(!is_gone(&not_found("unknown service ID: web", false)));
-        assert!(!is_gone(&not_found("404 page not found", true)));
-        assert!(!is_gone(&not_found("", true)));
-    }
+    let ClientError::Status {
+        status,
+        text,
+        from_consul,
+        ..
+    } = error
+    else {
+        return false;
+    };
+    absence::of_agent_service(*status, *from_consul, text).is_proven()
 }

@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
-use consul_watch_actors::{Answer, Failure, FailureClass, Item, Outcome, Request, WatchPath};
+use consul_watch_actors::{Failure, FailureClass, Item, Request, WatchPath};
 use serde::de::DeserializeOwned;
 
-use super::source::{by_index, failure};
-use crate::client::{ClientError, ConsulClient, KeyPath, QueryAnswer, QueryRequest};
+use super::{
+    consul_query::{Answering, ask_and_read, unless_same},
+    source::failure,
+};
+use crate::{
+    absence::{self, Absence},
+    client::{ConsulClient, KeyPath, QueryAnswer, QueryRequest},
+};
 
 /// The parameters that narrow or order a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -110,7 +116,7 @@ pub(super) struct BadName {
 pub(super) fn segment(what: &'static str, name: &str) -> Result<String, Failure> {
     match KeyPath::of_key(name) {
         Ok(KeyPath::Direct(path)) => Ok(path.trim_start_matches("/v1/kv/").to_owned()),
-        Ok(KeyPath::Within(_)) | Err(_) => Err(Failure::new(
+        Ok(KeyPath::NearestPrefix(_)) | Err(_) => Err(Failure::new(
             FailureClass::Invalid,
             BadName {
                 what,
@@ -121,61 +127,29 @@ pub(super) fn segment(what: &'static str, name: &str) -> Result<String, Failure>
 }
 
 /// Asks for a list.
-pub(super) async fn list<T>(
-    client: ConsulClient,
-    query: QueryRequest,
+pub(super) fn list<T>(
+    client: &ConsulClient,
+    query: Result<QueryRequest, Failure>,
     request: Request<Vec<Arc<T>>>,
-) -> Result<Answer<Vec<Arc<T>>>, Failure>
+) -> Answering<Vec<Arc<T>>>
 where
     T: Item + PartialEq + DeserializeOwned,
 {
-    let answer = ask(&client, query, &request).await?;
-    let list: Option<Vec<T>> = answer.json().map_err(failure)?;
-    let list: Vec<_> = list.unwrap_or_default().into_iter().map(Arc::new).collect();
-    seen(&answer, list.is_empty())?;
-    let (list, same) = shared(list, request.previous.as_deref().map(Vec::as_slice));
-    Ok(by_index(
-        &answer,
-        if same {
-            Outcome::Unchanged
-        } else {
-            Outcome::Value(list)
-        },
-    ))
+    ask_and_read(client, query, request, |answer, previous| {
+        let list: Option<Vec<T>> = answer.json().map_err(failure)?;
+        let list: Vec<_> = list.unwrap_or_default().into_iter().map(Arc::new).collect();
+        seen(answer, list.is_empty())?;
+        let (list, same) = shared(list, previous.map(Vec::as_slice));
+        Ok(unless_same(list, same))
+    })
 }
 
-/// Asks once, from where the last answer left off.
-pub(super) async fn ask<V>(
-    client: &ConsulClient,
-    query: QueryRequest,
-    request: &Request<V>,
-) -> Result<QueryAnswer, Failure> {
-    // The agent's own endpoints have no leader behind them.
-    let of_servers = ["/v1/catalog/", "/v1/health/"]
-        .iter()
-        .any(|path| query.path().starts_with(path));
-    let query = if of_servers {
-        query.going_on(&request.cursor, client.config())
-    } else {
-        query.with_cursor(request.cursor.clone())
-    };
-    client.blocking_query(&query).await.map_err(refusal)
-}
-
-/// Nothing is there, or nothing that the token may see: Consul 1.11 and later say so.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error(
-    "the token hides all there is (X-Consul-Results-Filtered-By-ACLs); check the token and its policies"
-)]
-struct Hidden;
-
-/// That something is hidden is not taken for its absence: a list that is empty because of the token fails as
-/// a request that was denied. One that is merely shorter cannot be told from one where something went.
-pub(super) fn seen(answer: &QueryAnswer, nothing: bool) -> Result<(), Failure> {
-    if nothing && answer.meta.results_filtered_by_acls {
-        return Err(Failure::new(FailureClass::Denied, Hidden));
+/// Fails for an empty list that the token filtered. See [`absence::of_empty_list`].
+pub(super) fn seen(answer: &QueryAnswer, is_empty: bool) -> Result<(), Failure> {
+    match absence::of_empty_list(answer.meta.results_filtered_by_acls) {
+        Absence::Unproven(why) if is_empty => Err(Failure::new(FailureClass::Denied, why)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// `list` with the entries of `previous` in the place of those that are equal, and whether it is `previous`.
@@ -205,20 +179,6 @@ pub(super) fn shared<T: Item + PartialEq>(
         }
     }
     (list, same)
-}
-
-/// A failure of the client; a filter that cannot be read will not mend itself, although Consul before 1.9
-/// answers it with a 500 as if it might.
-fn refusal(error: ClientError) -> Failure {
-    const UNREADABLE: &str = "Failed to create boolean expression evaluator";
-    match &error {
-        ClientError::Status {
-            text,
-            from_consul: true,
-            ..
-        } if text.contains(UNREADABLE) => Failure::new(FailureClass::Invalid, error),
-        _ => failure(error),
-    }
 }
 
 #[cfg(test)]

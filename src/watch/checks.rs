@@ -1,16 +1,16 @@
 //! Checks: of a service, in a state, or all.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use consul_watch_actors::{Answer, Failure, Query, Request, WatchPath};
-use futures_util::future::{LocalBoxFuture, ready};
+use consul_watch_actors::{Request, WatchPath};
 
 use super::{
     catalog::{Narrowing, list, narrowing_setters, segment},
+    consul_query::{Answering, ConsulQuery, impl_query},
     options::{Options, option_setters},
 };
 use crate::{
-    client::{ConsulClient, ConsulConfig, QueryRequest},
+    client::{ConsulClient, QueryRequest},
     model::{CheckStatus, HealthCheck},
 };
 
@@ -91,11 +91,12 @@ impl Checks {
     option_setters!();
 }
 
-impl Query for Checks {
-    type Source = ConsulConfig;
-    type Value = Vec<Arc<HealthCheck>>;
+impl ConsulQuery for Checks {
+    fn options(&self) -> &Options {
+        &self.options
+    }
 
-    fn path(&self) -> WatchPath {
+    fn watch_path(&self) -> WatchPath {
         let path = match &self.of {
             Of::Any => WatchPath::new("checks", ""),
             Of::Service(name) => WatchPath::new("checks", &**name),
@@ -104,15 +105,7 @@ impl Query for Checks {
         self.options.describe(self.narrowing.describe(path))
     }
 
-    fn hold(&self, config: &ConsulConfig) -> Duration {
-        self.options.hold(config)
-    }
-
-    fn run(
-        &self,
-        client: &ConsulClient,
-        request: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+    fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
         let path = match &self.of {
             Of::Any => Ok("/v1/health/state/any".to_owned()),
             Of::Service(name) => {
@@ -121,17 +114,20 @@ impl Query for Checks {
             Of::State(state) => segment("a check's state", state.as_str())
                 .map(|state| format!("/v1/health/state/{state}")),
         };
-        let query = match path {
-            Ok(path) => QueryRequest::new(path),
-            Err(failure) => return Box::pin(ready(Err(failure))),
-        };
-        let query = self.options.apply(self.narrowing.apply(query));
-        Box::pin(list(client.clone(), query, request))
+        let query = path.map(|path| {
+            let query = self.narrowing.apply(QueryRequest::new(path));
+            self.options.apply(query)
+        });
+        list(client, query, request)
     }
 }
 
+impl_query!(Checks => Vec<Arc<HealthCheck>>);
+
 #[cfg(test)]
 mod tests {
+    use consul_watch_actors::Query as _;
+
     use super::*;
 
     #[test]

@@ -1,17 +1,17 @@
 //! A service's certificate in the mesh.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
-use futures_util::future::LocalBoxFuture;
+use consul_watch_actors::{Request, WatchPath};
 
 use super::{
-    catalog::{ask, segment},
+    catalog::segment,
+    consul_query::{Answering, ConsulQuery, ask_and_read, changed, impl_query},
     options::{Options, option_setters},
-    source::{by_index, failure},
+    source::failure,
 };
 use crate::{
-    client::{ConsulClient, ConsulConfig, QueryRequest},
+    client::{ConsulClient, QueryRequest},
     model::LeafCert,
 };
 
@@ -67,41 +67,27 @@ impl ConnectLeaf {
     option_setters!(datacenter, namespace, partition, token, wait);
 }
 
-impl Query for ConnectLeaf {
-    type Source = ConsulConfig;
-    /// There is always one; the kind of value is that of all single entries.
-    type Value = Option<Arc<LeafCert>>;
+impl ConsulQuery for ConnectLeaf {
+    fn options(&self) -> &Options {
+        &self.options
+    }
 
-    fn path(&self) -> WatchPath {
+    fn watch_path(&self) -> WatchPath {
         self.options
             .describe(WatchPath::new("connect_leaf", &*self.service))
     }
 
-    fn hold(&self, config: &ConsulConfig) -> Duration {
-        self.options.hold(config)
-    }
-
-    fn run(
-        &self,
-        client: &ConsulClient,
-        request: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
-        let client = client.clone();
-        let path = segment("a service", &self.service)
-            .map(|name| format!("/v1/agent/connect/ca/leaf/{name}"));
-        let options = self.options.clone();
-        Box::pin(async move {
-            let answer = ask(&client, options.apply(QueryRequest::new(path?)), &request).await?;
-            let leaf: Option<Arc<LeafCert>> = Some(answer.json().map_err(failure)?);
-            let same = request.previous.as_deref() == Some(&leaf);
-            Ok(by_index(
-                &answer,
-                if same {
-                    Outcome::Unchanged
-                } else {
-                    Outcome::Value(leaf)
-                },
-            ))
+    fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
+        let query = segment("a service", &self.service).map(|name| {
+            let path = format!("/v1/agent/connect/ca/leaf/{name}");
+            self.options.apply(QueryRequest::new(path))
+        });
+        ask_and_read(client, query, request, |answer, previous| {
+            let leaf = answer.json().map_err(failure)?;
+            Ok(changed(Some(Arc::new(leaf)), previous))
         })
     }
 }
+
+// There is always one; the kind of value is that of all single entries.
+impl_query!(ConnectLeaf => Option<Arc<LeafCert>>);

@@ -1,17 +1,18 @@
 //! The roots that the mesh trusts.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
-use futures_util::future::LocalBoxFuture;
+use consul_watch_actors::{Outcome, Request, WatchPath};
 
 use super::{
-    catalog::{ask, shared},
+    catalog::shared,
+    consul_query::{Answering, ConsulQuery, ask_and_read, changed, impl_query},
     options::{Options, option_setters},
-    source::{by_index, failure},
+    source::failure,
 };
 use crate::{
-    client::{ConsulClient, ConsulConfig, QueryRequest},
+    absence,
+    client::{ConsulClient, QueryRequest},
     model::CaRoots,
 };
 
@@ -57,52 +58,30 @@ impl ConnectRoots {
     option_setters!(datacenter, token, wait);
 }
 
-/// A mesh without roots trusts nobody; it never is so, it only is not ready to say which.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the mesh has no root certificate yet; its authority is still being set up")]
-struct NotReady;
+impl ConsulQuery for ConnectRoots {
+    fn options(&self) -> &Options {
+        &self.options
+    }
 
-impl Query for ConnectRoots {
-    type Source = ConsulConfig;
-    type Value = CaRoots;
-
-    fn path(&self) -> WatchPath {
+    fn watch_path(&self) -> WatchPath {
         self.options.describe(WatchPath::new("connect_roots", ""))
     }
 
-    fn hold(&self, config: &ConsulConfig) -> Duration {
-        self.options.hold(config)
-    }
-
-    fn run(
-        &self,
-        client: &ConsulClient,
-        request: Request<CaRoots>,
-    ) -> LocalBoxFuture<'static, Result<Answer<CaRoots>, Failure>> {
-        let client = client.clone();
-        let query = self
-            .options
-            .apply(QueryRequest::new("/v1/agent/connect/ca/roots"));
-        Box::pin(async move {
-            let answer = ask(&client, query, &request).await?;
+    fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
+        let query = QueryRequest::new("/v1/agent/connect/ca/roots");
+        let query = Ok(self.options.apply(query));
+        ask_and_read(client, query, request, |answer, previous| {
             let mut roots: CaRoots = answer.json().map_err(failure)?;
             if roots.roots.is_empty() {
-                return Ok(by_index(&answer, Outcome::Rejected(Arc::new(NotReady))));
+                return Ok(Outcome::Rejected(Arc::new(absence::of_no_roots())));
             }
-            let previous = request.previous.as_deref();
             if roots.roots.is_given() {
                 let old: Option<&[Arc<_>]> = previous.map(|roots| roots.roots.as_slice());
                 roots.roots = shared(roots.roots.into_inner(), old).0.into();
             }
-            let same = previous == Some(&roots);
-            Ok(by_index(
-                &answer,
-                if same {
-                    Outcome::Unchanged
-                } else {
-                    Outcome::Value(roots)
-                },
-            ))
+            Ok(changed(roots, previous))
         })
     }
 }
+
+impl_query!(ConnectRoots => CaRoots);

@@ -6,16 +6,18 @@ use std::{
     hash::{Hash, Hasher},
     marker::PhantomData,
     sync::Arc,
-    time::Duration,
 };
 
 use consul_watch_actors::{
-    Answer, Extracted, Failure, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
+    Answer, Extracted, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
 };
-use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 
-use super::key_prefix::KeyPrefix;
+use super::{
+    consul_query::{Answering, ConsulQuery, impl_query},
+    key_prefix::KeyPrefix,
+    options::Options,
+};
 use crate::{
     client::{ConsulClient, ConsulConfig},
     decode::{Settings, Unknown, from_pairs},
@@ -80,14 +82,15 @@ impl<T> fmt::Debug for Decode<T> {
     }
 }
 
-impl<T> Query for Decode<T>
+impl<T> ConsulQuery for Decode<T>
 where
     T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static,
 {
-    type Source = ConsulConfig;
-    type Value = Settings<T>;
+    fn options(&self) -> &Options {
+        self.folder.options()
+    }
 
-    fn path(&self) -> WatchPath {
+    fn watch_path(&self) -> WatchPath {
         let path = self.folder.path().option("decode");
         if self.unknown == Unknown::Refuse {
             path.option("refuse_unknown")
@@ -96,15 +99,7 @@ where
         }
     }
 
-    fn hold(&self, config: &ConsulConfig) -> Duration {
-        self.folder.hold(config)
-    }
-
-    fn run(
-        &self,
-        client: &ConsulClient,
-        request: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+    fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
         let folder = self.folder.whole(client.config());
         let unknown = self.unknown;
         let previous = request
@@ -132,10 +127,12 @@ where
         })
     }
 
-    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
+    fn sharing(&self) -> Option<&dyn SharedBy<Self>> {
         Some(self)
     }
 }
+
+impl_query!([T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static] Decode<T> => Settings<T>);
 
 impl<T> SharedBy<Self> for Decode<T>
 where

@@ -1,17 +1,14 @@
 //! Events that somebody fires.
 
-use std::time::Duration;
-
-use consul_watch_actors::{Answer, Failure, Outcome, Position, Query, Request, WatchPath};
-use futures_util::future::LocalBoxFuture;
+use consul_watch_actors::{Answer, Position, Request, WatchPath};
 
 use super::{
-    catalog::ask,
+    consul_query::{Answering, ConsulQuery, ask, changed, impl_query},
     options::{Options, option_setters},
     source::failure,
 };
 use crate::{
-    client::{ConsulClient, ConsulConfig, QueryRequest},
+    client::{ConsulClient, QueryRequest},
     model::{EventLog, UserEvent},
 };
 
@@ -77,26 +74,19 @@ impl Event {
     option_setters!(token, wait);
 }
 
-impl Query for Event {
-    type Source = ConsulConfig;
-    type Value = EventLog;
+impl ConsulQuery for Event {
+    fn options(&self) -> &Options {
+        &self.options
+    }
 
-    fn path(&self) -> WatchPath {
+    fn watch_path(&self) -> WatchPath {
         self.options.describe(WatchPath::new(
             "event",
             self.name.clone().unwrap_or_default(),
         ))
     }
 
-    fn hold(&self, config: &ConsulConfig) -> Duration {
-        self.options.hold(config)
-    }
-
-    fn run(
-        &self,
-        client: &ConsulClient,
-        request: Request<EventLog>,
-    ) -> LocalBoxFuture<'static, Result<Answer<EventLog>, Failure>> {
+    fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
         let client = client.clone();
         let mut query = self.options.apply(QueryRequest::new("/v1/event/list"));
         if let Some(name) = &self.name {
@@ -110,13 +100,11 @@ impl Query for Event {
             Ok(Answer {
                 // It is made of the newest event's id: another one means another event, not a later one.
                 position: Position::Opaque(answer.index.unwrap_or(0)),
-                outcome: if previous == Some(&log) {
-                    Outcome::Unchanged
-                } else {
-                    Outcome::Value(log)
-                },
+                outcome: changed(log, previous),
                 last_contact: answer.meta.last_contact,
             })
         })
     }
 }
+
+impl_query!(Event => EventLog);

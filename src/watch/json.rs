@@ -6,17 +6,17 @@ use std::{
     hash::{Hash, Hasher},
     marker::PhantomData,
     sync::Arc,
-    time::Duration,
 };
 
 use consul_watch_actors::{
-    Answer, Extracted, Failure, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
+    Extracted, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
 };
-use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 
 use super::{
+    consul_query::{Answering, ConsulQuery, impl_query},
     key::{Fetched, Key},
+    options::Options,
     source::by_index,
 };
 use crate::{
@@ -66,26 +66,19 @@ impl<T> fmt::Debug for Json<T> {
     }
 }
 
-impl<T> Query for Json<T>
+impl<T> ConsulQuery for Json<T>
 where
     T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static,
 {
-    type Source = ConsulConfig;
-    type Value = Option<Arc<Document<T>>>;
+    fn options(&self) -> &Options {
+        self.key.options()
+    }
 
-    fn path(&self) -> WatchPath {
+    fn watch_path(&self) -> WatchPath {
         self.key.path().option("json")
     }
 
-    fn hold(&self, config: &ConsulConfig) -> Duration {
-        self.key.hold(config)
-    }
-
-    fn run(
-        &self,
-        client: &ConsulClient,
-        request: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+    fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
         let key = self.key.key(client.config());
         let fetch = self.key.fetch(
             client,
@@ -104,10 +97,12 @@ where
         })
     }
 
-    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
+    fn sharing(&self) -> Option<&dyn SharedBy<Self>> {
         self.key.shared_with().is_some().then_some(self)
     }
 }
+
+impl_query!([T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static] Json<T> => Option<Arc<Document<T>>>);
 
 impl<T> SharedBy<Self> for Json<T>
 where

@@ -1,13 +1,11 @@
 //! One key.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use consul_watch_actors::{
-    Answer, Failure, FailureClass, Outcome, Query, Request, SharedBy, WatchPath,
-};
-use futures_util::future::LocalBoxFuture;
+use consul_watch_actors::{Failure, FailureClass, Request, SharedBy, WatchPath};
 
 use super::{
+    consul_query::{Answering, ConsulQuery, impl_query, unless_same},
     json::Json,
     options::{Options, option_setters},
     pairs::Reading,
@@ -121,12 +119,14 @@ impl Key {
         async move {
             let query = match KeyPath::of_key(&key) {
                 Ok(KeyPath::Direct(path)) => QueryRequest::new(path),
-                Ok(KeyPath::Within(path)) => QueryRequest::new(path).with_param("recurse", ""),
+                Ok(KeyPath::NearestPrefix(path)) => {
+                    QueryRequest::new(path).with_param("recurse", "")
+                }
                 Err(empty) => return Err(Failure::new(FailureClass::Invalid, empty)),
             };
             let query = options
                 .apply(query)
-                .going_on(&request.cursor, client.config())
+                .resume_from(&request.cursor, client.config())
                 .accept_404(true);
             let answer = client.blocking_query(&query).await.map_err(failure)?;
             let previous = request
@@ -171,39 +171,27 @@ pub(super) struct Fetched {
     pub(super) same: bool,
 }
 
-impl Query for Key {
-    type Source = ConsulConfig;
-    type Value = Option<Arc<KvPair>>;
+impl ConsulQuery for Key {
+    fn options(&self) -> &Options {
+        &self.options
+    }
 
-    fn path(&self) -> WatchPath {
+    fn watch_path(&self) -> WatchPath {
         self.options.describe(WatchPath::new("key", &*self.name))
     }
 
-    fn hold(&self, config: &ConsulConfig) -> Duration {
-        self.options.hold(config)
-    }
-
-    fn run(
-        &self,
-        client: &ConsulClient,
-        request: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+    fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
         let fetch = self.fetch(client, request);
         Box::pin(async move {
             let Fetched { answer, pair, same } = fetch.await?;
-            Ok(by_index(
-                &answer,
-                if same {
-                    Outcome::Unchanged
-                } else {
-                    Outcome::Value(pair)
-                },
-            ))
+            Ok(by_index(&answer, unless_same(pair, same)))
         })
     }
 
-    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
+    fn sharing(&self) -> Option<&dyn SharedBy<Self>> {
         // A key without a name is an error that it has to meet itself.
         (!self.name.is_empty()).then_some(self)
     }
 }
+
+impl_query!(Key => Option<Arc<KvPair>>);

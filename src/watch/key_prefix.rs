@@ -1,11 +1,11 @@
 //! All keys with a prefix.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, SharedBy, WatchPath};
-use futures_util::future::LocalBoxFuture;
+use consul_watch_actors::{Request, SharedBy, WatchPath};
 
 use super::{
+    consul_query::{Answering, ConsulQuery, impl_query, unless_same},
     decode::Decode,
     options::{Options, option_setters},
     pairs::{Reading, check_removals},
@@ -153,25 +153,18 @@ impl KeyPrefix {
     option_setters!();
 }
 
-impl Query for KeyPrefix {
-    type Source = ConsulConfig;
-    type Value = Vec<Arc<KvPair>>;
+impl ConsulQuery for KeyPrefix {
+    fn options(&self) -> &Options {
+        &self.options
+    }
 
-    fn path(&self) -> WatchPath {
+    fn watch_path(&self) -> WatchPath {
         let path = WatchPath::new("keyprefix", &*self.name);
         self.options
             .describe(if self.raw { path.option("raw") } else { path })
     }
 
-    fn hold(&self, config: &ConsulConfig) -> Duration {
-        self.options.hold(config)
-    }
-
-    fn run(
-        &self,
-        client: &ConsulClient,
-        request: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+    fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
         let client = client.clone();
         let whole = self.whole(client.config());
         // A raw prefix may have been too awkward to be asked for whole.
@@ -182,7 +175,7 @@ impl Query for KeyPrefix {
         let options = self.options.clone();
         let query = options
             .apply(query)
-            .going_on(&request.cursor, client.config());
+            .resume_from(&request.cursor, client.config());
         Box::pin(async move {
             let answer = client.blocking_query(&query).await.map_err(failure)?;
             let previous = request
@@ -206,24 +199,21 @@ impl Query for KeyPrefix {
                     .iter()
                     .zip(previous)
                     .all(|(new, old)| Arc::ptr_eq(new, old));
-            Ok(by_index(
-                &answer,
-                if same {
-                    Outcome::Unchanged
-                } else {
-                    Outcome::Value(pairs)
-                },
-            ))
+            Ok(by_index(&answer, unless_same(pairs, same)))
         })
     }
 
-    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
+    fn sharing(&self) -> Option<&dyn SharedBy<Self>> {
         Some(self)
     }
 }
 
+impl_query!(KeyPrefix => Vec<Arc<KvPair>>);
+
 #[cfg(test)]
 mod tests {
+    use consul_watch_actors::Query as _;
+
     use super::*;
 
     #[test]

@@ -5,6 +5,7 @@ mod catalog;
 mod checks;
 mod connect_leaf;
 mod connect_roots;
+mod consul_query;
 mod coverage;
 mod decode;
 mod event;

@@ -1,16 +1,16 @@
 //! All nodes of a datacenter.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use consul_watch_actors::{Answer, Failure, Query, Request, WatchPath};
-use futures_util::future::LocalBoxFuture;
+use consul_watch_actors::{Request, WatchPath};
 
 use super::{
     catalog::{Narrowing, list, narrowing_setters},
+    consul_query::{Answering, ConsulQuery, impl_query},
     options::{Options, option_setters},
 };
 use crate::{
-    client::{ConsulClient, ConsulConfig, QueryRequest},
+    client::{ConsulClient, QueryRequest},
     model::Node,
 };
 
@@ -55,27 +55,20 @@ impl Nodes {
     option_setters!();
 }
 
-impl Query for Nodes {
-    type Source = ConsulConfig;
-    type Value = Vec<Arc<Node>>;
+impl ConsulQuery for Nodes {
+    fn options(&self) -> &Options {
+        &self.options
+    }
 
-    fn path(&self) -> WatchPath {
+    fn watch_path(&self) -> WatchPath {
         self.options
             .describe(self.narrowing.describe(WatchPath::new("nodes", "")))
     }
 
-    fn hold(&self, config: &ConsulConfig) -> Duration {
-        self.options.hold(config)
-    }
-
-    fn run(
-        &self,
-        client: &ConsulClient,
-        request: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
-        let query = self
-            .options
-            .apply(self.narrowing.apply(QueryRequest::new("/v1/catalog/nodes")));
-        Box::pin(list(client.clone(), query, request))
+    fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
+        let query = self.narrowing.apply(QueryRequest::new("/v1/catalog/nodes"));
+        list(client, Ok(self.options.apply(query)), request)
     }
 }
+
+impl_query!(Nodes => Vec<Arc<Node>>);

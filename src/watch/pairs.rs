@@ -11,6 +11,7 @@ use serde::{
 
 use super::options::Options;
 use crate::{
+    absence,
     client::{ClientError, ConsulClient, Cursor, KeyPath, QueryAnswer, QueryRequest},
     kv::KvPair,
 };
@@ -36,9 +37,6 @@ impl Item for KvPair {
         Some(&self.key)
     }
 }
-
-/// Where there is nothing, Consul answers 404; so whoever sends an empty list is not Consul.
-const EMPTY: &str = "the list is empty, which Consul's never is";
 
 /// How many of the keys that are gone are looked at; more than that, and they are taken at even distances.
 const LOOKED_AT: usize = 16;
@@ -69,7 +67,7 @@ impl Reading<'_> {
             // Read again by the slow way, which can say where it fails.
             let pairs: Vec<Arc<KvPair>> = answer.json()?;
             if pairs.is_empty() {
-                return Err(answer.undecodable(EMPTY));
+                return Err(answer.undecodable(absence::of_empty_kv_list().text()));
             }
             Ok(pairs
                 .into_iter()
@@ -124,7 +122,7 @@ impl<'de> Visitor<'de> for &Reading<'_> {
             );
         }
         if is_empty {
-            Err(A::Error::custom(EMPTY))
+            Err(A::Error::custom(absence::of_empty_kv_list()))
         } else {
             Ok(pairs)
         }

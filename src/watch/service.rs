@@ -1,16 +1,16 @@
 //! The instances of one service.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use consul_watch_actors::{Answer, Failure, Query, Request, WatchPath};
-use futures_util::future::{LocalBoxFuture, ready};
+use consul_watch_actors::{Request, WatchPath};
 
 use super::{
     catalog::{Narrowing, list, narrowing_setters, segment},
+    consul_query::{Answering, ConsulQuery, impl_query},
     options::{Options, option_setters},
 };
 use crate::{
-    client::{ConsulClient, ConsulConfig, QueryRequest},
+    client::{ConsulClient, QueryRequest},
     model::ServiceEntry,
 };
 
@@ -102,11 +102,12 @@ impl Service {
     option_setters!();
 }
 
-impl Query for Service {
-    type Source = ConsulConfig;
-    type Value = Vec<Arc<ServiceEntry>>;
+impl ConsulQuery for Service {
+    fn options(&self) -> &Options {
+        &self.options
+    }
 
-    fn path(&self) -> WatchPath {
+    fn watch_path(&self) -> WatchPath {
         let mut path = WatchPath::new("service", &*self.name);
         for tag in &self.tags {
             path = path.option(format_args!("tag={tag}"));
@@ -117,33 +118,27 @@ impl Query for Service {
         self.options.describe(self.narrowing.describe(path))
     }
 
-    fn hold(&self, config: &ConsulConfig) -> Duration {
-        self.options.hold(config)
-    }
-
-    fn run(
-        &self,
-        client: &ConsulClient,
-        request: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
-        let name = match segment("a service", &self.name) {
-            Ok(name) => name,
-            Err(failure) => return Box::pin(ready(Err(failure))),
-        };
-        let mut query = QueryRequest::new(format!("/v1/health/service/{name}"));
-        for tag in &self.tags {
-            query = query.with_param("tag", tag);
-        }
-        if self.passing_only {
-            query = query.with_param("passing", "1");
-        }
-        let query = self.options.apply(self.narrowing.apply(query));
-        Box::pin(list(client.clone(), query, request))
+    fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
+        let query = segment("a service", &self.name).map(|name| {
+            let mut query = QueryRequest::new(format!("/v1/health/service/{name}"));
+            for tag in &self.tags {
+                query = query.with_param("tag", tag);
+            }
+            if self.passing_only {
+                query = query.with_param("passing", "1");
+            }
+            self.options.apply(self.narrowing.apply(query))
+        });
+        list(client, query, request)
     }
 }
 
+impl_query!(Service => Vec<Arc<ServiceEntry>>);
+
 #[cfg(test)]
 mod tests {
+    use consul_watch_actors::Query as _;
+
     use super::*;
 
     #[test]

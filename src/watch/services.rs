@@ -1,17 +1,15 @@
 //! All services of a datacenter.
 
-use std::{sync::Arc, time::Duration};
-
-use consul_watch_actors::{Answer, Failure, Outcome, Query, Request, WatchPath};
-use futures_util::future::LocalBoxFuture;
+use consul_watch_actors::{Request, WatchPath};
 
 use super::{
-    catalog::{Narrowing, ask, narrowing_setters, seen, shared},
+    catalog::{Narrowing, narrowing_setters, seen, shared},
+    consul_query::{Answering, ConsulQuery, ask_and_read, impl_query, unless_same},
     options::{Options, option_setters},
-    source::{by_index, failure},
+    source::failure,
 };
 use crate::{
-    client::{ConsulClient, ConsulConfig, QueryRequest},
+    client::{ConsulClient, QueryRequest},
     model::ServiceList,
 };
 
@@ -67,43 +65,28 @@ impl Services {
     option_setters!();
 }
 
-impl Query for Services {
-    type Source = ConsulConfig;
-    type Value = ServiceList;
+impl ConsulQuery for Services {
+    fn options(&self) -> &Options {
+        &self.options
+    }
 
-    fn path(&self) -> WatchPath {
+    fn watch_path(&self) -> WatchPath {
         self.options
             .describe(self.narrowing.describe(WatchPath::new("services", "")))
     }
 
-    fn hold(&self, config: &ConsulConfig) -> Duration {
-        self.options.hold(config)
-    }
-
-    fn run(
-        &self,
-        client: &ConsulClient,
-        request: Request<ServiceList>,
-    ) -> LocalBoxFuture<'static, Result<Answer<ServiceList>, Failure>> {
-        let client = client.clone();
-        let query = self.options.apply(
-            self.narrowing
-                .apply(QueryRequest::new("/v1/catalog/services")),
-        );
-        Box::pin(async move {
-            let answer = ask(&client, query, &request).await?;
+    fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
+        let query = self
+            .narrowing
+            .apply(QueryRequest::new("/v1/catalog/services"));
+        let query = Ok(self.options.apply(query));
+        ask_and_read(client, query, request, |answer, previous| {
             let ServiceList(list) = answer.json().map_err(failure)?;
-            seen(&answer, list.is_empty())?;
-            let previous: Option<&[Arc<_>]> = request.previous.as_deref().map(|list| &**list);
-            let (list, same) = shared(list, previous);
-            Ok(by_index(
-                &answer,
-                if same {
-                    Outcome::Unchanged
-                } else {
-                    Outcome::Value(ServiceList(list))
-                },
-            ))
+            seen(answer, list.is_empty())?;
+            let (list, same) = shared(list, previous.map(|list| &**list));
+            Ok(unless_same(ServiceList(list), same))
         })
     }
 }
+
+impl_query!(Services => ServiceList);

@@ -2,7 +2,7 @@
 
 use consul_watch_harness::TestAgent;
 
-use crate::both::{finished, ours_at, text};
+use crate::runner::{finished, ours_at, text};
 
 #[test]
 fn what_is_put_is_got_listed_and_deleted() {

@@ -6,9 +6,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod both;
+mod daemon;
 mod kv;
 mod options;
 mod parity;
-mod service;
+mod runner;
 mod terminal;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use consul_watch_harness::{FaultProxy, Refusal, TestAgent};
 use serde_json::Value;
 
-use crate::both::{ended, finished, interrupted, ours, ours_at, text, until};
+use crate::runner::{ended, finished, interrupted, ours, ours_at, text, until};
 
 #[test]
 fn lines_for_jq_tell_what_changed() {

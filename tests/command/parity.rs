@@ -9,7 +9,7 @@ use std::{
 
 use consul_watch_harness::TestAgent;
 
-use crate::both::{finished, interrupted, ours_at, text, theirs_at, until};
+use crate::runner::{finished, interrupted, ours_at, text, theirs_at, until};
 
 /// One watch that both commands have, and a change to what it watches.
 struct Case {
@@ -172,7 +172,7 @@ fn noted(notes: &str) -> Vec<(String, String)> {
 }
 
 /// Both commands on one agent and one change.
-fn both(case: &Case) -> (Seen, Seen) {
+fn runner(case: &Case) -> (Seen, Seen) {
     let agent = furnished();
     let folder = tempfile::tempdir().expect("a folder");
     let commands: [fn(&TestAgent) -> Command; 2] = [theirs_at, ours_at];
@@ -215,7 +215,7 @@ const HEAD: &str = "\
 This table is made by the test `parity` of `tests/command/`, which runs both commands on one agent (Consul
 1.8.7, Debian's package) and compares: what is printed without a program; the exit status; a program's standard
 input and `CONSUL_INDEX`, on the first value and on a change; the exit status when the program fails, and on
-SIGINT. To make it anew: `UPDATE_PARITY=1 cargo nextest run --test command parity`.
+SIGINT. To make it anew: `UPDATE_PARITY=1 cargo test --test command parity`.
 
 | watch | printed | exit | stdin, first | stdin, change | CONSUL_INDEX | program fails | SIGINT |
 |---|---|---|---|---|---|---|---|
@@ -241,7 +241,7 @@ fn parity() {
     let mut table = HEAD.to_owned();
     let mut differences = Vec::new();
     for case in &CASES {
-        let (theirs, ours) = both(case);
+        let (theirs, ours) = runner(case);
         let first = |seen: &Seen| seen.ran_on.first().cloned().unwrap_or_default();
         let last = |seen: &Seen| seen.ran_on.last().cloned().unwrap_or_default();
         let aspects = [

@@ -7,7 +7,7 @@ use std::{
 
 use consul_watch_harness::TestAgent;
 
-use crate::both::{ended, text, until};
+use crate::runner::{ended, text, until};
 
 /// Runs our command in a terminal of its own.
 fn in_a_terminal(agent: &TestAgent, line: &str) -> std::process::Child {

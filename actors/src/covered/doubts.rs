@@ -64,7 +64,7 @@ impl<Q: Query> CoveredActor<Q> {
                 // Dropped in the opposite order: the request is closed, and that is told.
                 let _guard = guard;
                 let _brief = match places {
-                    Some(places) => places.brief().await,
+                    Some(places) => places.short_permit().await,
                     None => None,
                 };
                 // Its panic must not reach those it shares the actor with.

@@ -33,10 +33,12 @@ pub(crate) use self::{
 use crate::{
     Answer, Backoff, Changed, ConnectionBudget, Extracted, Input, Item, Position, Query, Reason,
     Source, Stop, SubscriptionId, Throttle, WatchState, WatchSupervisor,
-    acknowledgements::{Acknowledgements, Delivers},
-    deliveries::{Answered, Deliveries},
     derive::Asked,
     feeds::{Pumped, Taken},
+    subscription::{
+        acknowledgements::{DeliveryHost, DriveDeliveries},
+        in_flight::{Acknowledgement, InFlight, Outbox},
+    },
     supervisor::{Died, ReportKind, Why},
     watcher::WatcherState,
 };
@@ -61,7 +63,7 @@ pub(crate) struct CoveredActor<Q: Query> {
     branches: HashMap<u64, Box<Branch<Q>>>,
     owners: Owners,
     routes: Routes,
-    deliveries: Deliveries<Changed<Q>>,
+    in_flight: InFlight,
     timer: Option<Instant>,
     to_confirm: VecDeque<u64>,
     asking: usize,
@@ -98,7 +100,7 @@ impl<Q: Query> CoveredActor<Q> {
             branches: HashMap::new(),
             owners: Owners::default(),
             routes: Routes::default(),
-            deliveries: Deliveries::default(),
+            in_flight: InFlight::default(),
             timer: None,
             to_confirm: VecDeque::new(),
             asking: 0,
@@ -193,7 +195,7 @@ impl<Q: Query> CoveredActor<Q> {
             // It is asked again when its pause is over, however often there is something new to doubt.
             (Some(Extracted { confirm: true, .. }), Some(doubt)) => doubt.whole = whole,
             (Some(Extracted { confirm: true, .. }), none) => {
-                let backoff = self.backoff.fresh();
+                let backoff = self.backoff.clone_reset();
                 let doubt = Doubt {
                     whole,
                     stale: false,
@@ -267,10 +269,10 @@ impl<Q: Query> CoveredActor<Q> {
         let Some(supervisor) = self.supervisor.upgrade() else {
             return;
         };
-        let mut state = WatcherState::<Q>::new(self.backoff.fresh(), self.throttle.clone());
+        let mut state = WatcherState::<Q>::new(self.backoff.clone_reset(), self.throttle.clone());
         for id in branch.feeds.subscribers.keys() {
             self.owners.remove(id);
-            self.deliveries.hand_over(id, &mut state.deliveries);
+            self.in_flight.transfer(id, &mut state.in_flight);
         }
         state.feeds = branch.feeds;
         let (key, incarnation) = (branch.link.key.clone(), branch.link.incarnation);
@@ -294,7 +296,7 @@ impl<Q: Query> CoveredActor<Q> {
     /// Takes back what a subscriber has not begun to handle.
     fn forget(&mut self, id: SubscriptionId) {
         self.owners.remove(id);
-        self.deliveries.cancel(id);
+        self.in_flight.retract(id);
     }
 
     /// Sends a subscriber what it is owed.
@@ -303,7 +305,7 @@ impl<Q: Query> CoveredActor<Q> {
             return;
         };
         let Branch { link, feeds, .. } = &mut **branch;
-        let pumped = feeds.pump(id, link, &mut self.deliveries, Instant::now());
+        let pumped = feeds.pump(id, link, &mut self.in_flight, Instant::now());
         self.pumped(id, pumped, ctx);
     }
 
@@ -382,7 +384,6 @@ impl<Q: Query, I: Query<Source = Q::Source>> Handler<Changed<I>> for CoveredActo
             value: changed.current,
             index: changed.index,
         });
-        self.deliveries.gather();
         for number in touched {
             if changed.reason == Reason::Resync
                 && let Some(branch) = self.branches.get_mut(&number)
@@ -391,19 +392,16 @@ impl<Q: Query, I: Query<Source = Q::Source>> Handler<Changed<I>> for CoveredActo
             }
             self.cut(number, ctx);
         }
-        self.deliveries.dispatch();
     }
 }
 
-impl<Q: Query> Delivers for CoveredActor<Q> {
-    type Update = Changed<Q>;
-
-    fn deliveries(&mut self) -> &mut Deliveries<Changed<Q>> {
-        &mut self.deliveries
+impl<Q: Query> DeliveryHost for CoveredActor<Q> {
+    fn in_flight(&mut self) -> &mut InFlight {
+        &mut self.in_flight
     }
 
-    fn settled(&mut self, answered: Answered<()>, ctx: &mut Context<Self>) {
-        let id = answered.id;
+    fn acknowledged(&mut self, acknowledgement: Acknowledgement, ctx: &mut Context<Self>) {
+        let id = acknowledgement.id;
         let Some(number) = self.owners.branch_of(id) else {
             return;
         };
@@ -411,7 +409,7 @@ impl<Q: Query> Delivers for CoveredActor<Q> {
             return;
         };
         let Branch { link, feeds, .. } = &mut **branch;
-        let pumped = feeds.settled(answered, link, &mut self.deliveries);
+        let pumped = feeds.acknowledged(acknowledgement, link, &mut self.in_flight);
         self.pumped(id, pumped, ctx);
     }
 }
@@ -420,7 +418,7 @@ impl<Q: Query> Actor for CoveredActor<Q> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.spawn(Acknowledgements);
+        ctx.spawn(DriveDeliveries);
         self.follow(ctx);
     }
 }

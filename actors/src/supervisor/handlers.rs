@@ -101,7 +101,7 @@ impl<S: Source> WatchSupervisor<S> {
             supervisor,
         });
         let state = WatcherState::new(
-            self.settings.backoff.fresh(),
+            self.settings.backoff.clone_reset(),
             self.settings.throttle.clone(),
         );
         let (watcher, told) = if let Some((cover, server)) = server {

@@ -8,9 +8,11 @@ use tokio::{sync::oneshot, time::Instant};
 use super::WatcherActor;
 use crate::{
     Answer, ConnectionBudget, Cursor, Failure, FailureClass, Query, Request, Source, WatchState,
-    backoff::FAR,
-    guard::Turn,
-    places::{Occupied, Seat},
+    limits::{
+        backoff::EFFECTIVELY_FOREVER,
+        connection_budget::{InUseLease, Lease},
+        reconnect_gate::Permit,
+    },
 };
 
 /// An answer without news that took less than this is a wake-up for nothing, not the end of a wait.
@@ -19,9 +21,9 @@ const EARLY: Duration = Duration::from_secs(1);
 /// What came of a query; the rest is at [`WatcherActor::query_on`].
 type Asked<Q> = (
     Result<Answer<<Q as Query>::Value>, Failure>,
-    Option<Seat>,
+    Option<Lease>,
     bool,
-    Option<Turn>,
+    Option<Permit>,
 );
 
 impl<Q: Query> WatcherActor<Q> {
@@ -52,22 +54,22 @@ impl<Q: Query> WatcherActor<Q> {
         let request = self.state.feeds.progress.request();
         let blocking = self.state.feeds.progress.is_blocking();
         let (places, seat) = (self.places.clone(), self.seat.take());
-        let delivering = !self.state.deliveries.is_empty();
+        let delivering = !self.state.in_flight.is_empty();
         let seated = async move {
             if delivering {
                 // A handler on this thread goes first: to send a query takes longer than to begin with it.
                 tokio::task::yield_now().await;
             }
             match (&places, seat) {
-                (Some(places), Some(Seat::Waiting(turn))) if blocking => {
-                    Some(places.await_turn(turn).await)
+                (Some(places), Some(Lease::Queued(turn))) if blocking => {
+                    Some(places.await_permit(turn).await)
                 }
                 (_, seat) => seat,
             }
         };
         let (guard, closed) = oneshot::channel();
         let query = seated.into_actor(self).then(move |seat, watcher, _| {
-            if matches!(seat, Some(Seat::Held(_))) && blocking {
+            if matches!(seat, Some(Lease::Permit(_))) && blocking {
                 // It may be long before the answer tells.
                 watcher.link.transition(WatchState::Live);
             }
@@ -75,7 +77,7 @@ impl<Q: Query> WatcherActor<Q> {
         });
         ctx.spawn(query.map(move |(answer, seat, early, turn), watcher, ctx| {
             watcher.query = None;
-            watcher.heard(&answer);
+            watcher.record_response(&answer);
             match answer {
                 Ok(answer) => watcher.answered(answer, seat, early, ctx),
                 Err(failure) => {
@@ -91,14 +93,14 @@ impl<Q: Query> WatcherActor<Q> {
     /// The query as its seat allows it; with the seat, whether it blocked and was answered early, and its turn.
     fn query_on(
         &self,
-        seat: Option<Seat>,
+        seat: Option<Lease>,
         client: <Q::Source as Source>::Client,
         request: Request<Q::Value>,
         guard: oneshot::Sender<()>,
     ) -> impl Future<Output = Asked<Q>> + use<Q> {
         let query = Arc::clone(&self.link.query);
         let places = self.places.clone();
-        let waiting = matches!(seat, Some(Seat::Waiting(_)));
+        let waiting = matches!(seat, Some(Lease::Queued(_)));
         let request = if waiting {
             Request {
                 cursor: Cursor::Start,
@@ -109,7 +111,7 @@ impl<Q: Query> WatcherActor<Q> {
         };
         let blocking = request.cursor != Cursor::Start;
         let turn = self.turn(blocking);
-        let hold = query.hold(&self.source).min(FAR);
+        let hold = query.hold(&self.source).min(EFFECTIVELY_FOREVER);
         async move {
             // Dropped in the opposite order: the request is closed, its place is free, and that is told.
             let _guard = guard;
@@ -117,41 +119,44 @@ impl<Q: Query> WatcherActor<Q> {
                 .clone()
                 .filter(|_| blocking)
                 .map(|places| (places, Instant::now() + hold));
-            let seat = Occupied::new(seat, kept);
+            let seat = InUseLease::new(seat, kept);
             let turn = match turn {
                 Some(turn) => turn.await,
                 None => None,
             };
             let _brief = match places {
-                Some(places) if !blocking => places.brief().await,
+                Some(places) if !blocking => places.short_permit().await,
                 _ => None,
             };
             let begun = Instant::now();
             let answer = query.run(&client, request).await;
-            (
-                answer,
-                seat.finished(),
-                blocking && begun.elapsed() < EARLY,
-                turn,
-            )
+            let seat = match &answer {
+                // The server does not notice that a connection broke: it holds the query until its wait is over.
+                Err(failure) if !failure.is_released() => {
+                    drop(seat);
+                    None
+                }
+                _ => seat.finished(),
+            };
+            (answer, seat, blocking && begun.elapsed() < EARLY, turn)
         }
     }
 
     fn answered(
         &mut self,
         answer: Answer<Q::Value>,
-        seat: Option<Seat>,
+        seat: Option<Lease>,
         early: bool,
         ctx: &mut Context<Self>,
     ) {
         // The next query will want to be held. Taken before the state is told, which depends on it.
-        self.seat = seat.or_else(|| self.places.as_ref().and_then(ConnectionBudget::seat));
+        self.seat = seat.or_else(|| self.places.as_ref().and_then(ConnectionBudget::lease));
         self.take_in(answer, early, ctx);
         self.ask(ctx);
     }
 
     /// Ends this life of the actor; the supervisor starts the next one, which waits out the pause.
-    fn failed(&mut self, failure: Failure, turn: Option<Turn>, ctx: &mut Context<Self>) {
+    fn failed(&mut self, failure: Failure, turn: Option<Permit>, ctx: &mut Context<Self>) {
         self.seat = None;
         self.state.feeds.progress.interrupted();
         if failure.class() == FailureClass::Invalid {

@@ -8,18 +8,18 @@ use tokio::time::Instant;
 use super::WatcherActor;
 use crate::{
     Answer, Failure, FailureClass, Query, ReconnectGate, WatchState,
-    guard::{Comer, Turn},
+    limits::reconnect_gate::{Candidate, Permit},
 };
 
 impl<Q: Query> WatcherActor<Q> {
     /// Waits for the turn of a query that begins from nowhere; one that goes on from an answer needs none.
     ///
     /// Boxed, since every query on its way would be as large as the wait that few of them have.
-    pub(super) fn turn(&self, blocking: bool) -> Option<LocalBoxFuture<'static, Option<Turn>>> {
+    pub(super) fn turn(&self, blocking: bool) -> Option<LocalBoxFuture<'static, Option<Permit>>> {
         let guard = self.guard.as_ref().filter(|_| !blocking)?.clone();
         let slot = Arc::clone(&self.link.slot);
-        let comer = Comer {
-            again: self.state.next_attempt.is_some(),
+        let candidate = Candidate {
+            retrying: self.state.next_attempt.is_some(),
             attempts: self.state.backoff.attempt(),
             subscribers: slot.read().missed_by(),
         };
@@ -29,12 +29,12 @@ impl<Q: Query> WatcherActor<Q> {
                     *next = system_time(until);
                 }
             };
-            guard.turn(comer, put_off).await
+            guard.acquire(candidate, put_off).await
         }))
     }
 
     /// Tells the guard if this shows that the server is there.
-    pub(super) fn heard(&self, answer: &Result<Answer<Q::Value>, Failure>) {
+    pub(super) fn record_response(&self, answer: &Result<Answer<Q::Value>, Failure>) {
         let Some(guard) = &self.guard else { return };
         let is_there = match answer {
             Ok(_) => true,
@@ -42,12 +42,12 @@ impl<Q: Query> WatcherActor<Q> {
             Err(failure) => !failure.is_outage() && failure.class() != FailureClass::Invalid,
         };
         if is_there {
-            guard.found();
+            guard.record_success();
         }
     }
 
     /// Schedules the next attempt after a failure: when it comes at the earliest.
-    pub(super) fn postpone(&mut self, failure: &Failure, turn: Option<Turn>) -> SystemTime {
+    pub(super) fn postpone(&mut self, failure: &Failure, turn: Option<Permit>) -> SystemTime {
         let mut earliest = Instant::now();
         match self.guard.as_ref().filter(|_| failure.is_outage()) {
             None => self.state.postpone(failure.retry_after()),
@@ -55,8 +55,8 @@ impl<Q: Query> WatcherActor<Q> {
                 let own = self
                     .state
                     .backoff
-                    .failed_within(earliest, ReconnectGate::MAX_PROBE_INTERVAL);
-                let (pause, next) = guard.lost(turn, &mut self.state.backoff, own);
+                    .failed_with_ceiling(earliest, ReconnectGate::MAX_PROBE_INTERVAL);
+                let (pause, next) = guard.record_outage(turn, &mut self.state.backoff, own);
                 self.state.postpone_by(pause, failure.retry_after());
                 earliest = next;
             }

@@ -17,12 +17,14 @@ pub(crate) use self::{
     state::WatcherState,
 };
 use crate::{
-    Answer, Changed, ConnectionBudget, Query, ReconnectGate, Source, SubscriptionId, WatchState,
-    acknowledgements::{Acknowledgements, Delivers},
-    deliveries::{Answered, Deliveries},
+    Answer, ConnectionBudget, Query, ReconnectGate, Source, SubscriptionId, WatchState,
     feeds::{Pumped, Taken},
+    limits::connection_budget::Lease,
     link::Link,
-    places::Seat,
+    subscription::{
+        acknowledgements::{DeliveryHost, DriveDeliveries},
+        in_flight::{Acknowledgement, InFlight, Outbox},
+    },
     supervisor::{Died, ReportKind, Why},
 };
 
@@ -48,7 +50,7 @@ pub struct WatcherActor<Q: Query> {
     /// The earliest time at which a subscription wants to be looked at again.
     timer: Option<Instant>,
     /// What it asks on between two queries, if places are counted.
-    seat: Option<Seat>,
+    seat: Option<Lease>,
     /// What it follows, if its query is a derived one.
     following: Option<Following>,
     ended: bool,
@@ -121,8 +123,8 @@ impl<Q: Query> WatcherActor<Q> {
     fn good_state(&self) -> WatchState {
         match (&self.following, &self.seat, &self.places) {
             (Some(_), ..) => self.state_of_inputs(),
-            (None, Some(Seat::Waiting(_)), Some(places)) => WatchState::Polling {
-                limit: places.count(),
+            (None, Some(Lease::Queued(_)), Some(places)) => WatchState::Polling {
+                limit: places.max(),
             },
             _ => WatchState::Live,
         }
@@ -143,13 +145,9 @@ impl<Q: Query> WatcherActor<Q> {
     fn pump_all(&mut self, ctx: &mut Context<Self>) {
         let ids: Vec<_> = self.state.feeds.subscribers.keys().collect();
         let now = Instant::now();
-        if ids.len() > 1 {
-            self.state.deliveries.gather();
-        }
         for id in ids {
             self.pump_at(id, now, ctx);
         }
-        self.state.deliveries.dispatch();
     }
 
     /// Sends one subscriber what it is owed.
@@ -159,9 +157,9 @@ impl<Q: Query> WatcherActor<Q> {
 
     fn pump_at(&mut self, id: SubscriptionId, now: Instant, ctx: &mut Context<Self>) {
         let WatcherState {
-            feeds, deliveries, ..
+            feeds, in_flight, ..
         } = &mut self.state;
-        let pumped = feeds.pump(id, &self.link, deliveries, now);
+        let pumped = feeds.pump(id, &self.link, in_flight, now);
         self.pumped(id, pumped, ctx);
     }
 
@@ -169,7 +167,7 @@ impl<Q: Query> WatcherActor<Q> {
         match pumped {
             Pumped::Done => {}
             Pumped::Wait(due) => self.look_again(due, ctx),
-            Pumped::Gone => self.state.deliveries.cancel(id),
+            Pumped::Gone => self.state.in_flight.retract(id),
         }
     }
 
@@ -198,19 +196,17 @@ impl<Q: Query> WatcherActor<Q> {
     }
 }
 
-impl<Q: Query> Delivers for WatcherActor<Q> {
-    type Update = Changed<Q>;
-
-    fn deliveries(&mut self) -> &mut Deliveries<Changed<Q>> {
-        &mut self.state.deliveries
+impl<Q: Query> DeliveryHost for WatcherActor<Q> {
+    fn in_flight(&mut self) -> &mut InFlight {
+        &mut self.state.in_flight
     }
 
-    fn settled(&mut self, answered: Answered<()>, ctx: &mut Context<Self>) {
-        let id = answered.id;
+    fn acknowledged(&mut self, acknowledgement: Acknowledgement, ctx: &mut Context<Self>) {
+        let id = acknowledgement.id;
         let WatcherState {
-            feeds, deliveries, ..
+            feeds, in_flight, ..
         } = &mut self.state;
-        let pumped = feeds.settled(answered, &self.link, deliveries);
+        let pumped = feeds.acknowledged(acknowledgement, &self.link, in_flight);
         self.pumped(id, pumped, ctx);
     }
 }
@@ -224,7 +220,7 @@ impl<Q: Query> Actor for WatcherActor<Q> {
             return;
         }
         self.look_up();
-        ctx.spawn(Acknowledgements);
+        ctx.spawn(DriveDeliveries);
         self.pump_all(ctx);
         let pause = self.state.next_attempt.map_or(Duration::ZERO, |at| {
             at.saturating_duration_since(Instant::now())

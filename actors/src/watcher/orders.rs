@@ -7,8 +7,8 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::WatcherActor;
 use crate::{
-    Changed, Query, Source, Subscriber, SubscriptionId, WatchState, deliveries::Deliveries,
-    messages::SubscribeOptions,
+    Changed, Query, Source, Subscriber, SubscriptionId, WatchState, messages::SubscribeOptions,
+    subscription::in_flight::InFlight,
 };
 
 /// Takes a subscriber on.
@@ -71,7 +71,7 @@ impl<Q: Query> Handler<End> for WatcherActor<Q> {
     fn handle(&mut self, End(done): End, ctx: &mut Self::Context) -> Self::Result {
         self.ended = true;
         self.state.feeds.subscribers.clear();
-        self.state.deliveries = Deliveries::default();
+        self.state.in_flight = InFlight::default();
         self.seat = None;
         let let_go = self.let_go();
         // Alive until its inputs are let go: one that found it gone would be ended by the way, and a stop

@@ -6,7 +6,9 @@ use tokio::time::Instant;
 
 use super::Subscribe;
 use crate::{
-    Backoff, Changed, Query, SubscriptionId, Throttle, deliveries::Deliveries, feeds::Feeds,
+    Backoff, Query, SubscriptionId, Throttle,
+    feeds::Feeds,
+    subscription::in_flight::{InFlight, Outbox},
 };
 
 /// The longest pause that a peer can ask for: whatever it says, it is asked again within the hour.
@@ -18,7 +20,7 @@ pub(crate) struct WatcherState<Q: Query> {
     pub(crate) feeds: Feeds<Q>,
     pub(crate) backoff: Backoff,
     pub(crate) throttle: Throttle,
-    pub(crate) deliveries: Deliveries<Changed<Q>>,
+    pub(crate) in_flight: InFlight,
     pub(crate) next_attempt: Option<Instant>,
     /// The query can never be answered.
     pub(super) halted: bool,
@@ -36,7 +38,7 @@ impl<Q: Query> WatcherState<Q> {
             feeds: Feeds::default(),
             backoff,
             throttle,
-            deliveries: Deliveries::default(),
+            in_flight: InFlight::default(),
             next_attempt: None,
             halted: false,
         }
@@ -50,7 +52,7 @@ impl<Q: Query> WatcherState<Q> {
     /// Lets a subscriber go, and takes back what it has not begun to handle.
     pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {
         self.feeds.subscribers.remove(id);
-        self.deliveries.cancel(id);
+        self.in_flight.retract(id);
     }
 
     /// Schedules the next attempt after a failure.

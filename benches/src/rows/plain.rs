@@ -128,7 +128,7 @@ fn ours(setting: &Setting, count: usize) -> Result<Found, String> {
     let ready = crew.begin(1, BOUND)?;
     let (live, waiting) = (
         crew.count_of("live", SOON)?,
-        crew.count_of("waiting", SOON)?,
+        crew.count_of("polling", SOON)?,
     );
     write_all(&mut stage.writer, count, 2)?;
     let told = crew

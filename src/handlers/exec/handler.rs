@@ -63,7 +63,7 @@ impl ExecHandler {
     pub fn new(exec: Exec) -> Result<Self, ProgramError> {
         exec.validate()?;
         Ok(Self {
-            backoff: exec.backoff.fresh(),
+            backoff: exec.backoff.clone_reset(),
             exec,
             state: None,
             owed: Vec::new(),

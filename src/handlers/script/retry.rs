@@ -60,7 +60,7 @@ impl Retry {
         tries: u32,
     ) -> Option<Duration> {
         let pause = history
-            .get_or_insert_with(|| self.backoff.fresh())
+            .get_or_insert_with(|| self.backoff.clone_reset())
             .failed(Instant::now())
             .max(LEAST);
         self.tries.is_none_or(|most| tries < most).then_some(pause)

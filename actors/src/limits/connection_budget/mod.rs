@@ -1,0 +1,255 @@
+//! The budget of connections on which queries may be held open at once.
+//!
+//! Invariant: no more queries are held at the server than the budget has permits, including those that
+//! nobody here waits for any more but the server still counts ([`delayed_release`]).
+
+mod delayed_release;
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+
+pub(crate) use self::delayed_release::InUseLease;
+
+/// A budget of connections that queries are held on. A clone shares it.
+///
+/// Some servers accept only so many connections from one client (Consul: 200,
+/// [`http_max_conns_per_client`](https://developer.hashicorp.com/consul/docs/agent/config/config-files#http_max_conns_per_client))
+/// and cut off the others. A watch that finds no permit queues for one, in the order of arrival, and polls
+/// meanwhile every [`poll_interval`](Self::poll_interval) without being held, on one of a few short
+/// permits; so it is late, never lost.
+///
+/// The permit of a query that was cut off, by its watch or by the network, is released when the server drops
+/// the query ([`Query::hold`](crate::Query::hold)), which may be long after. It is released at once where the
+/// server is known to hold it no longer ([`Failure::with_released`](crate::Failure::with_released),
+/// [`release_pending`](Self::release_pending)).
+#[derive(Clone)]
+pub struct ConnectionBudget(Arc<Shared>);
+
+struct Shared {
+    permits: Arc<Semaphore>,
+    short_permits: Arc<Semaphore>,
+    settings: Settings,
+    warned: AtomicBool,
+    disabled: AtomicBool,
+    /// Permits of queries that were cut off, with the time until which the server counts them.
+    pending_release: Mutex<Vec<(Instant, ConnectionPermit)>>,
+}
+
+#[derive(Clone)]
+struct Settings {
+    max: usize,
+    short_permits: usize,
+    poll_interval: Duration,
+    advice: String,
+}
+
+/// The permit to hold one query, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct ConnectionPermit(
+    #[expect(dead_code, reason = "it is there to be dropped")] OwnedSemaphorePermit,
+);
+
+/// A position in the queue for a permit.
+pub(crate) struct PendingPermit(Pin<Box<dyn Future<Output = Option<ConnectionPermit>> + Send>>);
+
+/// What a watch queries on. It keeps its lease from one query to the next, so that a watch beyond the
+/// budget delays itself and no other.
+#[derive(Debug)]
+pub(crate) enum Lease {
+    /// A permit of its own: its queries may be held.
+    Permit(ConnectionPermit),
+    /// A position in the queue for one.
+    Queued(PendingPermit),
+}
+
+impl ConnectionBudget {
+    /// The default number of short permits: 16.
+    pub const DEFAULT_SHORT_PERMITS: usize = 16;
+    /// The default interval at which a queued watch polls: 10 s.
+    pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(10);
+
+    /// Makes a budget of `max` permits (at least 1) for queries that are held.
+    pub fn new(max: usize) -> Self {
+        Self::with(Settings {
+            max: max.max(1),
+            short_permits: Self::DEFAULT_SHORT_PERMITS,
+            poll_interval: Self::DEFAULT_POLL_INTERVAL,
+            advice: String::new(),
+        })
+    }
+
+    fn with(settings: Settings) -> Self {
+        Self(Arc::new(Shared {
+            permits: Arc::new(Semaphore::new(settings.max)),
+            short_permits: Arc::new(Semaphore::new(settings.short_permits)),
+            settings,
+            warned: AtomicBool::new(false),
+            disabled: AtomicBool::new(false),
+            pending_release: Mutex::default(),
+        }))
+    }
+
+    /// Sets how many queries that are not held may run at once (at least 1; default 16).
+    #[must_use]
+    pub fn with_short_permits(self, count: usize) -> Self {
+        self.rebuild(|settings| settings.short_permits = count.max(1))
+    }
+
+    /// Sets how often a watch without a permit polls (default 10 s). Each pause is spread by a quarter.
+    #[must_use]
+    pub fn with_poll_interval(self, interval: Duration) -> Self {
+        self.rebuild(|settings| settings.poll_interval = interval)
+    }
+
+    /// Sets what the operator can do about an exhausted budget, for the warning that is logged then
+    /// (default: nothing).
+    #[must_use]
+    pub fn with_advice(self, advice: impl Into<String>) -> Self {
+        self.rebuild(|settings| settings.advice = advice.into())
+    }
+
+    fn rebuild(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self.0.settings.clone();
+        change(&mut settings);
+        let rebuilt = Self::with(settings);
+        if self.is_enabled() {
+            rebuilt
+        } else {
+            rebuilt.disabled()
+        }
+    }
+
+    /// Makes a budget that needs no permits until it is [enabled](Self::enable): for a server that may turn
+    /// out to need no budget.
+    #[must_use]
+    pub fn disabled(self) -> Self {
+        self.0.disabled.store(true, Ordering::Release);
+        self
+    }
+
+    /// Makes permits necessary from now on: each watch takes one with its next answer.
+    pub fn enable(&self) {
+        self.0.disabled.store(false, Ordering::Release);
+    }
+
+    /// Whether permits are necessary.
+    pub fn is_enabled(&self) -> bool {
+        !self.0.disabled.load(Ordering::Acquire)
+    }
+
+    /// The number of queries that may be held at once.
+    pub fn max(&self) -> usize {
+        self.0.settings.max
+    }
+
+    /// The number of further queries that could be held now.
+    pub fn available(&self) -> usize {
+        self.0.permits.available_permits()
+    }
+
+    /// How often a watch without a permit polls.
+    pub fn poll_interval(&self) -> Duration {
+        self.0.settings.poll_interval
+    }
+
+    /// Returns a permit if one is available, else a position in the queue; `None` while the budget is
+    /// disabled.
+    pub(crate) fn lease(&self) -> Option<Lease> {
+        if !self.is_enabled() {
+            return None;
+        }
+        self.release_expired();
+        // A released permit goes to the queue first, so one that is available overtakes nobody.
+        if let Ok(permit) = Arc::clone(&self.0.permits).try_acquire_owned() {
+            return Some(Lease::Permit(ConnectionPermit(permit)));
+        }
+        self.warn_exhausted();
+        let permits = Arc::clone(&self.0.permits);
+        Some(Lease::Queued(PendingPermit(Box::pin(async move {
+            permits.acquire_owned().await.ok().map(ConnectionPermit)
+        }))))
+    }
+
+    /// Waits for a permit, but no longer than a watch without one should go without a query.
+    pub(crate) async fn await_permit(&self, mut pending: PendingPermit) -> Lease {
+        // Jitter, so that watches that queue together do not poll together.
+        let pause = self
+            .poll_interval()
+            .mul_f64(fastrand::f64().mul_add(0.5, 0.75));
+        let waited = tokio::time::timeout(pause, &mut pending).await;
+        self.release_expired();
+        match waited {
+            Ok(Some(permit)) => Lease::Permit(permit),
+            Ok(None) | Err(_) => Lease::Queued(pending),
+        }
+    }
+
+    /// Waits for a permit for a query that is not held; the queue for these is short.
+    pub(crate) async fn short_permit(&self) -> Option<ConnectionPermit> {
+        if !self.is_enabled() {
+            return None;
+        }
+        Arc::clone(&self.0.short_permits)
+            .acquire_owned()
+            .await
+            .ok()
+            .map(ConnectionPermit)
+    }
+
+    fn lock_pending_release(&self) -> MutexGuard<'_, Vec<(Instant, ConnectionPermit)>> {
+        self.0
+            .pending_release
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Warns, once, that watches queue.
+    fn warn_exhausted(&self) {
+        if !self.0.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                max = self.max(),
+                poll_interval = ?self.poll_interval(),
+                "connection budget exhausted: further watches poll at intervals until a connection is free: {}",
+                self.0.settings.advice
+            );
+        }
+    }
+}
+
+impl Future for PendingPermit {
+    type Output = Option<ConnectionPermit>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl fmt::Debug for ConnectionBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionBudget")
+            .field("max", &self.max())
+            .field("available", &self.available())
+            .field("pending_release", &self.pending_release())
+            .finish()
+    }
+}
+
+impl fmt::Debug for PendingPermit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PendingPermit")
+    }
+}

@@ -1,0 +1,169 @@
+//! The address that updates go to.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use actix::{
+    Actor, Addr, Handler, Message, Recipient, WeakAddr, WeakRecipient,
+    dev::{RecipientRequest, ToEnvelope},
+};
+
+use super::in_flight::Reply;
+
+/// Where updates go: an actor's recipient, held so that it keeps the actor alive or not.
+///
+/// Made by `into()` from an [`Addr`] or a [`Recipient`] (the watch keeps the actor alive) and from a
+/// [`WeakAddr`] or a [`WeakRecipient`] (it does not: the subscription ends when nobody else holds the
+/// actor).
+#[derive(Debug)]
+pub struct Subscriber<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    kind: Kind<M>,
+    /// The subscriber that this one receives for, if it is not its own.
+    principal: Option<Box<Self>>,
+}
+
+#[derive(Debug)]
+enum Kind<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    Strong(Recipient<M>),
+    Weak(WeakRecipient<M>),
+}
+
+impl<M> Subscriber<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    fn new(kind: Kind<M>) -> Self {
+        Self {
+            kind,
+            principal: None,
+        }
+    }
+
+    /// Receives on behalf of `principal`, to whom the receiving actor forwards the updates.
+    ///
+    /// The two count as one actor: neither may subscribe to a query that the other is subscribed to
+    /// ([`WatchError::AlreadyWatching`](crate::WatchError::AlreadyWatching)), and the subscription ends when
+    /// either of them is gone.
+    #[must_use]
+    pub fn on_behalf_of(mut self, principal: Self) -> Self {
+        self.principal = Some(Box::new(principal));
+        self
+    }
+
+    /// The recipient, if its actor is alive.
+    pub(crate) fn recipient(&self) -> Option<Recipient<M>> {
+        let recipient = match &self.kind {
+            Kind::Strong(recipient) => recipient.clone(),
+            Kind::Weak(weak) => weak.upgrade()?,
+        };
+        // A weak recipient upgrades even after its actor is gone.
+        recipient.connected().then_some(recipient)
+    }
+
+    /// Whether its actor is alive, and the one it receives for.
+    pub fn is_connected(&self) -> bool {
+        let connected = match &self.kind {
+            Kind::Strong(recipient) => recipient.connected(),
+            Kind::Weak(_) => self.recipient().is_some(),
+        };
+        connected && self.principal.as_ref().is_none_or(|it| it.is_connected())
+    }
+
+    /// Sends a message that is answered; `None` when the actor is gone.
+    pub fn send(&self, message: M) -> Option<RecipientRequest<M>> {
+        match &self.kind {
+            Kind::Strong(recipient) => recipient.connected().then(|| recipient.send(message)),
+            Kind::Weak(_) => Some(self.recipient()?.send(message)),
+        }
+    }
+
+    /// Sends an update, to be kept in flight; `None` when the actor is gone.
+    pub(crate) fn deliver(&self, message: M) -> Option<Reply>
+    where
+        M: Message<Result = ()> + 'static,
+    {
+        Some(Box::pin(self.send(message)?))
+    }
+
+    /// A number that no other living actor has; `None` when the actor is gone.
+    ///
+    /// It is made of the mailbox's address, which is not given to another while this subscriber, even
+    /// a weak one, is held.
+    pub(crate) fn identity(&self) -> Option<u64> {
+        if let Some(principal) = &self.principal {
+            return principal.identity();
+        }
+        let mut hasher = DefaultHasher::new();
+        self.recipient()?.hash(&mut hasher);
+        Some(hasher.finish())
+    }
+}
+
+impl<M> Clone for Subscriber<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    fn clone(&self) -> Self {
+        let kind = match &self.kind {
+            Kind::Strong(recipient) => Kind::Strong(recipient.clone()),
+            Kind::Weak(recipient) => Kind::Weak(recipient.clone()),
+        };
+        Self {
+            kind,
+            principal: self.principal.clone(),
+        }
+    }
+}
+
+impl<M> From<Recipient<M>> for Subscriber<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    fn from(recipient: Recipient<M>) -> Self {
+        Self::new(Kind::Strong(recipient))
+    }
+}
+
+impl<M> From<WeakRecipient<M>> for Subscriber<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    fn from(recipient: WeakRecipient<M>) -> Self {
+        Self::new(Kind::Weak(recipient))
+    }
+}
+
+impl<M, A> From<Addr<A>> for Subscriber<M>
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+    A: Actor + Handler<M>,
+    A::Context: ToEnvelope<A, M>,
+{
+    fn from(address: Addr<A>) -> Self {
+        address.recipient().into()
+    }
+}
+
+impl<M, A> From<WeakAddr<A>> for Subscriber<M>
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+    A: Actor + Handler<M>,
+    A::Context: ToEnvelope<A, M>,
+{
+    fn from(address: WeakAddr<A>) -> Self {
+        address.recipient().into()
+    }
+}

@@ -1,0 +1,467 @@
+//! After an outage watches come back by turns: one finds out that the server is there, and then all come,
+//! those with most subscribers first and so many at a time.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+
+mod common;
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
+
+use actix::prelude::*;
+use common::{Away, Mode, Recorder, Say, Sight, Store, pass, paused, supervisor, until};
+use consul_watch_actors::{
+    Cursor, FailureClass, Ready, ReconnectGate, Reset, Status, Stop, WatchState, WatchSupervisor,
+};
+use tokio::time::Instant;
+
+type Watches = Addr<WatchSupervisor<Store>>;
+
+/// A guarded store and its supervisor under a clock that stands still.
+fn stage() -> (Store, ReconnectGate, Watches) {
+    let gate = ReconnectGate::new();
+    let store = Store::new().with_guard(&gate);
+    let watches = paused(&store);
+    (store, gate, watches)
+}
+
+/// Watches `count` folders, of which the n-th has `subscribers(n)` subscribers, and waits until all are live.
+async fn watch_all(
+    watches: &Watches,
+    count: usize,
+    subscribers: impl Fn(usize) -> usize,
+) -> Vec<Sight> {
+    let mut sights = Vec::new();
+    for n in 0..count {
+        for _ in 0..subscribers(n) {
+            let (subscriber, sight) = Recorder::prompt();
+            watches.watch(&folder(n), subscriber).await;
+            sights.push(sight);
+        }
+    }
+    watches.send(Ready::all()).await.unwrap().unwrap();
+    all_live(watches).await;
+    sights
+}
+
+fn folder(n: usize) -> String {
+    format!("folder{n:03}")
+}
+
+async fn not_live(watches: &Watches) -> Vec<String> {
+    let all = watches.send(Status::all()).await.unwrap();
+    all.iter()
+        .filter(|status| !status.state.is_live())
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// Waits until all watches are live; how long that took.
+async fn all_live(watches: &Watches) -> Duration {
+    let start = Instant::now();
+    loop {
+        let others = not_live(watches).await;
+        if others.is_empty() {
+            return start.elapsed();
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(100),
+            "are not live: {others:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[actix::test]
+async fn while_the_server_is_down_one_watch_probes_for_all() {
+    let (store, gate, watches) = stage();
+    watch_all(&watches, 100, |_| 1).await;
+    store.forget();
+    store.leave(Away::Refuses);
+    until("that is noticed", || gate.is_down()).await;
+    pass(60).await;
+    let asked = store.all_asked();
+    assert_eq!(store.most_brief(), 1, "never two at a time");
+    // Pauses of up to 500 ms come to 240 attempts; on its own each of the hundred would make as many.
+    assert!(
+        (150..400).contains(&asked.len()),
+        "{} attempts",
+        asked.len()
+    );
+    let by: BTreeSet<_> = asked.iter().map(|asked| &asked.folder).collect();
+    assert_eq!(by.len(), 100, "they take turns");
+    store.come_back();
+    let took = all_live(&watches).await;
+    assert!(
+        took < Duration::from_millis(1100),
+        "a pause of the gate and one's own: {took:?}"
+    );
+    assert!(!gate.is_down());
+}
+
+#[actix::test]
+async fn most_subscribers_reconnect_first_and_so_many_at_a_time() {
+    let (store, gate, watches) = stage();
+    // Neither in the order of their names nor of their coming.
+    watch_all(&watches, 150, |n| 1 + n * 7 % 30).await;
+    store.leave(Away::Refuses);
+    until("that is noticed", || gate.is_down()).await;
+    pass(1).await;
+    store.forget();
+    store.set_latency(Duration::from_millis(100));
+    store.come_back();
+    all_live(&watches).await;
+    let back: Vec<_> = store
+        .all_asked()
+        .into_iter()
+        .filter(|asked| asked.cursor == Cursor::Start)
+        .collect();
+    assert_eq!(store.most_brief(), ReconnectGate::MAX_CONCURRENT);
+    assert_eq!(back.len(), 150, "each once");
+    let counts: Vec<usize> = back
+        .iter()
+        .skip(1)
+        .map(|asked| 1 + asked.folder[6..].parse::<usize>().unwrap() * 7 % 30)
+        .collect();
+    // One of them may still have been in a pause of its own.
+    let inversions = counts.windows(2).filter(|pair| pair[0] < pair[1]).count();
+    assert!(inversions <= 3, "not from most to fewest: {counts:?}");
+    let took = back.last().unwrap().at - back[0].at;
+    assert!(
+        took < Duration::from_millis(100 * (2 + 150 / 32)),
+        "as fast as that goes: {took:?}"
+    );
+}
+
+#[actix::test]
+async fn a_probe_of_a_silent_server_delays_no_other() {
+    let (store, gate, watches) = stage();
+    watch_all(&watches, 50, |_| 1).await;
+    store.leave(Away::Silent);
+    until("that is noticed", || gate.is_down()).await;
+    store.forget();
+    pass(300).await;
+    let most =
+        usize::try_from(Away::DEADLINE.as_secs() / ReconnectGate::PROBE_TIMEOUT.as_secs()).unwrap();
+    assert!(
+        store.most_brief() <= most,
+        "{} at a time",
+        store.most_brief()
+    );
+    let asked = store.all_asked().len();
+    assert!((30..=151).contains(&asked), "{asked} attempts in 300 s");
+    store.come_back();
+    // What hangs is answered as soon as there is somebody to answer it.
+    let took = all_live(&watches).await;
+    assert!(took < Duration::from_secs(4), "{took:?}");
+}
+
+#[actix::test]
+async fn a_probe_that_is_not_made_passes_to_the_next() {
+    let (store, gate, watches) = stage();
+    watch_all(&watches, 20, |_| 1).await;
+    store.leave(Away::Silent);
+    until("that is noticed", || gate.is_down()).await;
+    store.forget();
+    for turn in 0..10 {
+        until("one asks", || store.open() == 1).await;
+        let asking = store.all_asked().pop().unwrap().folder;
+        let asked = Instant::now();
+        if turn % 2 == 0 {
+            watches.stop(Stop::path(&asking)).await;
+        } else {
+            store.mode(&asking, Mode::Panic);
+        }
+        let other = || {
+            store
+                .all_asked()
+                .pop()
+                .is_some_and(|last| last.folder != asking)
+        };
+        until("another one asks", || store.open() == 1 && other()).await;
+        assert!(
+            asked.elapsed() < Duration::from_millis(50),
+            "at once, not after {:?}",
+            asked.elapsed()
+        );
+    }
+    store.come_back();
+    for n in 0..20 {
+        store.mode(&folder(n), Mode::Honest);
+    }
+    all_live(&watches).await;
+}
+
+#[actix::test]
+async fn queued_watches_can_be_stopped_and_reset_at_once() {
+    let (store, gate, watches) = stage();
+    watch_all(&watches, 100, |_| 1).await;
+    store.leave(Away::Silent);
+    until("that is noticed", || gate.is_down()).await;
+    pass(5).await;
+    let start = Instant::now();
+    for n in 50..100 {
+        let stopped = watches.stop(Stop::path(folder(n))).await;
+        assert_eq!(stopped.ended.len(), 1);
+    }
+    assert!(
+        start.elapsed() < Duration::from_millis(100),
+        "stopped after {:?}",
+        start.elapsed()
+    );
+    store.forget();
+    watches.send(Reset::new()).await.unwrap().unwrap();
+    assert!(
+        start.elapsed() < Duration::from_millis(200),
+        "reset after {:?}",
+        start.elapsed()
+    );
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(
+        store.all_asked().len(),
+        ReconnectGate::MAX_CONCURRENT,
+        "they ask at once, and so many at a time"
+    );
+    tokio::time::sleep(ReconnectGate::PROBE_TIMEOUT).await;
+    assert_eq!(
+        store.all_asked().len(),
+        50,
+        "one that hangs holds up nobody"
+    );
+    store.come_back();
+    all_live(&watches).await;
+    assert_eq!(store.held(), 50);
+}
+
+#[actix::test]
+async fn a_new_watch_soon_reports_an_error_of_its_own() {
+    let (store, gate, watches) = stage();
+    watch_all(&watches, 10, |_| 1).await;
+    store.leave(Away::Refuses);
+    until("that is noticed", || gate.is_down()).await;
+    pass(5).await;
+    let (subscriber, sight) = Recorder::prompt();
+    let start = Instant::now();
+    watches.watch("new", subscriber).await;
+    watches
+        .until_status("new", "retrying", |status| {
+            status.state.name() == "retrying"
+        })
+        .await;
+    assert!(
+        start.elapsed() < Duration::from_millis(20),
+        "{:?}",
+        start.elapsed()
+    );
+    store.put("new", "a", 1);
+    store.come_back();
+    until("it comes with the others", || sight.shows(1)).await;
+}
+
+#[actix::test]
+async fn the_status_shows_the_next_attempt() {
+    let (store, gate, watches) = stage();
+    watch_all(&watches, 30, |_| 1).await;
+    store.leave(Away::Silent);
+    until("that is noticed", || gate.is_down()).await;
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(777)).await;
+        let now = SystemTime::now();
+        let all = watches.send(Status::all()).await.unwrap();
+        let next = all.iter().map(|status| match &status.state {
+            WatchState::Retrying { next, .. } => *next,
+            other => panic!("{}: {other}", status.path),
+        });
+        // Those that ask now have a time that is over.
+        let ahead = next.filter(|next| *next + Duration::from_secs(1) > now);
+        assert!(ahead.clone().count() >= 20, "no time of the next attempt");
+        assert!(
+            ahead.max().unwrap()
+                < now + ReconnectGate::MAX_PROBE_INTERVAL + ReconnectGate::PROBE_TIMEOUT
+        );
+    }
+}
+
+#[actix::test]
+async fn a_failure_of_one_watch_delays_no_other() {
+    let (store, _, watches) = stage();
+    watch_all(&watches, 20, |n| 20 - n).await;
+    // The one with most subscribers fails as if nobody were there.
+    store.mode(&folder(0), Mode::Away);
+    store.put(&folder(0), "a", 1);
+    pass(100).await;
+    let attempts = store.asked(&folder(0)).len();
+    assert!(
+        (200..800).contains(&attempts),
+        "at the pace of its back-off: {attempts}"
+    );
+    for turn in 1..20 {
+        for n in 1..20 {
+            store.mode(&folder(n), Mode::Fail(FailureClass::Transient));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        for n in 1..20 {
+            store.put(&folder(n), "a", turn);
+            store.mode(&folder(n), Mode::Honest);
+        }
+        let start = Instant::now();
+        let mut others = not_live(&watches).await;
+        while others.len() > 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            others = not_live(&watches).await;
+        }
+        assert!(
+            start.elapsed() < Duration::from_millis(1100),
+            "they came back after {:?}",
+            start.elapsed()
+        );
+        assert!(others[0].contains(&folder(0)));
+    }
+}
+
+#[actix::test]
+async fn a_single_watch_reconnects_no_later_than_by_its_own_pauses() {
+    let gate = ReconnectGate::new();
+    let store = Store::new().with_guard(&gate);
+    tokio::time::pause();
+    // With the default back-off, whose pauses go up to 30 s.
+    let watches = WatchSupervisor::new(store.clone()).arbiters(0).start();
+    watch_all(&watches, 1, |_| 1).await;
+    for minutes in [1, 10, 60] {
+        store.leave(Away::Refuses);
+        pass(60 * minutes).await;
+        store.come_back();
+        let took = all_live(&watches).await;
+        assert!(
+            took <= ReconnectGate::MAX_PROBE_INTERVAL + Duration::from_millis(50),
+            "{took:?}"
+        );
+        pass(20).await;
+    }
+}
+
+/// Outages of both kinds, failures, panics, stops and resets at random: in the end all are live and show the
+/// last state.
+#[actix::test]
+async fn whatever_happens_no_watch_is_lost() {
+    tokio::time::pause();
+    for seed in 0..20 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let gate = ReconnectGate::new();
+        let store = Store::new().with_guard(&gate);
+        let watches = supervisor(&store).arbiters(0).start();
+        let count = 60;
+        let mut sights = watch_all(&watches, count, |_| 1).await;
+        for step in 0..60 {
+            let n = random.usize(..count);
+            match random.u8(..9) {
+                0 => store.leave(Away::Refuses),
+                1 => store.leave(Away::Silent),
+                2 | 3 => store.come_back(),
+                4 => store.mode(&folder(n), Mode::Panic),
+                5 => store.mode(
+                    &folder(n),
+                    if random.bool() {
+                        Mode::Away
+                    } else {
+                        Mode::Silent
+                    },
+                ),
+                6 => {
+                    watches.stop(Stop::path(folder(n))).await;
+                    let (subscriber, sight) = Recorder::prompt();
+                    watches.watch(&folder(n), subscriber).await;
+                    sights[n] = sight;
+                }
+                7 => drop(watches.send(Reset::new()).await.unwrap().unwrap()),
+                _ => store.set_latency(Duration::from_millis(random.u64(..3000))),
+            }
+            store.put(&folder(n), "a", step);
+            tokio::time::sleep(Duration::from_millis(random.u64(..1500))).await;
+        }
+        store.come_back();
+        store.set_latency(Duration::ZERO);
+        for n in 0..count {
+            store.mode(&folder(n), Mode::Honest);
+            store.put(&folder(n), "a", 1000 + seed);
+        }
+        let took = all_live(&watches).await;
+        assert!(took < Duration::from_secs(20), "seed {seed}: {took:?}");
+        for (n, sight) in sights.iter().enumerate() {
+            until(
+                &format!("seed {seed}: {} shows the last state", folder(n)),
+                || sight.shows(1000 + seed),
+            )
+            .await;
+        }
+        assert!(!gate.is_down(), "seed {seed}");
+        until(&format!("seed {seed}: all are held"), || {
+            (store.open(), store.held()) == (count, count)
+        })
+        .await;
+        watches.stop(Stop::all()).await;
+    }
+}
+
+/// In real time, with watchers of two supervisors on four threads.
+#[actix::test]
+async fn a_gate_is_shared_by_threads() {
+    let gate = ReconnectGate::new();
+    let store = Store::new().with_guard(&gate);
+    let all = [
+        supervisor(&store).arbiters(2).start(),
+        supervisor(&store).arbiters(2).start(),
+    ];
+    let mut sights = Vec::new();
+    for watches in &all {
+        sights.extend(watch_all(watches, 50, |_| 1).await);
+    }
+    for turn in 1..=5 {
+        store.forget();
+        store.leave(Away::Refuses);
+        until("that is noticed", || gate.is_down()).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        for n in 0..50 {
+            store.put(&folder(n), "a", turn);
+        }
+        store.come_back();
+        for watches in &all {
+            all_live(watches).await;
+        }
+        for sight in &sights {
+            until("it shows the state", || sight.shows(turn)).await;
+        }
+        assert!(
+            store.most_brief() <= ReconnectGate::MAX_CONCURRENT,
+            "{} at a time",
+            store.most_brief()
+        );
+    }
+}
+
+/// Those whose turn it is stand still, with their thread.
+#[actix::test]
+async fn a_blocked_thread_delays_no_other() {
+    let gate = ReconnectGate::new();
+    let store = Store::new().with_guard(&gate);
+    let watches = supervisor(&store).arbiters(1).start();
+    watch_all(&watches, 20, |_| 1).await;
+    let thread = Arbiter::new();
+    let same = store.clone();
+    let there =
+        WatchSupervisor::start_in_arbiter(&thread.handle(), move |_| supervisor(&same).arbiters(0));
+    watch_all(&there, 50, |_| 3).await;
+    store.leave(Away::Refuses);
+    until("that is noticed", || gate.is_down() && store.open() == 0).await;
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    thread.spawn_fn(move || {
+        // Until the other end is dropped.
+        let _ = blocked.recv();
+    });
+    store.come_back();
+    all_live(&watches).await;
+    drop(release);
+    all_live(&there).await;
+}

@@ -1,0 +1,140 @@
+//! The queries that Consul answers, as the engine's [`Query`].
+//!
+//! A watch type implements [`ConsulQuery`] and names itself to [`impl_query!`], which makes the engine's
+//! trait of it. What all of them share stands here once: the source, the time that Consul holds a query,
+//! and how an answer of a blocking endpoint becomes one of the engine's.
+
+use consul_watch_actors::{
+    Answer, Failure, FailureClass, Outcome, Query, Request, SharedBy, WatchPath,
+};
+use futures_util::future::LocalBoxFuture;
+
+use super::{
+    options::Options,
+    source::{by_index, failure},
+};
+use crate::client::{ClientError, ConsulClient, ConsulConfig, QueryAnswer, QueryRequest};
+
+/// The future of one answer.
+pub(super) type Answering<V> = LocalBoxFuture<'static, Result<Answer<V>, Failure>>;
+
+/// A query that Consul answers.
+///
+/// [`impl_query!`] implements the engine's [`Query`] for it. A blanket implementation cannot: `Query` is
+/// of another crate, so Rust's orphan rule forbids one for every `T: ConsulQuery`.
+pub(super) trait ConsulQuery: Query<Source = ConsulConfig> {
+    /// The parameters that all endpoints take.
+    fn options(&self) -> &Options;
+
+    /// The engine's `Query::path`, with the options.
+    fn watch_path(&self) -> WatchPath;
+
+    /// Asks once: the engine's `Query::run`.
+    fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value>;
+
+    /// How its value is a part of a wider query's: the engine's `Query::shared_with`.
+    fn sharing(&self) -> Option<&dyn SharedBy<Self>> {
+        None
+    }
+}
+
+/// Implements the engine's `Query` for a [`ConsulQuery`], with the value that it has:
+/// `impl_query!(Nodes => Vec<Arc<Node>>)`. The parameters of a generic one stand in front:
+/// `impl_query!([T: Debug] JsonKey<T> => Option<Arc<T>>)`.
+macro_rules! impl_query {
+    ([$($parameters:tt)*] $query:ty => $value:ty) => {
+        impl<$($parameters)*> ::consul_watch_actors::Query for $query {
+            type Source = $crate::client::ConsulConfig;
+            type Value = $value;
+
+            fn path(&self) -> ::consul_watch_actors::WatchPath {
+                $crate::watch::consul_query::ConsulQuery::watch_path(self)
+            }
+
+            fn hold(&self, config: &$crate::client::ConsulConfig) -> ::std::time::Duration {
+                $crate::watch::consul_query::ConsulQuery::options(self).hold(config)
+            }
+
+            fn run(
+                &self,
+                client: &$crate::client::ConsulClient,
+                request: ::consul_watch_actors::Request<Self::Value>,
+            ) -> $crate::watch::consul_query::Answering<Self::Value> {
+                $crate::watch::consul_query::ConsulQuery::ask(self, client, request)
+            }
+
+            fn shared_with(&self) -> Option<&dyn ::consul_watch_actors::SharedBy<Self>> {
+                $crate::watch::consul_query::ConsulQuery::sharing(self)
+            }
+        }
+    };
+    ($query:ty => $value:ty) => {
+        $crate::watch::consul_query::impl_query!([] $query => $value);
+    };
+}
+pub(super) use impl_query;
+
+/// Asks an endpoint that blocks by index, and reads its answer against the last value.
+pub(super) fn ask_and_read<V: Send + Sync + 'static>(
+    client: &ConsulClient,
+    query: Result<QueryRequest, Failure>,
+    request: Request<V>,
+    read: impl FnOnce(&QueryAnswer, Option<&V>) -> Result<Outcome<V>, Failure> + 'static,
+) -> Answering<V> {
+    let client = client.clone();
+    Box::pin(async move {
+        let answer = ask(&client, query?, &request).await?;
+        let outcome = read(&answer, request.previous.as_deref())?;
+        Ok(by_index(&answer, outcome))
+    })
+}
+
+/// The value, or that it is the last one.
+pub(super) fn changed<V: PartialEq>(value: V, previous: Option<&V>) -> Outcome<V> {
+    if previous == Some(&value) {
+        Outcome::Unchanged
+    } else {
+        Outcome::Value(value)
+    }
+}
+
+/// The value, or that it is the last one where that is known already.
+pub(super) fn unless_same<V>(value: V, same: bool) -> Outcome<V> {
+    if same {
+        Outcome::Unchanged
+    } else {
+        Outcome::Value(value)
+    }
+}
+
+/// Asks once, from where the last answer left off.
+pub(super) async fn ask<V>(
+    client: &ConsulClient,
+    query: QueryRequest,
+    request: &Request<V>,
+) -> Result<QueryAnswer, Failure> {
+    // The agent's own endpoints have no leader behind them.
+    let of_servers = ["/v1/catalog/", "/v1/health/"]
+        .iter()
+        .any(|path| query.path().starts_with(path));
+    let query = if of_servers {
+        query.resume_from(&request.cursor, client.config())
+    } else {
+        query.with_cursor(request.cursor.clone())
+    };
+    client.blocking_query(&query).await.map_err(refusal)
+}
+
+/// A failure of the client; a filter that cannot be read will not mend itself, although Consul before 1.9
+/// answers it with a 500 as if it might.
+fn refusal(error: ClientError) -> Failure {
+    const UNREADABLE: &str = "Failed to create boolean expression evaluator";
+    match &error {
+        ClientError::Status {
+            text,
+            from_consul: true,
+            ..
+        } if text.contains(UNREADABLE) => Failure::new(FailureClass::Invalid, error),
+        _ => failure(error),
+    }
+}
