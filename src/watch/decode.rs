@@ -189,8 +189,6 @@ fn decoded<T: DeserializeOwned>(
 
 #[cfg(test)]
 mod tests {
-    use consul_watch_actors::Query;
-
     use super::*;
 
     #[test]
