@@ -293,7 +293,7 @@ async fn what_is_watched_again_begins_with_the_current_state() {
 async fn a_watch_that_has_no_answer_yet() {
     // Nothing but Stop closes the request in time.
     let fixture = Fixture::of(TestAgent::dev(), |config| {
-        config.with_short_timeout(5 * DEADLINE)
+        config.with_request_timeout(5 * DEADLINE)
     });
     fixture.proxy.silence();
     let mut hanging = fixture.watch(Key::new("hanging")).await;
