@@ -14,7 +14,7 @@ use crate::{
         executable::{ExecutableProblem, executable_problem},
     },
     definition::ForQuery,
-    handlers::Payload,
+    handlers::HandlerPayload,
     watch::{KeyPrefix, nearest_root},
 };
 
@@ -210,7 +210,7 @@ struct RootVisitor<'a>(&'a [KeyPrefix]);
 impl ForQuery for RootVisitor<'_> {
     type Output = Option<usize>;
 
-    fn with<Q: Payload>(self, query: Q) -> Option<usize> {
+    fn with<Q: HandlerPayload>(self, query: Q) -> Option<usize> {
         nearest_root(&query, self.0)
     }
 }

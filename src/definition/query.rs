@@ -3,7 +3,7 @@
 use super::{Definition, Target};
 use crate::{
     client::Consistency,
-    handlers::Payload,
+    handlers::HandlerPayload,
     model::CheckStatus,
     watch::{
         AgentService, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, Nodes, Service,
@@ -17,7 +17,7 @@ pub trait ForQuery {
     type Output;
 
     /// Does it.
-    fn with<Q: Payload>(self, query: Q) -> Self::Output;
+    fn with<Q: HandlerPayload>(self, query: Q) -> Self::Output;
 }
 
 /// Sets what the definition says and the type takes.
@@ -146,7 +146,7 @@ mod tests {
     impl ForQuery for Path {
         type Output = String;
 
-        fn with<Q: Payload>(self, query: Q) -> String {
+        fn with<Q: HandlerPayload>(self, query: Q) -> String {
             query.path().to_string()
         }
     }

@@ -6,7 +6,7 @@ use consul_watch::KvPair;
 use consul_watch::client::{Address, KeyPath, parse_duration};
 use consul_watch::decode::{self, Unknown};
 use consul_watch::definition::{Definition, ForQuery};
-use consul_watch::handlers::Payload;
+use consul_watch::handlers::HandlerPayload;
 use consul_watch::model::{
     CaRoots, HealthCheck, LeafCert, Node, ServiceEntry, ServiceInstance, ServiceList, UserEvent,
     handler,
@@ -78,7 +78,7 @@ struct PathOf;
 impl ForQuery for PathOf {
     type Output = String;
 
-    fn with<Q: Payload>(self, query: Q) -> String {
+    fn with<Q: HandlerPayload>(self, query: Q) -> String {
         query.path().to_string()
     }
 }

@@ -19,7 +19,7 @@ use crate::{
         parse::tree::ConfigNode,
     },
     definition::{Definition, DefinitionError, DefinitionErrors, Fields, ForQuery, Target},
-    handlers::Payload,
+    handlers::HandlerPayload,
 };
 
 /// The parameters of all types of watches.
@@ -255,7 +255,7 @@ struct PathVisitor;
 impl ForQuery for PathVisitor {
     type Output = String;
 
-    fn with<Q: Payload>(self, query: Q) -> String {
+    fn with<Q: HandlerPayload>(self, query: Q) -> String {
         query.path().to_string()
     }
 }

@@ -12,14 +12,14 @@ use crate::{
         config::handler_spec::HandlerSpec,
         runtime::running_handler::{HandlerError, RunningHandler},
     },
-    handlers::{Delivered, Payload, RunEnded},
+    handlers::{HandlerPayload, RunEnded, WebhookDelivered},
 };
 
 /// The delay before a handler that ended unexpectedly is restarted.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 
 /// Forwards each update to a handler, and records which state was handled last.
-pub(super) struct HandlerProxy<Q: Payload> {
+pub(super) struct HandlerProxy<Q: HandlerPayload> {
     label: Arc<str>,
     spec: HandlerSpec,
     handler: Option<RunningHandler>,
@@ -35,7 +35,7 @@ pub(super) struct HandlerProxy<Q: Payload> {
 }
 
 /// The latest update and its outcome.
-struct LatestUpdate<Q: Payload> {
+struct LatestUpdate<Q: HandlerPayload> {
     changed: Changed<Q>,
     outcome: HandlerOutcome,
 }
@@ -72,7 +72,7 @@ pub(super) struct StopProxy {
 #[rtype(result = "()")]
 struct RestartHandler;
 
-impl<Q: Payload> HandlerProxy<Q> {
+impl<Q: HandlerPayload> HandlerProxy<Q> {
     /// Creates a proxy, which starts the handler when it starts. The state `seen` was handled before.
     pub(super) fn new(
         label: Arc<str>,
@@ -200,7 +200,7 @@ impl<Q: Payload> HandlerProxy<Q> {
     }
 }
 
-impl<Q: Payload> Actor for HandlerProxy<Q> {
+impl<Q: HandlerPayload> Actor for HandlerProxy<Q> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
@@ -210,7 +210,7 @@ impl<Q: Payload> Actor for HandlerProxy<Q> {
     }
 }
 
-impl<Q: Payload> Handler<Changed<Q>> for HandlerProxy<Q> {
+impl<Q: HandlerPayload> Handler<Changed<Q>> for HandlerProxy<Q> {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) -> Self::Result {
@@ -225,28 +225,28 @@ impl<Q: Payload> Handler<Changed<Q>> for HandlerProxy<Q> {
     }
 }
 
-impl<Q: Payload> Handler<RunEnded> for HandlerProxy<Q> {
+impl<Q: HandlerPayload> Handler<RunEnded> for HandlerProxy<Q> {
     type Result = ();
 
     fn handle(&mut self, ended: RunEnded, _: &mut Self::Context) {
         self.ended(
             ended.index,
             ended.exit.is_success(),
-            ended.again_in.is_some(),
+            ended.retry_in.is_some(),
         );
     }
 }
 
-impl<Q: Payload> Handler<Delivered> for HandlerProxy<Q> {
+impl<Q: HandlerPayload> Handler<WebhookDelivered> for HandlerProxy<Q> {
     type Result = ();
 
-    fn handle(&mut self, ended: Delivered, _: &mut Self::Context) {
-        self.ended(ended.index, ended.outcome.is_ok(), ended.again_in.is_some());
+    fn handle(&mut self, ended: WebhookDelivered, _: &mut Self::Context) {
+        self.ended(ended.index, ended.outcome.is_ok(), ended.retry_in.is_some());
     }
 }
 
 /// Forwards failures and recoveries of the watch itself to the error program of a script.
-impl<Q: Payload> Handler<WatchEvent> for HandlerProxy<Q> {
+impl<Q: HandlerPayload> Handler<WatchEvent> for HandlerProxy<Q> {
     type Result = ();
 
     fn handle(&mut self, event: WatchEvent, _: &mut Self::Context) {
@@ -256,7 +256,7 @@ impl<Q: Payload> Handler<WatchEvent> for HandlerProxy<Q> {
     }
 }
 
-impl<Q: Payload> Handler<ReplaceHandler> for HandlerProxy<Q> {
+impl<Q: HandlerPayload> Handler<ReplaceHandler> for HandlerProxy<Q> {
     type Result = ResponseActFuture<Self, Result<(), HandlerError>>;
 
     fn handle(&mut self, swap: ReplaceHandler, _: &mut Self::Context) -> Self::Result {
@@ -296,7 +296,7 @@ impl<Q: Payload> Handler<ReplaceHandler> for HandlerProxy<Q> {
     }
 }
 
-impl<Q: Payload> Handler<StopProxy> for HandlerProxy<Q> {
+impl<Q: HandlerPayload> Handler<StopProxy> for HandlerProxy<Q> {
     type Result = ResponseActFuture<Self, Option<Checkpoint>>;
 
     fn handle(&mut self, end: StopProxy, _: &mut Self::Context) -> Self::Result {
@@ -316,7 +316,7 @@ impl<Q: Payload> Handler<StopProxy> for HandlerProxy<Q> {
     }
 }
 
-impl<Q: Payload> Handler<RestartHandler> for HandlerProxy<Q> {
+impl<Q: HandlerPayload> Handler<RestartHandler> for HandlerProxy<Q> {
     type Result = ();
 
     fn handle(&mut self, _: RestartHandler, ctx: &mut Self::Context) {

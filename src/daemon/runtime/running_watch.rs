@@ -18,7 +18,7 @@ use crate::{
         },
     },
     definition::ForQuery,
-    handlers::Payload,
+    handlers::HandlerPayload,
 };
 
 /// A running watch. Its query type is erased.
@@ -110,7 +110,7 @@ type StartedWatch = Result<
 impl ForQuery for StartWatch<'_> {
     type Output = LocalBoxFuture<'static, StartedWatch>;
 
-    fn with<Q: Payload>(self, query: Q) -> Self::Output {
+    fn with<Q: HandlerPayload>(self, query: Q) -> Self::Output {
         let Self {
             watches,
             spec,

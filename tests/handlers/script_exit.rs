@@ -2,42 +2,46 @@
 
 use std::time::{Duration, Instant};
 
-use consul_watch::handlers::{Exit, Forks, Program, ProgramError, Script, ScriptHandler};
+use consul_watch::handlers::{Exit, OrphanPolicy, Program, ProgramError, Script, ScriptHandler};
 use consul_watch_harness::eventually_async;
 
-use crate::script_kit::{Bench, SOON, childless, lives, peak_memory, state};
+use crate::script_fixture::{Fixture, SOON, childless, lives, peak_memory, state};
 
 const SHORT: Duration = Duration::from_millis(300);
 
 #[actix::test]
 async fn one_that_hangs_is_asked_to_end_with_all_it_forked() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     let script = "sleep 1000 & echo $! > grandchild; echo $$ > child; trap 'echo asked > asked; exit 0' TERM; wait";
-    let handler = bench.start(Script::service(bench.sh(script)).timeout(SHORT).retry(None));
+    let handler = fixture.start(
+        Script::service(fixture.sh(script))
+            .timeout(SHORT)
+            .retry(None),
+    );
     handler.send(state("x", 7)).await.unwrap();
-    let ended = bench.ended().await;
+    let ended = fixture.ended().await;
     assert!(
         matches!(ended.exit, Exit::TimedOut { after: SHORT }),
         "{}",
         ended.exit
     );
-    assert_eq!(bench.read("asked"), "asked\n", "it was SIGTERM");
-    assert!(!lives(&bench.read("child")) && !lives(&bench.read("grandchild")));
+    assert_eq!(fixture.read("asked"), "asked\n", "it was SIGTERM");
+    assert!(!lives(&fixture.read("child")) && !lives(&fixture.read("grandchild")));
     childless().await;
 }
 
 #[actix::test]
 async fn one_that_ignores_sigterm_is_killed_after_the_grace_with_its_forks() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     let script = "trap '' TERM; (trap '' TERM; while :; do sleep 1; done) & echo $! > grandchild; \
                   while :; do sleep 1; done";
-    let script = Script::service(bench.sh(script))
+    let script = Script::service(fixture.sh(script))
         .timeout(SHORT)
         .grace(SHORT)
         .retry(None);
     let begun = Instant::now();
-    bench.start(script).send(state("x", 7)).await.unwrap();
-    let ended = bench.ended().await;
+    fixture.start(script).send(state("x", 7)).await.unwrap();
+    let ended = fixture.ended().await;
     assert!(
         matches!(ended.exit, Exit::TimedOut { .. }),
         "{}",
@@ -49,7 +53,7 @@ async fn one_that_ignores_sigterm_is_killed_after_the_grace_with_its_forks() {
         begun.elapsed()
     );
     eventually_async(SOON, "the end of the fork", || {
-        !lives(&bench.read("grandchild"))
+        !lives(&fixture.read("grandchild"))
     })
     .await;
     childless().await;
@@ -57,18 +61,18 @@ async fn one_that_ignores_sigterm_is_killed_after_the_grace_with_its_forks() {
 
 #[actix::test]
 async fn a_fork_may_use_the_grace_that_its_parent_did_not() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     let script = "(trap 'sleep 0.3; echo done > done; exit' TERM; echo > up; while :; do sleep 0.01; done) & \
                   await up; wait";
-    let handler = bench.start(
-        Script::service(bench.sh(script))
+    let handler = fixture.start(
+        Script::service(fixture.sh(script))
             .timeout(SHORT * 2)
             .retry(None),
     );
     handler.send(state("x", 7)).await.unwrap();
-    assert!(matches!(bench.ended().await.exit, Exit::TimedOut { .. }));
+    assert!(matches!(fixture.ended().await.exit, Exit::TimedOut { .. }));
     assert_eq!(
-        bench.read("done"),
+        fixture.read("done"),
         "done\n",
         "the fork came to its end by itself"
     );
@@ -76,14 +80,14 @@ async fn a_fork_may_use_the_grace_that_its_parent_did_not() {
 
 #[actix::test]
 async fn one_that_is_stopped_ends_all_the_same() {
-    let mut bench = Bench::new();
-    let handler = bench.start(
-        Script::service(bench.sh("kill -STOP $$"))
+    let mut fixture = Fixture::new();
+    let handler = fixture.start(
+        Script::service(fixture.sh("kill -STOP $$"))
             .timeout(SHORT)
             .retry(None),
     );
     handler.send(state("x", 7)).await.unwrap();
-    let ended = bench.ended().await;
+    let ended = fixture.ended().await;
     assert!(
         matches!(ended.exit, Exit::TimedOut { .. }),
         "{}",
@@ -98,10 +102,10 @@ async fn one_that_is_stopped_ends_all_the_same() {
 
 #[actix::test]
 async fn a_death_by_signal_is_told() {
-    let mut bench = Bench::new();
-    let handler = bench.start(Script::service(bench.sh("kill -SEGV $$")).retry(None));
+    let mut fixture = Fixture::new();
+    let handler = fixture.start(Script::service(fixture.sh("kill -SEGV $$")).retry(None));
     handler.send(state("x", 7)).await.unwrap();
-    let ended = bench.ended().await;
+    let ended = fixture.ended().await;
     assert!(matches!(ended.exit, Exit::Signal(11)));
     assert_eq!(
         (ended.exit.to_string().as_str(), ended.exit.code()),
@@ -111,19 +115,19 @@ async fn a_death_by_signal_is_told() {
 
 #[actix::test]
 async fn a_grandchild_that_holds_the_pipes_holds_up_nobody() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     let script = "sleep 1000 & echo $! > grandchild; echo out; exit 0";
     // Also one that leaves megabytes on stdin for the grandchild, who reads nothing.
     for size in [1, 3 << 20] {
-        let handler = bench.start(Script::service(bench.sh(script)).timeout(None));
+        let handler = fixture.start(Script::service(fixture.sh(script)).timeout(None));
         let sent = tokio::time::timeout(SOON, handler.send(state(vec![b'x'; size], 7))).await;
         sent.expect("it does not hang").unwrap();
-        let ended = bench.ended().await;
+        let ended = fixture.ended().await;
         assert_eq!(
             (ended.exit.code(), ended.output.tail()),
             (0, b"out\n".as_slice())
         );
-        let grandchild = bench.read("grandchild");
+        let grandchild = fixture.read("grandchild");
         assert!(lives(&grandchild), "forks are left alone by default");
         end(&grandchild);
     }
@@ -131,27 +135,27 @@ async fn a_grandchild_that_holds_the_pipes_holds_up_nobody() {
 
 #[actix::test]
 async fn forks_are_ended_when_asked_for() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     let script = "sleep 1000 & echo $! > grandchild; exit 0";
-    let handler = bench.start(Script::service(bench.sh(script)).forks(Forks::End));
+    let handler = fixture.start(Script::service(fixture.sh(script)).orphans(OrphanPolicy::End));
     handler.send(state("x", 7)).await.unwrap();
-    let ended = bench.ended().await;
+    let ended = fixture.ended().await;
     assert!(
         ended.exit.is_success(),
         "that is not the program's failure: {}",
         ended.exit
     );
-    assert!(!lives(&bench.read("grandchild")));
+    assert!(!lives(&fixture.read("grandchild")));
 }
 
 #[actix::test]
 async fn a_flood_of_output_does_not_fill_the_memory() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     let script = "head -c 104857600 /dev/zero; printf 'the end'";
-    let handler = bench.start(Script::service(bench.sh(script)).timeout(None));
+    let handler = fixture.start(Script::service(fixture.sh(script)).timeout(None));
     let before = peak_memory();
     handler.send(state("x", 7)).await.unwrap();
-    let ended = bench.ended().await;
+    let ended = fixture.ended().await;
     assert_eq!((ended.exit.code(), ended.output.total()), (0, 104_857_607));
     assert!(ended.output.tail().ends_with(b"the end") && ended.output.tail().len() == 4096);
     let grown = peak_memory() - before;
@@ -160,9 +164,9 @@ async fn a_flood_of_output_does_not_fill_the_memory() {
 
 #[actix::test]
 async fn what_is_no_program_is_told_by_its_name() {
-    let mut bench = Bench::new();
-    let folder = bench.path("");
-    std::fs::write(bench.path("plain"), "text").unwrap();
+    let mut fixture = Fixture::new();
+    let folder = fixture.path("");
+    std::fs::write(fixture.path("plain"), "text").unwrap();
     let cases = [
         (
             Program::new("no-such-program-anywhere"),
@@ -174,7 +178,7 @@ async fn what_is_no_program_is_told_by_its_name() {
             "/no/such/program",
             "no such file",
         ),
-        (Program::new(bench.path("plain")), "plain", "chmod +x"),
+        (Program::new(fixture.path("plain")), "plain", "chmod +x"),
         (
             Program::new("true").directory("/no/such/folder"),
             "true",
@@ -182,9 +186,9 @@ async fn what_is_no_program_is_told_by_its_name() {
         ),
     ];
     for (program, name, mend) in cases {
-        let handler = bench.start(Script::service(program).retry(None));
+        let handler = fixture.start(Script::service(program).retry(None));
         handler.send(state("x", 7)).await.unwrap();
-        let ended = bench.ended().await;
+        let ended = fixture.ended().await;
         let text = ended.exit.to_string();
         assert!(
             matches!(&ended.exit, Exit::Failed(error) if matches!(**error, ProgramError::Start { .. })),

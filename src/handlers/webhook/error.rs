@@ -9,7 +9,7 @@ use crate::client::TlsError;
 /// is a secret too.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum HttpError {
+pub enum WebhookError {
     /// What is to be called is no URL.
     #[error(
         "the handler's URL {reason}; write `https://host/path` (it is not shown, as it may hold a secret)"
@@ -120,7 +120,7 @@ impl DeliveryError {
         }
     }
 
-    /// How long the server asks to be left alone (`Retry-After`, at most ten minutes).
+    /// How long the server asks to be left alone (`RetryPolicy-After`, at most ten minutes).
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,

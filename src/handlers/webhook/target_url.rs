@@ -5,11 +5,11 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-use super::error::HttpError;
+use super::error::WebhookError;
 use crate::client::{Address, Scheme, Secret};
 
 /// Where to deliver.
-pub(super) struct Place {
+pub(super) struct TargetUrl {
     /// As awc gets it: without https, which our connector has seen to, and without credentials.
     pub(super) uri: Uri,
     /// The header that carries the URL's user and password.
@@ -18,9 +18,9 @@ pub(super) struct Place {
     pub(super) address: Address,
 }
 
-impl Place {
-    pub(super) fn read(url: &str) -> Result<Self, HttpError> {
-        let fault = |reason| HttpError::Url { reason };
+impl TargetUrl {
+    pub(super) fn read(url: &str) -> Result<Self, WebhookError> {
+        let fault = |reason| WebhookError::Url { reason };
         // What comes after `#` is for the caller alone.
         let url = url.trim().split('#').next().unwrap_or_default();
         let (scheme, rest) = url.split_once("://").ok_or(fault("has no scheme"))?;
@@ -67,13 +67,9 @@ mod tests {
     use super::*;
 
     fn parts(url: &str) -> (String, String, Option<String>) {
-        let place = Place::read(url).unwrap_or_else(|error| panic!("{url}: {error}"));
-        let authorization = place.authorization.map(|secret| secret.expose().to_owned());
-        (
-            place.uri.to_string(),
-            place.address.to_string(),
-            authorization,
-        )
+        let url = TargetUrl::read(url).unwrap_or_else(|error| panic!("{url}: {error}"));
+        let authorization = url.authorization.map(|secret| secret.expose().to_owned());
+        (url.uri.to_string(), url.address.to_string(), authorization)
     }
 
     #[test]
@@ -112,7 +108,7 @@ mod tests {
             "http://host/\r\nX-Evil: hunter2",
             "http://a b/hunter2",
         ] {
-            let Err(error) = Place::read(url) else {
+            let Err(error) = TargetUrl::read(url) else {
                 panic!("{url:?} is none")
             };
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");

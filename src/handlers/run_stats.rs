@@ -25,18 +25,18 @@ pub struct RunEnded {
     /// Which try of this state it was, beginning with 1; of a long-running child, which start.
     pub attempt: u32,
     /// How long until it is run again by itself; `None` when it is not.
-    pub again_in: Option<Duration>,
+    pub retry_in: Option<Duration>,
 }
 
-/// Asks a handler for its [`Runs`].
+/// Asks a handler for its [`RunStats`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
-#[rtype(result = "Runs")]
-pub struct ScriptStatus;
+#[rtype(result = "RunStats")]
+pub struct GetRunStats;
 
 /// What a handler has done so far.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
-pub struct Runs {
+pub struct RunStats {
     /// How many runs have ended.
     pub ended: u64,
     /// How many of them have failed.
@@ -49,7 +49,7 @@ pub struct Runs {
     pub last: Option<RunEnded>,
 }
 
-impl Runs {
+impl RunStats {
     pub(super) fn count(&mut self, ended: &RunEnded) {
         self.ended += 1;
         self.failed += u64::from(!ended.exit.is_success());
@@ -65,14 +65,14 @@ impl RunEnded {
             exit,
             duration,
             output,
-            again_in,
+            retry_in,
             ..
         } = self;
         let path = path.as_ref().map(tracing::field::display);
         if exit.is_success() || matches!(exit, Exit::Stopped) {
             tracing::debug!(path, program, %exit, ?duration, %output, "handler has run");
         } else {
-            tracing::warn!(path, program, %exit, ?duration, ?again_in, %output, "handler has failed");
+            tracing::warn!(path, program, %exit, ?duration, ?retry_in, %output, "handler has failed");
         }
     }
 }

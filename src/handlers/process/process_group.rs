@@ -13,12 +13,12 @@ use crate::handlers::Signal;
 /// other member lives; after that, numbers are given out in a circle, so that the moment until the next look
 /// is far too short for ours to come round again.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct ProcessGroup {
     leader: Pid,
     over: bool,
 }
 
-impl Group {
+impl ProcessGroup {
     /// The group of the child with this number.
     pub(super) fn led_by(child: u32) -> Option<Self> {
         let leader = i32::try_from(child).ok().and_then(Pid::from_raw)?;
@@ -39,7 +39,7 @@ impl Group {
     }
 
     /// Asks every member to end, those that are stopped too.
-    pub(super) fn ask_to_end(&self, by: Signal) {
+    pub(super) fn terminate(&self, by: Signal) {
         self.signal(by);
         self.signal(Signal::CONT);
     }
@@ -55,7 +55,7 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if !self.over {
             self.signal(Signal::KILL);

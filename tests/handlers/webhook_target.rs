@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use consul_watch::Backoff;
-use consul_watch::handlers::{Delivered, Http, HttpHandler, Retry};
+use consul_watch::handlers::{RetryPolicy, Webhook, WebhookDelivered, WebhookHandler};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::script_kit::SOON;
+use crate::script_fixture::SOON;
 
 /// What the server does with a request.
 #[derive(Clone, Copy)]
@@ -48,19 +48,19 @@ pub(crate) struct Target {
     calls: UnboundedReceiver<Call>,
     hung_up: UnboundedReceiver<()>,
     listener: Addr<Listener>,
-    reports: UnboundedReceiver<Delivered>,
+    reports: UnboundedReceiver<WebhookDelivered>,
 }
 
-struct Listener(UnboundedSender<Delivered>);
+struct Listener(UnboundedSender<WebhookDelivered>);
 
 impl Actor for Listener {
     type Context = Context<Self>;
 }
 
-impl Handler<Delivered> for Listener {
+impl Handler<WebhookDelivered> for Listener {
     type Result = ();
 
-    fn handle(&mut self, delivered: Delivered, _: &mut Self::Context) {
+    fn handle(&mut self, delivered: WebhookDelivered, _: &mut Self::Context) {
         let _ = self.0.send(delivered);
     }
 }
@@ -95,11 +95,11 @@ impl Target {
     }
 
     /// A handler that tries again soon, and reports to the test.
-    pub(crate) fn handler(&self, http: Http) -> Addr<HttpHandler> {
+    pub(crate) fn handler(&self, webhook: Webhook) -> Addr<WebhookHandler> {
         let soon = Backoff::new(Duration::from_millis(100), Duration::from_millis(200))
             .expect("a back-off");
-        let http = http.retry(Retry::default().backoff(soon).without_end());
-        HttpHandler::new(http.events(self.listener.clone().recipient()))
+        let webhook = webhook.retry(RetryPolicy::default().backoff(soon).without_end());
+        WebhookHandler::new(webhook.events(self.listener.clone().recipient()))
             .expect("it can be called")
             .start()
     }
@@ -116,7 +116,7 @@ impl Target {
     }
 
     /// The next report.
-    pub(crate) async fn report(&mut self) -> Delivered {
+    pub(crate) async fn report(&mut self) -> WebhookDelivered {
         let report = tokio::time::timeout(SOON, self.reports.recv()).await;
         report
             .expect("a call should have ended")

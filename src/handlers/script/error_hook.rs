@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use consul_watch_actors::{EventKind, WatchEvent, WatchPath};
 
 use crate::handlers::{
-    process::{Exit, Orders, Output, Program},
-    runs::RunEnded,
+    process::{CommandSender, Exit, Output, Program},
+    run_stats::RunEnded,
 };
 
 /// Something that went wrong.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(super) struct ErrorReport {
     path: WatchPath,
     error: String,
     output: String,
 }
 
-impl Trouble {
+impl ErrorReport {
     /// A run that has failed.
     pub(super) fn of_run(run: &RunEnded) -> Option<Self> {
         let (path, error, output) = (
@@ -72,19 +72,19 @@ impl Trouble {
 
 /// One run at a time, and the newest trouble waiting.
 #[derive(Debug)]
-pub(super) struct Alarm {
+pub(super) struct ErrorHook {
     program: Program,
-    waiting: Option<Trouble>,
+    waiting: Option<ErrorReport>,
     /// The way to the run in progress.
-    pub(super) orders: Option<Orders>,
+    pub(super) commands: Option<CommandSender>,
 }
 
-impl Alarm {
+impl ErrorHook {
     pub(super) fn new(program: Program) -> Self {
         Self {
             program,
             waiting: None,
-            orders: None,
+            commands: None,
         }
     }
 
@@ -93,9 +93,9 @@ impl Alarm {
     }
 
     /// Takes a trouble in, and hands out the one to tell now.
-    pub(super) fn take(&mut self, trouble: Option<Trouble>) -> Option<Trouble> {
-        self.waiting = trouble.or(self.waiting.take());
-        if self.orders.is_some() {
+    pub(super) fn take(&mut self, report: Option<ErrorReport>) -> Option<ErrorReport> {
+        self.waiting = report.or(self.waiting.take());
+        if self.commands.is_some() {
             None
         } else {
             self.waiting.take()
@@ -104,7 +104,7 @@ impl Alarm {
 
     /// A run of its program has ended.
     pub(super) fn ended(&mut self, exit: &Exit, output: &Output) {
-        self.orders = None;
+        self.commands = None;
         if !exit.is_success() {
             let program = self.program.name();
             tracing::warn!(program, %exit, %output, "the program that is told of errors has failed");

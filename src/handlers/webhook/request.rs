@@ -15,10 +15,10 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    error::{DeliveryError, HttpError},
-    options::Http,
+    error::{DeliveryError, WebhookError},
+    options::Webhook,
     signature::signature,
-    url::Place,
+    target_url::TargetUrl,
 };
 use crate::client::{Scheme, Secret, USER_AGENT, read_start, retry_after, sanitized};
 #[cfg(feature = "tls")]
@@ -47,9 +47,9 @@ const ANSWER_TEXT: usize = 4096;
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 
 /// Everything that is the same in all calls, checked. It may go to any thread.
-pub(super) struct Plan {
+pub(super) struct RequestTemplate {
     method: Method,
-    place: Place,
+    url: TargetUrl,
     headers: Vec<(HeaderName, HeaderValue)>,
     signature: Option<Secret>,
     timeout: Duration,
@@ -61,28 +61,28 @@ pub(super) struct Plan {
 
 /// A state, ready to be sent.
 #[derive(Debug, Clone)]
-pub(in crate::handlers) struct Letter {
+pub(in crate::handlers) struct WebhookBody {
     pub(super) index: u64,
     pub(super) idempotency_key: String,
-    pub(super) body: Bytes,
+    pub(super) bytes: Bytes,
 }
 
-impl Plan {
+impl RequestTemplate {
     /// Checks everything, and reads the files of TLS.
-    pub(super) fn new(http: &Http) -> Result<Self, HttpError> {
-        let place = Place::read(http.url.expose())?;
-        let method = Method::from_bytes(http.method.as_bytes());
-        let method = method.map_err(|_| HttpError::Method {
-            method: shorten(&http.method),
+    pub(super) fn new(webhook: &Webhook) -> Result<Self, WebhookError> {
+        let url = TargetUrl::read(webhook.url.expose())?;
+        let method = Method::from_bytes(webhook.method.as_bytes());
+        let method = method.map_err(|_| WebhookError::Method {
+            method: shorten(&webhook.method),
         })?;
-        if http.timeout.is_zero() {
-            return Err(HttpError::Timeout);
+        if webhook.timeout.is_zero() {
+            return Err(WebhookError::Timeout);
         }
-        if http.signature.as_ref().is_some_and(Secret::is_empty) {
-            return Err(HttpError::EmptyKey);
+        if webhook.signature.as_ref().is_some_and(Secret::is_empty) {
+            return Err(WebhookError::EmptyKey);
         }
         let mut headers = Vec::new();
-        for (name, value) in &http.headers {
+        for (name, value) in &webhook.headers {
             headers.push(header(name, value)?);
         }
         let mut default = |name, value: &str| {
@@ -96,41 +96,41 @@ impl Plan {
         default(HeaderName::from_static("content-type"), "application/json");
         default(HeaderName::from_static("user-agent"), USER_AGENT);
         default(HeaderName::from_static("accept-encoding"), "identity");
-        if let Some(authorization) = &place.authorization {
+        if let Some(authorization) = &url.authorization {
             default(
                 HeaderName::from_static("authorization"),
                 authorization.expose(),
             );
         }
-        let secrets = [&http.signature, &place.authorization]
+        let secrets = [&webhook.signature, &url.authorization]
             .into_iter()
             .flatten();
         let secrets = secrets
-            .chain(http.headers.iter().map(|(_, value)| value))
+            .chain(webhook.headers.iter().map(|(_, value)| value))
             .cloned()
             .collect();
         Ok(Self {
             method,
             headers,
-            signature: http.signature.clone(),
-            timeout: http.timeout,
+            signature: webhook.signature.clone(),
+            timeout: webhook.timeout,
             secrets,
             #[cfg(feature = "tls")]
-            dialer: dialer(http, &place)?,
+            dialer: dialer(webhook, &url)?,
             #[cfg(not(feature = "tls"))]
-            place: if place.address.scheme() == Scheme::Http {
-                place
+            url: if url.address.scheme() == Scheme::Http {
+                url
             } else {
-                return Err(HttpError::Unsupported);
+                return Err(WebhookError::Unsupported);
             },
             #[cfg(feature = "tls")]
-            place,
+            url,
         })
     }
 
     /// Scheme, host and port.
     pub(super) fn target(&self) -> String {
-        self.place.address.to_string()
+        self.url.address.to_string()
     }
 
     /// The connections of this thread.
@@ -146,22 +146,22 @@ impl Plan {
     pub(super) async fn send(
         &self,
         client: &Client,
-        letter: &Letter,
+        body: &WebhookBody,
     ) -> Result<u16, DeliveryError> {
         let started = Instant::now();
         let mut request = client
-            .request(self.method.clone(), self.place.uri.clone())
+            .request(self.method.clone(), self.url.uri.clone())
             .no_decompress();
         for (name, value) in &self.headers {
             request = request.append_header((name.clone(), value.clone()));
         }
         request = request
-            .insert_header((INDEX, letter.index))
-            .insert_header((KEY, letter.idempotency_key.as_str()));
+            .insert_header((INDEX, body.index))
+            .insert_header((KEY, body.idempotency_key.as_str()));
         if let Some(signature) = self
             .signature
             .as_ref()
-            .and_then(|key| signature(key, &letter.body))
+            .and_then(|key| signature(key, &body.bytes))
         {
             request = request.insert_header((SIGNATURE, signature));
         }
@@ -169,7 +169,7 @@ impl Plan {
             target: self.target(),
             timeout: self.timeout,
         };
-        let mut answer = match timeout(self.timeout, request.send_body(letter.body.clone())).await {
+        let mut answer = match timeout(self.timeout, request.send_body(body.bytes.clone())).await {
             Err(_) | Ok(Err(SendRequestError::Timeout)) => return Err(late()),
             Ok(Err(error)) => return Err(self.unreachable(error)),
             Ok(Ok(answer)) => answer,
@@ -218,32 +218,32 @@ impl Plan {
 }
 
 #[cfg(feature = "tls")]
-fn dialer(http: &Http, place: &Place) -> Result<Option<TlsConnector>, HttpError> {
-    if place.address.scheme() != Scheme::Https {
+fn dialer(webhook: &Webhook, url: &TargetUrl) -> Result<Option<TlsConnector>, WebhookError> {
+    if url.address.scheme() != Scheme::Https {
         return Ok(None);
     }
-    let tls = TlsClient::new(&TlsSettings::of_handler(http.ca_file.clone(), http.verify))?;
-    if !http.verify {
-        warn_unverified(&place.address.to_string());
+    let tls = TlsClient::new(&TlsSettings::of_handler(
+        webhook.ca_file.clone(),
+        webhook.verify,
+    ))?;
+    if !webhook.verify {
+        warn_unverified(&url.address.to_string());
     }
-    Ok(Some(TlsConnector::new(
-        &tls,
-        place.address.host_and_port(),
-    )?))
+    Ok(Some(TlsConnector::new(&tls, url.address.host_and_port())?))
 }
 
-fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), HttpError> {
+fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), WebhookError> {
     let known = HeaderName::from_bytes(name.as_bytes());
-    let known = known.map_err(|_| HttpError::HeaderName {
+    let known = known.map_err(|_| WebhookError::HeaderName {
         name: shorten(name),
     })?;
     if RESERVED.contains(&known.as_str()) {
-        return Err(HttpError::Reserved {
+        return Err(WebhookError::Reserved {
             name: shorten(name),
         });
     }
     let value = HeaderValue::from_bytes(value.expose().as_bytes());
-    let mut value = value.map_err(|_| HttpError::HeaderValue {
+    let mut value = value.map_err(|_| WebhookError::HeaderValue {
         name: shorten(name),
     })?;
     value.set_sensitive(true);
@@ -277,8 +277,8 @@ fn shorten(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn fails(change: impl FnOnce(Http) -> Http) -> HttpError {
-        let made = Plan::new(&change(Http::new("http://host/hunter2")));
+    fn fails(change: impl FnOnce(Webhook) -> Webhook) -> WebhookError {
+        let made = RequestTemplate::new(&change(Webhook::new("http://host/hunter2")));
         let Err(error) = made else {
             panic!("it cannot be called so")
         };
@@ -294,27 +294,30 @@ mod tests {
         for name in ["", "a b", "a:", "a\r\nb", "ä", "a\0"] {
             assert!(
                 matches!(
-                    fails(|http| http.header(name, "x")),
-                    HttpError::HeaderName { .. }
+                    fails(|webhook| webhook.header(name, "x")),
+                    WebhookError::HeaderName { .. }
                 ),
                 "{name:?}"
             );
         }
         for value in ["hunter2\r\nX-Evil: 1", "hunter2\n", "hunter2\0"] {
             assert!(matches!(
-                fails(|http| http.header("a", value)),
-                HttpError::HeaderValue { .. }
+                fails(|webhook| webhook.header("a", value)),
+                WebhookError::HeaderValue { .. }
             ));
         }
         for method in ["", "PO ST", "POST / HTTP/1.1\r\n"] {
             assert!(
-                matches!(fails(|http| http.method(method)), HttpError::Method { .. }),
+                matches!(
+                    fails(|webhook| webhook.method(method)),
+                    WebhookError::Method { .. }
+                ),
                 "{method:?}"
             );
         }
         assert!(
-            Plan::new(
-                &Http::new("http://host")
+            RequestTemplate::new(
+                &Webhook::new("http://host")
                     .method("PATCH")
                     .header("A", "ä\tb")
                     .header("A", "")
@@ -333,38 +336,43 @@ mod tests {
         ] {
             assert!(
                 matches!(
-                    fails(|http| http.header(name, "hunter2")),
-                    HttpError::Reserved { .. }
+                    fails(|webhook| webhook.header(name, "hunter2")),
+                    WebhookError::Reserved { .. }
                 ),
                 "{name}"
             );
         }
         assert!(matches!(
-            fails(|http| http.timeout(Duration::ZERO)),
-            HttpError::Timeout
+            fails(|webhook| webhook.timeout(Duration::ZERO)),
+            WebhookError::Timeout
         ));
         assert!(matches!(
-            fails(|http| http.sign_with("")),
-            HttpError::EmptyKey
+            fails(|webhook| webhook.sign_with("")),
+            WebhookError::EmptyKey
         ));
     }
 
     #[test]
     fn a_given_header_takes_the_place_of_the_default() {
-        let plan = Plan::new(
-            &Http::new("http://host")
+        let template = RequestTemplate::new(
+            &Webhook::new("http://host")
                 .header("Content-Type", "text/x")
                 .header("user-agent", "me"),
         );
-        let plan = plan.unwrap_or_else(|error| panic!("{error}"));
+        let template = template.unwrap_or_else(|error| panic!("{error}"));
         let all = |name: &str| {
-            plan.headers
+            template
+                .headers
                 .iter()
                 .filter(|(given, _)| given == name)
                 .count()
         };
         assert_eq!(
-            (all("content-type"), all("user-agent"), plan.headers.len()),
+            (
+                all("content-type"),
+                all("user-agent"),
+                template.headers.len()
+            ),
             (1, 1, 3)
         );
     }

@@ -2,12 +2,12 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use super::report::Delivered;
+use super::stats::WebhookDelivered;
 use crate::{
     client::Secret,
     handlers::{
         options::{HandlerOptions, handler_setters},
-        retry::Retry,
+        retry_policy::RetryPolicy,
     },
 };
 
@@ -17,28 +17,28 @@ use crate::{
 /// |---|---|---|
 /// | method | POST | POST |
 /// | timeout | 10 s | 10 s |
-/// | a failed call | [tried again](Retry) until it succeeds, 1 s to 60 s apart | lost |
+/// | a failed call | [tried again](RetryPolicy) until it succeeds, 1 s to 60 s apart | lost |
 /// | TLS | the system's authorities, verified | the same |
 /// | signature | none | none |
 ///
 /// Consul's are those of "Watches Overview and Reference", `http_handler_config`.
 #[derive(Clone)]
-pub struct Http {
+pub struct Webhook {
     pub(super) url: Secret,
     pub(super) method: String,
     pub(super) headers: Vec<(String, Secret)>,
     pub(super) timeout: Duration,
-    pub(super) options: HandlerOptions<Delivered>,
+    pub(super) options: HandlerOptions<WebhookDelivered>,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) verify: bool,
     pub(super) signature: Option<Secret>,
 }
 
-impl Http {
+impl Webhook {
     /// The default timeout of a call, Consul's own: 10 s.
     pub const TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// Calls this `http://` or `https://` URL. A user and a password in it are sent as HTTP basic
+    /// Calls this `webhook://` or `https://` URL. A user and a password in it are sent as HTTP basic
     /// authentication. It is never printed but for scheme, host and port.
     pub fn new(url: impl Into<Secret>) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl Http {
             headers: Vec::new(),
             timeout: Self::TIMEOUT,
             options: HandlerOptions {
-                retry: Some(Retry::default().without_end()),
+                retry: Some(RetryPolicy::default().without_end()),
                 ..HandlerOptions::default()
             },
             ca_file: None,
@@ -56,7 +56,7 @@ impl Http {
         }
     }
 
-    handler_setters!(retry, events(Delivered));
+    handler_setters!(retry, events(WebhookDelivered));
 
     /// Sets the method (default `POST`).
     #[must_use]
@@ -103,7 +103,7 @@ impl Http {
     }
 }
 
-impl fmt::Debug for Http {
+impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("Http")

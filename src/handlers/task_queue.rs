@@ -44,7 +44,7 @@ pub(super) trait Task {
 }
 
 /// The number of a task that runs.
-pub(super) type Ticket = u64;
+pub(super) type TaskId = u64;
 
 /// When a failed task is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,35 +56,35 @@ pub(super) struct RetryAt {
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next<T> {
+pub(super) enum NextTask<T> {
     /// Nothing, until a task ends or arrives.
     Idle,
     /// Ask again at this time.
     Wait(Instant),
     /// Run this task.
-    Run(Ticket, T),
+    Run(TaskId, T),
 }
 
 /// The tasks that wait, and the streams of those that run.
 #[derive(Debug)]
-pub(super) struct Queue<T: Task> {
+pub(super) struct TaskQueue<T: Task> {
     mode: QueueMode,
-    waiting: VecDeque<Waiting<T>>,
+    waiting: VecDeque<QueuedTask<T>>,
     /// The streams of which at least one task runs.
-    running: HashMap<T::Stream, Running>,
+    running: HashMap<T::Stream, RunningTasks>,
     /// How many tasks run.
     count: usize,
-    last: Ticket,
+    last: TaskId,
 }
 
 #[derive(Debug)]
-struct Running {
+struct RunningTasks {
     count: usize,
-    newest: Ticket,
+    newest: TaskId,
 }
 
 #[derive(Debug)]
-struct Waiting<T> {
+struct QueuedTask<T> {
     task: T,
     not_before: Instant,
     /// Whether `not_before` holds for a newer task too.
@@ -95,7 +95,7 @@ struct Waiting<T> {
     acknowledged: bool,
 }
 
-impl<T: Task> Queue<T> {
+impl<T: Task> TaskQueue<T> {
     pub(super) fn new(mode: QueueMode) -> Self {
         Self {
             mode,
@@ -145,7 +145,7 @@ impl<T: Task> Queue<T> {
             if acknowledged {
                 task.acknowledge();
             }
-            self.waiting.push_back(Waiting {
+            self.waiting.push_back(QueuedTask {
                 task,
                 not_before,
                 binding: false,
@@ -156,24 +156,24 @@ impl<T: Task> Queue<T> {
     }
 
     /// Returns what to do now. A task that is handed out runs from here on.
-    pub(super) fn next(&mut self, now: Instant) -> Next<T> {
+    pub(super) fn next(&mut self, now: Instant) -> NextTask<T> {
         let slots = match self.mode {
             QueueMode::Coalesce | QueueMode::Queue(_) => 1,
             QueueMode::Parallel(most) => most,
             QueueMode::PerStream => usize::MAX,
         };
         if self.count >= slots {
-            return Next::Idle;
+            return NextTask::Idle;
         }
         let eligible = (0..self.waiting.len()).filter(|&at| self.may_run(at));
         let Some(at) = eligible.min_by_key(|&at| self.waiting[at].not_before.max(now)) else {
-            return Next::Idle;
+            return NextTask::Idle;
         };
         if self.waiting[at].not_before > now {
-            return Next::Wait(self.waiting[at].not_before);
+            return NextTask::Wait(self.waiting[at].not_before);
         }
-        let Some(Waiting { mut task, .. }) = self.waiting.remove(at) else {
-            return Next::Idle;
+        let Some(QueuedTask { mut task, .. }) = self.waiting.remove(at) else {
+            return NextTask::Idle;
         };
         match self.mode {
             QueueMode::Coalesce | QueueMode::PerStream => {}
@@ -187,16 +187,16 @@ impl<T: Task> Queue<T> {
                 task.acknowledge();
             }
         }
-        let ticket = self.last + 1;
-        (self.last, self.count) = (ticket, self.count + 1);
+        let id = self.last + 1;
+        (self.last, self.count) = (id, self.count + 1);
         self.running
             .entry(task.stream().clone())
-            .and_modify(|running| (running.count, running.newest) = (running.count + 1, ticket))
-            .or_insert(Running {
+            .and_modify(|running| (running.count, running.newest) = (running.count + 1, id))
+            .or_insert(RunningTasks {
                 count: 1,
-                newest: ticket,
+                newest: id,
             });
-        Next::Run(ticket, task)
+        NextTask::Run(id, task)
     }
 
     /// Whether the order of its stream lets a waiting task run.
@@ -213,10 +213,10 @@ impl<T: Task> Queue<T> {
     }
 
     /// Takes back a task that has ended, and that is retried at `retry` if it failed and is not given up.
-    pub(super) fn ended(&mut self, ticket: Ticket, mut task: T, retry: Option<RetryAt>) {
+    pub(super) fn ended(&mut self, id: TaskId, mut task: T, retry: Option<RetryAt>) {
         let mut superseded = false;
         if let Some(running) = self.running.get_mut(task.stream()) {
-            superseded = running.newest > ticket;
+            superseded = running.newest > id;
             running.count -= 1;
             self.count -= 1;
             if running.count == 0 {
@@ -239,7 +239,7 @@ impl<T: Task> Queue<T> {
             }
             newer.task.supersede(task);
         } else {
-            self.waiting.push_front(Waiting {
+            self.waiting.push_front(QueuedTask {
                 task,
                 not_before: at,
                 binding,

@@ -39,7 +39,7 @@ impl Task for Numbered {
 }
 
 struct Fixture {
-    queue: Queue<Numbered>,
+    queue: TaskQueue<Numbered>,
     acknowledged: Rc<RefCell<Vec<u32>>>,
     now: Instant,
     number: u32,
@@ -48,7 +48,7 @@ struct Fixture {
 impl Fixture {
     fn new(mode: QueueMode) -> Self {
         Self {
-            queue: Queue::new(mode),
+            queue: TaskQueue::new(mode),
             acknowledged: Rc::default(),
             now: Instant::now(),
             number: 0,
@@ -68,19 +68,19 @@ impl Fixture {
         self.number
     }
 
-    fn run(&mut self) -> (Ticket, Numbered) {
+    fn run(&mut self) -> (TaskId, Numbered) {
         match self.queue.next(self.now) {
-            Next::Run(ticket, task) => (ticket, task),
+            NextTask::Run(id, task) => (id, task),
             other => panic!("expected a run, got {other:?}"),
         }
     }
 
     fn is_idle(&mut self) -> bool {
-        matches!(self.queue.next(self.now), Next::Idle)
+        matches!(self.queue.next(self.now), NextTask::Idle)
     }
 
     fn waits_until(&mut self, time: Instant) -> bool {
-        matches!(self.queue.next(self.now), Next::Wait(at) if at == time)
+        matches!(self.queue.next(self.now), NextTask::Wait(at) if at == time)
     }
 
     fn acknowledged(&self) -> Vec<u32> {
@@ -88,19 +88,19 @@ impl Fixture {
     }
 }
 
-fn retry(at: Instant) -> Option<RetryAt> {
-    Some(RetryAt { at, binding: false })
+fn retry(at: Instant) -> RetryAt {
+    RetryAt { at, binding: false }
 }
 
-fn asked_to_wait_until(at: Instant) -> Option<RetryAt> {
-    Some(RetryAt { at, binding: true })
+fn asked_to_wait_until(at: Instant) -> RetryAt {
+    RetryAt { at, binding: true }
 }
 
 #[test]
 fn coalescing_runs_the_newest_and_acknowledges_at_the_end() {
     let mut fixture = Fixture::new(QueueMode::Coalesce);
     fixture.arrive(0);
-    let (ticket, first) = fixture.run();
+    let (id, first) = fixture.run();
     for _ in 0..3 {
         fixture.arrive(0);
         assert!(fixture.is_idle(), "one at a time");
@@ -110,7 +110,7 @@ fn coalescing_runs_the_newest_and_acknowledges_at_the_end() {
         [2, 3],
         "only those that were replaced"
     );
-    fixture.queue.ended(ticket, first, None);
+    fixture.queue.ended(id, first, None);
     let (_, newest) = fixture.run();
     assert_eq!((newest.number, newest.supersedes), (4, vec![2, 3]));
     assert_eq!(fixture.acknowledged(), [2, 3, 1]);
@@ -120,9 +120,9 @@ fn coalescing_runs_the_newest_and_acknowledges_at_the_end() {
 fn a_newer_state_replaces_a_failed_one_at_once() {
     let mut fixture = Fixture::new(QueueMode::Coalesce);
     fixture.arrive(0);
-    let (ticket, first) = fixture.run();
+    let (id, first) = fixture.run();
     let later = fixture.now + Duration::from_secs(9);
-    fixture.queue.ended(ticket, first, retry(later));
+    fixture.queue.ended(id, first, Some(retry(later)));
     assert_eq!(
         fixture.acknowledged(),
         [1],
@@ -140,9 +140,9 @@ fn a_newer_state_replaces_a_failed_one_at_once() {
 fn a_task_that_fails_while_a_newer_one_waits_is_not_retried() {
     let mut fixture = Fixture::new(QueueMode::Coalesce);
     fixture.arrive(0);
-    let (ticket, first) = fixture.run();
+    let (id, first) = fixture.run();
     fixture.arrive(0);
-    fixture.queue.ended(ticket, first, retry(fixture.now));
+    fixture.queue.ended(id, first, Some(retry(fixture.now)));
     assert_eq!((fixture.run().1.number, fixture.queue.waiting()), (2, 0));
 }
 
@@ -150,7 +150,7 @@ fn a_task_that_fails_while_a_newer_one_waits_is_not_retried() {
 fn a_full_queue_holds_its_senders_back() {
     let mut fixture = Fixture::new(QueueMode::Queue(2));
     fixture.arrive(0);
-    let (ticket, first) = fixture.run();
+    let (id, first) = fixture.run();
     for _ in 0..3 {
         fixture.arrive(0);
     }
@@ -165,11 +165,11 @@ fn a_full_queue_holds_its_senders_back() {
         [1, 2, 3, 4],
         "and is replaced by one that finds none either"
     );
-    fixture.queue.ended(ticket, first, retry(fixture.now));
+    fixture.queue.ended(id, first, Some(retry(fixture.now)));
     let order: Vec<u32> = std::iter::from_fn(|| match fixture.queue.next(fixture.now) {
-        Next::Run(ticket, task) => {
+        NextTask::Run(id, task) => {
             let number = task.number;
-            fixture.queue.ended(ticket, task, None);
+            fixture.queue.ended(id, task, None);
             Some(number)
         }
         _ => None,
@@ -190,9 +190,9 @@ fn in_parallel_a_failed_task_yields_to_a_newer_one_that_ran() {
     assert!(fixture.is_idle());
     fixture.queue.ended(new, second, None);
     let (last, third) = fixture.run();
-    fixture.queue.ended(old, first, retry(fixture.now));
+    fixture.queue.ended(old, first, Some(retry(fixture.now)));
     assert_eq!(fixture.queue.waiting(), 0, "two newer ones were run");
-    fixture.queue.ended(last, third, retry(fixture.now));
+    fixture.queue.ended(last, third, Some(retry(fixture.now)));
     assert_eq!(fixture.run().1.number, 3);
 }
 
@@ -204,7 +204,7 @@ fn in_parallel_a_failed_task_yields_to_a_newer_one_that_has_ended() {
     fixture.arrive(0);
     let (new, second) = fixture.run();
     fixture.queue.ended(new, second, None);
-    fixture.queue.ended(old, first, retry(fixture.now));
+    fixture.queue.ended(old, first, Some(retry(fixture.now)));
     assert_eq!((fixture.queue.waiting(), fixture.queue.running()), (0, 0));
 }
 
@@ -212,7 +212,7 @@ fn in_parallel_a_failed_task_yields_to_a_newer_one_that_has_ended() {
 fn streams_do_not_wait_for_each_other_where_each_has_a_task_of_its_own() {
     let mut fixture = Fixture::new(QueueMode::PerStream);
     fixture.arrive(0);
-    let (ticket, first) = fixture.run();
+    let (id, first) = fixture.run();
     fixture.arrive(0);
     fixture.arrive(0);
     assert!(fixture.is_idle(), "one of this stream runs");
@@ -220,10 +220,10 @@ fn streams_do_not_wait_for_each_other_where_each_has_a_task_of_its_own() {
     let (other, fourth) = fixture.run();
     assert_eq!(fourth.number, 4);
     assert_eq!((fixture.queue.running(), fixture.queue.waiting()), (2, 1));
-    fixture.queue.ended(ticket, first, None);
-    let (ticket, third) = fixture.run();
+    fixture.queue.ended(id, first, None);
+    let (id, third) = fixture.run();
     assert_eq!((third.number, &third.supersedes), (3, &vec![2]));
-    fixture.queue.ended(ticket, third, None);
+    fixture.queue.ended(id, third, None);
     fixture.queue.ended(other, fourth, None);
     assert_eq!((fixture.queue.running(), fixture.queue.waiting()), (0, 0));
 }
@@ -233,10 +233,10 @@ fn a_pause_that_the_receiver_asked_for_holds_for_newer_states_too() {
     let mut fixture = Fixture::new(QueueMode::PerStream);
     let later = fixture.now + Duration::from_secs(9);
     fixture.arrive(0);
-    let (ticket, first) = fixture.run();
+    let (id, first) = fixture.run();
     fixture
         .queue
-        .ended(ticket, first, asked_to_wait_until(later));
+        .ended(id, first, Some(asked_to_wait_until(later)));
     for _ in 0..2 {
         fixture.arrive(0);
         assert!(fixture.waits_until(later));
@@ -244,14 +244,14 @@ fn a_pause_that_the_receiver_asked_for_holds_for_newer_states_too() {
     fixture.arrive(1);
     assert_eq!(fixture.run().1.number, 4, "another stream does not wait");
     fixture.now = later;
-    let (ticket, third) = fixture.run();
+    let (id, third) = fixture.run();
     assert_eq!(third.number, 3);
     // The same for one that has arrived before the failure.
     let later = fixture.now + Duration::from_secs(9);
     fixture.arrive(0);
     fixture
         .queue
-        .ended(ticket, third, asked_to_wait_until(later));
+        .ended(id, third, Some(asked_to_wait_until(later)));
     assert!(fixture.waits_until(later));
 }
 
@@ -309,7 +309,7 @@ proptest! {
             QueueMode::PerStream => usize::MAX,
             QueueMode::Coalesce | QueueMode::Queue(_) => 1,
         };
-        let mut running: Vec<(Ticket, Numbered)> = Vec::new();
+        let mut running: Vec<(TaskId, Numbered)> = Vec::new();
         let mut handled: BTreeMap<u8, Vec<u32>> = BTreeMap::new();
         let mut newest: BTreeMap<u8, u32> = BTreeMap::new();
         let mut accepted = 0;
@@ -322,18 +322,18 @@ proptest! {
                     newest.insert(stream, number);
                     accepted += 1;
                 }
-                Event::Start => if let Next::Run(ticket, task) = fixture.queue.next(fixture.now) {
+                Event::Start => if let NextTask::Run(id, task) = fixture.queue.next(fixture.now) {
                     prop_assert!(!running.iter().any(|(_, other)| other.number == task.number), "at once twice");
                     let same = running.iter().any(|(_, other)| other.stream == task.stream);
                     prop_assert!(!same || matches!(mode, QueueMode::Parallel(_)), "one of a stream");
-                    running.push((ticket, task));
+                    running.push((id, task));
                     prop_assert!(running.len() <= slots);
                 },
                 Event::End { which, failed, binding } if which < running.len() => {
-                    let (ticket, task) = running.remove(which);
+                    let (id, task) = running.remove(which);
                     if !failed { handled.entry(task.stream).or_default().push(task.number); }
                     let at = fixture.now + Duration::from_secs(1);
-                    fixture.queue.ended(ticket, task, failed.then_some(RetryAt { at, binding }));
+                    fixture.queue.ended(id, task, failed.then_some(RetryAt { at, binding }));
                 }
                 Event::End { .. } => {}
                 Event::Pass => fixture.now += Duration::from_secs(2),

@@ -15,12 +15,15 @@ use std::{
 use actix::{MailboxError, Message, dev::RecipientRequest};
 use consul_watch_actors::Subscriber;
 
-use super::{Checkpoint, CheckpointError, CheckpointFile};
+use super::{
+    Checkpoint,
+    file::{CheckpointError, CheckpointFile},
+};
 
 /// One subscription, from its beginning to its end.
-pub(super) struct Session<M: Message<Result = ()> + Send>(Mutex<State<M>>);
+pub(super) struct SharedState<M: Message<Result = ()> + Send>(Mutex<Inner<M>>);
 
-struct State<M: Message<Result = ()> + Send> {
+struct Inner<M: Message<Result = ()> + Send> {
     /// The update that the subscriber has not answered.
     request: Option<Pin<Box<RecipientRequest<M>>>>,
     /// Who waits for that answer.
@@ -36,14 +39,14 @@ struct State<M: Message<Result = ()> + Send> {
 }
 
 /// Ends the session when it is dropped: held by the engine as long as the subscription lives.
-pub(super) struct EndGuard<M: Message<Result = ()> + Send>(Arc<Session<M>>);
+pub(super) struct EndGuard<M: Message<Result = ()> + Send>(Arc<SharedState<M>>);
 
 /// The right to write the checkpoint once. A later one outdates it.
-pub(super) struct Write(u64);
+pub(super) struct PendingWrite(u64);
 
-impl<M: Message<Result = ()> + Send + 'static> Session<M> {
+impl<M: Message<Result = ()> + Send + 'static> SharedState<M> {
     pub(super) fn new(checkpoint: Option<Checkpoint>) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State {
+        Arc::new(Self(Mutex::new(Inner {
             request: None,
             waiting: None,
             ended: false,
@@ -90,20 +93,20 @@ impl<M: Message<Result = ()> + Send + 'static> Session<M> {
     }
 
     /// Begins a write.
-    pub(super) fn write(&self) -> Write {
+    pub(super) fn write(&self) -> PendingWrite {
         let mut state = self.lock();
         state.begun += 1;
-        Write(state.begun)
+        PendingWrite(state.begun)
     }
 
     /// Writes the checkpoint, unless the subscription has ended meanwhile or a later write was committed.
     pub(super) fn commit(
         &self,
-        Write(number): Write,
+        PendingWrite(number): PendingWrite,
         file: &CheckpointFile,
         checkpoint: Checkpoint,
     ) -> Result<(), CheckpointError> {
-        let outdated = |state: &State<M>| state.ended || number <= state.committed;
+        let outdated = |state: &Inner<M>| state.ended || number <= state.committed;
         if outdated(&self.lock()) {
             return Ok(());
         }
@@ -119,8 +122,8 @@ impl<M: Message<Result = ()> + Send + 'static> Session<M> {
     }
 }
 
-impl<M: Message<Result = ()> + Send> Session<M> {
-    fn lock(&self) -> MutexGuard<'_, State<M>> {
+impl<M: Message<Result = ()> + Send> SharedState<M> {
+    fn lock(&self) -> MutexGuard<'_, Inner<M>> {
         // Nothing that panics is called while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -16,14 +16,14 @@ const MAX_REMEMBERED: usize = 1280;
 /// What was handled.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Content {
+pub(super) enum Fingerprint {
     /// The SHA-256 of a state's entries, in hexadecimal, whatever their order.
     Digest(String),
     /// The digest of each entry that was handled, of a value that only ever adds.
     Handled(Vec<String>),
 }
 
-impl Content {
+impl Fingerprint {
     pub(super) fn of<S>(snapshot: &S) -> Self
     where
         S: Snapshot<Item: Serialize>,
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn content_counts_and_indexes_and_order_do_not() {
-        let seen = Content::of(&vec![pair("a", "1", 1), pair("b", "2", 1)]);
+        let seen = Fingerprint::of(&vec![pair("a", "1", 1), pair("b", "2", 1)]);
         assert!(seen.covers(&vec![pair("b", "2", 9), pair("a", "1", 8)]));
         assert!(!seen.covers(&vec![pair("a", "1", 1), pair("b", "3", 1)]));
         assert!(!seen.covers(&vec![pair("a", "1", 1)]));
@@ -168,7 +168,7 @@ mod tests {
         for newest in 256..300 {
             log = EventLog::next(Some(&log), events(newest - 256..newest));
         }
-        let seen = Content::of(&log);
+        let seen = Fingerprint::of(&log);
         let after_restart = EventLog::next(None, events(43..299));
         assert!(seen.covers(&after_restart), "no news");
         assert!(seen.covers(&EventLog::default()), "an agent that restarted");
@@ -182,9 +182,10 @@ mod tests {
 
     #[test]
     fn what_was_handled_before_is_remembered_within_bounds() {
-        let mut seen = Content::of(&EventLog::next(None, events(0..256)));
+        let mut seen = Fingerprint::of(&EventLog::next(None, events(0..256)));
         for run in 1..20 {
-            let mut next = Content::of(&EventLog::next(None, events(run * 256..(run + 1) * 256)));
+            let mut next =
+                Fingerprint::of(&EventLog::next(None, events(run * 256..(run + 1) * 256)));
             next.remember(&seen);
             assert!(next.covers(&EventLog::next(
                 None,
@@ -192,7 +193,7 @@ mod tests {
             )));
             seen = next;
         }
-        let Content::Handled(entries) = seen else {
+        let Fingerprint::Handled(entries) = seen else {
             panic!("events are remembered one by one")
         };
         assert_eq!(entries.len(), MAX_REMEMBERED);

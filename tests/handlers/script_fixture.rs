@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use consul_watch::handlers::{
-    Program, RunEnded, Runs, Script, ScriptHandler, ScriptStatus, StopHandler,
+    GetRunStats, Program, RunEnded, RunStats, Script, ScriptHandler, StopHandler,
 };
 use consul_watch::{Changed, Key, KvPair, Reason};
 use consul_watch_harness::eventually_async;
@@ -37,13 +37,13 @@ impl Handler<RunEnded> for Listener {
 }
 
 /// A folder for scripts to work in, and what is reported of their runs.
-pub(crate) struct Bench {
+pub(crate) struct Fixture {
     folder: TempDir,
     listener: Addr<Listener>,
     ended: UnboundedReceiver<RunEnded>,
 }
 
-impl Bench {
+impl Fixture {
     pub(crate) fn new() -> Self {
         let (sender, ended) = unbounded_channel();
         Self {
@@ -145,11 +145,11 @@ pub(crate) fn change(value: &str, index: u64, before: &Changed<Key>) -> Changed<
 pub(crate) async fn until_runs(
     handler: &Addr<ScriptHandler>,
     what: &str,
-    fits: impl Fn(&Runs) -> bool,
-) -> Runs {
+    fits: impl Fn(&RunStats) -> bool,
+) -> RunStats {
     let deadline = std::time::Instant::now() + SOON;
     loop {
-        let runs = handler.send(ScriptStatus).await.expect("the handler lives");
+        let runs = handler.send(GetRunStats).await.expect("the handler lives");
         if fits(&runs) {
             return runs;
         }

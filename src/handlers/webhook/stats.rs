@@ -11,7 +11,7 @@ use super::error::DeliveryError;
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 #[non_exhaustive]
-pub struct Delivered {
+pub struct WebhookDelivered {
     /// The watch whose state it delivered.
     pub path: WatchPath,
     /// The index of that state.
@@ -23,18 +23,18 @@ pub struct Delivered {
     /// Which try of this state it was, beginning with 1.
     pub attempt: u32,
     /// How long until it is tried again by itself; `None` when it is not.
-    pub again_in: Option<Duration>,
+    pub retry_in: Option<Duration>,
 }
 
-/// Asks a handler for its [`Deliveries`].
+/// Asks a handler for its [`WebhookStats`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
-#[rtype(result = "Deliveries")]
-pub struct HttpStatus;
+#[rtype(result = "WebhookStats")]
+pub struct GetWebhookStats;
 
 /// What a handler has done so far.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
-pub struct Deliveries {
+pub struct WebhookStats {
     /// How many calls were answered with 2xx.
     pub delivered: u64,
     /// How many calls have failed, those that were tried again among them.
@@ -49,11 +49,11 @@ pub struct Deliveries {
     /// The status of the last answer, whatever it was.
     pub last_status: Option<u16>,
     /// The last call that ended.
-    pub last: Option<Delivered>,
+    pub last: Option<WebhookDelivered>,
 }
 
-impl Deliveries {
-    pub(super) fn count(&mut self, ended: &Delivered, given_up: bool) {
+impl WebhookStats {
+    pub(super) fn count(&mut self, ended: &WebhookDelivered, given_up: bool) {
         match &ended.outcome {
             Ok(_) => self.delivered += 1,
             Err(_) => self.failed += 1,
@@ -64,7 +64,7 @@ impl Deliveries {
     }
 }
 
-impl Delivered {
+impl WebhookDelivered {
     /// The status of the answer, if there was one.
     pub fn status(&self) -> Option<u16> {
         self.outcome
@@ -79,7 +79,7 @@ impl Delivered {
             index,
             outcome,
             duration,
-            again_in,
+            retry_in,
             ..
         } = self;
         match outcome {
@@ -88,7 +88,7 @@ impl Delivered {
             }
             Err(error) => {
                 let cause = std::error::Error::source(&**error).map(tracing::field::display);
-                tracing::warn!(%path, index, target, %error, cause, ?again_in, "the state is not delivered");
+                tracing::warn!(%path, index, target, %error, cause, ?retry_in, "the state is not delivered");
             }
         }
     }

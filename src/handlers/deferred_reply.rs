@@ -10,11 +10,11 @@ use actix::{
 /// An answer that is given when its change was handled: the result of a handler's `Handler<Changed<Q>>`.
 ///
 /// Given up instead, the sender is told that the mailbox is closed: the change counts as not handled.
-pub struct Owed(Rc<RefCell<Slot>>);
+pub struct DeferredReply(Rc<RefCell<Slot>>);
 
 /// The right to give that answer. Dropped, it gives it up.
 #[derive(Debug)]
-pub(super) struct Acknowledgement(Rc<RefCell<Slot>>);
+pub(super) struct ReplyHandle(Rc<RefCell<Slot>>);
 
 enum Slot {
     /// The handler has not returned yet, so the way back is not known.
@@ -26,14 +26,14 @@ enum Slot {
 }
 
 /// A debt, and the right to pay it.
-pub(super) fn owed() -> (Acknowledgement, Owed) {
+pub(super) fn deferred_reply() -> (ReplyHandle, DeferredReply) {
     let slot = Rc::new(RefCell::new(Slot::Unknown));
-    (Acknowledgement(Rc::clone(&slot)), Owed(slot))
+    (ReplyHandle(Rc::clone(&slot)), DeferredReply(slot))
 }
 
-impl Acknowledgement {
+impl ReplyHandle {
     /// The change was handled.
-    pub(super) fn give(self) {
+    pub(super) fn send(self) {
         if let Slot::Waiting(Some(sender)) = self.0.replace(Slot::Answered) {
             // Whoever has sent it may be gone.
             let _ = sender.send(());
@@ -41,7 +41,7 @@ impl Acknowledgement {
     }
 }
 
-impl Drop for Acknowledgement {
+impl Drop for ReplyHandle {
     fn drop(&mut self) {
         let mut slot = self.0.borrow_mut();
         if !matches!(*slot, Slot::Answered) {
@@ -50,7 +50,7 @@ impl Drop for Acknowledgement {
     }
 }
 
-impl<A: Actor, M: Message<Result = ()>> MessageResponse<A, M> for Owed {
+impl<A: Actor, M: Message<Result = ()>> MessageResponse<A, M> for DeferredReply {
     fn handle(self, _: &mut A::Context, sender: Option<OneshotSender<()>>) {
         let mut slot = self.0.borrow_mut();
         match *slot {
@@ -64,7 +64,7 @@ impl<A: Actor, M: Message<Result = ()>> MessageResponse<A, M> for Owed {
     }
 }
 
-impl fmt::Debug for Owed {
+impl fmt::Debug for DeferredReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Owed").field(&self.0.borrow()).finish()
     }
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     /// Keeps what it owes, or not.
-    struct Debtor(Option<Acknowledgement>);
+    struct Debtor(Option<ReplyHandle>);
 
     struct Do(&'static str);
 
@@ -101,16 +101,16 @@ mod tests {
     }
 
     impl Handler<Do> for Debtor {
-        type Result = Owed;
+        type Result = DeferredReply;
 
-        fn handle(&mut self, Do(what): Do, _: &mut Self::Context) -> Owed {
-            let (right, debt) = owed();
+        fn handle(&mut self, Do(what): Do, _: &mut Self::Context) -> DeferredReply {
+            let (right, debt) = deferred_reply();
             match what {
-                "give" => right.give(),
+                "give" => right.send(),
                 "keep" => self.0 = Some(right),
                 "give the kept" => {
-                    right.give();
-                    self.0.take().unwrap().give();
+                    right.send();
+                    self.0.take().unwrap().send();
                 }
                 _ => drop(right),
             }

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use consul_watch::handlers::{
-    Delivered, DeliveryError, Http, HttpHandler, HttpStatus, StopHandler,
+    DeliveryError, GetWebhookStats, StopHandler, Webhook, WebhookDelivered, WebhookHandler,
 };
 
-use crate::http_target::{Answer, OK, Target};
-use crate::script_kit::{change, state, stop};
+use crate::script_fixture::{change, state, stop};
+use crate::webhook_target::{Answer, OK, Target};
 
 /// `{"Key":"app",…}` of the value `1`.
 const BODY: &str = r#"{"Key":"app","CreateIndex":1,"ModifyIndex":7,"LockIndex":0,"Flags":0,"Value":"MQ==","Session":""}"#;
@@ -15,12 +15,12 @@ const BODY: &str = r#"{"Key":"app","CreateIndex":1,"ModifyIndex":7,"LockIndex":0
 #[actix_rt::test]
 async fn a_delivery_is_what_consuls_own_handlers_get_and_more() {
     let mut target = Target::start(&[OK]);
-    let http = Http::new(target.url("/hook?x=1#y"))
+    let webhook = Webhook::new(target.url("/hook?x=1#y"))
         .method("PUT")
         .header("X-Team", "blue")
         .header("X-Team", "green")
         .sign_with("hunter2");
-    let handler = target.handler(http);
+    let handler = target.handler(webhook);
     handler.send(state("1", 7)).await.expect("handled");
     let call = target.call().await;
     assert_eq!(
@@ -59,7 +59,7 @@ async fn a_delivery_is_what_consuls_own_handlers_get_and_more() {
         (report.status(), report.attempt, report.index),
         (Some(200), 1, 7)
     );
-    let done = handler.send(HttpStatus).await.expect("it lives");
+    let done = handler.send(GetWebhookStats).await.expect("it lives");
     assert_eq!(
         (done.delivered, done.failed, done.last_status, done.open),
         (1, 0, Some(200), 0)
@@ -74,7 +74,7 @@ async fn a_passing_failure_is_tried_again_with_the_same_key() {
         Answer::Reply("503 Busy", "", ""),
         OK,
     ]);
-    let handler = target.handler(Http::new(target.url("/")));
+    let handler = target.handler(Webhook::new(target.url("/")));
     handler
         .send(state("1", 7))
         .await
@@ -94,16 +94,16 @@ async fn a_passing_failure_is_tried_again_with_the_same_key() {
         target.report().await,
     ];
     assert_eq!(
-        reports.each_ref().map(Delivered::status),
+        reports.each_ref().map(WebhookDelivered::status),
         [Some(500), None, Some(503)]
     );
-    assert!(reports.iter().all(|report| report.again_in.is_some()));
+    assert!(reports.iter().all(|report| report.retry_in.is_some()));
     let last = target.report().await;
     assert_eq!(
-        (last.status(), last.attempt, last.again_in),
+        (last.status(), last.attempt, last.retry_in),
         (Some(200), 4, None)
     );
-    let done = handler.send(HttpStatus).await.expect("it lives");
+    let done = handler.send(GetWebhookStats).await.expect("it lives");
     assert_eq!(
         (done.delivered, done.failed, done.given_up, done.waiting),
         (1, 3, 0, 0)
@@ -113,7 +113,7 @@ async fn a_passing_failure_is_tried_again_with_the_same_key() {
 #[actix_rt::test]
 async fn a_server_that_is_not_there_or_hangs_gets_it_later() {
     let mut target = Target::start(&[Answer::Hang, OK]);
-    let handler = target.handler(Http::new(target.url("/")).timeout(Duration::from_millis(200)));
+    let handler = target.handler(Webhook::new(target.url("/")).timeout(Duration::from_millis(200)));
     handler
         .send(state("1", 7))
         .await
@@ -131,13 +131,13 @@ async fn a_server_that_is_not_there_or_hangs_gets_it_later() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0")
         .and_then(|port| port.local_addr())
         .expect("a port");
-    let absent = target.handler(Http::new(format!("http://{nobody}/")));
+    let absent = target.handler(Webhook::new(format!("http://{nobody}/")));
     absent
         .send(state("1", 7))
         .await
         .expect("its sender is let go on");
     let report = target.report().await;
-    assert!(report.again_in.is_some());
+    assert!(report.retry_in.is_some());
     assert!(matches!(
         *report.outcome.expect_err("nobody"),
         DeliveryError::Unreachable { .. }
@@ -148,7 +148,7 @@ async fn a_server_that_is_not_there_or_hangs_gets_it_later() {
 #[actix_rt::test]
 async fn the_newest_state_takes_the_place_of_a_failed_one() {
     let mut target = Target::start(&[Answer::Reply("500 Oops", "", ""), Answer::Hang, OK]);
-    let handler = target.handler(Http::new(target.url("/")).timeout(Duration::from_millis(300)));
+    let handler = target.handler(Webhook::new(target.url("/")).timeout(Duration::from_millis(300)));
     let first = state("1", 7);
     handler
         .send(first.clone())
@@ -171,7 +171,7 @@ async fn a_server_that_asks_for_a_pause_is_left_alone_for_so_long() {
         Answer::Reply("429 Slow down", "Retry-After: 1\r\n", "later"),
         OK,
     ]);
-    let handler = target.handler(Http::new(target.url("/")));
+    let handler = target.handler(Webhook::new(target.url("/")));
     let first = state("1", 7);
     handler
         .send(first.clone())
@@ -180,7 +180,7 @@ async fn a_server_that_asks_for_a_pause_is_left_alone_for_so_long() {
     target.call().await;
     let asked = Instant::now();
     assert_eq!(
-        target.report().await.again_in.map(|pause| pause.as_secs()),
+        target.report().await.retry_in.map(|pause| pause.as_secs()),
         Some(0),
         "a little less by now"
     );
@@ -201,30 +201,30 @@ async fn what_will_not_pass_is_told_and_not_repeated() {
         Answer::Reply("302 Found", "Location: http://127.0.0.1:1/stolen\r\n", ""),
         OK,
     ]);
-    let handler = target.handler(Http::new(target.url("/")).header("Authorization", "hunter2"));
+    let handler = target.handler(Webhook::new(target.url("/")).header("Authorization", "hunter2"));
     let first = state("1", 7);
     handler.send(first.clone()).await.expect("handled");
     let report = target.report().await;
-    assert_eq!((report.status(), report.again_in), (Some(404), None));
+    assert_eq!((report.status(), report.retry_in), (Some(404), None));
     let told = report.outcome.expect_err("no success").to_string();
     assert!(told.contains("404") && told.contains("no … here"), "{told}");
     handler.send(change("2", 8, &first)).await.expect("handled");
     let report = target.report().await;
-    assert_eq!((report.status(), report.again_in), (Some(302), None));
+    assert_eq!((report.status(), report.retry_in), (Some(302), None));
     handler.send(change("3", 9, &first)).await.expect("handled");
     assert_eq!(target.report().await.status(), Some(200));
     for index in ["7", "8", "9"] {
         assert_eq!(target.call().await.header("x-consul-index"), index);
     }
     target.has_no_call();
-    let done = handler.send(HttpStatus).await.expect("it lives");
+    let done = handler.send(GetWebhookStats).await.expect("it lives");
     assert_eq!((done.delivered, done.failed, done.given_up), (1, 2, 2));
 }
 
 #[actix_rt::test]
 async fn stopped_means_that_no_call_is_open() {
     let mut target = Target::start(&[Answer::Hang]);
-    let handler = target.handler(Http::new(target.url("/")));
+    let handler = target.handler(Webhook::new(target.url("/")));
     let pending = handler.send(state("1", 7));
     let handled = actix_rt::spawn(pending);
     target.call().await;
@@ -237,7 +237,7 @@ async fn stopped_means_that_no_call_is_open() {
 
     // An idle one has nothing to wait for, and one in a pause does not go on.
     let mut target = Target::start(&[Answer::Reply("503 Busy", "Retry-After: 60\r\n", "")]);
-    let handler = target.handler(Http::new(target.url("/")));
+    let handler = target.handler(Webhook::new(target.url("/")));
     handler
         .send(state("1", 7))
         .await
@@ -251,11 +251,11 @@ async fn stopped_means_that_no_call_is_open() {
 
 #[actix_rt::test]
 async fn no_secret_shows_in_debug() {
-    let http = Http::new("http://hunter2:hunter2@host/hunter2?hunter2")
+    let webhook = Webhook::new("http://hunter2:hunter2@host/hunter2?hunter2")
         .header("X-Key", "hunter2")
         .sign_with("hunter2");
-    let handler = HttpHandler::new(http.clone()).expect("it can be called");
-    for shown in [format!("{http:?}"), format!("{handler:?}")] {
+    let handler = WebhookHandler::new(webhook.clone()).expect("it can be called");
+    for shown in [format!("{webhook:?}"), format!("{handler:?}")] {
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 }
