@@ -19,9 +19,9 @@ usage: cargo xtask <command>
   test [-- args]   run every test and doc test; with arguments for `cargo test`, only what they choose
   torture [--minutes N] [--seed N]
                    break everything around the watches at random, 5 minutes long, and count violations
-  bench [-- [--quick] [ROW ...]]
-                   measure beside the peers, all rows or some, and write docs/benchmarks.md;
-                   the row micro is the hot path alone, by criterion
+  bench [-- [--quick] [SCENARIO ...]]
+                   measure beside the peers, all scenarios or some, and write docs/benchmarks.md;
+                   the scenario micro is the hot path alone, by criterion
   soak             a hundred thousand rounds over a hundred watches, with memory at the start and at the end
   lint [modules|words|size]... [--summary]
                    check what the compiler does not: circles among modules, private words, long files
