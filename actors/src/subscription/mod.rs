@@ -9,7 +9,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::{Backoff, Quiescence, Reason, Snapshot, View, compared::Compared, progress::Version};
+use crate::{
+    Backoff, Quiescence, Reason, Snapshot, View, caught::discard, compared::Compared,
+    progress::Version,
+};
 
 /// Decides whether a first state counts as seen.
 pub(crate) type SkipFirst<S> = Arc<dyn Fn(&S) -> bool + Send + Sync>;
@@ -177,7 +180,7 @@ impl<S: Snapshot> Subscription<S> {
                 });
             }
             Some(pending) => {
-                pending.version = version.clone();
+                discard(std::mem::replace(&mut pending.version, version.clone()));
                 pending.reason = pending.reason.max(reason);
                 pending.states += 1;
             }
@@ -274,15 +277,15 @@ impl<S: Snapshot> Subscription<S> {
     /// The subscriber's handler has finished.
     pub(crate) fn acknowledged(&mut self) {
         if let Some((version, _)) = self.in_flight.take() {
-            self.seen = Some(version);
+            discard(self.seen.replace(version));
             // Health need not last: the next loss is a first one.
             match &mut self.trouble {
                 Some(trouble) if trouble.reported.is_some() => {
                     trouble.losses.reset();
                     trouble.not_before = None;
-                    trouble.begun = None;
+                    discard(trouble.begun.take());
                 }
-                trouble => *trouble = None,
+                trouble => discard(trouble.take()),
             }
         }
     }
@@ -322,7 +325,7 @@ impl<S: Snapshot> Subscription<S> {
         };
         let trouble = self.trouble.get_or_insert_default();
         trouble.again(now);
-        trouble.begun = Some(version.clone());
+        discard(trouble.begun.replace(version.clone()));
         match &mut self.pending {
             None => {
                 self.pending = Some(Pending {
@@ -339,6 +342,18 @@ impl<S: Snapshot> Subscription<S> {
                 pending.states += 1;
             }
         }
+    }
+}
+
+/// Values and closures are an application's, and so are their destructors.
+impl<S: Snapshot> Drop for Subscription<S> {
+    fn drop(&mut self) {
+        discard(self.view.take());
+        discard(self.undecided.take());
+        discard(self.in_flight.take());
+        discard(self.pending.take());
+        discard(self.trouble.take());
+        discard(self.seen.take());
     }
 }
 

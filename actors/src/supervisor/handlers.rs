@@ -11,7 +11,7 @@ use crate::{
     Reset, ResetError, Selection, SharedBy, Source, Status, Stop, Stopped, Subscriber,
     SubscriptionId, Watch, WatchError, WatchEvent, WatchPath, WatchState, WatchStatus,
     WatchSupervisor,
-    caught::{Panicked, caught},
+    caught::{Panicked, caught, discard},
     key::WatchKey,
     link::Ends,
     observers::Observer,
@@ -208,7 +208,7 @@ impl<S: Source> Handler<Reset<S>> for WatchSupervisor<S> {
         let refreshed = refreshed
             .unwrap_or_else(|Panicked| Err(Failure::new(FailureClass::Invalid, SourcePanicked)));
         match refreshed {
-            Ok(source) => self.source = Arc::new(source),
+            Ok(source) => discard(std::mem::replace(&mut self.source, Arc::new(source))),
             Err(refused) => return Box::pin(std::future::ready(Err(ResetError::Refused(refused)))),
         }
         // Before the watches that serve others, so that a value of the new source is taken by it.
