@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::{Entry, Waiting, all_of, handle::Watcher};
+use super::{Entry, all_of, handle::Watcher, readiness::Waiting};
 use crate::{
     EventKind, Failure, FailureClass, GetSnapshots, Observe, Query, QueryId, Ready, ReadyError,
     Reset, ResetError, Selection, SharedBy, Source, Status, Stop, Stopped, Subscriber,
