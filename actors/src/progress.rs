@@ -56,6 +56,13 @@ pub(crate) enum Step<V> {
     Rejected(Arc<dyn Error + Send + Sync>),
 }
 
+/// The value is an application's.
+impl<V> Drop for Progress<V> {
+    fn drop(&mut self) {
+        discard(self.current.take());
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("comparing it with the last value panicked (the panic is on standard error)")]
 struct ComparisonPanicked;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     Query, WatchState, WatchStatus,
-    caught::text_of,
+    caught::{discard, text_of},
     covered::Cover,
     key::WatchKey,
     outage::{Notice, Outage},
@@ -97,6 +97,14 @@ impl Content {
     /// How many would miss it: its subscribers, and the watches that it serves.
     pub(crate) fn missed_by(&self) -> usize {
         self.status.subscribers + self.serves
+    }
+}
+
+/// The value is an application's, and is dropped on the supervisor's thread too.
+impl Drop for Content {
+    fn drop(&mut self) {
+        discard(self.value.take());
+        discard(self.status.rejection.take());
     }
 }
 

@@ -6,6 +6,7 @@ use actix::Message;
 
 use crate::{
     Change, Changed, Item, Query, Quiescence, Snapshot, Subscriber, View, WatchEvent, WatchPath,
+    caught::discard,
     key::WatchKey,
     subscription::{OnSkipped, SkipFirst},
 };
@@ -42,6 +43,15 @@ impl<S: Snapshot> Clone for SubscribeOptions<S> {
             view: self.view.clone(),
             quiescence: self.quiescence.clone(),
         }
+    }
+}
+
+/// What its closures hold is an application's, and is dropped on the supervisor's thread too.
+impl<S: Snapshot> Drop for SubscribeOptions<S> {
+    fn drop(&mut self) {
+        discard(self.skip_first.take());
+        discard(self.on_skipped.take());
+        discard(self.view.take());
     }
 }
 
