@@ -1,30 +1,30 @@
-//! The thread that breaks things, and mends them again.
+//! The thread that injects faults and ends them.
 
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use consul_watch_harness::random::{Choices, Rng};
 use consul_watch_harness::{FaultProxy, TestAgent};
 
 use crate::faults::Fault;
-use crate::ledger::{EVERYTHING, Ledger};
-use crate::random::Random;
+use crate::history::{EVERYTHING, History};
 
-/// How often each kind of fault was brought about.
-pub(crate) type Injected = BTreeMap<Fault, u64>;
+/// The number of faults of each kind.
+pub(crate) type InjectedFaults = BTreeMap<Fault, u64>;
 
-/// Breaks and mends until the time is over; then all is whole.
-pub(crate) fn sabotage(
+/// Injects faults, one after the other, until the time is over; then there is none.
+pub(crate) fn inject_faults(
     agent: &TestAgent,
     proxy: &FaultProxy,
-    ledger: &Ledger,
-    mut random: Random,
+    history: &History,
+    mut random: Rng,
     length: Duration,
-) -> Injected {
+) -> InjectedFaults {
     let start = Instant::now();
-    let mut injected = Injected::new();
+    let mut injected = InjectedFaults::new();
     while start.elapsed() < length {
-        // Even a short run sees the agent die with its data and without.
+        // Even a short run kills the agent both with its data and without.
         let late = |share: u32| start.elapsed() > length * share / 4;
         let fault = if late(1) && !injected.contains_key(&Fault::AgentKilled) {
             Fault::AgentKilled
@@ -46,7 +46,7 @@ pub(crate) fn sabotage(
                 agent.restart();
             }
             Fault::AgentEmptied => {
-                ledger.delete(EVERYTHING, || {
+                history.delete(EVERYTHING, || {
                     agent.restart_empty();
                     Ok::<(), ()>(())
                 });

@@ -1,27 +1,27 @@
-//! What all subscribers share.
+//! The state that all subscribers of a run share.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use crate::ledger::Ledger;
+use crate::history::History;
 
-/// A long list would only repeat itself.
-const SHOWN: usize = 20;
+/// A longer list only repeats itself.
+const MAX_SHOWN: usize = 20;
 
-/// What all subscribers share; they live on one thread.
-pub(crate) struct Scene {
-    pub(crate) ledger: Arc<Ledger>,
-    /// Nobody stalls, panics or leaves any more.
+/// The state that all subscribers of a run share; they live on one thread.
+pub(crate) struct RunState {
+    pub(crate) history: Arc<History>,
+    /// No subscriber misbehaves any more.
     pub(crate) calm: Cell<bool>,
     /// Subscribers whose actors have not ended.
     pub(crate) alive: Cell<usize>,
-    pub(crate) tally: RefCell<Tally>,
+    pub(crate) counters: RefCell<Counters>,
     violations: RefCell<Vec<String>>,
 }
 
-/// What was counted.
+/// The counters of a run.
 #[derive(Default)]
-pub(crate) struct Tally {
+pub(crate) struct Counters {
     pub(crate) deliveries: u64,
     pub(crate) first: u64,
     pub(crate) resync: u64,
@@ -30,32 +30,32 @@ pub(crate) struct Tally {
     pub(crate) removals: u64,
     pub(crate) stalled: u64,
     pub(crate) panicked: u64,
-    pub(crate) left: u64,
-    pub(crate) came: u64,
+    pub(crate) stopped_themselves: u64,
+    pub(crate) subscribed: u64,
     pub(crate) stops: u64,
     pub(crate) resets: u64,
     pub(crate) violations: usize,
 }
 
-impl Scene {
-    pub(crate) fn new(ledger: Arc<Ledger>) -> Self {
+impl RunState {
+    pub(crate) fn new(history: Arc<History>) -> Self {
         Self {
-            ledger,
+            history,
             calm: Cell::new(true),
             alive: Cell::new(0),
-            tally: RefCell::default(),
+            counters: RefCell::default(),
             violations: RefCell::default(),
         }
     }
 
-    pub(crate) fn count(&self, count: impl FnOnce(&mut Tally)) {
-        count(&mut self.tally.borrow_mut());
+    pub(crate) fn count(&self, count: impl FnOnce(&mut Counters)) {
+        count(&mut self.counters.borrow_mut());
     }
 
     pub(crate) fn violation(&self, what: String) {
-        self.count(|tally| tally.violations += 1);
+        self.count(|counters| counters.violations += 1);
         let mut violations = self.violations.borrow_mut();
-        if violations.len() < SHOWN {
+        if violations.len() < MAX_SHOWN {
             println!("VIOLATION {what}");
             violations.push(what);
         }

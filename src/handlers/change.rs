@@ -1,13 +1,13 @@
-//! A change of any type, as a run needs it.
+//! A change of any type of watch, as a program is given it.
 
 use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use consul_watch_actors::{ChangeKind, Changed, Reason, WatchPath};
 
-use crate::handlers::Payload;
+use super::{job::Work, payload::Payload};
 
 /// A change whose type is forgotten.
-pub(in crate::handlers) trait State {
+pub(super) trait State {
     /// Which watch it comes from.
     fn path(&self) -> WatchPath;
 
@@ -21,14 +21,14 @@ pub(in crate::handlers) trait State {
     fn facts(&self) -> Facts;
 
     /// An older state was never handled: this one's changes are reckoned from what the older's were.
-    fn cover(&mut self, older: &dyn State);
+    fn supersede(&mut self, older: &dyn State);
 
     fn as_any(&self) -> &dyn Any;
 }
 
 /// What the environment of a run tells about its state.
 #[derive(Debug)]
-pub(in crate::handlers) struct Facts {
+pub(super) struct Facts {
     index: u64,
     path: WatchPath,
     reason: Reason,
@@ -37,7 +37,7 @@ pub(in crate::handlers) struct Facts {
 }
 
 impl Facts {
-    pub(in crate::handlers) fn variables(&self) -> BTreeMap<&'static str, String> {
+    pub(super) fn variables(&self) -> BTreeMap<&'static str, String> {
         let [added, updated, removed] = self.counts;
         BTreeMap::from([
             // Consul's own; the others are ours.
@@ -89,7 +89,7 @@ impl<Q: Payload> State for Changed<Q> {
         }
     }
 
-    fn cover(&mut self, older: &dyn State) {
+    fn supersede(&mut self, older: &dyn State) {
         let Some(older) = older.as_any().downcast_ref::<Self>() else {
             return;
         };
@@ -113,6 +113,12 @@ impl<Q: Payload> State for Changed<Q> {
     }
 }
 
+impl Work for Box<dyn State> {
+    fn supersede(&mut self, older: &Self) {
+        State::supersede(&mut **self, &**older);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +133,7 @@ mod tests {
             session: None,
             create_index: 1,
             modify_index: index,
+            ..KvPair::default()
         };
         Changed::first(
             Key::new("a"),
@@ -164,14 +171,14 @@ mod tests {
         let mut newest = state(Some("y"), 3);
         newest.previous = Some(Arc::clone(&missed.current));
         newest.reason = Reason::Change;
-        newest.cover(&missed);
+        newest.supersede(&missed);
         let facts = newest.facts();
         assert_eq!(
             (facts.counts, facts.coalesced, facts.reason),
             ([0, 1, 0], 1, Reason::Change)
         );
         let mut newest = newest;
-        newest.cover(&state(Some("w"), 0));
+        newest.supersede(&state(Some("w"), 0));
         assert_eq!(
             (newest.facts().counts, newest.reason),
             ([1, 0, 0], Reason::First)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix::Message;
 use consul_watch_actors::WatchPath;
 
-use crate::handlers::{Exit, Output};
+use super::process::{Exit, Output};
 
 /// A run has come to its end.
 #[derive(Debug, Clone, Message)]
@@ -50,7 +50,7 @@ pub struct Runs {
 }
 
 impl Runs {
-    pub(in crate::handlers) fn count(&mut self, ended: &RunEnded) {
+    pub(super) fn count(&mut self, ended: &RunEnded) {
         self.ended += 1;
         self.failed += u64::from(!ended.exit.is_success());
         self.last = Some(ended.clone());
@@ -59,7 +59,7 @@ impl Runs {
 
 impl RunEnded {
     /// Tells the log: quietly of a success, with what it printed of a failure.
-    pub(in crate::handlers) fn log(&self, program: &str) {
+    pub(super) fn log(&self, program: &str) {
         let Self {
             path,
             exit,

@@ -1,18 +1,18 @@
-//! What was written and deleted, as far as it tells which deliveries can be true.
+//! The history of writes and deletions, by which a delivery can be true or not.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A request that failed may still be carried out: by an agent that was paused, when it goes on.
+/// A failed request may still be carried out, by an agent that was paused, when it resumes.
 const LATE: Duration = Duration::from_secs(10);
 
-/// The whole of it, for an agent that lost its data.
+/// All keys, for an agent that lost its data.
 pub(crate) const EVERYTHING: &str = "";
 
-/// Every value carries the time it was written at; of the deletions the last of each key is enough.
-pub(crate) struct Ledger {
+/// Every value carries the time of its write; of the deletions the last of each key is enough.
+pub(crate) struct History {
     start: Instant,
     gone: Mutex<HashMap<String, Gone>>,
     pub(crate) puts: AtomicU64,
@@ -25,7 +25,7 @@ struct Gone {
     last: Option<Duration>,
 }
 
-impl Ledger {
+impl History {
     pub(crate) fn new() -> Self {
         Self {
             start: Instant::now(),
@@ -35,12 +35,12 @@ impl Ledger {
         }
     }
 
-    /// A value to be written now, that nobody else writes.
+    /// Returns a unique value to be written now.
     pub(crate) fn value(&self, by: &str, size: usize) -> String {
         format!("{} {by} {:.<size$}", self.start.elapsed().as_micros(), "")
     }
 
-    /// Carries out a deletion of a key, a folder (`a/b/`) or [`EVERYTHING`], and remembers when it was.
+    /// Deletes a key, a folder (`a/b/`) or [`EVERYTHING`], and records the time.
     pub(crate) fn delete<E>(&self, what: &str, delete: impl FnOnce() -> Result<(), E>) -> bool {
         self.update(what, |gone| gone.running += 1);
         let done = delete().is_ok();
@@ -53,7 +53,7 @@ impl Ledger {
         done
     }
 
-    /// Whether a key that had this value can have been deleted since.
+    /// Whether a key that had this value may have been deleted since.
     pub(crate) fn may_be_gone(&self, key: &str, value: &[u8]) -> bool {
         let Some(written) = Self::written(value) else {
             return false;
@@ -67,7 +67,7 @@ impl Ledger {
             .any(|gone| gone.running > 0 || gone.last >= Some(written))
     }
 
-    /// When a value was written; `None` for one that nobody wrote.
+    /// Returns the time of a value's write; `None` for a value that was not written here.
     pub(crate) fn written(value: &[u8]) -> Option<Duration> {
         let (stamp, _) = std::str::from_utf8(value).ok()?.split_once(' ')?;
         stamp.parse().ok().map(Duration::from_micros)
@@ -81,20 +81,20 @@ impl Ledger {
 
 #[test]
 fn only_what_was_deleted_after_it_was_written_may_be_gone() {
-    let ledger = Ledger::new();
-    let before = ledger.value("w", 3);
-    assert!(!ledger.may_be_gone("a/b/c", before.as_bytes()));
-    ledger.delete("a/b/", || Ok::<(), ()>(()));
+    let history = History::new();
+    let before = history.value("w", 3);
+    assert!(!history.may_be_gone("a/b/c", before.as_bytes()));
+    history.delete("a/b/", || Ok::<(), ()>(()));
     std::thread::sleep(Duration::from_micros(10));
-    let after = ledger.value("w", 3);
-    assert!(ledger.may_be_gone("a/b/c", before.as_bytes()));
-    assert!(!ledger.may_be_gone("a/b/c", after.as_bytes()));
-    assert!(!ledger.may_be_gone("a/c", before.as_bytes()));
-    assert!(!ledger.may_be_gone("a/b/c", b"what nobody wrote"));
-    ledger.delete(EVERYTHING, || {
+    let after = history.value("w", 3);
+    assert!(history.may_be_gone("a/b/c", before.as_bytes()));
+    assert!(!history.may_be_gone("a/b/c", after.as_bytes()));
+    assert!(!history.may_be_gone("a/c", before.as_bytes()));
+    assert!(!history.may_be_gone("a/b/c", b"not written here"));
+    history.delete(EVERYTHING, || {
         assert!(
-            ledger.may_be_gone("a/c", after.as_bytes()),
-            "while it goes on"
+            history.may_be_gone("a/c", after.as_bytes()),
+            "while the deletion runs"
         );
         Ok::<(), ()>(())
     });

@@ -54,11 +54,7 @@ impl Retry {
     }
 
     /// The pause after this many failed tries of a state, if there is to be another one.
-    pub(in crate::handlers) fn pause(
-        &self,
-        history: &mut Option<Backoff>,
-        tries: u32,
-    ) -> Option<Duration> {
+    pub(super) fn pause(&self, history: &mut Option<Backoff>, tries: u32) -> Option<Duration> {
         let pause = history
             .get_or_insert_with(|| self.backoff.clone_reset())
             .failed(Instant::now())
