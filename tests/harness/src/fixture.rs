@@ -16,7 +16,7 @@ use crate::wait::DEADLINE;
 /// The pause between two looks at a status.
 const POLL: Duration = Duration::from_millis(5);
 
-/// What a test of watches needs.
+/// A supervisor of watches, an agent, and the proxy between them.
 #[derive(Debug)]
 pub struct Fixture {
     /// The supervisor of the watches.
