@@ -19,8 +19,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 const WATCHES: usize = 100;
 /// The rounds of all watches before the run is measured: by then every buffer has its size.
 const WARM_UP: usize = 5;
-/// The growth per delivery that is no leak: pages that the allocator takes once. What leaks is at least a value.
-const MAX_BYTES_PER_DELIVERY: f64 = 64.0;
+/// The growth per delivery that is no leak: a leak loses an allocation each time.
+const MAX_BYTES_PER_DELIVERY: f64 = 16.0;
 /// The growth between the halves that a short run cannot tell from noise.
 const NOISE_BYTES: f64 = 256.0 * 1024.0;
 

@@ -14,14 +14,15 @@ async fn another_address_takes_over_and_repeats_nothing() {
     let (leader, followers) = cluster.leader_and_followers();
     leader.put("cluster/a", "0");
     let watches = supervisor(&[followers[0].url(), followers[1].url()]);
-    let mut feed = watch(&watches, KeyPrefix::new("cluster")).await;
+    let query = KeyPrefix::new("cluster");
+    let mut feed = watch(&watches, query.clone()).await;
     feed.says(&["added cluster/a=0"]).await;
 
     // From the first to the second, and back again.
     for (turn, dies) in [(1, followers[0]), (2, followers[1])] {
         let (died, since) = (Instant::now(), SystemTime::now());
         dies.kill();
-        until_live_since(&watches, "cluster", since).await;
+        until_live_since(&watches, &query, since).await;
         println!(
             "live at another server {:.0} ms after the death of one",
             died.elapsed().as_secs_f64() * 1e3

@@ -24,7 +24,7 @@ fn write(http: &Http, value: &str) -> Instant {
 }
 
 #[actix_rt::test]
-async fn deliveries_go_on_after_the_leaders_death() {
+async fn deliveries_continue_after_the_leaders_death() {
     let cluster = TestCluster::start();
     let (leader, followers) = cluster.leader_and_followers();
     followers[0].put(KEY, "1");

@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime};
 use actix::prelude::*;
 use consul_watch::actors::Query;
 use consul_watch::{ConsulConfig, WatchSupervisor};
-use consul_watch_harness::fixture::{self, until};
+use consul_watch_harness::fixture::{self, until_query};
 
 /// Starts a supervisor with these addresses that soon gives up a silent one, and soon retries.
 fn supervisor(addresses: &[String]) -> Addr<WatchSupervisor> {
@@ -30,14 +30,13 @@ fn supervisor(addresses: &[String]) -> Addr<WatchSupervisor> {
     fixture::supervisor(&config)
 }
 
-/// Returns the full path of a query's watch.
-fn path(query: &impl Query) -> String {
-    query.path().to_string()
-}
-
 /// Waits until the watch is live by an answer that came after this moment.
-async fn until_live_since(watches: &Addr<WatchSupervisor>, path: &str, since: SystemTime) {
-    until(watches, path, "a new answer", |status| {
+async fn until_live_since<Q: Query<Source = ConsulConfig>>(
+    watches: &Addr<WatchSupervisor>,
+    query: &Q,
+    since: SystemTime,
+) {
+    until_query(watches, query, "a new answer", |status| {
         status.state.is_live() && status.last_answer.is_some_and(|at| at > since)
     })
     .await;

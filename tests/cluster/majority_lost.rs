@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use consul_watch::client::Consistency;
 use consul_watch::{FailureClass, Key, KeyPrefix};
-use consul_watch_harness::fixture::{until, watch};
+use consul_watch_harness::fixture::{until_query, watch};
 use consul_watch_harness::{DEADLINE, TestCluster, eventually_async};
 
-use crate::{path, supervisor, until_live_since};
+use crate::{supervisor, until_live_since};
 
 const STALE: Consistency = Consistency::Stale { max_stale: None };
 const HARDLY_STALE: Consistency = Consistency::Stale {
@@ -40,7 +40,7 @@ async fn a_server_that_is_cut_off_answers_stale_reads_alone() {
     leader.kill();
     followers[1].kill();
     let cut_off = SystemTime::now();
-    until(&watches, &path(&key), "a failure", |status| {
+    until_query(&watches, &key, "a failure", |status| {
         status.state.name() == "retrying"
     })
     .await;
@@ -50,10 +50,10 @@ async fn a_server_that_is_cut_off_answers_stale_reads_alone() {
     let hardly_stale = prefix.clone().with_consistency(HARDLY_STALE);
     let mut late_stale = watch(&watches, stale_prefix.clone()).await;
     late_stale.says(&["added cluster/a=1"]).await;
-    until_live_since(&watches, &path(&stale_key), cut_off).await;
-    until(
+    until_live_since(&watches, &stale_key, cut_off).await;
+    until_query(
         &watches,
-        &path(&stale_prefix),
+        &stale_prefix,
         "an answer that says how stale it is",
         |status| {
             status
@@ -65,7 +65,7 @@ async fn a_server_that_is_cut_off_answers_stale_reads_alone() {
     let mut late_hardly = watch(&watches, hardly_stale.clone()).await;
     let mut late_fresh = watch(&watches, prefix.clone()).await;
     for query in [&hardly_stale, &prefix] {
-        until(&watches, &path(query), "a refusal", |status| {
+        until_query(&watches, query, "a refusal", |status| {
             status
                 .state
                 .error()
@@ -83,7 +83,7 @@ async fn a_server_that_is_cut_off_answers_stale_reads_alone() {
     late_fresh.says(&["added cluster/a=1"]).await;
     late_hardly.says(&["added cluster/a=1"]).await;
     for query in [&key, &stale_key] {
-        until(&watches, &path(query), "that it is live", |status| {
+        until_query(&watches, query, "that it is live", |status| {
             status.state.is_live()
         })
         .await;
