@@ -8,7 +8,7 @@ use consul_watch::handlers::{Webhook, WebhookError, WebhookHandler};
 use consul_watch::{ConsulClient, ConsulConfig};
 use serde_json::{Value, json};
 
-/// What ends a header, and what comes after it.
+/// Text that would end a header and start another.
 const INJECTIONS: [&str; 5] = [
     "a\r\nX-Evil: 1",
     "a\nX-Evil: 1",
@@ -113,7 +113,7 @@ async fn a_request_stays_one() {
     }
 }
 
-/// What loading a file of this one watch says.
+/// Returns the errors of a file with this watch.
 fn loaded(watch: &Value) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("a.json");

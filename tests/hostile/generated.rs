@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::mutation::{corpus, holds, mutated};
 
-/// What is read can be written, and is read again.
+/// A value that was read can be written and read again.
 fn read<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Option<T> {
     let value = serde_json::from_slice::<T>(bytes).ok()?;
     let written = serde_json::to_vec(&value).expect("it can be written");
@@ -273,7 +273,7 @@ fn folders_as_structs() {
     });
 }
 
-/// Whoever may write keys must not be able to end the process.
+/// A writer of keys must not be able to end the process.
 #[test]
 fn a_folder_as_deep_as_a_key_can_be_long() {
     for name in ["inner/", "any/", "a/", "/"] {

@@ -1,4 +1,4 @@
-//! What an error says never holds the secret that was given beside what is wrong.
+//! An error never holds a secret that was given beside what is wrong.
 
 use consul_watch::client::Address;
 use consul_watch::decode::{self, Unknown};
@@ -186,7 +186,7 @@ fn of_service_files() {
             match DaemonConfig::load(&[file], &base) {
                 Ok(config) => tells_nothing!(format!("{config:?}")),
                 Err(errors) => {
-                    // A text in the place of a name is one, and is told.
+                    // A text in the place of a name is reported as a name.
                     for fault in errors
                         .iter()
                         .filter(|fault| !fault.reason().contains(" is not a field here"))

@@ -60,7 +60,7 @@ impl Folder {
         self.acl.allow(&["all"]);
     }
 
-    /// How many warnings there were.
+    /// Returns the number of warnings.
     fn warnings(&self) -> usize {
         let part = format!("path=keyprefix:{}?token", self.name);
         let records = log_capture::captured(&part);
@@ -70,7 +70,7 @@ impl Folder {
         warnings.count()
     }
 
-    /// How many requests of this method contain `part`.
+    /// Returns the number of requests of this method that contain `part`.
     fn requests(&self, method: &str, part: &str) -> usize {
         let seen = self.acl.fixture.proxy.requests();
         let fitting = seen
@@ -176,7 +176,7 @@ async fn a_right_that_comes_back_between_the_list_and_the_proof() {
     assert_eq!(folder.warnings(), 0);
 }
 
-/// An answer that contradicts Consul's own word for ever delivers no removal, and nothing else is lost.
+/// An answer that contradicts Consul's own word again and again delivers no removal, and nothing else is lost.
 #[actix_rt::test]
 async fn a_list_that_lacks_a_key_for_ever_although_it_is_there() {
     let mut folder = Folder::start("odd", &["open", "secret"]).await;
@@ -256,7 +256,7 @@ async fn a_proxy_that_lets_no_transaction_through() {
     folder.says(&["updated /secret=1→2"]).await;
 }
 
-/// That rights come back wakes no query, so queries are short while a key is hidden.
+/// A right that comes back wakes no query, so queries are short while a key is hidden.
 #[actix_rt::test]
 async fn the_wait_is_short_while_a_key_is_hidden() {
     log_capture::capture();

@@ -1,11 +1,12 @@
-//! The server we are connected to dies: another address takes over.
+//! The server of the connection dies: another address takes over.
 
 use std::time::{Instant, SystemTime};
 
 use consul_watch::KeyPrefix;
 use consul_watch_harness::TestCluster;
+use consul_watch_harness::fixture::watch;
 
-use crate::feed::{Feed, supervisor, until_live_since};
+use crate::{supervisor, until_live_since};
 
 #[actix_rt::test]
 async fn another_address_takes_over_and_repeats_nothing() {
@@ -14,8 +15,8 @@ async fn another_address_takes_over_and_repeats_nothing() {
     leader.put("cluster/a", "0");
     let watches = supervisor(&[followers[0].url(), followers[1].url()]);
     let query = KeyPrefix::new("cluster");
-    let mut feed = Feed::watch(&watches, query.clone()).await;
-    feed.says("added cluster/a=0").await;
+    let mut feed = watch(&watches, query.clone()).await;
+    feed.says(&["added cluster/a=0"]).await;
 
     // From the first to the second, and back again.
     for (turn, dies) in [(1, followers[0]), (2, followers[1])] {
@@ -28,10 +29,11 @@ async fn another_address_takes_over_and_repeats_nothing() {
         );
         feed.has_nothing("nothing was written");
         leader.put("cluster/a", turn.to_string());
-        feed.says(&format!("updated cluster/a={turn}")).await;
+        feed.says(&[&format!("updated cluster/a={}→{turn}", turn - 1)])
+            .await;
         dies.restart();
     }
     feed.has_nothing("nothing was written");
     leader.delete("cluster/a");
-    feed.says("removed cluster/a=2").await;
+    feed.says(&["removed cluster/a=2"]).await;
 }

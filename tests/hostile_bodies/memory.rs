@@ -1,4 +1,4 @@
-//! How much memory something takes at its worst.
+//! The peak of the process's memory.
 
 use std::fs;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,10 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// One mebibyte.
 pub(crate) const MIB: usize = 1024 * 1024;
 
-/// The peak is the whole process's, so where tests share one they take turns.
+/// The peak is the whole process's, so tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Measures from its making on.
+/// Measures the growth since its creation; others wait for its end.
 pub(crate) struct Memory {
     before: usize,
     _turn: MutexGuard<'static, ()>,
@@ -24,7 +24,7 @@ impl Memory {
         }
     }
 
-    /// Starts anew, and the peaks before are forgotten.
+    /// Measures from now on.
     pub(crate) fn restart(&mut self) {
         self.before = peak_from_now();
     }
@@ -32,7 +32,7 @@ impl Memory {
     /// Fails if the process has grown by more than this since the start.
     #[track_caller]
     pub(crate) fn grew_at_most(&self, bytes: usize, what: &str) {
-        let grew = told("VmHWM:").saturating_sub(self.before);
+        let grew = status("VmHWM:").saturating_sub(self.before);
         println!("{what}: {} MiB", grew / MIB);
         assert!(
             grew <= bytes,
@@ -43,15 +43,15 @@ impl Memory {
     }
 }
 
-/// Makes the system count the peak from what is held now, and returns that.
+/// Resets the peak to what is held now, and returns that.
 fn peak_from_now() -> usize {
     fs::write("/proc/self/clear_refs", "5").expect("Linux resets the peak");
-    told("VmHWM:")
+    status("VmHWM:")
 }
 
-fn told(name: &str) -> usize {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux tells about memory");
-    let line = status
+fn status(name: &str) -> usize {
+    let all = fs::read_to_string("/proc/self/status").expect("Linux has it");
+    let line = all
         .lines()
         .find_map(|line| line.strip_prefix(name))
         .expect("a line of its own");

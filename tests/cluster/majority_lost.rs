@@ -1,12 +1,13 @@
-//! Two of three servers die: the third is cut off, and says nothing but to those who take what is stale.
+//! Two of three servers die: the third is cut off, and answers stale reads alone.
 
 use std::time::{Duration, SystemTime};
 
 use consul_watch::client::Consistency;
 use consul_watch::{FailureClass, Key, KeyPrefix};
-use consul_watch_harness::{TestCluster, eventually_async};
+use consul_watch_harness::fixture::{until_query, watch};
+use consul_watch_harness::{DEADLINE, TestCluster, eventually_async};
 
-use crate::feed::{Feed, SOON, supervisor, until, until_live_since, until_retrying};
+use crate::{supervisor, until_live_since};
 
 const STALE: Consistency = Consistency::Stale { max_stale: None };
 const HARDLY_STALE: Consistency = Consistency::Stale {
@@ -14,12 +15,12 @@ const HARDLY_STALE: Consistency = Consistency::Stale {
 };
 
 #[actix_rt::test]
-async fn a_server_that_is_cut_off_answers_only_those_who_take_what_is_stale() {
+async fn a_server_that_is_cut_off_answers_stale_reads_alone() {
     let cluster = TestCluster::start();
     let (leader, followers) = cluster.leader_and_followers();
     leader.put("cluster/a", "1");
     // A stale read may be ahead of the replication.
-    eventually_async(SOON, "the replica", || {
+    eventually_async(DEADLINE, "the replica", || {
         followers[0]
             .request("GET", "/v1/kv/cluster/a?stale", &[], b"")
             .status
@@ -31,23 +32,26 @@ async fn a_server_that_is_cut_off_answers_only_those_who_take_what_is_stale() {
         Key::new("cluster/a"),
         Key::new("cluster/a").with_consistency(STALE),
     );
-    let mut fresh = Feed::watch(&watches, key.clone()).await;
-    let mut stale = Feed::watch(&watches, stale_key.clone()).await;
-    fresh.says("added cluster/a=1").await;
-    stale.says("added cluster/a=1").await;
+    let mut fresh = watch(&watches, key.clone()).await;
+    let mut stale = watch(&watches, stale_key.clone()).await;
+    fresh.says(&["added cluster/a=1"]).await;
+    stale.says(&["added cluster/a=1"]).await;
 
     leader.kill();
     followers[1].kill();
     let cut_off = SystemTime::now();
-    until_retrying(&watches, &key).await;
-    // Whoever comes now is shown what the server has, or nothing.
+    until_query(&watches, &key, "a failure", |status| {
+        status.state.name() == "retrying"
+    })
+    .await;
+    // New watches get what the server has, or nothing.
     let prefix = KeyPrefix::new("cluster");
     let stale_prefix = prefix.clone().with_consistency(STALE);
     let hardly_stale = prefix.clone().with_consistency(HARDLY_STALE);
-    let mut late_stale = Feed::watch(&watches, stale_prefix.clone()).await;
-    late_stale.says("added cluster/a=1").await;
+    let mut late_stale = watch(&watches, stale_prefix.clone()).await;
+    late_stale.says(&["added cluster/a=1"]).await;
     until_live_since(&watches, &stale_key, cut_off).await;
-    until(
+    until_query(
         &watches,
         &stale_prefix,
         "an answer that says how stale it is",
@@ -58,10 +62,10 @@ async fn a_server_that_is_cut_off_answers_only_those_who_take_what_is_stale() {
         },
     )
     .await;
-    let mut late_hardly = Feed::watch(&watches, hardly_stale.clone()).await;
-    let mut late_fresh = Feed::watch(&watches, prefix.clone()).await;
+    let mut late_hardly = watch(&watches, hardly_stale.clone()).await;
+    let mut late_fresh = watch(&watches, prefix.clone()).await;
     for query in [&hardly_stale, &prefix] {
-        until(&watches, query, "a refusal", |status| {
+        until_query(&watches, query, "a refusal", |status| {
             status
                 .state
                 .error()
@@ -76,10 +80,10 @@ async fn a_server_that_is_cut_off_answers_only_those_who_take_what_is_stale() {
 
     // With one of them back there is a majority again.
     followers[1].restart();
-    late_fresh.says("added cluster/a=1").await;
-    late_hardly.says("added cluster/a=1").await;
+    late_fresh.says(&["added cluster/a=1"]).await;
+    late_hardly.says(&["added cluster/a=1"]).await;
     for query in [&key, &stale_key] {
-        until(&watches, query, "that it is live", |status| {
+        until_query(&watches, query, "that it is live", |status| {
             status.state.is_live()
         })
         .await;
@@ -87,9 +91,9 @@ async fn a_server_that_is_cut_off_answers_only_those_who_take_what_is_stale() {
     fresh.has_nothing("nothing was written");
     stale.has_nothing("nothing was written");
     followers[1].put("cluster/a", "2");
-    fresh.says("updated cluster/a=2").await;
-    stale.says("updated cluster/a=2").await;
+    fresh.says(&["updated cluster/a=1→2"]).await;
+    stale.says(&["updated cluster/a=1→2"]).await;
     for feed in [&mut late_fresh, &mut late_stale, &mut late_hardly] {
-        feed.says("updated cluster/a=2").await;
+        feed.says(&["updated cluster/a=1→2"]).await;
     }
 }

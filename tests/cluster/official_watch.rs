@@ -1,4 +1,4 @@
-//! `consul watch`, run beside ours.
+//! HashiCorp's `consul watch`, run beside this crate's watches.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use consul_watch_harness::{TestAgent, consul};
 
 /// `consul watch` of one key, whose child prints each value; ended when dropped.
-pub(crate) struct Theirs {
+pub(crate) struct OfficialWatch {
     process: Child,
     lines: Receiver<(Instant, String)>,
 }
 
-impl Theirs {
-    pub(crate) fn watch(agent: &TestAgent, key: &str) -> Self {
+impl OfficialWatch {
+    pub(crate) fn start(agent: &TestAgent, key: &str) -> Self {
         let mut command = Command::new(consul().expect("Consul"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CONSUL_") {
@@ -35,11 +35,11 @@ impl Theirs {
             .stderr(Stdio::null());
         let mut process = command.spawn().expect("consul watch runs");
         let output = BufReader::new(process.stdout.take().expect("its output"));
-        let (tell, lines) = channel();
+        let (sender, lines) = channel();
         thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
-                // The test has ended when nobody listens.
-                if tell.send((Instant::now(), line)).is_err() {
+                // Fails when the test has ended.
+                if sender.send((Instant::now(), line)).is_err() {
                     return;
                 }
             }
@@ -47,7 +47,7 @@ impl Theirs {
         Self { process, lines }
     }
 
-    /// When the first delivery came that has this value in base64; `None` if none does in time.
+    /// Returns the time of the first delivery with this value in base64; `None` if none comes in time.
     pub(crate) fn says(&self, base64: &str, within: Duration) -> Option<Instant> {
         let deadline = Instant::now() + within;
         loop {
@@ -60,9 +60,9 @@ impl Theirs {
     }
 }
 
-impl Drop for Theirs {
+impl Drop for OfficialWatch {
     fn drop(&mut self) {
-        // It may have ended by itself, which is as good.
+        // Fails only when it has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

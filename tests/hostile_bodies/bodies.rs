@@ -1,5 +1,5 @@
-//! Whatever an answer's body is, a watch reports it, delivers nothing, stays within its memory, and goes on
-//! with the next good answer.
+//! A watch reports a hostile answer, delivers nothing of it, stays within its memory, and recovers with the next
+//! good answer.
 
 use crate::case::Case;
 use crate::memory::{MIB, Memory};
@@ -9,10 +9,10 @@ use crate::server::pair;
 /// The default of [`consul_watch::ConsulConfig::with_max_body_size`].
 const LIMIT: usize = 32 * MIB;
 
-/// What two watches may take that each read a body up to the limit: the body, and room for it to grow.
+/// The memory of two watches that each read a body up to the limit: the body, and room for it to grow.
 const BODIES: usize = 2 * 3 * LIMIT;
 
-/// What everything else may take.
+/// The memory of everything else.
 const SMALL: usize = 16 * MIB;
 
 #[actix_rt::test]
@@ -72,7 +72,7 @@ async fn a_head_without_end() {
 async fn a_million_entries() {
     let memory = Memory::start();
     let mut case = Case::start(128 * MIB).await;
-    // All of them are read before it shows that the list is none.
+    // The list turns out to be invalid after all of them are read.
     let pair = r#"{"Key":"app/a","CreateIndex":1,"ModifyIndex":1,"LockIndex":0},"#;
     case.fails(
         "a million pairs and a number",
@@ -81,7 +81,7 @@ async fn a_million_entries() {
     )
     .await;
     memory.grew_at_most(640 * MIB, "a million pairs, in a body of 62 MB");
-    case.goes_on("a million pairs").await;
+    case.recovers("a million pairs").await;
     case.suffers(
         "empty objects",
         Reply::list(1_000_000, "{},", "{}]"),
@@ -112,7 +112,7 @@ async fn deep_nesting() {
             deep("[", "")
         );
         let pair = pair("app/a", "x", 5);
-        // A field that nobody knows is read past, so what lies in it must fail it by its own end.
+        // An unknown field is skipped, so its content has to be invalid in itself.
         let keys = format!(
             "{},\"{field}\":{}",
             pair.trim_end_matches("}]"),
@@ -128,6 +128,7 @@ async fn deep_nesting() {
 
 #[actix_rt::test]
 async fn what_is_no_json_or_none_of_consuls() {
+    let _turn = Memory::start();
     let mut case = Case::start(LIMIT).await;
     let good = (
         pair("app/a", "x", 5),
@@ -138,7 +139,7 @@ async fn what_is_no_json_or_none_of_consuls() {
         Reply::by_path(good.0.replace(old, new), good.1.replace(old, new))
     };
     let unread = "cannot be read";
-    // Of a node's fields that are given twice the last counts, as for Consul's own clients.
+    // The last of a node's duplicate fields counts, as in Consul's own clients.
     let twice = Reply::by_path(good.0.replace("\"ModifyIndex\"", "\"CreateIndex\""), "7");
     case.suffers("a duplicate field", twice, unread).await;
     for (name, old, new) in [
@@ -206,7 +207,7 @@ async fn what_is_no_json_or_none_of_consuls() {
     case.suffers("no UTF-8", not_utf8, unread).await;
 }
 
-/// The name is as long as no URL is; it is in the answer all the same, and it is none of ours.
+/// The name is too long for any URL, and it is outside the watched prefix.
 #[actix_rt::test]
 async fn a_key_of_64_kilobytes() {
     let memory = Memory::start();
@@ -223,9 +224,10 @@ async fn a_key_of_64_kilobytes() {
     memory.grew_at_most(SMALL, "a key of 64 KB");
 }
 
-/// What a field of the wrong type holds may be somebody's secret.
+/// The content of a field of the wrong type may be a secret.
 #[actix_rt::test]
 async fn a_failure_does_not_tell_what_the_body_holds() {
+    let _turn = Memory::start();
     let mut case = Case::start(LIMIT).await;
     for body in [
         r#"[{"Key":"app/a","Value":"eA==","CreateIndex":"hunter2","ModifyIndex":1,"LockIndex":0}]"#,

@@ -79,7 +79,7 @@ impl Reply {
         })
     }
 
-    /// A body that is told to be this long and is.
+    /// Returns a body that has the length in its header.
     pub(crate) fn long(length: usize) -> Self {
         Self::new(
             How::Raw,
@@ -88,7 +88,7 @@ impl Reply {
         )
     }
 
-    /// A body that is as long, and is told to be nothing.
+    /// Returns a body of this length in chunks.
     pub(crate) fn long_in_chunks(length: usize) -> Self {
         Self::new(How::Chunked, &[], move |_, out| spaces(out, length))
     }

@@ -1,4 +1,4 @@
-//! A server that answers like Consul until it is told to answer otherwise.
+//! A server that answers like Consul, or with a hostile reply.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::reply::Reply;
 
-/// How long a query is held that waits for news, as its `wait` would have it.
+/// The time that a query is held while nothing changes, as its `wait` says.
 const HELD: Duration = Duration::from_secs(1);
 
-/// What it has to say.
+/// The server's answers.
 struct State {
     value: String,
     index: u64,
@@ -20,7 +20,7 @@ struct State {
 
 struct Shared {
     state: Mutex<State>,
-    news: Condvar,
+    changed: Condvar,
 }
 
 /// Its threads end with their connections, and the listener's with the process.
@@ -40,13 +40,13 @@ impl Server {
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
-            news: Condvar::new(),
+            changed: Condvar::new(),
         });
         let for_thread = Arc::clone(&shared);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&for_thread);
-                // A client that goes away in the middle is what these tests are about.
+                // Fails when a client disconnects in the middle, as it may.
                 thread::spawn(move || shared.serve(&stream));
             }
         });
@@ -57,20 +57,20 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// From now on every query gets this.
+    /// Answers every query with this from now on.
     pub(crate) fn answers_with(&self, reply: Reply) {
         let mut state = self.shared.state();
         state.hostile = Some(reply);
-        self.shared.news.notify_all();
+        self.shared.changed.notify_all();
     }
 
-    /// From now on every query gets this value.
+    /// Answers every query with this value from now on.
     pub(crate) fn has(&self, value: &str) {
         let mut state = self.shared.state();
         state.hostile = None;
         value.clone_into(&mut state.value);
         state.index += 1;
-        self.shared.news.notify_all();
+        self.shared.changed.notify_all();
     }
 }
 
@@ -90,7 +90,7 @@ impl Shared {
         Ok(())
     }
 
-    /// The good answer, once there is news; or the hostile one.
+    /// Returns the good answer once it changed, or the hostile one.
     fn answer(&self, target: &str) -> Result<(u64, String), Reply> {
         let known = target
             .split(['?', '&'])
@@ -98,7 +98,7 @@ impl Shared {
         let known: u64 = known.and_then(|index| index.parse().ok()).unwrap_or(0);
         let wait = |state: &mut State| state.hostile.is_none() && state.index <= known;
         let (state, _) = self
-            .news
+            .changed
             .wait_timeout_while(self.state(), HELD, wait)
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(reply) = state.hostile.clone() {
@@ -117,7 +117,7 @@ impl Shared {
     }
 }
 
-/// The list of this one pair, as Consul writes it.
+/// Returns the list of this one pair, as Consul writes it.
 pub(crate) fn pair(key: &str, value: &str, index: u64) -> String {
     use base64::Engine;
     let value = base64::engine::general_purpose::STANDARD.encode(value);
