@@ -6,7 +6,6 @@ mod common;
 
 use std::time::Duration;
 
-use actix::Actor;
 use common::{
     Say, Store,
     budget::{LATEST, are, watch_all},

@@ -20,7 +20,7 @@ fn cursed(_: &Rows) -> bool {
     panic!("`skip_first_when` panics, as the test wants it")
 }
 
-/// The panics of subscribers' code that were reported.
+/// Returns the panics of subscribers' code that were reported.
 fn panics(events: &Events) -> Vec<(SubscriptionId, SubscriberCode)> {
     events
         .all()
@@ -360,6 +360,6 @@ async fn queries_and_values_that_panic_harm_nobody() {
     }
     assert_eq!(watches.send(Status::all()).await.unwrap().len(), 1);
     store.put("good", "a", 2);
-    until("the other watch goes on", || good_sight.shows(2)).await;
+    until("the other watch continues", || good_sight.shows(2)).await;
     until("it waits for the next", || store.open() == 1).await;
 }
