@@ -81,7 +81,7 @@ impl<S: Source> WatchSupervisor<S> {
         let number = self.number();
         self.lingering.insert(key.clone(), number);
         ctx.run_later(linger, move |supervisor, ctx| {
-            supervisor.end_lingering(&key, number, ctx)
+            supervisor.end_lingering(&key, number, ctx);
         });
         Some(told)
     }
