@@ -57,6 +57,7 @@ fn pair(value: &'static str) -> Arc<KvPair> {
         session: None,
         create_index: 1,
         modify_index: 2,
+        ..KvPair::default()
     })
 }
 
