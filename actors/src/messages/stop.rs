@@ -46,13 +46,13 @@ impl Stop {
     }
 }
 
-/// What [`Stop`] did.
+/// The result of a [`Stop`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stopped {
     /// The watches that have ended.
     pub ended: Vec<WatchPath>,
-    /// How many subscriptions have ended, with their watches or alone.
+    /// The number of subscriptions that have ended, with their watches or alone.
     pub subscriptions: usize,
     /// The names and ids that select no watch, as they were given.
     pub not_watched: Vec<String>,

@@ -1,4 +1,7 @@
-//! What one subscriber is owed: one update in flight, the latest state waiting. No clock, no I/O.
+//! The updates of one subscriber: one in flight, and the latest state pending. No clock, no I/O.
+//!
+//! States that come while an update is in flight are coalesced into one (backpressure), and with a
+//! [`Quiescence`] they are debounced.
 
 pub(crate) mod acknowledgements;
 pub(crate) mod in_flight;
@@ -25,18 +28,18 @@ pub(crate) type OnSkipped<S> = Arc<dyn Fn(&Arc<S>, u64) + Send + Sync>;
 /// The feed of one subscriber. It outlives restarts of its watcher.
 pub(crate) struct Subscription<S: Snapshot> {
     view: Option<Arc<View<S::Item>>>,
-    // What few subscriptions have is not room in each.
+    // Boxed, since few subscriptions have one.
     quiet: Option<Box<Quiet>>,
     /// Whether the first state counts as seen is not decided yet.
     undecided: Option<Box<Undecided<S>>>,
-    /// What it was shown last, or what was looked at for it since and held nothing it wants.
+    /// The state it handled last, or a later one that holds nothing it wants.
     seen: Option<Version<S>>,
     in_flight: Option<(Version<S>, Reason)>,
     pending: Option<Pending<S>>,
     trouble: Option<Box<Trouble<S>>>,
 }
 
-/// How often a panic of one subscriber's code is reported at most.
+/// The shortest time between two reports of panics in one subscriber's code.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Decides whether the first state counts as seen without being delivered.
@@ -45,17 +48,17 @@ struct Undecided<S: Snapshot> {
     first: Option<Version<S>>,
 }
 
-/// Deliveries were lost, or the view has panicked.
+/// The redelivery after an update was lost or the view panicked.
 struct Trouble<S> {
-    /// A handler that dies on its message is given it again, at a pace that harms nobody.
+    /// Paces the updates of a handler that ends with each of them.
     losses: Backoff,
     not_before: Option<Instant>,
-    /// What was lost last. Its handler had begun, so its effects may be there: something is delivered after it
-    /// in any case, even what was seen before it.
+    /// The update that was lost last. Its handler had begun and may have had effects, so something is delivered after
+    /// it in any case, even the state that was seen before it.
     begun: Option<Version<S>>,
     /// The view panicked when it ran last.
     panicking: bool,
-    /// When a panic was reported last.
+    /// The time of the last report of a panic.
     reported: Option<Instant>,
 }
 
@@ -72,7 +75,7 @@ impl<S> Default for Trouble<S> {
 }
 
 impl<S> Trouble<S> {
-    /// Once more: when to go on.
+    /// Returns the time of the next attempt.
     fn again(&mut self, now: Instant) -> Instant {
         *self.not_before.insert(now + self.losses.failed(now))
     }
@@ -99,21 +102,21 @@ impl<S: Snapshot> fmt::Debug for Subscription<S> {
 struct Pending<S> {
     version: Version<S>,
     reason: Reason,
-    /// How many states it stands for.
+    /// The number of states that were coalesced into it.
     states: u64,
 }
 
-/// It waits for quiet.
+/// The debounce.
 struct Quiet {
     rule: Quiescence,
-    /// When the first and the last of what is pending came.
+    /// The times at which the first and the last of the pending states came.
     came: Option<(Instant, Instant)>,
 }
 
-/// What to do for a subscriber now.
+/// The next step for a subscriber.
 #[derive(Debug)]
 pub(crate) enum Next<S> {
-    /// Nothing is owed, or its handler is still at work.
+    /// Nothing is pending, or its handler is still at work.
     Idle,
     /// Nothing: this state holds nothing that counts for the subscriber.
     Skipped(Version<S>),
@@ -155,7 +158,7 @@ impl<S: Snapshot> Subscription<S> {
         }
     }
 
-    /// A new state: it replaces the one that waits. Runs no code of the subscriber.
+    /// Takes a new state, which replaces the pending one. Runs no code of the subscriber.
     pub(crate) fn offer(&mut self, version: &Version<S>, resync: bool, now: Instant) {
         if let Some(undecided) = &mut self.undecided {
             undecided.first.get_or_insert_with(|| version.clone());
@@ -189,15 +192,15 @@ impl<S: Snapshot> Subscription<S> {
         }
     }
 
-    /// Whether [`decide_first`](Self::decide_first) has something to decide.
+    /// Returns whether [`decide_first`](Self::decide_first) has something to decide.
     pub(crate) fn is_undecided(&self) -> bool {
         self.undecided
             .as_ref()
             .is_some_and(|undecided| undecided.first.is_some())
     }
 
-    /// Decides, once, whether the first state counts as seen. Runs code of the subscriber: after a panic it
-    /// does not.
+    /// Decides, once, whether the first state counts as seen. Runs code of the subscriber; if that panics, the state
+    /// does not count as seen.
     pub(crate) fn decide_first(&mut self) {
         let Some(undecided) = self
             .undecided
@@ -218,7 +221,7 @@ impl<S: Snapshot> Subscription<S> {
         }
     }
 
-    /// What to do now; a delivery is in flight from here on. Runs code of the subscriber.
+    /// Returns what to do now; a delivery is in flight from here on. Runs code of the subscriber.
     pub(crate) fn next(&mut self, now: Instant, compared: &mut Compared<S>) -> Next<S> {
         if self.in_flight.is_some() {
             return Next::Idle;
@@ -236,7 +239,7 @@ impl<S: Snapshot> Subscription<S> {
         {
             previous = self.trouble.as_ref().and_then(|it| it.begun.as_ref());
             if previous.is_none() {
-                // Looked at and found without news: what comes next is compared with this one.
+                // It holds nothing that counts. The next state is compared with this one.
                 self.seen = self.pending.take().map(|pending| pending.version);
                 return self.seen.clone().map_or(Next::Idle, Next::Skipped);
             }
@@ -271,16 +274,16 @@ impl<S: Snapshot> Subscription<S> {
         })
     }
 
-    /// Whether nothing is owed, and nothing in flight.
+    /// Returns whether nothing is pending and nothing in flight.
     pub(crate) fn is_idle(&self) -> bool {
         self.in_flight.is_none() && self.pending.is_none()
     }
 
-    /// The subscriber's handler has finished.
+    /// Records that the subscriber's handler has finished.
     pub(crate) fn acknowledged(&mut self) {
         if let Some((version, _)) = self.in_flight.take() {
             discard(self.seen.replace(version));
-            // Health need not last: the next loss is a first one.
+            // The next loss counts as a first one, however soon it comes.
             match &mut self.trouble {
                 Some(trouble) if trouble.reported.is_some() => {
                     trouble.losses.reset();
@@ -292,21 +295,21 @@ impl<S: Snapshot> Subscription<S> {
         }
     }
 
-    /// The view has panicked: it runs again at the pace of lost deliveries.
+    /// Records that the view panicked: it runs again at the pace of lost updates.
     pub(crate) fn view_panicked(&mut self, now: Instant) -> Next<S> {
         let trouble = self.trouble.get_or_insert_default();
         trouble.panicking = true;
         Next::Wait(trouble.again(now))
     }
 
-    /// The view did not panic.
+    /// Records that the view did not panic.
     pub(crate) fn view_returned(&mut self) {
         if let Some(trouble) = &mut self.trouble {
             trouble.panicking = false;
         }
     }
 
-    /// Whether a panic is to be reported that happens now, before it is recorded.
+    /// Returns whether a panic is reported that happens now; called before the panic is recorded.
     pub(crate) fn may_report(&mut self, now: Instant) -> bool {
         let trouble = self.trouble.get_or_insert_default();
         if trouble.panicking
@@ -320,7 +323,7 @@ impl<S: Snapshot> Subscription<S> {
         true
     }
 
-    /// The subscriber lost the message (its actor restarted in the middle): it is owed again.
+    /// Records that the update was lost because the subscriber's actor restarted in the middle: it is pending again.
     pub(crate) fn lost(&mut self, now: Instant) {
         let Some((version, reason)) = self.in_flight.take() else {
             return;

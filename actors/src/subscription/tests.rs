@@ -1,4 +1,4 @@
-//! What one subscriber is owed, step by step and at random.
+//! Unit tests of a subscription, step by step and at random.
 
 use std::time::Duration;
 

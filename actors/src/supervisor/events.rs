@@ -20,7 +20,7 @@ impl<S: Source> WatchSupervisor<S> {
         }
     }
 
-    /// Sends observers what is queued for them.
+    /// Sends observers the next of the events that are queued for them.
     pub(super) fn pump_observers(&mut self, ctx: &mut Context<Self>) {
         self.observers.retain(|observer| !observer.is_done());
         let requests: Vec<_> = self

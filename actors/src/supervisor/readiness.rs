@@ -4,15 +4,15 @@ use tokio::sync::oneshot;
 
 use crate::{ReadyError, Source, WatchPath, WatchState, WatchSupervisor, key::WatchKey};
 
-/// Somebody waits until these watches are ready.
+/// A [`Ready`](crate::Ready) that waits for its watches.
 pub(super) struct Waiting {
-    /// With their names, for when one of them is stopped.
+    /// The watches, with their names for the error if one of them is stopped.
     pub(super) watches: Vec<(WatchKey, WatchPath)>,
     pub(super) reply: oneshot::Sender<Result<(), ReadyError>>,
 }
 
 impl<S: Source> WatchSupervisor<S> {
-    /// Answers those who wait for watches that are ready now, or never will be.
+    /// Answers each [`Ready`](crate::Ready) whose watches are ready now, or one of whose watches is not going to be.
     pub(super) fn answer_waiting(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
         for Waiting { watches, reply } in waiting {
