@@ -7,7 +7,7 @@ use consul_watch::Backoff;
 use consul_watch::handlers::{
     Exec, ExecHandler, Exit, ForwardSignal, GetRunStats, OnChange, Signal, StopHandler,
 };
-use consul_watch_harness::eventually_async;
+use consul_watch_harness::{eventually_async, own_process};
 
 use crate::script_fixture::{Fixture, SOON, change, childless, children, lives, state, stop};
 
@@ -27,6 +27,7 @@ fn quick() -> Backoff {
 
 #[actix::test]
 async fn the_first_state_starts_it_and_the_next_ones_signal_it() {
+    own_process!();
     let mut fixture = Fixture::new();
     let handler = start(&fixture, Exec::new(fixture.sh(DAEMON)));
     assert!(children().is_empty(), "there is no state yet");
@@ -74,6 +75,7 @@ async fn a_change_can_restart_it_and_states_meanwhile_are_folded() {
 
 #[actix::test]
 async fn it_comes_back_when_it_dies_with_the_newest_state() {
+    own_process!();
     let mut fixture = Fixture::new();
     let script = format!("echo $$ > pid; {DAEMON}");
     let handler = start(&fixture, Exec::new(fixture.sh(&script)).backoff(quick()));
@@ -96,6 +98,7 @@ async fn it_comes_back_when_it_dies_with_the_newest_state() {
 
 #[actix::test]
 async fn a_crash_loop_is_slowed_down() {
+    own_process!();
     let mut fixture = Fixture::new();
     let backoff = Backoff::new(Duration::from_millis(40), Duration::from_secs(10))
         .unwrap()
@@ -174,6 +177,7 @@ async fn the_state_file_is_there_before_the_program_is_told() {
 
 #[actix::test]
 async fn one_that_ignores_sigterm_is_killed_with_its_forks() {
+    own_process!();
     let mut fixture = Fixture::new();
     let script =
         "trap '' TERM; sleep 1000 & echo $! > grandchild; echo > up; while :; do sleep 1; done";

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use actix::MailboxError;
 use consul_watch::Backoff;
 use consul_watch::handlers::{Exit, RetryPolicy, Script};
-use consul_watch_harness::eventually_async;
+use consul_watch_harness::{eventually_async, own_process};
 
 use crate::script_fixture::{Fixture, SOON, change, childless, state, until_runs};
 
@@ -95,6 +95,7 @@ async fn a_queue_tries_a_failed_state_again_before_the_next() {
 
 #[actix::test]
 async fn parallel_runs_so_many_at_a_time() {
+    own_process!();
     let fixture = Fixture::new();
     let handler = fixture.start(Script::service(fixture.sh(GATED)).parallel(3));
     for index in 1..=3 {
@@ -216,6 +217,7 @@ async fn splay_delays_and_the_newest_state_is_run() {
 
 #[actix::test]
 async fn a_failure_is_told_to_the_program_for_it() {
+    own_process!();
     let mut fixture = Fixture::new();
     let told = fixture.sh("cat >> told; echo \"$CONSUL_WATCH_ERROR\" >> error");
     let script = Script::service(fixture.sh("echo so sorry; exit 5"))

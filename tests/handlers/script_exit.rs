@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use consul_watch::handlers::{Exit, OrphanPolicy, Program, ProgramError, Script, ScriptHandler};
-use consul_watch_harness::eventually_async;
+use consul_watch_harness::{eventually_async, own_process};
 
 use crate::script_fixture::{Fixture, SOON, childless, lives, peak_memory, state};
 
@@ -11,6 +11,7 @@ const SHORT: Duration = Duration::from_millis(300);
 
 #[actix::test]
 async fn one_that_hangs_is_asked_to_end_with_all_it_forked() {
+    own_process!();
     let mut fixture = Fixture::new();
     let script = "sleep 1000 & echo $! > grandchild; echo $$ > child; trap 'echo asked > asked; exit 0' TERM; wait";
     let handler = fixture.start(
@@ -32,6 +33,7 @@ async fn one_that_hangs_is_asked_to_end_with_all_it_forked() {
 
 #[actix::test]
 async fn one_that_ignores_sigterm_is_killed_after_the_grace_with_its_forks() {
+    own_process!();
     let mut fixture = Fixture::new();
     let script = "trap '' TERM; (trap '' TERM; while :; do sleep 1; done) & echo $! > grandchild; \
                   while :; do sleep 1; done";
@@ -150,6 +152,7 @@ async fn forks_are_ended_when_asked_for() {
 
 #[actix::test]
 async fn a_flood_of_output_does_not_fill_the_memory() {
+    own_process!();
     let mut fixture = Fixture::new();
     let script = "head -c 104857600 /dev/zero; printf 'the end'";
     let handler = fixture.start(Script::service(fixture.sh(script)).timeout(None));

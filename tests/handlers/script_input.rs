@@ -3,6 +3,8 @@
 use consul_watch::handlers::{Environment, Exit, OutputTo, Program, Script};
 use consul_watch::{Changed, Key};
 
+use consul_watch_harness::own_process;
+
 use crate::script_fixture::{Fixture, SOON, childless, state};
 
 #[actix::test]
@@ -111,6 +113,7 @@ async fn a_line_goes_through_the_shell_and_a_program_does_not() {
 
 #[actix::test]
 async fn a_large_state_that_is_not_read_is_no_error() {
+    own_process!();
     let mut fixture = Fixture::new();
     for script in ["exit 0", "exec <&-; exit 0", "head -c 10 >/dev/null"] {
         let handler = fixture.start(Script::service(fixture.sh(script)).retry(None));

@@ -7,7 +7,7 @@ use consul_watch::handlers::{Script, ScriptHandler, StopHandler};
 use consul_watch::{
     Backoff, ConsulConfig, Key, KeyPrefix, Observe, Services, Stop, Watch, WatchSupervisor,
 };
-use consul_watch_harness::TestAgent;
+use consul_watch_harness::{TestAgent, own_process};
 
 use crate::script_fixture::{Fixture, childless, children, descriptors, stop, until_runs};
 
@@ -21,6 +21,7 @@ fn supervisor(agent: &TestAgent) -> Addr<WatchSupervisor> {
 
 #[actix::test]
 async fn the_last_state_of_a_burst_is_run_and_none_twice() {
+    own_process!();
     let agent = TestAgent::dev();
     let fixture = Fixture::new();
     agent.put("app/n", b"0");
@@ -92,6 +93,7 @@ async fn a_failed_run_is_followed_by_one_with_the_newest_state() {
 
 #[actix::test]
 async fn many_watches_with_a_handler_each_leave_nothing_behind() {
+    own_process!();
     let agent = TestAgent::dev();
     let fixture = Fixture::new();
     let before = descriptors();

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use consul_watch::handlers::{Exit, ForwardSignal, Script, ScriptHandler, Signal, StopHandler};
-use consul_watch_harness::eventually_async;
+use consul_watch_harness::{eventually_async, own_process};
 
 use crate::script_fixture::{Fixture, SOON, childless, children, descriptors, lives, state, stop};
 
 #[actix::test]
 async fn a_run_in_progress_may_finish_and_what_waits_is_given_up() {
+    own_process!();
     let mut fixture = Fixture::new();
     let handler = fixture.start(Script::service(
         fixture.sh("echo > begun; await go; echo $CONSUL_INDEX >> done"),
@@ -40,6 +41,7 @@ async fn a_run_in_progress_may_finish_and_what_waits_is_given_up() {
 
 #[actix::test]
 async fn one_that_does_not_finish_within_the_grace_is_ended() {
+    own_process!();
     let mut fixture = Fixture::new();
     let script = "trap '' TERM; echo $$ > child; while :; do sleep 1; done";
     let handler =
@@ -59,6 +61,7 @@ async fn one_that_does_not_finish_within_the_grace_is_ended() {
 
 #[actix::test]
 async fn an_idle_handler_stops_at_once_and_a_second_stop_is_answered_too() {
+    own_process!();
     let fixture = Fixture::new();
     let handler = fixture.start(Script::service(fixture.sh("sleep 1000")));
     handler.do_send(state("x", 1));
@@ -133,6 +136,7 @@ async fn signals_are_passed_on_to_the_whole_group() {
 
 #[actix::test]
 async fn nothing_is_left_of_hundreds_of_runs() {
+    own_process!();
     let mut fixture = Fixture::new();
     let handler = fixture
         .start(Script::service(fixture.sh("cat; [ $((CONSUL_INDEX % 3)) != 0 ]")).retry(None));
