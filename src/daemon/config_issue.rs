@@ -1,20 +1,20 @@
-//! What is wrong with configuration files.
+//! Problems found in configuration files. Their texts never show a value that may be a secret.
 
 use std::{error::Error, fmt};
 
 use crate::daemon::location::Location;
 
-/// One thing that is wrong: where, and what. It shows no value that may be a secret.
+/// One problem in the configuration files: its location, the reason and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigIssue {
     location: Location,
-    /// The part of the file: `watches[2]`, `consul`; empty for the file as a whole.
+    /// The part of the file, such as `watches[2]` or `consul`; empty for the file as a whole.
     part: String,
     reason: String,
 }
 
 impl ConfigIssue {
-    /// About a file, or a place in it.
+    /// Creates an issue of a file, or of a line of it.
     pub(crate) fn whole(location: Location, reason: impl Into<String>) -> Self {
         Self {
             location,
@@ -23,7 +23,7 @@ impl ConfigIssue {
         }
     }
 
-    /// About a field of this part.
+    /// Creates an issue of this part of a file.
     pub(crate) fn of(part: &str, location: Location, reason: impl Into<String>) -> Self {
         Self {
             location,
@@ -32,12 +32,12 @@ impl ConfigIssue {
         }
     }
 
-    /// Where it is.
+    /// Returns the file and, where it is known, the line.
     pub fn location(&self) -> &Location {
         &self.location
     }
 
-    /// What is wrong, and what to do about it.
+    /// Returns the reason and the remedy, without the location.
     pub fn reason(&self) -> &str {
         &self.reason
     }
@@ -55,7 +55,7 @@ impl fmt::Display for ConfigIssue {
     }
 }
 
-/// All that is wrong with the files, by file and line; one a line.
+/// All issues of the configuration files, sorted by location. Prints one per line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConfigErrors(Vec<ConfigIssue>);
 
@@ -64,18 +64,18 @@ impl ConfigErrors {
         self.0.push(issue);
     }
 
-    /// Puts them in the order of their places.
+    /// Sorts the issues by location.
     pub(crate) fn sorted(mut self) -> Self {
         self.0.sort_by(|a, b| a.location.cmp(&b.location));
         self
     }
 
-    /// Whether nothing is wrong.
+    /// Returns true if there is no issue.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Each of them.
+    /// Returns an iterator over the issues.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigIssue> {
         self.0.iter()
     }

@@ -1,19 +1,19 @@
-//! Whether a program could be run.
+//! Checks whether a program can be executed.
 
 use std::{env, fs, os::unix::fs::PermissionsExt, path::Path};
 
-/// Why a program may not run.
+/// The reason why a program cannot be executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExecutableProblem {
-    /// There is no such file.
+    /// The file does not exist.
     Missing,
-    /// No directory of the `PATH` has it.
+    /// No directory of the `PATH` holds the program.
     NotOnPath,
-    /// It is there, and nobody may execute it.
+    /// The file has no execute permission.
     NotExecutable,
 }
 
-/// What is doubtful about a program: a path, or a name that is looked for on our `PATH`.
+/// Checks a program: a path, or a name that is searched on the `PATH` of this process.
 pub(super) fn executable_problem(program: &Path) -> Option<ExecutableProblem> {
     if program.components().count() > 1 {
         return look(program);
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_there_or_not_executable_is_doubted() {
+    fn missing_and_non_executable_programs_are_found() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x");
         assert_eq!(executable_problem(&file), Some(ExecutableProblem::Missing));

@@ -1,4 +1,4 @@
-//! Where something stands in the configuration files.
+//! Locations in the configuration files, for error messages.
 
 use std::{
     fmt,
@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-/// Where something stands in the files.
+/// A configuration file, or one line of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Location {
     file: Arc<Path>,
@@ -14,7 +14,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// A file as a whole.
+    /// Creates the location of a whole file.
     pub(crate) fn file(file: impl Into<PathBuf>) -> Self {
         Self {
             file: file.into().into(),
@@ -22,7 +22,7 @@ impl Location {
         }
     }
 
-    /// A line of this file.
+    /// Returns the location of this line of the same file, counted from 1.
     pub(crate) fn at(&self, line: usize) -> Self {
         Self {
             file: Arc::clone(&self.file),
@@ -30,18 +30,18 @@ impl Location {
         }
     }
 
-    /// The file.
+    /// Returns the path of the file, as it was given or found in its directory.
     pub fn path(&self) -> &Path {
         &self.file
     }
 
-    /// The line, from 1, where it is about one.
+    /// Returns the line, counted from 1; `None` for the file as a whole.
     pub fn line(&self) -> Option<usize> {
         self.line
     }
 }
 
-/// Prints as `file:line`.
+/// Prints as `file:line`, or as `file`.
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.file.display().fmt(f)?;

@@ -1,8 +1,21 @@
-//! The service: watches and their handlers from files.
+//! The daemon: watches and their handlers, configured by files.
 //!
-//! Start with [`run`], which ends by a signal, or [`check`], which runs nothing. [`DaemonConfig::load`] reads
-//! the files by themselves, and [`Daemon`] runs them in an application that has signals of its own. The format
-//! is told in `docs/daemon.md`.
+//! Start with [`run`], which runs until a signal, or [`check`], which runs nothing. [`DaemonConfig::load`] only loads
+//! the files. [`Daemon`] runs them in an application that handles signals itself. `docs/daemon.md` describes the
+//! format of the files.
+//!
+//! ```no_run
+//! use consul_watch::{
+//!     ConsulConfig,
+//!     daemon::{RunOptions, run},
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let options = RunOptions::new(ConsulConfig::from_env()?);
+//! actix::System::new().block_on(run(&["/etc/consul-watch.d".into()], options))?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod config;
 mod config_issue;

@@ -1,31 +1,31 @@
-//! What systemd is told, where it has given a socket for it (`sd_notify(3)`).
+//! Notifications to systemd (`sd_notify(3)`). Without `NOTIFY_SOCKET`, they do nothing.
 
 use sd_notify::NotifyState;
 
-/// Everything runs as the files have it.
+/// Sends `READY=1`, and the number of watches as the status.
 pub(super) fn ready(watches: usize) {
     let status = format!("{watches} watches");
-    tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
+    notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
 }
 
-/// The files are being read again; systemd takes it for begun at the time that is told.
+/// Sends `RELOADING=1`, and the time at which the reload starts, which systemd requires.
 pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
         Err(error) => {
-            tracing::warn!(%error, "the time cannot be told, so systemd is not told of the reload")
+            tracing::warn!(%error, "systemd not notified of the reload: the clock cannot be read")
         }
     }
 }
 
-/// The end has begun.
+/// Sends `STOPPING=1`.
 pub(super) fn stopping() {
-    tell(&[NotifyState::Stopping]);
+    notify(&[NotifyState::Stopping]);
 }
 
-fn tell(states: &[NotifyState<'_>]) {
-    // Without a socket nothing is sent, and nothing is wrong.
+fn notify(states: &[NotifyState<'_>]) {
+    // Without a socket, nothing is sent and the result is `Ok`.
     if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "systemd cannot be told of our state");
+        tracing::warn!(%error, "systemd not notified; check the socket that NOTIFY_SOCKET names");
     }
 }

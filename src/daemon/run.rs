@@ -1,4 +1,4 @@
-//! The service as a process: files, signals, systemd.
+//! The daemon as a process: it loads files, and obeys signals and systemd.
 
 use std::{fmt, path::PathBuf};
 
@@ -15,10 +15,7 @@ use crate::{
     },
 };
 
-/// How [`run`] is to run.
-///
-/// `consul` is what the section of that name in the files goes on from: the environment's configuration, as
-/// a rule.
+/// Options of [`run`].
 #[derive(Default)]
 pub struct RunOptions {
     consul: ConsulConfig,
@@ -28,7 +25,8 @@ pub struct RunOptions {
 type OnLog = Box<dyn FnMut(&LogSettings)>;
 
 impl RunOptions {
-    /// Options with this configuration to go on from.
+    /// Creates options. The section `consul` of the files overrides `consul`, which is usually
+    /// [`ConsulConfig::from_env`].
     pub fn new(consul: ConsulConfig) -> Self {
         Self {
             consul,
@@ -36,8 +34,8 @@ impl RunOptions {
         }
     }
 
-    /// Sets what is done with the section `log`: once the files were read for the first time, before anything
-    /// is logged, and whenever they were read again with success.
+    /// Calls `apply` with the section `log` after each successful load of the files: at the start, before
+    /// anything is logged, and at each reload. Default: nothing is called.
     #[must_use]
     pub fn on_log(mut self, apply: impl FnMut(&LogSettings) + 'static) -> Self {
         self.on_log = Some(Box::new(apply));
@@ -61,31 +59,32 @@ impl fmt::Debug for RunOptions {
     }
 }
 
-/// Reads and checks files without Consul, and without running anything.
+/// Loads and checks configuration files, and returns a summary for people.
+///
+/// It starts nothing and does not ask Consul.
 ///
 /// # Errors
 ///
-/// As [`DaemonConfig::load`].
+/// Returns all issues of all files, as [`DaemonConfig::load`] does.
 pub fn check(paths: &[PathBuf], consul: &ConsulConfig) -> Result<Summary, ConfigErrors> {
     Ok(Summary::of(&DaemonConfig::load(paths, consul)?))
 }
 
-/// Runs the watches of these files until SIGTERM or SIGINT; a second one ends it without grace. SIGHUP reads the
-/// files again: what is wrong with them is logged, and everything then goes on as it was.
+/// Runs the watches of configuration files until SIGTERM or SIGINT.
 ///
-/// systemd is told when it has given a socket: `READY=1`, `RELOADING=1`, `STOPPING=1`.
+/// On the first signal, handlers have `shutdown_grace` to finish. A second signal ends the daemon at once. SIGHUP
+/// reloads the files; if they have issues, these are logged and all watches continue unchanged.
+///
+/// If systemd has set `NOTIFY_SOCKET`, it receives `READY=1`, `RELOADING=1` and `STOPPING=1`.
 ///
 /// # Errors
 ///
-/// What can be found before anything runs. After that it ends by a signal alone.
+/// Returns an error only for what is found at the start, before any watch runs: see [`Daemon::start`].
 pub async fn run(paths: &[PathBuf], mut options: RunOptions) -> Result<(), DaemonError> {
-    // From here on no signal ends us by itself.
+    // From here on, the signals no longer end the process.
     let mut signals = Signals::new().map_err(DaemonError::Signals)?;
     let mut daemon = Daemon::start(options.load(paths)?).await?;
-    tracing::info!(
-        watches = daemon.config().watches.len(),
-        "the watches have begun"
-    );
+    tracing::info!(watches = daemon.config().watches.len(), "watches started");
     notify::ready(daemon.config().watches.len());
     while signals.next().await == SignalAction::Reload {
         notify::reloading();
@@ -93,13 +92,13 @@ pub async fn run(paths: &[PathBuf], mut options: RunOptions) -> Result<(), Daemo
         notify::ready(daemon.config().watches.len());
     }
     notify::stopping();
-    tracing::info!("the watches end");
+    tracing::info!("stopping all watches");
     let mut stopped = std::pin::pin!(daemon.stop());
     loop {
         tokio::select! {
             () = &mut stopped => return Ok(()),
-            told = signals.next() => if told == SignalAction::End {
-                tracing::warn!("a second signal: handlers are given no more time");
+            action = signals.next() => if action == SignalAction::End {
+                tracing::warn!("second signal: exiting without waiting for handlers");
                 return Ok(());
             }
         }
@@ -111,11 +110,11 @@ async fn reload(paths: &[PathBuf], options: &mut RunOptions, daemon: &mut Daemon
         Ok(config) => config,
         Err(issues) => {
             for issue in issues.iter() {
-                tracing::error!(%issue, "the files cannot be used");
+                tracing::error!(%issue, "invalid configuration");
             }
             tracing::error!(
                 issues = issues.iter().count(),
-                "nothing was reloaded: the watches go on as they were"
+                "reload refused: all watches continue unchanged; fix the files and send SIGHUP again"
             );
             return;
         }
@@ -128,13 +127,13 @@ async fn reload(paths: &[PathBuf], options: &mut RunOptions, daemon: &mut Daemon
             stopped = done.stopped,
             consul = done.consul,
             roots = done.roots,
-            "the files were reloaded"
+            "configuration reloaded"
         ),
-        Err(error) => tracing::error!(%error, "the reload was not done in full"),
+        Err(error) => tracing::error!(%error, "reload partly failed"),
     }
 }
 
-/// What a signal means.
+/// The action that a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SignalAction {
     Reload,

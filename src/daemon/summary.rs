@@ -1,4 +1,4 @@
-//! What would be watched.
+//! Summary of a configuration, the output of `consul-watch check`.
 
 #[cfg(test)]
 mod tests;
@@ -11,18 +11,18 @@ use crate::{
             concurrency::Concurrency, daemon_config::DaemonConfig, handler_spec::HandlerSpec,
             root_spec::RootSpec, watch_spec::WatchSpec,
         },
-        executable::{self, ExecutableProblem},
+        executable::{ExecutableProblem, executable_problem},
     },
     definition::ForQuery,
     handlers::Payload,
     watch::{KeyPrefix, nearest_root},
 };
 
-/// What files ask for, for a person to read; nothing in it is secret.
+/// The watches, handlers and roots of a configuration, and warnings about them. It shows no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     consul: String,
-    /// Each with the number of watches that it serves.
+    /// Each root with the number of watches that it serves.
     roots: Vec<(String, usize)>,
     watches: Vec<WatchSummary>,
     warnings: Vec<String>,
@@ -59,20 +59,20 @@ impl Summary {
         }
     }
 
-    /// How many watches there would be.
+    /// Returns the number of watches.
     pub fn watches(&self) -> usize {
         self.watches.len()
     }
 
-    /// What is allowed and looks wrong: a program that is not there, as long as the service does not run on
-    /// another machine; a root that serves no watch.
+    /// Returns the warnings, which are no errors: a program that cannot be executed on this machine, and a root
+    /// that serves no watch.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 }
 
-/// Prints a line a root: how many watches it serves; a line a watch: its label, its path if that is another one,
-/// what is done; then the warnings.
+/// Prints one line per root with the number of its watches, one line per watch with its label, its path (if it
+/// differs) and its handler, and one line per warning.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -82,10 +82,10 @@ impl fmt::Display for Summary {
             self.consul
         )?;
         for (root, served) in &self.roots {
-            let all = if root.is_empty() { ", all keys," } else { "" };
+            let all = if root.is_empty() { " (all keys)" } else { "" };
             write!(
                 f,
-                "\n  root {root:?}{all} is one query for {}",
+                "\n  root {root:?}{all}: one query for {}",
                 counted(*served)
             )?;
         }
@@ -151,7 +151,7 @@ fn counted(watches: usize) -> String {
     format!("{watches} watch{}", if watches == 1 { "" } else { "es" })
 }
 
-/// How many watches each root serves.
+/// Returns the number of watches that each root serves.
 fn served(config: &DaemonConfig) -> Vec<usize> {
     let roots: Vec<_> = config.roots.iter().map(RootSpec::query).collect();
     let mut served = vec![0; roots.len()];
@@ -165,13 +165,13 @@ fn served(config: &DaemonConfig) -> Vec<usize> {
 
 fn idle_root(root: &RootSpec) -> String {
     format!(
-        "{}: the root {:?} serves no watch: none is beneath it, another root serves those that are, or they \
-         have a `datacenter`, `token`, `namespace`, `partition` or `stale` of their own; mend it, or leave it out",
+        "{}: the root {:?} serves no watch: no watch is under it, a nearer root serves those that are, or they \
+         set their own `datacenter`, `token`, `namespace`, `partition` or `stale`; change it, or remove it",
         root.location, root.prefix
     )
 }
 
-/// The address without user, password and query, any of which may be secret.
+/// Returns a URL without user, password, query and fragment, any of which may be secret.
 fn without_secrets(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
     let Some((scheme, rest)) = url.split_once("://") else {
@@ -185,24 +185,24 @@ fn without_secrets(url: &str) -> String {
 }
 
 fn warnings(spec: &WatchSpec) -> Vec<String> {
-    let executable = match &spec.handler {
+    let programs = match &spec.handler {
         HandlerSpec::Script(script) => [Some(&script.program), script.on_error.as_ref()],
         HandlerSpec::Exec(exec) => [Some(&exec.program), None],
         HandlerSpec::Http(_) => [None, None],
     };
-    let doubts = executable.into_iter().flatten().filter_map(|program| {
+    let problems = programs.into_iter().flatten().filter_map(|program| {
         let name = program.name();
-        let mend = match executable::executable_problem(Path::new(&name))? {
-            ExecutableProblem::Missing => "is not there; check the path, or install it",
+        let problem = match executable_problem(Path::new(&name))? {
+            ExecutableProblem::Missing => "does not exist; check the path, or install it",
             ExecutableProblem::NotOnPath => "is not on the PATH; install it, or give its full path",
-            ExecutableProblem::NotExecutable => "cannot be executed; make it executable (chmod +x)",
+            ExecutableProblem::NotExecutable => "is not executable; run `chmod +x` on it",
         };
         Some(format!(
-            "{}: the program {name} of `{}` {mend}",
+            "{}: the program {name} of `{}` {problem}",
             spec.location, spec.label
         ))
     });
-    doubts.collect()
+    problems.collect()
 }
 
 struct RootVisitor<'a>(&'a [KeyPrefix]);

@@ -1,4 +1,4 @@
-//! The examples of the documentation are good files.
+//! The examples of the documentation are valid configuration files.
 
 use std::fs;
 
@@ -7,14 +7,14 @@ use consul_watch::{ConsulConfig, daemon};
 use crate::fixture::Folder;
 
 #[test]
-fn every_example_can_be_used() {
+fn every_example_is_valid() {
     let text = include_str!("../../docs/daemon.md");
     let folder = Folder::new();
     let mut found = 0;
     for (language, end) in [("hcl", "hcl"), ("json", "json")] {
         for (number, block) in text.split(&format!("```{language}\n")).skip(1).enumerate() {
             let example = block.split("```").next().unwrap();
-            // What the example takes for there is not, here.
+            // The paths of the example do not exist on this machine.
             let example = example
                 .replace(
                     "/var/lib/consul-watch/",

@@ -1,4 +1,4 @@
-//! A folder with configuration files, and handlers that write down what they get.
+//! A folder with configuration files, and handlers that log their input.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use consul_watch::{ConsulConfig, daemon::DaemonConfig};
 use consul_watch_harness::eventually;
 use tempfile::TempDir;
 
-/// Ends a test that has failed; what comes, comes much sooner.
+/// The deadline of every wait, which only a failing test reaches.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// The files of one test.
@@ -25,7 +25,7 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    /// Writes the configuration: whole, as an editor does.
+    /// Replaces the configuration file atomically, as an editor does.
     pub(crate) fn configure(&self, text: &str) -> PathBuf {
         let (new, file) = (self.path("watches.new"), self.path("watches.hcl"));
         fs::write(&new, text).expect("the file is written");
@@ -38,7 +38,7 @@ impl Folder {
         config.unwrap_or_else(|errors| panic!("{errors}"))
     }
 
-    /// A line for the shell that adds `tag`, the index and the JSON it gets to a log, in one write.
+    /// Returns a shell command that appends `tag`, the index and its JSON input to a log, in one write.
     pub(crate) fn writer(&self, log: &str, tag: &str) -> String {
         let log = self.path(log);
         format!(
@@ -47,15 +47,15 @@ impl Folder {
         )
     }
 
-    /// What handlers have written to a log.
+    /// Returns the runs that handlers have written to a log.
     pub(crate) fn log(&self, name: &str) -> Vec<Run> {
         let text = fs::read_to_string(self.path(name)).unwrap_or_default();
-        // The last line may be about to be written.
+        // The last line may be incomplete.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         whole.lines().map(Run::read).collect()
     }
 
-    /// Waits until the runs of a log are these: `tag=value`.
+    /// Waits until the runs of a log are exactly these, each as `tag=value`.
     pub(crate) async fn until_log(&self, name: &str, runs: &[&str]) {
         let deadline = Instant::now() + SOON;
         loop {
@@ -77,7 +77,7 @@ impl Folder {
 pub(crate) struct Run {
     pub(crate) tag: String,
     pub(crate) index: u64,
-    /// The key's value, or that of a prefix's first key; `-` when it is absent.
+    /// The value of the key, or of the first key of a prefix; `-` if it is absent.
     pub(crate) value: String,
 }
 
@@ -113,17 +113,17 @@ fn decoded(base64: &str) -> String {
     String::from_utf8(STANDARD.decode(base64).expect("base64")).expect("text")
 }
 
-/// The section that says where Consul is.
+/// Returns the section `consul`.
 pub(crate) fn consul(url: &str) -> String {
     format!("consul {{ address = \"{url}\" }}\n")
 }
 
-/// A watch of a key with this line for the shell.
+/// Returns a watch of a key with this shell command.
 pub(crate) fn key(key: &str, line: &str, more: &str) -> String {
     watch("key", "key", key, line, more)
 }
 
-/// The same of a prefix.
+/// Returns a watch of a prefix with this shell command.
 pub(crate) fn prefix(prefix: &str, line: &str, more: &str) -> String {
     watch("keyprefix", "prefix", prefix, line, more)
 }
@@ -134,12 +134,12 @@ fn watch(kind: &str, parameter: &str, name: &str, line: &str, more: &str) -> Str
     format!("watches {{\n  {what}\n  handler = \"{line}\"\n  {more}\n}}\n")
 }
 
-/// How many descriptors a process has open.
+/// Returns the number of open descriptors of a process.
 pub(crate) fn descriptors(process: u32) -> usize {
     fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
 }
 
-/// The children of a process, each with its state: `Z` is a zombie.
+/// Returns the children of a process, each with its state: `Z` is a zombie.
 pub(crate) fn children(process: u32) -> Vec<(u32, char)> {
     let all = fs::read_dir("/proc").expect("/proc");
     let ids = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());

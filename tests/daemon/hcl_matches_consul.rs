@@ -1,4 +1,4 @@
-//! What an agent reads in HCL is what is read here.
+//! The HCL parser reads what a Consul agent reads.
 
 use std::{fs, process::Command};
 
@@ -7,7 +7,7 @@ use consul_watch_harness::{TestAgent, consul};
 
 use crate::fixture::Folder;
 
-/// Texts, as they stand in a file.
+/// Strings as they are written in a file.
 const TEXTS: [&str; 12] = [
     r#""plain""#,
     r#""${X:-y}""#,
@@ -23,7 +23,7 @@ const TEXTS: [&str; 12] = [
     r#""x" /* a comment */ // another"#,
 ];
 
-/// Files, and nothing but their form may differ.
+/// Files that differ only in their form.
 const FORMS: [&str; 16] = [
     "watches { type = \"nodes\" args = [\"x\"] }",
     "watches = [{ type = \"nodes\", args = [\"x\"] }]",
@@ -49,7 +49,7 @@ fn ours(folder: &Folder, text: &str) -> Result<DaemonConfig, String> {
 }
 
 #[test]
-fn texts_are_the_same() {
+fn strings_are_equal() {
     let metadata: Vec<_> = TEXTS
         .iter()
         .enumerate()
@@ -74,7 +74,7 @@ fn texts_are_the_same() {
 }
 
 #[test]
-fn forms_are_taken_and_refused_alike() {
+fn forms_are_accepted_and_refused_alike() {
     let folder = Folder::new();
     for text in FORMS {
         let file = folder.path("agent.hcl");
@@ -84,14 +84,14 @@ fn forms_are_taken_and_refused_alike() {
             .arg(&file)
             .output()
             .expect("it runs");
-        let (told, ours) = (
+        let (message, ours) = (
             String::from_utf8_lossy(&checked.stderr),
             ours(&folder, text),
         );
         assert_eq!(
             checked.status.success(),
             ours.is_ok(),
-            "{text}\nConsul: {told}\nours: {:?}",
+            "{text}\nConsul: {message}\nours: {:?}",
             ours.err()
         );
     }

@@ -1,4 +1,4 @@
-//! A handler that is a URL, from a file: called as Consul calls it, signed, and changed by a reload.
+//! An HTTP handler from a file: calls like Consul's, signatures, and replacement by a reload.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -12,8 +12,7 @@ use consul_watch_harness::{TestAgent, eventually_some_async};
 
 use crate::fixture::{Folder, SOON, consul};
 
-/// A server that answers everything with this status, and hands on what it was sent: the head, a line each, and
-/// the body.
+/// Starts a server that answers every request with this status, and forwards the lines of its head and its body.
 fn server(status: &'static str) -> (String, Receiver<(Vec<String>, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
@@ -39,7 +38,7 @@ fn server(status: &'static str) -> (String, Receiver<(Vec<String>, String)>) {
                     let Some(length) = length else { return };
                     let mut body = vec![0; length];
                     reader.read_exact(&mut body).expect("a body");
-                    // A test that has ended wants nothing more.
+                    // The receiver is gone when the test has ended.
                     let _ = sender.send((head, String::from_utf8(body).expect("text")));
                     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
                     reader
@@ -54,7 +53,7 @@ fn server(status: &'static str) -> (String, Receiver<(Vec<String>, String)>) {
 }
 
 #[actix_rt::test]
-async fn what_one_url_refused_is_for_the_next() {
+async fn a_state_that_one_url_refused_goes_to_the_next() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     let ((refusing, refused), (good, taken)) = (server("403 Forbidden"), server("204 No Content"));
     agent.put("a", "1");
@@ -94,7 +93,7 @@ async fn what_one_url_refused_is_for_the_next() {
     );
     assert_eq!(header("x-team: "), 2, "{head:?}");
 
-    // What it has taken is not told again with other settings.
+    // A state that the URL has accepted is not sent again with other settings.
     daemon
         .reload(folder.load(&text(&good, "timeout = \"3s\"")))
         .await
@@ -105,6 +104,6 @@ async fn what_one_url_refused_is_for_the_next() {
     daemon.stop().await;
     assert!(
         refused.try_recv().is_err() && taken.try_recv().is_err(),
-        "nothing more was called"
+        "no further calls"
     );
 }

@@ -1,4 +1,4 @@
-//! The service: watches from files, reloads, signals and systemd, against a real Consul agent.
+//! The daemon: watches from files, reloads, signals and systemd, against a real Consul agent.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! systemd is told when the service is ready, reloads and ends.
+//! The daemon notifies systemd when it is ready, reloads and stops.
 
 use std::{os::unix::net::UnixDatagram, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
 
 fn next(socket: &UnixDatagram) -> Vec<String> {
     let mut text = [0; 4096];
-    let length = socket.recv(&mut text).expect("systemd is told");
+    let length = socket.recv(&mut text).expect("a notification");
     String::from_utf8_lossy(&text[..length])
         .lines()
         .map(str::to_owned)
@@ -24,7 +24,7 @@ fn ready_reloading_stopping() {
     let path = folder.path("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(SOON)).unwrap();
-    // What the handler gets of systemd's variables.
+    // The environment of the handler shows which of systemd's variables it gets.
     let line = format!(
         "{}; env > {}",
         folder.writer("a", "x"),
@@ -37,7 +37,7 @@ fn ready_reloading_stopping() {
     daemon.send(Signal::HUP);
     let reloading = next(&socket);
     assert_eq!(reloading[0], "RELOADING=1");
-    let told = reloading[1]
+    let started = reloading[1]
         .strip_prefix("MONOTONIC_USEC=")
         .expect("the time")
         .parse()
@@ -45,12 +45,12 @@ fn ready_reloading_stopping() {
     let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
     let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
     assert!(
-        Duration::from_micros(told) <= Duration::from_secs_f64(uptime + 1.0),
-        "{told} of {uptime}"
+        Duration::from_micros(started) <= Duration::from_secs_f64(uptime + 1.0),
+        "{started} of {uptime}"
     );
     assert_eq!(next(&socket)[0], "READY=1");
 
-    // A reload that fails is over too.
+    // A refused reload ends too.
     folder.configure("watches {");
     daemon.send(Signal::HUP);
     assert_eq!(next(&socket)[0], "RELOADING=1");
@@ -62,6 +62,6 @@ fn ready_reloading_stopping() {
     let environment = std::fs::read_to_string(folder.path("env")).unwrap();
     assert!(
         !environment.contains("NOTIFY_SOCKET"),
-        "a handler could speak in our name"
+        "a handler could notify systemd in the name of the daemon"
     );
 }

@@ -1,4 +1,4 @@
-//! The service as a process of its own, which can be sent signals.
+//! The daemon as a separate process, which receives signals.
 
 use std::{
     env,
@@ -16,10 +16,10 @@ use consul_watch_harness::{Signal, eventually, eventually_some, signal};
 
 use crate::fixture::{Folder, SOON};
 
-/// Names the file that the process is to run.
+/// Names the file that the process runs.
 const FILE: &str = "CONSUL_WATCH_TEST_FILE";
 
-/// The process itself: this test binary, told to run this test alone. Without a file it does nothing.
+/// The process itself: this test binary, running only this test. Without a file it does nothing.
 #[test]
 fn as_a_process() {
     let Some(file) = env::var_os(FILE) else {
@@ -35,12 +35,12 @@ fn as_a_process() {
         RunOptions::new(ConsulConfig::default()),
     ));
     if let Err(error) = &ran {
-        tracing::error!(%error, "the service has failed");
+        tracing::error!(%error, "the daemon has failed");
     }
     std::process::exit(i32::from(ran.is_err()));
 }
 
-/// A service that runs; killed when it is dropped.
+/// A running daemon. Dropping it kills it.
 pub(crate) struct Process {
     child: Child,
     log: std::path::PathBuf,
@@ -62,9 +62,9 @@ impl Process {
             .stdout(Stdio::null())
             .stderr(File::create(&log).expect("a log"))
             .spawn()
-            .expect("the service starts");
+            .expect("the daemon starts");
         let process = Self { child, log };
-        process.until_logged("the watches have begun", 1);
+        process.until_logged("watches started", 1);
         process
     }
 
@@ -73,15 +73,15 @@ impl Process {
     }
 
     pub(crate) fn send(&self, which: Signal) {
-        signal(&self.child, which).expect("the service runs");
+        signal(&self.child, which).expect("the daemon runs");
     }
 
-    /// What it has logged.
+    /// Returns its log.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Waits until it has logged something so often.
+    /// Waits until its log holds a text this many times.
     #[track_caller]
     pub(crate) fn until_logged(&self, text: &str, times: usize) {
         eventually(SOON, &format!("`{text}` {times} times in the log"), || {
@@ -89,12 +89,12 @@ impl Process {
         });
     }
 
-    /// Reloads, and waits until it is done.
+    /// Reloads, and waits until the reload is complete.
     #[track_caller]
     pub(crate) fn reload(&self) {
-        let done = self.log().matches("the files were reloaded").count();
+        let done = self.log().matches("configuration reloaded").count();
         self.send(Signal::HUP);
-        self.until_logged("the files were reloaded", done + 1);
+        self.until_logged("configuration reloaded", done + 1);
     }
 
     /// Sends SIGTERM and waits for the end.
@@ -102,7 +102,7 @@ impl Process {
     pub(crate) fn stop(mut self) -> ExitStatus {
         self.send(Signal::TERM);
         let child = &mut self.child;
-        eventually_some(SOON, "the end of the service", || {
+        eventually_some(SOON, "the end of the daemon", || {
             child.try_wait().expect("a child")
         })
     }
@@ -110,11 +110,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("the service's log:\n{}", self.log());
+            eprintln!("the daemon's log:\n{}", self.log());
         }
     }
 }

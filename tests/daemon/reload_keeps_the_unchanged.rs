@@ -1,4 +1,4 @@
-//! A reload touches what is another one in the files, and nothing else.
+//! A reload changes only what differs in the files.
 
 use consul_watch::{
     ConsulConfig,
@@ -9,7 +9,7 @@ use consul_watch_harness::{FaultProxy, TestAgent, eventually_async};
 use crate::fixture::{Folder, SOON, consul, key};
 
 #[actix_rt::test]
-async fn what_is_the_same_goes_on_untouched() {
+async fn unchanged_watches_continue_untouched() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     let proxy = FaultProxy::start(agent.http_addr());
     agent.put("a", "1");
@@ -36,12 +36,12 @@ async fn what_is_the_same_goes_on_untouched() {
     let reloaded = daemon.reload(folder.load(&text)).await.unwrap();
     assert_eq!((reloaded.kept, reloaded.stopped), (1, 1));
 
-    // Its one request is the one that was open all the time: the change answers it.
+    // Its single request was open all the time, and the change answers it.
     let watched = daemon.status().await.unwrap();
     assert_eq!((watched.len(), watched[0].restarts), (1, 0));
     assert!(
         proxy.stats().requests > before.requests,
-        "the other watch has asked"
+        "the other watch has sent a request"
     );
     agent.put("a", "2");
     folder.until_log("a", &["x=1", "x=2"]).await;
@@ -49,7 +49,7 @@ async fn what_is_the_same_goes_on_untouched() {
 }
 
 #[actix_rt::test]
-async fn another_handler_is_not_told_what_the_old_one_has_done() {
+async fn a_new_handler_does_not_receive_what_the_old_one_has_handled() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     agent.put("a", "1");
     let text = |tag: &str, more: &str| {
@@ -69,7 +69,7 @@ async fn another_handler_is_not_told_what_the_old_one_has_done() {
     agent.put("a", "2");
     folder.until_log("a", &["old=1", "new=2"]).await;
 
-    // The same where the watch itself is subscribed in another way.
+    // The same holds if the watch is subscribed again with other options.
     let reloaded = daemon
         .reload(folder.load(&text("quiet", "quiet_period = \"10ms\"")))
         .await
@@ -81,7 +81,7 @@ async fn another_handler_is_not_told_what_the_old_one_has_done() {
 }
 
 #[actix_rt::test]
-async fn what_was_handled_is_known_over_several_reloads() {
+async fn handled_states_are_remembered_over_several_reloads() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     agent.put("a", "1");
     let text = |quiet: &str| {
@@ -97,7 +97,7 @@ async fn what_was_handled_is_known_over_several_reloads() {
     };
     let mut daemon = Daemon::start(folder.load(&text("1ms"))).await.unwrap();
     folder.until_log("a", &["x=1"]).await;
-    // The second comes before the first has had an answer.
+    // Each reload comes before the previous subscription has had an answer.
     for quiet in ["2ms", "3ms", "4ms"] {
         assert_eq!(
             daemon
@@ -114,7 +114,7 @@ async fn what_was_handled_is_known_over_several_reloads() {
 }
 
 #[actix_rt::test]
-async fn what_changed_while_the_handler_was_changed_is_for_the_new_one() {
+async fn a_change_during_the_replacement_goes_to_the_new_handler() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     agent.put("a", "1");
     let slow = format!("{}; sleep 1", folder.writer("a", "old"));
@@ -131,7 +131,7 @@ async fn what_changed_while_the_handler_was_changed_is_for_the_new_one() {
 }
 
 #[actix_rt::test]
-async fn what_the_old_handler_failed_at_is_for_the_new_one() {
+async fn a_state_that_the_old_handler_failed_at_goes_to_the_new_one() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     agent.put("a", "1");
     let text = |line: &str| {
@@ -145,23 +145,23 @@ async fn what_the_old_handler_failed_at_is_for_the_new_one() {
     let mut daemon = Daemon::start(folder.load(&text(&broken))).await.unwrap();
     folder.until_log("a", &["broken=1"]).await;
     daemon
-        .reload(folder.load(&text(&folder.writer("a", "mended"))))
+        .reload(folder.load(&text(&folder.writer("a", "fixed"))))
         .await
         .unwrap();
-    folder.until_log("a", &["broken=1", "mended=1"]).await;
+    folder.until_log("a", &["broken=1", "fixed=1"]).await;
     daemon
         .reload(folder.load(&text(&folder.writer("a", "again"))))
         .await
         .unwrap();
     agent.put("a", "2");
     folder
-        .until_log("a", &["broken=1", "mended=1", "again=2"])
+        .until_log("a", &["broken=1", "fixed=1", "again=2"])
         .await;
     daemon.stop().await;
 }
 
 #[actix_rt::test]
-async fn another_consul_is_asked_and_what_is_equal_is_not_repeated() {
+async fn a_change_of_consul_repeats_no_equal_state() {
     let (one, two, folder) = (TestAgent::dev(), TestAgent::dev(), Folder::new());
     for agent in [&one, &two] {
         agent.put("same", "0");
@@ -189,7 +189,7 @@ async fn another_consul_is_asked_and_what_is_equal_is_not_repeated() {
 }
 
 #[actix_rt::test]
-async fn a_checkpoint_outlives_the_service() {
+async fn a_checkpoint_outlives_the_daemon() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     agent.put("a", "1");
     let file = folder.path("a.checkpoint");
@@ -224,7 +224,7 @@ async fn a_checkpoint_outlives_the_service() {
 }
 
 #[actix_rt::test]
-async fn a_program_that_goes_on_running_is_replaced() {
+async fn an_exec_program_is_replaced() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     agent.put("a", "1");
     let line = |tag: &str| {

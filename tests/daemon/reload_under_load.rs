@@ -1,5 +1,4 @@
-//! Fifty watches from one file, 5,000 changes, SIGHUP every second: nothing is lost, nothing is repeated, and
-//! nothing is left behind.
+//! Fifty watches from one file, 5,000 changes, SIGHUP every second: nothing is lost, repeated or leaked.
 
 use std::{
     collections::BTreeMap,
@@ -18,11 +17,11 @@ use crate::{
 const WATCHES: usize = 50;
 const CHANGES: usize = 5_000;
 const WRITERS: usize = 4;
-/// The changes take at least so long, so that they meet as many reloads.
+/// The minimum duration of the changes, which makes them meet as many reloads.
 const AT_LEAST: Duration = Duration::from_secs(12);
 
-/// The file of the n-th reload: most watches stay the same; some get another handler, some are subscribed in
-/// another way, and some come and go, which keep a checkpoint.
+/// The file of the n-th reload. Most watches stay the same. Some get another handler, some other subscription
+/// options, and some, which keep a checkpoint, come and go.
 fn configuration(folder: &Folder, url: &str, reload: usize) -> String {
     let odd = reload % 2 == 1;
     let watch = |number: usize| {
@@ -47,7 +46,7 @@ fn configuration(folder: &Folder, url: &str, reload: usize) -> String {
 }
 
 #[test]
-fn nothing_is_lost_repeated_or_left_behind() {
+fn nothing_is_lost_repeated_or_leaked() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     let file = folder.configure(&configuration(&folder, &agent.url(), 0));
     let daemon = Process::start(&folder, &file, &[]);
@@ -82,7 +81,7 @@ fn nothing_is_lost_repeated_or_left_behind() {
             thread::sleep(Duration::from_secs(1));
             reloads += 1;
             let text = configuration(&folder, &agent.url(), reloads);
-            // One of them cannot be used, and changes nothing.
+            // One of the files is invalid, and changes nothing.
             let spoilt = if reloads == 5 {
                 "watches { type = \"kye\" }\n"
             } else {
@@ -97,7 +96,7 @@ fn nothing_is_lost_repeated_or_left_behind() {
         begun.elapsed()
     );
 
-    // All watches are wanted in the end.
+    // The last file has all watches.
     folder.configure(&configuration(&folder, &agent.url(), 0));
     daemon.reload();
     let stored: BTreeMap<_, _> = agent
@@ -130,7 +129,7 @@ fn nothing_is_lost_repeated_or_left_behind() {
         }
     }
     println!("{all} runs");
-    eventually(SOON, "that no descriptor is left open", || {
+    eventually(SOON, "all further descriptors to be closed", || {
         descriptors(daemon.id()) <= at_first
     });
     assert!(!daemon.log().contains("unexpectedly"), "{}", daemon.log());

@@ -1,4 +1,4 @@
-//! Watches beneath a declared root share its one query.
+//! Watches under a declared root share its single query.
 
 use consul_watch_harness::{FaultProxy, TestAgent, eventually};
 
@@ -18,7 +18,7 @@ fn name(number: usize) -> String {
     }
 }
 
-/// The key that the watch of this number looks at.
+/// The key that the watch of this number watches.
 fn written(number: usize) -> String {
     if number.is_multiple_of(2) {
         name(number)
@@ -27,7 +27,7 @@ fn written(number: usize) -> String {
     }
 }
 
-/// The watches, each with a log of its own.
+/// The watches, each with its own log.
 fn watches(folder: &Folder) -> String {
     let watch = |number: usize| {
         let line = folder.writer(&format!("{number}.log"), "x");
@@ -40,7 +40,7 @@ fn watches(folder: &Folder) -> String {
     (0..WATCHES).map(watch).collect()
 }
 
-/// Waits until every handler has run for these values, and for no others.
+/// Waits until every handler has run for exactly these values.
 #[track_caller]
 fn until_all_have(folder: &Folder, values: &[&str]) {
     for number in 0..WATCHES {
@@ -67,7 +67,7 @@ fn put_all(agent: &TestAgent, value: &str) {
 }
 
 #[test]
-fn all_of_them_are_one_connection_and_every_handler_is_run() {
+fn all_watches_share_one_connection_and_every_handler_runs() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     let proxy = FaultProxy::start(agent.http_addr());
     put_all(&agent, "1");
@@ -81,7 +81,7 @@ fn all_of_them_are_one_connection_and_every_handler_is_run() {
     put_all(&agent, "2");
     until_all_have(&folder, &["1", "2"]);
 
-    // The same files once more are nothing new.
+    // A reload of the same files changes nothing.
     daemon.reload();
     put_all(&agent, "3");
     until_all_have(&folder, &["1", "2", "3"]);
@@ -92,12 +92,12 @@ fn all_of_them_are_one_connection_and_every_handler_is_run() {
             "{request:?}"
         );
     }
-    assert!(!daemon.log().contains("other roots"), "{}", daemon.log());
+    assert!(!daemon.log().contains("changed roots"), "{}", daemon.log());
     assert!(daemon.stop().success());
 }
 
 #[test]
-fn other_roots_are_told_of_at_a_reload_and_hold_from_the_next_start_on() {
+fn changed_roots_are_logged_at_a_reload_and_take_effect_at_the_next_start() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     let proxy = FaultProxy::start(agent.http_addr());
     put_all(&agent, "1");
@@ -106,11 +106,11 @@ fn other_roots_are_told_of_at_a_reload_and_hold_from_the_next_start_on() {
     until_all_have(&folder, &["1"]);
 
     let file = folder.configure(&text("roots = [\"app/\"]"));
-    let told = "other roots hold only when the service is started again now=[] files=[\"app/\"]";
+    let warning = "changed roots take effect when the daemon restarts now=[] files=[\"app/\"]";
     for times in 1..=2 {
         daemon.reload();
-        // Each time, as long as it is not done.
-        daemon.until_logged(told, times);
+        // Each reload warns until the daemon restarts.
+        daemon.until_logged(warning, times);
     }
     assert!(
         daemon.log().contains(&format!("kept={WATCHES} ")),
@@ -124,7 +124,7 @@ fn other_roots_are_told_of_at_a_reload_and_hold_from_the_next_start_on() {
     folder.configure(&text(""));
     daemon.reload();
     assert_eq!(
-        daemon.log().matches(told).count(),
+        daemon.log().matches(warning).count(),
         2,
         "what is as it was again is not told of"
     );

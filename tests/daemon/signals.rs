@@ -1,4 +1,4 @@
-//! What signals do to the service.
+//! Signals to the daemon: SIGHUP reloads, SIGTERM stops.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[test]
-fn a_bad_file_leaves_the_set_running_and_says_why() {
+fn an_invalid_file_leaves_the_watches_running_and_is_logged() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     let good = format!(
         "{}{}",
@@ -26,26 +26,26 @@ fn a_bad_file_leaves_the_set_running_and_says_why() {
         key("b", "true", "timeot = \"1s\"")
     ));
     daemon.send(Signal::HUP);
-    daemon.until_logged("nothing was reloaded", 1);
+    daemon.until_logged("reload refused", 1);
     let log = daemon.log();
-    for told in [
+    for expected in [
         "watches.hcl:12: watches[1]: `timeot`",
         "watches.hcl:14: watches[2]: `type` cannot be `kye`",
     ] {
-        assert!(log.contains(told), "{told}:\n{log}");
+        assert!(log.contains(expected), "{expected}:\n{log}");
     }
     agent.put("a", "2");
-    eventually(SOON, "the watch goes on", || folder.log("a").len() == 2);
+    eventually(SOON, "the watch continues", || folder.log("a").len() == 2);
 
     folder.configure(&good);
     daemon.reload();
     agent.put("a", "3");
-    eventually(SOON, "the watch goes on", || folder.log("a").len() == 3);
+    eventually(SOON, "the watch continues", || folder.log("a").len() == 3);
     assert!(daemon.stop().success());
 }
 
 #[test]
-fn sigterm_lets_a_handler_come_to_its_end() {
+fn sigterm_lets_a_handler_finish() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     let line = format!(
         "{}; sleep 1; touch {}",
@@ -58,13 +58,13 @@ fn sigterm_lets_a_handler_come_to_its_end() {
     assert!(daemon.stop().success());
     assert!(
         folder.path("done").exists(),
-        "the handler was let come to its end"
+        "the handler had time to finish"
     );
     until_nobody_has(&folder.path(""));
 }
 
 #[test]
-fn a_handler_that_does_not_end_is_ended() {
+fn a_handler_that_does_not_finish_is_killed() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     let line = format!(
         "trap '' TERM; {}; while :; do sleep 0.05; done",
@@ -89,7 +89,7 @@ fn a_handler_that_does_not_end_is_ended() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_ends_the_daemon_at_once() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     let line = format!("{}; sleep 60", folder.writer("a", "x"));
     let text = format!(
@@ -100,7 +100,7 @@ fn a_second_signal_ends_it_at_once() {
     let daemon = Process::start(&folder, &folder.configure(&text), &[]);
     eventually(SOON, "the first run", || folder.log("a").len() == 1);
     daemon.send(Signal::TERM);
-    daemon.until_logged("the watches end", 1);
+    daemon.until_logged("stopping all watches", 1);
     assert!(daemon.stop().success());
     until_nobody_has(&folder.path("a"));
 }

@@ -1,4 +1,4 @@
-//! What a handler does with changes that come while it is at work.
+//! The field `concurrency`: what becomes of states that arrive while a script runs.
 
 use serde_json::Value;
 
@@ -7,12 +7,12 @@ use crate::definition::{DefinitionError, DefinitionErrors, Fields, nearest};
 /// `concurrency`: `"one"`, `{ queue = n }` or `{ parallel = n }`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Concurrency {
-    /// One run at a time; states that come meanwhile are folded into the latest.
+    /// One run at a time. States that arrive meanwhile are coalesced: only the latest is handled.
     #[default]
     One,
-    /// One run at a time; this many states wait, each for a run of its own.
+    /// One run at a time. Up to this many states wait, each for its own run.
     Queue(usize),
-    /// This many runs at a time.
+    /// Up to this many runs at a time.
     Parallel(usize),
 }
 
@@ -53,7 +53,7 @@ impl Concurrency {
             ("queue" | "parallel", None) => {
                 errors.push(DefinitionError::unusable(
                     field,
-                    "it must be a whole number from 1 on",
+                    "it must be a whole number of at least 1",
                 ));
                 None
             }

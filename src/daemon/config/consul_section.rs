@@ -1,4 +1,4 @@
-//! Where Consul is: the section `consul`.
+//! The section `consul`: how to reach Consul.
 
 use crate::{
     client::{Consistency, ConsulConfig},
@@ -13,7 +13,7 @@ use crate::{
     definition::{DefinitionError, DefinitionErrors, Fields},
 };
 
-/// The configuration that is made of `base` and the section.
+/// Returns `base` with the fields of the section applied.
 pub(super) fn read(
     node: &ConfigNode,
     base: ConsulConfig,
@@ -51,8 +51,7 @@ fn fields_of(
         let (first, second) = ("token".to_owned(), "token_file".to_owned());
         errors.push(DefinitionError::Together { first, second });
     } else if token.is_some() && inherited {
-        let reason =
-            "a token file is named by CONSUL_HTTP_TOKEN_FILE or an option, and wins; unset that";
+        let reason = "CONSUL_HTTP_TOKEN_FILE or `--token-file` names a token file, which wins; unset it, or remove `token`";
         errors.push(DefinitionError::unusable("token", reason));
     }
     if let Some(token) = token {
@@ -110,7 +109,7 @@ fn fields_of(
             };
             errors.push(DefinitionError::missing(
                 missing,
-                format!("a client certificate needs both, and `{there}` is given; give it too"),
+                format!("`{there}` is given, and a client certificate needs both; add it"),
             ));
         }
     }

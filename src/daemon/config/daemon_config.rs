@@ -1,4 +1,4 @@
-//! The files as a whole.
+//! The checked content of all configuration files.
 
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 
@@ -25,8 +25,8 @@ use crate::{
     definition::nearest,
 };
 
-/// The top-level fields that mean something here; an agent's others are its own.
-const OURS: [&str; 6] = [
+/// The top-level fields that the daemon reads. All others belong to a Consul agent and are ignored.
+const KNOWN_FIELDS: [&str; 6] = [
     "watches",
     "roots",
     "consul",
@@ -35,30 +35,35 @@ const OURS: [&str; 6] = [
     "shutdown_grace",
 ];
 
-/// Names of an agent that are near one of ours and meant.
-const THEIRS: [&str; 1] = ["logs"];
+/// Fields of a Consul agent that resemble one of [`KNOWN_FIELDS`] and are no typing errors.
+const AGENT_FIELDS: [&str; 1] = ["logs"];
 
-/// All that the files say: checked, and nothing of it begun.
+/// The checked configuration of a [`Daemon`](crate::daemon::Daemon).
+///
+/// Loading it starts nothing and does not ask Consul.
 #[derive(Debug, Clone)]
 pub struct DaemonConfig {
     pub(crate) consul: ConsulConfig,
     pub(crate) log: LogSettings,
     pub(crate) roots: Vec<RootSpec>,
     pub(crate) watches: Vec<WatchSpec>,
-    /// How long handlers may take to come to their end.
+    /// The time that handlers have to finish when they are stopped.
     pub(crate) shutdown_grace: Duration,
 }
 
 impl DaemonConfig {
-    /// How long handlers may take to come to their end, unless `shutdown_grace` says otherwise.
+    /// The default of `shutdown_grace`, the time that handlers have to finish when they are stopped: 10 s.
     pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
-    /// Reads and checks files: those that are named, and of a directory its `*.json` and `*.hcl` in the
-    /// order of their names. `base` is what `consul` in the files goes on from: the environment's.
+    /// Reads and checks configuration files.
+    ///
+    /// Each path is a `*.json` or `*.hcl` file, or a directory, of which all such files are read in the order of
+    /// their names. The section `consul` of the files overrides `base`, which is usually
+    /// [`ConsulConfig::from_env`].
     ///
     /// # Errors
     ///
-    /// All that is wrong, in all files, at once.
+    /// Returns all issues of all files at once.
     pub fn load(paths: &[PathBuf], base: &ConsulConfig) -> Result<Self, ConfigErrors> {
         let mut issues = ConfigErrors::default();
         let trees = files::read(paths, &mut issues);
@@ -70,22 +75,22 @@ impl DaemonConfig {
         }
     }
 
-    /// Where Consul is.
+    /// Returns the configuration of the Consul client.
     pub fn consul(&self) -> &ConsulConfig {
         &self.consul
     }
 
-    /// What the watches are called, in the order of the files.
+    /// Returns the labels of the watches, in the order of the files.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.watches.iter().map(|watch| watch.label.as_str())
     }
 
-    /// The prefixes that are asked for as a whole, for all watches beneath them.
+    /// Returns the prefixes whose single query serves all watches under them (`roots`).
     pub fn roots(&self) -> impl Iterator<Item = &str> {
         self.roots.iter().map(|root| root.prefix.as_str())
     }
 
-    /// What is logged, and how.
+    /// Returns the section `log`.
     pub fn log(&self) -> &LogSettings {
         &self.log
     }
@@ -122,7 +127,7 @@ impl DaemonConfig {
                 Some(grace) => config.shutdown_grace = grace,
                 None => issues.push(ConfigIssue::whole(
                     node.location.clone(),
-                    "`shutdown_grace` does not parse as a duration; write `10s`, `1m30s` or `250ms`",
+                    "`shutdown_grace` is not a duration: write `10s`, `1m30s` or `250ms`",
                 )),
             }
         }
@@ -136,21 +141,21 @@ impl DaemonConfig {
                 config.watches.extend(read);
             }
         }
-        config.refuse_clashes(issues);
+        config.refuse_shared_checkpoints(issues);
         if config.watches.is_empty() && issues.is_empty() {
             let location = trees
                 .first()
                 .map_or_else(|| Location::file("."), |tree| tree.location.clone());
             issues.push(ConfigIssue::whole(
                 location,
-                "there is no watch in any of the files: give at least one in `watches`",
+                "the files have no watch: add at least one to `watches`",
             ));
         }
         config
     }
 
-    /// Labels and checkpoints are one watch's own.
-    fn refuse_clashes(&self, issues: &mut ConfigErrors) {
+    /// Refuses a checkpoint file that two watches share.
+    fn refuse_shared_checkpoints(&self, issues: &mut ConfigErrors) {
         let mut seen: HashMap<PathBuf, &Location> = HashMap::new();
         for watch in &self.watches {
             let Some(file) = &watch.delivery.checkpoint else {
@@ -158,7 +163,7 @@ impl DaemonConfig {
             };
             if let Some(other) = seen.insert(file.clone(), &watch.location) {
                 let reason = format!(
-                    "the checkpoint {} is that of {other} already; give each watch a file of its own",
+                    "the checkpoint {} already belongs to the watch at {other}: give each watch its own file",
                     file.display()
                 );
                 issues.push(ConfigIssue::whole(watch.location.clone(), reason));
@@ -167,7 +172,7 @@ impl DaemonConfig {
     }
 }
 
-/// A section that several files may have a part of: the later file wins, field by field.
+/// Merges a section over all files. The later file wins, field by field.
 fn merged(trees: &[ConfigNode], name: &str, issues: &mut ConfigErrors) -> Option<ConfigNode> {
     let mut all: Option<ConfigNode> = None;
     for tree in trees {
@@ -188,7 +193,7 @@ fn merged(trees: &[ConfigNode], name: &str, issues: &mut ConfigErrors) -> Option
     all
 }
 
-/// What a file says under this name, which it may do once.
+/// Returns the value of a top-level name, which may occur once in a file.
 fn given<'a>(
     tree: &'a ConfigNode,
     name: &str,
@@ -201,14 +206,13 @@ fn given<'a>(
         .collect();
     if let [(_, first), .., (_, second)] = &given[..] {
         let line = first.location.line().unwrap_or_default();
-        let reason =
-            format!("`{name}` is given twice: it is in line {line} already; put both into one");
+        let reason = format!("`{name}` is given twice, first in line {line}: merge both into one");
         issues.push(ConfigIssue::whole(second.location.clone(), reason));
     }
     given.last().map(|(_, node)| node)
 }
 
-/// The entries of all `watches` of a file; in HCL a single block is one too.
+/// Returns the entries of all `watches` of a file. In HCL, a single block is an entry too.
 fn watches<'a>(tree: &'a ConfigNode, issues: &mut ConfigErrors) -> Vec<&'a ConfigNode> {
     let mut found = Vec::new();
     for (_, node) in tree.entries().iter().filter(|(name, _)| name == "watches") {
@@ -217,7 +221,7 @@ fn watches<'a>(tree: &'a ConfigNode, issues: &mut ConfigErrors) -> Vec<&'a Confi
             NodeData::Object(_) => found.push(node),
             NodeData::Scalar(Value::Null) => {}
             NodeData::Scalar(_) => {
-                let reason = "`watches` must be a list of watches: [{ type = \"key\", … }]";
+                let reason = "`watches` must be a list of objects: [{ type = \"key\", … }]";
                 issues.push(ConfigIssue::whole(node.location.clone(), reason));
             }
         }
@@ -225,19 +229,19 @@ fn watches<'a>(tree: &'a ConfigNode, issues: &mut ConfigErrors) -> Vec<&'a Confi
     found
 }
 
-/// A field that is nearly one of ours would be passed over in silence, as one of the agent's.
+/// Refuses fields that resemble a known one: they would be ignored as fields of an agent.
 fn refuse_near_misses(tree: &ConfigNode, issues: &mut ConfigErrors) {
     if !matches!(tree.data, NodeData::Object(_)) {
         issues.push(ConfigIssue::whole(
             tree.location.clone(),
-            "a file must be an object: { \"watches\": […] }",
+            "the file must hold an object: { \"watches\": […] }",
         ));
     }
     for (name, node) in tree.entries() {
-        if OURS.contains(&name.as_str()) || THEIRS.contains(&name.as_str()) {
+        if KNOWN_FIELDS.contains(&name.as_str()) || AGENT_FIELDS.contains(&name.as_str()) {
             continue;
         }
-        if let Some(meant) = nearest(name, OURS) {
+        if let Some(meant) = nearest(name, KNOWN_FIELDS) {
             let reason = format!("`{name}` is not a field here (did you mean `{meant}`?)");
             issues.push(ConfigIssue::whole(node.location.clone(), reason));
         }

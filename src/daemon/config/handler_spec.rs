@@ -1,4 +1,4 @@
-//! What is done on a change.
+//! Settings of the handlers: scripts, URLs and long-running programs.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -16,17 +16,17 @@ use crate::{
     handlers::{Exec, OnChange, Program, Script, Signal},
 };
 
-/// The kinds of handlers; without one it is a script.
+/// The values of `handler_type`. The default is a script.
 pub(super) const KINDS: [&str; 3] = ["script", "http", "exec"];
 
-/// What is done on a change.
+/// The handler of a watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum HandlerSpec {
-    /// A program runs.
+    /// Runs a program on each change.
     Script(Box<ScriptSpec>),
-    /// A URL is called.
+    /// Calls a URL on each change.
     Http(Box<HttpSpec>),
-    /// A program that goes on running is signalled.
+    /// Keeps a program running, and signals it on each change.
     Exec(Box<ExecSpec>),
 }
 
@@ -34,7 +34,7 @@ pub(crate) enum HandlerSpec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ScriptSpec {
     pub(crate) program: Program,
-    /// None: it may run for ever.
+    /// `None`: a run may take any time.
     pub(crate) timeout: Option<Duration>,
     pub(crate) grace: Option<Duration>,
     pub(crate) splay: Option<Duration>,
@@ -43,18 +43,18 @@ pub(crate) struct ScriptSpec {
     pub(crate) on_error: Option<Program>,
 }
 
-/// A program that goes on running.
+/// A program that keeps running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExecSpec {
     pub(crate) program: Program,
     pub(crate) grace: Option<Duration>,
     pub(crate) splay: Option<Duration>,
-    /// Before there is a first state, which may be passed over.
+    /// Starts the program before the first state is known.
     pub(crate) start_at_once: bool,
     pub(crate) extras: ExecExtras,
 }
 
-/// What only a program that goes on running has.
+/// The fields that only `handler_type = "exec"` has.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct ExecExtras {
     pub(crate) kill_signal: Option<Signal>,
@@ -63,7 +63,7 @@ pub(crate) struct ExecExtras {
     pub(crate) state_file: Option<PathBuf>,
 }
 
-/// Which kind a watch's handler is; the fields of the other kinds are then refused.
+/// Reads `handler_type`. The fields of the other kinds are then refused.
 pub(super) fn kind(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<&'static str> {
     let Some(given) = fields
         .string("handler_type", errors)
@@ -83,13 +83,13 @@ pub(super) fn kind(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Op
     known
 }
 
-/// The program of a script or of exec: `handler`, a text for the shell, or `args`, a list that is run.
+/// Reads the program of a script or of exec: `handler`, a shell command, or `args`, a program and its arguments.
 pub(super) fn program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Program> {
     match (fields.get("handler"), fields.get("args")) {
         (None, None) => {
-            let mend = "a watch needs a handler; give a program as the list `args`, a line for the shell as \
-                        `handler`, or `handler_type = \"http\"`";
-            errors.push(DefinitionError::missing("args", mend));
+            let remedy = "a watch needs a handler; give a program as the list `args`, a shell command as \
+                          `handler`, or `handler_type = \"http\"`";
+            errors.push(DefinitionError::missing("args", remedy));
             None
         }
         (Some(_), Some(_)) => {
@@ -117,7 +117,7 @@ pub(super) fn program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) ->
     }
 }
 
-/// Refuses what only a program has, beside a URL.
+/// Refuses the fields of a program beside a URL.
 pub(super) fn no_program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) {
     for name in ["handler", "args"] {
         if fields.get(name).is_some() {
@@ -128,7 +128,7 @@ pub(super) fn no_program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors)
 }
 
 impl ScriptSpec {
-    /// How long a program may run: beyond Consul, where a program that hangs stops its watch for ever.
+    /// The default time limit of a run. Consul has none: there, a program that hangs stops its watch forever.
     pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
     pub(super) fn new(program: Program, watch_options: &WatchOptions) -> Self {
@@ -147,7 +147,7 @@ impl ScriptSpec {
         }
     }
 
-    /// The handler's own settings.
+    /// Returns the settings for the handler.
     pub(crate) fn script(&self) -> Script {
         let mut script = Script::service(self.program.clone())
             .timeout(self.timeout)
@@ -182,7 +182,7 @@ impl ExecSpec {
         }
     }
 
-    /// The handler's own settings.
+    /// Returns the settings for the handler.
     pub(crate) fn exec(&self) -> Exec {
         let mut exec = Exec::new(self.program.clone());
         if let Some(grace) = self.grace {
@@ -212,7 +212,7 @@ impl ExecSpec {
 }
 
 impl ExecExtras {
-    /// The names of its fields.
+    /// The names of these fields.
     pub(super) const FIELDS: [&'static str; 4] = [
         "kill_signal",
         "reload_signal",

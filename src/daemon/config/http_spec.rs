@@ -1,4 +1,4 @@
-//! A URL that is called on each change.
+//! The object `http_handler_config`: a URL to call on each change.
 
 use std::{env, fs, path::PathBuf, time::Duration};
 
@@ -17,25 +17,26 @@ use crate::{
     handlers::{Http, HttpError, HttpHandler},
 };
 
-/// What `http_handler_config` says ("Watches Overview and Reference"), and ours beside it.
+/// The fields of [Consul's HTTP handler](https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches#http-endpoint),
+/// with `ca_file`, `secret` and `retry` in addition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HttpSpec {
-    /// It may hold a password, or a token in its query.
+    /// May hold a password, or a token in its query.
     pub(crate) url: Secret,
     pub(crate) method: String,
     pub(crate) timeout: Duration,
-    /// Each value is a header of its own. They may be secrets.
+    /// One entry per value. Values may be secrets.
     pub(crate) headers: Vec<(String, Secret)>,
     pub(crate) tls_skip_verify: bool,
     pub(crate) ca_file: Option<PathBuf>,
-    /// The key of the signature.
+    /// The key of the HMAC signature.
     pub(crate) secret: Option<Secret>,
-    /// As often as it takes, if nothing is said.
+    /// `None`: the call is retried until it succeeds.
     pub(crate) retry: Option<RetrySpec>,
 }
 
 impl HttpSpec {
-    /// Consul's own default.
+    /// The default time limit of a call, which is Consul's.
     const TIMEOUT: Duration = Duration::from_secs(10);
 
     /// Reads the object `http_handler_config`.
@@ -59,7 +60,7 @@ impl HttpSpec {
                 url: url?.into(),
             })
         })?;
-        // What it finds is told by the handler itself: a URL that is none, a header's name.
+        // The handler itself checks the URL, the method and the headers.
         if let Err(error) = HttpHandler::new(spec.http()) {
             issues.push(ConfigIssue::of(
                 &part,
@@ -77,7 +78,7 @@ impl HttpSpec {
         }
     }
 
-    /// The handler's own settings.
+    /// Returns the settings for the handler.
     pub(crate) fn http(&self) -> Http {
         let mut http = Http::new(self.url.clone())
             .method(&self.method)
@@ -99,7 +100,7 @@ impl HttpSpec {
     }
 }
 
-/// The field that an error is about, for its line.
+/// Returns the field that an error is about, for its location.
 fn field_of(error: &HttpError) -> &'static str {
     match error {
         HttpError::Url { .. } => "path",
@@ -113,7 +114,7 @@ fn field_of(error: &HttpError) -> &'static str {
     }
 }
 
-/// `header`: names, each with a list of values.
+/// Reads `header`: names, each with a list of values.
 fn headers(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Vec<(String, Secret)> {
     let map = match fields.get("header") {
         None => return Vec::new(),
@@ -147,7 +148,7 @@ fn headers(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Vec<(Strin
     headers
 }
 
-/// `secret`: `{ env = "NAME" }` or `{ file = "path" }`; never the secret itself, for files are read by many.
+/// Reads `secret`: `{ env = "NAME" }` or `{ file = "path" }`. The secret itself is refused: many may read the file.
 fn secret(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Secret> {
     const WHAT: &str = "{ env = \"NAME\" } or { file = \"path\" }";
     let map = match fields.get("secret")? {
@@ -167,13 +168,14 @@ fn secret(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Secr
     let text = |name: &str| map.get(name).and_then(Value::as_str);
     let (field, found) = match (text("env"), text("file")) {
         (Some(name), _) => {
-            let found = env::var(name)
-                .map_err(|_| format!("the variable {name} is not set, or is not UTF-8"));
+            let found = env::var(name).map_err(|_| {
+                format!("the environment variable {name} is not set, or is not UTF-8; set it")
+            });
             ("secret.env", found)
         }
         (None, Some(path)) => {
-            let found =
-                fs::read_to_string(path).map_err(|error| format!("{path} cannot be read: {error}"));
+            let found = fs::read_to_string(path)
+                .map_err(|error| format!("the file {path} cannot be read: {error}"));
             (
                 "secret.file",
                 found.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()),
@@ -184,7 +186,10 @@ fn secret(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Secr
     match found {
         Ok(secret) if !secret.is_empty() => Some(secret.into()),
         Ok(_) => {
-            errors.push(DefinitionError::unusable(field, "there is nothing in it"));
+            errors.push(DefinitionError::unusable(
+                field,
+                "the secret is empty; give a key",
+            ));
             None
         }
         Err(reason) => {

@@ -1,37 +1,38 @@
-//! What is logged, and how: the section `log`.
+//! The section `log`.
 
 use crate::{
     daemon::{config::section::section, config_issue::ConfigErrors, parse::tree::ConfigNode},
     definition::{DefinitionError, DefinitionErrors, Fields, nearest},
 };
 
-/// What the section `log` says.
+/// The section `log`: which events are logged, and in which format.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogSettings {
     level: Option<String>,
     format: Option<LogFormat>,
 }
 
-/// The form of the log.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For a person.
+    /// Text, for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// The levels, and what Consul calls them.
+/// The values of `level`, in lower case.
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 const FORMATS: [&str; 2] = ["text", "json"];
 
 impl LogSettings {
-    /// The level, as `RUST_LOG` has it: `info`.
+    /// Returns the level in lower case: `error`, `warn`, `info`, `debug`, `trace` or `off`. `None` if the files do
+    /// not set it; the command then logs `info`.
     pub fn level(&self) -> Option<&str> {
         self.level.as_deref()
     }
 
-    /// The form.
+    /// Returns the format. `None` if the files do not set it; the command then logs text.
     pub fn format(&self) -> Option<LogFormat> {
         self.format
     }
@@ -58,7 +59,7 @@ fn one_of(
     allowed: &[&'static str],
     errors: &mut DefinitionErrors,
 ) -> Option<String> {
-    // Consul writes its levels in capitals.
+    // Consul accepts its levels in capitals.
     let found = fields.string(name, errors)?;
     let lower = found.to_lowercase();
     if allowed.contains(&lower.as_str()) {

@@ -1,4 +1,4 @@
-//! Whether and how a failed run is tried again.
+//! The field `retry`: whether and when a failed run or call is retried.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::{
 /// `retry`: `true`, `false`, or `{ attempts, base, ceiling }`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RetrySpec {
-    /// How often a state is tried in all; 0 is as often as it takes.
+    /// The maximum number of attempts, the first included; 0 is without limit.
     pub(crate) attempts: u32,
-    /// The first pause's most.
+    /// The upper bound of the first pause.
     pub(crate) base: Duration,
-    /// The longest pause.
+    /// The upper bound of every pause.
     pub(crate) ceiling: Duration,
 }
 
@@ -33,21 +33,21 @@ impl Default for RetrySpec {
 }
 
 impl RetrySpec {
-    /// No second attempt.
+    /// A single attempt.
     pub(crate) const NEVER: Self = Self {
         attempts: 1,
         base: Duration::from_secs(1),
         ceiling: Duration::from_secs(1),
     };
 
-    /// The handlers' own settings; none for a single attempt.
+    /// Returns the settings for the handlers; `None` for a single attempt.
     pub(crate) fn policy(&self) -> Option<handlers::Retry> {
         if self.attempts == 1 {
             return None;
         }
-        // It was made once when it was read.
+        // `read` has checked these values.
         let backoff = Backoff::new(self.base, self.ceiling).unwrap_or_default();
-        // A success is one, however soon it comes.
+        // Any success resets the pauses, however soon it comes.
         let retry = handlers::Retry::default().backoff(backoff.with_reset_after(Duration::ZERO));
         Some(if self.attempts == 0 {
             retry.without_end()

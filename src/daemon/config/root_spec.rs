@@ -1,4 +1,4 @@
-//! The prefixes that are asked for as a whole: `roots`.
+//! The list `roots`: prefixes whose single query serves all watches under them.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::{
     watch::{KeyPrefix, LONGEST_ROOT},
 };
 
-/// A prefix whose one query serves the watches beneath it.
+/// A prefix whose single query serves the watches under it.
 #[derive(Debug, Clone)]
 pub(crate) struct RootSpec {
     pub(crate) prefix: String,
@@ -22,19 +22,19 @@ pub(crate) struct RootSpec {
 }
 
 impl RootSpec {
-    /// What is declared to the supervisor.
+    /// Returns the query that the supervisor shares.
     pub(crate) fn query(&self) -> KeyPrefix {
         if self.prefix.is_empty() || self.prefix.ends_with('/') {
-            // The same keys as of the raw prefix, and a watch looks for folders first, from the nearest on.
+            // The same keys as of the raw prefix. A watch looks for folders first, starting with the nearest.
             KeyPrefix::new(&self.prefix)
         } else {
-            // As `prefix` is understood.
+            // As Consul understands `prefix`.
             KeyPrefix::raw(&self.prefix)
         }
     }
 }
 
-/// Whether both are the same prefixes, in whatever order.
+/// Returns true if both lists hold the same prefixes, in any order.
 pub(crate) fn same_prefixes(one: &[RootSpec], other: &[RootSpec]) -> bool {
     let prefixes = |roots: &[RootSpec]| {
         roots
@@ -45,7 +45,7 @@ pub(crate) fn same_prefixes(one: &[RootSpec], other: &[RootSpec]) -> bool {
     prefixes(one) == prefixes(other)
 }
 
-/// Adds the roots that a file names to those of the files before it.
+/// Adds the roots of a file to those of the files before it.
 pub(super) fn read(node: &ConfigNode, roots: &mut Vec<RootSpec>, issues: &mut ConfigErrors) {
     let entries: Vec<_> = match &node.data {
         NodeData::List(list) => list
@@ -54,7 +54,7 @@ pub(super) fn read(node: &ConfigNode, roots: &mut Vec<RootSpec>, issues: &mut Co
             .map(|(at, entry)| (format!("roots[{at}]"), entry))
             .collect(),
         NodeData::Scalar(Value::Null) => Vec::new(),
-        // As elsewhere, one text is a list of one.
+        // As for other lists, a string is a list of one entry.
         NodeData::Scalar(Value::String(_)) => vec![("roots".to_owned(), node)],
         _ => {
             let error = DefinitionError::wrong_type("roots", "a list of strings", &node.to_json());
@@ -75,7 +75,7 @@ pub(super) fn read(node: &ConfigNode, roots: &mut Vec<RootSpec>, issues: &mut Co
             )),
         }
     }
-    // Files that know nothing of each other may need the same root.
+    // Independent files may need the same root.
     of_this_file.retain(|root| roots.iter().all(|other| other.prefix != root.prefix));
     roots.append(&mut of_this_file);
 }
@@ -91,25 +91,25 @@ fn checked(name: &str, entry: &ConfigNode, before: &[RootSpec]) -> Result<String
     let unusable = |reason: String| Err(DefinitionError::unusable(name, reason));
     if let Some(rest) = prefix.strip_prefix('/') {
         let rest = rest.trim_start_matches('/');
-        let mend = if rest.is_empty() {
-            "write `\"\"` if that is meant".to_owned()
+        let remedy = if rest.is_empty() {
+            "write `\"\"` if you mean all keys".to_owned()
         } else {
             format!("write `{rest}`, or `\"\"` for all keys")
         };
         return unusable(format!(
-            "it begins with a slash, which no URL of Consul can name, so all keys would be asked for; {mend}"
+            "it starts with a slash, which no URL of Consul can name, so the query would read all keys; {remedy}"
         ));
     }
     if prefix.len() > LONGEST_ROOT {
         return unusable(format!(
-            "it is {} bytes long, and no watch looks for a root of more than {LONGEST_ROOT}; shorten it",
+            "it is {} bytes long, and a root may have {LONGEST_ROOT}; shorten it",
             prefix.len()
         ));
     }
     if let Some(other) = before.iter().find(|other| other.prefix == *prefix) {
         let line = other.location.line().unwrap_or_default();
         return unusable(format!(
-            "`{prefix}` is in line {line} already; leave one of them out"
+            "`{prefix}` is already in line {line}; remove one of them"
         ));
     }
     Ok(prefix.clone())

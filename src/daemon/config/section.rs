@@ -1,4 +1,4 @@
-//! One object of the files: its fields are read, and what is wrong is told with its line.
+//! Reads the fields of one object, and reports errors with their locations.
 
 use serde_json::Value;
 
@@ -10,8 +10,9 @@ use crate::{
     definition::{DefinitionError, DefinitionErrors, Fields},
 };
 
-/// Reads an object's fields; those that `read` does not ask for are refused. There is a result even when
-/// something is wrong, as far as there can be one.
+/// Reads the fields of an object, and refuses those that `read` does not ask for.
+///
+/// Returns what `read` returns, even if there are errors, so that later checks can run.
 pub(super) fn section<T>(
     node: &ConfigNode,
     part: &str,
@@ -23,31 +24,24 @@ pub(super) fn section<T>(
         (NodeData::Object(_), Value::Object(map)) => map,
         (_, other) => {
             errors.push(DefinitionError::wrong_type("", "an object", &other));
-            tell(node, part, &errors, issues);
+            report(node, part, &errors, issues);
             return None;
         }
     };
     for (name, first, second) in node.given_twice() {
         let first = first.line().unwrap_or_default();
-        let reason = format!(
-            "`{name}` is given twice: it is in line {first} already; leave one of them out"
-        );
+        let reason = format!("`{name}` is given twice, first in line {first}: remove one of them");
         issues.push(ConfigIssue::of(part, second.clone(), reason));
     }
     let mut fields = Fields::new(&json);
     let found = read(&mut fields, &mut errors);
     fields.refuse_unread(&mut errors);
-    tell(node, part, &errors, issues);
+    report(node, part, &errors, issues);
     found
 }
 
-/// Tells of errors in the fields of an object.
-pub(super) fn tell(
-    node: &ConfigNode,
-    part: &str,
-    errors: &DefinitionErrors,
-    issues: &mut ConfigErrors,
-) {
+/// Adds errors in the fields of an object to the issues.
+fn report(node: &ConfigNode, part: &str, errors: &DefinitionErrors, issues: &mut ConfigErrors) {
     for error in errors.iter() {
         issues.push(ConfigIssue::of(
             part,

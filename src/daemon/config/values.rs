@@ -1,4 +1,4 @@
-//! Values that several parts of the files have.
+//! Readers of values that several sections have.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::{
     handlers::{Program, Signal},
 };
 
-/// A field that is a duration in Go's notation.
+/// Reads a duration in Go's notation, such as `1m30s`.
 pub(super) fn duration(
     fields: &mut Fields<'_>,
     name: &'static str,
@@ -19,13 +19,13 @@ pub(super) fn duration(
     let text = fields.string(name, errors)?;
     let duration = parse_duration(&text);
     if duration.is_none() {
-        let reason = "it does not parse as a duration; write `10s`, `1m30s` or `250ms`";
+        let reason = "it is not a duration; write `10s`, `1m30s` or `250ms`";
         errors.push(DefinitionError::unusable(name, reason));
     }
     duration
 }
 
-/// A field that is a whole number, from 0 on.
+/// Reads a whole number of at least 0.
 pub(super) fn number(
     fields: &mut Fields<'_>,
     name: &'static str,
@@ -36,7 +36,7 @@ pub(super) fn number(
     if number.is_none() {
         errors.push(match value {
             Value::Number(_) => {
-                DefinitionError::unusable(name, "it must be a whole number from 0 on")
+                DefinitionError::unusable(name, "it must be a whole number of at least 0")
             }
             other => DefinitionError::wrong_type(name, "a number", other),
         });
@@ -44,7 +44,7 @@ pub(super) fn number(
     number
 }
 
-/// A field that is a list of texts.
+/// Reads a list of strings.
 pub(super) fn list(
     fields: &mut Fields<'_>,
     name: &'static str,
@@ -54,7 +54,7 @@ pub(super) fn list(
     Some(fields.strings(name, errors))
 }
 
-/// A field that is a signal's name.
+/// Reads the name of a signal.
 pub(super) fn signal(
     fields: &mut Fields<'_>,
     name: &'static str,
@@ -66,7 +66,7 @@ pub(super) fn signal(
         .ok()
 }
 
-/// A field that is a program: a text for the shell, or a list that is run directly.
+/// Reads a program: a shell command, or a list of a program and its arguments.
 pub(super) fn program(
     fields: &mut Fields<'_>,
     name: &'static str,
@@ -78,7 +78,7 @@ pub(super) fn program(
         other => {
             errors.push(DefinitionError::wrong_type(
                 name,
-                "a text for the shell, or a list of texts",
+                "a shell command, or a list of strings",
                 other,
             ));
             return None;
@@ -87,7 +87,7 @@ pub(super) fn program(
     checked(program, name, errors)
 }
 
-/// A program that is run directly: its name and its arguments.
+/// Returns the program of a list: its name and its arguments.
 pub(super) fn direct(
     args: &[String],
     name: &str,
@@ -96,14 +96,14 @@ pub(super) fn direct(
     let Some((program, args)) = args.split_first() else {
         errors.push(DefinitionError::unusable(
             name,
-            "it is empty; give a program, and its arguments after it",
+            "it is empty; give a program, followed by its arguments",
         ));
         return None;
     };
     Some(Program::new(program).args(args))
 }
 
-/// The program, if it can be one.
+/// Returns the program if it is valid.
 pub(super) fn checked(
     program: Program,
     name: &str,

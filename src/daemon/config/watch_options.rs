@@ -1,4 +1,4 @@
-//! What this service adds to a watch of Consul's, and what `defaults` may say for all of them.
+//! Options of a watch beyond Consul's own, which `defaults` may set for all watches.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use crate::{
     handlers::{Environment, Program},
 };
 
-/// Which fields there are.
+/// The kind of handler that decides which options exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HandlerKind {
-    /// Those of all handlers: for `defaults`.
+    /// All kinds, for `defaults`.
     All,
     Script,
     Http,
     Exec,
 }
 
-/// The fields as they were given; what is not there comes from `defaults`, and then from the handler.
+/// The options that were given. A missing one comes from `defaults`, or else from the handler.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct WatchOptions {
     pub(crate) changes_only: Option<bool>,
@@ -68,7 +68,7 @@ impl WatchOptions {
         watch_options
     }
 
-    /// These, and where they say nothing, the defaults.
+    /// Returns these options, completed by the defaults.
     pub(super) fn or(self, defaults: &Self) -> Self {
         Self {
             changes_only: self.changes_only.or(defaults.changes_only),
@@ -89,7 +89,7 @@ impl WatchOptions {
         }
     }
 
-    /// Which variables a program gets.
+    /// Returns the environment that a program gets.
     pub(super) fn environment(&self) -> Environment {
         let mut environment = Environment::inherited();
         if let Some(names) = &self.environment_allow {
@@ -98,7 +98,7 @@ impl WatchOptions {
         if let Some(names) = &self.environment_deny {
             environment = environment.deny(names);
         }
-        // A program that had them would speak to systemd in our name.
+        // With these variables, a program could notify systemd in the name of the daemon.
         environment.deny(Environment::SERVICE_MANAGER)
     }
 }

@@ -1,4 +1,4 @@
-//! One watch and its handler, as the files have it.
+//! One entry of `watches`: a watch and its handler.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{
     handlers::Payload,
 };
 
-/// The parameters of all types of watches: known, whatever the type is.
+/// The parameters of all types of watches.
 const PARAMETERS: [&str; 13] = [
     "key",
     "prefix",
@@ -42,9 +42,9 @@ const PARAMETERS: [&str; 13] = [
 /// One watch.
 #[derive(Debug, Clone)]
 pub(crate) struct WatchSpec {
-    /// What it was called, or the name of its watch.
+    /// The field `label`, or else the path.
     pub(crate) label: String,
-    /// The path of its watch, for example `key:a`.
+    /// The path of the watch, for example `key:a`.
     pub(crate) path: String,
     pub(crate) definition: Definition,
     pub(crate) delivery: DeliveryOptions,
@@ -52,7 +52,7 @@ pub(crate) struct WatchSpec {
     pub(crate) location: Location,
 }
 
-/// How a watch wants its updates.
+/// Options that decide which updates the handler gets, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct DeliveryOptions {
     pub(crate) changes_only: bool,
@@ -107,12 +107,12 @@ impl WatchSpec {
         read.filter(|_| refused.is_none())
     }
 
-    /// Whether both say the same, wherever they stand.
+    /// Returns true if both specify the same watch and handler, whatever their locations.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.is_same_watch(other) && self.handler == other.handler && self.label == other.label
     }
 
-    /// Whether both are sent the same updates.
+    /// Returns true if both receive the same updates.
     pub(crate) fn is_same_watch(&self, other: &Self) -> bool {
         self.definition == other.definition && self.delivery == other.delivery
     }
@@ -135,8 +135,8 @@ impl DeliveryOptions {
             errors.push(DefinitionError::unusable("max_wait", reason));
         }
         if let (None, Some(_)) = (quiet, longest) {
-            let mend = "`max_wait` ends a quiet period; give one, or leave `max_wait` out";
-            errors.push(DefinitionError::missing("quiet_period", mend));
+            let remedy = "`max_wait` limits a quiet period; give one, or remove `max_wait`";
+            errors.push(DefinitionError::missing("quiet_period", remedy));
         }
         let quiescence = quiet.map(|period| {
             let quiescence = Quiescence::new(period);
@@ -152,7 +152,7 @@ impl DeliveryOptions {
     }
 }
 
-/// Why the checkpoint of a watch cannot be used, as far as that can be told before it is.
+/// Returns the reason why the checkpoint file of a watch is unusable, if there is one.
 fn unusable_checkpoint(spec: &WatchSpec) -> Option<String> {
     let file = spec.delivery.checkpoint.as_ref()?;
     let folder = file
@@ -160,7 +160,7 @@ fn unusable_checkpoint(spec: &WatchSpec) -> Option<String> {
         .filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         return Some(format!(
-            "there is no directory {}; create it, or name another",
+            "the directory {} does not exist; create it, or name another",
             folder.display()
         ));
     }
@@ -189,7 +189,7 @@ fn read_definition(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Op
         .and_then(Value::as_str)
         .unwrap_or_default();
     if !Target::TYPES.contains(&kind) {
-        // Without a type there is no telling which of them are wrong.
+        // Without a type, no parameter can be called wrong.
         for name in PARAMETERS {
             fields.get(name);
         }
@@ -215,15 +215,15 @@ fn read_handler(
         HandlerKind::Http => {
             handler_spec::no_program(fields, errors);
             if fields.get("http_handler_config").is_none() {
-                let mend =
+                let remedy =
                     "a handler of type `http` needs it; give at least its `path`, the URL to call";
-                errors.push(DefinitionError::missing("http_handler_config", mend));
+                errors.push(DefinitionError::missing("http_handler_config", remedy));
             }
             HandlerSpec::Http(Box::new(http?.with_options(&watch_options)))
         }
         HandlerKind::Script => {
             if fields.get("http_handler_config").is_some() {
-                let reason = "it is for `handler_type = \"http\"`; add that, or leave it out";
+                let reason = "it belongs to `handler_type = \"http\"`; add that, or remove it";
                 errors.push(DefinitionError::unusable("http_handler_config", reason));
             }
             HandlerSpec::Script(Box::new(ScriptSpec::new(
@@ -249,7 +249,7 @@ fn read_handler(
     Some((spec, watch_options))
 }
 
-/// The name of a definition's watch.
+/// Returns the path of a query.
 struct PathVisitor;
 
 impl ForQuery for PathVisitor {

@@ -1,4 +1,4 @@
-//! Finding and reading configuration files.
+//! Finds and reads configuration files.
 
 use std::{
     fs, io,
@@ -11,15 +11,17 @@ use crate::daemon::{
     parse::{hcl, json, tree::ConfigNode},
 };
 
-/// The languages, by the end of a file's name.
+/// The language of a file, known by its extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Language {
     Json,
     Hcl,
 }
 
-/// Reads all files: those that are named, and of a directory its `*.json` and `*.hcl` in the order of
-/// their names, as Consul does ("Agents Configuration File Reference", `-config-dir`).
+/// Reads the named files, and the `*.json` and `*.hcl` files of the named directories in the order of their names.
+///
+/// The order is that of Consul's
+/// [`-config-dir`](https://developer.hashicorp.com/consul/docs/agent/config/cli-flags#_config_dir).
 pub(in crate::daemon) fn read(paths: &[PathBuf], issues: &mut ConfigErrors) -> Vec<ConfigNode> {
     let mut trees = Vec::new();
     for path in paths {
@@ -29,14 +31,14 @@ pub(in crate::daemon) fn read(paths: &[PathBuf], issues: &mut ConfigErrors) -> V
                 Ok(files) if files.is_empty() => {
                     issues.push(ConfigIssue::whole(
                         location,
-                        "there is no *.json and no *.hcl in this directory",
+                        "the directory has no *.json or *.hcl file: add one, or name another path",
                     ));
                 }
                 Ok(files) => trees.extend(files.iter().filter_map(|file| read_file(file, issues))),
                 Err(error) => {
                     issues.push(ConfigIssue::whole(
                         location,
-                        format!("the directory cannot be read: {error}"),
+                        format!("the directory cannot be read: {error}; check its permissions"),
                     ));
                 }
             }
@@ -47,7 +49,7 @@ pub(in crate::daemon) fn read(paths: &[PathBuf], issues: &mut ConfigErrors) -> V
     trees
 }
 
-/// The files of a directory that are configuration, in the order of their names.
+/// Returns the configuration files of a directory, sorted by name.
 fn listed(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
@@ -71,22 +73,28 @@ fn language(path: &Path) -> Option<Language> {
 fn read_file(path: &Path, issues: &mut ConfigErrors) -> Option<ConfigNode> {
     let location = Location::file(path);
     let issue = |reason: String| ConfigIssue::whole(location.clone(), reason);
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let remedy = match error.kind() {
+                io::ErrorKind::NotFound => "check the path",
+                io::ErrorKind::PermissionDenied => "check its permissions",
+                _ => "check the file",
+            };
+            issues.push(issue(format!("the file cannot be read: {error}; {remedy}")));
+            return None;
+        }
+    };
     let Some(language) = language(path) else {
         issues.push(issue(
-            "its language is told by the end of its name: call it *.json or *.hcl".to_owned(),
+            "the extension does not say whether this is JSON or HCL: rename the file to *.json or *.hcl"
+                .to_owned(),
         ));
         return None;
     };
-    let text = match fs::read(path).map(String::from_utf8) {
-        Ok(Ok(text)) => text,
-        Ok(Err(_)) => {
-            issues.push(issue("it is not UTF-8: save it as UTF-8".to_owned()));
-            return None;
-        }
-        Err(error) => {
-            issues.push(issue(format!("it cannot be read: {error}")));
-            return None;
-        }
+    let Ok(text) = String::from_utf8(bytes) else {
+        issues.push(issue("the file is not UTF-8: save it as UTF-8".to_owned()));
+        return None;
     };
     let parsed = match language {
         Language::Json => json::parse(&text, &location),
@@ -102,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_is_its_files_in_order() {
+    fn a_directory_is_read_in_the_order_of_names() {
         let folder = tempfile::tempdir().unwrap();
         let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
         put("b.json", r#"{"watches": [], "n": 2}"#);
@@ -120,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn all_files_that_cannot_be_used_are_told() {
+    fn all_unusable_files_are_reported() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("a.hcl"), "a = 1\nb = [").unwrap();
@@ -132,14 +140,14 @@ mod tests {
         assert!(read(&paths, &mut issues).is_empty());
         let text = issues.to_string();
         assert_eq!(text.lines().count(), 5, "{text}");
-        for told in [
-            "a.hcl:2: the end of the file where",
+        for expected in [
+            "a.hcl:2: expected a value, found the end of the file",
             "not UTF-8",
-            "call it *.json",
-            "gone.json: it cannot be read",
-            "no *.json",
+            "rename the file to *.json",
+            "gone.json: the file cannot be read: ",
+            "the directory has no *.json",
         ] {
-            assert!(text.contains(told), "{told}: {text}");
+            assert!(text.contains(expected), "{expected}: {text}");
         }
     }
 }

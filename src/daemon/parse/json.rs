@@ -1,4 +1,4 @@
-//! JSON with places. As in Consul, it is JSON and nothing beyond: no comments, no trailing commas.
+//! JSON parser that keeps locations. It is strict, as Consul is: no comments, no trailing commas.
 
 use jsonc_parser::{CollectOptions, ParseOptions, ast, parse_to_ast};
 use serde_json::{Number, Value};
@@ -12,7 +12,7 @@ use crate::daemon::{
     },
 };
 
-/// Reads a file's text.
+/// Parses the text of a file.
 pub(super) fn parse(text: &str, file: &Location) -> Result<ConfigNode, SyntaxError> {
     let strict = ParseOptions {
         allow_comments: false,
@@ -28,15 +28,15 @@ pub(super) fn parse(text: &str, file: &Location) -> Result<ConfigNode, SyntaxErr
     };
     let lines = LineIndex::of(text);
     let parsed = parse_to_ast(text, &CollectOptions::default(), &strict).map_err(|error| {
-        // The kind alone: the whole message quotes the text, which may hold a token.
+        // Only the kind: the whole message quotes the text, which may hold a token.
         SyntaxError::new(
             lines.line(error.range().start),
-            format!("this is not JSON: {}", error.kind()),
+            format!("invalid JSON: {}", error.kind()),
         )
     })?;
     let value = parsed
         .value
-        .ok_or_else(|| SyntaxError::new(1, "the file is empty: write `{}` at least"))?;
+        .ok_or_else(|| SyntaxError::new(1, "the file is empty: write at least `{}`"))?;
     node(&value, None, &lines, file)
 }
 
@@ -63,7 +63,7 @@ fn node(
             let number = lit.value.parse::<Number>();
             NodeData::Scalar(
                 number
-                    .map_err(|_| SyntaxError::new(line, "this number cannot be read"))?
+                    .map_err(|_| SyntaxError::new(line, "invalid number: write a decimal number"))?
                     .into(),
             )
         }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_refused_with_its_line() {
+    fn invalid_json_is_refused_with_its_line() {
         for (text, line) in [
             ("{\n \"a\": 1,\n}", "2: "),
             ("{\n // no\n \"a\": 1}", "2: "),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_of_the_file_is_in_an_error() {
+    fn errors_quote_nothing_of_the_file() {
         assert!(
             !error("{\"token\": s3cret}").contains("s3cret"),
             "{}",

@@ -1,6 +1,6 @@
-//! From a byte of a text to its line.
+//! Maps byte offsets of a text to lines.
 
-/// Where the lines of a text begin.
+/// The byte offsets at which the lines of a text start.
 pub(super) struct LineIndex(Vec<usize>);
 
 impl LineIndex {
@@ -8,7 +8,7 @@ impl LineIndex {
         Self(text.match_indices('\n').map(|(at, _)| at + 1).collect())
     }
 
-    /// The line of this byte, from 1.
+    /// Returns the line of this byte, counted from 1.
     pub(super) fn line(&self, byte: usize) -> usize {
         self.0.partition_point(|begin| *begin <= byte) + 1
     }

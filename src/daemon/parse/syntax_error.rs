@@ -1,6 +1,6 @@
-//! A text that is not in its language.
+//! Syntax error in a configuration file.
 
-/// What is wrong with a file's text; it quotes nothing of it.
+/// A syntax error. It quotes no string of the file, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {reason}")]
 pub(super) struct SyntaxError {

@@ -1,28 +1,30 @@
-//! Configuration as a tree, each part with its place.
+//! Tree of configuration values. Each node knows its location.
 
 use serde_json::{Map, Value};
 
 use crate::daemon::location::Location;
 
-/// A value and its place: that of its name, where it has one. It may hold a token, so it prints nothing.
+/// A value and its location: that of its name, if it has one.
+///
+/// It has no `Debug`, because it may hold a token.
 #[derive(Clone)]
 pub(crate) struct ConfigNode {
     pub(crate) location: Location,
     pub(crate) data: NodeData,
 }
 
-/// What a node holds.
+/// The value of a node.
 #[derive(Clone)]
 pub(crate) enum NodeData {
-    /// A text, a number, true, false or null.
+    /// A string, a number, a boolean or null.
     Scalar(Value),
     List(Vec<ConfigNode>),
-    /// In the order of the file; a name may come twice.
+    /// Entries in the order of the file. A name may occur twice.
     Object(Vec<(String, ConfigNode)>),
 }
 
 impl ConfigNode {
-    /// The value without its places. Of a name that comes twice the last one counts.
+    /// Returns the value without locations. The last entry of a name wins.
     pub(crate) fn to_json(&self) -> Value {
         match &self.data {
             NodeData::Scalar(value) => value.clone(),
@@ -35,7 +37,7 @@ impl ConfigNode {
         }
     }
 
-    /// The entries of an object; none of anything else.
+    /// Returns the entries of an object, and none for any other value.
     pub(crate) fn entries(&self) -> &[(String, ConfigNode)] {
         match &self.data {
             NodeData::Object(entries) => entries,
@@ -43,7 +45,7 @@ impl ConfigNode {
         }
     }
 
-    /// An entry of an object; the last one, where it comes twice.
+    /// Returns the last entry of this name, if the value is an object that has one.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         self.entries()
             .iter()
@@ -52,8 +54,8 @@ impl ConfigNode {
             .map(|(_, node)| node)
     }
 
-    /// The place of a field that is called as errors call it, `tag[1]` or `a.b`; of what is nearest to it
-    /// where there is no such field.
+    /// Returns the location of a field by the name that errors use, `tag[1]` or `a.b`. If there is no such
+    /// field, returns the location of its nearest ancestor.
     pub(crate) fn location_of(&self, field: &str) -> &Location {
         let mut node = self;
         for step in field.split(['.', '[', ']']).filter(|step| !step.is_empty()) {
@@ -69,7 +71,7 @@ impl ConfigNode {
         &node.location
     }
 
-    /// The names that come twice in an object, here or below, each with the places of both.
+    /// Returns the names that occur twice in one object, here or below, with both locations.
     pub(crate) fn given_twice(&self) -> Vec<(&str, &Location, &Location)> {
         let mut found = Vec::new();
         self.visit_twice(&mut found);

@@ -1,4 +1,4 @@
-//! The watches that run, and how they become others.
+//! Runs the configured watches and applies reloads.
 
 use std::time::Duration;
 
@@ -22,27 +22,43 @@ use crate::{
     },
 };
 
-/// What a [`Daemon::reload`] did, in numbers of watches.
+/// The effects of a [`Daemon::reload`], as numbers of watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ReloadSummary {
-    /// Went on untouched.
+    /// Watches that continue untouched.
     pub kept: usize,
-    /// Went on with other settings.
+    /// Watches that continue with other settings.
     pub changed: usize,
-    /// Are new.
+    /// Watches that are new.
     pub started: usize,
-    /// Were stopped.
+    /// Watches that were stopped.
     pub stopped: usize,
-    /// Whether Consul's own configuration is another one.
+    /// Whether the configuration of the Consul client changed.
     pub consul: bool,
-    /// Whether the files have other roots than those that hold. They hold until the service is started again.
+    /// Whether the files list other roots than those in use. Roots are in use until the daemon restarts.
     pub roots: bool,
 }
 
-/// The watches of configuration files, running. It belongs on a thread with an `actix` system.
+/// The running watches of configuration files, for an application that handles signals itself.
 ///
-/// [`run`](super::run) does all of it with signals; this is for an application that has its own.
+/// It must be used on a thread that runs an `actix` system. [`run`](crate::daemon::run) adds signals and systemd.
+///
+/// ```no_run
+/// use consul_watch::{
+///     ConsulConfig,
+///     daemon::{Daemon, DaemonConfig},
+/// };
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let load = || DaemonConfig::load(&["/etc/consul-watch.d".into()], &ConsulConfig::from_env().unwrap_or_default());
+/// let mut daemon = Daemon::start(load()?).await?;
+/// let summary = daemon.reload(load()?).await?;
+/// println!("{} watches continue untouched", summary.kept);
+/// daemon.stop().await;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Daemon {
     watches: Addr<WatchSupervisor<ConsulConfig>>,
     config: DaemonConfig,
@@ -50,11 +66,12 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts all watches. Consul need not be there.
+    /// Starts all watches. Consul need not be running yet.
     ///
     /// # Errors
     ///
-    /// What can be found without Consul; nothing runs then.
+    /// Returns an error if the Consul configuration, a watch, a handler or a checkpoint is unusable. Nothing
+    /// runs then.
     pub async fn start(config: DaemonConfig) -> Result<Self, DaemonError> {
         ConsulClient::check(&config.consul)?;
         let supervisor = WatchSupervisor::new(config.consul.clone());
@@ -84,13 +101,17 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// Takes other files over. Watches that are the same go on untouched; where only the handler is another
-    /// one, the watch goes on, and the new handler is not told what the old one has brought to a good end.
+    /// Applies another configuration.
+    ///
+    /// Unchanged watches continue untouched. If only its handler changed, a watch continues, and the new handler
+    /// does not receive what the old one has handled successfully. Replaced handlers have `shutdown_grace` of the
+    /// old configuration to finish. Changed roots have no effect until the daemon restarts.
     ///
     /// # Errors
     ///
-    /// [`DaemonError::Reset`] when Consul's new configuration cannot be used: everything goes on as it was.
-    /// Any other error is about one watch, which is then not there; the others are as the files have them.
+    /// Returns [`DaemonError::Reset`] if the new Consul configuration is unusable; all watches then continue
+    /// unchanged. Any other error concerns one watch, which no longer runs; all others follow the new
+    /// configuration.
     pub async fn reload(&mut self, config: DaemonConfig) -> Result<ReloadSummary, DaemonError> {
         let mut reloaded = ReloadSummary {
             consul: config.consul != self.config.consul,
@@ -108,7 +129,7 @@ impl Daemon {
             tracing::warn!(
                 ?now,
                 ?files,
-                "other roots hold only when the service is started again"
+                "changed roots take effect when the daemon restarts"
             );
         }
         let grace = self.config.shutdown_grace;
@@ -150,7 +171,7 @@ impl Daemon {
             match applied {
                 Ok(applied) => running.extend(applied),
                 Err(error) => {
-                    tracing::error!(%error, "a watch is missing after the reload");
+                    tracing::error!(%error, "watch not running after the reload");
                     failed.get_or_insert(error);
                 }
             }
@@ -160,13 +181,13 @@ impl Daemon {
             .into_iter()
             .map(|(_, running_watch)| running_watch)
             .collect();
-        // A supervisor has its roots for good, and a change of theirs is told until it has been made.
+        // The supervisor keeps its roots, and each reload warns until they match the files.
         let roots = std::mem::take(&mut self.config.roots);
         self.config = DaemonConfig { roots, ..config };
         failed.map_or(Ok(reloaded), Err)
     }
 
-    /// Takes one step.
+    /// Applies one action to a watch.
     async fn apply_action(
         &self,
         action: ReloadAction,
@@ -184,7 +205,7 @@ impl Daemon {
             (Some(mut old), Some((at, spec))) if swaps => {
                 let label = spec.label.clone();
                 if let Err(source) = old.swap(spec, grace).await {
-                    // Without a handler there is nothing to watch for.
+                    // Without a handler, the watch is of no use.
                     old.end(&self.watches, grace).await;
                     return Err(DaemonError::Handler { label, source });
                 }
@@ -205,23 +226,23 @@ impl Daemon {
         })
     }
 
-    /// The configuration that runs; its roots are those of the start.
+    /// Returns the running configuration. Its roots are those of the start.
     pub fn config(&self) -> &DaemonConfig {
         &self.config
     }
 
-    /// How the watches stand, sorted by path.
+    /// Returns the status of all watches, sorted by path.
     ///
     /// # Errors
     ///
-    /// [`DaemonError::Gone`].
+    /// Returns [`DaemonError::Gone`] if the supervisor of the watches is gone.
     pub async fn status(&self) -> Result<Vec<WatchStatus>, DaemonError> {
         Ok(self.watches.send(Status::all()).await?)
     }
 
-    /// Ends all: nothing more is delivered, and handlers come to their end within `shutdown_grace`.
+    /// Stops all watches: nothing more is delivered, and handlers have `shutdown_grace` to finish.
     pub async fn stop(self) {
-        // One that has gone has ended all its watches.
+        // A supervisor that is gone has ended all its watches.
         let _ = self.watches.send(Stop::all()).await;
         let grace = self.config.shutdown_grace;
         join_all(

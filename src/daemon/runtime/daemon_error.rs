@@ -1,4 +1,4 @@
-//! Why the daemon cannot start or reload.
+//! Error of the daemon.
 
 use actix::MailboxError;
 use consul_watch_actors::{ResetError, WatchError};
@@ -9,44 +9,44 @@ use crate::{
     daemon::{config_issue::ConfigErrors, runtime::running_handler::HandlerError},
 };
 
-/// Why the service cannot do what it was told.
+/// The reason why a daemon cannot start or reload.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DaemonError {
-    /// The files cannot be used.
+    /// The configuration files have issues.
     #[error("{0}")]
     Config(#[from] ConfigErrors),
-    /// Consul's configuration cannot be used.
+    /// The configuration of the Consul client is unusable.
     #[error(transparent)]
     Consul(#[from] ConfigError),
-    /// Consul's new configuration was refused.
+    /// The new configuration of the Consul client is unusable.
     #[error(transparent)]
     Reset(#[from] ResetError),
-    /// A watch cannot be begun.
-    #[error("the watch `{label}` cannot be begun: {source}")]
+    /// A watch cannot start.
+    #[error("the watch `{label}` cannot start: {source}")]
     Watch {
-        /// Which one.
+        /// The label of the watch.
         label: String,
-        /// Why.
+        /// The reason.
         #[source]
         source: WatchError,
     },
-    /// A handler cannot be started.
-    #[error("the handler of the watch `{label}` cannot be started: {source}")]
+    /// A handler cannot start.
+    #[error("the handler of the watch `{label}` cannot start: {source}")]
     Handler {
-        /// Of which watch.
+        /// The label of the watch.
         label: String,
-        /// Why.
+        /// The reason.
         #[source]
         source: HandlerError,
     },
-    /// A checkpoint cannot be used.
+    /// A checkpoint is unusable.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The system gives us no signals.
-    #[error("signals cannot be waited for: {0}")]
+    /// The process cannot listen for signals.
+    #[error("the process cannot listen for signals: {0}")]
     Signals(#[source] std::io::Error),
-    /// The actor that owns the watches is gone.
-    #[error("the watches have ended unexpectedly")]
+    /// The supervisor of the watches is gone.
+    #[error("the supervisor of the watches has ended unexpectedly; start the daemon again")]
     Gone(#[from] MailboxError),
 }

@@ -1,4 +1,4 @@
-//! The actor between a watch and its handler, by which a handler is changed while its watch goes on.
+//! The actor between a watch and its handler, which allows a handler to be replaced while its watch continues.
 
 use std::{future::ready, sync::Arc, time::Duration};
 
@@ -15,42 +15,42 @@ use crate::{
     handlers::{Delivered, Payload, RunEnded},
 };
 
-/// How soon a handler that has gone without having been stopped gets a successor.
+/// The delay before a handler that ended unexpectedly is restarted.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 
-/// Hands each update on to a handler, and knows what was handled.
+/// Forwards each update to a handler, and records which state was handled last.
 pub(super) struct HandlerProxy<Q: Payload> {
     label: Arc<str>,
     spec: HandlerSpec,
     handler: Option<RunningHandler>,
-    /// Where updates go now; nowhere while the handler is being changed.
+    /// The recipient of updates; `None` while the handler is being replaced.
     current: watch::Sender<Option<Recipient<Changed<Q>>>>,
     latest: Option<LatestUpdate<Q>>,
-    /// What was handled last: here, or before this proxy was.
+    /// The state that was handled last, by this proxy or before it existed.
     seen: Option<Checkpoint>,
-    /// How many updates wait for the handler's acknowledgement.
+    /// The number of updates that the handler has not acknowledged.
     in_flight: usize,
     checkpoint: Option<CheckpointFile>,
     ending: bool,
 }
 
-/// The last update, and what became of it.
+/// The latest update and its outcome.
 struct LatestUpdate<Q: Payload> {
     changed: Changed<Q>,
     outcome: HandlerOutcome,
 }
 
-/// What a handler has made of an update.
+/// The outcome of an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HandlerOutcome {
-    /// It is not through with it.
+    /// The handler has not finished.
     Open,
-    /// It has given up.
+    /// The handler has given up.
     Failed,
     Succeeded,
 }
 
-/// Puts another handler in place of the one there is.
+/// Replaces the handler.
 #[derive(Message)]
 #[rtype(result = "Result<(), HandlerError>")]
 pub(super) struct ReplaceHandler {
@@ -59,21 +59,21 @@ pub(super) struct ReplaceHandler {
     pub(super) grace: Duration,
 }
 
-/// Ends the handler, and the proxy with it. Answered with what was handled last, when nothing of the handler
-/// is left.
+/// Stops the handler and the proxy. The reply comes when nothing of the handler is left, and holds the state that
+/// was handled last.
 #[derive(Message)]
 #[rtype(result = "Option<Checkpoint>")]
 pub(super) struct StopProxy {
     pub(super) grace: Duration,
 }
 
-/// The handler may be gone.
+/// Restarts the handler if it has ended unexpectedly.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct RestartHandler;
 
 impl<Q: Payload> HandlerProxy<Q> {
-    /// A proxy to a handler of these settings, which is yet to be started; `seen` was handled before.
+    /// Creates a proxy, which starts the handler when it starts. The state `seen` was handled before.
     pub(super) fn new(
         label: Arc<str>,
         spec: HandlerSpec,
@@ -95,7 +95,7 @@ impl<Q: Payload> HandlerProxy<Q> {
         }
     }
 
-    /// Starts the handler that the settings ask for.
+    /// Starts the handler.
     fn start_handler(&mut self, ctx: &mut Context<Self>) -> Result<(), HandlerError> {
         let handler = RunningHandler::start(
             &self.spec,
@@ -107,19 +107,19 @@ impl<Q: Payload> HandlerProxy<Q> {
         Ok(())
     }
 
-    /// An update has been acknowledged.
+    /// Notes that the handler has acknowledged an update.
     fn acknowledged(&mut self, index: u64) {
         self.in_flight -= 1;
-        // The others tell of the ends of runs and calls: one that failed is acknowledged too.
+        // Scripts and URLs report the outcome themselves: they acknowledge failures too.
         if matches!(self.spec, HandlerSpec::Exec(_)) {
             self.record(index, true);
         }
     }
 
-    /// A run or a call has come to its end.
-    fn ended(&mut self, index: u64, success: bool, goes_on: bool) {
-        // What a handler gives up because it is stopped is not handled.
-        if success || (!goes_on && self.handler.is_some()) {
+    /// Notes that a run or a call has ended.
+    fn ended(&mut self, index: u64, success: bool, retries: bool) {
+        // A run that ends because its handler is stopped counts as not handled.
+        if success || (!retries && self.handler.is_some()) {
             self.record(index, success);
         }
     }
@@ -142,13 +142,13 @@ impl<Q: Payload> HandlerProxy<Q> {
             && let Err(error) = file.store(&seen)
         {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(watch = %self.label, %error, cause, "an update that was handled will come again after a restart");
+            tracing::error!(watch = %self.label, %error, cause, "checkpoint not written: the update will be delivered again after a restart");
         }
         self.seen = Some(seen);
     }
 
-    /// Whether an update brings nothing but what was handled last: what another Consul holds may differ in its
-    /// indexes alone.
+    /// Returns true if an update only repeats the state that was handled last. After a change of the Consul
+    /// server, equal states may differ in their indexes.
     fn repeats(&self, changed: &Changed<Q>) -> bool {
         let handled = self
             .latest
@@ -162,7 +162,7 @@ impl<Q: Payload> HandlerProxy<Q> {
                 .is_some_and(|seen| seen.is_same_state(&Checkpoint::of(changed)))
     }
 
-    /// Hands an update to the handler there is, or the next one there will be.
+    /// Forwards an update to the current handler, or to the next one if none runs.
     fn forward(
         &mut self,
         changed: Changed<Q>,
@@ -178,7 +178,7 @@ impl<Q: Payload> HandlerProxy<Q> {
                     if handler.send(changed.clone()).await.is_ok() {
                         return;
                     }
-                    // It was stopped, or has panicked.
+                    // The handler was stopped or has panicked.
                     if actix_rt::time::timeout(RESTART_DELAY, current.changed())
                         .await
                         .is_err()
@@ -205,7 +205,7 @@ impl<Q: Payload> Actor for HandlerProxy<Q> {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         if let Err(error) = self.start_handler(ctx) {
-            tracing::error!(watch = %self.label, %error, "the handler cannot be started");
+            tracing::error!(watch = %self.label, %error, "handler not started");
         }
     }
 }
@@ -245,7 +245,7 @@ impl<Q: Payload> Handler<Delivered> for HandlerProxy<Q> {
     }
 }
 
-/// The watch itself is in trouble, or is well again: told to the program for errors.
+/// Forwards failures and recoveries of the watch itself to the error program of a script.
 impl<Q: Payload> Handler<WatchEvent> for HandlerProxy<Q> {
     type Result = ();
 
@@ -267,7 +267,7 @@ impl<Q: Payload> Handler<ReplaceHandler> for HandlerProxy<Q> {
             if let Some(stopped) = stopped {
                 stopped.await;
             }
-            // Its last words are in the mailbox by now, and come first.
+            // The reports of its last runs are in the mailbox by now, and are handled first.
             tokio::task::yield_now().await;
         };
         Box::pin(stopped.into_actor(self).map(move |(), proxy, ctx| {
@@ -280,7 +280,7 @@ impl<Q: Payload> Handler<ReplaceHandler> for HandlerProxy<Q> {
             let unfinished = |latest: &&LatestUpdate<Q>| {
                 starts_anew || latest.outcome != HandlerOutcome::Succeeded
             };
-            // What the old one has not brought to a good end is for the new one.
+            // The new handler receives what the old one has not handled successfully.
             if let Some(latest) = proxy
                 .latest
                 .as_ref()
@@ -306,7 +306,7 @@ impl<Q: Payload> Handler<StopProxy> for HandlerProxy<Q> {
             if let Some(stopped) = stopped {
                 stopped.await;
             }
-            // Its last words are in the mailbox by now, and come first.
+            // The reports of its last runs are in the mailbox by now, and are handled first.
             tokio::task::yield_now().await;
         };
         Box::pin(stopped.into_actor(self).map(|(), proxy, ctx| {
@@ -328,9 +328,9 @@ impl<Q: Payload> Handler<RestartHandler> for HandlerProxy<Q> {
         {
             return;
         }
-        tracing::error!(watch = %self.label, "the handler has ended unexpectedly and is started again");
+        tracing::error!(watch = %self.label, "handler ended unexpectedly; restarting it");
         if let Err(error) = self.start_handler(ctx) {
-            tracing::error!(watch = %self.label, %error, "the handler cannot be started");
+            tracing::error!(watch = %self.label, %error, "handler not started");
         }
     }
 }

@@ -1,39 +1,28 @@
-//! From the watches that run to those that are wanted. No actors, no I/O.
+//! Computes the actions of a reload from the running and the wanted watches. No actors, no I/O.
 
 use crate::daemon::config::watch_spec::WatchSpec;
 
-/// What becomes of a watch; the numbers are its places among those that run and those that are wanted.
+/// The action of a reload on one watch. `old` is its index among the running watches, `new` among the wanted ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ReloadAction {
-    /// It goes on untouched.
-    Keep {
-        old: usize,
-        new: usize,
-    },
-    /// Its subscription goes on, with another handler.
-    ReplaceHandler {
-        old: usize,
-        new: usize,
-    },
-    /// It is subscribed anew, in another way, and goes on after what was handled.
-    Resubscribe {
-        old: usize,
-        new: usize,
-    },
-    Start {
-        new: usize,
-    },
-    Stop {
-        old: usize,
-    },
+    /// The watch continues untouched.
+    Keep { old: usize, new: usize },
+    /// The subscription continues with another handler.
+    ReplaceHandler { old: usize, new: usize },
+    /// The watch is subscribed again with other options, and resumes after the last handled state.
+    Resubscribe { old: usize, new: usize },
+    /// The watch is new.
+    Start { new: usize },
+    /// The watch is no longer wanted.
+    Stop { old: usize },
 }
 
-/// The steps from the old watches to the new ones; every watch is in one of them.
+/// Returns one action for each watch, running or wanted.
 pub(super) fn reload_actions(old: &[&WatchSpec], new: &[WatchSpec]) -> Vec<ReloadAction> {
     let mut actions = Vec::new();
     let (mut old_left, mut new_left): (Vec<_>, Vec<_>) =
         ((0..old.len()).collect(), (0..new.len()).collect());
-    // What is most alike is matched first, so that of twins none is taken for another without need.
+    // Exact matches first, so identical watches keep their state.
     let mut match_specs = |is_match: &dyn Fn(&WatchSpec, &WatchSpec) -> bool,
                            action: fn(usize, usize) -> ReloadAction| {
         new_left.retain(|&to| {
@@ -92,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_in_another_order_and_place_is_kept() {
+    fn order_and_location_do_not_matter() {
         let (a, b) = (key("a", "args = [\"x\"]"), key("b", "args = [\"x\"]"));
         assert_eq!(
             actions(&format!("{a}{b}"), &format!("# more lines\n{b}{a}")),
@@ -104,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn each_difference_has_its_step() {
+    fn each_difference_has_its_action() {
         let old = key("a", "args = [\"x\"]");
         assert_eq!(
             actions(&old, &key("a", "args = [\"y\"]")),
@@ -128,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn of_twins_the_likest_are_matched() {
+    fn the_most_similar_of_equal_watches_are_matched() {
         let twin = |label: &str, program: &str| {
             key("a", &format!("label = \"{label}\"\nargs = [\"{program}\"]"))
         };

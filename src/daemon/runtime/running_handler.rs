@@ -1,4 +1,4 @@
-//! A handler actor of any kind.
+//! The actor of a handler, of any kind.
 
 use std::time::Duration;
 
@@ -14,22 +14,22 @@ use crate::{
     },
 };
 
-/// A handler that cannot be started.
+/// The reason why a handler cannot start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandlerError {
-    /// Its program cannot be run.
+    /// The program is unusable.
     #[error(transparent)]
     Program(#[from] ProgramError),
-    /// Its URL cannot be called.
+    /// The URL, or another setting of the call, is unusable.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// The watch it belongs to is gone.
-    #[error("its watch has ended")]
+    /// The watch of the handler has ended.
+    #[error("the watch of the handler has ended")]
     Gone(#[from] MailboxError),
 }
 
-/// A handler that runs.
+/// A running handler.
 pub(super) enum RunningHandler {
     Script(Addr<ScriptHandler>),
     Http(Addr<HttpHandler>),
@@ -37,7 +37,7 @@ pub(super) enum RunningHandler {
 }
 
 impl RunningHandler {
-    /// Starts the handler of these settings; the recipients are told of the ends of runs and of calls.
+    /// Starts a handler. The recipients are notified when a run or a call ends.
     pub(super) fn start(
         spec: &HandlerSpec,
         runs: Recipient<RunEnded>,
@@ -54,7 +54,7 @@ impl RunningHandler {
         })
     }
 
-    /// Where updates go.
+    /// Returns the recipient of updates.
     pub(super) fn recipient<Q: Payload>(&self) -> Recipient<Changed<Q>> {
         match self {
             Self::Script(handler) => handler.clone().recipient(),
@@ -63,7 +63,7 @@ impl RunningHandler {
         }
     }
 
-    /// Tells of what happens to the watch itself.
+    /// Forwards an event of the watch to the error program of a script. Other handlers have none.
     pub(super) fn send_event(&self, event: WatchEvent) {
         if let Self::Script(handler) = self {
             handler.do_send(event);
@@ -78,11 +78,11 @@ impl RunningHandler {
         }
     }
 
-    /// Ends it: the future resolves when nothing of it is left.
+    /// Stops the handler. The future resolves when no program and no call of it is left.
     pub(super) fn stop(self, grace: Duration) -> LocalBoxFuture<'static, ()> {
         let stop = StopHandler::within(grace);
         Box::pin(async move {
-            // One that has gone by itself is as good.
+            // A handler that is already gone needs no stop.
             let _ = match self {
                 Self::Script(handler) => handler.send(stop).await,
                 Self::Http(handler) => handler.send(stop).await,

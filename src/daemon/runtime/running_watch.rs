@@ -1,4 +1,4 @@
-//! One watch that runs, with its handler.
+//! One running watch and its handler.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
     handlers::Payload,
 };
 
-/// A watch that runs. Its type is forgotten.
+/// A running watch. Its query type is erased.
 pub(super) struct RunningWatch {
     pub(super) spec: WatchSpec,
     subscription: SubscriptionId,
@@ -30,7 +30,7 @@ pub(super) struct RunningWatch {
 }
 
 impl RunningWatch {
-    /// Starts a watch, after what was `seen` of it.
+    /// Starts a watch that resumes after the state `seen`, or else after its checkpoint.
     pub(super) async fn start(
         watches: &Addr<WatchSupervisor<ConsulConfig>>,
         spec: WatchSpec,
@@ -64,7 +64,7 @@ impl RunningWatch {
         })
     }
 
-    /// Puts another handler in place of the one there is.
+    /// Replaces the handler. The old one has this long to finish.
     pub(super) async fn swap(
         &mut self,
         spec: WatchSpec,
@@ -79,7 +79,7 @@ impl RunningWatch {
         self.swap.send(swap).await?
     }
 
-    /// Ends the watch, and then the handler, which has so long to come to its end. Tells what was handled last.
+    /// Ends the watch, and then the handler, which has this long to finish. Returns the state that was handled last.
     pub(super) async fn end(
         self,
         watches: &Addr<WatchSupervisor<ConsulConfig>>,
@@ -119,7 +119,7 @@ impl ForQuery for StartWatch<'_> {
         } = self;
         let path = query.path();
         let label: Arc<str> = spec.label.as_str().into();
-        // A program that goes on running needs a first state, or it would not be started.
+        // An exec program starts with the first state, so it needs one.
         let skips = !matches!(spec.handler, HandlerSpec::Exec(_));
         let handler_proxy =
             HandlerProxy::<Q>::new(label, spec.handler.clone(), file, seen.clone()).start();

@@ -1,9 +1,9 @@
-//! The text that `check` prints.
+//! The output of `consul-watch check`.
 
 use super::{Summary, without_secrets};
 use crate::{client::ConsulConfig, daemon::config::daemon_config::DaemonConfig};
 
-/// The summary of one file, `a.hcl`.
+/// Returns the configuration and the summary of one file, `a.hcl`.
 fn summary_of(text: &str) -> (DaemonConfig, String) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.hcl");
@@ -14,7 +14,7 @@ fn summary_of(text: &str) -> (DaemonConfig, String) {
 }
 
 #[test]
-fn a_summary_counts_what_each_root_serves() {
+fn a_summary_counts_the_watches_of_each_root() {
     let watches = r#"
         watches { type = "key" key = "app/limits" args = ["true"] }
         watches { type = "keyprefix" prefix = "app/x/" args = ["true"] }
@@ -26,26 +26,26 @@ fn a_summary_counts_what_each_root_serves() {
     let printed = |roots: &str| summary_of(&format!("roots = {roots}{watches}")).1;
     let summary = printed("[\"app/\", \"conf/\"]");
     assert!(
-        summary.contains("\n  root \"app/\" is one query for 3 watches\n"),
+        summary.contains("\n  root \"app/\": one query for 3 watches\n"),
         "{summary}"
     );
     assert!(
-        summary.contains("a.hcl:1: the root \"conf/\" serves no watch: none is beneath it"),
+        summary.contains("a.hcl:1: the root \"conf/\" serves no watch: no watch is under it"),
         "{summary}"
     );
-    // What ends with no slash is any beginning of a name, as a `prefix` is.
+    // Without a slash at its end, a root matches any name that starts with it, as `prefix` does.
     let summary = printed("[\"app/lim\"]");
     assert!(
-        summary.contains("\n  root \"app/lim\" is one query for 1 watch\n"),
+        summary.contains("\n  root \"app/lim\": one query for 1 watch\n"),
         "{summary}"
     );
     let summary = printed("[\"\", \"app/x/\"]");
     assert!(
-        summary.contains("\n  root \"\", all keys, is one query for 3 watches\n"),
+        summary.contains("\n  root \"\" (all keys): one query for 3 watches\n"),
         "{summary}"
     );
     assert!(
-        summary.contains("\n  root \"app/x/\" is one query for 1 watch\n"),
+        summary.contains("\n  root \"app/x/\": one query for 1 watch\n"),
         "{summary}"
     );
     assert!(!summary.contains("warning"), "{summary}");
@@ -53,7 +53,7 @@ fn a_summary_counts_what_each_root_serves() {
 }
 
 #[test]
-fn nothing_secret_is_printed() {
+fn secrets_are_not_printed() {
     let text = r#"
         consul { address = "http://x" token = "hunter2" }
         watches { type = "key" key = "a" token = "hunter3" args = ["x", "hunter4"] }
@@ -66,7 +66,7 @@ fn nothing_secret_is_printed() {
 }
 
 #[test]
-fn an_address_is_shown_without_what_may_be_secret() {
+fn urls_are_shown_without_secrets() {
     for (url, shown) in [
         (
             "https://me:hunter2@host:1/a?token=hunter2#x",

@@ -10,18 +10,18 @@ fn all_errors_of_all_files_come_at_once() {
     let json = "{\n  \"wathces\": [],\n  \"datacenter\": \"dc1\",\n  \"server\": true, \"data_dir\": \"/x\"\n}";
     let hcl = "log { level = \"loud\" }\nconsul { address = \"ftp://x\"\n datacentr = 1 }\nwatches { type = \"kye\"\n key = \"a\" }\ndefaults { timeot = \"1s\" }";
     let errors = load_all(&[("a.json", json), ("b.hcl", hcl), ("c.json", "[]")]).unwrap_err();
-    for told in [
+    for expected in [
         "a.json:2: `wathces` is not a field here (did you mean `watches`?)",
         "b.hcl:1: log: `level` cannot be `loud`",
         "b.hcl:2: consul: `address` cannot be used",
         "b.hcl:3: consul: `datacentr` is not a field here (did you mean `datacenter`?)",
         "b.hcl:4: watches[0]: `type` cannot be `kye` (did you mean `key`?)",
         "b.hcl:6: defaults: `timeot` is not a field here (did you mean `timeout`?)",
-        "c.json:1: a file must be an object",
+        "c.json:1: the file must hold an object",
     ] {
         assert!(
-            errors.lines().any(|line| line.starts_with(told)),
-            "{told}:\n{errors}"
+            errors.lines().any(|line| line.starts_with(expected)),
+            "{expected}:\n{errors}"
         );
     }
     assert!(
@@ -37,7 +37,7 @@ fn all_errors_of_all_files_come_at_once() {
 }
 
 #[test]
-fn an_agents_own_file_is_used_as_it_is() {
+fn an_agents_own_file_is_accepted() {
     let agent = r#"{
         "datacenter": "east", "data_dir": "/opt/consul", "log_level": "INFO", "node_name": "n", "server": true,
         "ports": { "http": 8500 }, "acl": { "tokens": { "agent": "s3cret" } },
@@ -68,7 +68,7 @@ fn an_agents_own_file_is_used_as_it_is() {
 }
 
 #[test]
-fn sections_of_several_files_are_one() {
+fn sections_of_several_files_are_merged() {
     let watch = "watches { type = \"nodes\" args = [\"x\"] }";
     let config = load_all(&[
         ("a.hcl", &format!("consul {{ address = \"http://one:1\" datacenter = \"dc\" }}\n{watch}")),
@@ -89,11 +89,11 @@ fn sections_of_several_files_are_one() {
 }
 
 #[test]
-fn nothing_to_watch_is_told() {
+fn files_without_a_watch_are_refused() {
     assert!(
         load("datacenter = \"x\"")
             .unwrap_err()
-            .contains("there is no watch in any of the files")
+            .contains("the files have no watch")
     );
     assert!(
         load("watches = 7")

@@ -1,4 +1,4 @@
-//! The files that are accepted, and the issues of those that are not.
+//! Files that are accepted, and the issues of files that are refused.
 
 mod files;
 mod roots;
@@ -35,7 +35,7 @@ fn load(text: &str) -> Result<DaemonConfig, String> {
     load_all(&[("a.hcl", text)])
 }
 
-/// What is wrong with a watch of a key that has these fields, on line 4.
+/// Returns the issues of a watch of a key that has these fields, on line 4.
 fn errors(fields: &str) -> String {
     load(&format!(
         "watches {{\n type = \"key\"\n key = \"a\"\n {fields}\n}}"

@@ -32,9 +32,9 @@ fn roots_are_one_list_over_all_files() {
 }
 
 #[test]
-fn roots_that_cannot_be_are_refused_with_their_places() {
+fn unusable_roots_are_refused_with_their_location() {
     let long = format!("roots = [\"{}\"]", "a".repeat(600));
-    for (roots, told) in [
+    for (roots, expected) in [
         (
             "roots = 7",
             "a.hcl:1: `roots` must be a list of strings, but it is a number",
@@ -53,28 +53,28 @@ fn roots_that_cannot_be_are_refused_with_their_places() {
         ),
         (
             "roots = [\"/app/\"]",
-            "a.hcl:1: `roots[0]` cannot be used: it begins with a slash, which no URL of Consul can name, so all \
-             keys would be asked for; write `app/`, or `\"\"` for all keys",
+            "a.hcl:1: `roots[0]` cannot be used: it starts with a slash, which no URL of Consul can name, so the \
+             query would read all keys; write `app/`, or `\"\"` for all keys",
         ),
         (
             "roots = \"//\"",
-            "all keys would be asked for; write `\"\"` if that is meant",
+            "so the query would read all keys; write `\"\"` if you mean all keys",
         ),
         (
             "roots = [\n \"a/\",\n \"b/\",\n \"a/\"\n]",
-            "a.hcl:4: `roots[2]` cannot be used: `a/` is in line 2 already; leave one of them out",
+            "a.hcl:4: `roots[2]` cannot be used: `a/` is already in line 2; remove one of them",
         ),
         (
             "roots = [\"\", \"\"]",
-            "`roots[1]` cannot be used: `` is in line 1 already",
+            "`roots[1]` cannot be used: `` is already in line 1",
         ),
         (
             "roots = [\"a/\"]\nroots = [\"b/\"]",
-            "a.hcl:2: `roots` is given twice: it is in line 1 already",
+            "a.hcl:2: `roots` is given twice, first in line 1",
         ),
         (
             &*long,
-            "`roots[0]` cannot be used: it is 600 bytes long, and no watch looks for a root of more than 511",
+            "`roots[0]` cannot be used: it is 600 bytes long, and a root may have 511",
         ),
         (
             "root = [\"a/\"]",
@@ -87,22 +87,22 @@ fn roots_that_cannot_be_are_refused_with_their_places() {
         ))
         .unwrap_err();
         assert_eq!(errors.lines().count(), 1, "{errors}");
-        assert!(errors.contains(told), "{roots}: {errors}");
+        assert!(errors.contains(expected), "{roots}: {errors}");
     }
     let errors = load_all(&[
         ("a.json", "{ \"roots\": [null,\n \"/\", true] }"),
         ("b.hcl", "roots = 1"),
     ]);
     let errors = errors.unwrap_err();
-    for told in [
+    for expected in [
         "a.json:1: `roots[0]` must be a string, but it is null",
         "a.json:2: `roots[1]`",
         "a.json:2: `roots[2]`",
         "b.hcl:1: `roots` must",
     ] {
         assert!(
-            errors.lines().any(|line| line.starts_with(told)),
-            "{told}:\n{errors}"
+            errors.lines().any(|line| line.starts_with(expected)),
+            "{expected}:\n{errors}"
         );
     }
 }

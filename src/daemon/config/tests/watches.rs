@@ -1,4 +1,4 @@
-//! The fields of one watch: defaults, and what is refused, with its location.
+//! The fields of one watch: defaults, and refusals with their locations.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use crate::daemon::config::{
 };
 
 #[test]
-fn what_the_agent_refuses_is_refused_with_its_place() {
+fn fields_that_an_agent_refuses_are_refused_with_their_location() {
     let script = "args = [\"x\"]";
-    for (fields, told) in [
+    for (fields, expected) in [
         (
             "",
             "a.hcl:1: watches[0]: `args` is missing: a watch needs a handler",
@@ -50,7 +50,7 @@ fn what_the_agent_refuses_is_refused_with_its_place() {
         ),
         (
             "handler_type = \"http\"\n http_handler_config { path = \"http://x\"\n timeout = \"10\" }",
-            "a.hcl:6: watches[0].http_handler_config: `timeout` cannot be used: it does not parse as a duration",
+            "a.hcl:6: watches[0].http_handler_config: `timeout` cannot be used: it is not a duration",
         ),
         (
             "handler_type = \"http\"\n args = [\"x\"]\n http_handler_config { path = \"http://x\" }",
@@ -58,7 +58,7 @@ fn what_the_agent_refuses_is_refused_with_its_place() {
         ),
         (
             &*format!("{script}\n http_handler_config {{ path = \"http://x\" }}"),
-            "it is for `handler_type = \"http\"`",
+            "it belongs to `handler_type = \"http\"`",
         ),
         (
             &*format!("{script}\n datacentre = 1"),
@@ -66,13 +66,13 @@ fn what_the_agent_refuses_is_refused_with_its_place() {
         ),
     ] {
         let errors = errors(fields);
-        assert!(errors.contains(told), "{fields}: {errors}");
+        assert!(errors.contains(expected), "{fields}: {errors}");
     }
 }
 
 #[test]
-fn what_is_ours_is_refused_where_it_is_wrong() {
-    for (fields, told) in [
+fn fields_beyond_consuls_are_refused_with_their_location() {
+    for (fields, expected) in [
         (
             "args = [\"x\"]\n timout = \"1s\"",
             "a.hcl:5: watches[0]: `timout` is not a field here (did you mean `timeout`?)",
@@ -119,7 +119,7 @@ fn what_is_ours_is_refused_where_it_is_wrong() {
         ),
         (
             "args = [\"x\"]\n checkpoint = \"/no/such/folder/x\"",
-            "there is no directory /no/such/folder",
+            "the directory /no/such/folder does not exist",
         ),
         (
             "handler_type = \"exec\"\n args = [\"x\"]\n kill_signal = \"SIGWHAT\"",
@@ -139,17 +139,17 @@ fn what_is_ours_is_refused_where_it_is_wrong() {
         ),
         (
             "args = [\"x\"]\n args = [\"y\"]",
-            "a.hcl:5: watches[0]: `args` is given twice: it is in line 4 already",
+            "a.hcl:5: watches[0]: `args` is given twice, first in line 4: remove one of them",
         ),
     ] {
         let errors = errors(fields);
-        assert!(errors.contains(told), "{fields}: {errors}");
+        assert!(errors.contains(expected), "{fields}: {errors}");
         assert!(!errors.contains("s3cret"), "{errors}");
     }
 }
 
 #[test]
-fn defaults_hold_where_a_watch_says_nothing() {
+fn defaults_apply_where_a_watch_sets_nothing() {
     let text = r#"
         defaults { timeout = "1m" retry = false grace = "2s" environment_deny = ["AWS_*"] changes_only = true }
         watches { type = "key" key = "a" args = ["x"] timeout = "0" retry { attempts = 0 } }
@@ -178,7 +178,7 @@ fn defaults_hold_where_a_watch_says_nothing() {
 }
 
 #[test]
-fn a_service_has_a_timeout_and_retries_by_default() {
+fn scripts_have_a_timeout_and_retries_by_default() {
     let HandlerSpec::Script(script) =
         only("watches { type = \"key\" key = \"a\" args = [\"x\"] }").handler
     else {
@@ -199,7 +199,7 @@ fn two_watches_cannot_share_a_checkpoint() {
     };
     let errors = load(&format!("{}{}", watch("a"), watch("b"))).unwrap_err();
     assert!(
-        errors.starts_with("a.hcl:2: the checkpoint seen is that of a.hcl:1 already"),
+        errors.starts_with("a.hcl:2: the checkpoint seen already belongs to the watch at a.hcl:1"),
         "{errors}"
     );
 }

@@ -1,4 +1,4 @@
-//! The words of HCL 1.
+//! Lexer of HCL 1.
 
 use serde_json::{Number, Value};
 
@@ -7,7 +7,7 @@ use crate::daemon::parse::{
     syntax_error::SyntaxError,
 };
 
-/// A word, and the line it begins at.
+/// A token, and the line at which it starts.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Token {
     pub(super) line: usize,
@@ -17,8 +17,9 @@ pub(super) struct Token {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum TokenKind {
     Identifier(String),
+    /// A quoted string.
     Text(String),
-    /// A heredoc, which is no name.
+    /// A heredoc, which cannot be a name.
     Heredoc(String),
     /// A number.
     Scalar(Value),
@@ -27,7 +28,7 @@ pub(super) enum TokenKind {
     End,
 }
 
-/// Reads all words of a text; the last one is its end.
+/// Returns all tokens of a text. The last one is [`TokenKind::End`].
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, SyntaxError> {
     let mut lexer = Lexer {
         rest: text.strip_prefix('\u{feff}').unwrap_or(text),
@@ -52,7 +53,7 @@ struct Lexer<'a> {
 }
 
 impl<'a> Lexer<'a> {
-    /// Takes this many bytes.
+    /// Consumes and returns this many bytes.
     fn take(&mut self, bytes: usize) -> &'a str {
         let (taken, rest) = self.rest.split_at(bytes);
         self.line += taken.matches('\n').count();
@@ -72,7 +73,7 @@ impl<'a> Lexer<'a> {
             } else if rest.starts_with("/*") {
                 match rest.find("*/") {
                     Some(end) => self.take(end + 2),
-                    None => return self.error("this comment has no end: write `*/` after it"),
+                    None => return self.error("this comment is not closed: end it with `*/`"),
                 };
             } else {
                 let space = rest.len() - rest.trim_start().len();
@@ -102,13 +103,14 @@ impl<'a> Lexer<'a> {
                 Ok(TokenKind::Identifier(self.take(end).to_owned()))
             }
             _ => self.error(format!(
-                "`{first}` cannot stand here: texts go in double quotes"
+                "unexpected `{first}`: write strings in double quotes"
             )),
         }
     }
 
     fn quoted(&mut self) -> Result<TokenKind, SyntaxError> {
-        const NO_END: &str = "this text has no end: close it with a double quote on the same line";
+        const NO_END: &str =
+            "this string is not closed: end it with a double quote on the same line";
         let mut at = 1;
         let end = loop {
             let rest = &self.rest[at..];
@@ -121,14 +123,13 @@ impl<'a> Lexer<'a> {
                 '\\' => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
                 '$' if rest.starts_with("${") => match interpolation(rest) {
                     Some(length) => length,
-                    None => return self.error("this text has a `${` without its `}`"),
+                    None => return self.error("this string has a `${` without a closing `}`"),
                 },
                 _ => next.len_utf8(),
             };
         };
         let Some(text) = unquote(&self.rest[1..end]) else {
-            return self
-                .error("this text has an escape that there is not: write a backslash as `\\\\`");
+            return self.error("this string has an unknown escape: write a backslash as `\\\\`");
         };
         self.take(end + 1);
         Ok(TokenKind::Text(text))
@@ -138,12 +139,12 @@ impl<'a> Lexer<'a> {
         let indented = self.rest.starts_with("<<-");
         let head = if indented { 3 } else { 2 };
         let Some(newline) = self.rest.find('\n') else {
-            return self.error("this heredoc has no lines");
+            return self.error("this heredoc has no lines: put its text on the lines after `<<WORD`, then `WORD` alone on a line");
         };
         let marker = self.rest[head..newline].trim_end_matches('\r');
         if marker.is_empty() || !marker.chars().all(char::is_alphanumeric) {
             return self.error(
-                "a heredoc begins with `<<` and a word of letters and digits alone on its line",
+                "this heredoc has no marker: write `<<` and a word of letters and digits, and nothing after them",
             );
         }
         let body = &self.rest[newline + 1..];
@@ -159,7 +160,7 @@ impl<'a> Lexer<'a> {
             at += line.len();
         }
         self.error(format!(
-            "this heredoc has no end: write `{marker}` alone on a line after it"
+            "this heredoc is not closed: end it with `{marker}` alone on a line"
         ))
     }
 
@@ -168,7 +169,8 @@ impl<'a> Lexer<'a> {
         let end = self.rest.find(|c| !of_number(c)).unwrap_or(self.rest.len());
         let text = &self.rest[..end];
         let Some(number) = number(text) else {
-            return self.error("this number cannot be read");
+            return self
+                .error("invalid number: write a decimal number, or a string in double quotes");
         };
         self.take(end);
         Ok(TokenKind::Scalar(number.into()))
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_end_is_told_where_it_begins() {
+    fn unclosed_tokens_are_reported_where_they_start() {
         for text in [
             "\n\"a\nb\"",
             "\n\"a",

@@ -1,8 +1,10 @@
-//! HCL 1, the language of Consul's own files ("Agents Configuration File Reference"), with places.
+//! HCL 1 parser that keeps locations.
 //!
-//! It is not HCL 2, which the maintained crates read: Consul's own example of a watch has a block inside of an
-//! object of a list, and `${…}` and `%{…}` are text like any other. What is read here is what
-//! `github.com/hashicorp/hcl` v1 reads.
+//! HCL 1 is the language of
+//! [Consul's configuration files](https://developer.hashicorp.com/consul/docs/agent/config/config-files). The
+//! maintained crates read HCL 2, which refuses Consul's own example of a watch: a block inside an object inside
+//! a list. In HCL 1, `${…}` and `%{…}` are plain text. This parser accepts what `github.com/hashicorp/hcl` v1
+//! accepts.
 
 mod lexer;
 pub(super) mod parser;

@@ -1,4 +1,4 @@
-//! The sentences of HCL 1.
+//! Parser of HCL 1.
 
 use serde_json::Value;
 
@@ -11,10 +11,10 @@ use crate::daemon::{
     },
 };
 
-/// How deep objects and lists may be nested: much deeper than anything that means something.
+/// The maximum nesting of objects and lists, far beyond any real configuration. It bounds the stack.
 const MAX_DEPTH: usize = 100;
 
-/// Reads a file's text. An object that comes several times under one name is a list of them.
+/// Parses the text of a file. Several blocks of one name become a list.
 pub(in crate::daemon::parse) fn parse(
     text: &str,
     file: &Location,
@@ -39,7 +39,7 @@ struct Parser<'a> {
 
 impl Parser<'_> {
     fn next(&mut self) -> Token {
-        // The end is the last word, and nothing is read after it.
+        // `End` is the last token, and nothing reads beyond it.
         self.tokens.next().unwrap_or(Token {
             line: 1,
             kind: TokenKind::End,
@@ -50,7 +50,7 @@ impl Parser<'_> {
         self.tokens.next_if(|next| next.kind == *kind).is_some()
     }
 
-    /// The entries of an object up to its end.
+    /// Parses the entries of an object up to its end.
     fn entries(&mut self, end: &TokenKind) -> Result<NodeData, SyntaxError> {
         let mut entries: Vec<(String, ConfigNode)> = Vec::new();
         while !self.accept(end) {
@@ -64,7 +64,7 @@ impl Parser<'_> {
         Ok(NodeData::Object(entries))
     }
 
-    /// `name = value`, `name { … }` or `name "label" { … }`, which is the same as `name { label { … } }`.
+    /// Parses `name = value`, `name { … }` or `name "label" { … }`, which equals `name { label { … } }`.
     fn entry(&mut self) -> Result<(String, ConfigNode), SyntaxError> {
         let Token { line, kind } = self.next();
         let name = match kind {
@@ -72,13 +72,13 @@ impl Parser<'_> {
             TokenKind::End => {
                 return Err(SyntaxError::new(
                     line,
-                    "a `}` is missing at the end of the file",
+                    "a `}` is missing at the end of the file: close every block",
                 ));
             }
             other => {
                 return Err(SyntaxError::new(
                     line,
-                    format!("{} where a name must be", describe(&other)),
+                    format!("expected a name, found {}", describe(&other)),
                 ));
             }
         };
@@ -98,7 +98,7 @@ impl Parser<'_> {
             }
             other => {
                 let (line, found) = other.map_or((line, TokenKind::End), |found| found);
-                let reason = format!("{} where `=` or `{{` must be", describe(&found));
+                let reason = format!("expected `=` or `{{`, found {}", describe(&found));
                 return Err(SyntaxError::new(line, reason));
             }
         };
@@ -119,11 +119,11 @@ impl Parser<'_> {
             TokenKind::Sign('[') => self.nested(line, Self::list),
             TokenKind::Identifier(_) => Err(SyntaxError::new(
                 line,
-                "a bare word where a value must be: texts go in double quotes",
+                "expected a value, found a bare word: write strings in double quotes",
             )),
             other => Err(SyntaxError::new(
                 line,
-                format!("{} where a value must be", describe(&other)),
+                format!("expected a value, found {}", describe(&other)),
             )),
         }
     }
@@ -143,7 +143,7 @@ impl Parser<'_> {
             if kind != TokenKind::Sign(',') {
                 return Err(SyntaxError::new(
                     line,
-                    format!("{} where `,` or `]` must be", describe(&kind)),
+                    format!("expected `,` or `]`, found {}", describe(&kind)),
                 ));
             }
         }
@@ -158,7 +158,7 @@ impl Parser<'_> {
         if self.depth == MAX_DEPTH {
             return Err(SyntaxError::new(
                 line,
-                format!("this is nested more than {MAX_DEPTH} deep"),
+                format!("objects and lists are nested more than {MAX_DEPTH} deep: flatten them"),
             ));
         }
         self.depth += 1;
@@ -178,7 +178,7 @@ fn is_block(node: &ConfigNode) -> bool {
     }
 }
 
-/// Puts blocks of one name together in one list.
+/// Appends blocks of one name to the list that the first of them becomes.
 fn append(first: &mut ConfigNode, more: ConfigNode) {
     let location = first.location.clone();
     let listed = |node: ConfigNode| match node.data {
@@ -197,11 +197,11 @@ fn append(first: &mut ConfigNode, more: ConfigNode) {
     };
 }
 
-/// What was found: never a text, which may be a token.
+/// Describes a token without quoting a string, which may be a secret.
 fn describe(kind: &TokenKind) -> String {
     match kind {
         TokenKind::Identifier(_) => "a name".to_owned(),
-        TokenKind::Text(_) | TokenKind::Heredoc(_) => "a text".to_owned(),
+        TokenKind::Text(_) | TokenKind::Heredoc(_) => "a string".to_owned(),
         TokenKind::Scalar(_) => "a number".to_owned(),
         TokenKind::Sign(sign) => format!("`{sign}`"),
         TokenKind::End => "the end of the file".to_owned(),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_of_consuls_documentation_is_read() {
+    fn the_example_of_consuls_documentation_is_accepted() {
         let text = r#"
 watches = [
   {
@@ -260,7 +260,7 @@ watches = [
     }
 
     #[test]
-    fn blocks_of_one_name_are_a_list_and_labels_are_names() {
+    fn blocks_of_one_name_become_a_list_and_labels_become_names() {
         let node = read(
             "w { a = 1 }\nw { a = 2 }\nw = [{ a = 3 }]\ns \"x\" \"y\" { b = true }\nt { X-Foo = [\"v\",] }",
         );
@@ -272,7 +272,7 @@ watches = [
     }
 
     #[test]
-    fn texts_survive_as_they_are() {
+    fn strings_are_kept_as_they_are() {
         let node = read("a = \"${X:-\"y\"} %{z} $${q}\"\nb = <<-EOF\n  x ${Y}\n   z\n  EOF\nc=1");
         assert_eq!(
             node.to_json(),
@@ -281,18 +281,21 @@ watches = [
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line() {
+    fn errors_name_their_line() {
         for (text, expected) in [
             ("a = {\n b = 1\n", "line 3: a `}` is missing"),
-            ("a\nb = 1\n}", "line 3: `}` where a name must be"),
-            ("a =\n= 1", "line 2: `=` where a value must be"),
-            ("a = [1 2]", "line 1: a number where `,` or `]` must be"),
-            ("a = b", "line 1: a bare word where a value must be"),
+            ("a\nb = 1\n}", "line 3: expected a name, found `}`"),
+            ("a =\n= 1", "line 2: expected a value, found `=`"),
+            ("a = [1 2]", "line 1: expected `,` or `]`, found a number"),
+            ("a = b", "line 1: expected a value, found a bare word"),
             (
                 "a = [1",
-                "line 1: the end of the file where `,` or `]` must be",
+                "line 1: expected `,` or `]`, found the end of the file",
             ),
-            ("a", "line 1: the end of the file where `=` or `{` must be"),
+            (
+                "a",
+                "line 1: expected `=` or `{`, found the end of the file",
+            ),
         ] {
             assert!(
                 error(text).starts_with(expected),
@@ -307,7 +310,7 @@ watches = [
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in "[a-c{}\\[\\]=,\"$%<\\-EOF\\\\\n #/*0-9.é]{0,60}|\\PC{0,40}") {
+        fn no_input_panics(text in "[a-c{}\\[\\]=,\"$%<\\-EOF\\\\\n #/*0-9.é]{0,60}|\\PC{0,40}") {
             let _ = parse(&text, &Location::file("a.hcl"));
         }
     }

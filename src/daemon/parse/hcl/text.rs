@@ -1,7 +1,6 @@
-//! The texts of HCL 1: what stands between quotes, and heredocs.
+//! String values of HCL 1: quoted strings and heredocs.
 
-/// Undoes the escapes of a quoted text; what stands in `${…}` is left as it is. `None` for an escape that
-/// there is not.
+/// Decodes the escapes of a quoted string, except those inside `${…}`. Returns `None` for an unknown escape.
 pub(super) fn unquote(raw: &str) -> Option<String> {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -24,7 +23,7 @@ pub(super) fn unquote(raw: &str) -> Option<String> {
     Some(text)
 }
 
-/// Where a `${…}` that begins here ends; `None` when it does not.
+/// Returns the length of the `${…}` at the start of this text; `None` if it is not closed.
 pub(super) fn interpolation(text: &str) -> Option<usize> {
     let mut open = 0_usize;
     for (at, character) in text.char_indices() {
@@ -42,7 +41,7 @@ pub(super) fn interpolation(text: &str) -> Option<usize> {
     None
 }
 
-/// The character of an escape, whose backslash has been read, and the escape's length.
+/// Returns the character of an escape and the escape's length, both without the backslash.
 fn escape(rest: &str) -> Option<(char, usize)> {
     let number = |from: usize, digits: usize, radix| {
         let digits = rest.get(from..from + digits)?;
@@ -69,8 +68,10 @@ fn escape(rest: &str) -> Option<(char, usize)> {
     }
 }
 
-/// The text of a heredoc: its lines, and the space before its end. An indented one (`<<-`) takes that space off
-/// every line if every line begins with it; any other keeps it as text, as an agent does.
+/// Returns the text of a heredoc from its lines and the space before its end marker.
+///
+/// An indented heredoc (`<<-`) removes that space from every line if every line starts with it. Any other keeps it
+/// as text, as a Consul agent does.
 pub(super) fn heredoc(lines: &str, indented: bool, before_end: &str) -> String {
     if !indented {
         return format!("{lines}{before_end}");
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_are_undone_but_for_those_of_an_interpolation() {
+    fn escapes_are_decoded_except_inside_an_interpolation() {
         for (raw, text) in [
             (r#"a\n\t\"\\\u00e9\x41\101"#, Some("a\n\t\"\\éAA")),
             (
