@@ -1,4 +1,4 @@
-//! Options as `consul watch` spells them: `-type=key` and `--type=key` are the same.
+//! Go's spelling of options, which `consul watch` uses: `-type=key` equals `--type=key`.
 
 use std::ffi::{OsStr, OsString};
 
@@ -6,8 +6,8 @@ use clap::Command;
 
 use super::values::go_boolean;
 
-/// The arguments with every long option in clap's spelling, up to the first that is no option: what
-/// follows belongs to the program that is to be run.
+/// Returns the arguments with every long option in clap's spelling. The first argument that is no option ends
+/// this: it and all that follow belong to the program to run.
 pub(super) fn normalized(
     command: &Command,
     arguments: impl IntoIterator<Item = OsString>,
@@ -17,7 +17,7 @@ pub(super) fn normalized(
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy().into_owned();
         if let Some(inner) = command.find_subcommand(&text).filter(|_| all.len() == 1) {
-            // Below a subcommand options and values may come in any order.
+            // After a subcommand, options and values may come in any order.
             all.push(argument);
             all.extend(arguments.map(|argument| {
                 if knows(inner, &argument) {
@@ -40,7 +40,7 @@ pub(super) fn normalized(
                 all.extend(arguments.next());
                 continue;
             }
-            // Consul's command takes the next argument here, whatever it is.
+            // Consul's command always consumes the next argument here.
             Value::Boolean => {
                 let boolean =
                     |next: &OsString| next.to_str().is_some_and(|next| go_boolean(next).is_some());
@@ -56,7 +56,7 @@ pub(super) fn normalized(
     all
 }
 
-/// With two dashes where a long option has one.
+/// Adds the second dash to a long option that has one.
 fn long(argument: OsString) -> OsString {
     match argument.to_str().and_then(|text| text.strip_prefix('-')) {
         Some(name) if name.len() > 1 && !name.starts_with('-') => format!("--{name}").into(),
@@ -64,7 +64,7 @@ fn long(argument: OsString) -> OsString {
     }
 }
 
-/// Where an option's value is, if it has one that is not behind an equals sign.
+/// The value of an option that has no equals sign.
 enum Value {
     None,
     Next,
@@ -89,7 +89,7 @@ fn value_of(command: &Command, argument: &OsStr) -> Value {
     }
 }
 
-/// Whether the command, or one below it, has a long option of this name.
+/// Returns true if the command, or one of its subcommands, has a long option of this name.
 fn knows(command: &Command, argument: &OsStr) -> bool {
     let name = argument
         .to_str()
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn one_dash_is_as_good_as_two() {
+    fn one_dash_equals_two() {
         assert_eq!(
             spelled("x -type=key --key foo cat"),
             "x --type=key --key foo cat"
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_boolean_may_follow_as_it_may_with_consul() {
+    fn a_boolean_may_follow_its_option_as_with_consul() {
         assert_eq!(
             spelled("x -passingonly true cat"),
             "x --passingonly=true cat"
@@ -145,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_option_is_clap_s_to_refuse() {
+    fn unknown_options_are_left_to_clap() {
         assert_eq!(spelled("x -tpye=key"), "x --tpye=key");
         assert_eq!(spelled("x -h"), "x -h");
     }
 
     #[test]
-    fn what_belongs_to_the_program_is_left_alone() {
+    fn arguments_of_the_program_are_left_alone() {
         assert_eq!(
             spelled("x -type=key grep -key run"),
             "x --type=key grep -key run"
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn subcommands_have_both_spellings_too() {
+    fn subcommands_accept_both_spellings() {
         assert_eq!(
             spelled("x kv get -http-addr=h:1 a"),
             "x kv get --http-addr=h:1 a"

@@ -1,4 +1,4 @@
-//! The command: arguments, what they ask for, and the exit status.
+//! The command line: arguments, subcommands and exit status.
 
 mod arguments;
 mod connect;
@@ -6,6 +6,7 @@ mod error;
 mod go_flags;
 mod kv;
 mod logs;
+mod option_errors;
 mod pretty_json;
 mod printer;
 mod stdout;
@@ -18,11 +19,11 @@ use clap::{CommandFactory, FromArgMatches};
 use consul_watch::daemon::{self, RunOptions};
 
 use self::{
-    arguments::{Arguments, Command},
+    arguments::{Arguments, Command, WatchArguments},
     error::CliError,
 };
 
-/// Runs the command.
+/// Runs the command, and returns its exit status.
 pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut definition = Arguments::command();
     let arguments = go_flags::normalized(&definition, arguments);
@@ -64,7 +65,30 @@ fn run(arguments: Arguments, mut definition: clap::Command) -> Result<(), CliErr
         }
         None => {
             logs::start(&arguments.watch.log, "warn");
+            refuse_unknown_command(&arguments.watch, &definition)?;
             actix::System::new().block_on(watch::run(arguments.watch))
         }
+    }
+}
+
+/// Refuses a misspelled command, which would otherwise be the program of a watch without a type.
+fn refuse_unknown_command(
+    arguments: &WatchArguments,
+    definition: &clap::Command,
+) -> Result<(), CliError> {
+    let Some(given) = arguments.program.first().and_then(|word| word.to_str()) else {
+        return Ok(());
+    };
+    let nearest = definition
+        .get_subcommands()
+        .map(|command| (strsim::osa_distance(given, command.get_name()), command))
+        .filter(|(distance, _)| *distance <= 2)
+        .min_by_key(|(distance, _)| *distance);
+    match nearest {
+        Some((_, command)) if arguments.kind.is_none() => Err(CliError::UnknownCommand {
+            given: given.to_owned(),
+            nearest: command.get_name().to_owned(),
+        }),
+        _ => Ok(()),
     }
 }

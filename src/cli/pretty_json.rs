@@ -1,6 +1,6 @@
-//! JSON as Consul's command prints it: indented by four spaces.
+//! JSON in the layout of Consul's command: indented by four spaces.
 
-/// Indents compact JSON. What stands in it stays as it is, the order of the fields and the escapes too.
+/// Indents compact JSON. The order of the fields and all escapes stay as they are.
 pub(super) fn indented(json: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len() * 2);
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
@@ -17,7 +17,7 @@ pub(super) fn indented(json: &[u8]) -> Vec<u8> {
             b':' => out.push(b' '),
             b',' => line(&mut out, depth),
             b'{' | b'[' => {
-                // Nothing within stays on its line.
+                // Empty lists and objects stay on their line.
                 if let Some(end) = bytes.next_if(|next| matches!(next, b'}' | b']')) {
                     out.push(end);
                 } else {
@@ -86,7 +86,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_what_a_json_library_writes(value in any_json()) {
+        fn the_output_equals_that_of_serde_json(value in any_json()) {
             let json = indented(value.to_string().as_bytes());
             prop_assert_eq!(String::from_utf8(json).unwrap(), expected(&value));
         }

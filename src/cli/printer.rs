@@ -1,4 +1,4 @@
-//! Prints what changes.
+//! Prints values or changes to standard output.
 
 use std::io::{self, Write};
 
@@ -10,10 +10,10 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{arguments::OutputFormat, error::CliError, pretty_json::indented};
 
-/// A subscriber that prints.
+/// A subscriber that prints updates.
 pub(super) struct Printer {
     pub(super) format: OutputFormat,
-    /// Is told of each print, and how it went.
+    /// Receives the result of each print.
     pub(super) done: UnboundedSender<Result<(), CliError>>,
 }
 
@@ -37,19 +37,19 @@ impl<Q: Payload> Handler<Changed<Q>> for Printer {
         if result.is_err() {
             ctx.stop();
         }
-        // Nobody listens any more when the command is about to end.
+        // The receiver is gone when the command is about to exit.
         let _ = self.done.send(result.map_err(CliError::Output));
     }
 }
 
-/// The value as Consul's command prints it.
+/// Formats the value as Consul's command does.
 fn value<Q: Payload>(changed: &Changed<Q>) -> serde_json::Result<Vec<u8>> {
     let mut text = indented(&Q::payload(changed)?);
     text.push(b'\n');
     Ok(text)
 }
 
-/// One changed entry, for `jq`.
+/// One changed entry, printed as one line.
 #[derive(Serialize)]
 struct ChangeLine<'a> {
     kind: String,

@@ -1,4 +1,4 @@
-//! `run` and `check`, as a person or systemd starts them.
+//! The subcommands `run` and `check`.
 
 use std::{
     fs,
@@ -56,13 +56,13 @@ fn the_watches_of_a_file_run_and_are_reloaded() {
     assert_eq!(
         ran.lines().count(),
         2,
-        "it ran again on what it had seen: {ran}"
+        "it ran again for a state that it had handled: {ran}"
     );
 
-    // What is wrong with a file is logged, and all goes on.
+    // The issues of a file are logged, and all watches continue.
     fs::write(path("config.json"), r#"{"watches": [{"type": "kee"}]}"#).unwrap();
     signal(&child, Signal::HUP).unwrap();
-    until(&path("log"), "the fault", |text| {
+    until(&path("log"), "the issue", |text| {
         text.contains("did you mean `key`?")
     });
     agent.put("a", b"3");
@@ -81,7 +81,7 @@ fn the_watches_of_a_file_run_and_are_reloaded() {
 }
 
 #[test]
-fn check_tells_what_would_be_watched_and_what_is_wrong() {
+fn check_prints_the_watches_or_all_issues() {
     let folder = tempfile::tempdir().unwrap();
     let good = folder.path().join("good.hcl");
     fs::write(&good, "watches = [\n  {\n    type = \"key\"\n    key = \"a\"\n    args = [\"sh\", \"-c\", \"true\"]\n  }\n]\n")
@@ -103,16 +103,16 @@ fn check_tells_what_would_be_watched_and_what_is_wrong() {
     .unwrap();
     let output = finished(ours().arg("check").arg(&bad), [] as [&str; 0]);
     assert_eq!(output.status.code(), Some(2));
-    let told = text(&output.stderr);
+    let issues = text(&output.stderr);
     assert!(
-        told.contains("bad.json:3") && told.contains("bad.json:4"),
-        "both at once, with their lines: {told}"
+        issues.contains("bad.json:3") && issues.contains("bad.json:4"),
+        "both at once, with their lines: {issues}"
     );
     let run = finished(ours().arg("run").arg(&bad), [] as [&str; 0]);
     assert_eq!(
         run.status.code(),
         Some(2),
-        "it starts nothing: {}",
+        "it must start nothing: {}",
         text(&run.stderr)
     );
 }

@@ -1,4 +1,4 @@
-//! The built command, beside Consul's own where it has one.
+//! The command-line interface, compared with Consul's where it has the same command.
 
 #![allow(
     clippy::expect_used,

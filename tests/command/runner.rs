@@ -1,4 +1,4 @@
-//! The two commands, and what they say.
+//! Runs our command and Consul's.
 
 use std::{
     ffi::OsStr,
@@ -9,22 +9,22 @@ use std::{
 
 use consul_watch_harness::{Signal, TestAgent, consul, signal};
 
-/// Ends a test that has failed; what comes, comes much sooner.
+/// The deadline of every wait, which only a failing test reaches.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
-/// Ours, with nothing of the caller's Consul in its environment.
+/// Returns our command, without the Consul variables of the caller.
 pub(crate) fn ours() -> Command {
     clean(Command::new(env!("CARGO_BIN_EXE_consul-watch")))
 }
 
-/// Ours, asking this agent.
+/// Returns our command with the address of this agent.
 pub(crate) fn ours_at(agent: &TestAgent) -> Command {
     let mut command = ours();
     command.env("CONSUL_HTTP_ADDR", agent.url());
     command
 }
 
-/// Consul's own, asking this agent.
+/// Returns Consul's command with the address of this agent.
 pub(crate) fn theirs_at(agent: &TestAgent) -> Command {
     let mut command = clean(Command::new(consul().expect("Consul")));
     command
@@ -43,7 +43,7 @@ fn clean(mut command: Command) -> Command {
     command
 }
 
-/// Runs a command to its end.
+/// Runs a command until it exits.
 pub(crate) fn finished(
     command: &mut Command,
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
@@ -57,7 +57,7 @@ pub(crate) fn finished(
     ended(child)
 }
 
-/// Waits for a child's end, and ends it when it takes too long.
+/// Waits until a child exits, and kills it after the deadline.
 pub(crate) fn ended(mut child: Child) -> Output {
     let deadline = Instant::now() + SOON;
     while child
@@ -68,14 +68,14 @@ pub(crate) fn ended(mut child: Child) -> Output {
         if Instant::now() > deadline {
             child.kill().expect("a child can be killed");
             let output = child.wait_with_output().expect("its output");
-            panic!("it did not end within {SOON:?}: {}", text(&output.stderr));
+            panic!("it did not exit within {SOON:?}: {}", text(&output.stderr));
         }
         std::thread::sleep(Duration::from_millis(5));
     }
     child.wait_with_output().expect("its output")
 }
 
-/// Sends SIGINT and waits for the end.
+/// Sends SIGINT and waits until the child exits.
 pub(crate) fn interrupted(child: Child) -> Output {
     signal(&child, Signal::INT).expect("it is running");
     ended(child)
@@ -85,7 +85,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What a file holds once it fits.
+/// Waits until the content of a file passes `fits`, and returns it.
 pub(crate) fn until(file: &Path, what: &str, fits: impl Fn(&str) -> bool) -> String {
     let deadline = Instant::now() + SOON;
     loop {
