@@ -159,7 +159,7 @@ impl<Q: Payload> HandlerProxy<Q> {
             && self
                 .seen
                 .as_ref()
-                .is_some_and(|seen| seen.is_same_state(&Checkpoint::of(changed)))
+                .is_some_and(|seen| seen.covers_update(changed))
     }
 
     /// Forwards an update to the current handler, or to the next one if none runs.
