@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod checkpoints;
 mod documented_examples;
 mod fixture;
 mod hcl_matches_consul;
