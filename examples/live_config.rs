@@ -1,7 +1,7 @@
-//! An application with its configuration in Consul: it prints every change under `kvTest/test`.
+//! An application whose configuration lives in Consul: it prints every change below `kvTest/test`.
 //!
-//! It writes a key and reads it back, watches the folder, restarts its watches on SIGHUP, and stops them on SIGINT,
-//! SIGTERM or SIGQUIT before it exits.
+//! It writes a key and reads it back, watches, resets on SIGHUP, and stops its watches before it ends on SIGINT, SIGTERM
+//! or SIGQUIT.
 //!
 //! ```console
 //! $ consul agent -dev &
@@ -16,7 +16,7 @@ use consul_watch::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Prints every change.
+/// Prints each change.
 struct App;
 
 impl Actor for App {
@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_writer(std::io::stderr)
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .init();
-    // Signals are handled before the first line is printed, so a reader of that line may send one.
+    // Signals are handled before the first line is printed, so that its reader may send one.
     let mut hangup = signal(SignalKind::hangup())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -64,7 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .send(Watch::new(KeyPrefix::new("test"), App.start()))
         .await??;
 
-    // Consul may be down. The watch waits for it, and so does `Ready`.
+    // Consul may be down: the watch waits for it, and so does this.
     let store = KvStore::connect(&consul)?;
     match store.put("test/started", "yes").await {
         Ok(()) => println!(
@@ -88,7 +88,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     let watchers = watches.send(Reset::with(consul)).await??;
                     println!("reset {watchers}");
                 }
-                Err(error) => eprintln!("the configuration stays unchanged: {error}"),
+                Err(error) => eprintln!("the configuration stays as it was: {error}"),
             },
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,

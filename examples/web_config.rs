@@ -1,7 +1,7 @@
-//! A web server that reads its live configuration from Consul.
+//! A web server whose handlers read their configuration from Consul, live.
 //!
-//! The folder `web` is one struct. The actor system keeps it up to date. The threads of the server read it at any
-//! time, without awaiting and without their own lock.
+//! The folder `web` is one struct. The actor system keeps it up to date; the threads of the server read it at any time,
+//! without awaiting and without their own lock.
 //!
 //! ```console
 //! $ consul agent -dev &
@@ -23,7 +23,7 @@ use consul_watch::{
     Changed, ConsulConfig, KeyPrefix, Ready, Snapshots, Watch, WatchSupervisor, watch::Decode,
 };
 
-/// The keys under `web/`. A missing or deleted key has its default.
+/// The values of the keys below `web/`. A missing or deleted key has its default.
 #[derive(Debug, PartialEq, serde::Deserialize)]
 struct Web {
     #[serde(default = "hello")]
@@ -40,7 +40,7 @@ fn ten() -> u32 {
     10
 }
 
-/// Logs changes of the configuration. The handlers do not need it.
+/// Prints changes of the configuration. The handlers do not need it.
 struct Log;
 
 impl Actor for Log {
@@ -55,7 +55,7 @@ impl Handler<Changed<Decode<Web>>> for Log {
     }
 }
 
-/// Handles a request on a thread of the web server.
+/// A handler on a thread of the web server.
 fn answer(
     stream: &mut TcpStream,
     settings: &Snapshots,
@@ -66,7 +66,7 @@ fn answer(
             break;
         }
     }
-    // Returns the latest value, even while the actors are busy.
+    // The latest value, independent of the actors.
     let body = match settings.get(query) {
         Some(web) => format!("{} (at most {} guests)\n", web.greeting, web.guests),
         None => "no configuration yet\n".to_owned(),
@@ -95,7 +95,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let (listener, settings, query) = (listener.try_clone()?, settings.clone(), query.clone());
         thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
-                // A client that has closed the connection needs no answer.
+                // The client may have disconnected.
                 let _ = answer(&mut stream, &settings, &query);
             }
         });

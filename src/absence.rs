@@ -154,7 +154,6 @@ pub(crate) fn of_wider_list() -> Absence {
 ///
 /// Consul has texts for this and no codes; each text ends with words of Consul's or with the key, so only
 /// its beginning and its end are compared. The texts are those of Consul 1.8 to 1.22.
-#[allow(dead_code, reason = "the proof by a transaction comes next")]
 pub(crate) fn of_check_index(text: &str) -> Absence {
     if text.starts_with("failed to check index, key ") && text.ends_with("doesn't exist") {
         Absence::Proven

@@ -65,9 +65,11 @@ impl WatchPath {
         &self.0.text[self.0.name..self.0.options]
     }
 
-    /// Whether `text` means this watch: its name alone, or the whole as it prints.
+    /// Whether `text` means this watch: its name alone, or the whole as it prints. The name of a folder may lack
+    /// the slash at its end, as `app` does for `app/`.
     pub fn matches_name(&self, text: &str) -> bool {
-        self.name() == text || self.0.text == text
+        let name = self.name();
+        name == text || self.0.text == text || name.strip_suffix('/') == Some(text)
     }
 
     fn parts(&self) -> (&str, &str, &str) {
@@ -134,6 +136,22 @@ mod tests {
         assert!(path.matches_name("key:app?stale"));
         assert!(!path.matches_name("key:app"));
         assert!(!path.matches_name("ap"));
+    }
+
+    #[test]
+    fn a_folder_is_called_with_its_slash_or_without() {
+        let path = WatchPath::new("keyprefix", "app/").option("decode");
+        for name in ["app", "app/", "keyprefix:app/?decode"] {
+            assert!(path.matches_name(name), "{name}");
+        }
+        for name in ["", "ap", "app//", "app/?decode"] {
+            assert!(!path.matches_name(name), "{name}");
+        }
+        // A prefix that is no folder is called as it is.
+        let prefix = WatchPath::new("keyprefix", "app");
+        assert!(prefix.matches_name("app") && !prefix.matches_name("app/"));
+        assert!(WatchPath::new("services", "").matches_name(""));
+        assert!(!WatchPath::new("services", "").matches_name("/"));
     }
 
     #[test]

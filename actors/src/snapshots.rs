@@ -7,7 +7,15 @@ use std::{
 
 use dashmap::DashMap;
 
-use crate::{Query, WatchState, WatchStatus, covered::Cover, key::WatchKey};
+use tokio::time::Instant;
+
+use crate::{
+    Query, WatchState, WatchStatus,
+    caught::text_of,
+    covered::Cover,
+    key::WatchKey,
+    outage::{Notice, Outage},
+};
 
 /// The latest value of every watch, readable from any thread without asking an actor.
 ///
@@ -56,6 +64,8 @@ pub(crate) struct Slot(RwLock<Content>);
 pub(crate) struct Content {
     pub(crate) status: WatchStatus,
     pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
+    /// The failures in a row, and what of them was reported.
+    outage: Option<Box<Outage>>,
     /// The watch that serves this one, if it does not ask by itself.
     pub(crate) cover: Option<Arc<Cover>>,
     /// How many watches this one serves.
@@ -63,6 +73,27 @@ pub(crate) struct Content {
 }
 
 impl Content {
+    /// Takes a state down: what of it is to be reported.
+    pub(crate) fn enter(&mut self, next: WatchState, now: Instant) -> Notice {
+        let before = std::mem::replace(&mut self.status.state, next);
+        let next = &self.status.state;
+        let other = before.differs_in_kind(next);
+        let Some(error) = next.error() else {
+            self.outage = None;
+            return if other { Notice::Event } else { Notice::None };
+        };
+        let cause = text_of(error);
+        if other {
+            self.outage = Some(Box::new(Outage::new(cause, now)));
+            return Notice::Event;
+        }
+        let outage = self.outage.get_or_insert_with(|| {
+            let cause = before.error().map_or_else(String::new, text_of);
+            Box::new(Outage::new(cause, now))
+        });
+        outage.failed(cause, now)
+    }
+
     /// How many would miss it: its subscribers, and the watches that it serves.
     pub(crate) fn missed_by(&self) -> usize {
         self.status.subscribers + self.serves
@@ -74,6 +105,7 @@ impl Slot {
         Self(RwLock::new(Content {
             status,
             value: None,
+            outage: None,
             cover: None,
             serves: 0,
         }))

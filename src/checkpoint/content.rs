@@ -138,11 +138,9 @@ mod tests {
         Arc::new(KvPair {
             key: key.to_owned(),
             value: Some(value.into()),
-            lock_index: 0,
-            flags: 0,
-            session: None,
             create_index: index,
             modify_index: index,
+            ..KvPair::default()
         })
     }
 

@@ -11,6 +11,7 @@ use super::{
     error::ClientError,
     exchange::{Exchange, PoolKind},
     request::QueryRequest,
+    secret::Secret,
     url::encoded,
 };
 
@@ -48,6 +49,7 @@ impl ConsulClient {
     pub(crate) async fn transact<T: DeserializeOwned>(
         &self,
         query: &[(String, String)],
+        token: Option<&Secret>,
         body: Bytes,
     ) -> Result<T, ClientError> {
         let reply = self
@@ -59,7 +61,7 @@ impl ConsulClient {
                 pool: PoolKind::Short,
                 resumes: false,
                 deadline: self.config().request_timeout(),
-                token: None,
+                token,
                 accept: |status, _| status == StatusCode::CONFLICT,
             })
             .await?;

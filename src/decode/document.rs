@@ -13,7 +13,27 @@ use crate::kv::KvPair;
 pub struct Document<T>(T);
 
 impl<T> Document<T> {
-    pub(crate) fn new(value: T) -> Self {
+    /// Wraps a value, as the watch of a key does with what it has decoded. For tests of an application's handlers:
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use consul_watch::{Changed, Key, decode::Document};
+    ///
+    /// #[derive(Debug, PartialEq, serde::Deserialize)]
+    /// struct Limits { requests: u32 }
+    ///
+    /// let limits = |requests| Some(Arc::new(Document::new(Limits { requests })));
+    /// let first = Changed::first(Key::new("limits").json::<Limits>(), limits(10), 7);
+    /// let raised = Changed::update(Key::new("limits").json::<Limits>(), limits(10), limits(20), 8);
+    /// let deleted = Changed::update(Key::new("limits").json::<Limits>(), limits(20), None, 9);
+    /// # assert_eq!(first.current.as_ref().as_ref().unwrap().requests, 10);
+    /// assert_eq!(raised.changes()[0].to_string(), "updated requests: 20");
+    /// assert_eq!(deleted.changes()[0].to_string(), "removed requests: 20");
+    /// # impl std::fmt::Display for Limits {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "requests: {}", self.requests) }
+    /// # }
+    /// ```
+    pub fn new(value: T) -> Self {
         Self(value)
     }
 
@@ -56,7 +76,25 @@ pub struct Settings<T> {
 }
 
 impl<T> Settings<T> {
-    pub(crate) fn new(value: T, pairs: Vec<Arc<KvPair>>) -> Self {
+    /// Wraps a value, as the watch of a folder does with what it has decoded. For tests of an application's
+    /// handlers:
+    ///
+    /// ```
+    /// use consul_watch::{Changed, KeyPrefix, decode::Settings};
+    ///
+    /// #[derive(Debug, PartialEq, serde::Deserialize)]
+    /// struct Web { port: u16 }
+    ///
+    /// let web = |port| Settings::new(Web { port });
+    /// let changed = Changed::update(KeyPrefix::new("web").decode::<Web>(), web(80), web(8080), 7);
+    /// assert_eq!(changed.current.port, 8080);
+    /// assert_eq!(changed.previous.as_ref().unwrap().port, 80);
+    /// ```
+    pub fn new(value: T) -> Self {
+        Self::from_parts(value, Vec::new())
+    }
+
+    pub(crate) fn from_parts(value: T, pairs: Vec<Arc<KvPair>>) -> Self {
         Self {
             document: Arc::new(Document::new(value)),
             pairs: Arc::new(pairs),

@@ -8,21 +8,29 @@
 //!
 //! All of them are ended by [`StopHandler`], and told of signals by [`ForwardSignal`].
 
+mod change;
 mod exec;
 mod http;
+mod job;
+mod lifecycle;
+mod options;
 mod owed;
 mod payload;
 mod process;
+mod queue;
+mod retry;
+mod runs;
 mod script;
 mod signal;
-mod stop;
 
 pub use self::{
     exec::{Exec, ExecHandler, OnChange},
     http::{Delivered, Deliveries, DeliveryError, Http, HttpError, HttpHandler, HttpStatus},
+    lifecycle::StopHandler,
     payload::Payload,
     process::{Environment, Exit, Forks, Output, OutputTo, Program, ProgramError},
-    script::{Retry, RunEnded, Runs, Script, ScriptHandler, ScriptStatus},
+    retry::Retry,
+    runs::{RunEnded, Runs, ScriptStatus},
+    script::{Script, ScriptHandler},
     signal::{ForwardSignal, Signal, SignalError},
-    stop::StopHandler,
 };

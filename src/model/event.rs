@@ -146,8 +146,19 @@ impl EventLog {
     /// members of a cluster may tell it again twice as many.
     const REMEMBERED: usize = 1024;
 
-    /// The log after an answer of the agent's.
-    pub(crate) fn next(previous: Option<&Self>, list: Vec<UserEvent>) -> Self {
+    /// The log of a watch that had seen `previous` and is answered with these events, in the agent's order.
+    ///
+    /// ```
+    /// use consul_watch::{Changed, Event, model::{EventLog, UserEvent}};
+    ///
+    /// let mut deploy = UserEvent::default();
+    /// deploy.id = "1".to_owned();
+    /// let empty = EventLog::next(None, Vec::new());
+    /// let log = EventLog::next(Some(&empty), vec![deploy]);
+    /// let changed = Changed::update(Event::named("deploy"), empty, log, 7);
+    /// assert_eq!(changed.changes().len(), 1);
+    /// ```
+    pub fn next(previous: Option<&Self>, list: Vec<UserEvent>) -> Self {
         let before = previous.map_or(&[][..], |log| &log.seen);
         let known: HashMap<&str, &Arc<UserEvent>> = before
             .iter()

@@ -80,6 +80,19 @@ impl ServiceList {
     }
 }
 
+/// Makes a list of services and their tags.
+impl<N: Into<String>> FromIterator<(N, Vec<String>)> for ServiceList {
+    fn from_iter<I: IntoIterator<Item = (N, Vec<String>)>>(services: I) -> Self {
+        let services = services.into_iter().map(|(name, tags)| {
+            Arc::new(ServiceTags {
+                name: name.into(),
+                tags: tags.into(),
+            })
+        });
+        Self(services.collect())
+    }
+}
+
 impl std::ops::Deref for ServiceList {
     type Target = [Arc<ServiceTags>];
 

@@ -179,10 +179,24 @@ fn decoded<T: DeserializeOwned>(
 ) -> Outcome<Settings<T>> {
     match pairs {
         Outcome::Value(pairs) => match from_pairs(folder, &pairs, unknown) {
-            Ok(value) => Outcome::Value(Settings::new(value, pairs)),
+            Ok(value) => Outcome::Value(Settings::from_parts(value, pairs)),
             Err(error) => Outcome::Rejected(Arc::new(error)),
         },
         Outcome::Rejected(reason) => Outcome::Rejected(reason),
         _ => Outcome::Unchanged,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_reaches_it_by_the_name_that_it_was_made_with() {
+        for name in ["cfg", "cfg/"] {
+            let path = KeyPrefix::new(name).decode::<String>().path();
+            assert!(path.matches_name(name), "{path} by {name}");
+            assert!(path.matches_name("keyprefix:cfg/?decode"), "{path}");
+        }
     }
 }

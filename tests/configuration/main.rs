@@ -13,7 +13,7 @@ mod recorder {
 mod stage {
     pub(crate) use consul_watch_harness::{
         Fixture as Stage,
-        fixture::{impatient, subscribe, supervisor, until, watch},
+        fixture::{subscribe, supervisor, until, watch},
     };
 }
 

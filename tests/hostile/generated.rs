@@ -245,6 +245,7 @@ pub(crate) fn pair(key: String, value: Vec<u8>) -> KvPair {
         session: None,
         create_index: 1,
         modify_index: 1,
+        ..KvPair::default()
     }
 }
 

@@ -2,8 +2,10 @@
 
 use consul_watch::{FailureClass, Key, KeyPrefix, Reason, WatchState};
 use consul_watch_harness::{
-    Acl, Feed, Fixture, ResponseFault, Rule, TestAgent, fixture::impatient,
+    Acl, DEADLINE, Feed, Fixture, ResponseFault, Rule, TestAgent, eventually_async,
+    fixture::impatient, log_capture,
 };
+use tracing::Level;
 
 async fn goes_on(fixture: &Fixture, well: &mut Feed<KeyPrefix>, old: &mut usize) {
     *old += 1;
@@ -67,34 +69,48 @@ async fn a_token_without_rights() {
 /// Consul leaves out of a list what the token may not see, as if it were not there.
 #[actix_rt::test]
 async fn rights_that_are_taken_away_are_no_removal_of_keys() {
+    log_capture::capture();
     let acl = Acl::start();
     let fixture = &acl.fixture;
-    acl.policy("all", r#"key_prefix "app" { policy = "read" }"#);
-    acl.policy("some", r#"key_prefix "app/a" { policy = "read" }"#);
-    for key in ["app/a1", "app/a2", "app/b1"] {
+    acl.policy("all", r#"key_prefix "rights" { policy = "read" }"#);
+    acl.policy("some", r#"key_prefix "rights/a" { policy = "read" }"#);
+    for key in ["rights/a1", "rights/a2", "rights/b1"] {
         fixture.agent.put(key, "1");
     }
     acl.allow(&["all"]);
     let mut feed = fixture
-        .watch(KeyPrefix::new("app").with_token(acl.secret.as_str()))
+        .watch(KeyPrefix::new("rights").with_token(acl.secret.as_str()))
         .await;
-    feed.says(&["added app/a1=1", "added app/a2=1", "added app/b1=1"])
+    feed.says(&[
+        "added rights/a1=1",
+        "added rights/a2=1",
+        "added rights/b1=1",
+    ])
+    .await;
+    let logged = async |level: Level, count: usize| {
+        let what = format!("line {count} of the level {level}");
+        eventually_async(DEADLINE, &what, || {
+            let lines = log_capture::captured("path=keyprefix:rights?token keys");
+            lines.iter().filter(|line| line.level == level).count() == count
+        })
         .await;
-    for fewer in [&["some"][..], &[]] {
+    };
+    for (turn, fewer) in [&["some"][..], &[]].into_iter().enumerate() {
         acl.allow(fewer);
-        fixture.until_retrying("app", FailureClass::Denied).await;
+        logged(Level::WARN, turn + 1).await;
         feed.has_nothing("no key was deleted");
         acl.allow(&["all"]);
-        fixture.until_live("app").await;
+        logged(Level::INFO, turn + 1).await;
+        fixture.until_live("rights").await;
     }
-    // What really goes is told, also to who may not see all there is.
-    fixture.agent.delete("app/b1");
-    feed.says(&["removed app/b1=1"]).await;
+    // What is really gone is delivered, also to a token that may not read all there is.
+    fixture.agent.delete("rights/b1");
+    feed.says(&["removed rights/b1=1"]).await;
     acl.allow(&["some"]);
-    fixture.agent.put("app/a1", "2");
-    feed.says(&["updated app/a1=1→2"]).await;
-    fixture.agent.delete("app/a2");
-    feed.says(&["removed app/a2=1"]).await;
+    fixture.agent.put("rights/a1", "2");
+    feed.says(&["updated rights/a1=1→2"]).await;
+    fixture.agent.delete("rights/a2");
+    feed.says(&["removed rights/a2=1"]).await;
 }
 
 #[actix_rt::test]

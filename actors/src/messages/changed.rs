@@ -63,7 +63,7 @@ pub struct Changed<Q: Query> {
 type Item<Q> = <<Q as Query>::Value as Snapshot>::Item;
 
 impl<Q: Query> Changed<Q> {
-    /// A first update, as a test of a subscriber may want to send it.
+    /// A subscriber's first update, for tests of an application's handlers: everything is added.
     pub fn first(query: Q, current: Q::Value, index: u64) -> Self {
         Self {
             query: Arc::new(query),
@@ -76,6 +76,28 @@ impl<Q: Query> Changed<Q> {
             coalesced: 0,
             view: None,
         }
+    }
+
+    /// A later update, for tests of an application's handlers: what is in `previous` alone is removed, what is in
+    /// `current` alone is added, and what differs is updated.
+    ///
+    /// The other fields are public, so that a test sets the [`reason`](Self::reason) or the number of
+    /// [`coalesced`](Self::coalesced) states as it needs them.
+    pub fn update(query: Q, previous: Q::Value, current: Q::Value, index: u64) -> Self {
+        Self {
+            previous_index: Some(index.saturating_sub(1)),
+            previous: Some(Arc::new(previous)),
+            reason: Reason::Change,
+            ..Self::first(query, current, index)
+        }
+    }
+
+    /// The same update as a subscriber with this view receives it: [`changes`](Self::changes) leaves out what the
+    /// view overlooks.
+    #[must_use]
+    pub fn with_view(mut self, view: View<Item<Q>>) -> Self {
+        self.view = Some(Arc::new(view));
+        self
     }
 
     /// What was added, updated and removed since this subscriber's last update, in the order of the

@@ -10,7 +10,8 @@ use crate::{Query, SubscriptionId, WatchPath, key::WatchKey};
 pub enum Selection {
     /// All of them.
     All,
-    /// Those that are called so: by name (`app`, whatever the kind) or in full (`keyprefix:app`).
+    /// The watches of these names: by the name alone (`app`, whatever the kind; a folder `app/` too) or in full
+    /// (`keyprefix:app`).
     Paths(Vec<String>),
     /// The watch of one query.
     Query(QueryId),

@@ -3,10 +3,11 @@
 use std::{any::Any, error::Error, fmt, sync::Arc, time::SystemTime};
 
 use actix::prelude::*;
+use tokio::time::Instant;
 
 use crate::{
     EndReason, EventKind, Failure, FailureClass, Source, SubscriberCode, SubscriptionId,
-    WatchState, WatchSupervisor, key::WatchKey,
+    WatchState, WatchSupervisor, key::WatchKey, outage::Notice,
 };
 
 /// Something happened to a watcher.
@@ -139,14 +140,15 @@ impl<S: Source> Handler<Died> for WatchSupervisor<S> {
                 attempt,
                 next: SystemTime::now() + pause,
             };
-            let news = {
+            let notice = {
                 let mut slot = entry.slot.write();
                 slot.status.restarts += 1;
-                let news = slot.status.state.is_news(&state);
-                slot.status.state = state.clone();
-                news
+                slot.enter(state.clone(), Instant::now())
             };
-            if news {
+            if let Notice::Log(lasts) = notice {
+                tracing::error!(%path, attempt, ?lasts, "the watcher still panics");
+            }
+            if notice == Notice::Event {
                 tracing::error!(%path, "a watcher has panicked, another one takes over");
                 self.tell(&died.key, &path, &EventKind::State(state.clone()));
                 self.tell_covered(&died.key, &state);

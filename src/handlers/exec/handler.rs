@@ -4,18 +4,20 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use actix::prelude::*;
 use consul_watch_actors::{Backoff, Changed};
-use tokio::{
-    sync::{mpsc::unbounded_channel, oneshot},
-    time::Instant,
-};
+use tokio::{sync::mpsc::unbounded_channel, time::Instant};
 
-use super::{Exec, OnChange, file};
+use super::{
+    file,
+    options::{Exec, OnChange},
+};
 use crate::handlers::{
-    Exit, Forks, ForwardSignal, Output, Payload, ProgramError, RunEnded, Runs, ScriptStatus,
-    StopHandler,
+    change::State,
+    lifecycle::{Lifecycle, Shutdown, StopHandler},
     owed::{Acknowledgement, Owed, owed},
-    process::{Ended, Order, Orders, Pipes, Terms, spawn, supervise},
-    script::State,
+    payload::Payload,
+    process::{Ended, Exit, Forks, Order, Orders, Pipes, ProgramError, Terms, spawn, supervise},
+    runs::{RunEnded, Runs, ScriptStatus},
+    signal::ForwardSignal,
 };
 
 /// A subscriber that keeps one program running, and signals or restarts it on each change.
@@ -38,8 +40,7 @@ pub struct ExecHandler {
     timer: Option<SpawnHandle>,
     runs: Runs,
     starts: u32,
-    /// Who waits for the end, once it is coming.
-    stopping: Option<Vec<oneshot::Sender<()>>>,
+    shutdown: Shutdown,
 }
 
 /// How it stands with the program.
@@ -71,7 +72,7 @@ impl ExecHandler {
             timer: None,
             runs: Runs::default(),
             starts: 0,
-            stopping: None,
+            shutdown: Shutdown::default(),
         })
     }
 
@@ -128,7 +129,7 @@ impl ExecHandler {
             .map_or_else(BTreeMap::new, |state| state.facts().variables());
         let pipes = Pipes {
             input: false,
-            output: self.exec.output,
+            output: self.exec.options.output,
         };
         match self
             .write_state()
@@ -139,37 +140,26 @@ impl ExecHandler {
                 self.child = Child::Up(orders);
                 self.backoff.succeeded(Instant::now());
                 self.handled();
-                let Exec { ask, grace, .. } = self.exec;
                 let terms = Terms {
                     timeout: None,
-                    ask,
-                    grace,
+                    ask: self.exec.options.stop_signal,
+                    grace: self.exec.options.grace,
                     forks: Forks::End,
                 };
                 let life = supervise(child, Vec::new(), terms, receiver).into_actor(self);
                 ctx.spawn(life.map(|ended, handler, ctx| handler.ended(ended, ctx)));
             }
-            Err(error) => {
-                let (output, duration) = (Output::default(), Duration::ZERO);
-                self.ended(
-                    Ended {
-                        exit: error.into(),
-                        output,
-                        duration,
-                    },
-                    ctx,
-                );
-            }
+            Err(error) => self.ended(Ended::not_started(error), ctx),
         }
     }
 
     fn ended(&mut self, ended: Ended, ctx: &mut Context<Self>) {
         let restarting = matches!(self.child, Child::Restarting(_));
         self.child = Child::Down;
-        let again_in = match (&self.stopping, restarting) {
-            (Some(_), _) => None,
-            (None, true) => Some(Duration::ZERO),
-            (None, false) => Some(
+        let again_in = match (self.shutdown.is_stopping(), restarting) {
+            (true, _) => None,
+            (false, true) => Some(Duration::ZERO),
+            (false, false) => Some(
                 self.backoff
                     .failed(Instant::now())
                     .max(Duration::from_millis(1)),
@@ -191,13 +181,11 @@ impl ExecHandler {
         };
         report.log(&self.exec.program.name());
         self.runs.count(&report);
-        if let Some(events) = &self.exec.events {
-            events.do_send(report);
-        }
+        self.exec.options.report(report);
         if let Some(pause) = again_in {
             self.later(pause, ctx, Self::start_program);
         }
-        self.stop_when_done(ctx);
+        self.stop_when_idle(ctx);
     }
 
     /// Does to the running program what a change does.
@@ -226,19 +214,6 @@ impl ExecHandler {
         }
     }
 
-    fn stop_when_done(&mut self, ctx: &mut Context<Self>) {
-        if matches!(self.child, Child::Up(_) | Child::Restarting(_)) {
-            return;
-        }
-        if let Some(waiting) = &mut self.stopping {
-            for waiting in waiting.drain(..) {
-                // Whoever has asked may be gone.
-                let _ = waiting.send(());
-            }
-            ctx.stop();
-        }
-    }
-
     fn order(&self, order: Order) -> usize {
         match &self.child {
             Child::Up(orders) | Child::Restarting(orders) => {
@@ -259,25 +234,43 @@ impl Actor for ExecHandler {
     }
 }
 
+impl Lifecycle for ExecHandler {
+    fn shutdown(&mut self) -> &mut Shutdown {
+        &mut self.shutdown
+    }
+
+    /// The program is asked to end at once: it would never finish by itself.
+    fn begin_shutdown(&mut self, _: Duration, ctx: &mut Context<Self>) {
+        self.shutdown.begin();
+        self.owed.clear();
+        self.cancel(ctx);
+        self.order(Order::Finish(Duration::ZERO));
+    }
+
+    fn is_idle(&self) -> bool {
+        matches!(self.child, Child::None | Child::Down)
+    }
+}
+
 impl<Q: Payload> Handler<Changed<Q>> for ExecHandler {
     type Result = Owed;
 
     fn handle(&mut self, mut changed: Changed<Q>, ctx: &mut Self::Context) -> Owed {
         let (acknowledgement, owed) = owed();
-        if self.stopping.is_none() {
+        if !self.shutdown.is_stopping() {
             let path = changed.query.path();
             let waits = !self.owed.is_empty();
             if let Some(waiting) = self
                 .state
                 .take_if(|waiting| waits && waiting.path() == path)
             {
-                changed.cover(&*waiting);
+                changed.supersede(&*waiting);
             }
             self.state = Some(Box::new(changed));
             // The older ones are covered by this one.
             self.handled();
             self.owed.push(acknowledgement);
-            let splay = self.exec.splay.mul_f64(fastrand::f64());
+            let splay = self.exec.options.delay();
             match self.child {
                 // What is going to be done will be done with this state.
                 _ if self.timer.is_some() => {}
@@ -301,17 +294,8 @@ impl Handler<ForwardSignal> for ExecHandler {
 impl Handler<StopHandler> for ExecHandler {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, _: StopHandler, ctx: &mut Self::Context) -> Self::Result {
-        let (sender, stopped) = oneshot::channel();
-        self.stopping.get_or_insert_default().push(sender);
-        self.owed.clear();
-        self.cancel(ctx);
-        self.order(Order::Finish(Duration::ZERO));
-        self.stop_when_done(ctx);
-        Box::pin(async {
-            // An error is as good: the actor is gone, and its child with it.
-            let _ = stopped.await;
-        })
+    fn handle(&mut self, stop: StopHandler, ctx: &mut Self::Context) -> Self::Result {
+        self.stop(stop, ctx)
     }
 }
 

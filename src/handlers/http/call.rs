@@ -61,7 +61,7 @@ pub(super) struct Plan {
 
 /// A state, ready to be sent.
 #[derive(Debug, Clone)]
-pub(super) struct Letter {
+pub(in crate::handlers) struct Letter {
     pub(super) index: u64,
     pub(super) idempotency_key: String,
     pub(super) body: Bytes,

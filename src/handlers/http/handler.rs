@@ -1,7 +1,6 @@
 //! The actor that calls a URL on each change.
 
 use std::{
-    any::TypeId,
     fmt,
     rc::Rc,
     sync::Arc,
@@ -12,19 +11,21 @@ use actix::prelude::*;
 use awc::Client;
 use bytes::Bytes;
 use consul_watch_actors::{Changed, WatchPath};
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     call::{Letter, Plan},
-    desk::{Again, Desk, Feed, Parcel},
     error::{DeliveryError, HttpError},
     options::Http,
     report::{Delivered, Deliveries, HttpStatus},
     signature::idempotency_key,
 };
 use crate::handlers::{
-    Payload, StopHandler,
+    job::{Job, StreamKey, Work},
+    lifecycle::{Jobs, Lifecycle, RunsJobs, Shutdown, StopHandler},
     owed::{Owed, owed},
+    payload::Payload,
+    queue::{QueueMode, RetryAt, Ticket},
 };
 
 /// A subscriber that calls a URL on each change, with the new state as JSON in the body.
@@ -66,11 +67,14 @@ pub struct HttpHandler {
     plan: Arc<Plan>,
     /// Made on the thread that the actor runs on.
     client: Option<Rc<Client>>,
-    desk: Desk,
+    jobs: Jobs<Letter>,
     done: Deliveries,
-    timer: Option<SpawnHandle>,
-    /// Who waits for the end, once it is coming.
-    stopping: Option<Vec<oneshot::Sender<()>>>,
+    shutdown: Shutdown,
+}
+
+/// Each body is whole, so a newer one needs nothing of an older one.
+impl Work for Letter {
+    fn supersede(&mut self, _: &Self) {}
 }
 
 impl HttpHandler {
@@ -81,163 +85,92 @@ impl HttpHandler {
     /// [`HttpError`]: a URL, method or header that cannot be sent, or a file that cannot be used.
     pub fn new(http: Http) -> Result<Self, HttpError> {
         let plan = Arc::new(Plan::new(&http)?);
-        let (desk, done) = (Desk::default(), Deliveries::default());
         Ok(Self {
             http,
             plan,
             client: None,
-            desk,
-            done,
-            timer: None,
-            stopping: None,
+            jobs: Jobs::new(QueueMode::PerStream),
+            done: Deliveries::default(),
+            shutdown: Shutdown::default(),
         })
-    }
-
-    /// Sends what may be sent now.
-    fn pump(&mut self, ctx: &mut Context<Self>) {
-        if let Some(timer) = self.timer.take() {
-            ctx.cancel_future(timer);
-        }
-        while self.stopping.is_none() {
-            let now = Instant::now();
-            match self.desk.next(now) {
-                Ok((feed, parcel)) => self.send(feed, parcel, ctx),
-                Err(None) => return,
-                Err(Some(at)) => {
-                    self.timer = Some(ctx.run_later(at - now, |handler, ctx| {
-                        handler.timer = None;
-                        handler.pump(ctx);
-                    }));
-                    return;
-                }
-            }
-        }
-    }
-
-    fn send(&mut self, feed: Feed, mut parcel: Parcel, ctx: &mut Context<Self>) {
-        parcel.tries += 1;
-        let plan = Arc::clone(&self.plan);
-        let client = Rc::clone(self.client.get_or_insert_with(|| Rc::new(plan.client())));
-        let letter = parcel.letter.clone();
-        let started = Instant::now();
-        let call = async move { plan.send(&client, &letter).await };
-        ctx.spawn(call.into_actor(self).map(move |outcome, handler, ctx| {
-            handler.ended(&feed, parcel, outcome, started.elapsed(), ctx);
-            handler.pump(ctx);
-        }));
     }
 
     fn ended(
         &mut self,
-        feed: &Feed,
-        mut parcel: Parcel,
+        ticket: Ticket,
+        mut call: Job<Letter>,
         outcome: Result<u16, DeliveryError>,
         duration: Duration,
         ctx: &mut Context<Self>,
     ) {
-        let again = outcome
+        let retry = outcome
             .as_ref()
             .err()
-            .and_then(|error| self.again(&mut parcel, error));
+            .and_then(|error| self.retry(&mut call, error));
         let now = Instant::now();
         let report = Delivered {
-            path: feed.2.clone(),
-            index: parcel.letter.index,
+            path: call.path().clone(),
+            index: call.work.index,
             outcome: outcome.map_err(Arc::new),
             duration,
-            attempt: parcel.tries,
-            again_in: again.map(|again| again.at - now),
+            attempt: call.attempts(),
+            again_in: retry.map(|retry| retry.at - now),
         };
-        self.tell(&report, report.outcome.is_err() && again.is_none());
-        if self.stopping.is_some() && report.outcome.is_err() {
-            // Dropped without an acknowledgement: it was not handled.
-            parcel.acknowledgement = None;
+        let failed = report.outcome.is_err();
+        self.tell(report, failed && retry.is_none());
+        if failed && self.shutdown.is_stopping() {
+            call.abandon();
         }
-        self.desk.ended(feed, parcel, again);
-        self.stop_when_done(ctx);
+        self.jobs.queue.ended(ticket, call, retry);
+        self.stop_when_idle(ctx);
     }
 
-    /// When a failed call is repeated, if it is.
-    fn again(&self, parcel: &mut Parcel, error: &DeliveryError) -> Option<Again> {
-        if !error.is_passing() || self.stopping.is_some() {
+    /// When a failed call is retried, if it is.
+    fn retry(&self, call: &mut Job<Letter>, error: &DeliveryError) -> Option<RetryAt> {
+        if !error.is_passing() || self.shutdown.is_stopping() {
             return None;
         }
-        let retry = self.http.retry.as_ref()?;
-        let pause = retry.pause(&mut parcel.backoff, parcel.tries)?;
+        let pause = call.pause(self.http.options.retry.as_ref())?;
         let asked = error.retry_after().filter(|asked| *asked >= pause);
-        Some(Again {
+        Some(RetryAt {
             at: Instant::now() + asked.unwrap_or(pause),
-            asked: asked.is_some(),
+            binding: asked.is_some(),
         })
     }
 
-    fn tell(&mut self, report: &Delivered, given_up: bool) {
+    fn tell(&mut self, report: Delivered, given_up: bool) {
         report.log(&self.plan.target());
-        self.done.count(report, given_up);
-        if let Some(events) = &self.http.events {
-            events.do_send(report.clone());
-        }
+        self.done.count(&report, given_up);
+        self.http.options.report(report);
     }
 
     fn arrived<Q: Payload>(&mut self, changed: &Changed<Q>, ctx: &mut Context<Self>) -> Owed {
         let (acknowledgement, owed) = owed();
-        let feed = Feed(
-            TypeId::of::<Q>(),
-            changed.subscription,
-            changed.query.path(),
-        );
-        if self.stopping.is_some() {
+        if self.shutdown.is_stopping() {
             return owed;
         }
+        let stream = StreamKey::of(changed);
         match Q::payload(changed) {
             Ok(body) => {
-                let letter = letter(&feed.2, changed.index, body.into());
-                let acknowledgement = Some(acknowledgement);
-                self.desk.arrived(
-                    feed,
-                    Parcel {
-                        letter,
-                        tries: 0,
-                        backoff: None,
-                        acknowledgement,
-                    },
-                );
-                self.pump(ctx);
+                let letter = letter(stream.path(), changed.index, body.into());
+                let call = Job::new(stream, letter, acknowledgement);
+                self.jobs.queue.arrived(call, Instant::now());
+                self.start_due(ctx);
             }
             Err(source) => {
-                let outcome = Err(Arc::new(DeliveryError::Payload { source }));
-                let (path, index, duration) = (feed.2, changed.index, Duration::ZERO);
                 let report = Delivered {
-                    path,
-                    index,
-                    outcome,
-                    duration,
+                    path: stream.path().clone(),
+                    index: changed.index,
+                    outcome: Err(Arc::new(DeliveryError::Payload { source })),
+                    duration: Duration::ZERO,
                     attempt: 0,
                     again_in: None,
                 };
-                self.tell(&report, true);
+                self.tell(report, true);
                 acknowledgement.give();
             }
         }
         owed
-    }
-
-    fn stop_when_done(&mut self, ctx: &mut Context<Self>) {
-        if self.stopping.is_some() && self.desk.counts().0 == 0 {
-            self.end(ctx);
-        }
-    }
-
-    /// Ends the actor, and with it what is still open.
-    fn end(&mut self, ctx: &mut Context<Self>) {
-        ctx.stop();
-        for waiting in self.stopping.iter_mut().flat_map(|all| all.drain(..)) {
-            // Told when the calls are closed: that is when the actor's own futures are dropped, before this one.
-            actix_rt::spawn(async move {
-                // Whoever has asked may be gone.
-                let _ = waiting.send(());
-            });
-        }
     }
 }
 
@@ -258,6 +191,43 @@ impl Actor for HttpHandler {
     type Context = Context<Self>;
 }
 
+impl Lifecycle for HttpHandler {
+    fn shutdown(&mut self) -> &mut Shutdown {
+        &mut self.shutdown
+    }
+
+    fn begin_shutdown(&mut self, grace: Duration, ctx: &mut Context<Self>) {
+        self.shutdown.begin();
+        self.jobs.clear(ctx);
+        ctx.run_later(grace, Self::end);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.jobs.queue.running() == 0
+    }
+}
+
+impl RunsJobs for HttpHandler {
+    type Work = Letter;
+
+    fn jobs(&mut self) -> &mut Jobs<Letter> {
+        &mut self.jobs
+    }
+
+    fn start_job(&mut self, ticket: Ticket, mut call: Job<Letter>, ctx: &mut Context<Self>) {
+        call.begin_attempt();
+        let plan = Arc::clone(&self.plan);
+        let client = Rc::clone(self.client.get_or_insert_with(|| Rc::new(plan.client())));
+        let letter = call.work.clone();
+        let started = Instant::now();
+        let sent = async move { plan.send(&client, &letter).await };
+        ctx.spawn(sent.into_actor(self).map(move |outcome, handler, ctx| {
+            handler.ended(ticket, call, outcome, started.elapsed(), ctx);
+            handler.start_due(ctx);
+        }));
+    }
+}
+
 impl<Q: Payload> Handler<Changed<Q>> for HttpHandler {
     type Result = Owed;
 
@@ -269,23 +239,8 @@ impl<Q: Payload> Handler<Changed<Q>> for HttpHandler {
 impl Handler<StopHandler> for HttpHandler {
     type Result = ResponseFuture<()>;
 
-    fn handle(
-        &mut self,
-        StopHandler { grace }: StopHandler,
-        ctx: &mut Self::Context,
-    ) -> Self::Result {
-        let (sender, stopped) = oneshot::channel();
-        self.stopping.get_or_insert_default().push(sender);
-        self.desk.clear();
-        if let Some(timer) = self.timer.take() {
-            ctx.cancel_future(timer);
-        }
-        ctx.run_later(grace, Self::end);
-        self.stop_when_done(ctx);
-        Box::pin(async {
-            // An error is as good: the actor is gone, and its calls with it.
-            let _ = stopped.await;
-        })
+    fn handle(&mut self, stop: StopHandler, ctx: &mut Self::Context) -> Self::Result {
+        self.stop(stop, ctx)
     }
 }
 
@@ -293,10 +248,9 @@ impl Handler<HttpStatus> for HttpHandler {
     type Result = MessageResult<HttpStatus>;
 
     fn handle(&mut self, _: HttpStatus, _: &mut Self::Context) -> Self::Result {
-        let (open, waiting) = self.desk.counts();
         MessageResult(Deliveries {
-            open,
-            waiting,
+            open: self.jobs.queue.running(),
+            waiting: self.jobs.queue.waiting(),
             ..self.done.clone()
         })
     }
@@ -307,7 +261,8 @@ impl fmt::Debug for HttpHandler {
         f.debug_struct("HttpHandler")
             .field("target", &self.plan.target())
             .field("http", &self.http)
-            .field("desk", &self.desk.counts())
+            .field("open", &self.jobs.queue.running())
+            .field("waiting", &self.jobs.queue.waiting())
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,6 @@
 //! A subscriber that calls a URL on each change.
 
 mod call;
-mod desk;
 mod error;
 mod handler;
 mod options;

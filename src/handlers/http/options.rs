@@ -2,10 +2,14 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use actix::Recipient;
-
 use super::report::Delivered;
-use crate::{client::Secret, handlers::Retry};
+use crate::{
+    client::Secret,
+    handlers::{
+        options::{HandlerOptions, handler_setters},
+        retry::Retry,
+    },
+};
 
 /// A URL to call on each change, and how.
 ///
@@ -24,11 +28,10 @@ pub struct Http {
     pub(super) method: String,
     pub(super) headers: Vec<(String, Secret)>,
     pub(super) timeout: Duration,
-    pub(super) retry: Option<Retry>,
+    pub(super) options: HandlerOptions<Delivered>,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) verify: bool,
     pub(super) signature: Option<Secret>,
-    pub(super) events: Option<Recipient<Delivered>>,
 }
 
 impl Http {
@@ -43,13 +46,17 @@ impl Http {
             method: "POST".to_owned(),
             headers: Vec::new(),
             timeout: Self::TIMEOUT,
-            retry: Some(Retry::default().without_end()),
+            options: HandlerOptions {
+                retry: Some(Retry::default().without_end()),
+                ..HandlerOptions::default()
+            },
             ca_file: None,
             verify: true,
             signature: None,
-            events: None,
         }
     }
+
+    handler_setters!(retry, events(Delivered));
 
     /// Sets the method (default `POST`).
     #[must_use]
@@ -70,14 +77,6 @@ impl Http {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
-        self
-    }
-
-    /// Sets how a call is tried again that had no answer, or one with 429 or 5xx; `None` does not. Default:
-    /// after 1 s to 60 s with full jitter, until it succeeds or there is a newer state.
-    #[must_use]
-    pub fn retry(mut self, retry: impl Into<Option<Retry>>) -> Self {
-        self.retry = retry.into();
         self
     }
 
@@ -102,13 +101,6 @@ impl Http {
         self.signature = Some(key.into());
         self
     }
-
-    /// Tells this recipient of each call that has ended.
-    #[must_use]
-    pub fn events(mut self, events: Recipient<Delivered>) -> Self {
-        self.events = Some(events);
-        self
-    }
 }
 
 impl fmt::Debug for Http {
@@ -118,7 +110,7 @@ impl fmt::Debug for Http {
             .field("method", &self.method)
             .field("headers", &names)
             .field("timeout", &self.timeout)
-            .field("retry", &self.retry)
+            .field("retry", &self.options.retry)
             .field("ca_file", &self.ca_file)
             .field("verify", &self.verify)
             .field("signed", &self.signature.is_some())

@@ -72,6 +72,17 @@ pub(in crate::handlers) struct Ended {
     pub(in crate::handlers) duration: Duration,
 }
 
+impl Ended {
+    /// The end of a child that was never born.
+    pub(in crate::handlers) fn not_started(error: ProgramError) -> Self {
+        Self {
+            exit: error.into(),
+            output: Output::default(),
+            duration: Duration::ZERO,
+        }
+    }
+}
+
 /// Accompanies a child until it is reaped. Dropped before, it kills the child's group.
 pub(in crate::handlers) async fn supervise(
     spawned: Spawned,

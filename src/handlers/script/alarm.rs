@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use consul_watch_actors::{EventKind, WatchEvent, WatchPath};
 
-use super::report::RunEnded;
-use crate::handlers::{Exit, Output, Program, process::Orders};
+use crate::handlers::{
+    process::{Exit, Orders, Output, Program},
+    runs::RunEnded,
+};
 
 /// Something that went wrong.
 #[derive(Debug)]

@@ -4,23 +4,26 @@ use std::{collections::HashMap, fmt, time::Duration};
 
 use actix::prelude::*;
 use consul_watch_actors::{Changed, WatchEvent};
-use tokio::{
-    sync::{mpsc::unbounded_channel, oneshot},
-    time::Instant,
-};
+use tokio::{sync::mpsc::unbounded_channel, time::Instant};
 
 use super::{
-    Script,
     alarm::{Alarm, Trouble},
-    report::{RunEnded, Runs, ScriptStatus},
-    schedule::{Next, Schedule, Ticket},
-    work::Work,
+    options::Script,
 };
 use crate::handlers::{
-    Exit, ForwardSignal, Output, Payload, ProgramError, StopHandler,
-    owed::Owed,
-    process::{Ended, Order, Orders, Pipes, Terms, spawn, supervise},
+    change::State,
+    job::{Job, StreamKey},
+    lifecycle::{Jobs, Lifecycle, RunsJobs, Shutdown, StopHandler},
+    owed::{Owed, owed},
+    payload::Payload,
+    process::{Ended, Exit, Order, Orders, Output, Pipes, ProgramError, Terms, spawn, supervise},
+    queue::{RetryAt, Ticket},
+    runs::{RunEnded, Runs, ScriptStatus},
+    signal::ForwardSignal,
 };
+
+/// The run of a program for a state.
+type Run = Job<Box<dyn State>>;
 
 /// A subscriber that runs a program on each change, with the new state as JSON on its stdin.
 ///
@@ -58,13 +61,11 @@ use crate::handlers::{
 /// ```
 pub struct ScriptHandler {
     script: Script,
-    schedule: Schedule<Work>,
+    jobs: Jobs<Box<dyn State>>,
     running: HashMap<Ticket, Orders>,
     alarm: Option<Alarm>,
     runs: Runs,
-    timer: Option<SpawnHandle>,
-    /// Who waits for the end, once it is coming.
-    stopping: Option<Vec<oneshot::Sender<()>>>,
+    shutdown: Shutdown,
 }
 
 impl ScriptHandler {
@@ -76,100 +77,26 @@ impl ScriptHandler {
     pub fn new(script: Script) -> Result<Self, ProgramError> {
         script.validate()?;
         let alarm = script.on_error.clone().map(Alarm::new);
-        let (schedule, runs) = (Schedule::new(script.mode), Runs::default());
         Ok(Self {
+            jobs: Jobs::new(script.mode),
             script,
-            schedule,
             running: HashMap::new(),
             alarm,
-            runs,
-            timer: None,
-            stopping: None,
+            runs: Runs::default(),
+            shutdown: Shutdown::default(),
         })
     }
 
     fn terms(&self) -> Terms {
-        let Script {
-            timeout,
-            ask,
-            grace,
-            forks,
-            ..
-        } = self.script;
         Terms {
-            timeout,
-            ask,
-            grace,
-            forks,
+            timeout: self.script.timeout,
+            ask: self.script.options.stop_signal,
+            grace: self.script.options.grace,
+            forks: self.script.forks,
         }
     }
 
-    /// Runs what may run now.
-    fn pump(&mut self, ctx: &mut Context<Self>) {
-        if let Some(timer) = self.timer.take() {
-            ctx.cancel_future(timer);
-        }
-        while self.stopping.is_none() {
-            let now = Instant::now();
-            match self.schedule.next(now) {
-                Next::Idle => return,
-                Next::Wait(at) => {
-                    self.timer = Some(ctx.run_later(at - now, |handler, ctx| {
-                        handler.timer = None;
-                        handler.pump(ctx);
-                    }));
-                    return;
-                }
-                Next::Run(ticket, work) => self.run(ticket, work, ctx),
-            }
-        }
-    }
-
-    fn run(&mut self, ticket: Ticket, mut work: Work, ctx: &mut Context<Self>) {
-        work.tries += 1;
-        let program = &self.script.program;
-        let started = work.input().map_err(|source| {
-            let (program, path) = (program.name(), work.path().to_string());
-            ProgramError::Payload {
-                program,
-                path,
-                source,
-            }
-        });
-        let started = started.and_then(|input| {
-            let pipes = Pipes {
-                input: true,
-                output: self.script.output,
-            };
-            Ok((spawn(program, &work.facts().variables(), pipes)?, input))
-        });
-        match started {
-            Ok((child, input)) => {
-                let (orders, receiver) = unbounded_channel();
-                self.running.insert(ticket, orders);
-                let life = supervise(child, input, self.terms(), receiver).into_actor(self);
-                ctx.spawn(life.map(move |ended, handler, ctx| {
-                    handler.ended(ticket, work, ended, ctx);
-                    handler.pump(ctx);
-                }));
-            }
-            Err(error) => {
-                let (output, duration) = (Output::default(), Duration::ZERO);
-                self.ended(
-                    ticket,
-                    work,
-                    Ended {
-                        exit: error.into(),
-                        output,
-                        duration,
-                    },
-                    ctx,
-                );
-            }
-        }
-    }
-
-    fn ended(&mut self, ticket: Ticket, mut work: Work, ended: Ended, ctx: &mut Context<Self>) {
+    fn ended(&mut self, ticket: Ticket, mut run: Run, ended: Ended, ctx: &mut Context<Self>) {
         self.running.remove(&ticket);
         let Ended {
             exit,
@@ -177,38 +104,39 @@ impl ScriptHandler {
             duration,
         } = ended;
         let succeeded = exit.is_success();
+        let stopping = self.shutdown.is_stopping();
         let mut again_in = None;
-        if !succeeded && self.stopping.is_none() {
-            let retry = self.script.retry.as_ref();
-            again_in = retry.and_then(|retry| retry.pause(&mut work.backoff, work.tries));
+        if !succeeded && !stopping {
+            again_in = run.pause(self.script.options.retry.as_ref());
         }
-        let given_up = !succeeded && again_in.is_none();
         let report = RunEnded {
-            path: Some(work.path().clone()),
-            index: work.index(),
+            path: Some(run.path().clone()),
+            index: run.work.index(),
             exit,
             duration,
             output,
-            attempt: work.tries,
+            attempt: run.attempts(),
             again_in,
         };
         report.log(&self.script.program.name());
         self.runs.count(&report);
-        if let Some(events) = &self.script.events {
-            events.do_send(report.clone());
-        }
-        if !succeeded && self.stopping.is_none() {
+        self.script.options.report(report.clone());
+        if !succeeded && !stopping {
             self.alarmed(Trouble::of_run(&report), ctx);
         }
-        if given_up && (self.stopping.is_some() || self.script.ends_on_failure) {
-            // Dropped without an acknowledgement: it was not handled.
-            drop(work);
-            self.stop(self.script.grace, ctx);
-        } else {
-            self.schedule
-                .ended(ticket, work, again_in.map(|pause| Instant::now() + pause));
+        let ends = !succeeded && again_in.is_none() && (stopping || self.script.ends_on_failure);
+        if ends {
+            run.abandon();
         }
-        self.stop_when_done(ctx);
+        let retry = again_in.map(|pause| RetryAt {
+            at: Instant::now() + pause,
+            binding: false,
+        });
+        self.jobs.queue.ended(ticket, run, retry);
+        if ends && !stopping {
+            self.begin_shutdown(self.script.options.grace, ctx);
+        }
+        self.stop_when_idle(ctx);
     }
 
     /// Tells a trouble to the program for it, if there is one.
@@ -219,7 +147,7 @@ impl ScriptHandler {
         };
         let pipes = Pipes {
             input: true,
-            output: self.script.output,
+            output: self.script.options.output,
         };
         match spawn(alarm.program(), &trouble.variables(), pipes) {
             Ok(child) => {
@@ -235,41 +163,13 @@ impl ScriptHandler {
                     if let Some(alarm) = &mut handler.alarm {
                         alarm.ended(&ended.exit, &ended.output);
                     }
-                    if handler.stopping.is_none() {
+                    if !handler.shutdown.is_stopping() {
                         handler.alarmed(None, ctx);
                     }
-                    handler.stop_when_done(ctx);
+                    handler.stop_when_idle(ctx);
                 }));
             }
             Err(error) => alarm.ended(&Exit::from(error), &Output::default()),
-        }
-    }
-
-    /// Begins to stop: nothing new is run.
-    fn stop(&mut self, grace: Duration, ctx: &mut Context<Self>) {
-        self.stopping.get_or_insert_default();
-        self.schedule.clear();
-        if let Some(timer) = self.timer.take() {
-            ctx.cancel_future(timer);
-        }
-        self.order(Order::Finish(grace));
-    }
-
-    fn stop_when_done(&mut self, ctx: &mut Context<Self>) {
-        if !self.running.is_empty()
-            || self
-                .alarm
-                .as_ref()
-                .is_some_and(|alarm| alarm.orders.is_some())
-        {
-            return;
-        }
-        if let Some(waiting) = &mut self.stopping {
-            for waiting in waiting.drain(..) {
-                // Whoever has asked may be gone.
-                let _ = waiting.send(());
-            }
-            ctx.stop();
         }
     }
 
@@ -288,17 +188,76 @@ impl Actor for ScriptHandler {
     type Context = Context<Self>;
 }
 
+impl Lifecycle for ScriptHandler {
+    fn shutdown(&mut self) -> &mut Shutdown {
+        &mut self.shutdown
+    }
+
+    fn begin_shutdown(&mut self, grace: Duration, ctx: &mut Context<Self>) {
+        self.shutdown.begin();
+        self.jobs.clear(ctx);
+        self.order(Order::Finish(grace));
+    }
+
+    fn is_idle(&self) -> bool {
+        let alarm = self.alarm.as_ref().and_then(|alarm| alarm.orders.as_ref());
+        self.running.is_empty() && alarm.is_none()
+    }
+}
+
+impl RunsJobs for ScriptHandler {
+    type Work = Box<dyn State>;
+
+    fn jobs(&mut self) -> &mut Jobs<Self::Work> {
+        &mut self.jobs
+    }
+
+    fn start_job(&mut self, ticket: Ticket, mut run: Run, ctx: &mut Context<Self>) {
+        run.begin_attempt();
+        let program = &self.script.program;
+        let started = run.work.input().map_err(|source| {
+            let (program, path) = (program.name(), run.path().to_string());
+            ProgramError::Payload {
+                program,
+                path,
+                source,
+            }
+        });
+        let started = started.and_then(|input| {
+            let pipes = Pipes {
+                input: true,
+                output: self.script.options.output,
+            };
+            let variables = run.work.facts().variables();
+            Ok((spawn(program, &variables, pipes)?, input))
+        });
+        match started {
+            Ok((child, input)) => {
+                let (orders, receiver) = unbounded_channel();
+                self.running.insert(ticket, orders);
+                let life = supervise(child, input, self.terms(), receiver).into_actor(self);
+                ctx.spawn(life.map(move |ended, handler, ctx| {
+                    handler.ended(ticket, run, ended, ctx);
+                    handler.start_due(ctx);
+                }));
+            }
+            Err(error) => self.ended(ticket, run, Ended::not_started(error), ctx),
+        }
+    }
+}
+
 impl<Q: Payload> Handler<Changed<Q>> for ScriptHandler {
     type Result = Owed;
 
     fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) -> Owed {
-        let (work, owed) = Work::new(changed);
-        if self.stopping.is_none() {
-            let splay = self.script.splay.mul_f64(fastrand::f64());
+        let (acknowledgement, owed) = owed();
+        if !self.shutdown.is_stopping() {
+            let stream = StreamKey::of(&changed);
+            let run = Job::new(stream, Box::new(changed) as Box<dyn State>, acknowledgement);
             let now = Instant::now();
-            self.schedule
-                .arrived(work, now.checked_add(splay).unwrap_or(now));
-            self.pump(ctx);
+            let due = now.checked_add(self.script.options.delay()).unwrap_or(now);
+            self.jobs.queue.arrived(run, due);
+            self.start_due(ctx);
         }
         owed
     }
@@ -309,7 +268,7 @@ impl Handler<WatchEvent> for ScriptHandler {
 
     fn handle(&mut self, event: WatchEvent, ctx: &mut Self::Context) {
         if let Some(trouble) = Trouble::of_watch(&event)
-            && self.stopping.is_none()
+            && !self.shutdown.is_stopping()
         {
             self.alarmed(Some(trouble), ctx);
         }
@@ -327,19 +286,8 @@ impl Handler<ForwardSignal> for ScriptHandler {
 impl Handler<StopHandler> for ScriptHandler {
     type Result = ResponseFuture<()>;
 
-    fn handle(
-        &mut self,
-        StopHandler { grace }: StopHandler,
-        ctx: &mut Self::Context,
-    ) -> Self::Result {
-        let (sender, stopped) = oneshot::channel();
-        self.stop(grace, ctx);
-        self.stopping.get_or_insert_default().push(sender);
-        self.stop_when_done(ctx);
-        Box::pin(async {
-            // An error is as good: the actor is gone, and its children with it.
-            let _ = stopped.await;
-        })
+    fn handle(&mut self, stop: StopHandler, ctx: &mut Self::Context) -> Self::Result {
+        self.stop(stop, ctx)
     }
 }
 
@@ -347,7 +295,7 @@ impl Handler<ScriptStatus> for ScriptHandler {
     type Result = MessageResult<ScriptStatus>;
 
     fn handle(&mut self, _: ScriptStatus, _: &mut Self::Context) -> Self::Result {
-        let (running, waiting) = (self.running.len(), self.schedule.waiting());
+        let (running, waiting) = (self.running.len(), self.jobs.queue.waiting());
         MessageResult(Runs {
             running,
             waiting,
@@ -361,7 +309,7 @@ impl fmt::Debug for ScriptHandler {
         f.debug_struct("ScriptHandler")
             .field("script", &self.script)
             .field("running", &self.running.len())
-            .field("waiting", &self.schedule.waiting())
+            .field("waiting", &self.jobs.queue.waiting())
             .finish_non_exhaustive()
     }
 }

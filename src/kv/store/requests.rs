@@ -145,7 +145,7 @@ impl KvStore {
             key: key.to_owned(),
             source,
         })?;
-        let answer: txn::TxnAnswer = self.client.transact(query, body.into()).await?;
+        let answer: txn::TxnAnswer = self.client.transact(query, None, body.into()).await?;
         Ok(answer.outcome())
     }
 

@@ -63,11 +63,9 @@ fn pair(index: u64, value: &str) -> Arc<KvPair> {
     Arc::new(KvPair {
         key: "number".to_owned(),
         value: Some(value.to_owned().into()),
-        lock_index: 0,
-        flags: 0,
-        session: None,
         create_index: 1,
         modify_index: index,
+        ..KvPair::default()
     })
 }
 
