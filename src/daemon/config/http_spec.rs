@@ -62,7 +62,7 @@ impl HttpSpec {
         })?;
         // The handler itself checks the URL, the method and the headers.
         if let Err(error) = WebhookHandler::new(spec.http()) {
-            issues.push(ConfigIssue::of(
+            issues.push(ConfigIssue::in_part(
                 &part,
                 node.location_of(field_of(&error)).clone(),
                 error.to_string(),

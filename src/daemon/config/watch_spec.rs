@@ -98,7 +98,7 @@ impl WatchSpec {
         let refused = read.as_ref().and_then(unusable_checkpoint);
         if let Some(reason) = &refused {
             let location = node.location_of("checkpoint").clone();
-            issues.push(ConfigIssue::of(
+            issues.push(ConfigIssue::in_part(
                 &part,
                 location,
                 format!("`checkpoint` cannot be used: {reason}"),
