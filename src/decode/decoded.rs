@@ -123,9 +123,10 @@ impl<T> Deref for Decoded<T> {
     }
 }
 
+/// Compares the keys too: what is delivered as a change depends on the value alone.
 impl<T: PartialEq> PartialEq for Decoded<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.document == other.document
+        self.document == other.document && self.pairs == other.pairs
     }
 }
 
