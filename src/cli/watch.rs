@@ -8,7 +8,7 @@ use consul_watch::{
     WatchSupervisor,
     checkpoint::CheckpointFile,
     client::ClientError,
-    definition::{Definition, ForQuery},
+    definition::{Definition, QueryVisitor},
     handlers::{
         ForwardSignal, HandlerPayload, Program, RetryPolicy, RunEnded, Script, ScriptHandler,
         Signal, StopHandler,
@@ -53,7 +53,7 @@ pub(super) async fn run(arguments: WatchArguments) -> Result<(), CliError> {
         sink: sink.clone(),
         observer,
     };
-    definition.with_query(subscribe).await?;
+    definition.visit(subscribe).await?;
 
     // A whole value is printed once, as Consul's command does.
     let prints_value = matches!(sink, Sink::Print(_)) && arguments.format == OutputFormat::Json;
@@ -237,10 +237,10 @@ struct SubscribeToQuery<'a> {
     observer: Addr<EventForwarder>,
 }
 
-impl ForQuery for SubscribeToQuery<'_> {
+impl QueryVisitor for SubscribeToQuery<'_> {
     type Output = Pin<Box<dyn Future<Output = Result<(), CliError>>>>;
 
-    fn with<Q: HandlerPayload>(self, query: Q) -> Self::Output {
+    fn visit_query<Q: HandlerPayload>(self, query: Q) -> Self::Output {
         let subscriber: Subscriber<Changed<Q>> = match self.sink {
             Sink::Print(printer) => printer.into(),
             Sink::Run(handler) => handler.into(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use consul_watch::actors::Query;
-use consul_watch::watch::Decode;
+use consul_watch::watch::DecodedPrefix;
 use consul_watch::{
     Changed, ConsulConfig, Item, Key, KeyPrefix, KvPair, Reason, Snapshot, SubscriptionId, View,
 };
@@ -67,7 +67,7 @@ impl WatchedKeys for DerivedFolder {
     }
 }
 
-impl WatchedKeys for Decode<DecodedFolder> {
+impl WatchedKeys for DecodedPrefix<DecodedFolder> {
     fn state(&self, value: &Self::Value) -> State {
         let path = self.path().name().trim_end_matches('/').to_owned();
         let value = value.iter();

@@ -9,7 +9,7 @@ use actix::{
 use consul_watch_actors::Changed;
 use tokio::sync::{oneshot, watch};
 
-use crate::handlers::Payload;
+use crate::handlers::HandlerPayload;
 
 /// The end of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use consul_watch_actors::{Changed, Reason};
 
 use crate::{
-    checkpoint::Checkpoint, daemon::runtime::checkpoint_writer::CheckpointWriter, handlers::Payload,
+    checkpoint::Checkpoint, daemon::runtime::checkpoint_writer::CheckpointWriter,
+    handlers::HandlerPayload,
 };
 
 /// The record of one watch. It writes the checkpoint file, if there is one.

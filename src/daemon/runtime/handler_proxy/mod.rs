@@ -28,7 +28,7 @@ use crate::{
             running_handler::{HandlerError, RunningHandler},
         },
     },
-    handlers::{WebhookDelivered, HandlerPayload, RunEnded},
+    handlers::{HandlerPayload, RunEnded, WebhookDelivered},
 };
 
 /// The interval of the check whether the handler has ended unexpectedly.

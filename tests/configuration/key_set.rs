@@ -1,12 +1,12 @@
 //! Several keys and prefixes are one value, with one message per change.
 
-use consul_watch::{Key, KeyPrefix, KeySpaces, Status, Stop};
+use consul_watch::{Key, KeyPrefix, KeySet, Status, Stop};
 use consul_watch_harness::Refusal;
 
 use crate::stage::Stage;
 
-fn spaces() -> KeySpaces {
-    KeySpaces::new()
+fn spaces() -> KeySet {
+    KeySet::new()
         .prefix(KeyPrefix::new("app"))
         .prefix(KeyPrefix::new("db"))
         .key(Key::new("shared"))
@@ -34,7 +34,7 @@ async fn one_value_of_all_and_one_message_per_change() {
 #[actix::test]
 async fn without_members_it_is_empty_at_once() {
     let stage = Stage::dev();
-    let mut feed = stage.watch(KeySpaces::new()).await;
+    let mut feed = stage.watch(KeySet::new()).await;
     assert!(feed.next("an empty value").await.current.is_empty());
 }
 
@@ -43,7 +43,7 @@ async fn ready_only_when_every_member_has_answered() {
     let stage = Stage::dev();
     stage.proxy.refuse(Refusal::Closed);
     let mut feed = stage.watch(spaces()).await;
-    let all = "keyspaces:keyprefix:app,keyprefix:db,key:shared";
+    let all = "keyset:keyprefix:app,keyprefix:db,key:shared";
     stage
         .until(all, "that a member was refused", |status| {
             status.state.name() == "retrying"

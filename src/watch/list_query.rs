@@ -16,14 +16,14 @@ use crate::{
 
 /// The parameters that narrow or order a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub(super) struct Narrowing {
+pub(super) struct ListParams {
     pub(super) filter: Option<String>,
     pub(super) near: Option<String>,
     pub(super) node_meta: Vec<(String, String)>,
     pub(super) peer: Option<String>,
 }
 
-impl Narrowing {
+impl ListParams {
     /// The request with these parameters.
     pub(super) fn apply(&self, mut request: QueryRequest) -> QueryRequest {
         for (name, value) in [
@@ -59,17 +59,17 @@ impl Narrowing {
     }
 }
 
-/// The setters of [`Narrowing`], for a type that has them in a field `narrowing`: those named.
-macro_rules! narrowing_setters {
+/// The setters of [`ListParams`], for a type that has them in a field `list_params`: those named.
+macro_rules! list_param_setters {
     ($($name:ident),+) => {
-        $( $crate::watch::catalog::narrowing_setters!(@ $name); )+
+        $( $crate::watch::list_query::list_param_setters!(@ $name); )+
     };
     (@ filter) => {
         /// Keeps only what this expression holds for ("Filtering": `Meta.env == "prod"`). What it may say
         /// depends on the watch type; an expression that Consul cannot read ends the watch. Default: none.
         #[must_use]
         pub fn with_filter(mut self, expression: impl Into<String>) -> Self {
-            self.narrowing.filter = Some(expression.into());
+            self.list_params.filter = Some(expression.into());
             self
         }
     };
@@ -78,7 +78,7 @@ macro_rules! narrowing_setters {
         /// the agent that is asked ("Network Coordinates"). Another order alone is no change. Default: none.
         #[must_use]
         pub fn with_near(mut self, node: impl Into<String>) -> Self {
-            self.narrowing.near = Some(node.into());
+            self.list_params.near = Some(node.into());
             self
         }
     };
@@ -86,7 +86,7 @@ macro_rules! narrowing_setters {
         /// Keeps only what is on nodes with this metadata; given several times, with all of it. Default: none.
         #[must_use]
         pub fn with_node_meta(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-            self.narrowing.node_meta.push((name.into(), value.into()));
+            self.list_params.node_meta.push((name.into(), value.into()));
             self
         }
     };
@@ -95,12 +95,12 @@ macro_rules! narrowing_setters {
         /// cluster.
         #[must_use]
         pub fn with_peer(mut self, peer: impl Into<String>) -> Self {
-            self.narrowing.peer = Some(peer.into());
+            self.list_params.peer = Some(peer.into());
             self
         }
     };
 }
-pub(super) use narrowing_setters;
+pub(super) use list_param_setters;
 
 /// A name that cannot be asked for.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -138,14 +138,14 @@ where
     ask_and_read(client, query, request, |answer, previous| {
         let list: Option<Vec<T>> = answer.json().map_err(failure)?;
         let list: Vec<_> = list.unwrap_or_default().into_iter().map(Arc::new).collect();
-        seen(answer, list.is_empty())?;
-        let (list, same) = shared(list, previous.map(Vec::as_slice));
+        reject_hidden(answer, list.is_empty())?;
+        let (list, same) = reuse_unchanged(list, previous.map(Vec::as_slice));
         Ok(unless_same(list, same))
     })
 }
 
 /// Fails for an empty list that the token filtered. See [`absence::of_empty_list`].
-pub(super) fn seen(answer: &QueryAnswer, is_empty: bool) -> Result<(), Failure> {
+pub(super) fn reject_hidden(answer: &QueryAnswer, is_empty: bool) -> Result<(), Failure> {
     match absence::of_empty_list(answer.meta.results_filtered_by_acls) {
         Absence::Unproven(why) if is_empty => Err(Failure::new(FailureClass::Denied, why)),
         _ => Ok(()),
@@ -153,7 +153,7 @@ pub(super) fn seen(answer: &QueryAnswer, is_empty: bool) -> Result<(), Failure> 
 }
 
 /// `list` with the entries of `previous` in the place of those that are equal, and whether it is `previous`.
-pub(super) fn shared<T: Item + PartialEq>(
+pub(super) fn reuse_unchanged<T: Item + PartialEq>(
     mut list: Vec<Arc<T>>,
     previous: Option<&[Arc<T>]>,
 ) -> (Vec<Arc<T>>, bool) {
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn what_is_equal_is_shared_wherever_it_stands() {
         let old = [node("a", "1"), node("b", "2"), node("c", "3")];
-        let (new, same) = shared(
+        let (new, same) = reuse_unchanged(
             vec![node("c", "3"), node("b", "9"), node("a", "1")],
             Some(&old),
         );
@@ -208,16 +208,16 @@ mod tests {
                 && !Arc::ptr_eq(&new[1], &old[1])
         );
         assert!(
-            shared(
+            reuse_unchanged(
                 vec![node("a", "1"), node("b", "2"), node("c", "3")],
                 Some(&old)
             )
             .1
         );
-        assert!(!shared(vec![node("a", "1"), node("b", "2")], Some(&old)).1);
-        assert!(shared::<Node>(Vec::new(), Some(&[])).1);
+        assert!(!reuse_unchanged(vec![node("a", "1"), node("b", "2")], Some(&old)).1);
+        assert!(reuse_unchanged::<Node>(Vec::new(), Some(&[])).1);
         assert!(
-            !shared::<Node>(Vec::new(), None).1,
+            !reuse_unchanged::<Node>(Vec::new(), None).1,
             "the first value is one even when it is empty"
         );
     }
@@ -243,7 +243,7 @@ mod tests {
         ) {
             let old: Vec<_> = old.iter().map(|(name, address)| node(name, address)).collect();
             let new: Vec<_> = new.iter().map(|(name, address)| node(name, address)).collect();
-            let (list, same) = shared(new.clone(), Some(&old));
+            let (list, same) = reuse_unchanged(new.clone(), Some(&old));
             prop_assert_eq!(&list, &new);
             prop_assert_eq!(same, old == new);
         }

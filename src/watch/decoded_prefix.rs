@@ -1,12 +1,6 @@
 //! All keys of a folder, decoded into a struct.
 
-use std::{
-    any::Any,
-    fmt,
-    hash::{Hash, Hasher},
-    marker::PhantomData,
-    sync::Arc,
-};
+use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
 use consul_watch_actors::{
     Answer, Extracted, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
@@ -16,91 +10,94 @@ use serde::de::DeserializeOwned;
 use super::{
     consul_query::{Answering, ConsulQuery, impl_query},
     key_prefix::KeyPrefix,
-    options::Options,
+    query_options::QueryOptions,
+    typed_query::typed_query,
 };
 use crate::{
     client::{ConsulClient, ConsulConfig},
-    decode::{Settings, Unknown, from_pairs},
+    decode::{Decoded, UnknownFields, from_pairs},
     kv::KvPair,
 };
 
 /// Watches a folder as one value of the type `T`: made by [`KeyPrefix::decode`].
-pub struct Decode<T> {
+pub struct DecodedPrefix<T> {
     folder: KeyPrefix,
-    unknown: Unknown,
+    unknown: UnknownFields,
     decoded: PhantomData<fn() -> T>,
 }
 
-impl<T> Decode<T> {
-    pub(super) fn new(folder: KeyPrefix) -> Self {
+impl KeyPrefix {
+    /// Watches what lies beneath the folder as one value of the type `T`: each key is a field, each `/`
+    /// goes one deeper. [`decode::from_pairs`](crate::decode::from_pairs) tells how texts become fields.
+    ///
+    /// There is always a value: a key that is missing or deleted is the field's `#[serde(default)]`. What
+    /// does not decode is told to observers as [`EventKind::Rejected`](crate::EventKind::Rejected), and
+    /// the last good value stays.
+    ///
+    /// ```no_run
+    /// # use actix::prelude::*;
+    /// use consul_watch::{Changed, KeyPrefix, Watch, watch::DecodedPrefix};
+    ///
+    /// #[derive(Debug, PartialEq, serde::Deserialize)]
+    /// struct Web { #[serde(default = "http")] port: u16, #[serde(default)] timeout: std::time::Duration }
+    /// fn http() -> u16 { 80 }
+    ///
+    /// # struct Server;
+    /// # impl Actor for Server { type Context = Context<Self>; }
+    /// impl Handler<Changed<DecodedPrefix<Web>>> for Server {
+    ///     type Result = ();
+    ///     fn handle(&mut self, changed: Changed<DecodedPrefix<Web>>, _: &mut Self::Context) {
+    ///         println!("port {}, timeout {:?}", changed.current.port, changed.current.timeout);
+    ///     }
+    /// }
+    /// # async fn example(watches: Addr<consul_watch::WatchSupervisor>) -> Result<(), Box<dyn std::error::Error>> {
+    /// watches.send(Watch::new(KeyPrefix::new("web").decode::<Web>(), Server.start())).await??;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn decode<T>(self) -> DecodedPrefix<T> {
+        DecodedPrefix::new(self)
+    }
+}
+
+impl<T> DecodedPrefix<T> {
+    fn new(folder: KeyPrefix) -> Self {
         Self {
-            folder: folder.beneath(),
-            unknown: Unknown::Ignore,
+            folder: folder.as_folder(),
+            unknown: UnknownFields::Ignore,
             decoded: PhantomData,
         }
     }
 
     /// Refuses a folder with keys that the type has no field for; otherwise they are passed over.
     #[must_use]
-    pub fn refuse_unknown(mut self) -> Self {
-        self.unknown = Unknown::Refuse;
+    pub fn deny_unknown_fields(mut self) -> Self {
+        self.unknown = UnknownFields::Deny;
         self
     }
 }
 
-impl<T> Clone for Decode<T> {
-    fn clone(&self) -> Self {
-        Self {
-            folder: self.folder.clone(),
-            unknown: self.unknown,
-            decoded: PhantomData,
-        }
-    }
-}
+typed_query!(DecodedPrefix { folder, unknown });
 
-impl<T> PartialEq for Decode<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.folder == other.folder && self.unknown == other.unknown
-    }
-}
-
-impl<T> Eq for Decode<T> {}
-
-impl<T> Hash for Decode<T> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.folder.hash(state);
-        self.unknown.hash(state);
-    }
-}
-
-impl<T> fmt::Debug for Decode<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decode")
-            .field("folder", &self.folder)
-            .field("unknown", &self.unknown)
-            .finish()
-    }
-}
-
-impl<T> ConsulQuery for Decode<T>
+impl<T> ConsulQuery for DecodedPrefix<T>
 where
     T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static,
 {
-    fn options(&self) -> &Options {
+    fn options(&self) -> &QueryOptions {
         self.folder.options()
     }
 
     fn watch_path(&self) -> WatchPath {
         let path = self.folder.path().option("decode");
-        if self.unknown == Unknown::Refuse {
-            path.option("refuse_unknown")
+        if self.unknown == UnknownFields::Deny {
+            path.option("deny_unknown_fields")
         } else {
             path
         }
     }
 
     fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
-        let folder = self.folder.whole(client.config());
+        let folder = self.folder.full_prefix(client.config());
         let unknown = self.unknown;
         let previous = request
             .previous
@@ -132,9 +129,9 @@ where
     }
 }
 
-impl_query!([T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static] Decode<T> => Settings<T>);
+impl_query!([T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static] DecodedPrefix<T> => Decoded<T>);
 
-impl<T> SharedBy<Self> for Decode<T>
+impl<T> SharedBy<Self> for DecodedPrefix<T>
 where
     T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static,
 {
@@ -155,15 +152,15 @@ where
         source: &ConsulConfig,
         whole: &dyn Any,
         index: u64,
-        previous: Option<&Settings<T>>,
-    ) -> Option<Extracted<Settings<T>>> {
+        previous: Option<&Decoded<T>>,
+    ) -> Option<Extracted<Decoded<T>>> {
         let pairs = previous.map(|settings| &**settings.pairs());
         let Extracted {
             index,
             outcome,
             confirm,
         } = self.folder.extract(source, whole, index, pairs)?;
-        let outcome = decoded(&self.folder.whole(source), outcome, self.unknown);
+        let outcome = decoded(&self.folder.full_prefix(source), outcome, self.unknown);
         Some(Extracted {
             index,
             outcome,
@@ -175,11 +172,11 @@ where
 fn decoded<T: DeserializeOwned>(
     folder: &str,
     pairs: Outcome<Vec<Arc<KvPair>>>,
-    unknown: Unknown,
-) -> Outcome<Settings<T>> {
+    unknown: UnknownFields,
+) -> Outcome<Decoded<T>> {
     match pairs {
         Outcome::Value(pairs) => match from_pairs(folder, &pairs, unknown) {
-            Ok(value) => Outcome::Value(Settings::from_parts(value, pairs)),
+            Ok(value) => Outcome::Value(Decoded::from_parts(value, pairs)),
             Err(error) => Outcome::Rejected(Arc::new(error)),
         },
         Outcome::Rejected(reason) => Outcome::Rejected(reason),

@@ -3,7 +3,6 @@
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use consul_watch_actors::Item;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error as _, SeqAccess, Visitor},
@@ -15,42 +14,20 @@ use crate::{
     kv::KvPair,
 };
 
-/// A pair is identified by its key. Written again with the same value it is the same: all counts but
-/// `modify_index`. Deleted and created again it is another, since `create_index` differs.
-impl Item for KvPair {
-    type Id<'a> = &'a str;
-
-    fn id(&self) -> &str {
-        &self.key
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        self.create_index == other.create_index
-            && self.value == other.value
-            && self.flags == other.flags
-            && self.session == other.session
-            && self.lock_index == other.lock_index
-    }
-
-    fn text(&self) -> Option<&str> {
-        Some(&self.key)
-    }
-}
-
 /// What the answer is read against.
-pub(super) struct Reading<'a> {
+pub(super) struct KvListReader<'a> {
     /// The pairs of the last answer.
     pub(super) previous: &'a [Arc<KvPair>],
     /// Whether equal indexes mean equal content.
-    pub(super) trusted: bool,
+    pub(super) indexes_comparable: bool,
     /// Which keys belong to what is watched.
     pub(super) keep: &'a dyn Fn(&str) -> bool,
 }
 
-impl Reading<'_> {
+impl KvListReader<'_> {
     /// Indexes identify content only while one server's count goes on: not after a break, and not when
     /// the index fell.
-    pub(super) fn trusts(cursor: &Cursor, answer: &QueryAnswer) -> bool {
+    pub(super) fn comparable(cursor: &Cursor, answer: &QueryAnswer) -> bool {
         matches!((cursor, answer.index), (Cursor::Index(before), Some(now)) if now >= *before)
     }
 
@@ -82,7 +59,7 @@ impl Reading<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for &Reading<'_> {
+impl<'de> DeserializeSeed<'de> for &KvListReader<'_> {
     type Value = Vec<Arc<KvPair>>;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
@@ -90,7 +67,7 @@ impl<'de> DeserializeSeed<'de> for &Reading<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for &Reading<'_> {
+impl<'de> Visitor<'de> for &KvListReader<'_> {
     type Value = Vec<Arc<KvPair>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,7 +90,7 @@ impl<'de> Visitor<'de> for &Reading<'_> {
                 old.next_if(|pair| *pair.key == *raw.key)
             });
             pairs.push(
-                raw.shared(partner, self.trusted)
+                raw.shared(partner, self.indexes_comparable)
                     .map_err(A::Error::custom)?,
             );
         }
@@ -151,11 +128,11 @@ impl RawPair<'_> {
     fn shared(
         self,
         old: Option<&Arc<KvPair>>,
-        trusted: bool,
+        indexes_comparable: bool,
     ) -> Result<Arc<KvPair>, base64::DecodeError> {
         match old {
             Some(old)
-                if trusted
+                if indexes_comparable
                     && old.hidden_since.is_none()
                     && old.modify_index == self.modify_index
                     && old.create_index == self.create_index
@@ -210,10 +187,10 @@ mod tests {
         format!("[{}]", pairs.join(","))
     }
 
-    fn read(previous: &[Arc<KvPair>], trusted: bool, text: &str) -> Vec<Arc<KvPair>> {
-        Reading {
+    fn read(previous: &[Arc<KvPair>], indexes_comparable: bool, text: &str) -> Vec<Arc<KvPair>> {
+        KvListReader {
             previous,
-            trusted,
+            indexes_comparable,
             keep: &|_| true,
         }
         .parse(text.as_bytes())
@@ -261,9 +238,9 @@ mod tests {
     fn keys_that_are_not_watched_are_left_out() {
         let text = body(&[("test", 1, "x"), ("test/a", 1, "y"), ("test2", 1, "z")]);
         let keep = |key: &str| key == "test" || key.starts_with("test/");
-        let pairs = Reading {
+        let pairs = KvListReader {
             previous: &[],
-            trusted: false,
+            indexes_comparable: false,
             keep: &keep,
         }
         .parse(text.as_bytes())
@@ -282,9 +259,9 @@ mod tests {
         assert_eq!(pairs[0].session.as_deref(), Some("s"));
         let bad = text.replace("null", "\"***\"");
         assert!(
-            Reading {
+            KvListReader {
                 previous: &[],
-                trusted: false,
+                indexes_comparable: false,
                 keep: &|_| true
             }
             .parse(bad.as_bytes())

@@ -4,7 +4,7 @@ use std::{any::Any, sync::Arc};
 
 use consul_watch_actors::{Extracted, Input, KeySelector, Outcome, SharedBy};
 
-use super::{key::Key, key_prefix::KeyPrefix, options::Options};
+use super::{key::Key, key_prefix::KeyPrefix, query_options::QueryOptions};
 use crate::{absence, client::ConsulConfig, kv::KvPair};
 
 /// No wider prefix that is longer than this is looked for, so that a giant name costs nothing.
@@ -32,7 +32,7 @@ pub(crate) fn nearest_root(query: &dyn Any, roots: &[KeyPrefix]) -> Option<usize
 /// The prefixes that hold all keys with this text, the nearest first: folders, then raw ones.
 ///
 /// `name` itself is among the raw ones only if it is not what is looked for.
-pub(super) fn wider(name: &str, options: &Options) -> Vec<KeyPrefix> {
+pub(super) fn wider(name: &str, options: &QueryOptions) -> Vec<KeyPrefix> {
     let folders = name
         .match_indices('/')
         .filter(|(at, _)| *at < LONGEST)
@@ -53,9 +53,9 @@ pub(super) fn wider(name: &str, options: &Options) -> Vec<KeyPrefix> {
         .map(|end| &name[..end])
         .collect();
     // How long a query waits does not change what it finds.
-    let unhurried = options.unhurried();
+    let without_wait = options.without_wait();
     let mut found = Vec::new();
-    for options in std::iter::once(options).chain(&unhurried) {
+    for options in std::iter::once(options).chain(&without_wait) {
         // `/a` is beneath a folder of no name, which is everything, and not beneath one called nothing.
         let named = folders
             .iter()
@@ -120,7 +120,7 @@ impl Key {
     /// The prefixes that hold it.
     pub(super) fn wider(&self) -> Vec<KeyPrefix> {
         let mut wider = vec![KeyPrefix::with(self.name(), false, self.options().clone())];
-        wider.extend(super::coverage::wider(self.name(), self.options()));
+        wider.extend(super::shared_query::wider(self.name(), self.options()));
         wider
     }
 }
@@ -131,7 +131,7 @@ impl SharedBy<Self> for KeyPrefix {
     }
 
     fn key_selector(&self, source: &ConsulConfig) -> KeySelector {
-        KeySelector::Prefix(self.whole(source))
+        KeySelector::Prefix(self.full_prefix(source))
     }
 
     fn extract(
@@ -142,8 +142,8 @@ impl SharedBy<Self> for KeyPrefix {
         previous: Option<&Vec<Arc<KvPair>>>,
     ) -> Option<Extracted<Vec<Arc<KvPair>>>> {
         let all = whole.downcast_ref::<Vec<Arc<KvPair>>>()?;
-        let prefix = self.whole(source);
-        let keep = self.keeps(&prefix);
+        let prefix = self.full_prefix(source);
+        let keep = self.matcher(&prefix);
         let from = all.partition_point(|pair| *pair.key < *prefix);
         let beneath = all[from..]
             .iter()
@@ -207,7 +207,7 @@ mod tests {
         assert!(wider.contains(&KeyPrefix::new("")) && wider.contains(&KeyPrefix::raw("a/ä/b")));
         assert!(wider.contains(&KeyPrefix::raw("a")) && !wider.contains(&KeyPrefix::new("b")));
         for prefix in &wider {
-            assert!(prefix.keeps(prefix.name())("a/ä/b"), "{}", prefix.path());
+            assert!(prefix.matcher(prefix.name())("a/ä/b"), "{}", prefix.path());
         }
     }
 
@@ -223,9 +223,9 @@ mod tests {
             assert!(!wider.contains(&narrow) && wider.contains(&KeyPrefix::new("a")));
             for prefix in wider {
                 for key in ["a/b", "a/b/", "a/b/c", "a/bc", "a/b/c/d"] {
-                    if narrow.keeps(narrow.name())(key) {
+                    if narrow.matcher(narrow.name())(key) {
                         assert!(
-                            prefix.keeps(prefix.name())(key),
+                            prefix.matcher(prefix.name())(key),
                             "{} in {}",
                             narrow.path(),
                             prefix.path()

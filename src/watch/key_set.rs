@@ -21,29 +21,29 @@ use crate::{
 ///
 /// ```no_run
 /// # use actix::prelude::*;
-/// use consul_watch::{Changed, Key, KeyPrefix, KeySpaces, Watch};
+/// use consul_watch::{Changed, Key, KeyPrefix, KeySet, Watch};
 ///
 /// # struct App;
 /// # impl Actor for App { type Context = Context<Self>; }
-/// impl Handler<Changed<KeySpaces>> for App {
+/// impl Handler<Changed<KeySet>> for App {
 ///     type Result = ();
-///     fn handle(&mut self, changed: Changed<KeySpaces>, _: &mut Self::Context) {
+///     fn handle(&mut self, changed: Changed<KeySet>, _: &mut Self::Context) {
 ///         for change in changed.changes() { println!("{change}"); }
 ///     }
 /// }
 /// # async fn example(watches: Addr<consul_watch::WatchSupervisor>) -> Result<(), Box<dyn std::error::Error>> {
-/// let spaces = KeySpaces::new().prefix(KeyPrefix::new("app")).key(Key::new("shared/limits"));
-/// watches.send(Watch::new(spaces, App.start())).await??;
+/// let set = KeySet::new().prefix(KeyPrefix::new("app")).key(Key::new("shared/limits"));
+/// watches.send(Watch::new(set, App.start())).await??;
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct KeySpaces {
+pub struct KeySet {
     keys: Vec<Key>,
     prefixes: Vec<KeyPrefix>,
 }
 
-impl KeySpaces {
+impl KeySet {
     /// No key and no prefix yet; without any the value is empty at once.
     pub fn new() -> Self {
         Self::default()
@@ -64,7 +64,7 @@ impl KeySpaces {
     }
 }
 
-impl Query for KeySpaces {
+impl Query for KeySet {
     type Source = ConsulConfig;
     type Value = Vec<Arc<KvPair>>;
 
@@ -75,7 +75,7 @@ impl Query for KeySpaces {
             .map(Query::path)
             .chain(self.keys.iter().map(Query::path));
         let members: Vec<_> = members.map(|path| path.to_string()).collect();
-        WatchPath::new("keyspaces", members.join(","))
+        WatchPath::new("keyset", members.join(","))
     }
 
     fn run(
@@ -91,7 +91,7 @@ impl Query for KeySpaces {
     }
 }
 
-impl Derivation<Self> for KeySpaces {
+impl Derivation<Self> for KeySet {
     fn inputs(&self, _: &Inputs) -> Vec<Input<Self>> {
         let keys = self.keys.iter().cloned().map(Input::of);
         keys.chain(self.prefixes.iter().cloned().map(Input::of))

@@ -10,19 +10,19 @@ use crate::kv::KvPair;
 ///
 /// Two are the same when the values are, whatever was written: another order of the fields is no news.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Document<T>(T);
+pub struct JsonDocument<T>(T);
 
-impl<T> Document<T> {
+impl<T> JsonDocument<T> {
     /// Wraps a value, as the watch of a key does with what it has decoded. For tests of an application's handlers:
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// use consul_watch::{Changed, Key, decode::Document};
+    /// use consul_watch::{Changed, Key, decode::JsonDocument};
     ///
     /// #[derive(Debug, PartialEq, serde::Deserialize)]
     /// struct Limits { requests: u32 }
     ///
-    /// let limits = |requests| Some(Arc::new(Document::new(Limits { requests })));
+    /// let limits = |requests| Some(Arc::new(JsonDocument::new(Limits { requests })));
     /// let first = Changed::first(Key::new("limits").json::<Limits>(), limits(10), 7);
     /// let raised = Changed::update(Key::new("limits").json::<Limits>(), limits(10), limits(20), 8);
     /// let deleted = Changed::update(Key::new("limits").json::<Limits>(), limits(20), None, 9);
@@ -43,7 +43,7 @@ impl<T> Document<T> {
     }
 }
 
-impl<T> Deref for Document<T> {
+impl<T> Deref for JsonDocument<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -51,13 +51,13 @@ impl<T> Deref for Document<T> {
     }
 }
 
-impl<T: fmt::Display> fmt::Display for Document<T> {
+impl<T: fmt::Display> fmt::Display for JsonDocument<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl<T: PartialEq + fmt::Debug + Send + Sync + 'static> Item for Document<T> {
+impl<T: PartialEq + fmt::Debug + Send + Sync + 'static> Item for JsonDocument<T> {
     type Id<'a> = ();
 
     fn id(&self) {}
@@ -69,23 +69,23 @@ impl<T: PartialEq + fmt::Debug + Send + Sync + 'static> Item for Document<T> {
 
 /// A folder decoded into the application's own type. It is read as one, by [`Deref`]; a clone shares it.
 #[derive(Debug)]
-pub struct Settings<T> {
-    document: Arc<Document<T>>,
+pub struct Decoded<T> {
+    document: Arc<JsonDocument<T>>,
     /// What it was decoded from.
     pairs: Arc<Vec<Arc<KvPair>>>,
 }
 
-impl<T> Settings<T> {
+impl<T> Decoded<T> {
     /// Wraps a value, as the watch of a folder does with what it has decoded. For tests of an application's
     /// handlers:
     ///
     /// ```
-    /// use consul_watch::{Changed, KeyPrefix, decode::Settings};
+    /// use consul_watch::{Changed, KeyPrefix, decode::Decoded};
     ///
     /// #[derive(Debug, PartialEq, serde::Deserialize)]
     /// struct Web { port: u16 }
     ///
-    /// let web = |port| Settings::new(Web { port });
+    /// let web = |port| Decoded::new(Web { port });
     /// let changed = Changed::update(KeyPrefix::new("web").decode::<Web>(), web(80), web(8080), 7);
     /// assert_eq!(changed.current.port, 8080);
     /// assert_eq!(changed.previous.as_ref().unwrap().port, 80);
@@ -96,7 +96,7 @@ impl<T> Settings<T> {
 
     pub(crate) fn from_parts(value: T, pairs: Vec<Arc<KvPair>>) -> Self {
         Self {
-            document: Arc::new(Document::new(value)),
+            document: Arc::new(JsonDocument::new(value)),
             pairs: Arc::new(pairs),
         }
     }
@@ -106,7 +106,7 @@ impl<T> Settings<T> {
     }
 }
 
-impl<T> Clone for Settings<T> {
+impl<T> Clone for Decoded<T> {
     fn clone(&self) -> Self {
         Self {
             document: Arc::clone(&self.document),
@@ -115,7 +115,7 @@ impl<T> Clone for Settings<T> {
     }
 }
 
-impl<T> Deref for Settings<T> {
+impl<T> Deref for Decoded<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -123,16 +123,17 @@ impl<T> Deref for Settings<T> {
     }
 }
 
-impl<T: PartialEq> PartialEq for Settings<T> {
+/// Compares the keys too: what is delivered as a change depends on the value alone.
+impl<T: PartialEq> PartialEq for Decoded<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.document == other.document
+        self.document == other.document && self.pairs == other.pairs
     }
 }
 
-impl<T: PartialEq + fmt::Debug + Send + Sync + 'static> Snapshot for Settings<T> {
-    type Item = Document<T>;
+impl<T: PartialEq + fmt::Debug + Send + Sync + 'static> Snapshot for Decoded<T> {
+    type Item = JsonDocument<T>;
 
-    fn items(&self) -> &[Arc<Document<T>>] {
+    fn items(&self) -> &[Arc<JsonDocument<T>>] {
         std::slice::from_ref(&self.document)
     }
 }

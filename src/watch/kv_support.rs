@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::pairs::Reading;
+use super::kv_list::KvListReader;
 use crate::kv::KvPair;
 
 /// Reads a list of pairs against the one before, as a live watch does.
@@ -11,9 +11,9 @@ use crate::kv::KvPair;
 ///
 /// What is no list of pairs.
 pub fn read_pairs(previous: &[Arc<KvPair>], body: &[u8]) -> serde_json::Result<Vec<Arc<KvPair>>> {
-    Reading {
+    KvListReader {
         previous,
-        trusted: true,
+        indexes_comparable: true,
         keep: &|_| true,
     }
     .parse(body)

@@ -10,11 +10,11 @@ use crate::client::{Consistency, ConsulConfig, QueryRequest, Secret};
 ///
 /// Most watches set none of them, so that is all they carry: nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub(super) struct Options(Option<Arc<Given>>);
+pub(super) struct QueryOptions(Option<Arc<Overrides>>);
 
 /// Parameters of which at least one is set.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub(super) struct Given {
+pub(super) struct Overrides {
     pub(super) datacenter: Option<String>,
     pub(super) namespace: Option<String>,
     pub(super) partition: Option<String>,
@@ -23,44 +23,49 @@ pub(super) struct Given {
     pub(super) wait: Option<Duration>,
 }
 
-impl Options {
+impl QueryOptions {
     /// The parameters, for one that is about to be set.
-    pub(super) fn given(&mut self) -> &mut Given {
+    pub(super) fn overrides_mut(&mut self) -> &mut Overrides {
         Arc::make_mut(self.0.get_or_insert_default())
     }
 
     /// The same without a wait of its own, if it has one.
-    pub(super) fn unhurried(&self) -> Option<Self> {
-        let given = self.0.as_deref().filter(|given| given.wait.is_some())?;
-        let given = Given {
+    pub(super) fn without_wait(&self) -> Option<Self> {
+        let overrides_mut = self
+            .0
+            .as_deref()
+            .filter(|overrides_mut| overrides_mut.wait.is_some())?;
+        let overrides_mut = Overrides {
             wait: None,
-            ..given.clone()
+            ..overrides_mut.clone()
         };
         // What sets nothing is equal to what never did.
-        Some(Self((given != Given::default()).then(|| Arc::new(given))))
+        Some(Self(
+            (overrides_mut != Overrides::default()).then(|| Arc::new(overrides_mut)),
+        ))
     }
 
     /// The request with these parameters.
     pub(super) fn apply(&self, mut request: QueryRequest) -> QueryRequest {
-        let Some(given) = self.0.as_deref() else {
+        let Some(overrides_mut) = self.0.as_deref() else {
             return request;
         };
-        if let Some(datacenter) = &given.datacenter {
+        if let Some(datacenter) = &overrides_mut.datacenter {
             request = request.with_datacenter(datacenter);
         }
-        if let Some(namespace) = &given.namespace {
+        if let Some(namespace) = &overrides_mut.namespace {
             request = request.with_namespace(namespace);
         }
-        if let Some(partition) = &given.partition {
+        if let Some(partition) = &overrides_mut.partition {
             request = request.with_partition(partition);
         }
-        if let Some(token) = &given.token {
+        if let Some(token) = &overrides_mut.token {
             request = request.with_token(token.clone());
         }
-        if let Some(consistency) = given.consistency {
+        if let Some(consistency) = overrides_mut.consistency {
             request = request.with_consistency(consistency);
         }
-        if let Some(wait) = given.wait {
+        if let Some(wait) = overrides_mut.wait {
             request = request.with_wait(wait);
         }
         request
@@ -77,50 +82,50 @@ impl Options {
     pub(super) fn wait(&self, config: &ConsulConfig) -> Duration {
         self.0
             .as_deref()
-            .and_then(|given| given.wait)
+            .and_then(|overrides_mut| overrides_mut.wait)
             .unwrap_or(config.wait())
     }
 
     /// The path with these parameters, so that two watches that differ in them have two names.
     pub(super) fn describe(&self, mut path: WatchPath) -> WatchPath {
-        let Some(given) = self.0.as_deref() else {
+        let Some(overrides_mut) = self.0.as_deref() else {
             return path;
         };
         let named = [
-            ("dc", &given.datacenter),
-            ("ns", &given.namespace),
-            ("partition", &given.partition),
+            ("dc", &overrides_mut.datacenter),
+            ("ns", &overrides_mut.namespace),
+            ("partition", &overrides_mut.partition),
         ];
         for (name, value) in named {
             if let Some(value) = value {
                 path = path.option(format_args!("{name}={value}"));
             }
         }
-        match given.consistency {
+        match overrides_mut.consistency {
             Some(Consistency::Stale { .. }) => path = path.option("stale"),
             Some(Consistency::Consistent) => path = path.option("consistent"),
             Some(_) | None => {}
         }
-        if given.token.is_some() {
+        if overrides_mut.token.is_some() {
             path = path.option("token");
         }
         path
     }
 }
 
-/// The setters of [`Options`], for a type that has them in a field `options`: all of them, or those named.
+/// The setters of [`QueryOptions`], for a type that has them in a field `options`: all of them, or those named.
 macro_rules! option_setters {
     () => {
-        $crate::watch::options::option_setters!(datacenter, namespace, partition, token, consistency, wait);
+        $crate::watch::query_options::option_setters!(datacenter, namespace, partition, token, consistency, wait);
     };
     ($($name:ident),+) => {
-        $( $crate::watch::options::option_setters!(@ $name); )+
+        $( $crate::watch::query_options::option_setters!(@ $name); )+
     };
     (@ datacenter) => {
         /// Asks this datacenter. Default: the configuration's, else the agent's own.
         #[must_use]
         pub fn with_datacenter(mut self, datacenter: impl Into<String>) -> Self {
-            self.options.given().datacenter = Some(datacenter.into());
+            self.options.overrides_mut().datacenter = Some(datacenter.into());
             self
         }
     };
@@ -128,7 +133,7 @@ macro_rules! option_setters {
         /// Asks within this namespace (Consul Enterprise). Default: the configuration's.
         #[must_use]
         pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
-            self.options.given().namespace = Some(namespace.into());
+            self.options.overrides_mut().namespace = Some(namespace.into());
             self
         }
     };
@@ -136,7 +141,7 @@ macro_rules! option_setters {
         /// Asks within this admin partition (Consul Enterprise). Default: the configuration's.
         #[must_use]
         pub fn with_partition(mut self, partition: impl Into<String>) -> Self {
-            self.options.given().partition = Some(partition.into());
+            self.options.overrides_mut().partition = Some(partition.into());
             self
         }
     };
@@ -144,7 +149,7 @@ macro_rules! option_setters {
         /// Asks with a token of its own. Default: the configuration's.
         #[must_use]
         pub fn with_token(mut self, token: impl Into<$crate::client::Secret>) -> Self {
-            self.options.given().token = Some(token.into());
+            self.options.overrides_mut().token = Some(token.into());
             self
         }
     };
@@ -152,7 +157,7 @@ macro_rules! option_setters {
         /// How fresh an answer must be ("Consistency Modes"). Default: the configuration's.
         #[must_use]
         pub fn with_consistency(mut self, consistency: $crate::client::Consistency) -> Self {
-            self.options.given().consistency = Some(consistency);
+            self.options.overrides_mut().consistency = Some(consistency);
             self
         }
     };
@@ -161,35 +166,9 @@ macro_rules! option_setters {
         /// Default: the configuration's.
         #[must_use]
         pub fn with_wait(mut self, wait: ::std::time::Duration) -> Self {
-            self.options.given().wait = Some(wait);
+            self.options.overrides_mut().wait = Some(wait);
             self
         }
     };
 }
 pub(super) use option_setters;
-
-#[cfg(test)]
-mod tests {
-    use consul_watch_actors::Query as _;
-
-    use super::*;
-    use crate::{Key, KeyPrefix};
-
-    #[test]
-    fn a_value_that_is_decoded_is_held_as_long_as_what_it_is_decoded_of() {
-        let (config, wait) = (ConsulConfig::default(), Duration::from_secs(160));
-        let held = Duration::from_secs(170);
-        assert_eq!(Key::new("a").with_wait(wait).hold(&config), held);
-        assert_eq!(
-            Key::new("a").with_wait(wait).json::<u8>().hold(&config),
-            held
-        );
-        assert_eq!(
-            KeyPrefix::new("a")
-                .with_wait(wait)
-                .decode::<Vec<u8>>()
-                .hold(&config),
-            held
-        );
-    }
-}

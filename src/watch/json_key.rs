@@ -1,12 +1,6 @@
 //! One key, decoded from JSON.
 
-use std::{
-    any::Any,
-    fmt,
-    hash::{Hash, Hasher},
-    marker::PhantomData,
-    sync::Arc,
-};
+use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
 use consul_watch_actors::{
     Extracted, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
@@ -16,23 +10,58 @@ use serde::de::DeserializeOwned;
 use super::{
     consul_query::{Answering, ConsulQuery, impl_query},
     key::{Fetched, Key},
-    options::Options,
+    query_options::QueryOptions,
     source::by_index,
+    typed_query::typed_query,
 };
 use crate::{
     client::{ConsulClient, ConsulConfig},
-    decode::{Document, from_json},
+    decode::{JsonDocument, from_json},
     kv::KvPair,
 };
 
 /// Watches one key whose value is JSON: made by [`Key::json`].
-pub struct Json<T> {
+pub struct JsonKey<T> {
     key: Key,
     decoded: PhantomData<fn() -> T>,
 }
 
-impl<T> Json<T> {
-    pub(super) fn new(key: Key) -> Self {
+impl Key {
+    /// Watches the key's value as JSON of the type `T`.
+    ///
+    /// The value is `None` when there is no such key. One that does not decode is told to observers as
+    /// [`EventKind::Rejected`](crate::EventKind::Rejected), with the key, the field and the reason, and
+    /// the last good value stays.
+    ///
+    /// ```no_run
+    /// # use actix::prelude::*;
+    /// use consul_watch::{Changed, Key, Watch, watch::JsonKey};
+    ///
+    /// #[derive(Debug, PartialEq, serde::Deserialize)]
+    /// struct Limits { connections: u32 }
+    ///
+    /// # struct Server;
+    /// # impl Actor for Server { type Context = Context<Self>; }
+    /// impl Handler<Changed<JsonKey<Limits>>> for Server {
+    ///     type Result = ();
+    ///     fn handle(&mut self, changed: Changed<JsonKey<Limits>>, _: &mut Self::Context) {
+    ///         if let Some(limits) = changed.current.as_deref() {
+    ///             println!("at most {} connections", limits.connections);
+    ///         }
+    ///     }
+    /// }
+    /// # async fn example(watches: Addr<consul_watch::WatchSupervisor>) -> Result<(), Box<dyn std::error::Error>> {
+    /// watches.send(Watch::new(Key::new("app/limits").json::<Limits>(), Server.start())).await??;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn json<T>(self) -> JsonKey<T> {
+        JsonKey::new(self)
+    }
+}
+
+impl<T> JsonKey<T> {
+    fn new(key: Key) -> Self {
         Self {
             key,
             decoded: PhantomData,
@@ -40,37 +69,13 @@ impl<T> Json<T> {
     }
 }
 
-impl<T> Clone for Json<T> {
-    fn clone(&self) -> Self {
-        Self::new(self.key.clone())
-    }
-}
+typed_query!(JsonKey { key });
 
-impl<T> PartialEq for Json<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
-impl<T> Eq for Json<T> {}
-
-impl<T> Hash for Json<T> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key.hash(state);
-    }
-}
-
-impl<T> fmt::Debug for Json<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Json").field(&self.key).finish()
-    }
-}
-
-impl<T> ConsulQuery for Json<T>
+impl<T> ConsulQuery for JsonKey<T>
 where
     T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static,
 {
-    fn options(&self) -> &Options {
+    fn options(&self) -> &QueryOptions {
         self.key.options()
     }
 
@@ -102,9 +107,9 @@ where
     }
 }
 
-impl_query!([T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static] Json<T> => Option<Arc<Document<T>>>);
+impl_query!([T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static] JsonKey<T> => Option<Arc<JsonDocument<T>>>);
 
-impl<T> SharedBy<Self> for Json<T>
+impl<T> SharedBy<Self> for JsonKey<T>
 where
     T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static,
 {
@@ -121,8 +126,8 @@ where
         source: &ConsulConfig,
         whole: &dyn Any,
         index: u64,
-        previous: Option<&Option<Arc<Document<T>>>>,
-    ) -> Option<Extracted<Option<Arc<Document<T>>>>> {
+        previous: Option<&Option<Arc<JsonDocument<T>>>>,
+    ) -> Option<Extracted<Option<Arc<JsonDocument<T>>>>> {
         let absent = previous.and_then(|previous| previous.is_none().then_some(None));
         let Extracted {
             index,
@@ -143,9 +148,9 @@ where
     }
 }
 
-fn decoded<T: DeserializeOwned>(key: &str, pair: &KvPair) -> Outcome<Option<Arc<Document<T>>>> {
+fn decoded<T: DeserializeOwned>(key: &str, pair: &KvPair) -> Outcome<Option<Arc<JsonDocument<T>>>> {
     match from_json(key, pair.value.as_deref().unwrap_or_default()) {
-        Ok(value) => Outcome::Value(Some(Arc::new(Document::new(value)))),
+        Ok(value) => Outcome::Value(Some(Arc::new(JsonDocument::new(value)))),
         Err(error) => Outcome::Rejected(Arc::new(error)),
     }
 }
