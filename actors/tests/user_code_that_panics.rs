@@ -1,6 +1,12 @@
 //! Code that a subscriber, a query or a source comes with may panic: it is reported once, and neither the
 //! supervisor nor any other subscriber is affected.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot continue has failed"
+)]
+
 mod common;
 
 use std::{
