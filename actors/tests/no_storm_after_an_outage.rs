@@ -1,7 +1,7 @@
-//! After an outage watches come back by turns: one finds out that the server is there, and then all come,
-//! those with most subscribers first and so many at a time.
+//! No storm after an outage: one watch probes the server, and then all reconnect, those with the most
+//! subscribers first and a few at a time.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue says why")]
 
 mod common;
 
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 type Watches = Addr<WatchSupervisor<Store>>;
 
-/// A guarded store and its supervisor under a clock that stands still.
+/// A store with a reconnect gate, and its supervisor under a paused clock.
 fn stage() -> (Store, ReconnectGate, Watches) {
     let gate = ReconnectGate::new();
     let store = Store::new().with_guard(&gate);

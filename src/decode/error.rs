@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::de::{self, DeserializeOwned};
 
+use crate::client::without_value;
+
 /// A value that is not what the application's type says. The value itself is not shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -63,23 +65,6 @@ pub(crate) fn from_json<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<
         .end()
         .map_err(|error| failed(String::new(), error.to_string()))?;
     Ok(value)
-}
-
-/// Takes the value out of serde's reasons, which show it: what is configured by keys is often secret.
-///
-/// serde says `invalid type: string "hunter2", expected u16`, and this leaves `invalid type: string,
-/// expected u16`.
-pub(crate) fn without_value(reason: &str) -> String {
-    let shows_value = ["invalid type: ", "invalid value: ", "unknown variant "]
-        .iter()
-        .any(|start| reason.starts_with(start));
-    match (shows_value, reason.rfind(", expected ")) {
-        (true, Some(expected)) => {
-            let shown = reason[..expected].find(['"', '`']).unwrap_or(expected);
-            format!("{}{}", reason[..shown].trim_end(), &reason[expected..])
-        }
-        _ => reason.to_owned(),
-    }
 }
 
 /// A failure inside a tree of keys, before it is known where.

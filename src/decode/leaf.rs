@@ -7,8 +7,8 @@ use serde::{
     de::{IntoDeserializer, Visitor, value::MapDeserializer, value::SeqDeserializer},
 };
 
-use super::error::{TreeError, without_value};
-use crate::client::parse_duration;
+use super::error::TreeError;
+use crate::client::{parse_duration, without_value};
 
 /// The text of a key, or a part of it.
 #[derive(Clone, Copy)]

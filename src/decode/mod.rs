@@ -10,7 +10,7 @@ mod leaf;
 mod node;
 mod tree;
 
-pub(crate) use self::error::{from_json, without_value};
+pub(crate) use self::error::from_json;
 pub use self::{
     decoded::{Decoded, JsonDocument},
     error::DecodeError,

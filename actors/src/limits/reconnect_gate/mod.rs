@@ -50,12 +50,12 @@ struct Shared {
 }
 
 impl ReconnectGate {
-    /// The number of watches that reconnect at a time when the server is back: 32, enough to keep it busy.
+    /// The number of watches that reconnect at a time when the server is back: 32 (ours), enough to keep it busy.
     pub const MAX_CONCURRENT: usize = 32;
-    /// How long an attempt counts among these, and how long a probe may take before another watch probes
-    /// too: 2 s.
+    /// The time that an attempt counts among these, and that a probe may take before another watch probes,
+    /// too: 2 s (ours).
     pub const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-    /// The longest pause between two probes while the server is down: 5 s. It can be short, since one watch
+    /// The longest pause between two probes while the server is down: 5 s (ours). It can be short, since one watch
     /// probes for all.
     pub const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
