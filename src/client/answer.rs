@@ -114,7 +114,7 @@ impl ResponseMeta {
                     content_hash.get_or_insert_with(|| text.to_owned());
                 }
                 "x-consul-knownleader" => {
-                    meta.known_leader = meta.known_leader.or_else(|| Some(is("true")))
+                    meta.known_leader = meta.known_leader.or_else(|| Some(is("true")));
                 }
                 "x-consul-lastcontact" => {
                     meta.last_contact = meta

@@ -51,7 +51,7 @@ pub(super) struct Endpoint {
     pub(super) base: String,
     pub(super) long_poll: Client,
     pub(super) short: Client,
-    /// The shared connections for long long_poll, where the server may speak HTTP/2.
+    /// The shared connections for long polls, where the server may speak HTTP/2.
     #[cfg(feature = "tls")]
     pub(super) http2: Option<std::rc::Rc<ConnectionPool>>,
 }

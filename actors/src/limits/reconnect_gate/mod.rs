@@ -24,7 +24,7 @@ use super::backoff::Backoff;
 /// A gate that keeps watches from storming a server that comes back. A clone shares it.
 ///
 /// All watches of one server share a gate ([`Source::reconnect_gate`](crate::Source::reconnect_gate)). A
-/// failure that shows that the server is down ([`Failure::outage`](crate::Failure::outage)) queues the next
+/// failure that shows that the server is down ([`Failure::with_outage`](crate::Failure::with_outage)) queues the next
 /// attempts of all of them, so that no thundering herd meets the server when it comes back:
 ///
 /// - **While the server is down, one watch probes it**: the one with the fewest failures in a row, and among
