@@ -1,20 +1,20 @@
-//! The ways to Consul: TLS, unix sockets, shared connections, tokens that change, several
-//! addresses, many watches.
+//! The connections to Consul: TLS, unix sockets, shared connections, tokens that change, several addresses, and many
+//! watches.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test that cannot go on has failed"
+    reason = "a test that cannot continue has failed"
 )]
 
 mod broken_connections;
 mod cut_queries;
-mod feed;
 mod folders;
 mod plain_budget;
 mod several_addresses;
 mod tokens_are_reread;
 mod unix_sockets;
+mod values;
 
 #[cfg(feature = "tls")]
 mod https;

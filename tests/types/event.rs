@@ -108,7 +108,7 @@ async fn an_event_is_news_once_over_a_restart_of_the_agent() {
     let told = fixture.agent.request("GET", "/v1/event/list", &[], b"");
     fixture.agent.restart_empty();
     settle(&fixture.agent);
-    // The agent has forgotten everything; then somebody tells it what it knew.
+    // The agent has forgotten everything; then its old answer comes again.
     let index = told.header("X-Consul-Index").expect("an index");
     let again = Canned::new(200, told.body.clone()).header("X-Consul-Index", index);
     fixture

@@ -1,4 +1,4 @@
-//! What `model::handler` gives is what `consul watch` hands to its handler.
+//! `model::handler` writes the JSON that `consul watch` passes to its handler.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::fixture::start;
 use crate::service::register_proxy;
 
-/// What the command prints for these arguments.
+/// Returns the command's output for these arguments.
 fn printed(fixture: &Fixture, arguments: &[&str]) -> String {
     let output = Command::new(consul().expect("Consul"))
         .args(["watch", &format!("-http-addr={}", fixture.agent.url())])

@@ -200,10 +200,7 @@ pub async fn subscribe<Q: Query<Source = ConsulConfig>>(
     change: impl FnOnce(Watch<Q>) -> Watch<Q>,
 ) -> Feed<Q> {
     let watch = change(Watch::new(query, feed.address.clone()));
-    feed.subscription = match watches.send(watch).await {
-        Ok(Ok(subscription)) => subscription,
-        other => panic!("not a new subscription: {other:?}"),
-    };
+    feed.subscribe(watches, watch).await;
     feed
 }
 
