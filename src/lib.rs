@@ -1,9 +1,9 @@
 //! Consul watches as supervised actix actors.
 //!
-//! Start with [`WatchSupervisor`]: it takes [`Watch`] and sends [`Changed`] to your actor; [`watch`] has what
-//! can be watched. The rest is à la carte: [`kv`] reads and writes keys, [`handlers`] run programs and call
-//! URLs, [`decode`] makes your own types of keys, [`checkpoint`] skips what an earlier run has seen, and
-//! [`client`] talks to Consul without any actor.
+//! Start with [`WatchSupervisor`]: it accepts [`Watch`] and sends [`Changed`] to your actor; [`watch`] has the types
+//! of watches. The rest is à la carte: [`kv`] reads and writes keys, [`handlers`] run programs and call
+//! URLs, [`decode`] turns keys into your own types, [`checkpoint`] skips what an earlier run has handled, and
+//! [`client`] queries Consul without any actor.
 //!
 //! ```no_run
 //! use actix::prelude::*;
@@ -65,10 +65,10 @@ pub use self::{
 /// The actor that owns the watches of one Consul configuration.
 pub type WatchSupervisor = consul_watch_actors::WatchSupervisor<ConsulConfig>;
 
-/// Starts every watcher afresh, with another configuration or the one there is.
+/// Restarts every watcher, with another configuration or the current one.
 pub type Reset = consul_watch_actors::Reset<ConsulConfig>;
 
-/// Its examples compile.
+/// Compiles the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
