@@ -45,10 +45,11 @@ pub mod watch;
 #[doc(no_inline)]
 pub use consul_watch_actors as actors;
 pub use consul_watch_actors::{
-    Backoff, BackoffError, Change, ChangeKind, Changed, EventKind, Failure, FailureClass,
-    GetSnapshots, Item, Observe, Quiescence, Ready, ReadyError, Reason, ResetError, Selection,
-    Snapshot, Snapshots, Status, Stop, Stopped, Subscriber, SubscriptionId, Throttle, View, Watch,
-    WatchError, WatchEvent, WatchPath, WatchState, WatchStatus,
+    Backoff, BackoffError, Change, ChangeKind, Changed, EndReason, EventKind, Failure,
+    FailureClass, GetSnapshots, Item, Observe, Quiescence, Ready, ReadyError, Reason, ResetError,
+    Selection, Snapshot, Snapshots, StartError, Status, Stop, Stopped, Subscriber, SubscriberCode,
+    SubscriptionId, Throttle, View, Watch, WatchError, WatchEvent, WatchPath, WatchState,
+    WatchStatus,
 };
 
 pub use self::{

@@ -100,7 +100,6 @@ impl<Q: Query> Feeds<Q> {
         }
         match self.progress.step(answer) {
             Step::News(version, resync) => {
-                self.rejection = None;
                 // Readable before it is delivered, so that a handler never reads an older value.
                 let value = Arc::clone(&version.value) as Arc<dyn Any + Send + Sync>;
                 let replaced = link.slot.write().value.replace(value);
@@ -108,12 +107,13 @@ impl<Q: Query> Feeds<Q> {
                     subscribed.feed.offer(&version, resync, now);
                 }
                 let first = replaced.is_none();
+                link.accept(&mut self.rejection);
                 // After the lock, which a large value would hold for long.
                 discard(replaced);
                 Taken::News { first }
             }
             Step::NoNews => {
-                self.rejection = None;
+                link.accept(&mut self.rejection);
                 Taken::NoNews
             }
             Step::Rejected(reason) => Taken::Rejected(reason),

@@ -67,7 +67,7 @@ pub use self::{
     snapshots::Snapshots,
     status::{WatchState, WatchStatus},
     subscription::{quiescence::Quiescence, subscriber::Subscriber},
-    supervisor::WatchSupervisor,
+    supervisor::{StartError, WatchSupervisor},
     view::View,
     watcher::WatcherActor,
 };

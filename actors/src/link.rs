@@ -6,7 +6,7 @@ use actix::WeakAddr;
 
 use crate::{
     Query, WatchPath, WatchState, WatchSupervisor,
-    caught::text_of,
+    caught::{discard, text_of},
     key::WatchKey,
     snapshots::Slot,
     supervisor::{Report, ReportKind},
@@ -75,14 +75,26 @@ impl<Q: Query> Link<Q> {
         }
     }
 
-    /// A value could not be read; told once while `last` is the same.
+    /// An answer could not be taken as a value; reported once while `last` is the same.
     pub(crate) fn reject(&self, reason: Arc<dyn Error + Send + Sync>, last: &mut Option<String>) {
         let text = text_of(&*reason);
+        let replaced = self.slot.write().status.rejection.replace(reason.clone());
+        discard(replaced);
         if last.as_ref() == Some(&text) {
             return;
         }
         tracing::warn!(path = %self.path, reason = %text, "the value cannot be read, the last good one stays");
         *last = Some(text);
         self.report(ReportKind::Rejected(reason));
+    }
+
+    /// An answer could be taken as a value; reported if the one before could not.
+    pub(crate) fn accept(&self, last: &mut Option<String>) {
+        if last.take().is_none() {
+            return;
+        }
+        discard(self.slot.write().status.rejection.take());
+        tracing::info!(path = %self.path, "the value can be read again");
+        self.report(ReportKind::Accepted);
     }
 }

@@ -1,7 +1,9 @@
 //! What state a watch is in.
 
 use std::{
+    error::Error,
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -106,6 +108,9 @@ pub struct WatchStatus {
     pub last_answer: Option<SystemTime>,
     /// How long before that answer the answering server had heard from its leader, where it told.
     pub last_contact: Option<Duration>,
+    /// Why the last answer could not be taken as a value; `None` where it could. Subscribers and snapshots keep
+    /// the last good value meanwhile.
+    pub rejection: Option<Arc<dyn Error + Send + Sync>>,
     /// How many subscribers it has.
     pub subscribers: usize,
     /// How often its watcher was restarted by its supervisor, after an error, a panic or a reset.
@@ -120,6 +125,7 @@ impl WatchStatus {
             index: 0,
             last_answer: None,
             last_contact: None,
+            rejection: None,
             subscribers: 0,
             restarts: 0,
         }
@@ -136,6 +142,9 @@ impl WatchStatus {
             served.last_answer = served.last_answer.max(self.last_answer);
             served.last_contact = self.last_contact;
         }
+        if served.rejection.is_none() {
+            served.rejection.clone_from(&self.rejection);
+        }
         served.restarts += self.restarts;
     }
 }
@@ -146,6 +155,10 @@ impl fmt::Display for WatchStatus {
             f,
             "{}: {}, index {}, {} subscribers",
             self.path, self.state, self.index, self.subscribers
-        )
+        )?;
+        match &self.rejection {
+            Some(reason) => write!(f, "; the last answer was rejected: {reason}"),
+            None => Ok(()),
+        }
     }
 }

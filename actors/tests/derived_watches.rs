@@ -760,26 +760,31 @@ async fn who_observes_what_it_subscribes_to_hears_no_more_of_it_when_its_subscri
 }
 
 #[actix::test]
-async fn ready_is_answered_with_the_first_value_even_if_a_bad_one_came_before() {
+async fn ready_is_answered_at_once_with_the_first_value_after_a_bad_one() {
     let store = Store::new();
     store.mode("x", Mode::Reject("no such encoding", false));
     let watches = paused(&store);
-    let (subscriber, sight) = Recorder::prompt();
-    watches.watch("x", subscriber).await;
+    let both = Merged::of("both", ["x"]);
+    let (_, sight, _) = begin(&watches, &both).await;
     // Right behind a sweep, so that the next one is far.
     pass(5).await;
-    let start = tokio::time::Instant::now();
-    let ready = actix::spawn(watches.send(Ready::query(&Folder::new("x"))));
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let refused = watches.send(Ready::query(&both)).await.unwrap();
+    assert!(
+        matches!(&refused, Err(ReadyError::Rejected { reason, .. }) if reason.to_string() == "no such encoding"),
+        "not {refused:?}"
+    );
+    store.mode("x", Mode::Silent);
+    watches.send(Reset::new()).await.unwrap().unwrap();
     store.mode("x", Mode::Honest);
     store.put("x", "a", 1);
-    ready.await.unwrap().unwrap().unwrap();
+    let start = tokio::time::Instant::now();
+    until("it is delivered", || sight.count() == 1).await;
+    watches.send(Ready::query(&both)).await.unwrap().unwrap();
     assert!(
         start.elapsed() < Duration::from_millis(200),
         "it took {:?}",
         start.elapsed()
     );
-    until("and it is delivered", || sight.shows(1)).await;
 }
 
 /// In real time: the inputs' watchers and the derived ones run on threads of their own.

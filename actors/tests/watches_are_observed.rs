@@ -3,10 +3,12 @@
 mod common;
 
 use actix::prelude::*;
-use common::{Events, Folder, Mode, Recorder, Say, Store, pass, paused, supervisor, until};
+use common::{
+    Events, Folder, Merged, Mode, Part, Recorder, Say, Store, pass, paused, supervisor, until,
+};
 use consul_watch_actors::{
-    EventKind, FailureClass, GetSnapshots, Observe, Ready, ReadyError, Reset, Selection, Status,
-    Stop, Watch,
+    EventKind, FailureClass, GetSnapshots, Observe, Query, Ready, ReadyError, Reset, Selection,
+    Status, Stop, Watch,
 };
 
 #[actix::test]
@@ -211,7 +213,109 @@ async fn a_value_that_cannot_be_read_is_told_once_and_the_last_good_one_stays() 
     store.put("app", "a", 12);
     until("the next good value arrives", || sight.shows(12)).await;
     assert_eq!(sight.count(), good + 1);
-    assert_eq!(events.names(), ["live", "rejected", "rejected"]);
+    assert_eq!(
+        events.names(),
+        ["live", "rejected", "rejected", "live"],
+        "and that it can be read again"
+    );
+}
+
+#[actix::test]
+async fn a_rejection_shows_in_the_status_and_to_late_observers_until_it_is_over() {
+    let store = Store::new();
+    store.put("app", "a", 1);
+    store.put("merged", "a", 1);
+    let watches = paused(&store);
+    let (subscriber, sight) = Recorder::prompt();
+    watches.watch("app", subscriber.clone()).await;
+    let merged = Merged::of("both", ["app", "merged"]);
+    let (of_merged, _) = Recorder::prompt();
+    let watch = Watch::new(merged.clone(), of_merged);
+    watches.send(watch).await.unwrap().unwrap();
+    watches.send(Ready::all()).await.unwrap().unwrap();
+    assert!(
+        watches
+            .send(Status::all())
+            .await
+            .unwrap()
+            .iter()
+            .all(|status| status.rejection.is_none())
+    );
+    for mode in [
+        Mode::Reject("no such encoding", false),
+        Mode::Reject("no such colour", false),
+    ] {
+        let Mode::Reject(why, _) = mode else {
+            unreachable!("both reject")
+        };
+        store.mode("app", mode);
+        store.put("app", "a", 2);
+        pass(5).await;
+        for status in [Status::query(&Folder::new("app")), Status::query(&merged)] {
+            let status = watches.send(status).await.unwrap().remove(0);
+            assert_eq!(status.rejection.as_ref().unwrap().to_string(), why);
+            assert!(status.to_string().ends_with(why), "{status}");
+            assert!(status.state.is_live());
+        }
+        let (late, events) = Events::start_new();
+        watches.send(Observe::path("app", late)).await.unwrap();
+        until("it is sent the rejection", || {
+            events.names() == ["live", "rejected"]
+        })
+        .await;
+    }
+    watches.ready("app").await;
+    // The same value as before: there is nothing to deliver, but the rejection is over.
+    store.mode("app", Mode::Honest);
+    store.put("app", "a", 1);
+    pass(5).await;
+    for status in watches.send(Status::all()).await.unwrap() {
+        assert!(status.rejection.is_none(), "{status}");
+    }
+    assert_eq!(sight.count(), 1);
+}
+
+#[actix::test]
+async fn ready_answers_with_the_reason_when_the_first_value_is_rejected() {
+    tokio::time::pause();
+    for shared in [false, true] {
+        let store = Store::new();
+        store.put("app", "a", 1);
+        let mut supervisor = supervisor(&store).arbiters(0);
+        if shared {
+            supervisor = supervisor.shared_root(Folder::new("app"));
+        }
+        store.mode("app", Mode::Reject("no such encoding", false));
+        let watches = supervisor.start();
+        let (subscriber, sight) = Recorder::prompt();
+        let (name, watch) = if shared {
+            let part = Part::row("app", "a");
+            let name = part.path().to_string();
+            watches
+                .send(Watch::new(part, subscriber))
+                .await
+                .unwrap()
+                .unwrap();
+            (name, Selection::path("app/a"))
+        } else {
+            watches.watch("app", subscriber).await;
+            ("folder:app".to_owned(), Selection::path("app"))
+        };
+        // Before it is rejected and afterwards.
+        for _ in 0..2 {
+            match watches.send(Ready::selected(watch.clone())).await.unwrap() {
+                Err(ReadyError::Rejected { path, reason }) => assert_eq!(
+                    (path, reason.to_string().as_str()),
+                    (name.clone(), "no such encoding")
+                ),
+                other => panic!("it should give the reason, not {other:?}"),
+            }
+        }
+        store.mode("app", Mode::Honest);
+        store.put("app", "a", 1);
+        until("the first good value arrives", || sight.shows(1)).await;
+        watches.send(Ready::all()).await.unwrap().unwrap();
+    }
 }
 
 #[actix::test]

@@ -25,7 +25,7 @@ pub struct WatchEvent {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// It went into this state.
+    /// It went into this state, or is still in it and its answers can be taken as values again.
     State(WatchState),
     /// An answer came that could not be taken as a value; the last good one stays.
     Rejected(Arc<dyn Error + Send + Sync>),

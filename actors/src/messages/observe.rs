@@ -4,11 +4,11 @@ use actix::Message;
 
 use crate::{Selection, Subscriber, WatchEvent};
 
-/// Sends [`WatchEvent`]s to an actor: the state each selected watch is in now, and every other state
-/// it goes into. An observer ends when its actor does.
+/// Sends [`WatchEvent`]s to an actor: the state of each selected watch and, if its last answer was rejected, why;
+/// then everything that happens to these watches. An observer ends when its actor does.
 ///
-/// Events come in order, one in flight; an observer that lags more than 1,024 behind misses the
-/// oldest, and is told how many.
+/// Events come in order, one in flight. An observer that lags more than 1,024 behind misses the oldest, and
+/// learns how many from [`WatchEvent::missed`].
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Observe {

@@ -1,10 +1,15 @@
-//! The message that waits for the first answer.
+//! The message that waits for the first value.
+
+use std::{error::Error, sync::Arc};
 
 use actix::Message;
 
 use crate::{Query, Selection};
 
-/// Waits until every selected watch has its first answer; the reply comes at once when they have.
+/// Waits until every selected watch has its first value; the reply comes at once when they have.
+///
+/// A watch whose first answer cannot be taken as a value, for instance because it does not decode, is
+/// [`ReadyError::Rejected`]; the watch itself continues, and a later `Ready` waits for a good value again.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), ReadyError>")]
 pub struct Ready(pub(crate) Selection);
@@ -24,6 +29,11 @@ impl Ready {
     pub fn query<Q: Query>(query: &Q) -> Self {
         Self(Selection::query(query))
     }
+
+    /// Waits for the selected watches.
+    pub fn selected(selection: Selection) -> Self {
+        Self(selection)
+    }
 }
 
 /// Why a watch will not become ready.
@@ -33,9 +43,18 @@ pub enum ReadyError {
     /// It is not watched.
     #[error("{0} is not watched: send `Watch` first")]
     NotWatched(String),
-    /// It was stopped before its first answer.
-    #[error("{0} was stopped before its first answer")]
+    /// It was stopped before its first value.
+    #[error("{0} was stopped before its first value")]
     Stopped(String),
+    /// It has no value yet, and its last answer could not be taken as one.
+    #[error("{path} has no value: its answer was rejected: {reason}")]
+    Rejected {
+        /// The watch.
+        path: String,
+        /// Why the answer was rejected.
+        #[source]
+        reason: Arc<dyn Error + Send + Sync>,
+    },
     /// Its query can never be answered.
     #[error("{path} will not become ready: {error}")]
     Invalid {

@@ -140,8 +140,11 @@ impl<S: Source> WatchSupervisor<S> {
         self.observers.retain(|other| !other.is_same(&observer));
         for key in self.select(&observer.selection).0 {
             if let Some(entry) = self.entries.get(&key) {
-                let state = entry.slot.state();
-                observer.tell(&key, &entry.path, EventKind::State(state));
+                let status = entry.slot.status();
+                observer.tell(&key, &entry.path, EventKind::State(status.state));
+                if let Some(reason) = status.rejection {
+                    observer.tell(&key, &entry.path, EventKind::Rejected(reason));
+                }
             }
         }
         self.observers.push(observer);

@@ -5,6 +5,8 @@ mod handle;
 mod handlers;
 mod linger;
 mod reports;
+mod shutdown;
+mod start;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,9 +17,10 @@ use std::{
 
 use actix::prelude::*;
 use futures_util::future::{LocalBoxFuture, join_all};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 pub(crate) use self::reports::{Died, Report, ReportKind, Why};
+pub use self::start::StartError;
 use self::{covering::Covering, handle::Handle};
 use crate::{
     Backoff, EndReason, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle,
@@ -31,8 +34,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 ///
 /// It takes [`Watch`](crate::Watch), [`Stop`](crate::Stop), [`Reset`](crate::Reset),
 /// [`Status`](crate::Status), [`Observe`](crate::Observe), [`Ready`](crate::Ready) and
-/// [`GetSnapshots`](crate::GetSnapshots). When the last of its addresses is dropped it ends, and its
-/// watches with it.
+/// [`GetSnapshots`](crate::GetSnapshots). When the last of its addresses is dropped it ends within a second, and
+/// its watches with it: observers receive their [`EventKind::Ended`](crate::EventKind::Ended).
 pub struct WatchSupervisor<S: Source> {
     source: Arc<S>,
     settings: Settings,
@@ -48,6 +51,10 @@ pub struct WatchSupervisor<S: Source> {
     waiting: Vec<Waiting>,
     /// The watches whose last subscriber is gone; with the number of that time.
     lingering: HashMap<WatchKey, u64>,
+    /// How many events observers are handling.
+    events_in_flight: usize,
+    /// Its last address was dropped: when it ends, whether its observers have handled that or not.
+    shutting_down: Option<Instant>,
     /// The actors that are gone, until all their subscriptions have been found.
     gone_actors: HashSet<u64>,
     /// The last number given to a subscription, a watcher or an observer.
@@ -85,7 +92,7 @@ impl<S: Source> WatchSupervisor<S> {
     /// holds up no watch.
     pub const DEFAULT_ARBITERS: usize = 1;
 
-    /// A supervisor that is yet to be started with [`Actor::start`].
+    /// A supervisor that is yet to be [started](Self::start).
     pub fn new(source: S) -> Self {
         Self {
             source: Arc::new(source),
@@ -104,6 +111,8 @@ impl<S: Source> WatchSupervisor<S> {
             observers: Vec::new(),
             waiting: Vec::new(),
             lingering: HashMap::new(),
+            events_in_flight: 0,
+            shutting_down: None,
             gone_actors: HashSet::new(),
             last_number: 0,
         }
@@ -279,8 +288,10 @@ impl<S: Source> WatchSupervisor<S> {
             .iter_mut()
             .filter_map(|observer| Some((observer.id, observer.send()?)))
             .collect();
+        self.events_in_flight += requests.len();
         for (id, request) in requests {
             ctx.spawn(request.into_actor(self).map(move |_, supervisor, ctx| {
+                supervisor.events_in_flight -= 1;
                 if let Some(observer) = supervisor
                     .observers
                     .iter_mut()
@@ -289,6 +300,7 @@ impl<S: Source> WatchSupervisor<S> {
                     observer.handled();
                 }
                 supervisor.pump_observers(ctx);
+                supervisor.stop_if_idle(ctx);
             }));
         }
     }
@@ -321,7 +333,16 @@ impl<S: Source> WatchSupervisor<S> {
                         error,
                     }));
                 }
-                _ => ready &= entry.slot.read().value.is_some(),
+                _ if entry.slot.read().value.is_some() => {}
+                _ => {
+                    if let Some(reason) = entry.slot.status().rejection {
+                        return Some(Err(crate::ReadyError::Rejected {
+                            path: entry.path.to_string(),
+                            reason,
+                        }));
+                    }
+                    ready = false;
+                }
             }
         }
         ready.then_some(Ok(()))
@@ -330,9 +351,11 @@ impl<S: Source> WatchSupervisor<S> {
     /// Lets go of subscribers and observers whose actors are gone.
     fn sweep(&mut self, ctx: &mut Context<Self>) {
         if !ctx.connected() {
-            ctx.stop();
+            self.shut_down(ctx);
             return;
         }
+        // A weak address may have been upgraded meanwhile.
+        self.shutting_down = None;
         let dead: Vec<_> = self
             .entries
             .values()
@@ -352,15 +375,18 @@ impl<S: Source> Actor for WatchSupervisor<S> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        // `Actor::start` outside an actix system panics, and actix calls this while it unwinds: a panic here would
+        // abort the process.
+        if !start::has_system() {
+            ctx.stop();
+            return;
+        }
         self.arbiters = Arbiters::start(self.settings.arbiters);
         ctx.run_interval(SWEEP, Self::sweep);
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        for entry in self.entries.values_mut() {
-            // Nobody waits for it: the watcher drops its request by itself.
-            drop(entry.handle.end());
-        }
+        self.end_all();
         for covering in self.coverings.values().flatten() {
             drop(covering.server.finish());
         }

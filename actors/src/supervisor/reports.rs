@@ -24,6 +24,8 @@ pub(crate) enum ReportKind {
     /// Its first value is there, whatever state it was in before.
     FirstValue,
     Rejected(Arc<dyn Error + Send + Sync>),
+    /// The answer after a rejected one could be taken as a value.
+    Accepted,
     SubscriberPanicked(SubscriptionId, SubscriberCode),
     SubscriberGone(SubscriptionId, EndReason),
 }
@@ -89,6 +91,11 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
             ReportKind::FirstValue => self.answer_waiting(),
             ReportKind::Rejected(reason) => {
                 self.tell(&report.key, &path, &EventKind::Rejected(reason));
+                self.answer_waiting();
+            }
+            ReportKind::Accepted => {
+                let state = entry.slot.state();
+                self.tell(&report.key, &path, &EventKind::State(state));
             }
             ReportKind::SubscriberPanicked(subscription, code) => {
                 let kind = EventKind::SubscriberPanicked { subscription, code };

@@ -256,7 +256,13 @@ impl<Q: Query> Handler<WatchEvent> for WatcherActor<Q> {
             return;
         };
         match event.kind {
-            EventKind::State(state) => followed.state = state,
+            EventKind::State(state) => {
+                followed.state = state;
+                if self.state.feeds.rejection.is_some() {
+                    // It may have been this input's, which can be read again.
+                    self.remake_soon(ctx);
+                }
+            }
             EventKind::Rejected(reason) => return self.reject(reason),
             EventKind::SubscriberPanicked { .. } | EventKind::SubscriptionEnded { .. } => {}
             // Somebody stopped the watch; what is made of it still needs it.
