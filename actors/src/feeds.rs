@@ -159,6 +159,14 @@ impl<Q: Query> Feeds<Q> {
         };
         match next {
             Next::Idle => Pumped::Done,
+            Next::Skipped(version) => {
+                if let Some(skipped) = &subscribed.registration.options.on_skipped
+                    && caught(|| skipped(&version.value, version.index)).is_err()
+                {
+                    tracing::error!(path = %link.path, subscription = %id, "the subscriber's `on_skipped` panicked");
+                }
+                Pumped::Done
+            }
             Next::Wait(due) => Pumped::Wait(due),
             Next::Deliver(delivery) => {
                 let changed = changed(

@@ -36,6 +36,17 @@ pub trait Snapshot: PartialEq + Debug + Send + Sync + 'static {
     /// The entries, in any order; no identity comes twice. Two snapshots share an unchanged entry
     /// where the query could tell, which makes comparing them cheap.
     fn items(&self) -> &[Arc<Self::Item>];
+
+    /// This value with only those entries for which `keep` holds, for a value that is
+    /// [`APPEND_ONLY`](Self::APPEND_ONLY): the part that a subscriber has handled. `None` if there is no such
+    /// part of it.
+    fn retained(&self, keep: &dyn Fn(&Self::Item) -> bool) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        let _ = keep;
+        None
+    }
 }
 
 /// A value of one entry at most: what is absent is a value too.

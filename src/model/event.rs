@@ -214,6 +214,17 @@ impl Snapshot for EventLog {
     fn items(&self) -> &[Arc<UserEvent>] {
         &self.seen
     }
+
+    fn retained(&self, keep: &dyn Fn(&UserEvent) -> bool) -> Option<Self> {
+        let retain = |events: &[Arc<UserEvent>]| {
+            let retained = events.iter().filter(|event| keep(event)).cloned();
+            retained.collect::<Vec<_>>()
+        };
+        let (mut seen, forgotten) = (retain(self.kept()), retain(&self.seen[self.kept..]));
+        let kept = seen.len();
+        seen.extend(forgotten);
+        Some(Self { seen, kept })
+    }
 }
 
 impl Serialize for EventLog {
@@ -271,6 +282,16 @@ mod tests {
         assert_eq!(added(Some(&restarted), &told_again), ["e4"]);
         assert_eq!(told_again.since(Some(&restarted)).len(), 1);
         assert_eq!(told_again.kept().len(), 3);
+    }
+
+    #[test]
+    fn the_part_that_was_handled_is_a_log_too() {
+        let log = EventLog::next(None, events([1, 2, 3]));
+        let log = EventLog::next(Some(&log), events([2, 3, 4]));
+        let handled = log.retained(&|event| event.l_time < 4).unwrap();
+        assert_eq!(handled.kept().len(), 2);
+        assert_eq!(handled.items().len(), 3);
+        assert_eq!(added(Some(&handled), &log), ["e4"]);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use actix::Message;
 
 use crate::{
     Change, Changed, Item, Query, Quiescence, Snapshot, Subscriber, View, WatchEvent, WatchPath,
-    key::WatchKey, subscription::SkipFirst,
+    key::WatchKey,
+    subscription::{OnSkipped, SkipFirst},
 };
 
 /// Subscribes an actor to a query's value.
@@ -27,6 +28,7 @@ pub struct Watch<Q: Query> {
 /// How a subscription wants its updates.
 pub(crate) struct SubscribeOptions<S: Snapshot> {
     pub(crate) skip_first: Option<SkipFirst<S>>,
+    pub(crate) on_skipped: Option<OnSkipped<S>>,
     /// None is the default one.
     pub(crate) view: Option<Arc<View<S::Item>>>,
     pub(crate) quiescence: Option<Box<Quiescence>>,
@@ -36,6 +38,7 @@ impl<S: Snapshot> Clone for SubscribeOptions<S> {
     fn clone(&self) -> Self {
         Self {
             skip_first: self.skip_first.clone(),
+            on_skipped: self.on_skipped.clone(),
             view: self.view.clone(),
             quiescence: self.quiescence.clone(),
         }
@@ -59,6 +62,7 @@ impl<Q: Query> Watch<Q> {
     pub fn new(query: Q, subscriber: impl Into<Subscriber<Changed<Q>>>) -> Self {
         let options = SubscribeOptions {
             skip_first: None,
+            on_skipped: None,
             view: None,
             quiescence: None,
         };
@@ -87,6 +91,19 @@ impl<Q: Query> Watch<Q> {
         seen: impl Fn(&Q::Value) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.options.skip_first = Some(Arc::new(seen));
+        self
+    }
+
+    /// Calls `skipped` with each later state that is not delivered, and its index: one that differs from
+    /// the last only in what this subscriber's [`View`] leaves out, or one that a later change undid.
+    ///
+    /// It is called on the watcher's thread and must not block. It is dropped with the subscription.
+    #[must_use]
+    pub fn on_skipped(
+        mut self,
+        skipped: impl Fn(&Arc<Q::Value>, u64) + Send + Sync + 'static,
+    ) -> Self {
+        self.options.on_skipped = Some(Arc::new(skipped));
         self
     }
 

@@ -14,6 +14,9 @@ use crate::{Backoff, Quiescence, Reason, Snapshot, View, compared::Compared, pro
 /// Decides whether a first state counts as seen.
 pub(crate) type SkipFirst<S> = Arc<dyn Fn(&S) -> bool + Send + Sync>;
 
+/// Learns of a state that was not delivered, and of its index.
+pub(crate) type OnSkipped<S> = Arc<dyn Fn(&Arc<S>, u64) + Send + Sync>;
+
 /// The feed of one subscriber. It outlives restarts of its watcher.
 pub(crate) struct Subscription<S: Snapshot> {
     view: Option<Arc<View<S::Item>>>,
@@ -107,6 +110,8 @@ struct Quiet {
 pub(crate) enum Next<S> {
     /// Nothing is owed, or its handler is still at work.
     Idle,
+    /// Nothing: this state holds nothing that counts for the subscriber.
+    Skipped(Version<S>),
     /// Look again at this time.
     Wait(Instant),
     /// Send this.
@@ -228,7 +233,7 @@ impl<S: Snapshot> Subscription<S> {
             if previous.is_none() {
                 // Looked at and found without news: what comes next is compared with this one.
                 self.seen = self.pending.take().map(|pending| pending.version);
-                return Next::Idle;
+                return self.seen.clone().map_or(Next::Idle, Next::Skipped);
             }
         }
         let previous = previous.cloned();
@@ -406,7 +411,7 @@ mod tests {
         feed.acknowledged();
         assert!(matches!(
             feed.next(now, &mut Compared::default()),
-            Next::Idle
+            Next::Skipped(version) if version.index == 3
         ));
     }
 

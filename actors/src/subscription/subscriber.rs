@@ -15,10 +15,15 @@ use super::in_flight::Reply;
 /// [`WeakAddr`] or a [`WeakRecipient`] (it does not: the subscription ends when nobody else holds the
 /// actor).
 #[derive(Debug)]
-pub struct Subscriber<M>(Kind<M>)
+pub struct Subscriber<M>
 where
     M: Message + Send,
-    M::Result: Send;
+    M::Result: Send,
+{
+    kind: Kind<M>,
+    /// The subscriber that this one receives for, if it is not its own.
+    principal: Option<Box<Self>>,
+}
 
 #[derive(Debug)]
 enum Kind<M>
@@ -35,9 +40,27 @@ where
     M: Message + Send,
     M::Result: Send,
 {
+    fn new(kind: Kind<M>) -> Self {
+        Self {
+            kind,
+            principal: None,
+        }
+    }
+
+    /// Receives on behalf of `principal`, to whom the receiving actor forwards the updates.
+    ///
+    /// The two count as one actor: neither may subscribe to a query that the other is subscribed to
+    /// ([`WatchError::AlreadyWatching`](crate::WatchError::AlreadyWatching)), and the subscription ends when
+    /// either of them is gone.
+    #[must_use]
+    pub fn on_behalf_of(mut self, principal: Self) -> Self {
+        self.principal = Some(Box::new(principal));
+        self
+    }
+
     /// The recipient, if its actor is alive.
     pub(crate) fn recipient(&self) -> Option<Recipient<M>> {
-        let recipient = match &self.0 {
+        let recipient = match &self.kind {
             Kind::Strong(recipient) => recipient.clone(),
             Kind::Weak(weak) => weak.upgrade()?,
         };
@@ -45,17 +68,18 @@ where
         recipient.connected().then_some(recipient)
     }
 
-    /// Whether its actor is alive.
+    /// Whether its actor is alive, and the one it receives for.
     pub fn is_connected(&self) -> bool {
-        match &self.0 {
+        let connected = match &self.kind {
             Kind::Strong(recipient) => recipient.connected(),
             Kind::Weak(_) => self.recipient().is_some(),
-        }
+        };
+        connected && self.principal.as_ref().is_none_or(|it| it.is_connected())
     }
 
     /// Sends a message that is answered; `None` when the actor is gone.
     pub fn send(&self, message: M) -> Option<RecipientRequest<M>> {
-        match &self.0 {
+        match &self.kind {
             Kind::Strong(recipient) => recipient.connected().then(|| recipient.send(message)),
             Kind::Weak(_) => Some(self.recipient()?.send(message)),
         }
@@ -74,6 +98,9 @@ where
     /// It is made of the mailbox's address, which is not given to another while this subscriber, even
     /// a weak one, is held.
     pub(crate) fn identity(&self) -> Option<u64> {
+        if let Some(principal) = &self.principal {
+            return principal.identity();
+        }
         let mut hasher = DefaultHasher::new();
         self.recipient()?.hash(&mut hasher);
         Some(hasher.finish())
@@ -86,10 +113,14 @@ where
     M::Result: Send,
 {
     fn clone(&self) -> Self {
-        Self(match &self.0 {
+        let kind = match &self.kind {
             Kind::Strong(recipient) => Kind::Strong(recipient.clone()),
             Kind::Weak(recipient) => Kind::Weak(recipient.clone()),
-        })
+        };
+        Self {
+            kind,
+            principal: self.principal.clone(),
+        }
     }
 }
 
@@ -99,7 +130,7 @@ where
     M::Result: Send,
 {
     fn from(recipient: Recipient<M>) -> Self {
-        Self(Kind::Strong(recipient))
+        Self::new(Kind::Strong(recipient))
     }
 }
 
@@ -109,7 +140,7 @@ where
     M::Result: Send,
 {
     fn from(recipient: WeakRecipient<M>) -> Self {
-        Self(Kind::Weak(recipient))
+        Self::new(Kind::Weak(recipient))
     }
 }
 
