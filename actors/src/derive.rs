@@ -9,8 +9,8 @@ use futures_util::{
 };
 
 use crate::{
-    Answer, Failure, FailureClass, Outcome, Query, SubscriptionId, View, Watch, WatchError,
-    WatchPath, WatchSupervisor, WatcherActor, covered::CoveredActor, key::WatchKey,
+    Answer, Failure, FailureClass, Outcome, Query, SubscriptionId, Watch, WatchError, WatchPath,
+    WatchSupervisor, WatcherActor, key::WatchKey,
 };
 
 /// How a query's value is made of other watched values, its inputs.
@@ -93,15 +93,6 @@ impl<Q: Query> Input<Q> {
     ) -> Asked {
         asked(self.query.follow(supervisor, follower))
     }
-
-    /// Subscribes the actor behind covered watches to it.
-    pub(crate) fn serve(
-        &self,
-        supervisor: &Addr<WatchSupervisor<Q::Source>>,
-        server: WeakAddr<CoveredActor<Q>>,
-    ) -> Asked {
-        asked(self.query.serve(supervisor, server))
-    }
 }
 
 impl<Q: Query> fmt::Debug for Input<Q> {
@@ -134,12 +125,6 @@ trait Follow<Q: Query>: Send + Sync {
         supervisor: &Addr<WatchSupervisor<Q::Source>>,
         follower: WeakAddr<WatcherActor<Q>>,
     ) -> Answered;
-
-    fn serve(
-        &self,
-        supervisor: &Addr<WatchSupervisor<Q::Source>>,
-        server: WeakAddr<CoveredActor<Q>>,
-    ) -> Answered;
 }
 
 impl<Q: Query, I: Query<Source = Q::Source>> Follow<Q> for I {
@@ -154,16 +139,6 @@ impl<Q: Query, I: Query<Source = Q::Source>> Follow<Q> for I {
     ) -> Answered {
         let watch = Watch::new(self.clone(), follower.clone()).observer(follower);
         Box::pin(supervisor.send(watch))
-    }
-
-    fn serve(
-        &self,
-        supervisor: &Addr<WatchSupervisor<Q::Source>>,
-        server: WeakAddr<CoveredActor<Q>>,
-    ) -> Answered {
-        // An entry that was read anew may differ in what a view overlooks.
-        let view = View::default().with_equality(|a, b| std::ptr::eq(a, b));
-        Box::pin(supervisor.send(Watch::new(self.clone(), server).view(view)))
     }
 }
 

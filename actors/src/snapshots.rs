@@ -7,7 +7,7 @@ use std::{
 
 use dashmap::DashMap;
 
-use crate::{Query, WatchState, WatchStatus, covered::Cover, key::WatchKey};
+use crate::{Query, WatchState, WatchStatus, key::WatchKey};
 
 /// The latest value of every watch, readable from any thread without asking an actor.
 ///
@@ -56,16 +56,14 @@ pub(crate) struct Slot(RwLock<Content>);
 pub(crate) struct Content {
     pub(crate) status: WatchStatus,
     pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
-    /// The watch that serves this one, if it does not ask by itself.
-    pub(crate) cover: Option<Arc<Cover>>,
-    /// How many watches this one serves.
-    pub(crate) serves: usize,
+    /// The cell of the wide watch that serves this one, if one does.
+    pub(crate) upstream: Option<Arc<Slot>>,
 }
 
 impl Content {
     /// How many would miss it: its subscribers, and the watches that it serves.
     pub(crate) fn missed_by(&self) -> usize {
-        self.status.subscribers + self.serves
+        self.status.subscribers + self.status.members
     }
 }
 
@@ -74,26 +72,25 @@ impl Slot {
         Self(RwLock::new(Content {
             status,
             value: None,
-            cover: None,
-            serves: 0,
+            upstream: None,
         }))
     }
 
     /// The status as everybody is told it.
     pub(crate) fn status(&self) -> WatchStatus {
-        let (mut status, cover) = {
+        let (mut status, upstream) = {
             let content = self.read();
-            (content.status.clone(), content.cover.clone())
+            (content.status.clone(), content.upstream.clone())
         };
-        if let Some(covering) = cover.and_then(|cover| cover.slot()) {
-            covering.read().status.show_through(&mut status);
+        if let Some(upstream) = upstream {
+            upstream.read().status.show_through(&mut status);
         }
         status
     }
 
-    /// Whether another watch serves this one.
-    pub(crate) fn is_covered(&self) -> bool {
-        self.read().cover.is_some()
+    /// Whether a wide watch serves this one.
+    pub(crate) fn is_member(&self) -> bool {
+        self.read().upstream.is_some()
     }
 
     /// The state as everybody is told it.

@@ -111,8 +111,10 @@ pub struct WatchStatus {
     /// Why the last answer could not be taken as a value; `None` where it could. Subscribers and snapshots keep
     /// the last good value meanwhile.
     pub rejection: Option<Arc<dyn Error + Send + Sync>>,
-    /// How many subscribers it has.
+    /// How many subscribers of its own it has.
     pub subscribers: usize,
+    /// How many watches share its query ([`SharedBy`](crate::SharedBy)): it runs for them too.
+    pub members: usize,
     /// How often its watcher was restarted by its supervisor, after an error, a panic or a reset.
     pub restarts: u64,
 }
@@ -127,6 +129,7 @@ impl WatchStatus {
             last_contact: None,
             rejection: None,
             subscribers: 0,
+            members: 0,
             restarts: 0,
         }
     }

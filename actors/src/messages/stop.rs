@@ -49,6 +49,8 @@ pub struct Stopped {
     pub ended: Vec<WatchPath>,
     /// How many subscriptions have ended, with their watches or alone.
     pub subscriptions: usize,
+    /// The watches that run on for the members of their shared queries, without subscribers of their own.
+    pub continue_for_members: Vec<WatchPath>,
     /// What was asked for and not watched, as it was named.
     pub not_watched: Vec<String>,
 }

@@ -468,7 +468,7 @@ mod tests {
         feed.offer(&version(&a, 4), false, later);
         assert!(matches!(
             feed.next(later, &mut Compared::default()),
-            Next::Idle
+            Next::Skipped(_)
         ));
     }
 

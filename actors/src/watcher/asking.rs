@@ -13,6 +13,7 @@ use crate::{
         connection_budget::{InUseLease, Lease},
         reconnect_gate::Permit,
     },
+    shared_query::DETACH_AFTER_ATTEMPTS,
 };
 
 /// An answer without news that took less than this is a wake-up for nothing, not the end of a wait.
@@ -159,9 +160,13 @@ impl<Q: Query> WatcherActor<Q> {
         if failure.class() == FailureClass::Invalid {
             self.state.halted = true;
             self.link.transition(WatchState::Stopped { error: failure });
-            return;
+            return self.refuse_members(ctx);
         }
+        let refused = failure.class().is_of_the_query();
         let next = self.postpone(&failure, turn);
+        if refused && self.state.backoff.attempt() >= DETACH_AFTER_ATTEMPTS {
+            self.refuse_members(ctx);
+        }
         self.link.transition(WatchState::Retrying {
             error: failure,
             attempt: self.state.backoff.attempt(),

@@ -18,6 +18,7 @@ pub mod actors;
 pub mod logs;
 pub mod merged;
 pub mod part;
+pub mod shared;
 pub mod store;
 
 use std::time::Duration;

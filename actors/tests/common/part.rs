@@ -139,4 +139,26 @@ impl SharedBy<Self> for Part {
             confirm: lost || missing,
         })
     }
+
+    fn extract_retaining(
+        &self,
+        store: &Store,
+        whole: &dyn Any,
+        index: u64,
+        previous: &Rows,
+    ) -> Option<Extracted<Rows>> {
+        if self.exact {
+            return None;
+        }
+        let mut part = self.extract(store, whole, index, None)?;
+        if let Outcome::Value(rows) = &mut part.outcome {
+            for old in &previous.0 {
+                if !rows.0.iter().any(|row| row.key == old.key) {
+                    rows.0.push(Arc::clone(old));
+                }
+            }
+            rows.0.sort_by(|a, b| a.key.cmp(&b.key));
+        }
+        Some(part)
+    }
 }
