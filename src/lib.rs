@@ -28,18 +28,19 @@
 //!
 //! | feature | default | brings |
 //! |---|---|---|
-//! | `cli` | yes | the command, and the module `service`: watches from files |
+//! | `cli` | yes | the command, and the module `daemon`: watches from files |
 //! | `tls` | yes | `https://` addresses, by rustls |
 
+mod absence;
 pub mod checkpoint;
 pub mod client;
+#[cfg(feature = "cli")]
+pub mod daemon;
 pub mod decode;
 pub mod definition;
 pub mod handlers;
 pub mod kv;
 pub mod model;
-#[cfg(feature = "cli")]
-pub mod service;
 pub mod watch;
 
 #[doc(no_inline)]

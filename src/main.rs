@@ -1,4 +1,4 @@
-//! The command `consul-watch`: reads its arguments and hands over.
+//! The command `consul-watch`.
 
 mod cli;
 

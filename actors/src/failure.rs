@@ -49,6 +49,7 @@ pub struct Failure {
     class: FailureClass,
     retry_after: Option<Duration>,
     outage: bool,
+    released: bool,
     source: Arc<dyn Error + Send + Sync>,
 }
 
@@ -59,6 +60,7 @@ impl Failure {
             class,
             retry_after: None,
             outage: false,
+            released: false,
             source: Arc::new(source),
         }
     }
@@ -82,6 +84,22 @@ impl Failure {
     /// Whether it means that the server is away.
     pub fn is_outage(&self) -> bool {
         self.outage
+    }
+
+    /// Sets whether the server is known to hold the query no longer: it answered, or never took the query.
+    ///
+    /// Default: no, as when the connection broke; the query then counts in the
+    /// [`ConnectionBudget`](crate::ConnectionBudget) until [`Query::hold`](crate::Query::hold) is over. A
+    /// failure that is denied, invalid or too large always counts as an answer.
+    #[must_use]
+    pub fn with_released(mut self, released: bool) -> Self {
+        self.released = released;
+        self
+    }
+
+    /// Whether the server is known to hold the query no longer.
+    pub fn is_released(&self) -> bool {
+        self.released || self.class.is_of_the_query()
     }
 
     /// What kind of failure this is.

@@ -31,6 +31,7 @@ mod limits;
 mod link;
 mod messages;
 mod observers;
+mod outage;
 mod path;
 mod progress;
 mod query;

@@ -3,11 +3,13 @@
 use std::{error::Error, ops::Deref, sync::Arc};
 
 use actix::WeakAddr;
+use tokio::time::Instant;
 
 use crate::{
     Query, WatchPath, WatchState, WatchSupervisor,
     caught::{discard, text_of},
     key::WatchKey,
+    outage::Notice,
     snapshots::Slot,
     supervisor::{Report, ReportKind},
 };
@@ -37,18 +39,22 @@ impl<Q: Query> Deref for Link<Q> {
 }
 
 impl<Q: Query> Link<Q> {
-    /// Writes the state down, and tells it if it is news.
+    /// Takes the state down, and reports it if it is news.
     pub(crate) fn transition(&self, next: WatchState) {
-        let news = {
-            let mut slot = self.slot.write();
-            let news = slot.status.state.is_news(&next);
-            slot.status.state = next.clone();
-            news
-        };
-        if !news {
-            return;
-        }
         let path = &self.path;
+        let notice = self.slot.write().enter(next.clone(), Instant::now());
+        match (notice, &next) {
+            (Notice::None, _) => return,
+            (Notice::Log(lasts), WatchState::Retrying { error, attempt, .. }) => {
+                tracing::warn!(
+                    %path, class = %error.class(), error = %text_of(error), attempt, ?lasts,
+                    "the watch is still interrupted"
+                );
+                return;
+            }
+            (Notice::Log(_), _) => return,
+            (Notice::Event, _) => {}
+        }
         match &next {
             WatchState::Retrying { error, .. } => {
                 tracing::warn!(%path, class = %error.class(), error = %text_of(error), "the watch is interrupted and will be retried");

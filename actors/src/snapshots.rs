@@ -7,7 +7,14 @@ use std::{
 
 use dashmap::DashMap;
 
-use crate::{Query, WatchState, WatchStatus, key::WatchKey};
+use tokio::time::Instant;
+
+use crate::{
+    Query, WatchState, WatchStatus,
+    caught::text_of,
+    key::WatchKey,
+    outage::{Notice, Outage},
+};
 
 /// The latest value of every watch, readable from any thread without asking an actor.
 ///
@@ -56,11 +63,34 @@ pub(crate) struct Slot(RwLock<Content>);
 pub(crate) struct Content {
     pub(crate) status: WatchStatus,
     pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
+    /// The failures in a row, and what of them was reported.
+    outage: Option<Box<Outage>>,
     /// The cell of the wide watch that serves this one, if one does.
     pub(crate) upstream: Option<Arc<Slot>>,
 }
 
 impl Content {
+    /// Takes a state down: what of it is to be reported.
+    pub(crate) fn enter(&mut self, next: WatchState, now: Instant) -> Notice {
+        let before = std::mem::replace(&mut self.status.state, next);
+        let next = &self.status.state;
+        let other = before.differs_in_kind(next);
+        let Some(error) = next.error() else {
+            self.outage = None;
+            return if other { Notice::Event } else { Notice::None };
+        };
+        let cause = text_of(error);
+        if other {
+            self.outage = Some(Box::new(Outage::new(cause, now)));
+            return Notice::Event;
+        }
+        let outage = self.outage.get_or_insert_with(|| {
+            let cause = before.error().map_or_else(String::new, text_of);
+            Box::new(Outage::new(cause, now))
+        });
+        outage.failed(cause, now)
+    }
+
     /// How many would miss it: its subscribers, and the watches that it serves.
     pub(crate) fn missed_by(&self) -> usize {
         self.status.subscribers + self.status.members
@@ -72,6 +102,7 @@ impl Slot {
         Self(RwLock::new(Content {
             status,
             value: None,
+            outage: None,
             upstream: None,
         }))
     }

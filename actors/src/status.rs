@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{Failure, WatchPath};
+use crate::{Failure, WatchPath, caught::text_of};
 
 /// The state of a watch.
 #[derive(Debug, Clone)]
@@ -71,11 +71,16 @@ impl WatchState {
             .is_some_and(|error| error.class().is_of_the_query())
     }
 
-    /// Whether going from `self` to `next` is worth telling: another state or another class of failure,
-    /// but not one more attempt.
-    pub(crate) fn is_news(&self, next: &Self) -> bool {
+    /// Whether `next` is another state, or one with another class of failure.
+    pub(crate) fn differs_in_kind(&self, next: &Self) -> bool {
         let class = |state: &Self| state.error().map(Failure::class);
         self.name() != next.name() || class(self) != class(next)
+    }
+
+    /// Whether `next` differs in kind or has another cause, and is not merely one more attempt.
+    pub(crate) fn is_news(&self, next: &Self) -> bool {
+        let cause = |state: &Self| state.error().map(text_of);
+        self.differs_in_kind(next) || cause(self) != cause(next)
     }
 }
 

@@ -13,51 +13,12 @@ use std::{
     time::Duration,
 };
 
-use actix::prelude::*;
-use common::{Events, Mode, Recorder, Say, Sight, Store, pass, paused, supervisor, until};
-use consul_watch_actors::{
-    ConnectionBudget, Cursor, FailureClass, Observe, Ready, Reset, Status, Stop, SubscriptionId,
-    WatchSupervisor,
+use common::{
+    Events, Mode, Recorder, Say, Store,
+    budget::{LATEST, POLL_EVERY, are, stage, watch_all},
+    pass, paused, supervisor, until,
 };
-
-const POLL_EVERY: Duration = Duration::from_secs(10);
-/// The longest time between two polls of a queued watch, in seconds, and a little for the rest.
-const LATEST: u64 = 13;
-
-type Watches = Addr<WatchSupervisor<Store>>;
-
-/// A store with this many permits, and its supervisor under a paused clock.
-fn stage(count: usize) -> (Store, ConnectionBudget, Watches) {
-    let budget = ConnectionBudget::new(count)
-        .with_short_permits(4)
-        .with_poll_interval(POLL_EVERY);
-    let store = Store::new().with_places(&budget);
-    let watches = paused(&store);
-    (store, budget, watches)
-}
-
-/// Watches these folders one after the other, so that they come in this order.
-async fn watch_all<F: AsRef<str>>(
-    watches: &Watches,
-    folders: impl IntoIterator<Item = F>,
-) -> Vec<(SubscriptionId, Sight, Addr<Recorder>)> {
-    let mut all = Vec::new();
-    for folder in folders {
-        let (subscriber, sight) = Recorder::prompt();
-        let id = watches.watch(folder.as_ref(), subscriber.clone()).await;
-        watches.ready(folder.as_ref()).await;
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        all.push((id, sight, subscriber));
-    }
-    all
-}
-
-/// The names of the watches that are in this state.
-async fn are(watches: &Watches, state: &str) -> Vec<String> {
-    let all = watches.send(Status::all()).await.unwrap();
-    let so = all.iter().filter(|status| status.state.name() == state);
-    so.map(|status| status.path.name().to_owned()).collect()
-}
+use consul_watch_actors::{ConnectionBudget, Cursor, FailureClass, Observe, Ready, Reset, Stop};
 
 #[actix::test]
 async fn a_watch_beyond_the_budget_is_reported_as_polling_and_polls_at_intervals() {
@@ -338,82 +299,6 @@ async fn the_budget_holds_across_threads() {
         );
     }
     assert_eq!(store.most_held(), 3);
-}
-
-#[actix::test]
-async fn the_permit_of_a_query_that_was_cut_off_is_released_when_the_server_drops_it() {
-    let hold = Duration::from_secs(60);
-    let budget = ConnectionBudget::new(3)
-        .with_short_permits(4)
-        .with_poll_interval(POLL_EVERY);
-    let store = Store::new().with_places(&budget).with_hold(hold);
-    let watches = paused(&store);
-    watch_all(&watches, ["a", "b", "c"]).await;
-    // Its query was asked again with this, so it is held from now on.
-    store.put("a", "a", 1);
-    let asked = tokio::time::Instant::now();
-    pass(20).await;
-    watches.stop(Stop::path("a")).await;
-    assert_eq!(
-        (store.open(), budget.available(), budget.pending_release()),
-        (2, 0, 1),
-        "stopped at once"
-    );
-    let all = watch_all(&watches, ["d"]).await;
-    assert_eq!(
-        are(&watches, "polling").await,
-        ["d"],
-        "late, but not too many for the server"
-    );
-    store.put("d", "a", 7);
-    pass(LATEST).await;
-    assert!(all[0].1.shows(7), "and not lost");
-    watches
-        .until_status("d", "live", |status| status.state.is_live())
-        .await;
-    let held = asked.elapsed();
-    assert!(
-        held >= hold && held < hold + Duration::from_millis(100),
-        "it got its permit after {held:?}"
-    );
-    assert_eq!((budget.available(), budget.pending_release()), (0, 0));
-    // A query that has come to its end keeps nothing: neither by an answer nor by a failure.
-    store.mode("b", Mode::FailFor(Duration::from_secs(3000)));
-    store.mode("c", Mode::Fail(FailureClass::Invalid));
-    until("they have failed", || budget.available() == 2).await;
-    assert_eq!(budget.pending_release(), 0);
-}
-
-#[actix::test]
-async fn permits_of_queries_that_were_cut_off_are_released_in_the_end() {
-    let hold = Duration::from_secs(60);
-    let budget = ConnectionBudget::new(10)
-        .with_short_permits(4)
-        .with_poll_interval(POLL_EVERY);
-    let store = Store::new().with_places(&budget).with_hold(hold);
-    let watches = paused(&store);
-    let names: Vec<_> = (0..10).map(|n| format!("folder{n}")).collect();
-    watch_all(&watches, &names).await;
-    watches.send(Reset::new()).await.unwrap().unwrap();
-    watches.send(Ready::all()).await.unwrap().unwrap();
-    tokio::time::sleep(Duration::from_millis(10)).await;
-    assert_eq!(
-        (
-            budget.pending_release(),
-            are(&watches, "polling").await.len()
-        ),
-        (10, 10)
-    );
-    pass(61).await;
-    assert_eq!(
-        (budget.pending_release(), are(&watches, "live").await.len()),
-        (0, 10)
-    );
-    drop(watches);
-    until("they are cut", || store.open() == 0).await;
-    assert_eq!((budget.available(), budget.pending_release()), (0, 10));
-    pass(61).await;
-    assert_eq!((budget.available(), budget.pending_release()), (10, 0));
 }
 
 #[actix::test]

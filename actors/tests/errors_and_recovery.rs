@@ -5,8 +5,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Events, Mode, Recorder, Say, Store, pass, paused, until};
-use consul_watch_actors::{Cursor, FailureClass, Observe, Ready, ReadyError, Reset, WatchState};
+use common::{Events, Logs, Mode, Recorder, Say, Store, pass, paused, until};
+use consul_watch_actors::{
+    Cursor, EventKind, FailureClass, Observe, Ready, ReadyError, Reset, WatchState,
+};
 
 #[actix::test]
 async fn it_recovers_and_delivers_only_real_changes() {
@@ -228,4 +230,76 @@ async fn a_watch_that_turned_wrong_keeps_its_last_value_readable() {
         1
     );
     assert_eq!(store.open(), 0);
+}
+
+#[actix::test]
+async fn a_failure_whose_cause_changes_is_reported_again_at_a_bounded_rate() {
+    let logs = Logs::capture();
+    let store = Store::new();
+    store.put("app", "a", 1);
+    let watches = paused(&store);
+    let (subscriber, sight) = Recorder::prompt();
+    watches.watch("app", subscriber).await;
+    until("the first state arrives", || sight.shows(1)).await;
+    let (observer, events) = Events::start_new();
+    watches.send(Observe::all(observer)).await.unwrap();
+    let causes = || -> Vec<String> {
+        let events = events.all();
+        let errors = events.iter().filter_map(|event| match &event.kind {
+            EventKind::State(state) => Some(state.error()?.to_string()),
+            _ => None,
+        });
+        errors.collect()
+    };
+    store.mode("app", Mode::Fail(FailureClass::Transient));
+    pass(30).await;
+    assert_eq!(causes(), ["it went wrong"]);
+    store.mode("app", Mode::FailFor(Duration::from_millis(1)));
+    pass(30).await;
+    assert_eq!(causes(), ["it went wrong", "come back later"]);
+    assert_eq!(logs.warnings("will be retried").len(), 2);
+    // Both in turn, for an hour.
+    for turn in 0..1800 {
+        store.mode(
+            "app",
+            if turn % 2 == 0 {
+                Mode::Fail(FailureClass::Transient)
+            } else {
+                Mode::FailFor(Duration::from_millis(1))
+            },
+        );
+        pass(2).await;
+    }
+    assert_eq!(causes().len(), 2, "both were reported");
+    let status = watches.status("app").await.unwrap();
+    assert_eq!(status.state.error().unwrap().to_string(), "come back later");
+}
+
+#[actix::test]
+async fn a_long_outage_is_logged_again_at_growing_intervals() {
+    let logs = Logs::capture();
+    let store = Store::new();
+    store.mode("app", Mode::Fail(FailureClass::Transient));
+    store.mode("panics", Mode::Panic);
+    let watches = paused(&store);
+    let (observer, events) = Events::start_new();
+    watches.send(Observe::all(observer)).await.unwrap();
+    let (subscriber, _) = Recorder::prompt();
+    for folder in ["app", "panics"] {
+        watches.watch(folder, subscriber.clone()).await;
+    }
+    pass(600).await;
+    // After one, three and seven minutes.
+    let again = logs.warnings("the watch is still interrupted");
+    assert_eq!(again.len(), 3, "{again:?}");
+    assert!(again[0].contains("error=it went wrong"), "{again:?}");
+    assert_eq!(logs.warnings("the watcher still panics").len(), 3);
+    let mut names = events.names();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        ["connecting", "connecting", "retrying", "retrying"],
+        "observers know already"
+    );
+    assert_eq!(logs.warnings("").len(), 8, "{:?}", logs.warnings(""));
 }

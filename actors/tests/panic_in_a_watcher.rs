@@ -3,7 +3,6 @@
 
 mod common;
 
-use actix::prelude::*;
 use common::{Events, Folder, Mode, Recorder, Rows, Say, Store, pass, paused, supervisor, until};
 use consul_watch_actors::{Observe, Reset, Stop, Watch};
 

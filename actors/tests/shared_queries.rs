@@ -13,9 +13,7 @@ use common::{
     shared::{follow, rooted, row, status, until_state, watch},
     supervisor, until,
 };
-use consul_watch_actors::{
-    FailureClass, GetSnapshots, Observe, Ready, ReadyError, Snapshots, Stop, View, Watch,
-};
+use consul_watch_actors::{FailureClass, Observe, Ready, ReadyError, Snapshots, Stop, View, Watch};
 
 #[actix::test]
 async fn many_members_are_one_query_and_each_gets_its_own_changes() {

@@ -10,7 +10,7 @@ use actix::prelude::*;
 use common::{
     Folder, Mode, Recorder, Say, Sight, Store, pass,
     shared::{Watches, follow, rooted, row, until_state, watch},
-    supervisor, until,
+    until,
 };
 use consul_watch_actors::{FailureClass, Reset, Stop, WatchSupervisor};
 use tokio::time::Instant;

@@ -4,7 +4,6 @@ mod common;
 
 use std::sync::Arc;
 
-use actix::prelude::*;
 use common::{Folder, Recorder, Say, Store, actors::Occupy, pass, paused, supervisor, until};
 use consul_watch_actors::{FailureClass, Stop, Watch};
 use tokio::sync::Semaphore;

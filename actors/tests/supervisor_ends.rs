@@ -4,7 +4,6 @@ mod common;
 
 use std::time::Duration;
 
-use actix::prelude::*;
 use common::{Events, Folder, Logs, Mode, Recorder, Say, Store, pass, paused, supervisor, until};
 use consul_watch_actors::{
     FailureClass, GetSnapshots, Observe, Ready, ReadyError, Reset, Stop, Watch,

@@ -3,7 +3,6 @@
 
 mod common;
 
-use actix::prelude::*;
 use common::{
     Events, Folder, Logs, Mode, Part, Recorder, Row, Rows, Say, Store, pass, paused, supervisor,
     until,

@@ -2,7 +2,6 @@
 
 mod common;
 
-use actix::prelude::*;
 use common::{
     Events, Folder, Merged, Mode, Part, Recorder, Say, Store, pass, paused, supervisor, until,
 };

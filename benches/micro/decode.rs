@@ -1,4 +1,4 @@
-//! Decoding a prefix's body and merging it with the list before: one key of many has changed.
+//! Decodes the body of a prefix and merges it with the previous list: one key of many has changed.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -27,7 +27,7 @@ pub(crate) fn decode_and_merge(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What Consul answers for so many keys of 256 bytes, one of which may have changed.
+/// Builds Consul's response for `keys` keys of 256 bytes, one of which may have changed.
 pub(crate) fn body(keys: usize, changed: Option<usize>) -> String {
     let mut body = "[".to_owned();
     for key in 0..keys {

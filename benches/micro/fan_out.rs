@@ -1,4 +1,4 @@
-//! One change to many subscribers, from the answer to the last handler, on one thread.
+//! One change for many subscribers, from the response to the last handler, on one thread.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use criterion::Criterion;
 
 use super::memory::{Ask, Memory};
 
-/// Counts what all of its kind have handled.
+/// Counts the updates that all its instances have handled.
 struct Counter(Rc<Cell<usize>>);
 
 impl Actor for Counter {
@@ -37,7 +37,7 @@ pub(crate) fn fan_out(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// How long so many changes take, one after the other.
+/// Returns the time that `rounds` changes take, one after the other.
 async fn changes(subscribers: usize, rounds: u64) -> Duration {
     let memory = Memory::new();
     let watches: Addr<WatchSupervisor<Memory>> = WatchSupervisor::new(memory.clone())

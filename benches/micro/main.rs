@@ -1,4 +1,4 @@
-//! The hot path alone: what a wake-up costs after its body has come.
+//! The hot path alone: the cost of a wake-up after its body has arrived.
 
 mod decode;
 mod fan_out;

@@ -1,4 +1,4 @@
-//! The parser that is used beside those that use SIMD, on the body of a prefix: borrowed pairs, nothing else.
+//! The JSON parser in use and two with SIMD, on the body of a prefix: borrowed pairs, nothing else.
 
 use std::borrow::Cow;
 use std::hint::black_box;

@@ -1,4 +1,4 @@
-//! What an answer means after the one before.
+//! The step of the state machine that interprets a response.
 
 use std::hint::black_box;
 

@@ -1,4 +1,4 @@
-//! What the numbers were measured on.
+//! The machine that the numbers were measured on.
 
 use std::fs;
 use std::process::Command;
@@ -6,8 +6,8 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
 use crate::peers;
-use crate::setting::Setting;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
@@ -20,14 +20,14 @@ pub struct Machine {
 }
 
 impl Machine {
-    pub fn of(setting: &Setting) -> Self {
+    pub fn of(config: &Config) -> Self {
         let rustc = Command::new("rustc").arg("--version").output();
         let rustc = rustc
             .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
             .unwrap_or_default();
         let memory = field("/proc/meminfo", "MemTotal").unwrap_or_default();
         let kilobytes: u64 = memory.trim_end_matches(" kB").parse().unwrap_or_default();
-        // What follows the number is how the machine's owner built it.
+        // The part behind the number is a name chosen by the kernel's builder.
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         Self {
             cpu: field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned()),
@@ -40,7 +40,7 @@ impl Machine {
                 .trim()
                 .to_owned(),
             rustc: rustc.split(' ').nth(1).unwrap_or("unknown").to_owned(),
-            consul: peers::consul_version(setting).unwrap_or_else(|_| "unknown".to_owned()),
+            consul: peers::consul_version(config).unwrap_or_else(|_| "unknown".to_owned()),
         }
     }
 }

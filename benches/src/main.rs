@@ -1,31 +1,31 @@
-//! What consul-watch costs, beside its peers: the rows of `docs/benchmarks.md`.
+//! Benchmarks of consul-watch and its peers: the scenarios of `docs/benchmarks.md`.
 
+mod config;
+mod kv_writer;
 mod machine;
 mod measure;
 mod outcome;
 mod peers;
 mod plot;
-mod puts;
 mod record;
 mod report;
 mod rounds;
-mod row;
-mod rows;
 mod scale;
-mod setting;
+mod scenario;
+mod scenarios;
 
 use std::env;
 use std::process::ExitCode;
 
-use crate::setting::Setting;
+use crate::config::Config;
 
 const USAGE: &str = "\
-usage: consul-watch-bench report [--quick] [ROW ...]   run the rows, all without a name, and write the report
-       consul-watch-bench row [--quick] ROW            run one row and print what it found
-       consul-watch-bench render                       write the report of what was recorded
+usage: consul-watch-bench report [--quick] [SCENARIO ...]    run scenarios, by default all, and write the report
+       consul-watch-bench scenario [--quick] SCENARIO        run one scenario and print its result
+       consul-watch-bench render                             write the report from the recorded results
 
---quick takes small numbers, to see that everything works; what it finds means nothing.
-The rows: ";
+--quick takes small numbers, to see that everything works; the results mean nothing.
+The scenarios: ";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -49,24 +49,30 @@ fn run(args: &[String]) -> Result<(), String> {
     match (command.as_str(), names.as_slice()) {
         ("run-one", [contender, rest @ ..]) => peers::run_one(contender, rest),
         ("run-many", [what, rest @ ..]) => scale::run_one(what, rest),
-        ("report", names) => report::run(&Setting::new(quick)?, &chosen(names)?),
-        ("row", [name]) => report::print(&Setting::new(quick)?, row::find(name).ok_or_else(usage)?),
+        ("report", names) => report::run(&Config::new(quick)?, &chosen(names)?),
+        ("scenario", [name]) => report::print(
+            &Config::new(quick)?,
+            scenario::find(name).ok_or_else(usage)?,
+        ),
         ("render", []) => report::write(),
         _ => Err(usage()),
     }
 }
 
-fn chosen(names: &[&str]) -> Result<Vec<&'static row::Row>, String> {
+fn chosen(names: &[&str]) -> Result<Vec<&'static scenario::Scenario>, String> {
     if names.is_empty() {
-        return Ok(rows::ALL.iter().collect());
+        return Ok(scenarios::ALL.iter().collect());
     }
     names
         .iter()
-        .map(|name| row::find(name).ok_or_else(|| format!("no row {name}\n{}", usage())))
+        .map(|name| scenario::find(name).ok_or_else(|| format!("no scenario {name}\n{}", usage())))
         .collect()
 }
 
 fn usage() -> String {
-    let names: Vec<&str> = rows::ALL.iter().map(|row| row.name).collect();
+    let names: Vec<&str> = scenarios::ALL
+        .iter()
+        .map(|scenario| scenario.name)
+        .collect();
     format!("{USAGE}{}", names.join(", "))
 }

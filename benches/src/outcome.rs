@@ -1,78 +1,78 @@
-//! What a row found.
+//! The result of a scenario.
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::Spread;
+use crate::measure::MedianRange;
 
-/// What a row found; kept as JSON, so that a report can be written without measuring all of it again.
+/// The result of a scenario, kept as JSON so that a report can be written without measuring everything again.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Outcome {
-    /// One table and one chart each.
+    /// The quantities, each with a table and a chart.
     pub measures: Vec<Measure>,
-    /// The targets and what was found.
+    /// The targets and their results.
     pub checks: Vec<Check>,
-    /// Who was not measured, and why: `name: reason`.
+    /// The contenders that were not measured, as `name: reason`.
     pub missing: Vec<String>,
-    /// What else a reader should know, each a paragraph of Markdown.
+    /// Further remarks, each a paragraph of Markdown.
     pub notes: Vec<String>,
-    /// Who took part, by name and version.
+    /// The contenders, by name and version.
     pub versions: Vec<String>,
 }
 
-/// One quantity, for everyone who was measured. Less is better.
+/// One quantity of all measured contenders. Less is better.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Measure {
-    /// What it is.
+    /// The name of the quantity.
     pub title: String,
     /// The unit of its figures.
     pub unit: String,
-    /// One each.
+    /// One figure per contender.
     pub figures: Vec<Figure>,
 }
 
-/// What was measured of one contender.
+/// The measured quantity of one contender.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Figure {
-    /// The contender, or the case.
+    /// The contender or the case.
     pub name: String,
-    /// How it is drawn.
+    /// The side, which decides the colour.
     pub side: Side,
-    /// The median and the spread over the rounds.
-    pub spread: Spread,
+    /// The median and the range over the rounds.
+    pub median_range: MedianRange,
 }
 
-/// Whose figure it is.
+/// The side that a figure belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
     /// consul-watch.
     Ours,
-    /// What no client can be quicker than.
+    /// The lower bound for any client.
     Floor,
     /// Another client.
     Peer,
 }
 
-/// A target and what was found.
+/// A target and its result.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Check {
-    /// What is compared.
+    /// The compared quantity.
     pub what: String,
-    /// Such as `≤ 1.05 × the bare loop`.
+    /// The target, such as `≤ 1.05 × the bare loop`.
     pub target: String,
-    /// Such as `1.02 × (1.01..1.04)`.
+    /// The result, such as `1.02 × (1.01..1.04)`.
     pub result: String,
-    /// `None` where it could not be measured.
+    /// Whether the target is met; `None` if it could not be measured.
     pub met: Option<bool>,
 }
 
 impl Check {
-    /// A number that must not be above a limit, shown with this unit.
+    /// A number that must not exceed a limit, printed with this unit.
     pub fn at_most(
         what: impl Into<String>,
         target: impl Into<String>,
         limit: f64,
-        found: &Spread,
+        found: &MedianRange,
         unit: &str,
     ) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl Check {
         }
     }
 
-    /// A target that could not be compared with anything.
+    /// A target that could not be measured.
     pub fn not_measured(what: impl Into<String>, target: impl Into<String>) -> Self {
         Self {
             what: what.into(),

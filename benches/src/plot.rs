@@ -1,4 +1,4 @@
-//! Horizontal bars with whiskers, as SVG that is readable on light and on dark.
+//! Horizontal bars with whiskers, as SVG for light and dark themes.
 
 use std::fmt::Write as _;
 
@@ -6,28 +6,28 @@ use crate::measure::number;
 use crate::outcome::{Measure, Side};
 
 const WIDTH: f64 = 720.0;
-/// For the names, and for the numbers behind the bars.
+/// The space for the names; `RIGHT` is that for the numbers behind the bars.
 const LEFT: f64 = 170.0;
 const RIGHT: f64 = 100.0;
 const TOP: f64 = 40.0;
 const STEP: f64 = 30.0;
 const THICK: f64 = 18.0;
 
-/// With a ground of its own, since a page's theme need not be the reader's.
+/// Styles with their own background, because the theme of a page may differ from that of the reader.
 const STYLE: &str = "\
 .g{fill:#fff}text{font:13px system-ui,sans-serif;fill:#24292f}.h{font-weight:600}.n{fill:#57606a}\
 .ours{fill:#0a7d5a}.floor{fill:#9aa4ad}.peer{fill:#5b8ec9}.w{stroke:#24292f;stroke-width:1.5;fill:none}\
 @media(prefers-color-scheme:dark){.g{fill:#0d1117}text{fill:#e6edf3}.n{fill:#9aa4ad}\
 .ours{fill:#2fbf8f}.floor{fill:#6e7681}.peer{fill:#4f83c0}.w{stroke:#e6edf3}}";
 
-/// The figures of one measure.
+/// Draws the figures of one measure.
 pub fn bars(measure: &Measure) -> String {
     let highest = measure
         .figures
         .iter()
-        .map(|figure| figure.spread.max)
+        .map(|figure| figure.median_range.max)
         .fold(0.0, f64::max);
-    // Nothing was measured where all is zero: any scale shows that.
+    // If all figures are zero, any scale will do.
     let scale = (WIDTH - LEFT - RIGHT) / if highest > 0.0 { highest } else { 1.0 };
     let height = TOP + STEP * measure.figures.len() as f64 + 6.0;
     let mut svg = format!(
@@ -46,7 +46,7 @@ pub fn bars(measure: &Measure) -> String {
             Side::Floor => "floor",
             Side::Peer => "peer",
         };
-        let spread = figure.spread;
+        let median_range = figure.median_range;
         let x = |value: f64| LEFT + value * scale;
         let _ = writeln!(
             svg,
@@ -55,13 +55,13 @@ pub fn bars(measure: &Measure) -> String {
             middle + 4.5,
             escape(&figure.name)
         );
-        // A bar that is too short to be seen would look like one that is missing.
+        // A bar too short to be visible would look like a missing one.
         let _ = writeln!(
             svg,
             "<rect class=\"{class}\" x=\"{LEFT}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{THICK}\" rx=\"2\"/>",
-            (spread.median * scale).max(1.0)
+            (median_range.median * scale).max(1.0)
         );
-        let (low, high) = (x(spread.min), x(spread.max));
+        let (low, high) = (x(median_range.min), x(median_range.max));
         if high - low >= 1.0 {
             let (up, down) = (middle - 4.0, middle + 4.0);
             let _ = writeln!(
@@ -73,9 +73,9 @@ pub fn bars(measure: &Measure) -> String {
         let _ = writeln!(
             svg,
             "<text class=\"n\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-            x(spread.max.max(spread.median)) + 8.0,
+            x(median_range.max.max(median_range.median)) + 8.0,
             middle + 4.5,
-            number(spread.median)
+            number(median_range.median)
         );
     }
     svg.push_str("</svg>\n");

@@ -1,4 +1,4 @@
-//! What was found last, as JSON beside the report, so that one row can be measured without the others.
+//! The last result of each scenario, kept as JSON beside the report, so that one can be measured without the others.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::machine::Machine;
 use crate::outcome::Outcome;
 
-/// A row's last result.
+/// The last result of a scenario.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Record {
     /// The day, such as `2026-01-31`.
@@ -21,14 +21,14 @@ pub struct Record {
     pub outcome: Outcome,
 }
 
-/// Where the report's plots and records are.
+/// The folder of the report's plots and records.
 pub fn directory() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/benchmarks"))
 }
 
-/// The last result of this row, if there is one.
-pub fn read(row: &str) -> Result<Option<Record>, String> {
-    let name = format!("{row}.json");
+/// Reads the last result of a scenario, if there is one.
+pub fn read(scenario: &str) -> Result<Option<Record>, String> {
+    let name = format!("{scenario}.json");
     match fs::read_to_string(directory().join(&name)) {
         Ok(text) => serde_json::from_str(&text)
             .map(Some)
@@ -38,10 +38,10 @@ pub fn read(row: &str) -> Result<Option<Record>, String> {
     }
 }
 
-/// Keeps the result of this row.
-pub fn write(row: &str, record: &Record) -> Result<(), String> {
+/// Writes the result of a scenario.
+pub fn write(scenario: &str, record: &Record) -> Result<(), String> {
     let text = serde_json::to_string_pretty(record).map_err(|error| error.to_string())?;
-    write_file(&format!("{row}.json"), &format!("{text}\n"))
+    write_file(&format!("{scenario}.json"), &format!("{text}\n"))
 }
 
 /// Writes a file beside the records.
@@ -51,7 +51,7 @@ pub fn write_file(name: &str, text: &str) -> Result<(), String> {
         .map_err(|error| format!("{name}: {error}"))
 }
 
-/// The day it is, in UTC.
+/// Today's date in UTC.
 pub fn today() -> String {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -59,7 +59,7 @@ pub fn today() -> String {
     day(seconds / 86_400)
 }
 
-/// The date so many days after 1970-01-01.
+/// The date `days` after 1970-01-01.
 fn day(mut days: u64) -> String {
     let mut year = 1970;
     let is_leap = |year: u64| {

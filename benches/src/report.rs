@@ -1,42 +1,42 @@
-//! `docs/benchmarks.md`, from what was recorded.
+//! Renders `docs/benchmarks.md` from the records.
 
 use std::fmt::Write as _;
 use std::fs;
 
+use crate::config::Config;
 use crate::machine::Machine;
 use crate::measure::number;
 use crate::outcome::{Check, Measure};
 use crate::plot;
 use crate::record::{self, Record};
-use crate::row::Row;
-use crate::rows;
-use crate::setting::Setting;
+use crate::scenario::Scenario;
+use crate::scenarios;
 
 const HEAD: &str = "\
 # Benchmarks
 
-What `consul-watch` costs, beside its peers: each row measures all of them in one run, on one agent, in turns. The
+The cost of `consul-watch` and its peers. Each scenario measures all of them in one run, on one agent, in turns. The
 *bare loop* is the floor: awc without actors, which decodes borrowed and does nothing else.
 
 ```console
-$ cargo xtask bench                        # every row; this file is its report
-$ cargo xtask bench -- latency             # some rows; the others keep their last result
+$ cargo xtask bench                        # every scenario; this file is its report
+$ cargo xtask bench -- latency             # some scenarios; the others keep their last result
 $ cargo xtask bench -- micro               # the hot path alone, by criterion
 $ cargo xtask bench -- --quick             # small numbers, to see that everything works
 ```
 
-Peers are installed from their registries into `target/peers`, in the versions that `benches/` pins. A number in front
-of brackets is the median of the rounds, in brackets the lowest and the highest. Less is better everywhere.
+Peers are installed from their registries into `target/peers`, in the versions that `benches/` pins. Numbers are the
+median of the rounds, followed by the lowest and the highest in brackets. Less is better everywhere.
 ";
 
-/// Measures these rows, keeps what they found and writes the report.
-pub fn run(setting: &Setting, rows: &[&Row]) -> Result<(), String> {
+/// Measures these scenarios, records the results and writes the report.
+pub fn run(config: &Config, scenarios: &[&Scenario]) -> Result<(), String> {
     let mut failed = Vec::new();
-    for row in rows {
-        eprintln!("== {}", row.name);
-        match measure(setting, row) {
-            Ok(record) => record::write(row.name, &record)?,
-            Err(error) => failed.push(format!("{}: {error}", row.name)),
+    for scenario in scenarios {
+        eprintln!("== {}", scenario.name);
+        match measure(config, scenario) {
+            Ok(record) => record::write(scenario.name, &record)?,
+            Err(error) => failed.push(format!("{}: {error}", scenario.name)),
         }
     }
     write()?;
@@ -47,59 +47,67 @@ pub fn run(setting: &Setting, rows: &[&Row]) -> Result<(), String> {
     }
 }
 
-/// Measures one row and prints what it found, without keeping it.
-pub fn print(setting: &Setting, row: &Row) -> Result<(), String> {
-    let record = measure(setting, row)?;
-    println!("{}{}", targets(&[(row, &record)]), section(row, &record));
+/// Measures one scenario and prints its result without recording it.
+pub fn print(config: &Config, scenario: &Scenario) -> Result<(), String> {
+    let record = measure(config, scenario)?;
+    println!(
+        "{}{}",
+        targets(&[(scenario, &record)]),
+        section(scenario, &record)
+    );
     Ok(())
 }
 
-/// Writes the report and its plots of what was recorded.
+/// Writes the report and its plots from the records.
 pub fn write() -> Result<(), String> {
     let mut known = Vec::new();
-    for row in rows::ALL {
-        known.extend(record::read(row.name)?.map(|record| (row, record)));
+    for scenario in scenarios::ALL {
+        known.extend(record::read(scenario.name)?.map(|record| (scenario, record)));
     }
-    for (row, record) in &known {
+    for (scenario, record) in &known {
         for (at, measure) in record.outcome.measures.iter().enumerate() {
-            record::write_file(&plot_name(row, at), &plot::bars(measure))?;
+            record::write_file(&plot_name(scenario, at), &plot::bars(measure))?;
         }
     }
-    let known: Vec<(&Row, &Record)> = known.iter().map(|(row, record)| (*row, record)).collect();
+    let known: Vec<(&Scenario, &Record)> = known
+        .iter()
+        .map(|(scenario, record)| (*scenario, record))
+        .collect();
     let path = record::directory().with_extension("md");
     fs::write(&path, render(&known)).map_err(|error| format!("benchmarks.md: {error}"))?;
     eprintln!("written: docs/benchmarks.md");
     Ok(())
 }
 
-fn measure(setting: &Setting, row: &Row) -> Result<Record, String> {
-    let outcome = (row.run)(setting)?;
+fn measure(config: &Config, scenario: &Scenario) -> Result<Record, String> {
+    let outcome = (scenario.run)(config)?;
     Ok(Record {
         date: record::today(),
-        quick: setting.quick,
-        machine: Machine::of(setting),
+        quick: config.quick,
+        machine: Machine::of(config),
         outcome,
     })
 }
 
-fn render(known: &[(&Row, &Record)]) -> String {
+fn render(known: &[(&Scenario, &Record)]) -> String {
     let mut text = HEAD.to_owned();
     if known.iter().any(|(_, record)| record.quick) {
-        text += "\n**Some rows were run with `--quick`: their numbers mean nothing.**\n";
+        text += "\n**Some scenarios were run with `--quick`: their numbers mean nothing.**\n";
     }
     text += &targets(known);
     text += &conditions(known);
-    for (row, record) in known {
-        text += &section(row, record);
+    for (scenario, record) in known {
+        text += &section(scenario, record);
     }
     text
 }
 
-/// Everything that has a target, in one table.
-fn targets(known: &[(&Row, &Record)]) -> String {
+/// Renders the table of all targets.
+fn targets(known: &[(&Scenario, &Record)]) -> String {
     let mut text =
-        "\n## Targets\n\n| row | what | target | result | |\n|---|---|---|---|---|\n".to_owned();
-    for (row, record) in known {
+        "\n## Targets\n\n| scenario | quantity | target | result | |\n|---|---|---|---|---|\n"
+            .to_owned();
+    for (scenario, record) in known {
         for Check {
             what,
             target,
@@ -116,24 +124,24 @@ fn targets(known: &[(&Row, &Record)]) -> String {
             let _ = writeln!(
                 text,
                 "| [{0}](#{0}) | {what} | {target} | {result} | {verdict}{quick} |",
-                row.name
+                scenario.name
             );
         }
     }
     text
 }
 
-/// Where and when, once for all rows that were measured alike.
-fn conditions(known: &[(&Row, &Record)]) -> String {
+/// Renders the machine and date, once for all scenarios that share them.
+fn conditions(known: &[(&Scenario, &Record)]) -> String {
     let mut text = "\n## Measured on\n".to_owned();
     let mut alike: Vec<(&Machine, &str, Vec<&str>)> = Vec::new();
-    for (row, record) in known {
+    for (scenario, record) in known {
         match alike
             .iter_mut()
             .find(|(machine, date, _)| **machine == record.machine && **date == record.date)
         {
-            Some((_, _, names)) => names.push(row.name),
-            None => alike.push((&record.machine, &record.date, vec![row.name])),
+            Some((_, _, names)) => names.push(scenario.name),
+            None => alike.push((&record.machine, &record.date, vec![scenario.name])),
         }
     }
     for (machine, date, names) in alike {
@@ -147,7 +155,7 @@ fn conditions(known: &[(&Row, &Record)]) -> String {
         } = machine;
         let _ = writeln!(
             text,
-            "\n{date}: {cpu}, {cores} cores, {memory_gib} GiB; Linux {kernel}; rustc {rustc}; Consul {consul}. Rows: \
+            "\n{date}: {cpu}, {cores} cores, {memory_gib} GiB; Linux {kernel}; rustc {rustc}; Consul {consul}. Scenarios: \
              {}.",
             names.join(", ")
         );
@@ -165,14 +173,14 @@ fn conditions(known: &[(&Row, &Record)]) -> String {
     text
 }
 
-fn section(row: &Row, record: &Record) -> String {
-    let mut text = format!("\n## {}\n\n{}\n", row.name, row.title);
+fn section(scenario: &Scenario, record: &Record) -> String {
+    let mut text = format!("\n## {}\n\n{}\n", scenario.name, scenario.title);
     for (at, measure) in record.outcome.measures.iter().enumerate() {
         let _ = write!(
             text,
             "\n![{}](benchmarks/{})\n\n{}",
             measure.title,
-            plot_name(row, at),
+            plot_name(scenario, at),
             table(measure)
         );
     }
@@ -183,7 +191,7 @@ fn section(row: &Row, record: &Record) -> String {
     for note in &record.outcome.notes {
         let _ = writeln!(text, "\n{note}");
     }
-    let _ = writeln!(text, "\nHow: {}", row.method);
+    let _ = writeln!(text, "\nMethod: {}", scenario.method);
     text
 }
 
@@ -194,21 +202,21 @@ fn table(measure: &Measure) -> String {
         unit = measure.unit
     );
     for figure in &measure.figures {
-        let spread = figure.spread;
+        let median_range = figure.median_range;
         let (median, min, max) = (
-            number(spread.median),
-            number(spread.min),
-            number(spread.max),
+            number(median_range.median),
+            number(median_range.min),
+            number(median_range.max),
         );
         let _ = writeln!(text, "| {} | {median} | {min}..{max} |", figure.name);
     }
     text
 }
 
-fn plot_name(row: &Row, at: usize) -> String {
+fn plot_name(scenario: &Scenario, at: usize) -> String {
     if at == 0 {
-        format!("{}.svg", row.name)
+        format!("{}.svg", scenario.name)
     } else {
-        format!("{}-{}.svg", row.name, at + 1)
+        format!("{}-{}.svg", scenario.name, at + 1)
     }
 }

@@ -1,30 +1,30 @@
-//! Everyone in turns, round after round.
+//! Rounds of measurements in which the contenders take turns.
 
-use crate::measure::Spread;
+use crate::config::Config;
+use crate::measure::MedianRange;
 use crate::outcome::{Check, Figure, Measure, Side};
 use crate::peers::{self, Absent, Contender};
-use crate::setting::Setting;
 
-/// What was found of everyone, round by round.
+/// The samples of all contenders, round by round.
 pub struct Rounds<T> {
     contenders: Vec<Contender>,
-    /// A list for each contender, with an entry for each round.
+    /// One list per contender, with one entry per round.
     found: Vec<Vec<T>>,
     absent: Vec<Absent>,
 }
 
 impl<T> Rounds<T> {
-    /// Measures everyone in each round, beginning with another one each time: who comes first finds the agent
-    /// and the machine in another state than who comes last.
+    /// Measures every contender in each round. Each round begins with another one, because the first finds the agent
+    /// and the machine in another state than the last.
     ///
-    /// A peer that fails is left out; ours or the floor failing is an error.
+    /// A peer that fails is left out. A failure of consul-watch or of the floor is an error.
     pub fn run(
-        setting: &Setting,
+        config: &Config,
         more: Vec<Contender>,
         rounds: usize,
         mut one: impl FnMut(&Contender) -> Result<T, String>,
     ) -> Result<Self, String> {
-        let (mut contenders, mut absent) = peers::everyone(setting);
+        let (mut contenders, mut absent) = peers::contenders(config);
         contenders.extend(more);
         let mut found: Vec<Vec<T>> = contenders.iter().map(|_| Vec::new()).collect();
         for round in 0..rounds {
@@ -55,7 +55,7 @@ impl<T> Rounds<T> {
         })
     }
 
-    /// Who took part, with the versions.
+    /// The contenders that took part, with their versions.
     pub fn versions(&self) -> Vec<String> {
         self.contenders
             .iter()
@@ -63,7 +63,7 @@ impl<T> Rounds<T> {
             .collect()
     }
 
-    /// Who did not, and why.
+    /// The contenders that did not take part, with the reason.
     pub fn missing(&self) -> Vec<String> {
         self.absent
             .iter()
@@ -71,7 +71,7 @@ impl<T> Rounds<T> {
             .collect()
     }
 
-    /// One quantity of everyone.
+    /// One quantity of all contenders.
     pub fn measure(&self, title: &str, unit: &str, of: impl Fn(&T) -> f64) -> Measure {
         let figures = self
             .contenders
@@ -82,7 +82,7 @@ impl<T> Rounds<T> {
                 Figure {
                     name: contender.title.clone(),
                     side: contender.side,
-                    spread: Spread::of(&numbers),
+                    median_range: MedianRange::of(&numbers),
                 }
             });
         Measure {
@@ -92,8 +92,8 @@ impl<T> Rounds<T> {
         }
     }
 
-    /// Ours is at most so many times what another one needs, by the median of the rounds' ratios. The limit
-    /// is given as the report shows it, such as `1/12`, and as a number.
+    /// Checks that consul-watch needs at most `limit` times what another contender needs, by the median of the rounds'
+    /// ratios. `shown` is the limit as the report prints it, such as `1/12`.
     pub fn at_most(
         &self,
         what: &str,
@@ -105,7 +105,7 @@ impl<T> Rounds<T> {
         self.at_most_of(self.our_title(), what, other, shown, limit, of)
     }
 
-    /// This one is at most so many times what another one needs.
+    /// Checks the same for the contender with this title.
     pub fn at_most_of(
         &self,
         title: &str,
@@ -117,14 +117,18 @@ impl<T> Rounds<T> {
     ) -> Check {
         let target = format!("≤ {shown} × {other}");
         match (self.of(title, &of), self.of(other, &of)) {
-            (Some(ours), Some(theirs)) => {
-                Check::at_most(what, target, limit, &Spread::of_ratios(&ours, &theirs), "×")
-            }
+            (Some(ours), Some(theirs)) => Check::at_most(
+                what,
+                target,
+                limit,
+                &MedianRange::of_ratios(&ours, &theirs),
+                "×",
+            ),
             _ => Check::not_measured(what, target),
         }
     }
 
-    /// Ours is at most this, whatever the others need.
+    /// Checks consul-watch against an absolute limit.
     pub fn limit(
         &self,
         what: &str,
@@ -134,12 +138,12 @@ impl<T> Rounds<T> {
         of: impl Fn(&T) -> f64,
     ) -> Check {
         match self.ours(of) {
-            Some(ours) => Check::at_most(what, target, limit, &Spread::of(&ours), unit),
+            Some(ours) => Check::at_most(what, target, limit, &MedianRange::of(&ours), unit),
             None => Check::not_measured(what, target),
         }
     }
 
-    /// Ours is less than every peer's.
+    /// Checks that consul-watch needs less than every peer.
     pub fn ahead(&self, what: &str, of: impl Fn(&T) -> f64) -> Check {
         let target = "ahead of every peer".to_owned();
         let peers = self
@@ -147,7 +151,7 @@ impl<T> Rounds<T> {
             .iter()
             .filter(|contender| contender.side == Side::Peer);
         let ratios = peers.filter_map(|peer| {
-            let ratio = Spread::of_ratios(&self.ours(&of)?, &self.of(&peer.title, &of)?);
+            let ratio = MedianRange::of_ratios(&self.ours(&of)?, &self.of(&peer.title, &of)?);
             Some((
                 ratio.median,
                 format!("{} × {}", crate::measure::number(ratio.median), peer.title),
@@ -164,7 +168,7 @@ impl<T> Rounds<T> {
         }
     }
 
-    /// The rounds of ours.
+    /// The rounds of consul-watch.
     pub fn ours(&self, of: impl Fn(&T) -> f64) -> Option<Vec<f64>> {
         let at = self
             .contenders
@@ -173,15 +177,15 @@ impl<T> Rounds<T> {
         Some(self.found[at].iter().map(of).collect())
     }
 
-    /// What one contender needs more than another one, round by round.
-    pub fn beyond(&self, title: &str, other: &str, of: impl Fn(&T) -> f64) -> Option<Spread> {
+    /// The difference between two contenders, round by round.
+    pub fn beyond(&self, title: &str, other: &str, of: impl Fn(&T) -> f64) -> Option<MedianRange> {
         let (these, others) = (self.of(title, &of)?, self.of(other, &of)?);
         let differences: Vec<f64> = these
             .iter()
             .zip(&others)
             .map(|(this, other)| this - other)
             .collect();
-        Some(Spread::of(&differences))
+        Some(MedianRange::of(&differences))
     }
 
     fn our_title(&self) -> &str {

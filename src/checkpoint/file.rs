@@ -1,18 +1,26 @@
-//! A checkpoint in a file.
+//! The file that keeps a checkpoint.
 
 use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use actix::prelude::*;
 use consul_watch_actors::{Changed, Query, Snapshot, Subscriber, Watch};
 use serde::Serialize;
 
-use super::{Checkpoint, keeper::Keeper};
+use super::{
+    Checkpoint,
+    session::Session,
+    subscriber::{CheckpointingSubscriber, Skipped},
+};
 
-/// A file that keeps where one subscription left off.
+/// A file that keeps where one subscription left off. Give each subscription a file of its own.
 ///
 /// ```no_run
 /// # use actix::prelude::*;
@@ -48,7 +56,7 @@ pub enum CheckpointError {
         #[source]
         source: io::Error,
     },
-    /// The file holds something else.
+    /// The file holds something other than a checkpoint.
     #[error("{} is not a checkpoint; name another file, or delete it to begin with the current state", path.display())]
     NotACheckpoint {
         /// The file.
@@ -79,17 +87,17 @@ pub enum CheckpointError {
 }
 
 impl CheckpointFile {
-    /// The checkpoint at this path. The file need not be there yet; its folder does.
+    /// The checkpoint at this path. The file need not exist yet, but its folder must.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// Where it is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What it holds; `None` when there is no file yet.
+    /// Reads the checkpoint; `None` when there is no file yet.
     ///
     /// # Errors
     ///
@@ -120,32 +128,47 @@ impl CheckpointFile {
     ///
     /// [`CheckpointError::Write`].
     pub fn store(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.new", std::process::id()));
-        let new = self.path.with_file_name(name);
-        let write = || {
-            let mut file = File::create(&new)?;
-            serde_json::to_writer(&mut file, checkpoint)?;
-            file.write_all(b"\n")?;
-            // On the disk before it takes the place of the old one.
-            file.sync_all()?;
-            fs::rename(&new, &self.path)
-        };
-        write().map_err(|source| {
-            // What is half written is of no use; that it stays would not matter either.
-            let _ = fs::remove_file(&new);
-            CheckpointError::Write {
-                path: self.path.clone(),
-                source,
-            }
-        })
+        self.prepare(checkpoint)?.replace()
     }
 
-    /// The subscription of `subscriber` to `query` that goes on where this file says, and writes it anew
+    /// Writes a checkpoint to the disk beside the file, whose place it has yet to take.
+    pub(super) fn prepare(&self, checkpoint: &Checkpoint) -> Result<Prepared<'_>, CheckpointError> {
+        // Several may be under way for one file, the last one of a subscription that has just ended.
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}-{number}.new", std::process::id()));
+        let prepared = Prepared {
+            new: self.path.with_file_name(name),
+            file: self,
+        };
+        let write = || {
+            let mut file = File::create(&prepared.new)?;
+            serde_json::to_writer(&mut file, checkpoint)?;
+            file.write_all(b"\n")?;
+            file.sync_all()
+        };
+        write().map_err(|source| self.not_written(source))?;
+        Ok(prepared)
+    }
+
+    fn not_written(&self, source: io::Error) -> CheckpointError {
+        CheckpointError::Write {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    /// The subscription of `subscriber` to `query` that resumes where this file says, and writes it anew
     /// each time the subscriber's handler has finished.
     ///
-    /// An update whose handler did not finish, or whose checkpoint could not be written (which is
-    /// logged), comes again after a restart.
+    /// An update is delivered again after a restart if its handler did not finish, or if its checkpoint could
+    /// not be written, which is logged. The file also says when a handler has begun. After a crash in the
+    /// middle of an update, the state that holds then is delivered even if it is the one before that update.
+    ///
+    /// A state that a projection or a predicate of the subscription leaves out counts as handled. Changes that
+    /// happen while the application is away are compared as a whole: the first update after a restart may
+    /// hold nothing but what these leave out.
     ///
     /// # Errors
     ///
@@ -160,20 +183,52 @@ impl CheckpointFile {
     {
         let wanted = query.path().to_string();
         let seen = self.load()?;
-        let keeper = Keeper {
-            file: self.clone(),
-            subscriber: subscriber.into(),
-        }
-        .start();
-        let watch = Watch::new(query, keeper);
-        match seen {
-            None => Ok(watch),
-            Some(seen) if seen.watch() == wanted => Ok(seen.resume(watch)),
-            Some(seen) => Err(CheckpointError::OtherWatch {
+        if let Some(seen) = &seen
+            && seen.watch() != wanted
+        {
+            return Err(CheckpointError::OtherWatch {
                 path: self.path.clone(),
-                found: seen.watch,
+                found: seen.watch.clone(),
                 wanted,
-            }),
+            });
         }
+        let subscriber = subscriber.into();
+        let session = Session::new(seen.clone());
+        let guard = session.end_guard();
+        let proxy = CheckpointingSubscriber::new(self.clone(), subscriber.clone(), session).start();
+        let (skipping, shared) = (proxy.clone(), Arc::new(query.clone()));
+        let proxy = Subscriber::from(proxy).on_behalf_of(subscriber);
+        let watch = Watch::new(query, proxy).on_skipped(move |value, index| {
+            // Dropped with this closure, and thereby with the subscription.
+            let _ = &guard;
+            skipping.do_send(Skipped {
+                query: Arc::clone(&shared),
+                value: Arc::clone(value),
+                index,
+            });
+        });
+        Ok(match seen {
+            None => watch,
+            Some(seen) => seen.resume(watch),
+        })
+    }
+}
+
+/// A checkpoint on the disk that has yet to take its file's place. Dropped, it leaves nothing behind.
+pub(super) struct Prepared<'a> {
+    new: PathBuf,
+    file: &'a CheckpointFile,
+}
+
+impl Prepared<'_> {
+    pub(super) fn replace(self) -> Result<(), CheckpointError> {
+        fs::rename(&self.new, &self.file.path).map_err(|source| self.file.not_written(source))
+    }
+}
+
+impl Drop for Prepared<'_> {
+    fn drop(&mut self) {
+        // There is none once it has been renamed. A half-written one is of no use; if it stays, it does no harm.
+        let _ = fs::remove_file(&self.new);
     }
 }

@@ -1,42 +1,80 @@
-//! A start that skips what was seen: where a subscriber left off, kept over restarts of the application.
+//! Checkpoints: where a subscriber left off, kept over restarts of the application.
 //!
 //! Start with [`CheckpointFile`], which keeps it in a file. A subscriber that keeps it itself takes a
 //! [`Checkpoint`] from each [`Changed`] and gives it back with [`Checkpoint::resume`].
 
-mod digest;
+mod content;
 mod file;
-mod keeper;
+mod session;
+mod subscriber;
+#[cfg(test)]
+mod tests;
 
 pub use self::file::{CheckpointError, CheckpointFile};
+
+use std::sync::Arc;
 
 use consul_watch_actors::{Changed, Query, Snapshot, Watch};
 use serde::{Deserialize, Serialize};
 
+use self::content::Content;
+
 /// What a subscriber handled last: the index, and a digest of the content.
 ///
-/// The digest leaves out what only says when something was written, so a content that was deleted and
-/// written again the same while the application was away is no news.
+/// The digest leaves out what only says when something was written. Content that was deleted and written
+/// again the same while the application was away is therefore no change. Of events, which only ever come in
+/// addition, the checkpoint knows each one that was handled.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// The name of the watch.
     watch: String,
     /// The index of the last state handled.
     index: u64,
-    /// SHA-256 of its content, in hexadecimal.
-    digest: String,
+    #[serde(flatten)]
+    content: Content,
+    /// Whether the handling of a later state has begun.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    begun: bool,
 }
 
 impl Checkpoint {
-    /// The state that this update brought, to be kept once it has been handled.
+    /// The checkpoint of the state that this update brought, to be kept once it has been handled.
     pub fn of<Q: Query>(changed: &Changed<Q>) -> Self
     where
         <Q::Value as Snapshot>::Item: Serialize,
     {
+        Self::at(&*changed.query, &*changed.current, changed.index)
+    }
+
+    fn at<Q: Query>(query: &Q, value: &Q::Value, index: u64) -> Self
+    where
+        <Q::Value as Snapshot>::Item: Serialize,
+    {
         Self {
-            watch: changed.query.path().to_string(),
-            index: changed.index,
-            digest: digest::of(&*changed.current),
+            watch: query.path().to_string(),
+            index,
+            content: Content::of(value),
+            begun: false,
         }
+    }
+
+    /// The same, with the events that were handled before `earlier` and that the agent has forgotten since.
+    #[must_use]
+    pub fn following(mut self, earlier: &Self) -> Self {
+        if self.watch == earlier.watch {
+            self.content.remember(&earlier.content);
+        }
+        self
+    }
+
+    /// This checkpoint once the handling of the next update has begun, to be kept until that is handled.
+    ///
+    /// The update may have had effects when the application crashes in the middle of it. What holds after a
+    /// restart is then delivered in any case, even if it equals the state that was handled last.
+    #[must_use]
+    pub fn begun(mut self) -> Self {
+        self.begun = true;
+        self
     }
 
     /// The index of the state; Consul may have started its count over since.
@@ -49,20 +87,47 @@ impl Checkpoint {
         &self.watch
     }
 
-    /// Whether both are of one content of one watch, whatever the indexes.
+    /// Whether this value brings nothing that has to be handled.
+    fn covers<S>(&self, value: &S) -> bool
+    where
+        S: Snapshot<Item: Serialize>,
+    {
+        // An event that was begun is not among those that were handled.
+        (!self.begun || S::APPEND_ONLY) && self.content.covers(value)
+    }
+
+    /// Whether this update brings nothing but what was handled, whatever the indexes.
     #[cfg(feature = "cli")]
-    pub(crate) fn is_same_state(&self, other: &Self) -> bool {
-        self.watch == other.watch && self.digest == other.digest
+    pub(crate) fn covers_update<Q: Query>(&self, changed: &Changed<Q>) -> bool
+    where
+        <Q::Value as Snapshot>::Item: Serialize,
+    {
+        self.watch == changed.query.path().to_string() && self.covers(&*changed.current)
     }
 
     /// The watch, beginning after this checkpoint: the first update comes only if the content differs.
     ///
-    /// It then has no `previous`, since what was seen is known by its digest alone.
+    /// That update has no `previous`, since what was handled is known by its digest alone; but see
+    /// [`restore_previous`](Self::restore_previous) for events.
     #[must_use]
     pub fn resume<Q: Query>(self, watch: Watch<Q>) -> Watch<Q>
     where
         <Q::Value as Snapshot>::Item: Serialize,
     {
-        watch.skip_first_when(move |first| digest::of(first) == self.digest)
+        watch.skip_first_when(move |first| self.covers(first))
+    }
+
+    /// Gives the first update after this checkpoint the events that were handled as its `previous`, so that
+    /// its changes are those that are new. An update of any other value stays as it is.
+    pub fn restore_previous<Q: Query>(&self, changed: &mut Changed<Q>)
+    where
+        <Q::Value as Snapshot>::Item: Serialize,
+    {
+        if changed.previous.is_none()
+            && let Some(handled) = self.content.handled_part(&*changed.current)
+        {
+            changed.previous = Some(Arc::new(handled));
+            changed.previous_index = Some(self.index);
+        }
     }
 }

@@ -1,42 +1,44 @@
-//! What the command takes.
+//! Command-line arguments. The doc comments here are the texts of `--help`.
 
 #![expect(
     clippy::doc_markdown,
-    reason = "what is written here is read in a terminal"
+    reason = "doc comments here are shown in a terminal"
 )]
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use consul_watch::client::parse_duration;
 
-use super::spelling::go_boolean;
+use super::values::{boolean, duration, index};
 
 const EXAMPLES: &str = "\
 Examples:
-  Print a service's instances, once:
+  Print the instances of a service once:
     consul-watch -type=service -service=web
 
-  Run a script on each change of a key; it gets the key's JSON on its standard input:
+  Run a script on each change of a key, with the key's JSON on its standard input:
     consul-watch -type=key -key=app/limits ./reload-limits.sh
 
-  What was added, updated and removed below a prefix, one JSON object a line:
+  Print the names of removed keys under a prefix, from one JSON object per change:
     consul-watch -type=keyprefix -prefix=app/ --format=jsonl | jq 'select(.kind == \"removed\").name'
 
   Wait up to 30 seconds for the next deployment event:
     consul-watch -type=event -name=deploy --changes-only --once=30s
 
-  Run the watches of Consul's configuration as a service:
+  Check the watches of configuration files, and run them as a daemon:
     consul-watch check /etc/consul-watch.d && consul-watch run /etc/consul-watch.d
 
-Exit status: 0 when it was stopped or had nothing more to do; 1 when the program failed or Consul could not
-be asked; 2 when the arguments are wrong; 3 when `--once` ran out of time.";
+Exit status:
+  0  stopped by a signal, or finished
+  1  the program failed, or the watch failed
+  2  invalid arguments or configuration files
+  3  `--once` timed out";
 
-/// Watches Consul, and prints or runs a program on each change: `consul watch` with what it lacks.
+/// Watch Consul and run a program on each change. A superset of `consul watch`.
 ///
-/// Without a program the current value is printed as JSON, and that is all. With one, it is run on the
-/// first value and on each change, with the value as JSON on its standard input and CONSUL_INDEX in its
-/// environment. Every option may be written with one dash or two.
+/// Without a program, it prints the current value as JSON and exits. With a program, it runs it for the first
+/// value and for each change, with the value as JSON on standard input and CONSUL_INDEX in the environment.
+/// Options may start with one dash or two.
 #[derive(Debug, Parser)]
 #[command(
     name = "consul-watch",
@@ -54,12 +56,12 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Runs the watches of configuration files, as a service.
+    /// Run the watches of configuration files as a daemon.
     ///
-    /// The files have the `watches` of a Consul agent's configuration, in JSON or HCL; an agent's own files
-    /// will do. SIGHUP reads them again, SIGTERM and SIGINT end the service.
+    /// The files have the same `watches` as the configuration of a Consul agent, in JSON or HCL. The files of an
+    /// agent can be used as they are. SIGHUP reloads the files, SIGTERM and SIGINT stop the daemon.
     Run {
-        /// The files, or folders of *.json and *.hcl files.
+        /// Files (*.json, *.hcl), or directories of such files.
         #[arg(required = true, value_name = "CONFIG")]
         configs: Vec<PathBuf>,
         #[command(flatten)]
@@ -67,96 +69,97 @@ pub(super) enum Command {
         #[command(flatten)]
         log: LogArguments,
     },
-    /// Checks configuration files, and says what they would watch. Asks no Consul and runs nothing.
+    /// Check configuration files and list their watches, without Consul and without running anything.
     Check {
-        /// The files, or folders of *.json and *.hcl files.
+        /// Files (*.json, *.hcl), or directories of such files.
         #[arg(required = true, value_name = "CONFIG")]
         configs: Vec<PathBuf>,
         #[command(flatten)]
         connect: ConnectArguments,
     },
-    /// Reads and writes the key-value store.
+    /// Read and write the key-value store.
     Kv {
         #[command(subcommand)]
         command: KvCommand,
     },
-    /// Writes the completions for a shell to standard output.
+    /// Print the completion script of a shell.
     Completions {
-        /// The shell.
+        /// The shell to complete for.
         shell: clap_complete::Shell,
     },
-    /// Writes the manual page, in roff, to standard output.
+    /// Print the manual page in roff format.
     Man,
 }
 
-/// What to watch, and what to do with it.
+/// Arguments of a single watch.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is an option of its own"
+    reason = "each is an independent option"
 )]
 #[derive(Debug, Args)]
 pub(super) struct WatchArguments {
-    /// What to watch: key, keyprefix, services, nodes, service, checks, event, connect_roots, connect_leaf or
+    /// Type of the watch: key, keyprefix, services, nodes, service, checks, event, connect_roots, connect_leaf or
     /// agent_service.
-    #[arg(long = "type", value_name = "TYPE", help_heading = "What to watch")]
+    #[arg(long = "type", value_name = "TYPE", help_heading = "Watch")]
     pub(super) kind: Option<String>,
-    /// The key (type key).
-    #[arg(long, allow_hyphen_values = true, help_heading = "What to watch")]
+    /// Key to watch (type key).
+    #[arg(long, allow_hyphen_values = true, help_heading = "Watch")]
     pub(super) key: Option<String>,
-    /// The prefix (type keyprefix).
-    #[arg(long, allow_hyphen_values = true, help_heading = "What to watch")]
+    /// Prefix of the keys to watch (type keyprefix).
+    #[arg(long, allow_hyphen_values = true, help_heading = "Watch")]
     pub(super) prefix: Option<String>,
-    /// The service (types service and connect_leaf, optional for checks).
-    #[arg(long, help_heading = "What to watch")]
+    /// Service to watch (types service and connect_leaf; optional for checks).
+    #[arg(long, help_heading = "Watch")]
     pub(super) service: Option<String>,
-    /// The id of the service (type agent_service).
-    #[arg(long, value_name = "ID", help_heading = "What to watch")]
+    /// ID of the service on its agent (type agent_service).
+    #[arg(long, value_name = "ID", help_heading = "Watch")]
     pub(super) service_id: Option<String>,
-    /// Only instances with this tag; several times for all of them (type service).
-    #[arg(long, help_heading = "What to watch")]
+    /// Only instances with this tag; repeat it to require several tags (type service).
+    #[arg(long, help_heading = "Watch")]
     pub(super) tag: Vec<String>,
-    /// Only instances of which all checks pass (type service).
-    #[arg(long, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", help_heading = "What to watch")]
+    /// Only instances whose checks all pass (type service).
+    #[arg(long, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", help_heading = "Watch")]
     pub(super) passingonly: Option<bool>,
     /// Only checks in this state: passing, warning, critical or any (type checks).
-    #[arg(long, help_heading = "What to watch")]
+    #[arg(long, help_heading = "Watch")]
     pub(super) state: Option<String>,
-    /// Only events of this name (type event).
-    #[arg(long, help_heading = "What to watch")]
+    /// Only events with this name (type event).
+    #[arg(long, help_heading = "Watch")]
     pub(super) name: Option<String>,
-    /// Only what this expression of Consul's filter language holds for.
-    #[arg(long, value_name = "EXPRESSION", help_heading = "What to watch")]
+    /// Only entries that match this expression of Consul's filter language (types services, nodes, service and
+    /// checks).
+    #[arg(long, value_name = "EXPRESSION", help_heading = "Watch")]
     pub(super) filter: Option<String>,
 
-    /// Run the program through the shell ($SHELL, else /bin/sh), its arguments joined by spaces.
-    #[arg(long, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", value_name = "BOOL", action = ArgAction::Set, help_heading = "What to do")]
+    /// Run the program through the shell ($SHELL, or /bin/sh), with its arguments joined by spaces.
+    #[arg(long, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", value_name = "BOOL", action = ArgAction::Set, help_heading = "Handling")]
     pub(super) shell: bool,
-    /// How to print: the value, or one line per change.
-    #[arg(long, value_enum, default_value_t = Format::Json, help_heading = "What to do")]
-    pub(super) format: Format,
-    /// Stop after the first value, and run out of time after so long (30s, 5m).
-    #[arg(long, value_parser = duration, num_args = 0..=1, require_equals = true, default_missing_value = "0s", value_name = "TIMEOUT", help_heading = "What to do")]
+    /// Output format when there is no program.
+    #[arg(long, value_enum, default_value_t = OutputFormat::Json, help_heading = "Handling")]
+    pub(super) format: OutputFormat,
+    /// Exit after the first value. With a time limit (30s, 5m), exit with status 3 if none comes in time.
+    #[arg(long, value_parser = duration, num_args = 0..=1, require_equals = true, default_missing_value = "0s", value_name = "TIMEOUT", help_heading = "Handling")]
     pub(super) once: Option<Duration>,
-    /// Pass over the value as it is now, and begin with the first change.
-    #[arg(long, help_heading = "What to do")]
+    /// Skip the current value, and start with the first change.
+    #[arg(long, help_heading = "Handling")]
     pub(super) changes_only: bool,
-    /// Keep in this file what was handled, and begin after it the next time.
-    #[arg(long, value_name = "FILE", help_heading = "What to do")]
+    /// File that keeps the state handled last, so that a restart resumes after it.
+    #[arg(long, value_name = "FILE", help_heading = "Handling")]
     pub(super) checkpoint: Option<PathBuf>,
-    /// Wait for so long a quiet before a change is handled (500ms, 2s).
-    #[arg(long, value_parser = duration, value_name = "DURATION", help_heading = "What to do")]
+    /// Debounce: handle a change after this time without another change (500ms, 2s).
+    #[arg(long, value_parser = duration, value_name = "DURATION", help_heading = "Handling")]
     pub(super) quiet_period: Option<Duration>,
-    /// Wait no longer than this for quiet; four times the quiet period by default.
-    #[arg(long, value_parser = duration, value_name = "DURATION", requires = "quiet_period", help_heading = "What to do")]
+    /// Longest delay of a change by --quiet-period [default: four times the quiet period].
+    #[arg(long, value_parser = duration, value_name = "DURATION", requires = "quiet_period", help_heading = "Handling")]
     pub(super) max_wait: Option<Duration>,
-    /// End a run of the program that takes longer than this. By default it may take any time.
-    #[arg(long, value_parser = duration, value_name = "DURATION", help_heading = "What to do")]
+    /// Time limit of a run of the program [default: none].
+    #[arg(long, value_parser = duration, value_name = "DURATION", help_heading = "Handling")]
     pub(super) timeout: Option<Duration>,
-    /// Try a failed run of the program again, and wait for a Consul that is not there at the start.
-    #[arg(long, overrides_with = "no_retry", help_heading = "What to do")]
+    /// Retry failed runs of the program, and wait for Consul if it is not running at the start.
+    #[arg(long, overrides_with = "no_retry", help_heading = "Handling")]
     pub(super) retry: bool,
-    /// End when a run of the program fails, or Consul is not there at the start (the default).
-    #[arg(long, overrides_with = "retry", help_heading = "What to do")]
+    /// Exit if a run of the program fails, or if Consul is not running at the start. This is the default.
+    #[arg(long, overrides_with = "retry", help_heading = "Handling")]
     pub(super) no_retry: bool,
 
     #[command(flatten)]
@@ -164,122 +167,114 @@ pub(super) struct WatchArguments {
     #[command(flatten)]
     pub(super) log: LogArguments,
 
-    /// The program to run on each change, with its arguments.
+    /// Program to run on each change, with its arguments.
     #[arg(trailing_var_arg = true, value_name = "PROGRAM")]
     pub(super) program: Vec<OsString>,
 }
 
-/// How to reach Consul. What is not given comes from the environment variables of Consul's own clients.
+/// Connection to Consul. Defaults come from the environment variables of Consul's own clients.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "How to reach Consul")]
+#[command(next_help_heading = "Connection to Consul")]
 pub(super) struct ConnectArguments {
-    /// Where Consul listens [env: CONSUL_HTTP_ADDR] [default: 127.0.0.1:8500]
+    /// Address of Consul [env: CONSUL_HTTP_ADDR] [default: 127.0.0.1:8500]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) http_addr: Option<String>,
-    /// The ACL token [env: CONSUL_HTTP_TOKEN]. Prefer a file: arguments can be seen by others.
+    /// ACL token. Prefer --token-file: other users can see arguments [env: CONSUL_HTTP_TOKEN]
     #[arg(long, hide_default_value = true)]
     pub(super) token: Option<String>,
-    /// The file that holds the ACL token [env: CONSUL_HTTP_TOKEN_FILE]
+    /// File that holds the ACL token [env: CONSUL_HTTP_TOKEN_FILE]
     #[arg(long, value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
-    /// The file of the certificate authorities to trust [env: CONSUL_CACERT]
+    /// PEM file of trusted certificate authorities [env: CONSUL_CACERT]
     #[arg(long, value_name = "FILE")]
     pub(super) ca_file: Option<PathBuf>,
-    /// The folder of the certificate authorities to trust [env: CONSUL_CAPATH]
-    #[arg(long, value_name = "FOLDER")]
+    /// Directory of PEM files of trusted certificate authorities [env: CONSUL_CAPATH]
+    #[arg(long, value_name = "DIR")]
     pub(super) ca_path: Option<PathBuf>,
-    /// The file of the client certificate [env: CONSUL_CLIENT_CERT]
+    /// PEM file of the client certificate [env: CONSUL_CLIENT_CERT]
     #[arg(long, value_name = "FILE", requires = "client_key")]
     pub(super) client_cert: Option<PathBuf>,
-    /// The file of the client certificate's key [env: CONSUL_CLIENT_KEY]
+    /// PEM file of the client certificate's key [env: CONSUL_CLIENT_KEY]
     #[arg(long, value_name = "FILE", requires = "client_cert")]
     pub(super) client_key: Option<PathBuf>,
-    /// The name on the server's certificate [env: CONSUL_TLS_SERVER_NAME]
+    /// Name to expect in the server's certificate [env: CONSUL_TLS_SERVER_NAME]
     #[arg(long, value_name = "NAME")]
     pub(super) tls_server_name: Option<String>,
-    /// The datacenter to ask; the agent's own by default.
+    /// Datacenter to query [default: that of the agent].
     #[arg(long)]
     pub(super) datacenter: Option<String>,
-    /// Let any server answer, not the leader alone: sooner, and perhaps not the newest.
+    /// Accept answers from any server, not only the leader: faster, but possibly stale.
     #[arg(long, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub(super) stale: Option<bool>,
 }
 
-/// How to log, to standard error.
+/// Logging, to standard error.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "How to log (RUST_LOG says what)")]
+#[command(next_help_heading = "Logging (RUST_LOG sets the level)")]
 pub(super) struct LogArguments {
-    /// How log lines look; text by default, or as the configuration files say.
+    /// Format of log lines [default: that of the configuration files, or text].
     #[arg(long, value_enum)]
     pub(super) log_format: Option<LogFormat>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// The value as JSON, as Consul prints it.
+pub(super) enum OutputFormat {
+    /// The value as JSON, as Consul prints it, once.
     Json,
-    /// One JSON object per changed entry and line: kind, name, old, new, index, reason.
+    /// One JSON object per line and changed entry: kind, name, old, new, index, reason, watch.
     Jsonl,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {
-    /// For people.
+    /// Text, for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KvCommand {
-    /// Prints a key's value as it is.
+    /// Print the raw value of a key.
     Get {
-        /// The key.
+        /// Name of the key.
         key: String,
         #[command(flatten)]
         connect: ConnectArguments,
     },
-    /// Sets a key to a value.
+    /// Set the value of a key.
     Put {
-        /// The key.
+        /// Name of the key.
         key: String,
-        /// The value; `-` reads it from standard input, without it the key is set to nothing.
+        /// Value; `-` reads it from standard input [default: empty].
         value: Option<OsString>,
-        /// Only if the key's ModifyIndex is still this one; 0: only if there is no such key.
-        #[arg(long, value_name = "INDEX")]
+        /// Set the value only if the ModifyIndex of the key is this one; 0: only if the key does not exist.
+        #[arg(long, value_parser = index, value_name = "INDEX")]
         cas: Option<u64>,
         #[command(flatten)]
         connect: ConnectArguments,
     },
-    /// Prints all keys of a folder with their values; of everything without one.
+    /// Print the keys and values of a folder.
     List {
-        /// The folder.
-        #[arg(default_value = "")]
+        /// Folder to list [default: all keys].
+        #[arg(default_value = "", hide_default_value = true)]
         folder: String,
-        /// Prints the names of the keys alone.
+        /// Print only the names of the keys.
         #[arg(long)]
         keys: bool,
         #[command(flatten)]
         connect: ConnectArguments,
     },
-    /// Deletes a key.
+    /// Delete a key.
     Delete {
-        /// The key.
+        /// Name of the key.
         key: String,
-        /// Deletes what lies beneath it too.
+        /// Delete the key, and all keys under it.
         #[arg(long)]
         recurse: bool,
         #[command(flatten)]
         connect: ConnectArguments,
     },
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).ok_or_else(|| "not a duration: write 500ms, 30s, 5m or 1h30m".to_owned())
-}
-
-fn boolean(text: &str) -> Result<bool, String> {
-    go_boolean(text).ok_or_else(|| "neither true nor false".to_owned())
 }
 
 #[cfg(test)]
@@ -289,7 +284,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_definition_is_valid() {
         Arguments::command().debug_assert();
     }
 
@@ -302,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_options_behind_the_program_are_its_own() {
+    fn options_after_the_program_belong_to_it() {
         let arguments =
             Arguments::try_parse_from(["x", "--type=key", "--key=a", "grep", "--key", "-n"])
                 .unwrap();
@@ -324,7 +319,7 @@ mod tests {
         assert!(parse(&["--timeout", "soon"]).is_err());
         assert!(
             parse(&["--max-wait=1s"]).is_err(),
-            "it means nothing without a quiet period"
+            "it needs a quiet period"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! From the arguments to the configuration.
+//! Builds the client configuration from the environment and the arguments.
 
 use consul_watch::{
     ConsulConfig,
@@ -8,7 +8,7 @@ use consul_watch::{
 use super::arguments::ConnectArguments;
 
 impl ConnectArguments {
-    /// The environment's configuration, with what the arguments say above it.
+    /// Returns the configuration of the environment, overridden by the arguments.
     pub(super) fn config(&self) -> Result<ConsulConfig, ConfigError> {
         let mut config = ConsulConfig::from_env()?;
         if let Some(address) = &self.http_addr {

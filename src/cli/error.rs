@@ -1,58 +1,77 @@
-//! Why the command ends.
+//! Error of the command.
 
-use std::{io, process::ExitCode, time::Duration};
+use std::{io, path::PathBuf, process::ExitCode, time::Duration};
 
 use consul_watch::{
     Failure, WatchError,
     checkpoint::CheckpointError,
     client::ConfigError,
-    definition::DefinitionErrors,
+    daemon::{ConfigErrors, DaemonError},
     handlers::ProgramError,
     kv::KvError,
-    service::{ConfigErrors, ServiceError},
 };
 
-/// Why the command ends with an exit status other than 0.
+use super::option_errors::OptionErrors;
+
+/// The reason for an exit status other than 0.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
     #[error("{0}")]
-    Definition(#[from] DefinitionErrors),
+    Options(OptionErrors),
+    #[error(
+        "`{given}` is not a command: did you mean `{nearest}`? To run it as a program, add a watch with `--type`"
+    )]
+    UnknownCommand { given: String, nearest: String },
+    #[error("the directory {} of `--checkpoint` does not exist: create it, or name another", .0.display())]
+    NoCheckpointDirectory(PathBuf),
     #[error("{0}")]
     Configuration(#[from] ConfigError),
-    #[error("the configuration files cannot be used:\n{0}")]
+    #[error("invalid configuration files:\n{0}")]
     Files(#[from] ConfigErrors),
     #[error("{0}")]
-    Service(#[from] ServiceError),
+    Daemon(DaemonError),
     #[error("{0}")]
     Checkpoint(#[from] CheckpointError),
     #[error("{0}")]
     Kv(#[from] KvError),
     #[error("{0}")]
     Watch(#[from] WatchError),
-    #[error("Consul cannot be asked: {0}")]
+    #[error("watch failed: {0}")]
     Failed(Failure),
-    #[error("nothing came within {0:?}")]
+    #[error("no value within {0:?}: give `--once` more time, or check what you watch")]
     OutOfTime(Duration),
-    #[error("the program failed: {0}")]
+    #[error("program failed: {0}")]
     Program(String),
     #[error("{0}")]
     CannotRun(#[from] ProgramError),
-    #[error("`{0}` was not set: its ModifyIndex is not {1} any more; get it and try again")]
+    #[error("`{0}` was not set: its ModifyIndex is no longer {1}; read it and try again")]
     NotSet(String, u64),
-    #[error("standard output cannot be written: {0}")]
+    #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
     #[error("{0}: {1}")]
     Io(&'static str, #[source] io::Error),
-    #[error("the watches ended unexpectedly: {0}")]
+    #[error("the watch ended unexpectedly: {0}")]
     Actor(#[from] actix::MailboxError),
+}
+
+impl From<DaemonError> for CliError {
+    fn from(error: DaemonError) -> Self {
+        match error {
+            DaemonError::Config(errors) => Self::Files(errors),
+            DaemonError::Consul(error) => Self::Configuration(error),
+            other => Self::Daemon(other),
+        }
+    }
 }
 
 impl CliError {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Definition(_) | Self::Files(_) | Self::Service(ServiceError::Config(_)) => {
-                ExitCode::from(2)
-            }
+            Self::Options(_)
+            | Self::UnknownCommand { .. }
+            | Self::NoCheckpointDirectory(_)
+            | Self::Configuration(_)
+            | Self::Files(_) => ExitCode::from(2),
             Self::OutOfTime(_) => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }

@@ -1,8 +1,8 @@
-//! `consul-watch kv`: the key-value store from the command line.
+//! `consul-watch kv`: access to the key-value store from the command line.
 
 use std::{
     ffi::OsString,
-    io::{self, Read, Write},
+    io::{self, Read},
     os::unix::ffi::OsStringExt,
 };
 
@@ -11,6 +11,7 @@ use consul_watch::KvStore;
 use super::{
     arguments::{ConnectArguments, KvCommand},
     error::CliError,
+    stdout::print,
 };
 
 pub(super) async fn run(command: KvCommand) -> Result<(), CliError> {
@@ -18,7 +19,7 @@ pub(super) async fn run(command: KvCommand) -> Result<(), CliError> {
         KvCommand::Get { key, connect } => {
             let pair = store(&connect)?.get(&key).await?;
             print(|out| out.write_all(pair.value.as_deref().unwrap_or_default()))?;
-            // A value of several lines, or of none, stays as it is for whoever reads it.
+            // Other readers get the exact value; only a terminal gets a final newline.
             if io::IsTerminal::is_terminal(&io::stdout()) {
                 print(|out| out.write_all(b"\n"))
             } else {
@@ -82,19 +83,10 @@ fn read(value: Option<OsString>) -> Result<Vec<u8>, CliError> {
         Some(value) if value == "-" => {
             let mut all = Vec::new();
             io::stdin().read_to_end(&mut all).map_err(|error| {
-                CliError::Io("the value cannot be read from standard input", error)
+                CliError::Io("cannot read the value from standard input", error)
             })?;
             Ok(all)
         }
         Some(value) => Ok(value.into_vec()),
-    }
-}
-
-/// Writes to standard output. Whoever stops reading has seen enough.
-pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
-    match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(CliError::Output),
     }
 }

@@ -1,13 +1,13 @@
-//! Logging, to standard error.
+//! Logging to standard error.
 
 use std::io::{self, IsTerminal};
 
-use consul_watch::service::LogSettings;
+use consul_watch::daemon::LogSettings;
 use tracing_subscriber::{EnvFilter, Registry, fmt, prelude::*, reload};
 
 use super::arguments::{LogArguments, LogFormat};
 
-/// Logs what `RUST_LOG` says; without it, `level` and above.
+/// Starts logging at the level of `RUST_LOG`, or else at `level`.
 pub(super) fn start(arguments: &LogArguments, level: &str) {
     drop(begin(
         arguments.log_format.unwrap_or(LogFormat::Text),
@@ -15,8 +15,8 @@ pub(super) fn start(arguments: &LogArguments, level: &str) {
     ));
 }
 
-/// What a service does with its files' section `log`: the first time it begins to log so, and then it
-/// changes the level. `RUST_LOG` and the arguments win.
+/// Returns a function that applies the section `log` of the configuration files. Its first call starts logging,
+/// later calls change the level. `RUST_LOG` and the arguments take precedence.
 pub(super) fn follow(arguments: &LogArguments) -> impl FnMut(&LogSettings) + use<> {
     let format = arguments.log_format;
     let mut handle = None;
@@ -25,12 +25,12 @@ pub(super) fn follow(arguments: &LogArguments) -> impl FnMut(&LogSettings) + use
         match &handle {
             None => {
                 let wanted = match settings.format() {
-                    Some(consul_watch::service::LogFormat::Json) => LogFormat::Json,
+                    Some(consul_watch::daemon::LogFormat::Json) => LogFormat::Json,
                     _ => LogFormat::Text,
                 };
                 handle = Some(begin(format.unwrap_or(wanted), level));
             }
-            // The other end of the handle lives as long as the process.
+            // It fails only if the subscriber is gone, which lives as long as the process.
             Some(handle) => drop(handle.reload(filter(level))),
         }
     }
@@ -45,7 +45,7 @@ fn begin(format: LogFormat, level: &str) -> reload::Handle<EnvFilter, Registry> 
         LogFormat::Text => lines.with_target(false).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    // Whoever logs already in this process goes on.
+    // A logger that is already installed stays.
     let _ = tracing_subscriber::registry()
         .with(filter)
         .with(lines)

@@ -1,29 +1,32 @@
-//! The command: arguments, what they ask for, and the exit status.
+//! The command line: arguments, subcommands and exit status.
 
 mod arguments;
 mod connect;
 mod error;
-mod indent;
+mod go_flags;
 mod kv;
 mod logs;
+mod option_errors;
+mod pretty_json;
 mod printer;
-mod spelling;
+mod stdout;
+mod values;
 mod watch;
 
 use std::{ffi::OsString, io, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches};
-use consul_watch::service::{self, RunOptions};
+use consul_watch::daemon::{self, RunOptions};
 
 use self::{
-    arguments::{Arguments, Command},
+    arguments::{Arguments, Command, WatchArguments},
     error::CliError,
 };
 
-/// Runs the command.
+/// Runs the command, and returns its exit status.
 pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut definition = Arguments::command();
-    let arguments = spelling::normalized(&definition, arguments);
+    let arguments = go_flags::normalized(&definition, arguments);
     let arguments = definition
         .try_get_matches_from_mut(arguments)
         .and_then(|matches| Arguments::from_arg_matches(&matches))
@@ -43,18 +46,18 @@ fn run(arguments: Arguments, mut definition: clap::Command) -> Result<(), CliErr
             clap_complete::generate(shell, &mut definition, "consul-watch", &mut io::stdout());
             Ok(())
         }
-        Some(Command::Man) => kv::print(|out| clap_mangen::Man::new(definition).render(out)),
+        Some(Command::Man) => stdout::print(|out| clap_mangen::Man::new(definition).render(out)),
         Some(Command::Run {
             configs,
             connect,
             log,
         }) => {
             let options = RunOptions::new(connect.config()?).on_log(logs::follow(&log));
-            Ok(actix::System::new().block_on(service::run(&configs, options))?)
+            Ok(actix::System::new().block_on(daemon::run(&configs, options))?)
         }
         Some(Command::Check { configs, connect }) => {
-            let summary = service::check(&configs, &connect.config()?)?;
-            kv::print(|out| writeln!(out, "{summary}"))
+            let summary = daemon::check(&configs, &connect.config()?)?;
+            stdout::print(|out| writeln!(out, "{summary}"))
         }
         Some(Command::Kv { command }) => {
             logs::start(&arguments.watch.log, "warn");
@@ -62,7 +65,30 @@ fn run(arguments: Arguments, mut definition: clap::Command) -> Result<(), CliErr
         }
         None => {
             logs::start(&arguments.watch.log, "warn");
+            refuse_unknown_command(&arguments.watch, &definition)?;
             actix::System::new().block_on(watch::run(arguments.watch))
         }
+    }
+}
+
+/// Refuses a misspelled command, which would otherwise be the program of a watch without a type.
+fn refuse_unknown_command(
+    arguments: &WatchArguments,
+    definition: &clap::Command,
+) -> Result<(), CliError> {
+    let Some(given) = arguments.program.first().and_then(|word| word.to_str()) else {
+        return Ok(());
+    };
+    let nearest = definition
+        .get_subcommands()
+        .map(|command| (strsim::osa_distance(given, command.get_name()), command))
+        .filter(|(distance, _)| *distance <= 2)
+        .min_by_key(|(distance, _)| *distance);
+    match nearest {
+        Some((_, command)) if arguments.kind.is_none() => Err(CliError::UnknownCommand {
+            given: given.to_owned(),
+            nearest: command.get_name().to_owned(),
+        }),
+        _ => Ok(()),
     }
 }

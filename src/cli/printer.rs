@@ -1,4 +1,4 @@
-//! Prints what changes.
+//! Prints values or changes to standard output.
 
 use std::io::{self, Write};
 
@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{arguments::Format, error::CliError, indent::indented};
+use super::{arguments::OutputFormat, error::CliError, pretty_json::indented};
 
-/// A subscriber that prints.
+/// A subscriber that prints updates.
 pub(super) struct Printer {
-    pub(super) format: Format,
-    /// Is told of each print, and how it went.
+    pub(super) format: OutputFormat,
+    /// Receives the result of each print.
     pub(super) done: UnboundedSender<Result<(), CliError>>,
 }
 
@@ -26,8 +26,8 @@ impl<Q: Payload> Handler<Changed<Q>> for Printer {
 
     fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) {
         let text = match self.format {
-            Format::Json => value(&changed),
-            Format::Jsonl => lines(&changed),
+            OutputFormat::Json => value(&changed),
+            OutputFormat::Jsonl => lines(&changed),
         };
         let result = text.map_err(io::Error::from).and_then(|text| {
             let mut out = io::stdout().lock();
@@ -37,21 +37,21 @@ impl<Q: Payload> Handler<Changed<Q>> for Printer {
         if result.is_err() {
             ctx.stop();
         }
-        // Nobody listens any more when the command is about to end.
+        // The receiver is gone when the command is about to exit.
         let _ = self.done.send(result.map_err(CliError::Output));
     }
 }
 
-/// The value as Consul's command prints it.
+/// Formats the value as Consul's command does.
 fn value<Q: Payload>(changed: &Changed<Q>) -> serde_json::Result<Vec<u8>> {
     let mut text = indented(&Q::payload(changed)?);
     text.push(b'\n');
     Ok(text)
 }
 
-/// One changed entry, for `jq`.
+/// One changed entry, printed as one line.
 #[derive(Serialize)]
-struct Line<'a> {
+struct ChangeLine<'a> {
     kind: String,
     name: String,
     old: Option<Value>,
@@ -65,7 +65,7 @@ fn lines<Q: Payload>(changed: &Changed<Q>) -> serde_json::Result<Vec<u8>> {
     let watch = changed.query.path().to_string();
     let mut text = Vec::new();
     for change in changed.changes() {
-        let line = Line {
+        let line = ChangeLine {
             kind: change.kind().to_string(),
             name: Q::name(change.item()),
             old: change.old().map(|old| Q::value(old)).transpose()?,

@@ -1,6 +1,6 @@
-//! `consul-watch -type=…`: one watch, printed or handed to a program.
+//! `consul-watch -type=…`: a single watch that prints, or runs a program.
 
-use std::{ffi::OsString, future::Future, io, pin::Pin, time::Duration};
+use std::{ffi::OsString, future::Future, io, path::Path, pin::Pin, time::Duration};
 
 use actix::prelude::*;
 use consul_watch::{
@@ -21,20 +21,22 @@ use tokio::{
 };
 
 use super::{
-    arguments::{Format, WatchArguments},
+    arguments::{OutputFormat, WatchArguments},
     error::CliError,
+    option_errors::OptionErrors,
     printer::Printer,
 };
 
-/// How long the program may go on after a signal was passed on to it.
+/// The time that the program has to finish after it received a signal.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Watches until there is nothing more to do.
+/// Runs the watch until it is finished, fails or is stopped by a signal.
 pub(super) async fn run(arguments: WatchArguments) -> Result<(), CliError> {
     let definition = definition(&arguments)?;
+    require_checkpoint_directory(&arguments)?;
     let config = arguments.connect.config()?;
     let signals =
-        |kind| signal(kind).map_err(|error| CliError::Io("signals cannot be taken", error));
+        |kind| signal(kind).map_err(|error| CliError::Io("cannot listen for signals", error));
     let (mut interrupt, mut terminate) = (
         signals(SignalKind::interrupt())?,
         signals(SignalKind::terminate())?,
@@ -44,8 +46,8 @@ pub(super) async fn run(arguments: WatchArguments) -> Result<(), CliError> {
     let (tell_done, mut done) = unbounded_channel();
     let (tell_events, mut events) = unbounded_channel();
     let sink = sink(&arguments, tell_done)?;
-    let observer = Observer(tell_events).start();
-    let subscribe = Subscribe {
+    let observer = EventForwarder(tell_events).start();
+    let subscribe = SubscribeToQuery {
         arguments: &arguments,
         watches: &watches,
         sink: sink.clone(),
@@ -53,8 +55,8 @@ pub(super) async fn run(arguments: WatchArguments) -> Result<(), CliError> {
     };
     definition.with_query(subscribe).await?;
 
-    // A value that is printed whole is printed once, as Consul's command does.
-    let prints_value = matches!(sink, Sink::Print(_)) && arguments.format == Format::Json;
+    // A whole value is printed once, as Consul's command does.
+    let prints_value = matches!(sink, Sink::Print(_)) && arguments.format == OutputFormat::Json;
     let once = arguments.once.is_some() || prints_value;
     let limit = arguments.once.filter(|limit| !limit.is_zero());
     let out_of_time = async {
@@ -78,12 +80,12 @@ pub(super) async fn run(arguments: WatchArguments) -> Result<(), CliError> {
                     live |= state.is_live();
                     if let Some(error) = fatal(&state, live || arguments.retry) { break Err(error) }
                 }
-                // The program may be why: what it has to say is on its way.
-                Some(EventKind::Ended) => break last_word(&mut done).await,
+                // The program may be the reason: its failure is on its way.
+                Some(EventKind::Ended) => break first_failure(&mut done).await,
                 _ => {}
             },
-            _ = interrupt.recv() => { sink.pass_on(Signal::INT).await; break Ok(()) }
-            _ = terminate.recv() => { sink.pass_on(Signal::TERM).await; break Ok(()) }
+            _ = interrupt.recv() => { sink.forward_signal(Signal::INT).await; break Ok(()) }
+            _ = terminate.recv() => { sink.forward_signal(Signal::TERM).await; break Ok(()) }
             () = &mut out_of_time => break Err(CliError::OutOfTime(limit.unwrap_or(Duration::ZERO))),
         }
     };
@@ -92,15 +94,15 @@ pub(super) async fn run(arguments: WatchArguments) -> Result<(), CliError> {
     result
 }
 
-/// The first failure that has been told, if there is one.
-async fn last_word(done: &mut UnboundedReceiver<Result<(), CliError>>) -> Result<(), CliError> {
+/// Returns the first failure that arrives within [`GRACE`], if there is one.
+async fn first_failure(done: &mut UnboundedReceiver<Result<(), CliError>>) -> Result<(), CliError> {
     while let Ok(Some(result)) = tokio::time::timeout(GRACE, done.recv()).await {
         result?;
     }
     Ok(())
 }
 
-/// Who gets the changes.
+/// The receiver of updates.
 #[derive(Clone)]
 enum Sink {
     Print(Addr<Printer>),
@@ -108,9 +110,9 @@ enum Sink {
 }
 
 impl Sink {
-    async fn pass_on(&self, signal: Signal) {
+    async fn forward_signal(&self, signal: Signal) {
         if let Self::Run(handler) = self {
-            // A handler that has ended runs nothing.
+            // A handler that has ended runs no program.
             let _ = handler.send(ForwardSignal(signal)).await;
         }
     }
@@ -140,7 +142,7 @@ fn sink(
     } else {
         Program::new(program).args(rest)
     };
-    let runs = Runs { done }.start();
+    let runs = RunReporter { done }.start();
     let mut script = Script::command(program)
         .timeout(arguments.timeout)
         .events(runs.recipient());
@@ -150,16 +152,16 @@ fn sink(
     Ok(Sink::Run(ScriptHandler::new(script)?.start()))
 }
 
-/// Hands on how the runs of the program end.
-struct Runs {
+/// Forwards the results of the program's runs.
+struct RunReporter {
     done: UnboundedSender<Result<(), CliError>>,
 }
 
-impl Actor for Runs {
+impl Actor for RunReporter {
     type Context = Context<Self>;
 }
 
-impl Handler<RunEnded> for Runs {
+impl Handler<RunEnded> for RunReporter {
     type Result = ();
 
     fn handle(&mut self, ended: RunEnded, _: &mut Self::Context) {
@@ -170,12 +172,12 @@ impl Handler<RunEnded> for Runs {
         } else {
             Err(CliError::Program(ended.exit.to_string()))
         };
-        // Nobody listens any more when the command is about to end.
+        // The receiver is gone when the command is about to exit.
         let _ = self.done.send(result);
     }
 }
 
-/// What the arguments define, with the errors of a stanza.
+/// Returns the definition of the watch that the arguments ask for.
 fn definition(arguments: &WatchArguments) -> Result<Definition, CliError> {
     let mut fields = Map::new();
     let texts = [
@@ -199,31 +201,43 @@ fn definition(arguments: &WatchArguments) -> Result<Definition, CliError> {
     if let Some(passing_only) = arguments.passingonly {
         fields.insert("passingonly".to_owned(), json!(passing_only));
     }
-    Ok(Definition::from_json(&Value::Object(fields))?)
+    Definition::from_json(&Value::Object(fields))
+        .map_err(|errors| CliError::Options(OptionErrors::new(arguments.kind.as_deref(), &errors)))
 }
 
-/// Whether the watch is to be given up: its query can never be answered, or, at the start, there is no
-/// Consul, or it does not let us in.
+/// Refuses a checkpoint that could not be written later.
+fn require_checkpoint_directory(arguments: &WatchArguments) -> Result<(), CliError> {
+    let directory = arguments.checkpoint.as_deref().and_then(Path::parent);
+    match directory {
+        Some(path) if !path.as_os_str().is_empty() && !path.is_dir() => {
+            Err(CliError::NoCheckpointDirectory(path.to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the error if the watch must be given up: the query can never succeed, or the first attempt found no
+/// Consul or was denied. `patient` allows for the latter two.
 fn fatal(state: &WatchState, patient: bool) -> Option<CliError> {
     let error = state.error()?;
     let absent = matches!(
         error.cause().downcast_ref(),
         Some(ClientError::Connect { .. })
     );
-    let hopeless = matches!(state, WatchState::Stopped { .. });
+    let stopped = matches!(state, WatchState::Stopped { .. });
     let denied = error.class() == FailureClass::Denied;
-    (hopeless || !patient && (absent || denied)).then(|| CliError::Failed(error.clone()))
+    (stopped || !patient && (absent || denied)).then(|| CliError::Failed(error.clone()))
 }
 
-/// Subscribes to the query, in the way the arguments say.
-struct Subscribe<'a> {
+/// Subscribes to a query with the options of the arguments.
+struct SubscribeToQuery<'a> {
     arguments: &'a WatchArguments,
     watches: &'a Addr<WatchSupervisor>,
     sink: Sink,
-    observer: Addr<Observer>,
+    observer: Addr<EventForwarder>,
 }
 
-impl ForQuery for Subscribe<'_> {
+impl ForQuery for SubscribeToQuery<'_> {
     type Output = Pin<Box<dyn Future<Output = Result<(), CliError>>>>;
 
     fn with<Q: Payload>(self, query: Q) -> Self::Output {
@@ -258,18 +272,18 @@ impl ForQuery for Subscribe<'_> {
     }
 }
 
-/// Hands on what happens to the watch.
-struct Observer(UnboundedSender<WatchEvent>);
+/// Forwards the events of the watch.
+struct EventForwarder(UnboundedSender<WatchEvent>);
 
-impl Actor for Observer {
+impl Actor for EventForwarder {
     type Context = Context<Self>;
 }
 
-impl Handler<WatchEvent> for Observer {
+impl Handler<WatchEvent> for EventForwarder {
     type Result = ();
 
     fn handle(&mut self, event: WatchEvent, _: &mut Self::Context) {
-        // Nobody listens any more when the command is about to end.
+        // The receiver is gone when the command is about to exit.
         let _ = self.0.send(event);
     }
 }

@@ -6,7 +6,7 @@ use awc::http::header::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use serde::{Deserialize, de::Error};
 
-use super::{error::ClientError, text};
+use super::{error::ClientError, error_body};
 use crate::decode::without_value;
 
 /// The answer to one query: its position, what the headers say about it, and the body undecoded.
@@ -68,8 +68,8 @@ impl QueryAnswer {
         }
     }
 
-    pub(crate) fn new(target: String, found: bool, heading: Heading, body: Bytes) -> Self {
-        let Heading {
+    pub(crate) fn new(target: String, found: bool, heading: ResponseMeta, body: Bytes) -> Self {
+        let ResponseMeta {
             index,
             content_hash,
             meta,
@@ -87,13 +87,13 @@ impl QueryAnswer {
 
 /// What the headers of an answer say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Heading {
+pub(crate) struct ResponseMeta {
     index: Option<u64>,
     content_hash: Option<String>,
     meta: QueryMeta,
 }
 
-impl Heading {
+impl ResponseMeta {
     /// Reads each header once, since to look them up by their names takes longer. Of one that comes twice the first
     /// counts.
     pub(crate) fn read(headers: &HeaderMap) -> Self {
@@ -158,7 +158,7 @@ pub(crate) fn decode<'de, T: Deserialize<'de>>(
     let failed = |path: String, source: serde_json::Error| ClientError::Decode {
         target: target.to_owned(),
         path,
-        hint: text::hint(body),
+        hint: error_body::diagnose(body),
         // What stands in the wrong place is shown by serde, and may be secret.
         source: if source.is_data() {
             Error::custom(without_value(&source.to_string()))
@@ -219,7 +219,7 @@ mod tests {
         let answer = QueryAnswer::new(
             String::new(),
             true,
-            Heading::read(&headers),
+            ResponseMeta::read(&headers),
             Bytes::from_static(b"[]"),
         );
         assert_eq!(answer.index, Some(42));
@@ -240,11 +240,14 @@ mod tests {
 
     #[test]
     fn headers_that_are_not_there_or_not_numbers_are_none() {
-        assert_eq!(Heading::read(&HeaderMap::new()), Heading::default());
+        assert_eq!(
+            ResponseMeta::read(&HeaderMap::new()),
+            ResponseMeta::default()
+        );
         let headers = headers(&[("x-consul-index", "-1"), ("x-consul-lastcontact", "soon")]);
         assert_eq!(
-            (index(&headers), Heading::read(&headers)),
-            (None, Heading::default())
+            (index(&headers), ResponseMeta::read(&headers)),
+            (None, ResponseMeta::default())
         );
     }
 
@@ -253,7 +256,7 @@ mod tests {
         let answer = QueryAnswer::new(
             String::new(),
             false,
-            Heading::default(),
+            ResponseMeta::default(),
             Bytes::from_static(b"junk"),
         );
         assert!(answer.body.is_empty());
@@ -264,7 +267,7 @@ mod tests {
         let answer = QueryAnswer::new(
             String::new(),
             true,
-            Heading::default(),
+            ResponseMeta::default(),
             Bytes::from_static(b"hunter2"),
         );
         assert!(!format!("{answer:?}").contains("hunter2"));

@@ -1,7 +1,7 @@
 //! One sending of an exchange to one address, by whichever connection.
 
 #[cfg(feature = "tls")]
-mod shared;
+mod http2;
 
 use std::time::Duration;
 
@@ -19,16 +19,16 @@ use futures_util::{Stream, future::LocalBoxFuture};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    answer::Heading,
-    body::{self, BodyFault},
+    answer::ResponseMeta,
+    awc_error,
+    body::{self, BodyError},
     config::ConsulConfig,
     endpoint::Endpoint,
     error::{ClientError, Stage},
+    error_body,
+    exchange::{Exchange, PoolKind, Reply},
     retry_after::retry_after,
     secret::Secret,
-    text,
-    transport::{Exchange, Pool, Reply},
-    wire,
 };
 
 /// How much of a failed answer is read, and for how long: Consul's texts are a line.
@@ -55,7 +55,7 @@ impl Attempt<'_> {
     fn target(&self) -> String {
         format!(
             "{} {}{}",
-            self.exchange.method, self.endpoint.shown, self.exchange.path
+            self.exchange.method, self.endpoint.label, self.exchange.path
         )
     }
 
@@ -75,8 +75,8 @@ impl Attempt<'_> {
 
     pub(super) async fn run(&self) -> Result<Reply, ClientError> {
         #[cfg(feature = "tls")]
-        if let (Some(lanes), Pool::Polls) = (&self.endpoint.lanes, self.exchange.pool) {
-            return self.over_http2(lanes).await;
+        if let (Some(pool), PoolKind::LongPoll) = (&self.endpoint.http2, self.exchange.pool) {
+            return self.over_http2(pool).await;
         }
         self.over_awc().await
     }
@@ -96,7 +96,11 @@ impl Attempt<'_> {
         let response = match timeout(self.left(), sent).await {
             Err(_) => return Err(self.overdue(Stage::Headers)),
             Ok(Err(error)) => {
-                return Err(wire::failed(self.target(), error, self.started.elapsed()));
+                return Err(awc_error::failed(
+                    self.target(),
+                    error,
+                    self.started.elapsed(),
+                ));
             }
             Ok(Ok(response)) => response,
         };
@@ -107,20 +111,20 @@ impl Attempt<'_> {
     async fn finish(
         &self,
         status: StatusCode,
-        mut answer: impl Incoming,
+        mut answer: impl ResponseBody,
     ) -> Result<Reply, ClientError> {
         if !status.is_success() && !(self.exchange.accept)(status, answer.headers()) {
             let read = timeout(ERROR_TIME.min(self.left()), answer.read_start(ERROR_TEXT));
             let said = read.await.unwrap_or_default();
             return Err(self.refused(status, answer.headers(), &said));
         }
-        match timeout(self.left(), answer.read(self.config.body_limit())).await {
+        match timeout(self.left(), answer.read(self.config.max_body_size())).await {
             Err(_) => Err(self.overdue(Stage::Body)),
-            Ok(Err(fault)) => Err(fault.into_error(self.target())),
+            Ok(Err(error)) => Err(error.into_error(self.target())),
             Ok(Ok(body)) => Ok(Reply {
                 target: self.target(),
                 status,
-                heading: Heading::read(answer.headers()),
+                meta: ResponseMeta::read(answer.headers()),
                 body,
             }),
         }
@@ -138,9 +142,9 @@ impl Attempt<'_> {
         let text = if status.is_redirection() {
             "a redirect, which is not followed since it would carry the token away".to_owned()
         } else {
-            text::shown(said, &secrets)
+            error_body::sanitized(said, &secrets)
         };
-        let from_consul = !text::is_html(said) && !status.is_redirection();
+        let from_consul = !error_body::is_html(said) && !status.is_redirection();
         let status = status.as_u16();
         if matches!(status, 401 | 403 | 407) {
             return ClientError::Denied {
@@ -160,8 +164,8 @@ impl Attempt<'_> {
 
     fn awc_request(&self) -> Result<ClientRequest, ClientError> {
         let client = match self.exchange.pool {
-            Pool::Polls => &self.endpoint.polls,
-            Pool::Calls => &self.endpoint.calls,
+            PoolKind::LongPoll => &self.endpoint.long_poll,
+            PoolKind::Short => &self.endpoint.short,
         };
         let mut request =
             client.request(self.exchange.method.clone(), self.uri(&self.endpoint.base)?);
@@ -218,13 +222,15 @@ impl Attempt<'_> {
 }
 
 /// An answer whose body is on its way, by whichever connection.
-trait Incoming {
+trait ResponseBody {
     fn headers(&self) -> &HeaderMap;
     async fn read_start(&mut self, enough: usize) -> Vec<u8>;
-    async fn read(&mut self, limit: usize) -> Result<Bytes, BodyFault>;
+    async fn read(&mut self, limit: usize) -> Result<Bytes, BodyError>;
 }
 
-impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Incoming for awc::ClientResponse<S> {
+impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> ResponseBody
+    for awc::ClientResponse<S>
+{
     fn headers(&self) -> &HeaderMap {
         awc::ClientResponse::headers(self)
     }
@@ -233,8 +239,8 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Incoming for awc::Cl
         body::read_start(self, enough).await
     }
 
-    async fn read(&mut self, limit: usize) -> Result<Bytes, BodyFault> {
-        let declared = body::declared_length(Incoming::headers(self));
+    async fn read(&mut self, limit: usize) -> Result<Bytes, BodyError> {
+        let declared = body::declared_length(ResponseBody::headers(self));
         body::read(declared, self, limit).await
     }
 }

@@ -8,12 +8,14 @@ use serde::de::IgnoredAny;
 use super::{
     answer::{QueryAnswer, decode, index},
     consistency::Consistency,
+    consul_client::ConsulClient,
     error::ClientError,
+    error_body,
+    exchange::{Exchange, PoolKind},
     request::QueryRequest,
-    text,
-    transport::{ConsulClient, Exchange, Pool},
     url::encoded,
 };
+use crate::absence;
 
 impl ConsulClient {
     /// Asks once, and waits as long as the request says ("Blocking Queries").
@@ -42,14 +44,14 @@ impl ConsulClient {
     /// it carries `X-Consul-Index`. A success without a body, or with a page for people in it, is a
     /// [`ClientError::Decode`], never an empty value.
     pub async fn blocking_query(&self, request: &QueryRequest) -> Result<QueryAnswer, ClientError> {
-        self.query(request, Pool::Polls).await
+        self.query(request, PoolKind::LongPoll).await
     }
 
     /// [`blocking_query`](Self::blocking_query), over the connections of either kind.
     pub(crate) async fn query(
         &self,
         request: &QueryRequest,
-        pool: Pool,
+        pool: PoolKind,
     ) -> Result<QueryAnswer, ClientError> {
         let answer = self.ask(request, pool).await?;
         let oldest = request.max_stale(self.config());
@@ -62,7 +64,11 @@ impl ConsulClient {
         Box::pin(self.ask(&fresh, pool)).await
     }
 
-    async fn ask(&self, request: &QueryRequest, pool: Pool) -> Result<QueryAnswer, ClientError> {
+    async fn ask(
+        &self,
+        request: &QueryRequest,
+        pool: PoolKind,
+    ) -> Result<QueryAnswer, ClientError> {
         let config = self.config();
         let query = encoded(&request.query(config));
         let reply = self
@@ -72,31 +78,35 @@ impl ConsulClient {
                 query: &query,
                 body: Bytes::new(),
                 pool,
-                goes_on: *request.cursor() != Cursor::Start,
+                resumes: *request.cursor() != Cursor::Start,
                 deadline: request.deadline(config),
                 token: request.token(),
-                accept: if request.accepts_404() { absent } else { never },
+                accept: if request.accepts_404() {
+                    proves_absence
+                } else {
+                    no_status_is_absence
+                },
             })
             .await?;
         let found = reply.status.is_success();
-        if found && text::hint(&reply.body).is_some() {
+        if found && error_body::diagnose(&reply.body).is_some() {
             // Fails, since neither nothing nor a page is JSON, and says why.
             decode::<IgnoredAny>(&reply.target, &reply.body)?;
         }
         Ok(QueryAnswer::new(
             reply.target,
             found,
-            reply.heading,
+            reply.meta,
             reply.body,
         ))
     }
 }
 
 /// A 404 by which Consul, and nobody else, says that there is nothing.
-fn absent(status: StatusCode, headers: &HeaderMap) -> bool {
-    status == StatusCode::NOT_FOUND && index(headers).is_some()
+fn proves_absence(status: StatusCode, headers: &HeaderMap) -> bool {
+    absence::of_kv_status(status.as_u16(), index(headers)).is_proven()
 }
 
-pub(super) fn never(_: StatusCode, _: &HeaderMap) -> bool {
-    false
+pub(super) fn no_status_is_absence(_: StatusCode, _: &HeaderMap) -> bool {
+    absence::of_other_status().is_proven()
 }

@@ -16,12 +16,12 @@ const BELIEVED: usize = 1024 * 1024;
 
 /// Why a body cannot be had.
 #[derive(Debug)]
-pub(crate) enum BodyFault {
+pub(crate) enum BodyError {
     TooLarge { limit: usize },
     Broken { received: usize, source: io::Error },
 }
 
-impl BodyFault {
+impl BodyError {
     pub(crate) fn into_error(self, target: String) -> ClientError {
         match self {
             Self::TooLarge { limit } => ClientError::TooLarge { target, limit },
@@ -39,12 +39,12 @@ pub(crate) async fn read<S>(
     declared: Option<usize>,
     body: &mut S,
     limit: usize,
-) -> Result<Bytes, BodyFault>
+) -> Result<Bytes, BodyError>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
     if declared.is_some_and(|length| length > limit) {
-        return Err(BodyFault::TooLarge { limit });
+        return Err(BodyError::TooLarge { limit });
     }
     // A small body comes in one piece, which is then the answer without a copy.
     let mut first: Option<Bytes> = None;
@@ -54,7 +54,7 @@ where
         let piece = piece.map_err(|error| broken(error, received, limit))?;
         received = received.saturating_add(piece.len());
         if received > limit {
-            return Err(BodyFault::TooLarge { limit });
+            return Err(BodyError::TooLarge { limit });
         }
         match first.take() {
             None if rest.is_empty() => first = Some(piece),
@@ -73,7 +73,7 @@ where
     // awc ends the stream at the end of the connection, whether or not the body is whole.
     if let Some(length) = declared.filter(|length| *length != received) {
         let text = format!("of {length} bytes");
-        return Err(BodyFault::Broken {
+        return Err(BodyError::Broken {
             received,
             source: io::Error::new(io::ErrorKind::UnexpectedEof, text),
         });
@@ -114,12 +114,12 @@ pub(crate) fn declared_length(headers: &HeaderMap) -> Option<usize> {
         .ok()
 }
 
-fn broken(error: PayloadError, received: usize, limit: usize) -> BodyFault {
+fn broken(error: PayloadError, received: usize, limit: usize) -> BodyError {
     let source = match error {
-        PayloadError::Overflow => return BodyFault::TooLarge { limit },
+        PayloadError::Overflow => return BodyError::TooLarge { limit },
         PayloadError::Io(source) | PayloadError::Incomplete(Some(source)) => source,
         PayloadError::Incomplete(None) => io::ErrorKind::UnexpectedEof.into(),
         other => io::Error::new(io::ErrorKind::InvalidData, other.to_string()),
     };
-    BodyFault::Broken { received, source }
+    BodyError::Broken { received, source }
 }

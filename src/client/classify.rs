@@ -8,7 +8,7 @@ use super::error::{ClientError, ConnectStage, Stage};
 
 /// Consul refuses a connection beyond its limit within moments of accepting it; a restart of the agent
 /// cuts a query at any time of its wait. So only what ends sooner than this is taken for a refusal.
-const MAX_CONCURRENT: Duration = Duration::from_secs(1);
+const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What an agent says, with a 500, that cannot ask any server.
 const NO_CONSUL: [&str; 2] = ["No cluster leader", "No known Consul servers"];
@@ -36,7 +36,7 @@ impl ClientError {
     /// raise the limit.
     pub fn class(&self) -> FailureClass {
         match self {
-            Self::Dropped { after, .. } if *after < MAX_CONCURRENT => FailureClass::LimitSuspected,
+            Self::Dropped { after, .. } if *after < REFUSED_WITHIN => FailureClass::LimitSuspected,
             Self::Denied { .. } => FailureClass::Denied,
             Self::TooLarge { .. } => FailureClass::TooLarge,
             Self::Build { .. }
@@ -79,13 +79,37 @@ impl ClientError {
     }
 }
 
+impl ClientError {
+    /// Whether Consul is known to hold the query no longer: it answered, or never took the query.
+    ///
+    /// A connection that breaks in the middle of a wait proves nothing: Consul notices only when it writes. That
+    /// holds for one that ends at once too. Consul refuses new connections so, but a query that may be held
+    /// follows one that was answered, on its connection.
+    pub(crate) fn is_released(&self) -> bool {
+        match self {
+            Self::Dropped { .. } => false,
+            Self::Timeout { stage, .. } => *stage == Stage::Body,
+            Self::Build { .. }
+            | Self::Connect { .. }
+            | Self::Protocol { .. }
+            | Self::Status { .. }
+            | Self::Denied { .. }
+            | Self::Body { .. }
+            | Self::TooLarge { .. }
+            | Self::Decode { .. } => true,
+        }
+    }
+}
+
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let pause = error.retry_after();
         let outage = error.is_outage();
+        let released = error.is_released();
         Self::new(error.class(), error)
             .with_retry_after(pause)
             .with_outage(outage)
+            .with_released(released)
     }
 }
 
@@ -213,6 +237,27 @@ mod tests {
         ];
         for error in others {
             assert!(!Failure::from(error).is_outage());
+        }
+    }
+
+    #[test]
+    fn only_an_answer_or_no_connection_releases_a_query() {
+        let released = [
+            connect(ConnectStage::Refused),
+            timeout(Stage::Body),
+            status(500, true),
+            status(403, true),
+        ];
+        for error in released {
+            assert!(Failure::from(error).is_released());
+        }
+        let held = [
+            dropped(Duration::from_millis(5)),
+            dropped(Duration::from_secs(120)),
+            timeout(Stage::Headers),
+        ];
+        for error in held {
+            assert!(!Failure::from(error).is_released());
         }
     }
 

@@ -64,12 +64,12 @@ struct Settings {
     prefix: String,
     consistency: Consistency,
     wait: Duration,
-    slack: Duration,
+    deadline_margin: Duration,
     connect_timeout: Duration,
-    short_timeout: Duration,
-    body_limit: usize,
+    request_timeout: Duration,
+    max_body_size: usize,
     gzip: Option<bool>,
-    watch_connections: usize,
+    max_watch_connections: usize,
     tls: TlsSettings,
 }
 
@@ -86,12 +86,12 @@ impl Default for Settings {
             prefix: String::new(),
             consistency: Consistency::default(),
             wait: Duration::from_secs(300),
-            slack: Duration::from_secs(10),
+            deadline_margin: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
-            short_timeout: Duration::from_secs(10),
-            body_limit: 32 * 1024 * 1024,
+            request_timeout: Duration::from_secs(10),
+            max_body_size: 32 * 1024 * 1024,
             gzip: None,
-            watch_connections: 160,
+            max_watch_connections: 160,
             tls: TlsSettings::default(),
         }
     }
@@ -183,8 +183,8 @@ impl ConsulConfig {
     /// Sets the time a blocking query may take beyond its wait and the sixteenth that Consul adds at
     /// random ("Blocking Queries"), body included. Default: 10 s, ours.
     #[must_use]
-    pub fn with_slack(self, slack: Duration) -> Self {
-        self.set(|settings| settings.slack = slack)
+    pub fn with_deadline_margin(self, deadline_margin: Duration) -> Self {
+        self.set(|settings| settings.deadline_margin = deadline_margin)
     }
 
     /// Sets how long to try to reach the agent, name resolution included. Default: 5 s, awc's.
@@ -196,15 +196,15 @@ impl ConsulConfig {
     /// Sets how long a call that does not block may take from its start to the end of its body: all of
     /// the KV store, and the first query of a watch. Default: 10 s, ours.
     #[must_use]
-    pub fn with_short_timeout(self, timeout: Duration) -> Self {
-        self.set(|settings| settings.short_timeout = timeout)
+    pub fn with_request_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.request_timeout = timeout)
     }
 
     /// Sets how many bytes an answer may have, after decompression. Default: 32 MiB, ours: sixty of
     /// the largest values Consul takes.
     #[must_use]
-    pub fn with_body_limit(self, bytes: usize) -> Self {
-        self.set(|settings| settings.body_limit = bytes)
+    pub fn with_max_body_size(self, bytes: usize) -> Self {
+        self.set(|settings| settings.max_body_size = bytes)
     }
 
     /// Sets whether Consul may compress its answers. It saves the network and costs both ends some
@@ -221,8 +221,8 @@ impl ConsulConfig {
     /// that was cut counts until its wait is over, as it does with Consul. Over HTTPS it matters only where the
     /// server speaks no HTTP/2.
     #[must_use]
-    pub fn with_watch_connections(self, count: usize) -> Self {
-        self.set(|settings| settings.watch_connections = count)
+    pub fn with_max_watch_connections(self, count: usize) -> Self {
+        self.set(|settings| settings.max_watch_connections = count)
     }
 
     /// The folder all keys live beneath: empty, or with one slash at its end.
@@ -266,8 +266,8 @@ impl ConsulConfig {
     }
 
     /// The time a blocking query may take beyond what Consul may.
-    pub fn slack(&self) -> Duration {
-        self.0.slack
+    pub fn deadline_margin(&self) -> Duration {
+        self.0.deadline_margin
     }
 
     /// How long to try to reach the agent.
@@ -276,13 +276,13 @@ impl ConsulConfig {
     }
 
     /// How long a call that does not block may take.
-    pub fn short_timeout(&self) -> Duration {
-        self.0.short_timeout
+    pub fn request_timeout(&self) -> Duration {
+        self.0.request_timeout
     }
 
     /// How many bytes an answer may have.
-    pub fn body_limit(&self) -> usize {
-        self.0.body_limit
+    pub fn max_body_size(&self) -> usize {
+        self.0.max_body_size
     }
 
     /// Whether Consul may compress its answers.
@@ -291,12 +291,12 @@ impl ConsulConfig {
     }
 
     /// How many connections the process holds for watches.
-    pub fn watch_connections(&self) -> usize {
-        self.0.watch_connections
+    pub fn max_watch_connections(&self) -> usize {
+        self.0.max_watch_connections
     }
 
     /// The same settings, but not the same as far as clients are shared.
-    pub(crate) fn renewed(self) -> Self {
+    pub(crate) fn refreshed(self) -> Self {
         Self(Arc::new(Settings::clone(&self.0)))
     }
 

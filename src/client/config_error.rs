@@ -83,11 +83,11 @@ pub enum ConfigError {
     #[error("the list of addresses is empty; give at least one, such as `127.0.0.1:8500`")]
     NoAddress,
     /// Something that this build cannot do.
-    #[error("{what} is not built in; {mend}")]
+    #[error("{what} is not built in; {remedy}")]
     Unsupported {
         /// What was asked for.
         what: &'static str,
         /// What to use instead.
-        mend: &'static str,
+        remedy: &'static str,
     },
 }

@@ -20,40 +20,40 @@ use consul_watch_actors::ConnectionBudget;
 
 #[cfg(feature = "tls")]
 use super::{
-    dial::{Dialer, Offer},
-    http2::Lanes,
+    http2::ConnectionPool,
     tls_client::TlsClient,
+    tls_connector::{AlpnOffer, TlsConnector},
     tls_verify::warn_unverified,
 };
 
 /// What is told to every server.
 pub(crate) const USER_AGENT: &str = concat!("consul-watch/", env!("CARGO_PKG_VERSION"));
 
-/// One thread's long polls may be as many as the machine has ports: a query that waits in awc's own
+/// One thread's long long_poll may be as many as the machine has ports: a query that waits in awc's own
 /// queue cannot be told from an idle watch, while Consul's refusal can. The budget is the supervisor's.
-const POLLS: usize = 65_535;
+const MAX_LONG_POLL_CONNECTIONS: usize = 65_535;
 
-/// Connections for short calls of one thread; more calls than that wait their turn.
-const CALLS: usize = 16;
+/// Connections for short short of one thread; more short than that wait their turn.
+const MAX_SHORT_CONNECTIONS: usize = 16;
 
 /// awc would throw a connection away after 75 s, so that every five-minute poll had to connect anew.
-const LIFETIME: Duration = Duration::from_secs(24 * 3600);
+const MAX_CONNECTION_AGE: Duration = Duration::from_secs(24 * 3600);
 
 /// How long an idle connection is kept: long enough for the next query of a watch, which follows at once,
 /// and not so long that a place given to another watch counts twice in Consul's limit.
-const IDLE: Duration = Duration::from_secs(2);
+const KEEP_IDLE: Duration = Duration::from_secs(2);
 
 /// The connections to one address.
 pub(super) struct Endpoint {
     /// What targets in errors begin with.
-    pub(super) shown: String,
+    pub(super) label: String,
     /// What URLs for awc begin with.
     pub(super) base: String,
-    pub(super) polls: Client,
-    pub(super) calls: Client,
-    /// The shared connections for long polls, where the server may speak HTTP/2.
+    pub(super) long_poll: Client,
+    pub(super) short: Client,
+    /// The shared connections for long long_poll, where the server may speak HTTP/2.
     #[cfg(feature = "tls")]
-    pub(super) lanes: Option<std::rc::Rc<Lanes>>,
+    pub(super) http2: Option<std::rc::Rc<ConnectionPool>>,
 }
 
 /// The part of TLS that all addresses share.
@@ -84,36 +84,32 @@ impl Endpoint {
         tls: Option<&Tls>,
     ) -> Result<Self, ConfigError> {
         proxy_variables::warn(address);
-        let both = |build: &dyn Fn(usize) -> Client| (build(POLLS), build(CALLS));
+        let both = |build: &dyn Fn(usize) -> Client| {
+            (
+                build(MAX_LONG_POLL_CONNECTIONS),
+                build(MAX_SHORT_CONNECTIONS),
+            )
+        };
         #[cfg(feature = "tls")]
-        let mut lanes = None;
-        let (polls, calls) = match address.scheme() {
+        let mut http2 = None;
+        let (long_poll, short) = match address.scheme() {
             Scheme::Http => both(&|limit| finish(config, limit, Connector::new())),
-            #[cfg(unix)]
             Scheme::Unix => both(&|limit| over_unix(config, address, limit)),
-            #[cfg(not(unix))]
-            Scheme::Unix => {
-                let mend = "use the agent's http:// address: this system has no unix sockets";
-                return Err(ConfigError::Unsupported {
-                    what: "a unix socket",
-                    mend,
-                });
-            }
             #[cfg(feature = "tls")]
             Scheme::Https => {
                 let tls = tls.ok_or(UNSUPPORTED)?;
-                let dialer = Dialer::new(tls, address.host_and_port())?;
+                let connector = TlsConnector::new(tls, address.host_and_port())?;
                 if !config.tls().verify() {
                     warn_unverified(&address.to_string());
                 }
-                let places = config.places();
-                let count_places = move || places.iter().for_each(ConnectionBudget::enable);
-                lanes = Some(Lanes::new(
-                    dialer.clone(),
+                let budget = config.connection_budget();
+                let enable_budget = move || budget.iter().for_each(ConnectionBudget::enable);
+                http2 = Some(ConnectionPool::new(
+                    connector.clone(),
                     config.connect_timeout(),
-                    count_places,
+                    enable_budget,
                 ));
-                both(&|limit| finish(config, limit, secure(&dialer)))
+                both(&|limit| finish(config, limit, secure(&connector)))
             }
             #[cfg(not(feature = "tls"))]
             Scheme::Https => match tls {
@@ -122,19 +118,19 @@ impl Endpoint {
             },
         };
         Ok(Self {
-            shown: address.to_string(),
+            label: address.to_string(),
             base: address.awc_base(),
-            polls,
-            calls,
+            long_poll,
+            short,
             #[cfg(feature = "tls")]
-            lanes,
+            http2,
         })
     }
 }
 
 const UNSUPPORTED: ConfigError = ConfigError::Unsupported {
     what: "HTTPS",
-    mend: "build with the feature `tls`, or use an http:// address, such as that of an agent on this machine",
+    remedy: "build with the feature `tls`, or use an http:// address, such as that of an agent on this machine",
 };
 
 /// Reads what the addresses need of files.
@@ -150,7 +146,7 @@ fn read(config: &ConsulConfig) -> Result<Option<Tls>, ConfigError> {
     }
     let tls = TlsClient::new(config.tls())?;
     for address in secure {
-        Dialer::new(&tls, address.host_and_port())?;
+        TlsConnector::new(&tls, address.host_and_port())?;
     }
     Ok(Some(tls))
 }
@@ -164,7 +160,6 @@ fn read(config: &ConsulConfig) -> Result<Option<Tls>, ConfigError> {
     if secure { Err(UNSUPPORTED) } else { Ok(None) }
 }
 
-#[cfg(unix)]
 fn over_unix(config: &ConsulConfig, address: &Address, limit: usize) -> Client {
     use actix_rt::net::UnixStream;
     let path = address.socket().unwrap_or_default().to_owned();
@@ -183,20 +178,20 @@ fn over_unix(config: &ConsulConfig, address: &Address, limit: usize) -> Client {
 /// awc's own wants roots of its own choosing, and cannot check another name than the host's.
 #[cfg(feature = "tls")]
 pub(crate) fn secure(
-    dialer: &Dialer,
+    connector: &TlsConnector,
 ) -> Connector<
     impl actix_service::Service<
         ConnectInfo<Uri>,
-        Response = Connection<Uri, super::dial::SecureStream>,
+        Response = Connection<Uri, super::tls_connector::SecureStream>,
         Error = ConnectError,
     > + Clone
     + 'static,
 > {
-    let dialer = dialer.clone();
+    let connector = connector.clone();
     Connector::new().connector(fn_service(move |info: ConnectInfo<Uri>| {
-        let dialer = dialer.clone();
+        let connector = connector.clone();
         async move {
-            let stream = dialer.dial(Offer::Http1).await?;
+            let stream = connector.connect(AlpnOffer::Http1).await?;
             Ok::<_, ConnectError>(Connection::new(info.request().clone(), stream))
         }
     }))
@@ -214,8 +209,8 @@ where
 {
     let connector = connector
         .timeout(config.connect_timeout())
-        .conn_lifetime(LIFETIME)
-        .conn_keep_alive(IDLE)
+        .conn_lifetime(MAX_CONNECTION_AGE)
+        .conn_keep_alive(KEEP_IDLE)
         .limit(limit);
     Client::builder()
         .connector(connector)

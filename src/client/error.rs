@@ -19,7 +19,7 @@ pub enum ClientError {
         reason: String,
     },
     /// No connection came about.
-    #[error("cannot connect for {target}: {stage}; {}", stage.mend())]
+    #[error("cannot connect for {target}: {stage}; {}", stage.remedy())]
     Connect {
         /// Method and URL.
         target: String,
@@ -105,7 +105,7 @@ pub enum ClientError {
     /// The body is larger than the configuration allows.
     #[error(
         "the answer to {target} is larger than {limit} bytes; watch less, or raise the limit by \
-         `ConsulConfig::with_body_limit`"
+         `ConsulConfig::with_max_body_size`"
     )]
     TooLarge {
         /// Method and URL.
@@ -145,7 +145,7 @@ pub enum ConnectStage {
 }
 
 impl ConnectStage {
-    fn mend(self) -> &'static str {
+    fn remedy(self) -> &'static str {
         match self {
             Self::Resolve => "check the name in CONSUL_HTTP_ADDR and the resolver",
             Self::Refused => "is the agent running, and is CONSUL_HTTP_ADDR its address?",

@@ -8,42 +8,43 @@
 mod address;
 mod answer;
 mod attempt;
+mod awc_error;
 mod blocking;
 mod body;
-mod budget;
 mod classify;
 mod config;
 mod config_error;
 mod consistency;
-#[cfg(feature = "tls")]
-mod dial;
+mod consul_client;
 mod duration;
 mod endpoint;
 mod env;
 mod error;
+mod error_body;
+mod exchange;
 #[cfg(feature = "tls")]
 mod http2;
-mod key;
+mod kv_path;
+mod kv_requests;
+mod process_limits;
 mod proxy_variables;
 mod request;
 mod retry_after;
 mod secret;
-mod short;
-mod text;
+#[cfg(test)]
+mod tests;
 mod tls;
 #[cfg(feature = "tls")]
 mod tls_client;
+#[cfg(feature = "tls")]
+mod tls_connector;
 #[cfg(feature = "tls")]
 mod tls_error;
 #[cfg(feature = "tls")]
 mod tls_verify;
 mod token;
-mod transport;
 mod url;
 mod validate;
-mod wire;
-#[cfg(test)]
-mod wire_tests;
 
 pub use consul_watch_actors::Cursor;
 
@@ -51,23 +52,24 @@ pub use consul_watch_actors::Cursor;
 pub use self::tls_error::TlsError;
 // For the handler that calls a URL.
 pub use self::{
-    address::{Address, AddressError, AddressFault, Scheme},
+    address::{Address, AddressError, AddressErrorKind, Scheme},
     answer::{QueryAnswer, QueryMeta},
     config::ConsulConfig,
     config_error::ConfigError,
     consistency::Consistency,
+    consul_client::ConsulClient,
     duration::parse_duration,
     error::{ClientError, ConnectStage, Stage},
-    key::{EmptyKey, KeyPath},
+    kv_path::{EmptyKey, KeyPath},
     request::QueryRequest,
     secret::Secret,
     tls::{ClientCertificate, TlsSettings},
-    transport::ConsulClient,
 };
 pub(crate) use self::{
-    body::read_start, endpoint::USER_AGENT, retry_after::retry_after, text::shown,
+    body::read_start, endpoint::USER_AGENT, error_body::sanitized, retry_after::retry_after,
 };
 #[cfg(feature = "tls")]
 pub(crate) use self::{
-    dial::Dialer, endpoint::secure, tls_client::TlsClient, tls_verify::warn_unverified,
+    endpoint::secure, tls_client::TlsClient, tls_connector::TlsConnector,
+    tls_verify::warn_unverified,
 };

@@ -7,6 +7,7 @@ use consul_watch_actors::Cursor;
 use super::{
     config::ConsulConfig, consistency::Consistency, duration::milliseconds, secret::Secret,
 };
+use crate::absence;
 
 /// One blocking query: a path of Consul's API, its parameters, and where to wait from.
 ///
@@ -120,14 +121,13 @@ impl QueryRequest {
         self
     }
 
-    /// Goes on from `cursor`. What starts from nothing is asked of a leader that has made sure that it has
-    /// all its data: one that was just elected, as after a restart, otherwise answers from a log that it has
-    /// not replayed to its end, where keys are older than they are or missing ("Consistency Modes"). Where a
-    /// consistency was chosen, it stays.
-    pub(crate) fn going_on(self, cursor: &Cursor, config: &ConsulConfig) -> Self {
+    /// Resumes from `cursor`. A query that starts from nothing is consistent where nobody chose otherwise:
+    /// see [`absence::starts_consistent`].
+    pub(crate) fn resume_from(self, cursor: &Cursor, config: &ConsulConfig) -> Self {
         let chosen = self.consistency.unwrap_or(config.consistency());
         let request = self.with_cursor(cursor.clone());
-        if *cursor == Cursor::Start && chosen == Consistency::Default {
+        let resumes = *cursor != Cursor::Start;
+        if absence::starts_consistent(resumes, chosen == Consistency::Default) {
             return request.with_consistency(Consistency::Consistent);
         }
         request
@@ -175,8 +175,8 @@ impl QueryRequest {
         match self.held(config) {
             Some(wait) => wait
                 .saturating_add(wait / 16)
-                .saturating_add(config.slack()),
-            None => config.short_timeout(),
+                .saturating_add(config.deadline_margin()),
+            None => config.request_timeout(),
         }
     }
 
@@ -239,7 +239,7 @@ mod tests {
         let config = ConsulConfig::default();
         let request = QueryRequest::new("/v1/kv/a").with_param("recurse", "");
         assert_eq!(sent(&request, &config), "recurse=");
-        assert_eq!(request.deadline(&config), config.short_timeout());
+        assert_eq!(request.deadline(&config), config.request_timeout());
     }
 
     #[test]

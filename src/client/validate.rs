@@ -18,7 +18,7 @@ impl ConsulConfig {
         check_wait(self.wait())?;
         for (what, value) in [
             ("the connect timeout", self.connect_timeout()),
-            ("the short-call timeout", self.short_timeout()),
+            ("the short-call timeout", self.request_timeout()),
         ] {
             if value.is_zero() {
                 return Err(ConfigError::OutOfRange {
@@ -28,7 +28,7 @@ impl ConsulConfig {
                 });
             }
         }
-        if self.body_limit() == 0 {
+        if self.max_body_size() == 0 {
             return Err(ConfigError::OutOfRange {
                 what: "the body limit",
                 value: "0".into(),
@@ -87,8 +87,8 @@ mod tests {
             ok.clone().with_wait(Duration::ZERO),
             ok.clone().with_wait(Duration::from_secs(601)),
             ok.clone().with_connect_timeout(Duration::ZERO),
-            ok.clone().with_short_timeout(Duration::ZERO),
-            ok.clone().with_body_limit(0),
+            ok.clone().with_request_timeout(Duration::ZERO),
+            ok.clone().with_max_body_size(0),
             ok.clone().with_token("hunter2\r\nX-Evil: 1"),
             ok.clone().with_basic_auth("a:b", "c"),
         ] {

@@ -58,7 +58,7 @@ pub enum Unknown {
 ///
 /// let pair = |key: &str, value: &'static str| Arc::new(KvPair {
 ///     key: key.into(), value: Some(value.into()),
-///     lock_index: 0, flags: 0, session: None, create_index: 1, modify_index: 1,
+///     create_index: 1, modify_index: 1, ..KvPair::default()
 /// });
 /// let pairs = [pair("web/hosts", "a, b"), pair("web/port", "8080"), pair("web/timeout", "1m30s")];
 /// let web: Web = decode::from_pairs("web/", &pairs, Unknown::Refuse)?;

@@ -110,6 +110,7 @@ pub(super) mod tests {
                     session: None,
                     create_index: 1,
                     modify_index: 1,
+                    ..KvPair::default()
                 })
             })
             .collect()

@@ -183,6 +183,7 @@ mod tests {
             session: None,
             create_index: 1,
             modify_index: 2,
+            ..KvPair::default()
         }
     }
 

@@ -99,6 +99,7 @@ mod tests {
             session: None,
             create_index: 1,
             modify_index: 1,
+            ..KvPair::default()
         }
     }
 

@@ -1,6 +1,6 @@
 //! [`KvPair`]: a key, its value, and where they stand in Consul's history.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -28,7 +28,7 @@ use super::value::KvValue;
 /// assert_eq!(serde_json::to_string(&pair)?, json);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KvPair {
     /// How often a session has acquired the key.
@@ -53,6 +53,10 @@ pub struct KvPair {
     pub create_index: u64,
     /// The index of the last change; what check-and-set compares with.
     pub modify_index: u64,
+    /// Since when the token may no longer read the key; `None` where it may. A watch of a prefix keeps the
+    /// last value of such a key, which may have changed since. It is no part of the JSON.
+    #[serde(skip)]
+    pub hidden_since: Option<SystemTime>,
 }
 
 impl KvPair {
@@ -95,6 +99,7 @@ impl fmt::Debug for KvPair {
             .field("lock_index", &self.lock_index)
             .field("flags", &self.flags)
             .field("session", &self.session)
+            .field("hidden_since", &self.hidden_since)
             .finish()
     }
 }
@@ -216,7 +221,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_pair_comes_back(key in "\\PC{1,20}", value in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..50)), flags: u64, index: u64) {
-            let pair = KvPair { lock_index: 0, key, flags, value: value.map(Bytes::from), session: None, create_index: index, modify_index: index };
+            let pair = KvPair { lock_index: 0, key, flags, value: value.map(Bytes::from), session: None, create_index: index, modify_index: index, hidden_since: None };
             let json = serde_json::to_string(&pair).expect("JSON");
             prop_assert_eq!(serde_json::from_str::<KvPair>(&json).expect("a pair"), pair);
         }

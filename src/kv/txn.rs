@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::pair::KvPair;
 
 /// How many operations Consul takes in one transaction.
-pub(super) const MOST: usize = 64;
+pub(super) const MAX_OPERATIONS: usize = 64;
 
 /// One operation ("Transaction HTTP API", "KV Operations").
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -83,7 +83,7 @@ pub(super) struct TxnAnswer {
     #[serde(default)]
     results: Option<Vec<TxnResult>>,
     #[serde(default)]
-    errors: Option<Vec<TxnFault>>,
+    errors: Option<Vec<TxnError>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -95,7 +95,7 @@ struct TxnResult {
 /// Why one operation made Consul roll all of them back.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct TxnFault {
+pub(super) struct TxnError {
     #[serde(default)]
     pub(super) op_index: usize,
     #[serde(default)]
@@ -104,9 +104,9 @@ pub(super) struct TxnFault {
 
 impl TxnAnswer {
     /// What was read, or why nothing was done.
-    pub(super) fn outcome(self) -> Result<Vec<KvPair>, Vec<TxnFault>> {
+    pub(super) fn outcome(self) -> Result<Vec<KvPair>, Vec<TxnError>> {
         match self.errors {
-            Some(faults) if !faults.is_empty() => Err(faults),
+            Some(errors) if !errors.is_empty() => Err(errors),
             _ => Ok(self
                 .results
                 .unwrap_or_default()
@@ -119,23 +119,23 @@ impl TxnAnswer {
 
 /// What a fault means. Consul has words for them and no codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FaultKind {
+pub(super) enum TxnErrorKind {
     Absent,
     Stale,
     Denied,
     Other,
 }
 
-impl TxnFault {
-    pub(super) fn kind(&self) -> FaultKind {
+impl TxnError {
+    pub(super) fn kind(&self) -> TxnErrorKind {
         if self.what.contains("doesn't exist") {
-            FaultKind::Absent
+            TxnErrorKind::Absent
         } else if self.what.contains("index is stale") {
-            FaultKind::Stale
+            TxnErrorKind::Stale
         } else if self.what.contains("Permission denied") {
-            FaultKind::Denied
+            TxnErrorKind::Denied
         } else {
-            FaultKind::Other
+            TxnErrorKind::Other
         }
     }
 }
@@ -172,17 +172,17 @@ mod tests {
         assert_eq!(done.outcome().expect("done")[0].key, "a");
         let back = r#"{"Results":null,"Errors":[{"OpIndex":1,"What":"key \"b\" doesn't exist"}]}"#;
         let back: TxnAnswer = serde_json::from_str(back).expect("an answer");
-        let faults = back.outcome().expect_err("rolled back");
+        let errors = back.outcome().expect_err("rolled back");
         assert_eq!(
-            (faults[0].op_index, faults[0].kind()),
-            (1, FaultKind::Absent)
+            (errors[0].op_index, errors[0].kind()),
+            (1, TxnErrorKind::Absent)
         );
     }
 
     #[test]
     fn faults_are_told_apart() {
         let kind = |what: &str| {
-            TxnFault {
+            TxnError {
                 op_index: 0,
                 what: what.to_owned(),
             }
@@ -190,9 +190,9 @@ mod tests {
         };
         assert_eq!(
             kind("failed to set key \"a\", index is stale"),
-            FaultKind::Stale
+            TxnErrorKind::Stale
         );
-        assert_eq!(kind("Permission denied"), FaultKind::Denied);
-        assert_eq!(kind("unknown KV verb"), FaultKind::Other);
+        assert_eq!(kind("Permission denied"), TxnErrorKind::Denied);
+        assert_eq!(kind("unknown KV verb"), TxnErrorKind::Other);
     }
 }

@@ -11,6 +11,7 @@ use super::{
     source::failure,
 };
 use crate::{
+    absence,
     client::{ClientError, ConsulClient, QueryRequest},
     model::ServiceInstance,
 };
@@ -122,34 +123,16 @@ impl ConsulQuery for AgentService {
 
 impl_query!(AgentService => Option<Arc<ServiceInstance>>);
 
-/// Whether the agent itself says that it has no such instance. Any other 404 comes from somebody between.
+/// Whether the agent itself says that it has no such instance. See [`absence::of_agent_service`].
 fn is_gone(error: &ClientError) -> bool {
-    matches!(
-        error,
-        ClientError::Status { status: 404, text, from_consul: true, .. } if text.starts_with("unknown service ID")
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn not_found(text: &str, from_consul: bool) -> ClientError {
-        let (target, text) = (String::new(), text.to_owned());
-        ClientError::Status {
-            target,
-            status: 404,
-            text,
-            retry_after: None,
-            from_consul,
-        }
-    }
-
-    #[test]
-    fn only_the_agents_own_words_mean_gone() {
-        assert!(is_gone(&not_found("unknown service ID: web", true)));
-        assert!(!is_gone(&not_found("unknown service ID: web", false)));
-        assert!(!is_gone(&not_found("404 page not found", true)));
-        assert!(!is_gone(&not_found("", true)));
-    }
+    let ClientError::Status {
+        status,
+        text,
+        from_consul,
+        ..
+    } = error
+    else {
+        return false;
+    };
+    absence::of_agent_service(*status, *from_consul, text).is_proven()
 }

@@ -9,7 +9,10 @@ use super::{
     consul_query::{Answering, ask_and_read, unless_same},
     source::failure,
 };
-use crate::client::{ConsulClient, KeyPath, QueryAnswer, QueryRequest};
+use crate::{
+    absence::{self, Absence},
+    client::{ConsulClient, KeyPath, QueryAnswer, QueryRequest},
+};
 
 /// The parameters that narrow or order a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -113,7 +116,7 @@ pub(super) struct BadName {
 pub(super) fn segment(what: &'static str, name: &str) -> Result<String, Failure> {
     match KeyPath::of_key(name) {
         Ok(KeyPath::Direct(path)) => Ok(path.trim_start_matches("/v1/kv/").to_owned()),
-        Ok(KeyPath::Within(_)) | Err(_) => Err(Failure::new(
+        Ok(KeyPath::NearestPrefix(_)) | Err(_) => Err(Failure::new(
             FailureClass::Invalid,
             BadName {
                 what,
@@ -141,20 +144,12 @@ where
     })
 }
 
-/// Nothing is there, or nothing that the token may see: Consul 1.11 and later say so.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error(
-    "the token hides all there is (X-Consul-Results-Filtered-By-ACLs); check the token and its policies"
-)]
-struct Hidden;
-
-/// That something is hidden is not taken for its absence: a list that is empty because of the token fails as
-/// a request that was denied. One that is merely shorter cannot be told from one where something went.
-pub(super) fn seen(answer: &QueryAnswer, nothing: bool) -> Result<(), Failure> {
-    if nothing && answer.meta.results_filtered_by_acls {
-        return Err(Failure::new(FailureClass::Denied, Hidden));
+/// Fails for an empty list that the token filtered. See [`absence::of_empty_list`].
+pub(super) fn seen(answer: &QueryAnswer, is_empty: bool) -> Result<(), Failure> {
+    match absence::of_empty_list(answer.meta.results_filtered_by_acls) {
+        Absence::Unproven(why) if is_empty => Err(Failure::new(FailureClass::Denied, why)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// `list` with the entries of `previous` in the place of those that are equal, and whether it is `previous`.

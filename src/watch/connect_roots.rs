@@ -11,6 +11,7 @@ use super::{
     source::failure,
 };
 use crate::{
+    absence,
     client::{ConsulClient, QueryRequest},
     model::CaRoots,
 };
@@ -57,11 +58,6 @@ impl ConnectRoots {
     option_setters!(datacenter, token, wait);
 }
 
-/// A mesh without roots trusts nobody; it never is so, it only is not ready to say which.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the mesh has no root certificate yet; its authority is still being set up")]
-struct NotReady;
-
 impl ConsulQuery for ConnectRoots {
     fn options(&self) -> &Options {
         &self.options
@@ -77,7 +73,7 @@ impl ConsulQuery for ConnectRoots {
         ask_and_read(client, query, request, |answer, previous| {
             let mut roots: CaRoots = answer.json().map_err(failure)?;
             if roots.roots.is_empty() {
-                return Ok(Outcome::Rejected(Arc::new(NotReady)));
+                return Ok(Outcome::Rejected(Arc::new(absence::of_no_roots())));
             }
             if roots.roots.is_given() {
                 let old: Option<&[Arc<_>]> = previous.map(|roots| roots.roots.as_slice());

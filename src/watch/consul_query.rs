@@ -118,7 +118,7 @@ pub(super) async fn ask<V>(
         .iter()
         .any(|path| query.path().starts_with(path));
     let query = if of_servers {
-        query.going_on(&request.cursor, client.config())
+        query.resume_from(&request.cursor, client.config())
     } else {
         query.with_cursor(request.cursor.clone())
     };

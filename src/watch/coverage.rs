@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc};
 use consul_watch_actors::{Extracted, Input, KeySelector, Outcome, SharedBy};
 
 use super::{key::Key, key_prefix::KeyPrefix, options::Options};
-use crate::{client::ConsulConfig, kv::KvPair};
+use crate::{absence, client::ConsulConfig, kv::KvPair};
 
 /// No wider prefix that is longer than this is looked for, so that a giant name costs nothing.
 const LONGEST: usize = 512;
@@ -111,7 +111,7 @@ impl SharedBy<Self> for Key {
         Some(Extracted {
             index: pair.map_or(index, |pair| pair.modify_index),
             outcome,
-            confirm: !same && pair.is_none(),
+            confirm: !same && pair.is_none() && !absence::of_wider_list().is_proven(),
         })
     }
 }
@@ -167,7 +167,7 @@ impl SharedBy<Self> for KeyPrefix {
             } else {
                 Outcome::Value(pairs)
             },
-            confirm: lost,
+            confirm: lost && !absence::of_wider_list().is_proven(),
         })
     }
 }

@@ -7,12 +7,15 @@ use consul_watch_actors::{Failure, FailureClass, Request, SharedBy, WatchPath};
 use super::{
     consul_query::{Answering, ConsulQuery, impl_query, unless_same},
     json::Json,
+    kv_proof::{KvProof, prove},
+    kv_removals::MAX_REREADS,
     options::{Options, option_setters},
     pairs::Reading,
     source::{by_index, failure},
 };
 use crate::{
-    client::{ConsulClient, ConsulConfig, KeyPath, QueryAnswer, QueryRequest},
+    absence::{Absence, Why},
+    client::{ConsulClient, ConsulConfig, Cursor, KeyPath, QueryAnswer, QueryRequest},
     kv::KvPair,
 };
 
@@ -117,29 +120,39 @@ impl Key {
             self.key(client.config())
         };
         async move {
-            let query = match KeyPath::of_key(&key) {
-                Ok(KeyPath::Direct(path)) => QueryRequest::new(path),
-                Ok(KeyPath::Within(path)) => QueryRequest::new(path).with_param("recurse", ""),
+            let (query, is_list) = match KeyPath::of_key(&key) {
+                Ok(KeyPath::Direct(path)) => (QueryRequest::new(path), false),
+                Ok(KeyPath::NearestPrefix(path)) => {
+                    (QueryRequest::new(path).with_param("recurse", ""), true)
+                }
                 Err(empty) => return Err(Failure::new(FailureClass::Invalid, empty)),
             };
-            let query = options
-                .apply(query)
-                .going_on(&request.cursor, client.config())
-                .accept_404(true);
-            let answer = client.blocking_query(&query).await.map_err(failure)?;
+            let query = options.apply(query).accept_404(true);
+            let resumed = query.clone().resume_from(&request.cursor, client.config());
+            let mut answer = client.blocking_query(&resumed).await.map_err(failure)?;
             let previous = request
                 .previous
                 .as_ref()
                 .map_or(&[][..], |previous| previous.as_slice());
+            let keep = |found: &str| found == key;
             let trusted = Reading::trusts(&request.cursor, &answer);
-            let pairs = Reading {
+            let reading = |trusted| Reading {
                 previous,
                 trusted,
-                keep: &|found| found == key,
+                keep: &keep,
+            };
+            let mut pair = reading(trusted).read(&answer).map_err(failure)?.pop();
+            let mut rereads = 0;
+            // A list leaves out what the token may not read. Boxed, since few keys need one.
+            while pair.is_none() && is_list && !Box::pin(is_gone(&client, &options, &key)).await? {
+                if rereads == MAX_REREADS {
+                    return Err(Failure::new(FailureClass::Transient, Why::Present));
+                }
+                rereads += 1;
+                let afresh = query.clone().resume_from(&Cursor::Start, client.config());
+                answer = client.blocking_query(&afresh).await.map_err(failure)?;
+                pair = reading(false).read(&answer).map_err(failure)?.pop();
             }
-            .read(&answer)
-            .map_err(failure)?;
-            let pair = pairs.into_iter().next();
             let same = request
                 .previous
                 .is_some_and(|previous| match (&*previous, &pair) {
@@ -160,6 +173,28 @@ impl Key {
         &self.options
     }
 }
+
+/// Whether a key that a list lacks is gone. `false`: Consul says that it is there.
+async fn is_gone(client: &ConsulClient, options: &Options, key: &str) -> Result<bool, Failure> {
+    let KvProof { absences, error } = prove(client, options, &[key]).await;
+    match absences.first() {
+        Some(Absence::Proven) => Ok(true),
+        Some(Absence::Unproven(Why::Present)) => Ok(false),
+        Some(Absence::Unproven(Why::Hidden)) => Err(Failure::new(
+            FailureClass::Denied,
+            HiddenKey(key.to_owned()),
+        )),
+        _ => Err(error.map_or_else(
+            || Failure::new(FailureClass::Transient, Why::Unknown),
+            failure,
+        )),
+    }
+}
+
+/// A key that no URL can name and that the token may not read.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the token may not read the key {0:?}; check the token and its policies")]
+struct HiddenKey(String);
 
 /// What asking for a key brought.
 pub(super) struct Fetched {

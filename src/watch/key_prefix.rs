@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use consul_watch_actors::{Request, SharedBy, WatchPath};
+use consul_watch_actors::{Cursor, Position, Request, SharedBy, WatchPath};
 
 use super::{
     consul_query::{Answering, ConsulQuery, impl_query, unless_same},
     decode::Decode,
+    kv_removals::{KvListQuery, Settled, wait_while_hidden},
     options::{Options, option_setters},
-    pairs::{Reading, check_removals},
+    pairs::Reading,
     source::{by_index, failure},
 };
 use crate::{
@@ -169,37 +170,57 @@ impl ConsulQuery for KeyPrefix {
         let whole = self.whole(client.config());
         // A raw prefix may have been too awkward to be asked for whole.
         let keep = self.keeps(&whole);
-        let query = QueryRequest::new(KeyPath::of_prefix(&whole).path())
-            .with_param("recurse", "")
-            .accept_404(true);
         let options = self.options.clone();
+        let path = self.watch_path();
         let query = options
-            .apply(query)
-            .going_on(&request.cursor, client.config());
+            .apply(QueryRequest::new(KeyPath::of_prefix(&whole).path()).with_param("recurse", ""))
+            .accept_404(true);
         Box::pin(async move {
-            let answer = client.blocking_query(&query).await.map_err(failure)?;
-            let previous = request
-                .previous
-                .as_ref()
-                .map_or(&[][..], |previous| previous.as_slice());
-            let trusted = Reading::trusts(&request.cursor, &answer);
-            let reading = Reading {
-                previous,
-                trusted,
+            let Request { cursor, previous } = request;
+            let known = previous.as_deref().map_or(&[][..], Vec::as_slice);
+            let wait = wait_while_hidden(known, options.wait(client.config()));
+            let mut resumed = query.clone().resume_from(&cursor, client.config());
+            if let Some(wait) = wait {
+                resumed = resumed.with_wait(wait);
+            }
+            let answer = client.blocking_query(&resumed).await.map_err(failure)?;
+            let list = KvListQuery {
+                client: &client,
+                options: &options,
+                path: &path,
+                query: &query,
+                previous: known,
                 keep: &keep,
             };
-            let pairs = reading.read(&answer).map_err(failure)?;
-            // Boxed: the requests it may make take no room in those that have nothing to check.
-            Box::pin(check_removals(&client, &options, &reading, &pairs))
-                .await
-                .map_err(failure)?;
-            let same = request.previous.is_some()
-                && pairs.len() == previous.len()
+            let trusted = Reading::trusts(&cursor, &answer);
+            let pairs = list.read(&answer, trusted).map_err(failure)?;
+            // Boxed: the requests it makes take no room in queries that lack nothing.
+            let Settled {
+                answer,
+                pairs,
+                unsettled,
+            } = Box::pin(list.settle(answer, pairs)).await?;
+            if wait.is_some() {
+                list.report_shown(&pairs);
+            }
+            let same = previous.is_some()
+                && pairs.len() == known.len()
                 && pairs
                     .iter()
-                    .zip(previous)
+                    .zip(known)
                     .all(|(new, old)| Arc::ptr_eq(new, old));
-            Ok(by_index(&answer, unless_same(pairs, same)))
+            let mut found = by_index(&answer, unless_same(pairs, same));
+            if let Some(failure) = unsettled {
+                if same {
+                    return Err(failure);
+                }
+                // From here Consul answers at once, and what is unknown is asked again.
+                found.position = Position::Index(match cursor {
+                    Cursor::Index(index) => index,
+                    Cursor::Start | Cursor::Hash(_) => 0,
+                });
+            }
+            Ok(found)
         })
     }
 

@@ -16,6 +16,8 @@ mod json;
 mod key;
 mod key_prefix;
 mod key_spaces;
+mod kv_proof;
+mod kv_removals;
 mod nodes;
 mod options;
 mod pairs;

@@ -69,12 +69,16 @@ impl Options {
     /// How long Consul holds a query: it does not notice that a client is gone until the wait ends, and adds
     /// up to a sixteenth to it.
     pub(super) fn hold(&self, config: &ConsulConfig) -> Duration {
-        let wait = self
-            .0
+        let wait = self.wait(config);
+        wait.saturating_add(wait / 16)
+    }
+
+    /// How long Consul holds a query when nothing changes.
+    pub(super) fn wait(&self, config: &ConsulConfig) -> Duration {
+        self.0
             .as_deref()
             .and_then(|given| given.wait)
-            .unwrap_or(config.wait());
-        wait.saturating_add(wait / 16)
+            .unwrap_or(config.wait())
     }
 
     /// The path with these parameters, so that two watches that differ in them have two names.

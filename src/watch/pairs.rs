@@ -9,9 +9,9 @@ use serde::{
     de::{DeserializeSeed, Error as _, SeqAccess, Visitor},
 };
 
-use super::options::Options;
 use crate::{
-    client::{ClientError, ConsulClient, Cursor, KeyPath, QueryAnswer, QueryRequest},
+    absence,
+    client::{ClientError, Cursor, QueryAnswer},
     kv::KvPair,
 };
 
@@ -36,12 +36,6 @@ impl Item for KvPair {
         Some(&self.key)
     }
 }
-
-/// Where there is nothing, Consul answers 404; so whoever sends an empty list is not Consul.
-const EMPTY: &str = "the list is empty, which Consul's never is";
-
-/// How many of the keys that are gone are looked at; more than that, and they are taken at even distances.
-const LOOKED_AT: usize = 16;
 
 /// What the answer is read against.
 pub(super) struct Reading<'a> {
@@ -69,7 +63,7 @@ impl Reading<'_> {
             // Read again by the slow way, which can say where it fails.
             let pairs: Vec<Arc<KvPair>> = answer.json()?;
             if pairs.is_empty() {
-                return Err(answer.undecodable(EMPTY));
+                return Err(answer.undecodable(absence::of_empty_kv_list().text()));
             }
             Ok(pairs
                 .into_iter()
@@ -124,36 +118,11 @@ impl<'de> Visitor<'de> for &Reading<'_> {
             );
         }
         if is_empty {
-            Err(A::Error::custom(EMPTY))
+            Err(A::Error::custom(absence::of_empty_kv_list()))
         } else {
             Ok(pairs)
         }
     }
-}
-
-/// Fails if a key that is gone from the list is only hidden: Consul leaves out what the token may not read,
-/// as if it were not there ("ACL Rules", "Key/Value Rules"), but refuses a key that is asked for by its name.
-pub(super) async fn check_removals(
-    client: &ConsulClient,
-    options: &Options,
-    reading: &Reading<'_>,
-    pairs: &[Arc<KvPair>],
-) -> Result<(), ClientError> {
-    let mut there = pairs.iter().peekable();
-    let is_gone = |old: &&Arc<KvPair>| {
-        while there.next_if(|pair| pair.key < old.key).is_some() {}
-        // After a reset the list may be of another prefix.
-        there.peek().is_none_or(|pair| pair.key != old.key) && (reading.keep)(&old.key)
-    };
-    let gone: Vec<&Arc<KvPair>> = reading.previous.iter().filter(is_gone).collect();
-    for pair in gone.iter().step_by(gone.len().div_ceil(LOOKED_AT).max(1)) {
-        if let Ok(KeyPath::Direct(path)) = KeyPath::of_key(&pair.key) {
-            client
-                .blocking_query(&options.apply(QueryRequest::new(path)).accept_404(true))
-                .await?;
-        }
-    }
-    Ok(())
 }
 
 /// A pair as it stands in the body, borrowed from it.
@@ -187,6 +156,7 @@ impl RawPair<'_> {
         match old {
             Some(old)
                 if trusted
+                    && old.hidden_since.is_none()
                     && old.modify_index == self.modify_index
                     && old.create_index == self.create_index
                     && old.lock_index == self.lock_index =>
@@ -218,6 +188,7 @@ impl RawPair<'_> {
                 .transpose()?
                 .map(Into::into),
             session: self.session.map(|Text(text)| text.into_owned()),
+            hidden_since: None,
         })
     }
 }

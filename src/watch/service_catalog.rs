@@ -24,7 +24,7 @@ use crate::{
 /// answered; a service that appears later is in it as soon as it has.
 ///
 /// Each service is a watch of its own in [`Status`](crate::Status). Beyond the budget of connections
-/// ([`ConsulConfig::with_watch_connections`]) they are *waiting* there, and ask from time to time.
+/// ([`ConsulConfig::with_max_watch_connections`]) they are *waiting* there, and ask from time to time.
 ///
 /// ```no_run
 /// # use actix::prelude::*;

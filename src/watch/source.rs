@@ -19,15 +19,15 @@ impl Source for ConsulConfig {
     }
 
     fn connection_budget(&self) -> Option<ConnectionBudget> {
-        ConsulConfig::places(self)
+        ConsulConfig::connection_budget(self)
     }
 
     fn reconnect_gate(&self) -> Option<ReconnectGate> {
-        Some(ConsulConfig::guard(self))
+        Some(ConsulConfig::reconnect_gate(self))
     }
 
     fn refreshed(self) -> Self {
-        ConsulConfig::renewed(self)
+        ConsulConfig::refreshed(self)
     }
 }
 

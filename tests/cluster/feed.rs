@@ -84,7 +84,7 @@ pub(crate) fn supervisor(addresses: &[String]) -> Addr<WatchSupervisor> {
         .expect("addresses");
     let config = config
         .with_wait(Duration::from_secs(2))
-        .with_slack(Duration::from_secs(1));
+        .with_deadline_margin(Duration::from_secs(1));
     let soon =
         Backoff::new(Duration::from_millis(20), Duration::from_millis(500)).expect("a back-off");
     WatchSupervisor::new(config).backoff(soon).start()

@@ -1,11 +1,11 @@
-//! The key-value store from the command line.
+//! The subcommand `kv`.
 
 use consul_watch_harness::TestAgent;
 
-use crate::both::{finished, ours_at, text};
+use crate::runner::{finished, ours_at, text};
 
 #[test]
-fn what_is_put_is_got_listed_and_deleted() {
+fn put_get_list_and_delete() {
     let agent = TestAgent::dev();
     let run = |arguments: &[&str]| {
         let output = finished(&mut ours_at(&agent), arguments);
@@ -29,15 +29,15 @@ fn what_is_put_is_got_listed_and_deleted() {
         run(&["kv", "put", "app/a", "2", "--cas", &index.to_string()]).0,
         Some(0)
     );
-    let (code, _, told) = run(&["kv", "put", "app/a", "3", "--cas", &index.to_string()]);
+    let (code, _, stderr) = run(&["kv", "put", "app/a", "3", "--cas", &index.to_string()]);
     assert_eq!(code, Some(1));
     assert!(
-        told.contains("`app/a`") && told.contains("ModifyIndex"),
-        "{told}"
+        stderr.contains("`app/a`") && stderr.contains("ModifyIndex"),
+        "{stderr}"
     );
 
     assert_eq!(run(&["kv", "delete", "app", "--recurse"]).0, Some(0));
-    let (code, _, told) = run(&["kv", "get", "app/a"]);
+    let (code, _, stderr) = run(&["kv", "get", "app/a"]);
     assert_eq!(code, Some(1));
-    assert!(told.contains("app/a"), "{told}");
+    assert!(stderr.contains("app/a"), "{stderr}");
 }

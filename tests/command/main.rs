@@ -1,4 +1,4 @@
-//! The built command, beside Consul's own where it has one.
+//! The command-line interface, compared with Consul's where it has the same command.
 
 #![allow(
     clippy::expect_used,
@@ -6,9 +6,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod both;
+mod daemon;
 mod kv;
 mod options;
 mod parity;
-mod service;
+mod runner;
 mod terminal;

@@ -1,14 +1,14 @@
-//! What Consul's command lacks, and what ours says to wrong arguments.
+//! Options beyond those of Consul's command, and errors of invalid arguments.
 
 use std::process::Stdio;
 
 use consul_watch_harness::{FaultProxy, Refusal, TestAgent};
 use serde_json::Value;
 
-use crate::both::{ended, finished, interrupted, ours, ours_at, text, until};
+use crate::runner::{ended, finished, interrupted, ours, ours_at, text, until};
 
 #[test]
-fn lines_for_jq_tell_what_changed() {
+fn jsonl_prints_one_line_per_change() {
     let agent = TestAgent::dev();
     agent.put("app/a", b"1");
     let folder = tempfile::tempdir().unwrap();
@@ -28,7 +28,7 @@ fn lines_for_jq_tell_what_changed() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let told = |line: &Value| {
+    let summary = |line: &Value| {
         let field = |name: &str| line[name].as_str().unwrap_or("-").to_owned();
         [
             field("kind"),
@@ -39,9 +39,9 @@ fn lines_for_jq_tell_what_changed() {
         ]
         .join(" ")
     };
-    let told: Vec<_> = lines.iter().map(told).collect();
+    let changes: Vec<_> = lines.iter().map(summary).collect();
     assert_eq!(
-        told,
+        changes,
         [
             "added app/a - 1 first",
             "updated app/a 1 2 change",
@@ -52,7 +52,7 @@ fn lines_for_jq_tell_what_changed() {
 }
 
 #[test]
-fn once_runs_out_of_time() {
+fn once_times_out() {
     let agent = TestAgent::dev();
     let output = finished(
         &mut ours_at(&agent),
@@ -68,7 +68,7 @@ fn once_runs_out_of_time() {
 }
 
 #[test]
-fn changes_only_passes_over_what_is_there() {
+fn changes_only_skips_the_current_value() {
     let agent = TestAgent::dev();
     agent.put("a", b"1");
     let folder = tempfile::tempdir().unwrap();
@@ -78,7 +78,7 @@ fn changes_only_passes_over_what_is_there() {
         .args(["-type=key", "-key=a", "--changes-only", &script])
         .spawn()
         .unwrap();
-    // The marker is written until it is seen: when the watch began cannot be told from outside.
+    // The marker is written until it is seen, because the start of the watch is not visible from outside.
     let found = until(&file, "a change", |text| {
         agent.put("a", b"2");
         agent.put("a", b"3");
@@ -92,14 +92,14 @@ fn changes_only_passes_over_what_is_there() {
 }
 
 #[test]
-fn wrong_arguments_get_an_error_that_names_them_and_the_mend() {
+fn errors_name_the_argument_and_the_remedy() {
     for (arguments, parts) in [
-        (&[][..], &["`type` is missing", "keyprefix"][..]),
+        (&[][..], &["`--type` is missing", "keyprefix"][..]),
         (&["-type=kee", "-key=a"], &["`kee`", "did you mean `key`?"]),
-        (&["-type=key"], &["`key` is missing"]),
+        (&["-type=key"], &["`--key` is missing"]),
         (
             &["-type=key", "-key=a", "-filter=x"],
-            &["`filter` is not a field"],
+            &["`--filter` does not apply to `--type=key`: remove it"],
         ),
         (&["-tpye=key"], &["--type"]),
         (
@@ -110,6 +110,20 @@ fn wrong_arguments_get_an_error_that_names_them_and_the_mend() {
             &["-type=key", "-key=a", "--quiet-period=soon"],
             &["soon", "30s"],
         ),
+        (&["chekc", "a.hcl"], &["did you mean `check`?"]),
+        (
+            &["-type=key", "-key=a", "-http-addr=ftp://x"],
+            &["`ftp://x`", "host:port"],
+        ),
+        (
+            &["-type=key", "-key=a", "-checkpoint=/no/such/folder/x"],
+            &["/no/such/folder", "`--checkpoint`", "create it"],
+        ),
+        (&["kv", "put", "a", "--cas=x"], &["--cas", "whole number"]),
+        (
+            &["run", "/no/such/file.hcl"],
+            &["/no/such/file.hcl", "check the path"],
+        ),
         (
             &["-type=key", "-key=a", "-client-cert=x"],
             &["--client-key"],
@@ -117,18 +131,18 @@ fn wrong_arguments_get_an_error_that_names_them_and_the_mend() {
     ] {
         let output = finished(&mut ours(), arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        let told = text(&output.stderr);
+        let stderr = text(&output.stderr);
         for part in parts {
             assert!(
-                told.contains(part),
-                "{arguments:?} should be told {part:?}: {told}"
+                stderr.contains(part),
+                "{arguments:?} should print {part:?}: {stderr}"
             );
         }
     }
 }
 
 #[test]
-fn without_consul_it_says_so_or_waits() {
+fn without_consul_it_fails_or_waits() {
     let agent = TestAgent::dev();
     agent.put("a", b"1");
     let proxy = FaultProxy::start(agent.http_addr());
@@ -158,7 +172,7 @@ fn without_consul_it_says_so_or_waits() {
 }
 
 #[test]
-fn a_manual_and_completions_are_written() {
+fn the_manual_and_completions_are_printed() {
     let manual = finished(&mut ours(), ["man"]);
     assert!(manual.status.success() && text(&manual.stdout).contains("quiet"));
     for shell in ["bash", "zsh", "fish"] {

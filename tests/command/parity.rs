@@ -1,4 +1,4 @@
-//! The same as `consul watch`, type by type and aspect by aspect; the table is `docs/parity.md`.
+//! Compares our command with `consul watch`, type by type and aspect by aspect. The table is `docs/parity.md`.
 
 use std::{
     fmt::Write as _,
@@ -9,9 +9,9 @@ use std::{
 
 use consul_watch_harness::TestAgent;
 
-use crate::both::{finished, interrupted, ours_at, text, theirs_at, until};
+use crate::runner::{finished, interrupted, ours_at, text, theirs_at, until};
 
-/// One watch that both commands have, and a change to what it watches.
+/// One watch that both commands support, and a change of its value.
 struct Case {
     name: &'static str,
     arguments: &'static [&'static str],
@@ -128,7 +128,7 @@ fn furnished() -> TestAgent {
     agent
 }
 
-/// What one command does in one case.
+/// The behaviour of one command in one case.
 #[derive(Debug, PartialEq)]
 struct Seen {
     printed: String,
@@ -138,7 +138,7 @@ struct Seen {
     exit_of_interrupt: Option<i32>,
 }
 
-/// Runs a program on each change that notes its standard input and its index.
+/// Runs a command whose program records its standard input and index on each change.
 fn noting(mut command: Command, arguments: &[&str], notes: &Path) -> Child {
     let script = format!(
         "cat >> {0}; echo \"@$CONSUL_INDEX\" >> {0}",
@@ -171,8 +171,8 @@ fn noted(notes: &str) -> Vec<(String, String)> {
     runs
 }
 
-/// Both commands on one agent and one change.
-fn both(case: &Case) -> (Seen, Seen) {
+/// Runs both commands on one agent and one change.
+fn run_both(case: &Case) -> (Seen, Seen) {
     let agent = furnished();
     let folder = tempfile::tempdir().expect("a folder");
     let commands: [fn(&TestAgent) -> Command; 2] = [theirs_at, ours_at];
@@ -212,10 +212,10 @@ fn both(case: &Case) -> (Seen, Seen) {
 const HEAD: &str = "\
 # Parity with `consul watch`
 
-This table is made by the test `parity` of `tests/command/`, which runs both commands on one agent (Consul
-1.8.7, Debian's package) and compares: what is printed without a program; the exit status; a program's standard
-input and `CONSUL_INDEX`, on the first value and on a change; the exit status when the program fails, and on
-SIGINT. To make it anew: `UPDATE_PARITY=1 cargo nextest run --test command parity`.
+This table is the output of the test `parity` in `tests/command/`. It runs both commands on one agent (Consul
+1.8.7, Debian's package) and compares: the output without a program; the exit status; the program's standard
+input and `CONSUL_INDEX`, for the first value and for a change; the exit status after the program fails, and after
+SIGINT. To update it, run `UPDATE_PARITY=1 cargo test --test command parity`.
 
 | watch | printed | exit | stdin, first | stdin, change | CONSUL_INDEX | program fails | SIGINT |
 |---|---|---|---|---|---|---|---|
@@ -226,14 +226,14 @@ const DIFFERENCES: &str = "
 
 | where | `consul watch` | ours | why |
 |---|---|---|---|
-| a wake-up without a change | runs the program again on the same data | does not | a run means a change |
-| an error, then the same data | runs the program again | does not | the same |
-| the index falls (Consul restarted empty) | goes on waiting for the old index | starts from 0 and compares | else it hangs for up to ten minutes |
-| at the start Consul answers 403 to the query | retries for ever | exit 1, with Consul's text | a typo in a token is seen at once |
-| a state unknown to Consul (`-state=passng`) | asks Consul, which finds no check | exit 2, with the nearest name | the typo is seen at once |
-| `-filter` with a type that has none | is left out | exit 2 | the same |
-| the program's process group | that of `consul watch` | one of its own; SIGINT and SIGTERM are passed on to it | a timeout or a stop ends all that it has forked |
-| TLS options | reach the first request only | reach every request | they were given for all |
+| a wake-up without a change | runs the program again for the same data | does not run it | a run means a change |
+| an error, then the same data | runs the program again | does not run it | a run means a change |
+| the index falls (Consul restarted empty) | keeps waiting for the old index | starts from 0 and compares | otherwise it hangs for up to ten minutes |
+| Consul answers the first query with 403 | retries forever | exits with 1 and Consul's text | a mistyped token is found at once |
+| a state that Consul does not know (`-state=passng`) | asks Consul, which finds no check | exits with 2 and suggests a name | the typing error is found at once |
+| `-filter` with a type that has none | ignores it | exits with 2 | the mistake is found at once |
+| the program's process group | that of `consul watch` | its own; SIGINT and SIGTERM are forwarded to it | a timeout or a stop ends all its children |
+| TLS options | apply to the first request | apply to every request | they were given for all |
 ";
 
 #[test]
@@ -241,7 +241,7 @@ fn parity() {
     let mut table = HEAD.to_owned();
     let mut differences = Vec::new();
     for case in &CASES {
-        let (theirs, ours) = both(case);
+        let (theirs, ours) = run_both(case);
         let first = |seen: &Seen| seen.ran_on.first().cloned().unwrap_or_default();
         let last = |seen: &Seen| seen.ran_on.last().cloned().unwrap_or_default();
         let aspects = [
@@ -275,6 +275,6 @@ fn parity() {
     let kept = fs::read_to_string(&file).unwrap_or_default();
     assert_eq!(
         kept, table,
-        "docs/parity.md is not what both commands do: make it anew"
+        "docs/parity.md is out of date: run `UPDATE_PARITY=1 cargo test --test command parity`"
     );
 }

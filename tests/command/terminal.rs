@@ -1,4 +1,4 @@
-//! Signals as a terminal sends them: a real pseudo-terminal, made by `script` (util-linux).
+//! Signals from a terminal: a real pseudo-terminal, created by `script` of util-linux.
 
 use std::{
     io::Write,
@@ -7,9 +7,9 @@ use std::{
 
 use consul_watch_harness::TestAgent;
 
-use crate::both::{ended, text, until};
+use crate::runner::{ended, text, until};
 
-/// Runs our command in a terminal of its own.
+/// Runs our command in its own terminal.
 fn in_a_terminal(agent: &TestAgent, line: &str) -> std::process::Child {
     let ours = env!("CARGO_BIN_EXE_consul-watch");
     Command::new("script")
@@ -49,7 +49,7 @@ fn control_c_reaches_the_program_and_ends_the_watch() {
     );
     until(&file, "the program runs", |text| text.contains("started"));
     child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
-    until(&file, "the program was told", |text| {
+    until(&file, "the program was interrupted", |text| {
         text.contains("interrupted")
     });
     let output = ended(child);
@@ -70,7 +70,7 @@ fn control_c_ends_a_watch_that_prints() {
 }
 
 #[test]
-fn what_the_program_prints_is_seen() {
+fn the_output_of_the_program_is_shown() {
     let agent = TestAgent::dev();
     agent.put("a", b"1");
     let child = in_a_terminal(

@@ -267,7 +267,7 @@ async fn what_is_hidden_in_the_root_is_not_taken_for_gone() {
 
 #[actix::test]
 async fn an_outage_shows_in_every_status_and_all_come_back() {
-    let stage = rooted(Stage::kept(), KeyPrefix::new(""));
+    let stage = rooted(Stage::persistent(), KeyPrefix::new(""));
     let keys: Vec<String> = (0..50).map(|n| format!("k{n}")).collect();
     let mut feeds = Vec::new();
     for key in &keys {

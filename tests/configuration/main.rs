@@ -6,18 +6,16 @@
     reason = "a test that cannot go on has failed"
 )]
 
-#[expect(
-    dead_code,
-    reason = "shared with the tests of the promises, which use all of it"
-)]
-#[path = "../promises/recorder.rs"]
-mod recorder;
-#[expect(
-    dead_code,
-    reason = "shared with the tests of the promises, which use all of it"
-)]
-#[path = "../promises/stage.rs"]
-mod stage;
+// What moved to the harness, under the names that these tests have for it.
+mod recorder {
+    pub(crate) use consul_watch_harness::{DEADLINE as SOON, Feed, described as said};
+}
+mod stage {
+    pub(crate) use consul_watch_harness::{
+        Fixture as Stage,
+        fixture::{subscribe, supervisor, until, watch},
+    };
+}
 
 mod a_checkpoint_skips_what_was_seen;
 mod a_folder_as_a_struct;

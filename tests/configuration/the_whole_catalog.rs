@@ -91,7 +91,7 @@ async fn five_hundred_services_on_a_stock_consul() {
         .count();
     let asking = SERVICES + 1;
     assert!(
-        waiting >= asking - 2 * stage.config.watch_connections(),
+        waiting >= asking - 2 * stage.config.max_watch_connections(),
         "only {waiting} of {asking} wait"
     );
     assert!(

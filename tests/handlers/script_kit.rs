@@ -127,6 +127,7 @@ pub(crate) fn state(value: impl Into<Vec<u8>>, index: u64) -> Changed<Key> {
         session: None,
         create_index: 1,
         modify_index: index,
+        ..KvPair::default()
     };
     Changed::first(Key::new("app"), Some(Arc::new(pair)), index)
 }

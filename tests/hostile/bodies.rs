@@ -6,7 +6,7 @@ use crate::memory::{MIB, Memory};
 use crate::reply::Reply;
 use crate::server::pair;
 
-/// The default of [`consul_watch::ConsulConfig::with_body_limit`].
+/// The default of [`consul_watch::ConsulConfig::with_max_body_size`].
 const LIMIT: usize = 32 * MIB;
 
 /// What two watches may take that each read a body up to the limit: the body, and room for it to grow.

@@ -61,10 +61,10 @@ impl Case {
         let config = ConsulConfig::default()
             .with_address(&*server.url())
             .expect("an address")
-            .with_body_limit(limit)
+            .with_max_body_size(limit)
             .with_gzip(true)
             .with_wait(Duration::from_secs(1))
-            .with_short_timeout(SOON);
+            .with_request_timeout(SOON);
         let soon = Backoff::new(Duration::from_millis(20), Duration::from_millis(100))
             .expect("a back-off");
         let watches = WatchSupervisor::new(config).backoff(soon).start();

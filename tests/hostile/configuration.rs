@@ -3,8 +3,8 @@
 use std::fs;
 
 use consul_watch::client::{ClientError, KeyPath, QueryRequest};
+use consul_watch::daemon::DaemonConfig;
 use consul_watch::handlers::{Http, HttpError, HttpHandler};
-use consul_watch::service::ServiceConfig;
 use consul_watch::{ConsulClient, ConsulConfig};
 use serde_json::{Value, json};
 
@@ -115,7 +115,7 @@ fn loaded(watch: &Value) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("a.json");
     fs::write(&file, json!({ "watches": [watch] }).to_string()).expect("it can be written");
-    let loaded = ServiceConfig::load(&[file], &ConsulConfig::default());
+    let loaded = DaemonConfig::load(&[file], &ConsulConfig::default());
     loaded.map(drop).map_err(|errors| errors.to_string())
 }
 
@@ -161,7 +161,7 @@ fn files_that_are_none_are_named() {
         "../nowhere/a.hcl",
         "a.json/b.json",
     ] {
-        let told = ServiceConfig::load(&[path(name)], &base)
+        let told = DaemonConfig::load(&[path(name)], &base)
             .expect_err("there is none")
             .to_string();
         assert!(told.contains(name), "{name}: {told}");

@@ -16,6 +16,12 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// Whether a source is the file of this name, or a module in the folder of this name.
+fn is_named(source: &Path, name: &str) -> bool {
+    let folder = source.parent().and_then(Path::file_name);
+    source.file_stem().is_some_and(|stem| stem == name) || folder.is_some_and(|it| it == name)
+}
+
 #[test]
 fn every_test_that_is_named_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -39,7 +45,7 @@ fn every_test_that_is_named_is_there() {
             let declared = format!("fn {test}(");
             let is_there = files
                 .iter()
-                .filter(|path| path.file_stem().is_some_and(|stem| stem == file))
+                .filter(|path| is_named(path, file))
                 .any(|path| {
                     fs::read_to_string(path)
                         .expect("a source")

@@ -111,14 +111,14 @@ fn definitions() {
 fn service_files() {
     use std::fs;
 
-    use consul_watch::{ConsulConfig, service::ServiceConfig};
+    use consul_watch::{ConsulConfig, daemon::DaemonConfig};
 
     let folder = tempfile::tempdir().expect("a folder");
     let base = ConsulConfig::default();
     let load = |name: &str, bytes: &[u8]| {
         let file = folder.path().join(name);
         fs::write(&file, bytes).expect("it can be written");
-        ServiceConfig::load(&[file], &base)
+        DaemonConfig::load(&[file], &base)
             .map(drop)
             .map_err(|errors| errors.to_string())
     };
@@ -159,7 +159,9 @@ fn keys() {
         let sent = sent.strip_prefix("/v1/kv/").expect("the KV endpoint");
         match way {
             KeyPath::Direct(_) => prop_assert_eq!(sent, &key),
-            KeyPath::Within(_) => prop_assert!(key.starts_with(sent) && sent.len() < key.len()),
+            KeyPath::NearestPrefix(_) => {
+                prop_assert!(key.starts_with(sent) && sent.len() < key.len())
+            }
         }
         prop_assert_eq!(KeyPath::of_key(&key).is_err(), key.is_empty());
         Ok(())
@@ -243,6 +245,7 @@ pub(crate) fn pair(key: String, value: Vec<u8>) -> KvPair {
         session: None,
         create_index: 1,
         modify_index: 1,
+        ..KvPair::default()
     }
 }
 

@@ -73,6 +73,7 @@ fn state() -> Changed<Key> {
         session: None,
         create_index: 1,
         modify_index: 1,
+        ..KvPair::default()
     };
     Changed::first(Key::new("app"), Some(Arc::new(pair)), 1)
 }

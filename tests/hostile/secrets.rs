@@ -122,7 +122,7 @@ fn of_the_values_of_keys() {
 fn of_service_files() {
     use std::fs;
 
-    use consul_watch::{ConsulConfig, service::ServiceConfig};
+    use consul_watch::{ConsulConfig, daemon::DaemonConfig};
 
     // Words: what is put between them is anything but a quote, after which a secret would be a name.
     const HCL: [&str; 27] = [
@@ -183,7 +183,7 @@ fn of_service_files() {
         for (name, text) in [("a.hcl", &hcl), ("a.json", &json)] {
             let file = folder.path().join(name);
             fs::write(&file, text).expect("it can be written");
-            match ServiceConfig::load(&[file], &base) {
+            match DaemonConfig::load(&[file], &base) {
                 Ok(config) => tells_nothing!(format!("{config:?}")),
                 Err(errors) => {
                     // A text in the place of a name is one, and is told.
@@ -206,7 +206,7 @@ fn of_service_files() {
 fn of_service_files_with_wrong_types() {
     use std::fs;
 
-    use consul_watch::{ConsulConfig, service::ServiceConfig};
+    use consul_watch::{ConsulConfig, daemon::DaemonConfig};
 
     let folder = tempfile::tempdir().expect("a folder");
     let base = ConsulConfig::default();
@@ -239,7 +239,7 @@ fn of_service_files_with_wrong_types() {
         }
         let file = folder.path().join("a.json");
         fs::write(&file, json!({ "watches": [watch] }).to_string()).expect("it can be written");
-        if let Err(errors) = ServiceConfig::load(&[file], &base) {
+        if let Err(errors) = DaemonConfig::load(&[file], &base) {
             // The program itself is no secret: errors name it.
             let told = errors.to_string().replace("program `hunter2", "program `");
             tells_nothing!(told);

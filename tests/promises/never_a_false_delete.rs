@@ -1,10 +1,12 @@
 //! No answer but Consul's own "there is nothing" is ever taken for a removal.
 
 use consul_watch::{FailureClass, Key, KeyPrefix, WatchState};
-use consul_watch_harness::{Canned, Cut, ResponseFault, Rule, TestAgent};
+use consul_watch_harness::{
+    Canned, Cut, DEADLINE, Feed, Fixture, ResponseFault, Rule, TestAgent,
+    fixture::{impatient, retries_after},
+};
 
-use crate::recorder::Feed;
-use crate::stage::{Stage, failed, impatient};
+mod hidden_keys;
 
 /// A response with an index, so that nothing but its status and body is wrong.
 fn canned(status: u16, body: &str) -> ResponseFault {
@@ -13,7 +15,7 @@ fn canned(status: u16, body: &str) -> ResponseFault {
 
 /// Two watches of one value that holds still, and what becomes of them under `fault`.
 struct Case {
-    stage: Stage,
+    fixture: Fixture,
     key: Feed<Key>,
     prefix: Feed<KeyPrefix>,
     value: String,
@@ -24,14 +26,14 @@ const PATHS: [&str; 2] = ["key:app/a", "keyprefix:app"];
 impl Case {
     async fn start() -> Self {
         // Waits of a second: what is on its way comes back by itself, and a stalled one is given up.
-        let stage = Stage::of(TestAgent::dev(), impatient);
-        stage.agent.put("app/a", "0");
-        let mut key = stage.watch(Key::new("app/a")).await;
-        let mut prefix = stage.watch(KeyPrefix::new("app")).await;
+        let fixture = Fixture::of(TestAgent::dev(), impatient);
+        fixture.agent.put("app/a", "0");
+        let mut key = fixture.watch(Key::new("app/a")).await;
+        let mut prefix = fixture.watch(KeyPrefix::new("app")).await;
         key.says(&["added app/a=0"]).await;
         prefix.says(&["added app/a=0"]).await;
         Self {
-            stage,
+            fixture,
             key,
             prefix,
             value: "0".to_owned(),
@@ -46,16 +48,16 @@ impl Case {
         class: FailureClass,
         error: &str,
     ) {
-        self.stage.proxy.inject(Rule::always(fault));
+        self.fixture.proxy.inject(Rule::always(fault));
         for path in PATHS {
             let again = |status: &consul_watch::WatchStatus| {
-                failed(status, class)
+                retries_after(status, class)
                     && matches!(&status.state, WatchState::Retrying { error: e, .. } if e.to_string().contains(error))
             };
             let what = format!("a failure ({class}) that says `{error}`, of {name}");
-            let first = self.stage.until(path, &what, again).await;
+            let first = self.fixture.until(path, &what, again).await;
             let more = format!("another attempt under {name}");
-            self.stage
+            self.fixture
                 .until(path, &more, |status| status.restarts > first.restarts)
                 .await;
         }
@@ -66,16 +68,16 @@ impl Case {
     async fn goes_on(&mut self, name: &str) {
         self.key.has_nothing(name);
         self.prefix.has_nothing(name);
-        self.stage.proxy.pass();
+        self.fixture.proxy.pass();
         // What was stalled stays so.
-        self.stage.proxy.cut(Cut::Reset);
-        self.stage.agent.put("app/a", name);
+        self.fixture.proxy.cut(Cut::Reset);
+        self.fixture.agent.put("app/a", name);
         let expected = format!("updated app/a={}→{name}", self.value);
         self.key.says(&[&expected]).await;
         self.prefix.says(&[&expected]).await;
         name.clone_into(&mut self.value);
         for path in PATHS {
-            self.stage.until_live(path).await;
+            self.fixture.until_live(path).await;
         }
     }
 }
@@ -216,13 +218,13 @@ async fn a_body_that_does_not_come_whole() {
     ] {
         // A reset overtakes even the head, and then looks as if the connection was turned away.
         let fault = ResponseFault::CutBody { after, how };
-        case.stage.proxy.inject(Rule::always(fault));
+        case.fixture.proxy.inject(Rule::always(fault));
         for path in PATHS {
             let first = case
-                .stage
+                .fixture
                 .until(path, name, |status| status.state.name() == "retrying")
                 .await;
-            case.stage
+            case.fixture
                 .until(path, name, |status| status.restarts > first.restarts)
                 .await;
         }
@@ -248,28 +250,26 @@ async fn a_body_that_does_not_come_whole() {
 #[actix_rt::test]
 async fn an_answer_without_its_index() {
     let mut case = Case::start().await;
-    case.stage
+    case.fixture
         .proxy
         .inject(Rule::always(ResponseFault::no_index()));
     for turn in 1..4 {
-        let before = case.stage.proxy.stats().requests;
-        case.stage
+        let before = case.fixture.proxy.stats().requests;
+        case.fixture
             .proxy
-            .until(crate::recorder::SOON, "more", |stats| {
-                stats.requests > before + 4
-            })
+            .until(DEADLINE, "more", |stats| stats.requests > before + 4)
             .await;
         let new = format!("without {turn}");
-        case.stage.agent.put("app/a", &new);
+        case.fixture.agent.put("app/a", &new);
         let expected = format!("updated app/a={}→{new}", case.value);
         case.key.says(&[&expected]).await;
         case.prefix.says(&[&expected]).await;
         case.value = new;
     }
     // A 404 without its index may be anybody's.
-    case.stage.agent.delete("app/a");
+    case.fixture.agent.delete("app/a");
     for path in PATHS {
-        case.stage
+        case.fixture
             .until_retrying(path, FailureClass::Transient)
             .await;
     }
@@ -277,7 +277,7 @@ async fn an_answer_without_its_index() {
         .has_nothing("it is not known who says that it is gone");
     case.prefix
         .has_nothing("it is not known who says that it is gone");
-    case.stage.proxy.pass();
+    case.fixture.proxy.pass();
     let expected = format!("removed app/a={}", case.value);
     case.key.says(&[&expected]).await;
     case.prefix.says(&[&expected]).await;

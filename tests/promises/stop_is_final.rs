@@ -9,18 +9,18 @@ use consul_watch::{
     Changed, FailureClass, Key, KeyPrefix, Ready, ReadyError, Reason, Selection, Status, Stop,
     Stopped, Watch,
 };
-use consul_watch_harness::{Refusal, TestAgent};
+use consul_watch_harness::{
+    DEADLINE, Feed, Fixture, Refusal, StopActor, TestAgent,
+    fixture::{config, subscribe, supervisor, watch},
+};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-
-use crate::recorder::{Feed, Leave, SOON};
-use crate::stage::{Stage, config, subscribe, supervisor, watch};
 
 /// Less than the time after which an idle connection would be closed anyway, and than any wait.
 const CLOSED: Duration = Duration::from_secs(8);
 
-async fn stop(stage: &Stage, stop: Stop) -> Stopped {
-    let stopped = tokio::time::timeout(SOON, stage.watches.send(stop)).await;
+async fn stop(fixture: &Fixture, stop: Stop) -> Stopped {
+    let stopped = tokio::time::timeout(DEADLINE, fixture.watches.send(stop)).await;
     stopped
         .expect("the reply to Stop")
         .expect("the supervisor runs")
@@ -32,14 +32,14 @@ fn names(stopped: &Stopped) -> Vec<String> {
 
 #[actix_rt::test]
 async fn the_request_is_closed_and_nothing_more_comes() {
-    let stage = Stage::dev();
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::dev();
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     feed.next("the first delivery").await;
-    let witnesses = supervisor(&config(&stage.agent.url()));
+    let witnesses = supervisor(&config(&fixture.agent.url()));
     let mut witness = watch(&witnesses, KeyPrefix::new("app")).await;
     witness.next("the first delivery").await;
 
-    let writer = stage.agent.http();
+    let writer = fixture.agent.http();
     let going = Arc::new(std::sync::atomic::AtomicBool::new(true));
     let flag = Arc::clone(&going);
     let thread = std::thread::spawn(move || {
@@ -53,15 +53,15 @@ async fn the_request_is_closed_and_nothing_more_comes() {
     for _ in 0..20 {
         feed.next("a change").await;
     }
-    let stopped = stop(&stage, Stop::path("app")).await;
+    let stopped = stop(&fixture, Stop::path("app")).await;
     while feed.waiting().is_some() {}
-    let requests = stage.proxy.stats().requests;
+    let requests = fixture.proxy.stats().requests;
     assert_eq!(
         (names(&stopped), stopped.subscriptions),
         (vec!["keyprefix:app".to_owned()], 1)
     );
     assert!(stopped.not_watched.is_empty());
-    stage.proxy.until_open(0, CLOSED).await;
+    fixture.proxy.until_open(0, CLOSED).await;
 
     going.store(false, std::sync::atomic::Ordering::SeqCst);
     witness
@@ -72,12 +72,12 @@ async fn the_request_is_closed_and_nothing_more_comes() {
     thread.join().expect("the writer");
     feed.has_nothing("the watch was stopped");
     assert_eq!(
-        stage.proxy.stats().requests,
+        fixture.proxy.stats().requests,
         requests,
         "no request after the reply"
     );
     assert!(
-        stage
+        fixture
             .watches
             .send(Status::all())
             .await
@@ -89,22 +89,22 @@ async fn the_request_is_closed_and_nothing_more_comes() {
 /// The handler is at work on one delivery, and another one waits for it.
 #[actix_rt::test]
 async fn what_waits_for_a_slow_handler_is_taken_back() {
-    let stage = Stage::dev();
+    let fixture = Fixture::dev();
     let gate = Arc::new(Semaphore::new(0));
     let slow = Feed::slow(&gate);
-    let mut slow = subscribe(&stage.watches, KeyPrefix::new("app"), slow, |watch| watch).await;
-    let mut fast = stage.watch(KeyPrefix::new("app")).await;
+    let mut slow = subscribe(&fixture.watches, KeyPrefix::new("app"), slow, |watch| watch).await;
+    let mut fast = fixture.watch(KeyPrefix::new("app")).await;
     slow.next("the first delivery").await;
     fast.next("the first delivery").await;
-    stage.agent.put("app/a", "1");
+    fixture.agent.put("app/a", "1");
     fast.says(&["added app/a=1"]).await;
-    let stopped = stop(&stage, Stop::subscription(slow.subscription)).await;
+    let stopped = stop(&fixture, Stop::subscription(slow.subscription)).await;
     assert_eq!((stopped.subscriptions, stopped.ended.len()), (1, 0));
     gate.add_permits(10);
-    stage.agent.put("app/a", "2");
+    fixture.agent.put("app/a", "2");
     fast.says(&["updated app/a=1→2"]).await;
     // Its mailbox is served in order, so what was in it would be here.
-    slow.address.send(Leave).await.expect("it lives");
+    slow.address.send(StopActor).await.expect("it lives");
     slow.has_nothing("its subscription was stopped");
 }
 
@@ -127,10 +127,10 @@ impl Handler<Changed<Key>> for Blocks {
     }
 }
 
-impl Handler<Leave> for Blocks {
+impl Handler<StopActor> for Blocks {
     type Result = ();
 
-    fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
+    fn handle(&mut self, _: StopActor, ctx: &mut Self::Context) {
         ctx.stop();
     }
 }
@@ -138,7 +138,7 @@ impl Handler<Leave> for Blocks {
 /// The message is in the mailbox, and its actor has not come to it yet.
 #[actix_rt::test]
 async fn what_lies_in_a_mailbox_is_taken_back() {
-    let stage = Stage::dev();
+    let fixture = Fixture::dev();
     let (let_go, waits) = channel();
     let (handled, mut all) = unbounded_channel();
     let thread = Arbiter::new();
@@ -148,14 +148,14 @@ async fn what_lies_in_a_mailbox_is_taken_back() {
     });
     for name in ["held", "waiting", "stopped"] {
         let watch = Watch::new(Key::new(name), actor.clone());
-        stage
+        fixture
             .watches
             .send(watch)
             .await
             .expect("it runs")
             .expect("subscribed");
         if name == "held" {
-            let first = tokio::time::timeout(SOON, all.recv())
+            let first = tokio::time::timeout(DEADLINE, all.recv())
                 .await
                 .expect("its handler has begun");
             assert_eq!(first.as_deref(), Some("held"));
@@ -163,19 +163,19 @@ async fn what_lies_in_a_mailbox_is_taken_back() {
     }
     // One that goes by itself, and one whose watch goes on for another subscriber.
     let shared = Watch::new(Key::new("shared"), actor.clone());
-    let shared = stage
+    let shared = fixture
         .watches
         .send(shared)
         .await
         .expect("it runs")
         .expect("subscribed");
-    let mut other = stage.watch(Key::new("shared")).await;
+    let mut other = fixture.watch(Key::new("shared")).await;
     other.next("the first delivery").await;
-    stage.ready().await;
-    stop(&stage, Stop::path("stopped")).await;
-    stop(&stage, Stop::subscription(shared)).await;
+    fixture.ready().await;
+    stop(&fixture, Stop::path("stopped")).await;
+    stop(&fixture, Stop::subscription(shared)).await;
     drop(let_go);
-    actor.send(Leave).await.expect("it lives");
+    actor.send(StopActor).await.expect("it lives");
     let mut rest = Vec::new();
     while let Ok(name) = all.try_recv() {
         rest.push(name);
@@ -190,103 +190,103 @@ async fn what_lies_in_a_mailbox_is_taken_back() {
 
 #[actix_rt::test]
 async fn one_of_two_subscriptions() {
-    let stage = Stage::dev();
-    let mut goes = stage.watch(KeyPrefix::new("app")).await;
-    let mut stays = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::dev();
+    let mut goes = fixture.watch(KeyPrefix::new("app")).await;
+    let mut stays = fixture.watch(KeyPrefix::new("app")).await;
     goes.next("the first delivery").await;
     stays.next("the first delivery").await;
-    let stopped = stop(&stage, Stop::subscription(goes.subscription)).await;
+    let stopped = stop(&fixture, Stop::subscription(goes.subscription)).await;
     assert_eq!(
         (stopped.subscriptions, stopped.ended.len()),
         (1, 0),
         "{stopped:?}"
     );
-    stage.agent.put("app/a", "1");
+    fixture.agent.put("app/a", "1");
     stays.says(&["added app/a=1"]).await;
     goes.has_nothing("its subscription was stopped");
-    let stats = stage.proxy.stats();
+    let stats = fixture.proxy.stats();
     assert_eq!(
         (stats.open, stats.accepted),
         (1, 1),
         "the watch goes on as it was: {stats:?}"
     );
 
-    let again = stop(&stage, Stop::subscription(goes.subscription)).await;
+    let again = stop(&fixture, Stop::subscription(goes.subscription)).await;
     assert_eq!(
         (again.subscriptions, again.not_watched.len()),
         (0, 1),
         "{again:?}"
     );
-    let last = stop(&stage, Stop::subscription(stays.subscription)).await;
+    let last = stop(&fixture, Stop::subscription(stays.subscription)).await;
     assert_eq!(
         names(&last),
         ["keyprefix:app"],
         "the watch ends with its last subscription"
     );
-    stage.proxy.until_open(0, CLOSED).await;
+    fixture.proxy.until_open(0, CLOSED).await;
 }
 
 #[actix_rt::test]
 async fn several_paths_and_all_of_them() {
-    let stage = Stage::dev();
+    let fixture = Fixture::dev();
     let mut feeds = Vec::new();
     for name in ["a", "b", "c", "d"] {
-        feeds.push(stage.watch(KeyPrefix::new(name)).await);
+        feeds.push(fixture.watch(KeyPrefix::new(name)).await);
     }
     // Of a datacenter that is named, so that no prefix serves it.
     let alone = Key::new("a").with_datacenter("dc1");
-    let mut key = stage.watch(alone.clone()).await;
+    let mut key = fixture.watch(alone.clone()).await;
     for feed in &mut feeds {
         feed.next("the first delivery").await;
     }
     key.next("the first delivery").await;
     // A connection between two queries would stay open for the next one, whoever stops then.
-    stage
+    fixture
         .proxy
-        .until(SOON, "five held queries", |stats| {
+        .until(DEADLINE, "five held queries", |stats| {
             stats.requests >= 10 && stats.open == 5
         })
         .await;
 
-    let stopped = stop(&stage, Stop::paths(["b", "nobody", "keyprefix:a"])).await;
+    let stopped = stop(&fixture, Stop::paths(["b", "nobody", "keyprefix:a"])).await;
     assert_eq!(names(&stopped), ["keyprefix:a", "keyprefix:b"]);
     assert_eq!(
         (stopped.subscriptions, stopped.not_watched),
         (2, vec!["nobody".to_owned()])
     );
-    stage.proxy.until_open(3, CLOSED).await;
+    fixture.proxy.until_open(3, CLOSED).await;
 
-    let stopped = stop(&stage, Stop::query(&alone)).await;
+    let stopped = stop(&fixture, Stop::query(&alone)).await;
     assert_eq!(names(&stopped), ["key:a?dc=dc1"]);
-    stage.proxy.until_open(2, CLOSED).await;
-    stage.agent.put("c/x", "1");
+    fixture.proxy.until_open(2, CLOSED).await;
+    fixture.agent.put("c/x", "1");
     feeds[2].says(&["added c/x=1"]).await;
 
-    let stopped = stop(&stage, Stop::all()).await;
+    let stopped = stop(&fixture, Stop::all()).await;
     assert_eq!(names(&stopped), ["keyprefix:c", "keyprefix:d"]);
-    stage.proxy.until_open(0, CLOSED).await;
-    let nothing = stop(&stage, Stop::all()).await;
+    fixture.proxy.until_open(0, CLOSED).await;
+    let nothing = stop(&fixture, Stop::all()).await;
     assert_eq!(
         (nothing.subscriptions, nothing.not_watched.len()),
         (0, 0),
         "nothing is all there is"
     );
-    let unknown = stop(&stage, Stop::path("c")).await;
+    let unknown = stop(&fixture, Stop::path("c")).await;
     assert_eq!(unknown.not_watched, ["c"]);
 }
 
 #[actix_rt::test]
 async fn what_is_watched_again_begins_with_the_current_state() {
-    let stage = Stage::dev();
-    stage.agent.put("app/a", "1");
-    let mut feed = stage.watch(KeyPrefix::new("app")).await;
+    let fixture = Fixture::dev();
+    fixture.agent.put("app/a", "1");
+    let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     feed.says(&["added app/a=1"]).await;
     for turn in 1..4 {
-        stop(&stage, Stop::path("app")).await;
-        stage.agent.put("app/a", (turn + 1).to_string());
+        stop(&fixture, Stop::path("app")).await;
+        fixture.agent.put("app/a", (turn + 1).to_string());
         feed.has_nothing("the watch was stopped");
         feed.begin_again();
-        feed = subscribe(&stage.watches, KeyPrefix::new("app"), feed, |watch| watch).await;
+        feed = subscribe(&fixture.watches, KeyPrefix::new("app"), feed, |watch| watch).await;
         let first = feed.says(&[&format!("added app/a={}", turn + 1)]).await;
         assert_eq!(
             (first.reason, first.subscription),
@@ -297,34 +297,34 @@ async fn what_is_watched_again_begins_with_the_current_state() {
 
 #[actix_rt::test]
 async fn a_watch_that_has_no_answer_yet() {
-    let stage = Stage::dev();
-    stage.proxy.silence();
-    let mut hanging = stage.watch(Key::new("hanging")).await;
-    stage
+    let fixture = Fixture::dev();
+    fixture.proxy.silence();
+    let mut hanging = fixture.watch(Key::new("hanging")).await;
+    fixture
         .proxy
-        .until(SOON, "the request", |stats| stats.requests == 1)
+        .until(DEADLINE, "the request", |stats| stats.requests == 1)
         .await;
-    let ready = stage.watches.send(Ready::path("hanging"));
+    let ready = fixture.watches.send(Ready::path("hanging"));
     let ready = actix::spawn(ready);
-    let stopped = stop(&stage, Stop::path("hanging")).await;
+    let stopped = stop(&fixture, Stop::path("hanging")).await;
     assert_eq!(stopped.subscriptions, 1);
-    stage.proxy.until_open(0, CLOSED).await;
+    fixture.proxy.until_open(0, CLOSED).await;
     match ready.await.expect("no panic").expect("the supervisor runs") {
         Err(ReadyError::Stopped(_) | ReadyError::NotWatched(_)) => {}
         other => panic!("a stopped watch is never ready: {other:?}"),
     }
 
-    stage.proxy.pass();
-    stage.proxy.refuse(Refusal::Closed);
-    let mut retrying = stage.watch(Key::new("retrying")).await;
-    stage
+    fixture.proxy.pass();
+    fixture.proxy.refuse(Refusal::Closed);
+    let mut retrying = fixture.watch(Key::new("retrying")).await;
+    fixture
         .until_retrying("retrying", FailureClass::Transient)
         .await;
-    stop(&stage, Stop::path("retrying")).await;
-    stage.proxy.pass();
-    let mut witness = stage.watch(Key::new("witness")).await;
+    stop(&fixture, Stop::path("retrying")).await;
+    fixture.proxy.pass();
+    let mut witness = fixture.watch(Key::new("witness")).await;
     witness.next("the first delivery").await;
-    let stats = stage.proxy.stats();
+    let stats = fixture.proxy.stats();
     assert_eq!(stats.open, 1, "only the witness asks: {stats:?}");
     hanging.has_nothing("it was stopped");
     retrying.has_nothing("it was stopped");
@@ -332,11 +332,11 @@ async fn a_watch_that_has_no_answer_yet() {
 
 #[actix_rt::test]
 async fn a_watch_ends_with_the_actor_of_its_last_subscriber() {
-    let stage = Stage::dev();
-    let mut leaves = stage.watch(Key::new("k")).await;
+    let fixture = Fixture::dev();
+    let mut leaves = fixture.watch(Key::new("k")).await;
     let mut dropped = Feed::start();
     let weak = Watch::new(Key::new("k"), dropped.address.downgrade());
-    stage
+    fixture
         .watches
         .send(weak)
         .await
@@ -344,10 +344,10 @@ async fn a_watch_ends_with_the_actor_of_its_last_subscriber() {
         .expect("subscribed");
     leaves.next("the first delivery").await;
     dropped.next("the first delivery").await;
-    leaves.address.send(Leave).await.expect("it lives");
+    leaves.address.send(StopActor).await.expect("it lives");
     drop(dropped);
     let gone = async {
-        while !stage
+        while !fixture
             .watches
             .send(Status::all())
             .await
@@ -357,20 +357,20 @@ async fn a_watch_ends_with_the_actor_of_its_last_subscriber() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(SOON, gone)
+    tokio::time::timeout(DEADLINE, gone)
         .await
         .expect("the watch ends with its last subscriber");
-    stage.proxy.until_open(0, CLOSED).await;
+    fixture.proxy.until_open(0, CLOSED).await;
 }
 
 #[actix_rt::test]
 async fn everything_ends_with_the_supervisor() {
-    let Stage {
+    let Fixture {
         watches,
         config: _,
         proxy,
         agent,
-    } = Stage::dev();
+    } = Fixture::dev();
     let mut feed = watch(&watches, Key::new("k")).await;
     feed.next("the first delivery").await;
     drop(watches);
@@ -381,14 +381,14 @@ async fn everything_ends_with_the_supervisor() {
 
 #[actix_rt::test]
 async fn stop_while_the_agent_hangs() {
-    let stage = Stage::of(TestAgent::dev(), |config| config);
-    let mut feed = stage.watch(Key::new("k")).await;
+    let fixture = Fixture::of(TestAgent::dev(), |config| config);
+    let mut feed = fixture.watch(Key::new("k")).await;
     feed.next("the first delivery").await;
-    stage.agent.pause();
-    let stopped = stop(&stage, Stop::all()).await;
+    fixture.agent.pause();
+    let stopped = stop(&fixture, Stop::all()).await;
     assert_eq!(stopped.subscriptions, 1);
-    stage.proxy.until_open(0, CLOSED).await;
-    stage.agent.resume();
+    fixture.proxy.until_open(0, CLOSED).await;
+    fixture.agent.resume();
     let selection = Selection::path("k");
     assert_eq!(selection.to_string(), "k");
 }

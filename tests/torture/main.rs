@@ -62,8 +62,8 @@ fn supervisor(proxy: &FaultProxy) -> (ConsulConfig, Addr<WatchSupervisor>) {
         .with_gzip(false);
     let config = config
         .with_wait(Duration::from_secs(2))
-        .with_slack(Duration::from_secs(1))
-        .with_short_timeout(Duration::from_secs(2));
+        .with_deadline_margin(Duration::from_secs(1))
+        .with_request_timeout(Duration::from_secs(2));
     let soon = Backoff::new(Duration::from_millis(20), Duration::from_secs(1)).expect("a back-off");
     let its_own = config.clone();
     // On another thread than the subscribers: a Stop is carried out though theirs is held up.

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod broken_connections;
 mod cut_queries;
 mod feed;
 mod folders;

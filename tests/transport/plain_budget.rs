@@ -20,7 +20,7 @@ async fn a_thousand_watches_use_the_budget_and_the_rest_waits_and_is_told() {
     let config = ConsulConfig::default()
         .with_address(proxy.url())
         .expect("an address");
-    let budget = config.watch_connections();
+    let budget = config.max_watch_connections();
     let watches = supervisor(&config);
     let mut folders = Folders::watch(WATCHES, &agent, &watches, A_TURN_OF_ALL).await;
 

@@ -1,8 +1,10 @@
 //! The project's own commands: `cargo xtask demo`, `test`, `bench` and more.
 
+mod advisories;
 mod bench;
 mod cargo;
 mod demo;
+mod lint;
 mod soak;
 mod test;
 mod torture;
@@ -14,13 +16,16 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   demo             watch a real Consul change, die and come back, and show each delivery
-  test [-- args]   run every test and doc test; with arguments for the test runner, only what they choose
+  test [-- args]   run every test and doc test; with arguments for `cargo test`, only what they choose
   torture [--minutes N] [--seed N]
                    break everything around the watches at random, 5 minutes long, and count violations
-  bench [-- [--quick] [ROW ...]]
-                   measure beside the peers, all rows or some, and write docs/benchmarks.md;
-                   the row micro is the hot path alone, by criterion
+  bench [-- [--quick] [SCENARIO ...]]
+                   measure beside the peers, all scenarios or some, and write docs/benchmarks.md;
+                   the scenario micro is the hot path alone, by criterion
   soak             a hundred thousand rounds over a hundred watches, with memory at the start and at the end
+  lint [modules|words|size]... [--summary]
+                   check what the compiler does not: circles among modules, private words, long files
+  advisories DIR   check the dependencies for known vulnerabilities, by a copy of the RustSec database
 
 Consul is found by CONSUL_BIN, then on PATH; else Debian's package is fetched into the target directory.";
 
@@ -36,6 +41,8 @@ fn main() -> ExitCode {
         Some("test") => test::run(&rest),
         Some("torture") => torture::run(&rest),
         Some("bench") => bench::run(&rest),
+        Some("lint") => lint::run(&rest),
+        Some("advisories") => advisories::run(&rest),
         Some("soak") if rest.is_empty() => soak::run(),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

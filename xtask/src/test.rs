@@ -1,6 +1,8 @@
-//! `cargo xtask test`: every test, against a real Consul.
+//! `cargo xtask test`: every test and every doc test, against a real Consul.
+//!
+//! Cargo's own runner runs them, without retries: a test that fails once has found a fault.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::cargo::cargo;
 
@@ -10,36 +12,23 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         command.env("CONSUL_BIN", &consul);
         command
     };
+    // Not `--all-targets`, which would run the benchmarks too.
     let mut tests = with_consul(cargo());
-    if has_nextest() {
-        tests.args(["nextest", "run"]);
-    } else {
-        // Without `--all-targets`, which would run the benchmarks too.
-        tests.args(["test", "--lib", "--bins", "--examples", "--tests"]);
+    tests
+        .args(["test", "--lib", "--bins", "--examples", "--tests"])
+        .args(["--workspace", "--all-features", "--no-fail-fast"])
+        .args(args);
+    let tests = succeeds(&mut tests, "the tests");
+    if !args.is_empty() {
+        return tests;
     }
-    check(
-        tests.args(["--workspace", "--all-features"]).args(args),
-        "the tests",
-    )?;
-    if args.is_empty() {
-        check(
-            with_consul(cargo()).args(["test", "--doc", "--workspace", "--all-features"]),
-            "the doc tests",
-        )?;
-    }
-    Ok(())
+    let mut doc_tests = with_consul(cargo());
+    doc_tests.args(["test", "--doc", "--workspace", "--all-features"]);
+    let doc_tests = succeeds(&mut doc_tests, "the doc tests");
+    tests.and(doc_tests)
 }
 
-fn has_nextest() -> bool {
-    let version = cargo()
-        .args(["nextest", "--version"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    version.is_ok_and(|status| status.success())
-}
-
-fn check(command: &mut Command, what: &str) -> Result<(), String> {
+fn succeeds(command: &mut Command, what: &str) -> Result<(), String> {
     let status = command
         .status()
         .map_err(|error| format!("cannot run cargo for {what}: {error}"))?;

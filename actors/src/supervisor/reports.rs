@@ -10,11 +10,12 @@ use std::{
 };
 
 use actix::prelude::*;
+use tokio::time::Instant;
 
 use super::watch_handle::Spawn;
 use crate::{
     EndReason, EventKind, Failure, FailureClass, Source, SubscriberCode, SubscriptionId,
-    WatchState, WatchSupervisor, key::WatchKey,
+    WatchState, WatchSupervisor, key::WatchKey, outage::Notice,
 };
 
 /// Something happened to a watcher.
@@ -202,14 +203,15 @@ impl<S: Source> Handler<Died> for WatchSupervisor<S> {
                 attempt,
                 next: SystemTime::now() + pause,
             };
-            let news = {
+            let notice = {
                 let mut slot = slot.write();
                 slot.status.restarts += 1;
-                let news = slot.status.state.is_news(&state);
-                slot.status.state = state.clone();
-                news
+                slot.enter(state.clone(), Instant::now())
             };
-            if news {
+            if let Notice::Log(lasts) = notice {
+                tracing::error!(%path, attempt, ?lasts, "the watcher still panics");
+            }
+            if notice == Notice::Event {
                 tracing::error!(%path, "a watcher has panicked, another one takes over");
                 self.tell(&died.key, &path, &EventKind::State(state.clone()));
                 self.tell_members(&died.key, &state);

@@ -131,12 +131,15 @@ impl<Q: Query> WatcherActor<Q> {
             };
             let begun = Instant::now();
             let answer = query.run(&client, request).await;
-            (
-                answer,
-                seat.finished(),
-                blocking && begun.elapsed() < EARLY,
-                turn,
-            )
+            let seat = match &answer {
+                // The server does not notice that a connection broke: it holds the query until its wait is over.
+                Err(failure) if !failure.is_released() => {
+                    drop(seat);
+                    None
+                }
+                _ => seat.finished(),
+            };
+            (answer, seat, blocking && begun.elapsed() < EARLY, turn)
         }
     }
 

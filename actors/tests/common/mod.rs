@@ -15,6 +15,7 @@
 )]
 
 pub mod actors;
+pub mod budget;
 pub mod logs;
 pub mod merged;
 pub mod part;

@@ -92,7 +92,7 @@ pub enum Mode {
     Impatient,
     /// With a failure of this class, at once.
     Fail(FailureClass),
-    /// With a failure that asks for a pause.
+    /// With an answer that says that it failed, and asks for a pause.
     FailFor(Duration),
     /// With a value that cannot be read; at once when the flag is set.
     Reject(&'static str, bool),
@@ -423,7 +423,9 @@ impl Store {
             Mode::Fail(class) => Some(Err(Failure::new(class, Told("it went wrong")))),
             Mode::FailFor(pause) => {
                 let failure = Failure::new(FailureClass::Transient, Told("come back later"));
-                Some(Err(failure.with_retry_after(Some(pause))))
+                Some(Err(failure
+                    .with_retry_after(Some(pause))
+                    .with_released(true)))
             }
             Mode::Reject(why, at_once) if news || at_once => {
                 let outcome = Outcome::Rejected(Arc::new(Told(why)));

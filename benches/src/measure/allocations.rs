@@ -1,4 +1,4 @@
-//! How often this process asks for memory, where a row wants to know.
+//! Counts the allocations of this process, for scenarios that need it.
 
 #![allow(
     unsafe_code,
@@ -17,13 +17,12 @@ static BYTES: AtomicU64 = AtomicU64::new(0);
 
 struct Counted;
 
-/// Counts from now on; before, it costs a look at a flag.
+/// Starts counting. Before that, an allocation costs the check of a flag.
 pub(crate) fn count_allocations() {
     COUNTING.store(true, Ordering::Relaxed);
 }
 
-/// How often memory was asked for, and how many bytes, since counting began. What grows in its place counts
-/// as asked for anew.
+/// Returns the number of allocations and their bytes since counting began. A reallocation counts as an allocation.
 pub(crate) fn allocations() -> (u64, u64) {
     (CALLS.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed))
 }
@@ -35,28 +34,28 @@ fn note(size: usize) {
     }
 }
 
-// SAFETY: every call is the system allocator's own, with the arguments as they came.
+// SAFETY: every call goes to the system allocator with unchanged arguments.
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note(layout.size());
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         note(layout.size());
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         note(size);
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.realloc(memory, layout, size) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.dealloc(memory, layout) }
     }
 }

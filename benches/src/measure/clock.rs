@@ -1,13 +1,13 @@
-//! One clock for all processes.
+//! Clocks that all processes share.
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The machine's monotonic clock, the same in every process, in nanoseconds.
+/// Reads the monotonic clock, which is the same in every process, in nanoseconds.
 pub fn monotonic_ns() -> u64 {
     nanoseconds(ClockId::Monotonic)
 }
 
-/// The processor time that this process has used, in nanoseconds.
+/// Returns the processor time that this process has used, in nanoseconds.
 pub fn own_cpu_ns() -> u64 {
     nanoseconds(ClockId::ProcessCPUTime)
 }

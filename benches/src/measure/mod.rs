@@ -2,12 +2,12 @@
 
 mod allocations;
 mod clock;
+mod median_range;
 mod process;
 mod sockets;
-mod spread;
 
 pub(crate) use allocations::{allocations, count_allocations};
 pub use clock::{monotonic_ns, own_cpu_ns};
+pub use median_range::{MedianRange, number, percentile};
 pub use process::{cpu_ns, peak_bytes, resident_bytes};
 pub(crate) use sockets::connections_to;
-pub use spread::{Spread, number, percentile};

@@ -1,14 +1,14 @@
-//! What the kernel tells of a process.
+//! Statistics that the kernel keeps of a process.
 
 use std::fs;
 
-/// A tick of the times in `/proc/PID/stat`: it is 10 ms on every Linux of today.
+/// A tick of the times in `/proc/PID/stat`: 10 ms on every current Linux.
 const TICK_NS: u64 = 10_000_000;
 
-/// The processor time of a process and all its threads, without its children.
+/// Returns the processor time of a process and all its threads, without its children.
 ///
-/// The threads' own counts are exact, but forget threads that ended; the process's is coarse, but forgets
-/// nothing. Neither is ever too large.
+/// The counts of the threads are exact but lose threads that have ended; that of the process is coarse but complete.
+/// Neither is ever too large, so the larger one is returned.
 pub fn cpu_ns(pid: u32) -> Result<u64, String> {
     let coarse =
         ticks(&read(pid, "stat")?).ok_or_else(|| format!("/proc/{pid}/stat is not understood"))?;
@@ -21,12 +21,12 @@ pub fn cpu_ns(pid: u32) -> Result<u64, String> {
     Ok(exact.max(coarse * TICK_NS))
 }
 
-/// The memory that a process has now.
+/// Returns the resident memory of a process.
 pub fn resident_bytes(pid: u32) -> Result<u64, String> {
     status(pid, "VmRSS:")
 }
 
-/// The most memory that a process ever had.
+/// Returns the peak memory of a process.
 pub fn peak_bytes(pid: u32) -> Result<u64, String> {
     status(pid, "VmHWM:")
 }
@@ -50,7 +50,7 @@ fn read(pid: u32, file: &str) -> Result<String, String> {
         .map_err(|error| format!("/proc/{pid}/{file}: {error}"))
 }
 
-/// User and system time; the name before them, in brackets, may hold anything.
+/// Parses user and system time. The name before them, in brackets, may hold any character.
 fn ticks(stat: &str) -> Option<u64> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
     Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)

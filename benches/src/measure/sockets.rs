@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::fs;
 
-/// An established connection, in the kernel's table.
+/// The state of an established connection in the kernel's table.
 const ESTABLISHED: &str = "01";
 
-/// How many connections a process has to this port.
+/// Returns the number of connections of a process to this port.
 pub(crate) fn connections_to(pid: u32, port: u16) -> Result<usize, String> {
     let read = |what: &str, error: std::io::Error| format!("/proc/{pid}/{what}: {error}");
     let files = fs::read_dir(format!("/proc/{pid}/fd")).map_err(|error| read("fd", error))?;
@@ -21,7 +21,7 @@ pub(crate) fn connections_to(pid: u32, port: u16) -> Result<usize, String> {
             )
         })
         .collect();
-    // The table is that of all processes, in which a connection is known by its inode.
+    // The table is that of all processes; a connection is identified by its inode.
     let table = fs::read_to_string(format!("/proc/{pid}/net/tcp"))
         .map_err(|error| read("net/tcp", error))?;
     Ok(table
@@ -31,7 +31,7 @@ pub(crate) fn connections_to(pid: u32, port: u16) -> Result<usize, String> {
         .count())
 }
 
-/// The inode of an established connection to this port.
+/// Returns the inode of a line, if it is an established connection to this port.
 fn inode(line: &str, port: u16) -> Option<&str> {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
     let (_, to) = fields.get(2)?.split_once(':')?;

@@ -1,6 +1,7 @@
 //! The floor: a loop around awc that reads the body, decodes it borrowed and looks at the indexes.
 //!
-//! It has no errors to survive, tells nobody and holds nothing. Handing over to another thread, it tells one actor.
+//! It survives no error, has no subscribers and keeps no value. In the second form it hands each value to one actor on
+//! another thread.
 
 use std::borrow::Cow;
 use std::future;
@@ -13,19 +14,19 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::{Contender, Side, Watched, child};
-use crate::setting::Setting;
+use crate::config::Config;
 
 pub const TITLE: &str = "bare loop";
 
 pub const HANDING_OVER: &str = "bare loop, to another thread";
 
-pub(super) fn contender(setting: &Setting) -> Contender {
-    setting.contender("bare", TITLE, Side::Floor)
+pub(super) fn contender(config: &Config) -> Contender {
+    config.contender("bare", TITLE, Side::Floor)
 }
 
-/// With its handler on another thread, as ours has by default.
-pub fn handing_over(setting: &Setting) -> Contender {
-    setting.contender("bare-handing-over", HANDING_OVER, Side::Floor)
+/// The bare loop with its handler on another thread, which is the default of consul-watch.
+pub fn handing_over(config: &Config) -> Contender {
+    config.contender("bare-handing-over", HANDING_OVER, Side::Floor)
 }
 
 /// The value as a message.
@@ -50,12 +51,12 @@ impl Handler<Value> for App {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Pair<'a> {
-    // The rest is what a real client would look at too.
+    // A real client reads these fields too.
     #[serde(borrow)]
     #[expect(dead_code, reason = "decoded, since everyone decodes it")]
     key: Cow<'a, str>,
     modify_index: u64,
-    // An `Option` of a `Cow` would be a copy; and base64 has no escapes.
+    // serde copies into an `Option<Cow<str>>`, and base64 has no escapes.
     value: Option<&'a str>,
 }
 
@@ -68,7 +69,7 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
     })
 }
 
-/// Watches on a thread of its own, whose actor handles on this one.
+/// Watches on a separate thread and handles in an actor on this one.
 pub(super) fn run_handing_over(args: &[&str]) -> Result<(), String> {
     let url = url(args)?;
     actix::System::new().block_on(async move {
@@ -99,7 +100,7 @@ fn url(args: &[&str]) -> Result<String, String> {
     ))
 }
 
-async fn watch(url: &str, mut tell: impl FnMut(Vec<u8>)) -> Result<(), String> {
+async fn watch(url: &str, mut send: impl FnMut(Vec<u8>)) -> Result<(), String> {
     let day = Duration::from_secs(86_400);
     let connector = Connector::new().conn_lifetime(day).conn_keep_alive(day);
     let client = Client::builder()
@@ -109,7 +110,7 @@ async fn watch(url: &str, mut tell: impl FnMut(Vec<u8>)) -> Result<(), String> {
     let mut index = 0;
     loop {
         let before = index;
-        // Compression costs more than it saves where there is no network between.
+        // On loopback, compression costs more than it saves.
         let question = client.get(format!("{url}{index}")).no_decompress();
         let mut answer = question.send().await.map_err(|error| error.to_string())?;
         index = answer
@@ -129,6 +130,6 @@ async fn watch(url: &str, mut tell: impl FnMut(Vec<u8>)) -> Result<(), String> {
             continue;
         };
         let value = last.value.unwrap_or_default();
-        tell(STANDARD.decode(value).map_err(|error| error.to_string())?);
+        send(STANDARD.decode(value).map_err(|error| error.to_string())?);
     }
 }

@@ -1,4 +1,4 @@
-//! The contender's side of the talk.
+//! The contender's side of the line protocol.
 
 use std::io::{self, BufRead, Read, Write};
 use std::process;
@@ -7,18 +7,18 @@ use std::thread;
 use super::Watched;
 use crate::measure::monotonic_ns;
 
-/// The arguments of a contender: what to watch, and on which agent.
+/// Parses a contender's arguments: the watched key or prefix, and the agent's address.
 pub(super) fn arguments<'a>(args: &[&'a str]) -> Result<(Watched<'a>, &'a str), String> {
     match args {
         ["key", address, name] => Ok((Watched::Key(name), address)),
         ["prefix", address, name] => Ok((Watched::Prefix(name), address)),
-        _ => Err("a contender wants: key|prefix HOST:PORT NAME".to_owned()),
+        _ => Err("usage: key|prefix HOST:PORT NAME".to_owned()),
     }
 }
 
-/// Says that all is up, waits for `go`, and sees to it that the process ends with its input.
+/// Prints `idle`, waits for `go`, and ends the process when its input ends.
 pub(super) fn wait_for_go() -> Result<(), String> {
-    say("idle");
+    print_line("idle");
     let mut line = String::new();
     io::stdin()
         .lock()
@@ -34,12 +34,12 @@ pub(super) fn wait_for_go() -> Result<(), String> {
     Ok(())
 }
 
-/// Says that a value was handled at this time of the monotonic clock.
+/// Reports that a value was handled at this time of the monotonic clock.
 pub(super) fn seen(value: &[u8], at: u64) {
-    say(&format!("seen {} {at}", sequence(value)));
+    print_line(&format!("seen {} {at}", sequence(value)));
 }
 
-/// The number that a value begins with.
+/// Returns the number that a value begins with.
 fn sequence(value: &[u8]) -> u64 {
     value
         .iter()
@@ -47,8 +47,8 @@ fn sequence(value: &[u8]) -> u64 {
         .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
 }
 
-/// One line, in one write: who listens may already be gone, which ends the process by its input.
-fn say(line: &str) {
+/// Prints one line in one write. A failure is ignored: when the reader is gone, the input ends and so does the process.
+fn print_line(line: &str) {
     let mut out = io::stdout().lock();
     let _ = out
         .write_all(format!("{line}\n").as_bytes())

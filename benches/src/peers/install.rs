@@ -1,10 +1,10 @@
-//! Putting a peer where it can be run.
+//! Installs peers.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Writes a file and tells whether it was another one before.
+/// Writes a file and returns whether its content changed.
 pub(super) fn write(path: &Path, text: &str) -> Result<bool, String> {
     if fs::read_to_string(path).is_ok_and(|there| there == text) {
         return Ok(false);
@@ -13,7 +13,7 @@ pub(super) fn write(path: &Path, text: &str) -> Result<bool, String> {
     Ok(true)
 }
 
-/// What a command says; its errors without any path, since they go into the report.
+/// Runs a command and returns its output. Errors contain no path, because they go into the report.
 pub(super) fn said(command: &mut Command) -> Result<String, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let name = name.rsplit('/').next().unwrap_or_default().to_owned();

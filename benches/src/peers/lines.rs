@@ -1,4 +1,4 @@
-//! A process's lines, with a bound on the wait for each.
+//! The output lines of a process, each awaited with a deadline.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Lines(Receiver<String>);
 
 impl Lines {
-    /// Reads in a thread of its own, which ends with the output.
+    /// Reads on a separate thread, which ends with the output.
     pub(super) fn of(output: impl Read + Send + 'static) -> Self {
         let (sender, receiver) = channel();
         thread::spawn(move || {
@@ -21,14 +21,14 @@ impl Lines {
         Self(receiver)
     }
 
-    /// The next line.
+    /// Waits for the next line.
     pub(super) fn next(&self, deadline: Instant) -> Result<String, &'static str> {
         let left = deadline
             .saturating_duration_since(Instant::now())
             .max(Duration::from_millis(1));
         self.0.recv_timeout(left).map_err(|error| match error {
-            RecvTimeoutError::Timeout => "it said nothing in time",
-            RecvTimeoutError::Disconnected => "it has ended",
+            RecvTimeoutError::Timeout => "no line in time",
+            RecvTimeoutError::Disconnected => "the process has ended",
         })
     }
 }

@@ -1,38 +1,38 @@
-//! Everyone who is measured, each as a process of its own.
+//! The contenders, each of which runs as a process.
 //!
-//! A contender is a program that is called with `key|prefix HOST:PORT NAME` and talks in lines. When its
-//! runtime is up it says `idle`; at the line `go` it begins to watch; for the first state and for every change
-//! after it, it says `seen SEQUENCE NANOSECONDS`: the number that the value of the key written last begins
-//! with, and the monotonic clock's time when its handler was called. It ends when its input does.
+//! A contender is a program with the arguments `key|prefix HOST:PORT NAME` and a line protocol. It prints `idle` when
+//! its runtime is up and begins to watch at the line `go`. For the first state and for each later change it prints
+//! `seen SEQUENCE NANOSECONDS`: the number that the value of the last written key begins with, and the time of the
+//! monotonic clock at which its handler was called. It ends when its input ends.
 
 mod bare;
 mod child;
-mod consul_watch;
+mod hashicorp_consul;
 mod install;
 mod lines;
 mod node;
-mod ours;
 mod python;
 mod rs_consul;
 mod running;
+mod this_crate;
 
 use std::path::Path;
 use std::process::Command;
 
 pub use bare::{HANDING_OVER, TITLE as BARE, handing_over};
-pub use consul_watch::TITLE as CONSUL_WATCH;
-pub use consul_watch::version as consul_version;
+pub use hashicorp_consul::TITLE as CONSUL_WATCH;
+pub use hashicorp_consul::version as consul_version;
 pub use node::TITLE as NODE;
-pub use ours::{ONE_THREAD, TITLE as OURS, on_one_thread};
 pub use running::Running;
+pub use this_crate::{ONE_THREAD, TITLE as OURS, on_one_thread};
 
 use ::consul_watch::WatchSupervisor;
 
 use crate::outcome::Side;
 
-use crate::setting::Setting;
+use crate::config::Config;
 
-/// What is watched.
+/// The watched key or prefix.
 #[derive(Debug, Clone, Copy)]
 pub enum Watched<'a> {
     /// One key.
@@ -56,19 +56,19 @@ impl<'a> Watched<'a> {
     }
 }
 
-/// Someone who can watch.
+/// A client that can watch.
 pub struct Contender {
-    /// What the report calls it.
+    /// Its name in the report.
     pub title: String,
     version: Option<String>,
     pub side: Side,
-    /// Whether it talks as described above: says `idle` and waits for `go`.
+    /// Whether it speaks the protocol above: prints `idle` and waits for `go`.
     pub waits: bool,
     #[expect(clippy::type_complexity, reason = "it is the only one")]
     command: Box<dyn Fn(&str, Watched<'_>) -> Command>,
 }
 
-/// Who cannot be measured here, and why.
+/// A contender that cannot be measured on this machine, with the reason.
 pub struct Absent {
     pub title: String,
     pub reason: String,
@@ -84,7 +84,7 @@ impl Contender {
         })
     }
 
-    /// A program that talks as described above.
+    /// A program that speaks the protocol above.
     fn program(title: &str, side: Side, command: impl Fn() -> Command + 'static) -> Self {
         let command = Box::new(move |address: &str, watched: Watched<'_>| {
             let mut command = command();
@@ -105,29 +105,29 @@ impl Contender {
         self
     }
 
-    /// Its name and version, where it has one of its own.
+    /// Its name and version, if it has a version.
     pub fn named_version(&self) -> Option<String> {
         self.version
             .as_ref()
             .map(|version| format!("{} {version}", self.title))
     }
 
-    /// Starts it on the agent at this address; it watches from `go` on.
+    /// Starts it on the agent at this address. It begins to watch at `go`.
     pub fn start(&self, address: &str, watched: Watched<'_>) -> Result<Running, String> {
         let command = (self.command)(address, watched);
         Running::start(&self.title, command, self.waits)
     }
 }
 
-/// Ours, the bare loop and every peer that can be had here.
-pub fn everyone(setting: &Setting) -> (Vec<Contender>, Vec<Absent>) {
-    let mut there = vec![ours::contender(setting), bare::contender(setting)];
+/// consul-watch, the bare loop, and every peer that can be installed.
+pub fn contenders(config: &Config) -> (Vec<Contender>, Vec<Absent>) {
+    let mut there = vec![this_crate::contender(config), bare::contender(config)];
     let mut absent = Vec::new();
     let peers = [
-        consul_watch::contender(setting),
-        node::contender(setting),
-        python::contender(setting),
-        Ok(rs_consul::contender(setting)),
+        hashicorp_consul::contender(config),
+        node::contender(config),
+        python::contender(config),
+        Ok(rs_consul::contender(config)),
     ];
     for peer in peers {
         match peer {
@@ -138,15 +138,15 @@ pub fn everyone(setting: &Setting) -> (Vec<Contender>, Vec<Absent>) {
     (there, absent)
 }
 
-/// What a process started by [`Contender::own`] does.
+/// Runs the contender in a process that [`Contender::own`] started.
 pub fn run_one(contender: &str, args: &[&str]) -> Result<(), String> {
     match contender {
-        "ours" => ours::run(args, WatchSupervisor::DEFAULT_ARBITERS),
-        "ours-on-one-thread" => ours::run(args, 0),
+        "ours" => this_crate::run(args, WatchSupervisor::DEFAULT_ARBITERS),
+        "ours-on-one-thread" => this_crate::run(args, 0),
         "bare" => bare::run(args),
         "bare-handing-over" => bare::run_handing_over(args),
         "rs-consul" => rs_consul::run(args),
-        "handler" => consul_watch::handle(args),
+        "handler" => hashicorp_consul::handle(args),
         _ => Err(format!("no contender {contender}")),
     }
 }

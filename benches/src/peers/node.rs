@@ -1,18 +1,18 @@
-//! npm's `consul`: its own `watch()`.
+//! `consul` of npm, by its own `watch()`.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use super::{Absent, Contender, Side, install};
-use crate::setting::Setting;
+use crate::config::Config;
 
 pub const TITLE: &str = "npm consul";
 const PACKAGES: &str = include_str!("../../peers/node/package.json");
 const PROGRAM: &str = include_str!("../../peers/node/watch.js");
 
-pub(super) fn contender(setting: &Setting) -> Result<Contender, Absent> {
-    let home = setting.peers.join("node");
+pub(super) fn contender(config: &Config) -> Result<Contender, Absent> {
+    let home = config.peers.join("node");
     let installed = installed(&home).map_err(|reason| Absent {
         title: TITLE.to_owned(),
         reason,
@@ -26,7 +26,7 @@ pub(super) fn contender(setting: &Setting) -> Result<Contender, Absent> {
     Ok(contender.with_version(installed))
 }
 
-/// Puts the pinned packages and the program there, and tells their versions.
+/// Installs the pinned packages and the program, and returns their versions.
 fn installed(home: &PathBuf) -> Result<String, String> {
     let node = install::said(Command::new("node").arg("--version"))?;
     fs::create_dir_all(home).map_err(|error| format!("its directory: {error}"))?;

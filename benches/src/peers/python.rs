@@ -1,18 +1,18 @@
-//! `PyPI`'s `py-consul`: a plain loop around its blocking `kv.get`.
+//! `py-consul` of `PyPI`: a loop around its blocking `kv.get`.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use super::{Absent, Contender, Side, install};
-use crate::setting::Setting;
+use crate::config::Config;
 
 const TITLE: &str = "py-consul";
 const PACKAGES: &str = include_str!("../../peers/python/requirements.txt");
 const PROGRAM: &str = include_str!("../../peers/python/watch.py");
 
-pub(super) fn contender(setting: &Setting) -> Result<Contender, Absent> {
-    let home = setting.peers.join("python");
+pub(super) fn contender(config: &Config) -> Result<Contender, Absent> {
+    let home = config.peers.join("python");
     let (python, version) = installed(&home).map_err(|reason| Absent {
         title: TITLE.to_owned(),
         reason,
@@ -28,14 +28,14 @@ pub(super) fn contender(setting: &Setting) -> Result<Contender, Absent> {
     Ok(contender.with_version(version))
 }
 
-/// Puts the pinned packages and the program there, and tells the interpreter and the versions.
+/// Installs the pinned packages and the program, and returns the interpreter and the versions.
 fn installed(home: &PathBuf) -> Result<(String, String), String> {
-    // What is called `python3` may be a script that starts the interpreter, which is the process to measure.
+    // `python3` may be a script that starts the interpreter, which is the process to measure.
     let ask = "import sys; print(sys.executable, '%d.%d.%d' % sys.version_info[:3], sep='|')";
     let said = install::said(Command::new("python3").args(["-c", ask]))?;
     let (python, version) = said
         .split_once('|')
-        .ok_or("python3 does not tell where it is")?;
+        .ok_or("python3 does not print its path")?;
     fs::create_dir_all(home).map_err(|error| format!("its directory: {error}"))?;
     install::write(&home.join("watch.py"), PROGRAM)?;
     let packages = home.join("packages");

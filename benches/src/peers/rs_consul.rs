@@ -1,16 +1,16 @@
-//! crates.io's `rs-consul`: a plain loop around its blocking read.
+//! `rs-consul` of crates.io: a loop around its blocking read.
 
 use std::time::Duration;
 
+use rs_consul::Consul;
 use rs_consul::types::ReadKeyRequest;
-use rs_consul::{Config, Consul};
 
 use super::{Contender, Side, Watched, child};
-use crate::setting::Setting;
+use crate::config::Config;
 
-pub(super) fn contender(setting: &Setting) -> Contender {
+pub(super) fn contender(config: &Config) -> Contender {
     // The version that Cargo.toml pins.
-    setting
+    config
         .contender("rs-consul", "rs-consul", Side::Peer)
         .with_version("0.15.0")
 }
@@ -22,9 +22,9 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
         .build()
         .map_err(|error| format!("no runtime: {error}"))?;
     runtime.block_on(async move {
-        let consul = Consul::new(Config {
+        let consul = Consul::new(rs_consul::Config {
             address: format!("http://{address}"),
-            ..Config::default()
+            ..rs_consul::Config::default()
         });
         child::wait_for_go()?;
         let mut index = None;

@@ -1,4 +1,4 @@
-//! A contender at work.
+//! A running contender.
 
 use std::io::Write as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use super::lines::Lines;
 use crate::measure::{cpu_ns, peak_bytes, resident_bytes};
 
-/// Far longer than the slowest needs for a wake-up.
+/// Far longer than a wake-up of the slowest contender takes.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A contender at work; it is ended when dropped.
+/// A running contender. Dropping it kills the process.
 pub struct Running {
     title: String,
-    /// Whether it waits for the line `go`; who does not watches from its start.
+    /// Whether it waits for the line `go`. Otherwise it watches as soon as it starts.
     waits: bool,
     child: Child,
     input: Option<ChildStdin>,
@@ -26,7 +26,7 @@ impl Running {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());
-        // A proxy or a token of the machine would change what is measured.
+        // A proxy or a token from the environment would change the result.
         for name in [
             "http_proxy",
             "https_proxy",
@@ -64,21 +64,21 @@ impl Running {
         Ok(running)
     }
 
-    /// Lets it begin to watch.
+    /// Sends `go`, on which it begins to watch.
     pub fn go(&mut self) -> Result<(), String> {
-        if self.waits { self.tell("go") } else { Ok(()) }
+        if self.waits { self.send("go") } else { Ok(()) }
     }
 
-    /// Waits until it has seen this number, or a later one, and returns when.
+    /// Waits until it has seen this number or a later one, and returns the time.
     pub fn sees(&self, sequence: u64) -> Result<u64, String> {
         let deadline = Instant::now() + PROBE_TIMEOUT;
         loop {
             let line = self.next(&format!("number {sequence}"), deadline)?;
             if let Some(rest) = line.strip_prefix("seen ")
-                && let Some((told, at)) = rest.split_once(' ')
-                && let (Ok(told), Ok(at)) = (told.parse::<u64>(), at.parse::<u64>())
+                && let Some((delivered, at)) = rest.split_once(' ')
+                && let (Ok(delivered), Ok(at)) = (delivered.parse::<u64>(), at.parse::<u64>())
             {
-                if told >= sequence {
+                if delivered >= sequence {
                     return Ok(at);
                 }
             } else {
@@ -87,7 +87,7 @@ impl Running {
         }
     }
 
-    /// Waits for a line that begins with this word, and returns what follows.
+    /// Waits for a line that begins with this word, and returns the rest of it.
     pub fn line(&self, word: &str) -> Result<String, String> {
         let deadline = Instant::now() + PROBE_TIMEOUT;
         let line = self.next(word, deadline)?;
@@ -96,8 +96,8 @@ impl Running {
             .ok_or_else(|| format!("{} said {line:?} instead of {word}", self.title))
     }
 
-    /// Sends it a line.
-    pub fn tell(&mut self, line: &str) -> Result<(), String> {
+    /// Sends a line to it.
+    pub fn send(&mut self, line: &str) -> Result<(), String> {
         let input = self
             .input
             .as_mut()
@@ -107,29 +107,29 @@ impl Running {
             .map_err(|error| format!("{}: {error}", self.title))
     }
 
-    /// The next line, whatever it says; `what` is waited for.
+    /// Returns the next line. `what` names the expected one for the error.
     pub fn next(&self, what: &str, deadline: Instant) -> Result<String, String> {
         self.lines
             .next(deadline)
             .map_err(|reason| format!("{}: waiting for {what}: {reason}", self.title))
     }
 
-    /// Its process.
+    /// The id of its process.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// The processor time it has used, its children's not counted.
+    /// The processor time that it has used, without its children.
     pub fn cpu_ns(&self) -> Result<u64, String> {
         cpu_ns(self.child.id())
     }
 
-    /// The memory it has now.
+    /// Its resident memory.
     pub fn resident_bytes(&self) -> Result<u64, String> {
         resident_bytes(self.child.id())
     }
 
-    /// The most memory it had so far.
+    /// Its peak memory.
     pub fn peak_bytes(&self) -> Result<u64, String> {
         peak_bytes(self.child.id())
     }
@@ -138,7 +138,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.input = None;
-        // It may have ended by itself, which is as good.
+        // Failure means that it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! A child that tells many actors of one change, by a watch and by the bare send, in turns.
+//! A child process that sends one change to many actors, in turns by a watch and by bare sends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,30 +8,30 @@ use consul_watch_actors::{Watch, WatchSupervisor};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
+use super::ipc::{Commands, print_line};
 use super::memory::{Ask, Memory, Number};
 use super::sinks::{Arrivals, Bare, Sink};
-use super::talk::{Orders, say};
 use crate::measure::{monotonic_ns, own_cpu_ns};
 
-/// Ends a round that is stuck.
+/// The deadline of a round.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The process rests when it has used less than so much in so long a time.
+/// The process is at rest when it has used less than this processor time (ns) in this time.
 const REST: (Duration, u64) = (Duration::from_millis(10), 200_000);
 
 /// Rounds that are not counted.
 const WARM_UP: usize = 3;
 
-/// `COUNT ROUNDS`; says `ours|bare WALL CPU` for each round of each.
+/// Runs the child process. Arguments: `COUNT ROUNDS`. Prints `ours|bare WALL CPU` for each round of each.
 pub(super) fn run(args: &[&str]) -> Result<(), String> {
     let numbers: Vec<usize> = args.iter().filter_map(|arg| arg.parse().ok()).collect();
     let [count, rounds] = numbers[..] else {
-        return Err("to fan out: COUNT ROUNDS".to_owned());
+        return Err("usage: COUNT ROUNDS".to_owned());
     };
     actix::System::new().block_on(async move {
         let arrivals = Arc::new(Arrivals::default());
         let sinks = Sink::start(count, &arrivals);
-        let mut orders = Orders::wait_for_go().await?;
+        let mut commands = Commands::wait_for_go().await?;
         let memory = Memory::new();
         let watches = WatchSupervisor::new(memory.clone()).start();
         arrivals.expect(count);
@@ -49,16 +49,16 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
             let ours = measured(&arrivals, count, async { memory.change() }).await?;
             let bare = measured(&arrivals, count, send_to_all(&recipients, round as u64)).await?;
             if round >= WARM_UP {
-                say(&format!("ours {} {}", ours.0, ours.1));
-                say(&format!("bare {} {}", bare.0, bare.1));
+                print_line(&format!("ours {} {}", ours.0, ours.1));
+                print_line(&format!("bare {} {}", bare.0, bare.1));
             }
         }
-        orders.next().await;
+        commands.next().await;
         Ok(())
     })
 }
 
-/// What a client without an engine would do: the same message to everyone, each awaited.
+/// Sends the same message to every actor and awaits each reply, as a client without an engine would.
 async fn send_to_all(recipients: &[Recipient<Bare>], round: u64) {
     let message = Bare(Arc::new(Number(round)));
     let mut sent: FuturesUnordered<_> = recipients
@@ -68,7 +68,7 @@ async fn send_to_all(recipients: &[Recipient<Bare>], round: u64) {
     while sent.next().await.is_some() {}
 }
 
-/// From the beginning to the last one's handler, and the processor time until all is at rest.
+/// Returns the time until the last handler, and the processor time until the process is at rest.
 async fn measured(
     arrivals: &Arrivals,
     count: usize,
@@ -82,7 +82,7 @@ async fn measured(
     Ok((last.saturating_sub(started), own_cpu_ns() - cpu))
 }
 
-/// Acknowledgements are on their way after the last handler; they are part of the work.
+/// Waits until the process is at rest: acknowledgements follow the last handler, and are part of the work.
 async fn at_rest() -> Result<(), String> {
     within(async {
         loop {
@@ -99,5 +99,5 @@ async fn at_rest() -> Result<(), String> {
 async fn within<T>(work: impl Future<Output = T>) -> Result<T, String> {
     tokio::time::timeout(PROBE_TIMEOUT, work)
         .await
-        .map_err(|_| format!("not everyone was told within {PROBE_TIMEOUT:?}"))
+        .map_err(|_| format!("not every actor handled the change within {PROBE_TIMEOUT:?}"))
 }

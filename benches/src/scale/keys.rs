@@ -1,4 +1,4 @@
-//! The keys of these rows: `many/00000/key` and so on, each in a folder of its own.
+//! The keys of these scenarios: `many/00000/key` and so on, one per folder.
 
 use std::fmt::Write as _;
 
@@ -6,26 +6,26 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consul_watch_harness::Http;
 
+use crate::kv_writer::KvWriter;
 use crate::measure::monotonic_ns;
-use crate::puts::Puts;
 
-/// What all of them are in.
+/// The prefix of all keys.
 pub(crate) const ROOT: &str = "many";
 
-/// As many writes as Consul takes in one transaction.
+/// The most operations that Consul accepts in one transaction.
 const TRANSACTION: usize = 64;
 
-/// The folder with this number.
+/// Returns the folder with this number.
 pub(crate) fn folder(n: usize) -> String {
     format!("{ROOT}/{n:05}")
 }
 
-/// The key in it.
+/// Returns the key in the folder with this number.
 pub(crate) fn key(n: usize) -> String {
     format!("{ROOT}/{n:05}/key")
 }
 
-/// The number of a key.
+/// Returns the number of a key.
 pub(crate) fn number(key: &str) -> Option<usize> {
     key.strip_prefix(ROOT)?
         .strip_prefix('/')?
@@ -35,25 +35,25 @@ pub(crate) fn number(key: &str) -> Option<usize> {
         .ok()
 }
 
-/// What is written in a round: its number and the time.
+/// Returns the value to write in a round: its number and the time.
 fn value(round: u32) -> String {
     format!("{round} {}", monotonic_ns())
 }
 
-/// The round and the time of writing.
+/// Parses a value into its round and the time of writing.
 pub(crate) fn read(value: &[u8]) -> Option<(u32, u64)> {
     let (round, at) = std::str::from_utf8(value).ok()?.split_once(' ')?;
     Some((round.parse().ok()?, at.parse().ok()?))
 }
 
-/// Writes `count` keys, many at once.
+/// Writes `count` keys in as few transactions as possible.
 pub(crate) fn fill(agent: &Http, count: usize, round: u32) -> Result<(), String> {
     let all: Vec<usize> = (0..count).collect();
     all.chunks(TRANSACTION)
         .try_for_each(|numbers| write_some(agent, numbers, round))
 }
 
-/// Writes these keys in one transaction: one change for whoever watches them all.
+/// Writes these keys in one transaction: one change for a watch of the prefix.
 pub(crate) fn write_some(agent: &Http, numbers: &[usize], round: u32) -> Result<(), String> {
     let mut body = String::from("[");
     for (at, n) in numbers.iter().enumerate() {
@@ -76,8 +76,8 @@ pub(crate) fn write_some(agent: &Http, numbers: &[usize], round: u32) -> Result<
     }
 }
 
-/// Writes each key by itself, one after the other.
-pub(crate) fn write_all(writer: &mut Puts, count: usize, round: u32) -> Result<(), String> {
+/// Writes the keys one by one.
+pub(crate) fn write_all(writer: &mut KvWriter, count: usize, round: u32) -> Result<(), String> {
     (0..count).try_for_each(|n| writer.put(&key(n), value(round).as_bytes()).map(drop))
 }
 

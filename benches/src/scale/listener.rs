@@ -1,4 +1,4 @@
-//! The application of these rows: an actor that notes what it is told.
+//! The application of these scenarios: an actor that records its updates.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -6,11 +6,11 @@ use std::rc::Rc;
 use actix::{Actor, Context, Handler};
 use consul_watch::{Change, Changed, Key, KeyPrefix, KvPair};
 
-use super::talk::say;
-use super::tally::Tally;
+use super::counters::RoundCounters;
+use super::ipc::print_line;
 use crate::measure::monotonic_ns;
 
-pub(super) struct Listener(pub(super) Rc<RefCell<Tally>>);
+pub(super) struct Listener(pub(super) Rc<RefCell<RoundCounters>>);
 
 impl Actor for Listener {
     type Context = Context<Self>;
@@ -46,7 +46,7 @@ impl Handler<Changed<KeyPrefix>> for Listener {
     }
 }
 
-/// An actor that says when it is woken: how many keys had changed, and when.
+/// An actor that reports each wake-up: the number of changed keys, and the time.
 pub(super) struct Sleeper;
 
 impl Actor for Sleeper {
@@ -57,7 +57,7 @@ impl Handler<Changed<KeyPrefix>> for Sleeper {
     type Result = ();
 
     fn handle(&mut self, changed: Changed<KeyPrefix>, _: &mut Context<Self>) {
-        say(&format!(
+        print_line(&format!(
             "woken {} {}",
             changed.changes().len(),
             monotonic_ns()

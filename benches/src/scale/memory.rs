@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::watch;
 
-/// The number; a clone is another handle to it.
+/// The number. A clone is another handle to it.
 #[derive(Debug, Clone)]
 pub(super) struct Memory(watch::Sender<u64>);
 
@@ -19,7 +19,7 @@ impl Memory {
         Self(watch::Sender::new(1))
     }
 
-    /// Counts one on: a change for everyone who watches.
+    /// Increments the number: a change for every watch.
     pub(super) fn change(&self) {
         self.0.send_modify(|number| *number += 1);
     }
@@ -46,7 +46,7 @@ impl Item for Number {
     }
 }
 
-/// The number is asked for.
+/// Queries the number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Ask;
 

@@ -1,40 +1,40 @@
-//! Many watches in one process: the children that hold them, and the parent's side of the talk.
+//! Many watches in one process: the child processes that hold them, and the parent's side of the line protocol.
 //!
-//! Such a child says `idle` when its runtime is up and begins at the line `go`. It says `ready TIME` when all
-//! it asks for was answered once, and `told ROUND TIME MEDIAN WORST DELIVERIES` when everyone was told of the
-//! round: each key's value is `ROUND TIME`, its own time of writing. Asked by a line, it answers with one:
-//! `states` with how many watches are in which state, `count ROUND` with how many were told of it, `allocations`
-//! with their number and bytes. It ends when its input does. All times are the monotonic clock's, in nanoseconds.
+//! A child process prints `idle` when its runtime is up and begins at the line `go`. It prints `ready TIME` when every
+//! query has its first response, and `delivered ROUND TIME MEDIAN WORST DELIVERIES` when every watch has delivered the
+//! round. The value of a key is `ROUND TIME`, with the time at which it was written. It answers commands with one line
+//! each: `states` with the number of watches by state, `count ROUND` with the number that have delivered the round,
+//! `allocations` with their number and bytes. It ends when its input ends. Times are nanoseconds of the monotonic clock.
 
-mod crew;
+mod bare_loops;
+mod child_process;
+mod counters;
 mod fan_out;
-mod hold;
+mod fixture;
+mod ipc;
 mod keys;
 mod listener;
-mod loops;
 mod memory;
 mod sinks;
-mod stage;
 mod table;
-mod talk;
-mod tally;
 mod url;
+mod watch_holder;
 
-pub(crate) use crew::{Crew, Told};
+pub(crate) use child_process::{ChildProcess, Delivered};
+pub(crate) use fixture::Fixture;
 pub(crate) use keys::{ROOT, fill, write_all, write_some};
-pub(crate) use stage::Stage;
-pub(crate) use table::{counted, measure, spread};
+pub(crate) use table::{counted, measure, median_range};
 
-/// Streams that are used of a connection.
+/// Streams used per HTTP/2 connection.
 pub(crate) const STREAMS: usize = 240;
 
-/// What a child of these rows does.
+/// Runs a child process of these scenarios.
 pub(crate) fn run_one(what: &str, args: &[&str]) -> Result<(), String> {
     match what {
-        "hold" => hold::run(args),
-        "loops" => loops::hold(args),
-        "queries" => loops::ask(args),
+        "hold" => watch_holder::run(args),
+        "loops" => bare_loops::hold(args),
+        "queries" => bare_loops::ask(args),
         "fan-out" => fan_out::run(args),
-        _ => Err(format!("nothing of many watches is called {what}")),
+        _ => Err(format!("unknown child process {what}")),
     }
 }

@@ -1,4 +1,4 @@
-//! Many actors that only count what comes to them.
+//! Many actors that only count their messages.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::memory::{Ask, Number};
 use crate::measure::monotonic_ns;
 
-/// What is still to come in this round, and when the last of it came.
+/// The number of messages outstanding in this round, and the time of the last one.
 #[derive(Default)]
 pub(super) struct Arrivals {
     left: AtomicUsize,
@@ -23,7 +23,7 @@ impl Arrivals {
         self.left.store(count, Ordering::SeqCst);
     }
 
-    /// Waits for all of them, and returns when the last one came.
+    /// Waits for all messages, and returns the time of the last one.
     pub(super) async fn all(&self) -> u64 {
         self.complete.notified().await;
         self.last.load(Ordering::SeqCst)
@@ -37,7 +37,7 @@ impl Arrivals {
     }
 }
 
-/// A message as large as it must be: what a subscriber needs is shared.
+/// The smallest message that carries the shared value.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
 pub(super) struct Bare(pub(super) Arc<Number>);
@@ -48,7 +48,7 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    /// So many, half of them on each of two arbiters.
+    /// Starts `count` actors, half of them on each of two arbiters.
     pub(super) fn start(count: usize, arrivals: &Arc<Arrivals>) -> Vec<Addr<Self>> {
         let arbiters = [Arbiter::new(), Arbiter::new()];
         let start = |n: usize| {

@@ -1,24 +1,26 @@
-//! From rounds to the report's tables.
+//! Turns rounds into tables of the report.
 
-use crate::measure::Spread;
+use crate::measure::MedianRange;
 use crate::outcome::{Check, Figure, Measure, Side};
 
-/// One quantity over the rounds.
-pub(crate) fn spread<T>(rounds: &[T], of: impl Fn(&T) -> f64) -> Spread {
-    Spread::of(&rounds.iter().map(of).collect::<Vec<_>>())
+/// Returns one quantity over the rounds.
+pub(crate) fn median_range<T>(rounds: &[T], of: impl Fn(&T) -> f64) -> MedianRange {
+    MedianRange::of(&rounds.iter().map(of).collect::<Vec<_>>())
 }
 
-/// One quantity of several cases or contenders.
+/// Returns one quantity of several cases or contenders.
 pub(crate) fn measure<'a>(
     title: &str,
     unit: &str,
-    figures: impl IntoIterator<Item = (&'a str, Side, Spread)>,
+    figures: impl IntoIterator<Item = (&'a str, Side, MedianRange)>,
 ) -> Measure {
-    let figures = figures.into_iter().map(|(name, side, spread)| Figure {
-        name: name.to_owned(),
-        side,
-        spread,
-    });
+    let figures = figures
+        .into_iter()
+        .map(|(name, side, median_range)| Figure {
+            name: name.to_owned(),
+            side,
+            median_range,
+        });
     Measure {
         title: title.to_owned(),
         unit: unit.to_owned(),
@@ -26,7 +28,7 @@ pub(crate) fn measure<'a>(
     }
 }
 
-/// What was counted, and whether it is right.
+/// Returns a check whose result is a count.
 pub(crate) fn counted(
     what: impl Into<String>,
     target: impl Into<String>,

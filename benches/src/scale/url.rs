@@ -1,4 +1,4 @@
-//! Where Consul is, for ours and for the bare loops.
+//! Consul's address, for consul-watch and for the bare loops.
 
 use std::fs;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-/// An address, with the certificate to trust if it is one of HTTPS.
+/// An address, with the certificate to trust over HTTPS.
 pub(super) struct Url {
     pub(super) address: String,
     certificate: Option<String>,
 }
 
 impl Url {
-    /// A certificate of `-` is none.
+    /// A certificate of `-` means none.
     pub(super) fn new(address: &str, certificate: &str) -> Self {
         Self {
             address: address.to_owned(),
@@ -35,7 +35,7 @@ impl Url {
         })
     }
 
-    /// awc, with so many connections at most.
+    /// An awc client with a limit of connections.
     pub(super) fn client(&self, connections: usize) -> Result<Client, String> {
         let day = Duration::from_secs(86_400);
         let mut connector = Connector::new()

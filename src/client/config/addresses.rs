@@ -5,8 +5,8 @@ use consul_watch_actors::{ConnectionBudget, ReconnectGate};
 use super::ConsulConfig;
 use crate::client::{
     address::{Address, Scheme},
-    budget,
     config_error::ConfigError,
+    process_limits,
 };
 
 impl ConsulConfig {
@@ -77,7 +77,7 @@ impl ConsulConfig {
     ///
     /// With several addresses it is counted as if all watches were at the first that needs one, where they may
     /// all come together.
-    pub(crate) fn places(&self) -> Option<ConnectionBudget> {
+    pub(crate) fn connection_budget(&self) -> Option<ConnectionBudget> {
         let of = |scheme| {
             self.0
                 .addresses
@@ -85,12 +85,15 @@ impl ConsulConfig {
                 .find(|address| address.scheme() == scheme)
         };
         let address = of(Scheme::Http).or_else(|| of(Scheme::Https))?;
-        Some(budget::places(address, self.0.watch_connections))
+        Some(process_limits::connection_budget(
+            address,
+            self.0.max_watch_connections,
+        ))
     }
 
     /// What keeps watches from storming these addresses when they were all away.
-    pub(crate) fn guard(&self) -> ReconnectGate {
-        budget::guard(&self.0.addresses)
+    pub(crate) fn reconnect_gate(&self) -> ReconnectGate {
+        process_limits::reconnect_gate(&self.0.addresses)
     }
 }
 

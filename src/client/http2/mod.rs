@@ -5,14 +5,14 @@
 //! never asks a silent connection whether it is still there. So the connections that hold watches are
 //! made here; all others are awc's.
 
-mod exchange;
-mod lane;
-mod lanes;
+mod connection;
+mod pool;
+mod response;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use self::{
-    exchange::{Fault, Incoming},
-    lane::OpenFault,
-    lanes::Lanes,
+    connection::ConnectError,
+    pool::ConnectionPool,
+    response::{Http2Error, Response},
 };

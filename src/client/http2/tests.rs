@@ -129,9 +129,9 @@ async fn a_server_without_http2_is_asked_by_http1() {
         sleep(Duration::from_secs(5)).await;
     })
     .await;
-    let places = client.config().places().unwrap();
+    let budget = client.config().connection_budget().unwrap();
     assert!(
-        !places.is_enabled(),
+        !budget.is_enabled(),
         "it is not known yet that each query needs a connection"
     );
     let answer = client
@@ -140,5 +140,5 @@ async fn a_server_without_http2_is_asked_by_http1() {
         .unwrap();
     assert_eq!(answer.body, "[]");
     assert_eq!(count.get(), 2);
-    assert!(places.is_enabled());
+    assert!(budget.is_enabled());
 }

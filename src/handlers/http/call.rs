@@ -20,9 +20,9 @@ use super::{
     signature::signature,
     url::Place,
 };
+use crate::client::{Scheme, Secret, USER_AGENT, read_start, retry_after, sanitized};
 #[cfg(feature = "tls")]
-use crate::client::{Dialer, TlsClient, TlsSettings, secure, warn_unverified};
-use crate::client::{Scheme, Secret, USER_AGENT, read_start, retry_after, shown};
+use crate::client::{TlsClient, TlsConnector, TlsSettings, secure, warn_unverified};
 
 const SIGNATURE: &str = "x-consul-watch-signature";
 const INDEX: &str = "x-consul-index";
@@ -56,7 +56,7 @@ pub(super) struct Plan {
     /// What must not come back in what an answer says.
     secrets: Vec<Secret>,
     #[cfg(feature = "tls")]
-    dialer: Option<Dialer>,
+    dialer: Option<TlsConnector>,
 }
 
 /// A state, ready to be sent.
@@ -191,7 +191,7 @@ impl Plan {
         let secrets: Vec<&Secret> = self.secrets.iter().collect();
         let text = match status {
             300..=399 => "a redirect, which is not followed: give the URL it leads to".to_owned(),
-            _ => shown(said, &secrets),
+            _ => sanitized(said, &secrets),
         };
         DeliveryError::Status {
             target: self.target(),
@@ -218,7 +218,7 @@ impl Plan {
 }
 
 #[cfg(feature = "tls")]
-fn dialer(http: &Http, place: &Place) -> Result<Option<Dialer>, HttpError> {
+fn dialer(http: &Http, place: &Place) -> Result<Option<TlsConnector>, HttpError> {
     if place.address.scheme() != Scheme::Https {
         return Ok(None);
     }
@@ -226,7 +226,10 @@ fn dialer(http: &Http, place: &Place) -> Result<Option<Dialer>, HttpError> {
     if !http.verify {
         warn_unverified(&place.address.to_string());
     }
-    Ok(Some(Dialer::new(&tls, place.address.host_and_port())?))
+    Ok(Some(TlsConnector::new(
+        &tls,
+        place.address.host_and_port(),
+    )?))
 }
 
 fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), HttpError> {

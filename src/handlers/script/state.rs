@@ -127,6 +127,7 @@ mod tests {
             session: None,
             create_index: 1,
             modify_index: index,
+            ..KvPair::default()
         };
         Changed::first(
             Key::new("a"),

@@ -1,11 +1,13 @@
 //! A real Consul agent for one test.
 
+mod readiness;
+
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus};
+use std::process::Child;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,18 +23,22 @@ use crate::signal::{Signal, has_stopped, signal};
 const POLL: Duration = Duration::from_millis(20);
 const LOG_LINES: usize = 40;
 
-/// Written and deleted again to see that writes work.
-const READY_KEY: &str = "consul-watch-harness/ready";
+/// How many blocks of ports a start tries: another program may take one in the moment between the check and the bind.
+pub(crate) const PORT_ATTEMPTS: usize = 5;
 
-/// A real `consul agent` on 127.0.0.1, with ports and a directory of its own; gone when dropped.
+/// A real `consul agent` on 127.0.0.1, with ports and a directory of its own; ends when dropped.
 ///
 /// It can be killed, stopped, paused and started again, with its data or empty, always on the same ports. All
-/// of it through `&self`, so that an `Arc` can share it between threads. It derefs to [`Http`]: `put`, `get`,
+/// of this takes `&self`, so an `Arc` can share it between threads. It derefs to [`Http`]: `put`, `get`,
 /// `list`, `delete`, `delete_tree` and `request` go straight to the agent.
+///
+/// The agent gets a random node id and counts as ready only when this id answers at its port, so no test ever
+/// talks to an agent that another program started there.
 #[derive(Debug)]
 pub struct TestAgent {
     spec: AgentBuilder,
     binary: PathBuf,
+    node_id: String,
     ports: AgentPorts,
     home: TempDir,
     http: Http,
@@ -40,8 +46,8 @@ pub struct TestAgent {
 }
 
 impl TestAgent {
-    /// Starts a server that keeps its data over a restart. It takes one to two seconds, most of it the wait
-    /// for an election; a test that needs no data after a restart is quicker with [`TestAgent::dev`].
+    /// Starts a server that keeps its data over a restart. It takes one to two seconds, mostly for the
+    /// election; [`TestAgent::dev`] is quicker for a test that needs no data after a restart.
     ///
     /// # Panics
     ///
@@ -77,8 +83,9 @@ impl TestAgent {
 
     pub(crate) fn launch(spec: &AgentBuilder) -> Result<Self, AgentError> {
         let binary = binary::consul()?;
-        let mut attempt = 1;
+        let mut attempts = PORT_ATTEMPTS;
         loop {
+            attempts -= 1;
             let block = Arc::new(Ports::reserve().map_err(io("reserve ports"))?);
             let agent = Self::assemble(
                 spec,
@@ -90,18 +97,13 @@ impl TestAgent {
             )?;
             match agent.run() {
                 Ok(()) => return Ok(agent),
-                // Somebody outside the harness was quicker: other ports will do.
-                Err(AgentError::Died { log, .. })
-                    if log.contains("address already in use") && attempt < 5 =>
-                {
-                    attempt += 1;
-                }
+                Err(error) if error.is_of_ports() && attempts > 0 => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// An agent that does not run yet.
+    /// Prepares an agent without starting it.
     pub(crate) fn assemble(
         spec: &AgentBuilder,
         binary: &Path,
@@ -119,6 +121,7 @@ impl TestAgent {
         Ok(Self {
             spec,
             binary,
+            node_id: random_uuid(),
             ports,
             home,
             http,
@@ -131,7 +134,7 @@ impl TestAgent {
         self.ports.http()
     }
 
-    /// The address of its HTTPS port, open if the builder said so.
+    /// The address of its HTTPS port, open after [`AgentBuilder::https`].
     pub fn https_addr(&self) -> SocketAddr {
         self.ports.https()
     }
@@ -141,26 +144,26 @@ impl TestAgent {
         format!("http://{}", self.http_addr())
     }
 
-    /// A client of its own for another thread; it stays good over restarts.
+    /// Returns a client for another thread; it stays valid over restarts.
     pub fn http(&self) -> Http {
         self.http.clone()
     }
 
-    /// The process, while there is one.
+    /// The process id, while the agent runs.
     pub fn pid(&self) -> Option<u32> {
         self.process().as_ref().map(Child::id)
     }
 
-    /// Kills the agent with SIGKILL and waits until it is gone; its connections are reset.
+    /// Kills the agent with SIGKILL and waits for its end; its connections are reset.
     pub fn kill(&self) {
         if let Some(mut child) = self.process().take() {
-            // It can only have ended by itself, which is as good.
+            // Fails only if the process has ended already.
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 
-    /// Stops the agent with SIGTERM, as an administrator would, and waits until it is gone.
+    /// Stops the agent with SIGTERM, as an administrator would, and waits for its end.
     ///
     /// # Panics
     ///
@@ -193,7 +196,7 @@ impl TestAgent {
         let Some(child) = process.as_ref() else {
             return;
         };
-        // The signal is only on its way: a thread of the agent may still be answering.
+        // The signal needs a moment: a thread of the agent may still be answering.
         let stopped = until(Duration::from_secs(10), || has_stopped(child).then_some(()));
         assert!(
             stopped.is_some(),
@@ -201,7 +204,7 @@ impl TestAgent {
         );
     }
 
-    /// Lets a paused agent go on.
+    /// Continues a paused agent.
     pub fn resume(&self) {
         self.signal(Signal::CONT);
     }
@@ -222,8 +225,8 @@ impl TestAgent {
             .unwrap_or_else(|error| panic!("restart: {error}"));
     }
 
-    /// Starts the agent again on its ports with nothing in it, killing it first if it runs. Its indexes begin
-    /// anew.
+    /// Starts the agent again on its ports and without data, killing it first if it runs. Its indexes start
+    /// over.
     ///
     /// # Panics
     ///
@@ -260,11 +263,11 @@ impl TestAgent {
         ready
     }
 
-    /// Starts the process, which is not ready then.
+    /// Starts the process and does not wait for it.
     pub(crate) fn spawn(&self) -> Result<(), AgentError> {
         let child = self
             .spec
-            .command(&self.binary, self.home.path(), &self.ports)
+            .command(&self.binary, self.home.path(), &self.ports, &self.node_id)
             .map_err(io("write the agent's configuration"))?
             .spawn()
             .map_err(io(&format!("run {}", self.binary.display())))?;
@@ -272,73 +275,9 @@ impl TestAgent {
         Ok(())
     }
 
-    pub(crate) fn wait_until_ready(&self) -> Result<(), AgentError> {
-        let mut reason = String::new();
-        let outcome = until(self.spec.ready_within, || {
-            if let Some(status) = self.ended() {
-                return Some(Err(AgentError::Died {
-                    status: status.to_string(),
-                    log: self.log_tail(),
-                }));
-            }
-            match self.ready() {
-                Ok(()) => Some(Ok(())),
-                Err(missing) => {
-                    reason = missing;
-                    None
-                }
-            }
-        });
-        outcome.unwrap_or_else(|| {
-            let log = self.log_tail();
-            Err(AgentError::NotReady {
-                within: self.spec.ready_within,
-                reason,
-                log,
-            })
-        })
-    }
-
-    fn ended(&self) -> Option<ExitStatus> {
-        self.process()
-            .as_mut()
-            .and_then(|child| child.try_wait().ok().flatten())
-    }
-
-    /// A leader is known and a write works, or what of it is missing.
-    fn ready(&self) -> Result<(), String> {
-        let http = self.http().with_timeout(Duration::from_secs(5));
-        let leader = http
-            .try_request("GET", "/v1/status/leader", &[], b"")
-            .map_err(|e| e.to_string())?;
-        if leader.status != 200 || leader.text().trim().len() <= 2 {
-            return Err(format!(
-                "no leader yet ({} {})",
-                leader.status,
-                leader.text()
-            ));
-        }
-        let target = format!("/v1/kv/{READY_KEY}");
-        let written = http
-            .try_request("PUT", &target, &[], b"")
-            .map_err(|e| e.to_string())?;
-        // Without a token an agent with ACLs rightly refuses, and by that it shows that it is there.
-        if written.status == 403 && self.spec.token.is_none() {
-            return Ok(());
-        }
-        if written.status != 200 {
-            return Err(format!(
-                "no write yet ({} {})",
-                written.status,
-                written.text()
-            ));
-        }
-        http.try_delete(READY_KEY).map_err(|e| e.to_string())
-    }
-
     fn signal(&self, which: Signal) {
         if let Some(child) = self.process().as_ref() {
-            // The child is not waited for yet, so its id is still its own, even if it has ended.
+            // Nobody has waited for the child yet, so its id is still its own even if it has ended.
             let _ = signal(child, which);
         }
     }
@@ -373,113 +312,24 @@ fn until<T>(within: Duration, mut find: impl FnMut() -> Option<T>) -> Option<T> 
     }
 }
 
+/// A UUID of version 4, as Consul wants a node id.
+fn random_uuid() -> String {
+    let bits = (fastrand::u128(..) & !(0xf << 76) & !(0b11 << 62)) | (0x4 << 76) | (0b10 << 62);
+    let hex = format!("{bits:032x}");
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
+    parts.join("-")
+}
+
 fn io(what: &str) -> impl FnOnce(io::Error) -> AgentError + use<> {
     let what = what.to_owned();
     move |source| AgentError::Io { what, source }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keeps_its_data_over_a_kill_and_a_stop_and_loses_it_when_told() {
-        let agent = TestAgent::start();
-        let (url, pid) = (agent.url(), agent.pid());
-        agent.put("a/b", b"one");
-        let (value, index) = agent.get("a/b").expect("written");
-        assert_eq!(value, b"one");
-
-        agent.kill();
-        assert_eq!(agent.pid(), None);
-        assert!(
-            agent.try_put("a/b", b"two").is_err(),
-            "a killed agent takes no write"
-        );
-        agent.restart();
-        assert_eq!(agent.url(), url, "the ports stay");
-        assert_ne!(agent.pid(), pid);
-        assert_eq!(agent.get("a/b"), Some((b"one".to_vec(), index)));
-
-        agent.stop();
-        agent.restart();
-        assert_eq!(agent.get("a/b"), Some((b"one".to_vec(), index)));
-
-        agent.restart_empty();
-        assert_eq!(agent.list(""), []);
-        agent.put("c", b"");
-        assert!(
-            agent.entry("c").expect("written").create_index < index + 20,
-            "indexes began anew"
-        );
-    }
-
-    #[test]
-    fn awkward_keys_reach_consul_as_they_are() {
-        let agent = TestAgent::dev();
-        let keys = [
-            "a b",
-            "a//b",
-            "a/../b",
-            "a/./b",
-            "ü/?x=1#y",
-            "100%",
-            "a/",
-            "%2F",
-            "/x",
-            "..",
-            "a/..",
-        ];
-        for key in keys {
-            agent.put(key, key.as_bytes());
-        }
-        for key in keys {
-            assert_eq!(agent.get(key).expect(key).0, key.as_bytes());
-        }
-        let mut found: Vec<_> = agent.list("").into_iter().map(|entry| entry.key).collect();
-        found.sort();
-        let mut keys = keys.map(str::to_owned);
-        keys.sort();
-        assert_eq!(found, keys);
-        agent.delete("a b");
-        agent.delete_tree("a/");
-        assert_eq!(agent.list("a"), []);
-    }
-
-    #[test]
-    fn a_paused_agent_answers_when_it_goes_on() {
-        let agent = TestAgent::dev();
-        agent.pause();
-        let http = agent.http().with_timeout(Duration::from_millis(200));
-        assert!(http.try_put("k", b"v").is_err());
-        agent.resume();
-        agent.put("k", b"v");
-    }
-
-    #[test]
-    fn a_wrong_configuration_is_told_with_the_log() {
-        let error = TestAgent::builder()
-            .dev()
-            .config("no_such_setting = true")
-            .try_start()
-            .unwrap_err();
-        assert!(error.to_string().contains("no_such_setting"), "{error}");
-    }
-
-    #[test]
-    fn an_agent_with_acls_is_asked_with_the_builders_token() {
-        let acl = r#"acl { enabled = true default_policy = "deny" tokens { master = "the-master-token" } }"#;
-        let agent = TestAgent::builder()
-            .dev()
-            .config(acl)
-            .token("the-master-token")
-            .start();
-        agent.put("k", b"v");
-        let stranger = Http::new(agent.http_addr());
-        assert_eq!(stranger.request("GET", "/v1/kv/k", &[], b"").status, 403);
-        assert!(
-            !format!("{agent:?}").contains("the-master-token"),
-            "no token in Debug"
-        );
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! How a test's agent is to be.
+//! The settings of a test's agent.
 
 use std::fmt;
 use std::fs;
@@ -15,18 +15,18 @@ use crate::agent::TestAgent;
 use crate::binary::BinaryError;
 use crate::ports::Ports;
 
-/// Why an agent did not start.
+/// The reason why an agent did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     /// There is no Consul to run.
     #[error(transparent)]
     Binary(#[from] BinaryError),
-    /// A file, a port or the process could not be had.
+    /// A file, a port or the process is not to be had.
     #[error("cannot {what}: {source}")]
     Io {
-        /// What was tried.
+        /// The attempted operation.
         what: String,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
@@ -38,12 +38,20 @@ pub enum AgentError {
         /// The end of its log.
         log: String,
     },
+    /// Another program's Consul agent answers at the port.
+    #[error("another Consul agent, with the node id {node_id}, answers at {addr}: stop it")]
+    OtherAgent {
+        /// The address of the HTTP port.
+        addr: SocketAddr,
+        /// The other agent's node id.
+        node_id: String,
+    },
     /// The agent runs, but had no leader or took no write in time.
     #[error(
         "the Consul agent was not ready within {within:?}: {reason}; the end of its log:\n{log}"
     )]
     NotReady {
-        /// How long it was waited for.
+        /// The time it had.
         within: Duration,
         /// The last thing that was missing.
         reason: String,
@@ -52,7 +60,18 @@ pub enum AgentError {
     },
 }
 
-/// How a [`TestAgent`] is to be; see [`TestAgent::builder`].
+impl AgentError {
+    /// Whether other ports may help.
+    pub(crate) fn is_of_ports(&self) -> bool {
+        match self {
+            Self::Died { log, .. } => log.contains("address already in use"),
+            Self::OtherAgent { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// Builds a [`TestAgent`]; see [`TestAgent::builder`].
 #[derive(Clone)]
 pub struct AgentBuilder {
     pub(crate) dev: bool,
@@ -78,7 +97,7 @@ impl Default for AgentBuilder {
     }
 }
 
-/// Without token and configuration: a failing test prints this.
+/// Omits token and configuration: a failing test prints this.
 impl fmt::Debug for AgentBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AgentBuilder")
@@ -88,7 +107,7 @@ impl fmt::Debug for AgentBuilder {
 }
 
 impl AgentBuilder {
-    /// Consul's own `-dev`: starts in a tenth of a second with Connect on, but keeps nothing over a restart.
+    /// Uses Consul's `-dev`, which starts in a tenth of a second with Connect on and keeps nothing over a restart.
     #[must_use]
     pub fn dev(mut self) -> Self {
         self.dev = true;
@@ -109,14 +128,14 @@ impl AgentBuilder {
         self
     }
 
-    /// The token of the agent's own requests, for an agent with ACLs.
+    /// Sets the token of the harness's own requests, which an agent with ACLs needs.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self
     }
 
-    /// The level of the agent's log; default `warn`.
+    /// Sets the level of the agent's log. Default: `warn`.
     #[must_use]
     pub fn log_level(mut self, level: impl Into<String>) -> Self {
         self.log_level = level.into();
@@ -129,7 +148,7 @@ impl AgentBuilder {
         self
     }
 
-    /// How long the agent may take until it is ready; default 30 s.
+    /// Sets the time that the agent may take until it is ready. Default: 30 s.
     #[must_use]
     pub fn ready_within(mut self, limit: Duration) -> Self {
         self.ready_within = limit;
@@ -161,6 +180,7 @@ impl AgentBuilder {
         binary: &Path,
         home: &Path,
         ports: &AgentPorts,
+        node_id: &str,
     ) -> io::Result<Command> {
         let mut config = json!({
             "node_name": "harness",
@@ -196,7 +216,7 @@ impl AgentBuilder {
             config["bootstrap_expect"] = json!(self.peers.len() + 1);
             config["retry_join"] = json!(self.peers);
             config["retry_interval"] = json!("200ms");
-            // A server that a test has killed stays one of the three, or the majority would be another one.
+            // A killed server stays one of the three, or the majority would change.
             config["autopilot"] = json!({ "cleanup_dead_servers": false });
         }
         let mut files = vec![(home.join("base.json"), config.to_string())];
@@ -213,7 +233,9 @@ impl AgentBuilder {
             .append(true)
             .open(log_path(home))?;
         let mut command = Command::new(binary);
-        command.arg("agent").current_dir(home);
+        command
+            .args(["agent", "-node-id", node_id])
+            .current_dir(home);
         if self.dev {
             command.arg("-dev");
         }
@@ -221,7 +243,7 @@ impl AgentBuilder {
             fs::write(&path, text)?;
             command.arg("-config-file").arg(path);
         }
-        // What the caller's shell says about another Consul is none of this agent's business.
+        // The caller's environment may name another Consul.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CONSUL_") {
                 command.env_remove(name);
@@ -269,7 +291,7 @@ impl AgentPorts {
     }
 }
 
-/// Since 1.14 a server opens a port for gRPC over TLS by itself; older versions refuse to hear of it.
+/// Servers open a port for gRPC over TLS by default since 1.14; older versions refuse the setting.
 fn grpc_tls_is_known(binary: &Path) -> bool {
     static KNOWN: OnceLock<bool> = OnceLock::new();
     *KNOWN.get_or_init(|| {

@@ -1,16 +1,16 @@
-//! Three servers that are one Consul.
+//! A cluster of three servers.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use crate::agent::TestAgent;
+use crate::agent::{PORT_ATTEMPTS, TestAgent};
 use crate::binary;
 use crate::builder::{AgentBuilder, AgentError, AgentPorts};
 use crate::ports::Ports;
 
-/// Three real servers on 127.0.0.2, 127.0.0.3 and 127.0.0.4, each a [`TestAgent`]; gone when dropped.
+/// Three real servers on 127.0.0.2, 127.0.0.3 and 127.0.0.4, each a [`TestAgent`]; they end when dropped.
 ///
-/// On Linux all of these are loopback addresses; other systems know 127.0.0.1 alone.
+/// On Linux all of these are loopback addresses; other systems have 127.0.0.1 alone.
 #[derive(Debug)]
 pub struct TestCluster {
     servers: Vec<TestAgent>,
@@ -33,6 +33,17 @@ impl TestCluster {
     ///
     /// When there is no Consul, or the servers do not become one cluster.
     pub fn try_start() -> Result<Self, AgentError> {
+        let mut attempts = PORT_ATTEMPTS;
+        loop {
+            attempts -= 1;
+            match Self::launch() {
+                Err(error) if error.is_of_ports() && attempts > 0 => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn launch() -> Result<Self, AgentError> {
         let binary = binary::consul()?;
         let block = Ports::reserve();
         let block = block.map_err(|source| AgentError::Io {
@@ -52,17 +63,17 @@ impl TestCluster {
             TestAgent::assemble(&spec, &binary, ports(host))
         });
         let servers = servers.into_iter().collect::<Result<Vec<_>, _>>()?;
-        // None of them is ready before it has seen the others.
+        // None is ready before it has joined the others.
         servers.iter().try_for_each(TestAgent::spawn)?;
         servers.iter().try_for_each(TestAgent::wait_until_ready)?;
         Ok(Self { servers })
     }
 
-    /// The leader as the servers know it, and the others.
+    /// Returns the leader that the servers name, and the others.
     ///
     /// # Panics
     ///
-    /// When no server that runs knows one.
+    /// When no running server names one.
     #[track_caller]
     pub fn leader_and_followers(&self) -> (&TestAgent, Vec<&TestAgent>) {
         let running = self.servers.iter().filter(|server| server.pid().is_some());

@@ -1,26 +1,27 @@
 //! A small blocking HTTP/1.1 client: one request, one connection.
 //!
-//! It is not the client under test, so that what a test writes and checks does not pass through the code that
-//! it judges.
+//! Tests write and check with it, and so without the client under test.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// What an agent answered.
+use serde_json::Value;
+
+/// An agent's answer.
 #[derive(Clone, Debug)]
 pub struct HttpReply {
     /// The status code.
     pub status: u16,
-    /// Names as they came, values without the surrounding blanks.
+    /// Names as received, values without surrounding blanks.
     pub headers: Vec<(String, String)>,
-    /// The body, taken out of its chunks.
+    /// The body, without its chunks.
     pub body: Vec<u8>,
 }
 
 impl HttpReply {
-    /// The first header of this name, in any case.
+    /// Returns the first header of this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -28,7 +29,7 @@ impl HttpReply {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The body as text; what is no UTF-8 is replaced.
+    /// Returns the body as text; bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -52,7 +53,7 @@ impl std::fmt::Debug for Http {
 }
 
 impl Http {
-    /// Requests to `addr` without a token, each given up after 30 s of silence.
+    /// Returns a client for `addr` without a token, which gives a request up after 30 s of silence.
     pub fn new(addr: SocketAddr) -> Self {
         Self {
             addr,
@@ -68,14 +69,14 @@ impl Http {
         self
     }
 
-    /// Gives a request up when nothing comes for this long.
+    /// Gives a request up after this long without a byte.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The address the requests go to.
+    /// Returns the address of the requests.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -129,6 +130,44 @@ impl Http {
         stream.write_all(&request)?;
         read_reply(&mut BufReader::new(stream), method == "HEAD")
     }
+}
+
+/// The API beside the KV store, in JSON.
+impl Http {
+    /// Reads from Consul's API.
+    ///
+    /// # Panics
+    ///
+    /// When the reply is not 200 or not JSON.
+    #[track_caller]
+    pub fn get_json(&self, target: &str) -> Value {
+        json(target, &self.request("GET", target, &[], b""))
+    }
+
+    /// Writes to Consul's API, without a body for `null`.
+    ///
+    /// # Panics
+    ///
+    /// When the reply is not 200, or not JSON and not empty.
+    #[track_caller]
+    pub fn put_json(&self, target: &str, body: &Value) -> Value {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        json(target, &self.request("PUT", target, &[], body.as_bytes()))
+    }
+}
+
+#[track_caller]
+fn json(target: &str, reply: &HttpReply) -> Value {
+    assert_eq!(reply.status, 200, "{target}: {}", reply.text());
+    if reply.body.is_empty() {
+        return Value::Null;
+    }
+    serde_json::from_slice(&reply.body)
+        .unwrap_or_else(|error| panic!("{target}: {error} in {}", reply.text()))
 }
 
 fn read_reply(from: &mut impl BufRead, no_body: bool) -> io::Result<HttpReply> {

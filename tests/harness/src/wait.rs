@@ -1,9 +1,13 @@
-//! Waiting for what has no event of its own: a condition, a deadline, a name for what did not come.
+//! Waits for conditions that have no event of their own, each with a deadline and a name.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Short enough not to show in a latency, long enough to leave the processor to what is waited for.
+/// Ends a test that has failed. Whatever a test waits for comes much sooner, even on a loaded machine, so this is
+/// no measure of anything.
+pub const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Short enough not to show in a latency, long enough to leave the processor to others.
 const STEP: Duration = Duration::from_millis(10);
 
 /// Waits until `condition` holds.
@@ -36,7 +40,7 @@ pub fn eventually_some<T>(within: Duration, what: &str, mut find: impl FnMut() -
     }
 }
 
-/// [`eventually`] for a test on tokio's or actix's runtime, which goes on running meanwhile.
+/// [`eventually`] for a test on tokio's or actix's runtime, which keeps running meanwhile.
 ///
 /// # Panics
 ///
@@ -45,7 +49,7 @@ pub async fn eventually_async(within: Duration, what: &str, mut condition: impl 
     eventually_some_async(within, what, || condition().then_some(())).await;
 }
 
-/// [`eventually_some`] for a test on tokio's or actix's runtime, which goes on running meanwhile.
+/// [`eventually_some`] for a test on tokio's or actix's runtime, which keeps running meanwhile.
 ///
 /// # Panics
 ///

@@ -1,4 +1,7 @@
 //! Permits of queries that were cut off, released when the server drops the query.
+//!
+//! A query is cut off when its watch ends or is reset, and when its connection breaks: a server that waits
+//! for news to write notices neither, and counts the connection until the wait is over.
 
 use tokio::{
     runtime::Handle,
@@ -49,6 +52,14 @@ impl ConnectionBudget {
             .iter()
             .filter(|(until, _)| *until > now)
             .count()
+    }
+
+    /// Releases the permits of all queries that were cut off: for a [`Source`](crate::Source) that finds the
+    /// server gone (nobody listens at its address), and its queries with it.
+    pub fn release_pending(&self) {
+        let released = std::mem::take(&mut *self.lock_pending_release());
+        // Not under the lock, since this wakes those that queue.
+        drop(released);
     }
 
     fn release_at(&self, permit: ConnectionPermit, until: Instant) {

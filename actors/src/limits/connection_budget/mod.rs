@@ -32,8 +32,10 @@ pub(crate) use self::delayed_release::InUseLease;
 /// meanwhile every [`poll_interval`](Self::poll_interval) without being held, on one of a few short
 /// permits; so it is late, never lost.
 ///
-/// The permit of a query that was cut off is released when the server drops the query
-/// ([`Query::hold`](crate::Query::hold)), which may be long after.
+/// The permit of a query that was cut off, by its watch or by the network, is released when the server drops
+/// the query ([`Query::hold`](crate::Query::hold)), which may be long after. It is released at once where the
+/// server is known to hold it no longer ([`Failure::with_released`](crate::Failure::with_released),
+/// [`release_pending`](Self::release_pending)).
 #[derive(Clone)]
 pub struct ConnectionBudget(Arc<Shared>);
 

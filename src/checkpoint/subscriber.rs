@@ -1,0 +1,208 @@
+//! The actor between a watch and a subscriber that writes the checkpoint.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{
+    dev::{MessageResponse, OneshotSender},
+    prelude::*,
+};
+use actix_rt::task::spawn_blocking;
+use consul_watch_actors::{Changed, Query, Snapshot, Subscriber};
+use serde::Serialize;
+
+use super::{Checkpoint, CheckpointError, CheckpointFile, session::Session};
+
+/// The shortest time between two writes for states that were skipped.
+const SKIPPED_PAUSE: Duration = Duration::from_secs(1);
+
+/// Forwards each update, and writes the checkpoint when it has been handled.
+///
+/// An update that the subscriber lost is not repeated here. It is left unanswered, so that the engine
+/// delivers the newest state at its own pace.
+pub(super) struct CheckpointingSubscriber<Q: Query> {
+    file: CheckpointFile,
+    subscriber: Subscriber<Changed<Q>>,
+    session: Arc<Session<Changed<Q>>>,
+    /// The newest state that was skipped and is not in the file.
+    skipped: Option<Skipped<Q>>,
+    /// Whether a skipped state was written a moment ago.
+    pausing: bool,
+}
+
+/// A state that was not delivered, since it holds nothing that counts for the subscriber.
+pub(super) struct Skipped<Q: Query> {
+    pub(super) query: Arc<Q>,
+    pub(super) value: Arc<Q::Value>,
+    pub(super) index: u64,
+}
+
+impl<Q: Query> Message for Skipped<Q> {
+    type Result = ();
+}
+
+impl<Q: Query> CheckpointingSubscriber<Q>
+where
+    <Q::Value as Snapshot>::Item: Serialize,
+{
+    pub(super) fn new(
+        file: CheckpointFile,
+        subscriber: Subscriber<Changed<Q>>,
+        session: Arc<Session<Changed<Q>>>,
+    ) -> Self {
+        Self {
+            file,
+            subscriber,
+            session,
+            skipped: None,
+            pausing: false,
+        }
+    }
+
+    /// Writes the state that was skipped last, at most once in a while.
+    fn write_skipped(&mut self, ctx: &mut Context<Self>) {
+        if self.pausing {
+            return;
+        }
+        let Some(Skipped {
+            query,
+            value,
+            index,
+        }) = self.skipped.take()
+        else {
+            return;
+        };
+        self.pausing = true;
+        let (file, session) = (self.file.clone(), Arc::clone(&self.session));
+        let write = session.write();
+        let written = run(move || {
+            let checkpoint = Checkpoint::at(&*query, &*value, index);
+            session.commit(write, &file, checkpoint)
+        });
+        let pause = async {
+            written.await;
+            actix_rt::time::sleep(SKIPPED_PAUSE).await;
+        };
+        ctx.spawn(pause.into_actor(self).map(|(), actor, ctx| {
+            actor.pausing = false;
+            actor.write_skipped(ctx);
+        }));
+    }
+}
+
+impl<Q: Query> Actor for CheckpointingSubscriber<Q> {
+    type Context = Context<Self>;
+}
+
+impl<Q: Query> Handler<Skipped<Q>> for CheckpointingSubscriber<Q>
+where
+    <Q::Value as Snapshot>::Item: Serialize,
+{
+    type Result = ();
+
+    fn handle(&mut self, skipped: Skipped<Q>, ctx: &mut Self::Context) {
+        self.skipped = Some(skipped);
+        self.write_skipped(ctx);
+    }
+}
+
+impl<Q: Query> Handler<Changed<Q>> for CheckpointingSubscriber<Q>
+where
+    <Q::Value as Snapshot>::Item: Serialize,
+{
+    type Result = Forward<Q>;
+
+    fn handle(&mut self, changed: Changed<Q>, _: &mut Self::Context) -> Forward<Q> {
+        self.skipped = None;
+        Forward {
+            changed,
+            file: self.file.clone(),
+            subscriber: self.subscriber.clone(),
+            session: Arc::clone(&self.session),
+        }
+    }
+}
+
+/// An update on its way to the subscriber; the reply follows when it has been handled.
+pub(super) struct Forward<Q: Query> {
+    changed: Changed<Q>,
+    file: CheckpointFile,
+    subscriber: Subscriber<Changed<Q>>,
+    session: Arc<Session<Changed<Q>>>,
+}
+
+impl<Q: Query> MessageResponse<CheckpointingSubscriber<Q>, Changed<Q>> for Forward<Q>
+where
+    <Q::Value as Snapshot>::Item: Serialize,
+{
+    fn handle(
+        self,
+        ctx: &mut Context<CheckpointingSubscriber<Q>>,
+        reply: Option<OneshotSender<()>>,
+    ) {
+        // Only the engine has this actor's address, and it waits for each reply.
+        if let Some(reply) = reply {
+            ctx.spawn(actix::fut::wrap_future(self.run(reply)));
+        }
+    }
+}
+
+impl<Q: Query> Forward<Q>
+where
+    <Q::Value as Snapshot>::Item: Serialize,
+{
+    /// The reply is dropped where the update was not handled.
+    async fn run(self, reply: OneshotSender<()>) {
+        let Self {
+            mut changed,
+            file,
+            subscriber,
+            session,
+        } = self;
+        if let Some(earlier) = session.checkpoint() {
+            earlier.restore_previous(&mut changed);
+            mark_begun(earlier, &file, &session).await;
+        }
+        if !session.send(&subscriber, changed.clone()) || session.answer().await.is_err() {
+            return;
+        }
+        let write = session.write();
+        run(move || {
+            let mut checkpoint = Checkpoint::of(&changed);
+            if let Some(earlier) = session.checkpoint() {
+                checkpoint = checkpoint.following(&earlier);
+            }
+            session.commit(write, &file, checkpoint)
+        })
+        .await;
+        // The engine may have gone.
+        let _ = reply.send(());
+    }
+}
+
+/// Marks the checkpoint before an update is handed on, whose effects may outlive a crash.
+async fn mark_begun<Q: Query>(
+    earlier: Checkpoint,
+    file: &CheckpointFile,
+    session: &Arc<Session<Changed<Q>>>,
+) {
+    if earlier.begun {
+        return;
+    }
+    let (file, session) = (file.clone(), Arc::clone(session));
+    let write = session.write();
+    run(move || session.commit(write, &file, earlier.begun())).await;
+}
+
+/// Runs a write off this thread: the disk is waited for, and a large state is digested.
+async fn run(write: impl FnOnce() -> Result<(), CheckpointError> + Send + 'static) {
+    match spawn_blocking(write).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, cause, "checkpoint not written; the update will be delivered again after a restart");
+        }
+        Err(error) => {
+            tracing::error!(%error, "checkpoint not written: its content panicked while it was serialized");
+        }
+    }
+}

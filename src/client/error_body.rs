@@ -1,0 +1,75 @@
+//! What a failed answer's body says, made fit for an error.
+
+use super::secret::Secret;
+use crate::absence::{self, Why};
+
+/// How much of a failed answer is shown, in characters: Consul's texts are a line.
+const MAX_SHOWN: usize = 300;
+
+/// Whether this looks like a page for people, which Consul's API never answers.
+pub(crate) fn is_html(body: &[u8]) -> bool {
+    absence::of_body(body) == Some(Why::HtmlPage)
+}
+
+/// What a body that is no JSON seems to be.
+pub(crate) fn diagnose(body: &[u8]) -> Option<&'static str> {
+    absence::of_body(body).map(Why::text)
+}
+
+/// The text of a failed answer: one line, bounded, without control characters, and without any of the
+/// `secrets` that a page may have sent back.
+pub(crate) fn sanitized(body: &[u8], secrets: &[&Secret]) -> String {
+    if is_html(body) {
+        return "an HTML page, so a proxy and not Consul answered".to_owned();
+    }
+    let mut text = String::from_utf8_lossy(body).into_owned();
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        text = text.replace(secret.expose(), "…");
+    }
+    let line: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|w| !w.is_empty())
+        .collect();
+    let line = line.join(" ");
+    if line.is_empty() {
+        return "no text".to_owned();
+    }
+    match line.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_one_bounded_line() {
+        assert_eq!(
+            sanitized(b" Invalid\r\n\twait  time\n", &[]),
+            "Invalid wait time"
+        );
+        assert_eq!(sanitized(b"", &[]), "no text");
+        assert_eq!(
+            sanitized("ä".repeat(5000).as_bytes(), &[]).chars().count(),
+            MAX_SHOWN + 1
+        );
+        assert_eq!(sanitized(b"\xff\x1b[31mx", &[]), "\u{fffd} [31mx");
+    }
+
+    #[test]
+    fn a_secret_that_comes_back_is_not_shown() {
+        let secret = Secret::from("hunter2");
+        assert_eq!(
+            sanitized(b"no token hunter2 here", &[&secret, &Secret::from("")]),
+            "no token … here"
+        );
+    }
+
+    #[test]
+    fn pages_are_told_from_data() {
+        assert!(is_html(b" \n<html>") && !is_html(b"[]") && !is_html(b""));
+        assert!(diagnose(b"").is_some() && diagnose(b"<x>").is_some() && diagnose(b"[1").is_none());
+    }
+}

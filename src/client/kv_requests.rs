@@ -1,0 +1,70 @@
+//! Calls that do not block: what the KV store is made of.
+
+use awc::http::{Method, StatusCode};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use super::{
+    answer::{QueryAnswer, decode},
+    blocking::no_status_is_absence,
+    consul_client::ConsulClient,
+    error::ClientError,
+    exchange::{Exchange, PoolKind},
+    request::QueryRequest,
+    secret::Secret,
+    url::encoded,
+};
+
+impl ConsulClient {
+    /// Reads once, beside the long polls and not among them.
+    pub(crate) async fn read(&self, request: &QueryRequest) -> Result<QueryAnswer, ClientError> {
+        self.query(request, PoolKind::Short).await
+    }
+
+    /// Changes something; Consul answers whether it did.
+    pub(crate) async fn write(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(String, String)],
+        body: Bytes,
+    ) -> Result<bool, ClientError> {
+        let reply = self
+            .exchange(Exchange {
+                method,
+                path,
+                query: &encoded(query),
+                body,
+                pool: PoolKind::Short,
+                resumes: false,
+                deadline: self.config().request_timeout(),
+                token: None,
+                accept: no_status_is_absence,
+            })
+            .await?;
+        decode(&reply.target, &reply.body)
+    }
+
+    /// Sends a transaction; one that was rolled back is an answer too ("Transaction HTTP API").
+    pub(crate) async fn transact<T: DeserializeOwned>(
+        &self,
+        query: &[(String, String)],
+        token: Option<&Secret>,
+        body: Bytes,
+    ) -> Result<T, ClientError> {
+        let reply = self
+            .exchange(Exchange {
+                method: Method::PUT,
+                path: "/v1/txn",
+                query: &encoded(query),
+                body,
+                pool: PoolKind::Short,
+                resumes: false,
+                deadline: self.config().request_timeout(),
+                token,
+                accept: |status, _| status == StatusCode::CONFLICT,
+            })
+            .await?;
+        decode(&reply.target, &reply.body)
+    }
+}

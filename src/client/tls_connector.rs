@@ -1,0 +1,206 @@
+//! How a connection by TLS comes about, which awc does not make by itself.
+
+use std::{
+    fmt,
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use actix_rt::net::{ActixStream, Ready, TcpStream};
+use rustls::pki_types::ServerName;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::lookup_host,
+};
+use tokio_rustls::client::TlsStream;
+
+use super::{tls_client::TlsClient, tls_error::TlsError};
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum TlsConnectError {
+    /// The host is not known.
+    Resolve(io::Error),
+    /// The host is known, but there is no connection, or TLS does not come about on it.
+    Connect(io::Error),
+}
+
+impl From<TlsConnectError> for actix_tls::connect::ConnectError {
+    fn from(error: TlsConnectError) -> Self {
+        match error {
+            TlsConnectError::Resolve(source) => Self::Resolver(Box::new(source)),
+            TlsConnectError::Connect(source) => Self::Io(source),
+        }
+    }
+}
+
+/// Makes connections by TLS to one host.
+#[derive(Debug, Clone)]
+pub(crate) struct TlsConnector {
+    host: String,
+    port: u16,
+    name: ServerName<'static>,
+    tls: TlsClient,
+}
+
+/// What is offered to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AlpnOffer {
+    Http1,
+    Http2OrHttp1,
+}
+
+/// A connection by TLS.
+///
+/// A peer that refuses our certificate under TLS 1.3 says so after the handshake, and hangs up. Where
+/// writing fails because of that, the reason is what it said and not that it is gone.
+pub(crate) struct SecureStream {
+    stream: TlsStream<TcpStream>,
+    /// Why writing failed, until it is known what the peer said last.
+    broken: Option<io::Error>,
+}
+
+impl TlsConnector {
+    pub(crate) fn new(tls: &TlsClient, (host, port): (&str, u16)) -> Result<Self, TlsError> {
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+            name: tls.name_of(host)?,
+            tls: tls.clone(),
+        })
+    }
+
+    /// Connects and shakes hands. The time it may take is for the caller to bound.
+    pub(crate) async fn connect(&self, offer: AlpnOffer) -> Result<SecureStream, TlsConnectError> {
+        let stream = self.connect_tcp().await?;
+        let config = match offer {
+            AlpnOffer::Http1 => &self.tls.http1,
+            AlpnOffer::Http2OrHttp1 => &self.tls.any,
+        };
+        let secure = tokio_rustls::TlsConnector::from(config.clone())
+            .connect(self.name.clone(), stream)
+            .await;
+        secure
+            .map(|stream| SecureStream {
+                stream,
+                broken: None,
+            })
+            .map_err(TlsConnectError::Connect)
+    }
+
+    /// Connects to the first of the host's addresses that takes it.
+    async fn connect_tcp(&self) -> Result<TcpStream, TlsConnectError> {
+        let addresses = lookup_host((self.host.as_str(), self.port))
+            .await
+            .map_err(TlsConnectError::Resolve)?;
+        let mut last = None;
+        for address in addresses {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    // Small requests must not wait for the answer to the last one.
+                    stream.set_nodelay(true).map_err(TlsConnectError::Connect)?;
+                    return Ok(stream);
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(match last {
+            Some(error) => TlsConnectError::Connect(error),
+            None => TlsConnectError::Resolve(io::Error::other("the name has no addresses")),
+        })
+    }
+}
+
+impl SecureStream {
+    /// Whether the server has chosen HTTP/2.
+    pub(crate) fn is_http2(&self) -> bool {
+        self.stream.get_ref().1.alpn_protocol() == Some(b"h2")
+    }
+}
+
+impl SecureStream {
+    /// Writes, or says why that is no longer possible.
+    fn write<T>(
+        &mut self,
+        task: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut TlsStream<TcpStream>>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if self.broken.is_none() {
+            match write(Pin::new(&mut self.stream), task) {
+                Poll::Ready(Err(error)) => self.broken = Some(error),
+                outcome => return outcome,
+            }
+        }
+        // A connection that cannot be written to can be read to its end at once.
+        let mut scratch = [0; 64];
+        let said =
+            ready!(Pin::new(&mut self.stream).poll_read(task, &mut ReadBuf::new(&mut scratch)));
+        let broken = self
+            .broken
+            .take()
+            .unwrap_or_else(|| io::ErrorKind::BrokenPipe.into());
+        Poll::Ready(Err(said
+            .err()
+            .filter(|said| said.kind() == io::ErrorKind::InvalidData)
+            .unwrap_or(broken)))
+    }
+}
+
+impl fmt::Debug for SecureStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecureStream")
+            .field("http2", &self.is_http2())
+            .finish_non_exhaustive()
+    }
+}
+
+impl AsyncRead for SecureStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(task, into)
+    }
+}
+
+impl AsyncWrite for SecureStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+        from: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.write(task, |stream, task| stream.poll_write(task, from))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+        from: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.write(task, |stream, task| stream.poll_write_vectored(task, from))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.write(task, AsyncWrite::poll_flush)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(task)
+    }
+}
+
+impl ActixStream for SecureStream {
+    fn poll_read_ready(&self, task: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_read_ready(self.stream.get_ref().0, task)
+    }
+
+    fn poll_write_ready(&self, task: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_write_ready(self.stream.get_ref().0, task)
+    }
+}

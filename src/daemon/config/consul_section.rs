@@ -1,0 +1,129 @@
+//! The section `consul`: how to reach Consul.
+
+use crate::{
+    client::{Consistency, ConsulConfig},
+    daemon::{
+        config::{
+            section::section,
+            values::{duration, number},
+        },
+        config_issue::{ConfigErrors, ConfigIssue},
+        parse::tree::ConfigNode,
+    },
+    definition::{DefinitionError, DefinitionErrors, Fields},
+};
+
+/// Returns `base` with the fields of the section applied.
+pub(super) fn read(
+    node: &ConfigNode,
+    base: ConsulConfig,
+    issues: &mut ConfigErrors,
+) -> Option<ConsulConfig> {
+    let config = section(node, "consul", issues, |fields, errors| {
+        Some(fields_of(fields, base, errors))
+    })?;
+    if let Err(error) = config.validate() {
+        issues.push(ConfigIssue::of(
+            "consul",
+            node.location.clone(),
+            error.to_string(),
+        ));
+    }
+    Some(config)
+}
+
+fn fields_of(
+    fields: &mut Fields<'_>,
+    base: ConsulConfig,
+    errors: &mut DefinitionErrors,
+) -> ConsulConfig {
+    let mut config = base;
+    if let Some(address) = fields.string("address", errors) {
+        match config.clone().with_address(&address) {
+            Ok(with) => config = with,
+            Err(error) => errors.push(DefinitionError::unusable("address", error.to_string())),
+        }
+    }
+    let inherited = config.token_file().is_some();
+    let token = fields.string("token", errors);
+    let file = fields.string("token_file", errors);
+    if token.is_some() && file.is_some() {
+        let (first, second) = ("token".to_owned(), "token_file".to_owned());
+        errors.push(DefinitionError::Together { first, second });
+    } else if token.is_some() && inherited {
+        let reason = "CONSUL_HTTP_TOKEN_FILE or `--token-file` names a token file, which wins; unset it, or remove `token`";
+        errors.push(DefinitionError::unusable("token", reason));
+    }
+    if let Some(token) = token {
+        config = config.with_token(token);
+    }
+    if let Some(file) = file {
+        config = config.with_token_file(file);
+    }
+    let text = |config: ConsulConfig,
+                value: Option<String>,
+                set: fn(ConsulConfig, String) -> ConsulConfig| {
+        value.map_or(config.clone(), |value| set(config, value))
+    };
+    config = text(
+        config,
+        fields.string("datacenter", errors),
+        ConsulConfig::with_datacenter,
+    );
+    config = text(
+        config,
+        fields.string("namespace", errors),
+        ConsulConfig::with_namespace,
+    );
+    config = text(
+        config,
+        fields.string("partition", errors),
+        ConsulConfig::with_partition,
+    );
+    config = text(
+        config,
+        fields.string("ca_file", errors),
+        ConsulConfig::with_ca_file,
+    );
+    config = text(
+        config,
+        fields.string("ca_path", errors),
+        ConsulConfig::with_ca_path,
+    );
+    config = text(
+        config,
+        fields.string("tls_server_name", errors),
+        ConsulConfig::with_tls_server_name,
+    );
+    match (
+        fields.string("client_cert", errors),
+        fields.string("client_key", errors),
+    ) {
+        (Some(certificate), Some(key)) => config = config.with_client_certificate(certificate, key),
+        (None, None) => {}
+        (given, _) => {
+            let (there, missing) = if given.is_some() {
+                ("client_cert", "client_key")
+            } else {
+                ("client_key", "client_cert")
+            };
+            errors.push(DefinitionError::missing(
+                missing,
+                format!("`{there}` is given, and a client certificate needs both; add it"),
+            ));
+        }
+    }
+    if let Some(verify) = fields.boolean("tls_verify", errors) {
+        config = config.with_tls_verify(verify);
+    }
+    if fields.boolean("stale", errors) == Some(true) {
+        config = config.with_consistency(Consistency::Stale { max_stale: None });
+    }
+    if let Some(wait) = duration(fields, "wait", errors) {
+        config = config.with_wait(wait);
+    }
+    if let Some(count) = number(fields, "connections", errors) {
+        config = config.with_max_watch_connections(usize::try_from(count).unwrap_or(usize::MAX));
+    }
+    config
+}

@@ -1,0 +1,249 @@
+//! The checked content of all configuration files.
+
+use std::{collections::HashMap, path::PathBuf, time::Duration};
+
+use serde_json::Value;
+
+use crate::{
+    client::{ConsulConfig, parse_duration},
+    daemon::{
+        config::{
+            consul_section,
+            log_settings::LogSettings,
+            root_spec::{self, RootSpec},
+            section::section,
+            watch_options::{HandlerKind, WatchOptions},
+            watch_spec::WatchSpec,
+        },
+        config_issue::{ConfigErrors, ConfigIssue},
+        location::Location,
+        parse::{
+            files,
+            tree::{ConfigNode, NodeData},
+        },
+    },
+    definition::nearest,
+};
+
+/// The top-level fields that the daemon reads. All others belong to a Consul agent and are ignored.
+const KNOWN_FIELDS: [&str; 6] = [
+    "watches",
+    "roots",
+    "consul",
+    "log",
+    "defaults",
+    "shutdown_grace",
+];
+
+/// Fields of a Consul agent that resemble one of [`KNOWN_FIELDS`] and are no typing errors.
+const AGENT_FIELDS: [&str; 1] = ["logs"];
+
+/// The checked configuration of a [`Daemon`](crate::daemon::Daemon).
+///
+/// Loading it starts nothing and does not ask Consul.
+#[derive(Debug, Clone)]
+pub struct DaemonConfig {
+    pub(crate) consul: ConsulConfig,
+    pub(crate) log: LogSettings,
+    pub(crate) roots: Vec<RootSpec>,
+    pub(crate) watches: Vec<WatchSpec>,
+    /// The time that handlers have to finish when they are stopped.
+    pub(crate) shutdown_grace: Duration,
+}
+
+impl DaemonConfig {
+    /// The default of `shutdown_grace`, the time that handlers have to finish when they are stopped: 10 s.
+    pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
+    /// Reads and checks configuration files.
+    ///
+    /// Each path is a `*.json` or `*.hcl` file, or a directory, of which all such files are read in the order of
+    /// their names. The section `consul` of the files overrides `base`, which is usually
+    /// [`ConsulConfig::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// Returns all issues of all files at once.
+    pub fn load(paths: &[PathBuf], base: &ConsulConfig) -> Result<Self, ConfigErrors> {
+        let mut issues = ConfigErrors::default();
+        let trees = files::read(paths, &mut issues);
+        let config = Self::read(&trees, base, &mut issues);
+        if issues.is_empty() {
+            Ok(config)
+        } else {
+            Err(issues.sorted())
+        }
+    }
+
+    /// Returns the configuration of the Consul client.
+    pub fn consul(&self) -> &ConsulConfig {
+        &self.consul
+    }
+
+    /// Returns the labels of the watches, in the order of the files.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        self.watches.iter().map(|watch| watch.label.as_str())
+    }
+
+    /// Returns the prefixes whose single query serves all watches under them (`roots`).
+    pub fn roots(&self) -> impl Iterator<Item = &str> {
+        self.roots.iter().map(|root| root.prefix.as_str())
+    }
+
+    /// Returns the section `log`.
+    pub fn log(&self) -> &LogSettings {
+        &self.log
+    }
+
+    fn read(trees: &[ConfigNode], base: &ConsulConfig, issues: &mut ConfigErrors) -> Self {
+        let mut config = Self {
+            consul: base.clone(),
+            log: LogSettings::default(),
+            roots: Vec::new(),
+            watches: Vec::new(),
+            shutdown_grace: Self::SHUTDOWN_GRACE,
+        };
+        for tree in trees {
+            refuse_near_misses(tree, issues);
+        }
+        if let Some(node) = merged(trees, "consul", issues) {
+            config.consul =
+                consul_section::read(&node, base.clone(), issues).unwrap_or_else(|| base.clone());
+        }
+        if let Some(node) = merged(trees, "log", issues) {
+            config.log = LogSettings::read(&node, issues).unwrap_or_default();
+        }
+        let defaults = merged(trees, "defaults", issues).and_then(|node| {
+            section(&node, "defaults", issues, |fields, errors| {
+                Some(WatchOptions::read(fields, HandlerKind::All, errors))
+            })
+        });
+        if let Some(node) = trees
+            .iter()
+            .rev()
+            .find_map(|tree| tree.get("shutdown_grace"))
+        {
+            match node.to_json().as_str().and_then(parse_duration) {
+                Some(grace) => config.shutdown_grace = grace,
+                None => issues.push(ConfigIssue::whole(
+                    node.location.clone(),
+                    "`shutdown_grace` is not a duration: write `10s`, `1m30s` or `250ms`",
+                )),
+            }
+        }
+        let defaults = defaults.unwrap_or_default();
+        for tree in trees {
+            if let Some(node) = given(tree, "roots", issues) {
+                root_spec::read(node, &mut config.roots, issues);
+            }
+            for (at, node) in watches(tree, issues).into_iter().enumerate() {
+                let read = WatchSpec::read(node, &format!("watches[{at}]"), &defaults, issues);
+                config.watches.extend(read);
+            }
+        }
+        config.refuse_shared_checkpoints(issues);
+        if config.watches.is_empty() && issues.is_empty() {
+            let location = trees
+                .first()
+                .map_or_else(|| Location::file("."), |tree| tree.location.clone());
+            issues.push(ConfigIssue::whole(
+                location,
+                "the files have no watch: add at least one to `watches`",
+            ));
+        }
+        config
+    }
+
+    /// Refuses a checkpoint file that two watches share.
+    fn refuse_shared_checkpoints(&self, issues: &mut ConfigErrors) {
+        let mut seen: HashMap<PathBuf, &Location> = HashMap::new();
+        for watch in &self.watches {
+            let Some(file) = &watch.delivery.checkpoint else {
+                continue;
+            };
+            if let Some(other) = seen.insert(file.clone(), &watch.location) {
+                let reason = format!(
+                    "the checkpoint {} already belongs to the watch at {other}: give each watch its own file",
+                    file.display()
+                );
+                issues.push(ConfigIssue::whole(watch.location.clone(), reason));
+            }
+        }
+    }
+}
+
+/// Merges a section over all files. The later file wins, field by field.
+fn merged(trees: &[ConfigNode], name: &str, issues: &mut ConfigErrors) -> Option<ConfigNode> {
+    let mut all: Option<ConfigNode> = None;
+    for tree in trees {
+        let Some(node) = given(tree, name, issues) else {
+            continue;
+        };
+        match &mut all {
+            Some(ConfigNode {
+                data: NodeData::Object(entries),
+                ..
+            }) => {
+                entries.retain(|(name, _)| node.get(name).is_none());
+                entries.extend(node.entries().iter().cloned());
+            }
+            _ => all = Some(node.clone()),
+        }
+    }
+    all
+}
+
+/// Returns the value of a top-level name, which may occur once in a file.
+fn given<'a>(
+    tree: &'a ConfigNode,
+    name: &str,
+    issues: &mut ConfigErrors,
+) -> Option<&'a ConfigNode> {
+    let given: Vec<_> = tree
+        .entries()
+        .iter()
+        .filter(|(found, _)| found == name)
+        .collect();
+    if let [(_, first), .., (_, second)] = &given[..] {
+        let line = first.location.line().unwrap_or_default();
+        let reason = format!("`{name}` is given twice, first in line {line}: merge both into one");
+        issues.push(ConfigIssue::whole(second.location.clone(), reason));
+    }
+    given.last().map(|(_, node)| node)
+}
+
+/// Returns the entries of all `watches` of a file. In HCL, a single block is an entry too.
+fn watches<'a>(tree: &'a ConfigNode, issues: &mut ConfigErrors) -> Vec<&'a ConfigNode> {
+    let mut found = Vec::new();
+    for (_, node) in tree.entries().iter().filter(|(name, _)| name == "watches") {
+        match &node.data {
+            NodeData::List(list) => found.extend(list),
+            NodeData::Object(_) => found.push(node),
+            NodeData::Scalar(Value::Null) => {}
+            NodeData::Scalar(_) => {
+                let reason = "`watches` must be a list of objects: [{ type = \"key\", … }]";
+                issues.push(ConfigIssue::whole(node.location.clone(), reason));
+            }
+        }
+    }
+    found
+}
+
+/// Refuses fields that resemble a known one: they would be ignored as fields of an agent.
+fn refuse_near_misses(tree: &ConfigNode, issues: &mut ConfigErrors) {
+    if !matches!(tree.data, NodeData::Object(_)) {
+        issues.push(ConfigIssue::whole(
+            tree.location.clone(),
+            "the file must hold an object: { \"watches\": […] }",
+        ));
+    }
+    for (name, node) in tree.entries() {
+        if KNOWN_FIELDS.contains(&name.as_str()) || AGENT_FIELDS.contains(&name.as_str()) {
+            continue;
+        }
+        if let Some(meant) = nearest(name, KNOWN_FIELDS) {
+            let reason = format!("`{name}` is not a field here (did you mean `{meant}`?)");
+            issues.push(ConfigIssue::whole(node.location.clone(), reason));
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Settings of the handlers: scripts, URLs and long-running programs.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde_json::Value;
+
+use crate::{
+    daemon::config::{
+        concurrency::Concurrency,
+        http_spec::HttpSpec,
+        retry_spec::RetrySpec,
+        values::{checked, direct, list, signal},
+        watch_options::WatchOptions,
+    },
+    definition::{DefinitionError, DefinitionErrors, Fields, nearest},
+    handlers::{Exec, OnChange, Program, Script, Signal},
+};
+
+/// The values of `handler_type`. The default is a script.
+pub(super) const KINDS: [&str; 3] = ["script", "http", "exec"];
+
+/// The handler of a watch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HandlerSpec {
+    /// Runs a program on each change.
+    Script(Box<ScriptSpec>),
+    /// Calls a URL on each change.
+    Http(Box<HttpSpec>),
+    /// Keeps a program running, and signals it on each change.
+    Exec(Box<ExecSpec>),
+}
+
+/// A program that runs on each change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ScriptSpec {
+    pub(crate) program: Program,
+    /// `None`: a run may take any time.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) grace: Option<Duration>,
+    pub(crate) splay: Option<Duration>,
+    pub(crate) retry: RetrySpec,
+    pub(crate) concurrency: Concurrency,
+    pub(crate) on_error: Option<Program>,
+}
+
+/// A program that keeps running.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExecSpec {
+    pub(crate) program: Program,
+    pub(crate) grace: Option<Duration>,
+    pub(crate) splay: Option<Duration>,
+    /// Starts the program before the first state is known.
+    pub(crate) start_at_once: bool,
+    pub(crate) extras: ExecExtras,
+}
+
+/// The fields that only `handler_type = "exec"` has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct ExecExtras {
+    pub(crate) kill_signal: Option<Signal>,
+    pub(crate) reload_signal: Option<Signal>,
+    pub(crate) restart_on_change: bool,
+    pub(crate) state_file: Option<PathBuf>,
+}
+
+/// Reads `handler_type`. The fields of the other kinds are then refused.
+pub(super) fn kind(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<&'static str> {
+    let Some(given) = fields
+        .string("handler_type", errors)
+        .filter(|kind| !kind.is_empty())
+    else {
+        return Some("script");
+    };
+    let known = KINDS.into_iter().find(|kind| *kind == given);
+    if known.is_none() {
+        errors.push(DefinitionError::NotAllowed {
+            field: "handler_type".to_owned(),
+            nearest: nearest(&given, KINDS),
+            found: given,
+            allowed: KINDS.join(", "),
+        });
+    }
+    known
+}
+
+/// Reads the program of a script or of exec: `handler`, a shell command, or `args`, a program and its arguments.
+pub(super) fn program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Program> {
+    match (fields.get("handler"), fields.get("args")) {
+        (None, None) => {
+            let remedy = "a watch needs a handler; give a program as the list `args`, a shell command as \
+                          `handler`, or `handler_type = \"http\"`";
+            errors.push(DefinitionError::missing("args", remedy));
+            None
+        }
+        (Some(_), Some(_)) => {
+            let (first, second) = ("handler".to_owned(), "args".to_owned());
+            errors.push(DefinitionError::Together { first, second });
+            None
+        }
+        (Some(_), None) => checked(
+            Program::shell(fields.string("handler", errors)?),
+            "handler",
+            errors,
+        ),
+        (None, Some(Value::Array(_))) => {
+            let args = list(fields, "args", errors)?;
+            checked(direct(&args, "args", errors)?, "args", errors)
+        }
+        (None, Some(other)) => {
+            errors.push(DefinitionError::wrong_type(
+                "args",
+                "a list of strings",
+                other,
+            ));
+            None
+        }
+    }
+}
+
+/// Refuses the fields of a program beside a URL.
+pub(super) fn no_program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) {
+    for name in ["handler", "args"] {
+        if fields.get(name).is_some() {
+            let (first, second) = (name.to_owned(), "http_handler_config".to_owned());
+            errors.push(DefinitionError::Together { first, second });
+        }
+    }
+}
+
+impl ScriptSpec {
+    /// The default time limit of a run. Consul has none: there, a program that hangs stops its watch forever.
+    pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+    pub(super) fn new(program: Program, watch_options: &WatchOptions) -> Self {
+        let timeout = watch_options.timeout.unwrap_or(Self::DEFAULT_TIMEOUT);
+        Self {
+            program: program.environment(watch_options.environment()),
+            timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
+            grace: watch_options.grace,
+            splay: watch_options.splay,
+            retry: watch_options.retry.unwrap_or_default(),
+            concurrency: watch_options.concurrency.unwrap_or_default(),
+            on_error: watch_options
+                .on_error
+                .clone()
+                .map(|program| program.environment(watch_options.environment())),
+        }
+    }
+
+    /// Returns the settings for the handler.
+    pub(crate) fn script(&self) -> Script {
+        let mut script = Script::service(self.program.clone())
+            .timeout(self.timeout)
+            .retry(self.retry.policy());
+        if let Some(grace) = self.grace {
+            script = script.grace(grace);
+        }
+        if let Some(splay) = self.splay {
+            script = script.splay(splay);
+        }
+        if let Some(program) = &self.on_error {
+            script = script.on_error(program.clone());
+        }
+        match self.concurrency {
+            Concurrency::One => script.fold(),
+            Concurrency::Queue(most) => script.queue(most),
+            Concurrency::Parallel(most) => script.parallel(most),
+        }
+    }
+}
+
+impl ExecSpec {
+    pub(super) fn new(program: Program, watch_options: &WatchOptions, extras: ExecExtras) -> Self {
+        let program = program.environment(watch_options.environment());
+        let start_at_once = watch_options.changes_only == Some(true);
+        Self {
+            program,
+            grace: watch_options.grace,
+            splay: watch_options.splay,
+            start_at_once,
+            extras,
+        }
+    }
+
+    /// Returns the settings for the handler.
+    pub(crate) fn exec(&self) -> Exec {
+        let mut exec = Exec::new(self.program.clone());
+        if let Some(grace) = self.grace {
+            exec = exec.grace(grace);
+        }
+        if let Some(splay) = self.splay {
+            exec = exec.splay(splay);
+        }
+        if let Some(signal) = self.extras.kill_signal {
+            exec = exec.stop_signal(signal);
+        }
+        if let Some(signal) = self.extras.reload_signal {
+            exec = exec.on_change(OnChange::Signal(signal));
+        }
+        if self.extras.restart_on_change {
+            exec = exec.on_change(OnChange::Restart);
+        }
+        if let Some(file) = &self.extras.state_file {
+            exec = exec.state_file(file);
+        }
+        if self.start_at_once {
+            exec.start_at_once()
+        } else {
+            exec
+        }
+    }
+}
+
+impl ExecExtras {
+    /// The names of these fields.
+    pub(super) const FIELDS: [&'static str; 4] = [
+        "kill_signal",
+        "reload_signal",
+        "restart_on_change",
+        "state_file",
+    ];
+
+    pub(super) fn read(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Self {
+        let extras = Self {
+            kill_signal: signal(fields, "kill_signal", errors),
+            reload_signal: signal(fields, "reload_signal", errors),
+            restart_on_change: fields.boolean("restart_on_change", errors).unwrap_or(false),
+            state_file: fields.string("state_file", errors).map(PathBuf::from),
+        };
+        if extras.restart_on_change && extras.reload_signal.is_some() {
+            let (first, second) = ("reload_signal".to_owned(), "restart_on_change".to_owned());
+            errors.push(DefinitionError::Together { first, second });
+        }
+        extras
+    }
+}

@@ -1,0 +1,200 @@
+//! The object `http_handler_config`: a URL to call on each change.
+
+use std::{env, fs, path::PathBuf, time::Duration};
+
+use serde_json::Value;
+
+use crate::{
+    client::Secret,
+    daemon::{
+        config::{
+            retry_spec::RetrySpec, section::section, values::duration, watch_options::WatchOptions,
+        },
+        config_issue::{ConfigErrors, ConfigIssue},
+        parse::tree::ConfigNode,
+    },
+    definition::{DefinitionError, DefinitionErrors, Fields},
+    handlers::{Http, HttpError, HttpHandler},
+};
+
+/// The fields of [Consul's HTTP handler](https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches#http-endpoint),
+/// with `ca_file`, `secret` and `retry` in addition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HttpSpec {
+    /// May hold a password, or a token in its query.
+    pub(crate) url: Secret,
+    pub(crate) method: String,
+    pub(crate) timeout: Duration,
+    /// One entry per value. Values may be secrets.
+    pub(crate) headers: Vec<(String, Secret)>,
+    pub(crate) tls_skip_verify: bool,
+    pub(crate) ca_file: Option<PathBuf>,
+    /// The key of the HMAC signature.
+    pub(crate) secret: Option<Secret>,
+    /// `None`: the call is retried until it succeeds.
+    pub(crate) retry: Option<RetrySpec>,
+}
+
+impl HttpSpec {
+    /// The default time limit of a call, which is Consul's.
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// Reads the object `http_handler_config`.
+    pub(super) fn read(node: &ConfigNode, part: &str, issues: &mut ConfigErrors) -> Option<Self> {
+        let part = format!("{part}.http_handler_config");
+        let spec = section(node, &part, issues, |fields, errors| {
+            let url = fields.required("path", "give the URL to call", errors);
+            let method = fields
+                .string("method", errors)
+                .filter(|method| !method.is_empty());
+            Some(Self {
+                method: method.unwrap_or_else(|| "POST".to_owned()),
+                timeout: duration(fields, "timeout", errors)
+                    .filter(|timeout| !timeout.is_zero())
+                    .unwrap_or(Self::TIMEOUT),
+                headers: headers(fields, errors),
+                tls_skip_verify: fields.boolean("tls_skip_verify", errors).unwrap_or(false),
+                ca_file: fields.string("ca_file", errors).map(PathBuf::from),
+                secret: secret(fields, errors),
+                retry: None,
+                url: url?.into(),
+            })
+        })?;
+        // The handler itself checks the URL, the method and the headers.
+        if let Err(error) = HttpHandler::new(spec.http()) {
+            issues.push(ConfigIssue::of(
+                &part,
+                node.location_of(field_of(&error)).clone(),
+                error.to_string(),
+            ));
+        }
+        Some(spec)
+    }
+
+    pub(super) fn with_options(self, watch_options: &WatchOptions) -> Self {
+        Self {
+            retry: watch_options.retry,
+            ..self
+        }
+    }
+
+    /// Returns the settings for the handler.
+    pub(crate) fn http(&self) -> Http {
+        let mut http = Http::new(self.url.clone())
+            .method(&self.method)
+            .timeout(self.timeout)
+            .verify(!self.tls_skip_verify);
+        for (name, value) in &self.headers {
+            http = http.header(name, value.clone());
+        }
+        if let Some(file) = &self.ca_file {
+            http = http.ca_file(file);
+        }
+        if let Some(secret) = &self.secret {
+            http = http.sign_with(secret.clone());
+        }
+        match &self.retry {
+            Some(retry) => http.retry(retry.policy()),
+            None => http,
+        }
+    }
+}
+
+/// Returns the field that an error is about, for its location.
+fn field_of(error: &HttpError) -> &'static str {
+    match error {
+        HttpError::Url { .. } => "path",
+        HttpError::Method { .. } => "method",
+        HttpError::HeaderName { .. }
+        | HttpError::HeaderValue { .. }
+        | HttpError::Reserved { .. } => "header",
+        HttpError::Timeout => "timeout",
+        HttpError::EmptyKey => "secret",
+        _ => "",
+    }
+}
+
+/// Reads `header`: names, each with a list of values.
+fn headers(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Vec<(String, Secret)> {
+    let map = match fields.get("header") {
+        None => return Vec::new(),
+        Some(Value::Object(map)) => map,
+        Some(other) => {
+            errors.push(DefinitionError::wrong_type(
+                "header",
+                "an object of lists: { Name = [\"value\"] }",
+                other,
+            ));
+            return Vec::new();
+        }
+    };
+    let mut headers = Vec::new();
+    for (name, values) in map {
+        let values = match values {
+            Value::Array(values) => &values[..],
+            one => std::slice::from_ref(one),
+        };
+        for value in values {
+            match value.as_str() {
+                Some(value) => headers.push((name.clone(), Secret::from(value))),
+                None => errors.push(DefinitionError::wrong_type(
+                    format!("header.{name}"),
+                    "a list of strings",
+                    value,
+                )),
+            }
+        }
+    }
+    headers
+}
+
+/// Reads `secret`: `{ env = "NAME" }` or `{ file = "path" }`. The secret itself is refused: many may read the file.
+fn secret(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Secret> {
+    const WHAT: &str = "{ env = \"NAME\" } or { file = \"path\" }";
+    let map = match fields.get("secret")? {
+        Value::Object(map) if map.len() == 1 => map,
+        Value::Object(_) => {
+            errors.push(DefinitionError::unusable(
+                "secret",
+                format!("it must be {WHAT}"),
+            ));
+            return None;
+        }
+        other => {
+            errors.push(DefinitionError::wrong_type("secret", WHAT, other));
+            return None;
+        }
+    };
+    let text = |name: &str| map.get(name).and_then(Value::as_str);
+    let (field, found) = match (text("env"), text("file")) {
+        (Some(name), _) => {
+            let found = env::var(name).map_err(|_| {
+                format!("the environment variable {name} is not set, or is not UTF-8; set it")
+            });
+            ("secret.env", found)
+        }
+        (None, Some(path)) => {
+            let found = fs::read_to_string(path)
+                .map_err(|error| format!("the file {path} cannot be read: {error}"));
+            (
+                "secret.file",
+                found.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()),
+            )
+        }
+        (None, None) => ("secret", Err(format!("it must be {WHAT}"))),
+    };
+    match found {
+        Ok(secret) if !secret.is_empty() => Some(secret.into()),
+        Ok(_) => {
+            errors.push(DefinitionError::unusable(
+                field,
+                "the secret is empty; give a key",
+            ));
+            None
+        }
+        Err(reason) => {
+            errors.push(DefinitionError::unusable(field, reason));
+            None
+        }
+    }
+}

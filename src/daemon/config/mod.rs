@@ -1,0 +1,16 @@
+//! Turns the tree of the configuration files into checked settings.
+
+pub(super) mod concurrency;
+mod consul_section;
+pub(super) mod daemon_config;
+pub(super) mod handler_spec;
+mod http_spec;
+pub(super) mod log_settings;
+mod retry_spec;
+pub(super) mod root_spec;
+mod section;
+#[cfg(test)]
+mod tests;
+mod values;
+mod watch_options;
+pub(super) mod watch_spec;

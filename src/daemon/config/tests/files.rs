@@ -1,0 +1,103 @@
+//! Several files: sections are merged, watches are added up, all errors are reported at once.
+
+use std::time::Duration;
+
+use super::{load, load_all};
+use crate::daemon::config::handler_spec::HandlerSpec;
+
+#[test]
+fn all_errors_of_all_files_come_at_once() {
+    let json = "{\n  \"wathces\": [],\n  \"datacenter\": \"dc1\",\n  \"server\": true, \"data_dir\": \"/x\"\n}";
+    let hcl = "log { level = \"loud\" }\nconsul { address = \"ftp://x\"\n datacentr = 1 }\nwatches { type = \"kye\"\n key = \"a\" }\ndefaults { timeot = \"1s\" }";
+    let errors = load_all(&[("a.json", json), ("b.hcl", hcl), ("c.json", "[]")]).unwrap_err();
+    for expected in [
+        "a.json:2: `wathces` is not a field here (did you mean `watches`?)",
+        "b.hcl:1: log: `level` cannot be `loud`",
+        "b.hcl:2: consul: `address` cannot be used",
+        "b.hcl:3: consul: `datacentr` is not a field here (did you mean `datacenter`?)",
+        "b.hcl:4: watches[0]: `type` cannot be `kye` (did you mean `key`?)",
+        "b.hcl:6: defaults: `timeot` is not a field here (did you mean `timeout`?)",
+        "c.json:1: the file must hold an object",
+    ] {
+        assert!(
+            errors.lines().any(|line| line.starts_with(expected)),
+            "{expected}:\n{errors}"
+        );
+    }
+    assert!(
+        !errors.contains("data_dir") && !errors.contains("`server`"),
+        "{errors}"
+    );
+    let places: Vec<_> = errors
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(location, _)| location)
+        .collect();
+    assert!(places.is_sorted(), "{errors}");
+}
+
+#[test]
+fn an_agents_own_file_is_accepted() {
+    let agent = r#"{
+        "datacenter": "east", "data_dir": "/opt/consul", "log_level": "INFO", "node_name": "n", "server": true,
+        "ports": { "http": 8500 }, "acl": { "tokens": { "agent": "s3cret" } },
+        "watches": [
+            { "type": "checks", "handler": "/usr/bin/health-check.sh" },
+            { "type": "key", "key": "a", "args": ["/bin/x", "-${Y}"], "token": "t", "handler_type": "script" },
+            { "type": "event", "name": "deploy", "handler_type": "http", "http_handler_config": {
+                "path": "https://localhost:8000/watch", "method": "PUT", "timeout": "3s",
+                "header": { "x-foo": ["bar", "baz"] }, "tls_skip_verify": true } }
+        ]
+    }"#;
+    let config = load_all(&[("consul.json", agent)]).unwrap();
+    assert_eq!(config.watches.len(), 3);
+    let labels: Vec<_> = config
+        .watches
+        .iter()
+        .map(|watch| watch.label.as_str())
+        .collect();
+    assert_eq!(labels, ["checks", "key:a?token", "event:deploy"]);
+    let HandlerSpec::Http(http) = &config.watches[2].handler else {
+        panic!("a URL")
+    };
+    assert_eq!(
+        (http.method.as_str(), http.timeout, http.headers.len()),
+        ("PUT", Duration::from_secs(3), 2)
+    );
+    assert!(http.tls_skip_verify);
+}
+
+#[test]
+fn sections_of_several_files_are_merged() {
+    let watch = "watches { type = \"nodes\" args = [\"x\"] }";
+    let config = load_all(&[
+        ("a.hcl", &format!("consul {{ address = \"http://one:1\" datacenter = \"dc\" }}\n{watch}")),
+        (
+            "b.json",
+            r#"{"consul": {"address": "http://two:2"}, "log": {"level": "DEBUG"}, "shutdown_grace": "3s"}"#,
+        ),
+        ("c.hcl", watch),
+    ])
+    .unwrap();
+    assert_eq!(config.consul().address().to_string(), "http://two:2");
+    assert_eq!(config.consul().datacenter(), Some("dc"));
+    assert_eq!(config.log().level(), Some("debug"));
+    assert_eq!(
+        (config.watches.len(), config.shutdown_grace),
+        (2, Duration::from_secs(3))
+    );
+}
+
+#[test]
+fn files_without_a_watch_are_refused() {
+    assert!(
+        load("datacenter = \"x\"")
+            .unwrap_err()
+            .contains("the files have no watch")
+    );
+    assert!(
+        load("watches = 7")
+            .unwrap_err()
+            .contains("a.hcl:1: `watches` must be a list")
+    );
+}

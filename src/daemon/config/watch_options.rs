@@ -1,0 +1,104 @@
+//! Options of a watch beyond Consul's own, which `defaults` may set for all watches.
+
+use std::time::Duration;
+
+use crate::{
+    daemon::config::{
+        concurrency::Concurrency,
+        retry_spec::RetrySpec,
+        values::{duration, list, program},
+    },
+    definition::{DefinitionErrors, Fields},
+    handlers::{Environment, Program},
+};
+
+/// The kind of handler that decides which options exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HandlerKind {
+    /// All kinds, for `defaults`.
+    All,
+    Script,
+    Http,
+    Exec,
+}
+
+/// The options that were given. A missing one comes from `defaults`, or else from the handler.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct WatchOptions {
+    pub(crate) changes_only: Option<bool>,
+    pub(crate) quiet_period: Option<Duration>,
+    pub(crate) max_wait: Option<Duration>,
+    pub(crate) retry: Option<RetrySpec>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) grace: Option<Duration>,
+    pub(crate) splay: Option<Duration>,
+    pub(crate) concurrency: Option<Concurrency>,
+    pub(crate) on_error: Option<Program>,
+    pub(crate) environment_allow: Option<Vec<String>>,
+    pub(crate) environment_deny: Option<Vec<String>>,
+}
+
+impl WatchOptions {
+    pub(super) fn read(
+        fields: &mut Fields<'_>,
+        kind: HandlerKind,
+        errors: &mut DefinitionErrors,
+    ) -> Self {
+        let to = |kinds: &[HandlerKind]| kind == HandlerKind::All || kinds.contains(&kind);
+        let mut watch_options = Self {
+            changes_only: fields.boolean("changes_only", errors),
+            quiet_period: duration(fields, "quiet_period", errors),
+            max_wait: duration(fields, "max_wait", errors),
+            ..Self::default()
+        };
+        if to(&[HandlerKind::Script, HandlerKind::Http]) {
+            watch_options.retry = RetrySpec::read(fields, errors);
+        }
+        if to(&[HandlerKind::Script]) {
+            watch_options.timeout = duration(fields, "timeout", errors);
+            watch_options.concurrency = Concurrency::read(fields, errors);
+            watch_options.on_error = program(fields, "on_error", errors);
+        }
+        if to(&[HandlerKind::Script, HandlerKind::Exec]) {
+            watch_options.grace = duration(fields, "grace", errors);
+            watch_options.splay = duration(fields, "splay", errors);
+            watch_options.environment_allow = list(fields, "environment_allow", errors);
+            watch_options.environment_deny = list(fields, "environment_deny", errors);
+        }
+        watch_options
+    }
+
+    /// Returns these options, completed by the defaults.
+    pub(super) fn or(self, defaults: &Self) -> Self {
+        Self {
+            changes_only: self.changes_only.or(defaults.changes_only),
+            quiet_period: self.quiet_period.or(defaults.quiet_period),
+            max_wait: self.max_wait.or(defaults.max_wait),
+            retry: self.retry.or(defaults.retry),
+            timeout: self.timeout.or(defaults.timeout),
+            grace: self.grace.or(defaults.grace),
+            splay: self.splay.or(defaults.splay),
+            concurrency: self.concurrency.or(defaults.concurrency),
+            on_error: self.on_error.or_else(|| defaults.on_error.clone()),
+            environment_allow: self
+                .environment_allow
+                .or_else(|| defaults.environment_allow.clone()),
+            environment_deny: self
+                .environment_deny
+                .or_else(|| defaults.environment_deny.clone()),
+        }
+    }
+
+    /// Returns the environment that a program gets.
+    pub(super) fn environment(&self) -> Environment {
+        let mut environment = Environment::inherited();
+        if let Some(names) = &self.environment_allow {
+            environment = environment.allow(names);
+        }
+        if let Some(names) = &self.environment_deny {
+            environment = environment.deny(names);
+        }
+        // With these variables, a program could notify systemd in the name of the daemon.
+        environment.deny(Environment::SERVICE_MANAGER)
+    }
+}

@@ -1,0 +1,261 @@
+//! One entry of `watches`: a watch and its handler.
+
+use std::{path::PathBuf, time::Duration};
+
+use consul_watch_actors::Quiescence;
+use serde_json::Value;
+
+use crate::{
+    checkpoint::{CheckpointError, CheckpointFile},
+    daemon::{
+        config::{
+            handler_spec::{self, ExecExtras, ExecSpec, HandlerSpec, ScriptSpec},
+            http_spec::HttpSpec,
+            section::section,
+            watch_options::{HandlerKind, WatchOptions},
+        },
+        config_issue::{ConfigErrors, ConfigIssue},
+        location::Location,
+        parse::tree::ConfigNode,
+    },
+    definition::{Definition, DefinitionError, DefinitionErrors, Fields, ForQuery, Target},
+    handlers::Payload,
+};
+
+/// The parameters of all types of watches.
+const PARAMETERS: [&str; 13] = [
+    "key",
+    "prefix",
+    "service",
+    "tag",
+    "passingonly",
+    "state",
+    "name",
+    "service_id",
+    "stale",
+    "filter",
+    "datacenter",
+    "token",
+    "namespace",
+];
+
+/// One watch.
+#[derive(Debug, Clone)]
+pub(crate) struct WatchSpec {
+    /// The field `label`, or else the path.
+    pub(crate) label: String,
+    /// The path of the watch, for example `key:a`.
+    pub(crate) path: String,
+    pub(crate) definition: Definition,
+    pub(crate) delivery: DeliveryOptions,
+    pub(crate) handler: HandlerSpec,
+    pub(crate) location: Location,
+}
+
+/// Options that decide which updates the handler gets, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct DeliveryOptions {
+    pub(crate) changes_only: bool,
+    pub(crate) quiescence: Option<Quiescence>,
+    pub(crate) checkpoint: Option<PathBuf>,
+}
+
+impl WatchSpec {
+    /// Reads an entry of `watches`.
+    pub(super) fn read(
+        node: &ConfigNode,
+        part: &str,
+        defaults: &WatchOptions,
+        issues: &mut ConfigErrors,
+    ) -> Option<Self> {
+        let part = match node.get("label").map(ConfigNode::to_json) {
+            Some(Value::String(label)) => format!("{part} `{label}`"),
+            _ => part.to_owned(),
+        };
+        let mut http = None;
+        if let Some(config) = node.get("http_handler_config") {
+            http = HttpSpec::read(config, &part, issues);
+        }
+        let location = node.location.clone();
+        let read = section(node, &part, issues, |fields, errors| {
+            let definition = read_definition(fields, errors);
+            let label = fields.string("label", errors);
+            let checkpoint = fields.string("checkpoint", errors).map(PathBuf::from);
+            let (handler, watch_options) = read_handler(fields, http, defaults, errors)?;
+            let definition = definition?;
+            let path = definition.with_query(PathVisitor);
+            let label = label.unwrap_or_else(|| path.clone());
+            let delivery = DeliveryOptions::new(&watch_options, checkpoint, errors);
+            Some(Self {
+                label,
+                path,
+                definition,
+                delivery,
+                handler,
+                location,
+            })
+        });
+        let refused = read.as_ref().and_then(unusable_checkpoint);
+        if let Some(reason) = &refused {
+            let location = node.location_of("checkpoint").clone();
+            issues.push(ConfigIssue::of(
+                &part,
+                location,
+                format!("`checkpoint` cannot be used: {reason}"),
+            ));
+        }
+        read.filter(|_| refused.is_none())
+    }
+
+    /// Returns true if both specify the same watch and handler, whatever their locations.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.is_same_watch(other) && self.handler == other.handler && self.label == other.label
+    }
+
+    /// Returns true if both receive the same updates.
+    pub(crate) fn is_same_watch(&self, other: &Self) -> bool {
+        self.definition == other.definition && self.delivery == other.delivery
+    }
+}
+
+impl DeliveryOptions {
+    fn new(
+        watch_options: &WatchOptions,
+        checkpoint: Option<PathBuf>,
+        errors: &mut DefinitionErrors,
+    ) -> Self {
+        let quiet = watch_options
+            .quiet_period
+            .filter(|period| !period.is_zero());
+        let longest = watch_options.max_wait.filter(|longest| !longest.is_zero());
+        if let (Some(period), Some(longest)) = (quiet, longest)
+            && longest < period
+        {
+            let reason = "it is shorter than `quiet_period`; make it at least as long";
+            errors.push(DefinitionError::unusable("max_wait", reason));
+        }
+        if let (None, Some(_)) = (quiet, longest) {
+            let remedy = "`max_wait` limits a quiet period; give one, or remove `max_wait`";
+            errors.push(DefinitionError::missing("quiet_period", remedy));
+        }
+        let quiescence = quiet.map(|period| {
+            let quiescence = Quiescence::new(period);
+            longest.map_or(quiescence, |longest: Duration| {
+                quiescence.with_max_wait(longest)
+            })
+        });
+        Self {
+            changes_only: watch_options.changes_only.unwrap_or(false),
+            quiescence,
+            checkpoint,
+        }
+    }
+}
+
+/// Returns the reason why the checkpoint file of a watch is unusable, if there is one.
+fn unusable_checkpoint(spec: &WatchSpec) -> Option<String> {
+    let file = spec.delivery.checkpoint.as_ref()?;
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Some(format!(
+            "the directory {} does not exist; create it, or name another",
+            folder.display()
+        ));
+    }
+    let wanted = spec.path.clone();
+    match CheckpointFile::new(file).load() {
+        Ok(Some(seen)) if seen.watch() != wanted => {
+            let (path, found) = (file.clone(), seen.watch().to_owned());
+            Some(
+                CheckpointError::OtherWatch {
+                    path,
+                    found,
+                    wanted,
+                }
+                .to_string(),
+            )
+        }
+        Ok(_) => None,
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+fn read_definition(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Definition> {
+    let definition = Definition::read(fields, errors);
+    let kind = fields
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if !Target::TYPES.contains(&kind) {
+        // Without a type, no parameter can be called wrong.
+        for name in PARAMETERS {
+            fields.get(name);
+        }
+    }
+    definition
+}
+
+fn read_handler(
+    fields: &mut Fields<'_>,
+    http: Option<HttpSpec>,
+    defaults: &WatchOptions,
+    errors: &mut DefinitionErrors,
+) -> Option<(HandlerSpec, WatchOptions)> {
+    let kind = handler_spec::kind(fields, errors);
+    let applies = match kind {
+        Some("script") => HandlerKind::Script,
+        Some("http") => HandlerKind::Http,
+        Some(_) => HandlerKind::Exec,
+        None => HandlerKind::All,
+    };
+    let watch_options = WatchOptions::read(fields, applies, errors).or(defaults);
+    let spec = match applies {
+        HandlerKind::Http => {
+            handler_spec::no_program(fields, errors);
+            if fields.get("http_handler_config").is_none() {
+                let remedy =
+                    "a handler of type `http` needs it; give at least its `path`, the URL to call";
+                errors.push(DefinitionError::missing("http_handler_config", remedy));
+            }
+            HandlerSpec::Http(Box::new(http?.with_options(&watch_options)))
+        }
+        HandlerKind::Script => {
+            if fields.get("http_handler_config").is_some() {
+                let reason = "it belongs to `handler_type = \"http\"`; add that, or remove it";
+                errors.push(DefinitionError::unusable("http_handler_config", reason));
+            }
+            HandlerSpec::Script(Box::new(ScriptSpec::new(
+                handler_spec::program(fields, errors)?,
+                &watch_options,
+            )))
+        }
+        HandlerKind::Exec => {
+            let extras = ExecExtras::read(fields, errors);
+            let program = handler_spec::program(fields, errors)?;
+            HandlerSpec::Exec(Box::new(ExecSpec::new(program, &watch_options, extras)))
+        }
+        HandlerKind::All => {
+            for name in ["handler", "args", "http_handler_config"]
+                .into_iter()
+                .chain(ExecExtras::FIELDS)
+            {
+                fields.get(name);
+            }
+            return None;
+        }
+    };
+    Some((spec, watch_options))
+}
+
+/// Returns the path of a query.
+struct PathVisitor;
+
+impl ForQuery for PathVisitor {
+    type Output = String;
+
+    fn with<Q: Payload>(self, query: Q) -> String {
+        query.path().to_string()
+    }
+}

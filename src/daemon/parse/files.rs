@@ -1,0 +1,153 @@
+//! Finds and reads configuration files.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::daemon::{
+    config_issue::{ConfigErrors, ConfigIssue},
+    location::Location,
+    parse::{hcl, json, tree::ConfigNode},
+};
+
+/// The language of a file, known by its extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Language {
+    Json,
+    Hcl,
+}
+
+/// Reads the named files, and the `*.json` and `*.hcl` files of the named directories in the order of their names.
+///
+/// The order is that of Consul's
+/// [`-config-dir`](https://developer.hashicorp.com/consul/docs/agent/config/cli-flags#_config_dir).
+pub(in crate::daemon) fn read(paths: &[PathBuf], issues: &mut ConfigErrors) -> Vec<ConfigNode> {
+    let mut trees = Vec::new();
+    for path in paths {
+        let location = Location::file(path);
+        if path.is_dir() {
+            match listed(path) {
+                Ok(files) if files.is_empty() => {
+                    issues.push(ConfigIssue::whole(
+                        location,
+                        "the directory has no *.json or *.hcl file: add one, or name another path",
+                    ));
+                }
+                Ok(files) => trees.extend(files.iter().filter_map(|file| read_file(file, issues))),
+                Err(error) => {
+                    issues.push(ConfigIssue::whole(
+                        location,
+                        format!("the directory cannot be read: {error}; check its permissions"),
+                    ));
+                }
+            }
+        } else {
+            trees.extend(read_file(path, issues));
+        }
+    }
+    trees
+}
+
+/// Returns the configuration files of a directory, sorted by name.
+fn listed(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if language(&path).is_some() && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn language(path: &Path) -> Option<Language> {
+    match path.extension()?.to_str()? {
+        "json" => Some(Language::Json),
+        "hcl" => Some(Language::Hcl),
+        _ => None,
+    }
+}
+
+fn read_file(path: &Path, issues: &mut ConfigErrors) -> Option<ConfigNode> {
+    let location = Location::file(path);
+    let issue = |reason: String| ConfigIssue::whole(location.clone(), reason);
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let remedy = match error.kind() {
+                io::ErrorKind::NotFound => "check the path",
+                io::ErrorKind::PermissionDenied => "check its permissions",
+                _ => "check the file",
+            };
+            issues.push(issue(format!("the file cannot be read: {error}; {remedy}")));
+            return None;
+        }
+    };
+    let Some(language) = language(path) else {
+        issues.push(issue(
+            "the extension does not say whether this is JSON or HCL: rename the file to *.json or *.hcl"
+                .to_owned(),
+        ));
+        return None;
+    };
+    let Ok(text) = String::from_utf8(bytes) else {
+        issues.push(issue("the file is not UTF-8: save it as UTF-8".to_owned()));
+        return None;
+    };
+    let parsed = match language {
+        Language::Json => json::parse(&text, &location),
+        Language::Hcl => hcl::parser::parse(&text, &location),
+    };
+    parsed
+        .map_err(|error| issues.push(ConfigIssue::whole(location.at(error.line), error.reason)))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_read_in_the_order_of_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        put("b.json", r#"{"watches": [], "n": 2}"#);
+        put("a.hcl", "n = 1");
+        put("c.txt", "no");
+        fs::create_dir(folder.path().join("d.json")).unwrap();
+        let mut issues = ConfigErrors::default();
+        let trees = read(&[folder.path().to_owned()], &mut issues);
+        assert!(issues.is_empty(), "{issues}");
+        let numbers: Vec<_> = trees
+            .iter()
+            .map(|tree| tree.to_json()["n"].as_u64())
+            .collect();
+        assert_eq!(numbers, [Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn all_unusable_files_are_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("a.hcl"), "a = 1\nb = [").unwrap();
+        fs::write(path("b.json"), b"\xff").unwrap();
+        fs::write(path("c.yaml"), "").unwrap();
+        fs::create_dir(path("empty")).unwrap();
+        let mut issues = ConfigErrors::default();
+        let paths = ["a.hcl", "b.json", "c.yaml", "gone.json", "empty"].map(path);
+        assert!(read(&paths, &mut issues).is_empty());
+        let text = issues.to_string();
+        assert_eq!(text.lines().count(), 5, "{text}");
+        for expected in [
+            "a.hcl:2: expected a value, found the end of the file",
+            "not UTF-8",
+            "rename the file to *.json",
+            "gone.json: the file cannot be read: ",
+            "the directory has no *.json",
+        ] {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Lexer of HCL 1.
+
+use serde_json::{Number, Value};
+
+use crate::daemon::parse::{
+    hcl::text::{heredoc, interpolation, unquote},
+    syntax_error::SyntaxError,
+};
+
+/// A token, and the line at which it starts.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Token {
+    pub(super) line: usize,
+    pub(super) kind: TokenKind,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum TokenKind {
+    Identifier(String),
+    /// A quoted string.
+    Text(String),
+    /// A heredoc, which cannot be a name.
+    Heredoc(String),
+    /// A number.
+    Scalar(Value),
+    /// One of `{ } [ ] = ,`.
+    Sign(char),
+    End,
+}
+
+/// Returns all tokens of a text. The last one is [`TokenKind::End`].
+pub(super) fn tokens(text: &str) -> Result<Vec<Token>, SyntaxError> {
+    let mut lexer = Lexer {
+        rest: text.strip_prefix('\u{feff}').unwrap_or(text),
+        line: 1,
+    };
+    let mut tokens = Vec::new();
+    loop {
+        lexer.skip_space_and_comments()?;
+        let line = lexer.line;
+        let kind = lexer.token_kind()?;
+        let ended = kind == TokenKind::End;
+        tokens.push(Token { line, kind });
+        if ended {
+            return Ok(tokens);
+        }
+    }
+}
+
+struct Lexer<'a> {
+    rest: &'a str,
+    line: usize,
+}
+
+impl<'a> Lexer<'a> {
+    /// Consumes and returns this many bytes.
+    fn take(&mut self, bytes: usize) -> &'a str {
+        let (taken, rest) = self.rest.split_at(bytes);
+        self.line += taken.matches('\n').count();
+        self.rest = rest;
+        taken
+    }
+
+    fn error<T>(&self, reason: impl Into<String>) -> Result<T, SyntaxError> {
+        Err(SyntaxError::new(self.line, reason))
+    }
+
+    fn skip_space_and_comments(&mut self) -> Result<(), SyntaxError> {
+        loop {
+            let rest = self.rest;
+            if rest.starts_with('#') || rest.starts_with("//") {
+                self.take(rest.find('\n').unwrap_or(rest.len()));
+            } else if rest.starts_with("/*") {
+                match rest.find("*/") {
+                    Some(end) => self.take(end + 2),
+                    None => return self.error("this comment is not closed: end it with `*/`"),
+                };
+            } else {
+                let space = rest.len() - rest.trim_start().len();
+                if space == 0 {
+                    return Ok(());
+                }
+                self.take(space);
+            }
+        }
+    }
+
+    fn token_kind(&mut self) -> Result<TokenKind, SyntaxError> {
+        let Some(first) = self.rest.chars().next() else {
+            return Ok(TokenKind::End);
+        };
+        match first {
+            '{' | '}' | '[' | ']' | '=' | ',' => {
+                self.take(1);
+                Ok(TokenKind::Sign(first))
+            }
+            '"' => self.quoted(),
+            '<' if self.rest.starts_with("<<") => self.heredoc(),
+            '0'..='9' | '-' => self.number(),
+            _ if first.is_alphabetic() || first == '_' => {
+                let of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+                let end = self.rest.find(|c| !of_name(c)).unwrap_or(self.rest.len());
+                Ok(TokenKind::Identifier(self.take(end).to_owned()))
+            }
+            _ => self.error(format!(
+                "unexpected `{first}`: write strings in double quotes"
+            )),
+        }
+    }
+
+    fn quoted(&mut self) -> Result<TokenKind, SyntaxError> {
+        const NO_END: &str =
+            "this string is not closed: end it with a double quote on the same line";
+        let mut at = 1;
+        let end = loop {
+            let rest = &self.rest[at..];
+            let Some(next) = rest.chars().next() else {
+                return self.error(NO_END);
+            };
+            at += match next {
+                '"' => break at,
+                '\n' => return self.error(NO_END),
+                '\\' => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+                '$' if rest.starts_with("${") => match interpolation(rest) {
+                    Some(length) => length,
+                    None => return self.error("this string has a `${` without a closing `}`"),
+                },
+                _ => next.len_utf8(),
+            };
+        };
+        let Some(text) = unquote(&self.rest[1..end]) else {
+            return self.error("this string has an unknown escape: write a backslash as `\\\\`");
+        };
+        self.take(end + 1);
+        Ok(TokenKind::Text(text))
+    }
+
+    fn heredoc(&mut self) -> Result<TokenKind, SyntaxError> {
+        let indented = self.rest.starts_with("<<-");
+        let head = if indented { 3 } else { 2 };
+        let Some(newline) = self.rest.find('\n') else {
+            return self.error("this heredoc has no lines: put its text on the lines after `<<WORD`, then `WORD` alone on a line");
+        };
+        let marker = self.rest[head..newline].trim_end_matches('\r');
+        if marker.is_empty() || !marker.chars().all(char::is_alphanumeric) {
+            return self.error(
+                "this heredoc has no marker: write `<<` and a word of letters and digits, and nothing after them",
+            );
+        }
+        let body = &self.rest[newline + 1..];
+        let mut at = 0;
+        for line in body.split_inclusive('\n') {
+            let bare = line.trim_end_matches('\n').trim_end_matches('\r');
+            if bare.trim_start() == marker {
+                let before_end = &bare[..bare.len() - marker.len()];
+                let text = heredoc(&body[..at], indented, before_end);
+                self.take(newline + 1 + at + bare.len());
+                return Ok(TokenKind::Heredoc(text));
+            }
+            at += line.len();
+        }
+        self.error(format!(
+            "this heredoc is not closed: end it with `{marker}` alone on a line"
+        ))
+    }
+
+    fn number(&mut self) -> Result<TokenKind, SyntaxError> {
+        let of_number = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+');
+        let end = self.rest.find(|c| !of_number(c)).unwrap_or(self.rest.len());
+        let text = &self.rest[..end];
+        let Some(number) = number(text) else {
+            return self
+                .error("invalid number: write a decimal number, or a string in double quotes");
+        };
+        self.take(end);
+        Ok(TokenKind::Scalar(number.into()))
+    }
+}
+
+fn number(text: &str) -> Option<Number> {
+    let (sign, digits) = text
+        .strip_prefix('-')
+        .map_or((1, text), |digits| (-1, digits));
+    let hexadecimal = digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"));
+    let octal = digits
+        .strip_prefix('0')
+        .filter(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+    match (hexadecimal, octal) {
+        (Some(digits), _) => Some((sign * i64::from_str_radix(digits, 16).ok()?).into()),
+        (None, Some(digits)) if !digits.is_empty() => {
+            Some((sign * i64::from_str_radix(digits, 8).ok()?).into())
+        }
+        _ => match text.parse::<i64>() {
+            Ok(number) => Some(number.into()),
+            Err(_) => Number::from_f64(text.parse().ok()?),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn kinds(text: &str) -> Vec<TokenKind> {
+        tokens(text)
+            .unwrap()
+            .into_iter()
+            .map(|token| token.kind)
+            .filter(|word| *word != TokenKind::End)
+            .collect()
+    }
+
+    #[test]
+    fn names_numbers_and_comments() {
+        let read = kinds("x-foo.bar # no\n 0x1F // no\n 017 /* no\n */ -2.5e3 a_1");
+        let numbers = [json!(31), json!(15), json!(-2500.0)].map(TokenKind::Scalar);
+        let names = ["x-foo.bar", "a_1"].map(|name| TokenKind::Identifier(name.to_owned()));
+        let [first, last] = names;
+        let [a, b, c] = numbers;
+        assert_eq!(read, [first, a, b, c, last]);
+    }
+
+    #[test]
+    fn lines_are_counted_over_heredocs_and_interpolations() {
+        let read = tokens("a = <<EOF\nx\n\nEOF\nb = \"${\n}\"\nc").unwrap();
+        let lines: Vec<_> = read.iter().map(|token| token.line).collect();
+        assert_eq!(lines, [1, 1, 1, 5, 5, 5, 7, 7]);
+        assert_eq!(read[2].kind, TokenKind::Heredoc("x\n\n".to_owned()));
+    }
+
+    #[test]
+    fn unclosed_tokens_are_reported_where_they_start() {
+        for text in [
+            "\n\"a\nb\"",
+            "\n\"a",
+            "\n/* a",
+            "\n<<EOF\na\n",
+            "\n\"${a\"",
+            "\n\"a\\",
+            "\n'a'",
+            "\n1x",
+            "\n<<",
+        ] {
+            assert_eq!(tokens(text).unwrap_err().line, 2, "{text:?}");
+        }
+    }
+}

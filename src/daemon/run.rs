@@ -1,0 +1,166 @@
+//! The daemon as a process: it loads files, and obeys signals and systemd.
+
+use std::{fmt, path::PathBuf};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{
+    client::ConsulConfig,
+    daemon::{
+        config::{daemon_config::DaemonConfig, log_settings::LogSettings},
+        config_issue::ConfigErrors,
+        notify,
+        runtime::{daemon::Daemon, daemon_error::DaemonError},
+        summary::Summary,
+    },
+};
+
+/// Options of [`run`].
+#[derive(Default)]
+pub struct RunOptions {
+    consul: ConsulConfig,
+    on_log: Option<OnLog>,
+}
+
+type OnLog = Box<dyn FnMut(&LogSettings)>;
+
+impl RunOptions {
+    /// Creates options. The section `consul` of the files overrides `consul`, which is usually
+    /// [`ConsulConfig::from_env`].
+    pub fn new(consul: ConsulConfig) -> Self {
+        Self {
+            consul,
+            on_log: None,
+        }
+    }
+
+    /// Calls `apply` with the section `log` after each successful load of the files: at the start, before
+    /// anything is logged, and at each reload. Default: nothing is called.
+    #[must_use]
+    pub fn on_log(mut self, apply: impl FnMut(&LogSettings) + 'static) -> Self {
+        self.on_log = Some(Box::new(apply));
+        self
+    }
+
+    fn load(&mut self, paths: &[PathBuf]) -> Result<DaemonConfig, ConfigErrors> {
+        let config = DaemonConfig::load(paths, &self.consul)?;
+        if let Some(apply) = &mut self.on_log {
+            apply(config.log());
+        }
+        Ok(config)
+    }
+}
+
+impl fmt::Debug for RunOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunOptions")
+            .field("consul", &self.consul)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Loads and checks configuration files, and returns a summary for people.
+///
+/// It starts nothing and does not ask Consul.
+///
+/// # Errors
+///
+/// Returns all issues of all files, as [`DaemonConfig::load`] does.
+pub fn check(paths: &[PathBuf], consul: &ConsulConfig) -> Result<Summary, ConfigErrors> {
+    Ok(Summary::of(&DaemonConfig::load(paths, consul)?))
+}
+
+/// Runs the watches of configuration files until SIGTERM or SIGINT.
+///
+/// On the first signal, handlers have `shutdown_grace` to finish. A second signal ends the daemon at once. SIGHUP
+/// reloads the files; if they have issues, these are logged and all watches continue unchanged.
+///
+/// If systemd has set `NOTIFY_SOCKET`, it receives `READY=1`, `RELOADING=1` and `STOPPING=1`.
+///
+/// # Errors
+///
+/// Returns an error only for what is found at the start, before any watch runs: see [`Daemon::start`].
+pub async fn run(paths: &[PathBuf], mut options: RunOptions) -> Result<(), DaemonError> {
+    // From here on, the signals no longer end the process.
+    let mut signals = Signals::new().map_err(DaemonError::Signals)?;
+    let mut daemon = Daemon::start(options.load(paths)?).await?;
+    tracing::info!(watches = daemon.config().watches.len(), "watches started");
+    notify::ready(daemon.config().watches.len());
+    while signals.next().await == SignalAction::Reload {
+        notify::reloading();
+        reload(paths, &mut options, &mut daemon).await;
+        notify::ready(daemon.config().watches.len());
+    }
+    notify::stopping();
+    tracing::info!("stopping all watches");
+    let mut stopped = std::pin::pin!(daemon.stop());
+    loop {
+        tokio::select! {
+            () = &mut stopped => return Ok(()),
+            action = signals.next() => if action == SignalAction::End {
+                tracing::warn!("second signal: exiting without waiting for handlers");
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn reload(paths: &[PathBuf], options: &mut RunOptions, daemon: &mut Daemon) {
+    let config = match options.load(paths) {
+        Ok(config) => config,
+        Err(issues) => {
+            for issue in issues.iter() {
+                tracing::error!(%issue, "invalid configuration");
+            }
+            tracing::error!(
+                issues = issues.iter().count(),
+                "reload refused: all watches continue unchanged; fix the files and send SIGHUP again"
+            );
+            return;
+        }
+    };
+    match daemon.reload(config).await {
+        Ok(done) => tracing::info!(
+            kept = done.kept,
+            changed = done.changed,
+            started = done.started,
+            stopped = done.stopped,
+            consul = done.consul,
+            roots = done.roots,
+            "configuration reloaded"
+        ),
+        Err(error) => tracing::error!(%error, "reload partly failed"),
+    }
+}
+
+/// The action that a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SignalAction {
+    Reload,
+    End,
+}
+
+struct Signals {
+    hang_up: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> SignalAction {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => SignalAction::End,
+            _ = self.interrupt.recv() => SignalAction::End,
+            _ = self.hang_up.recv() => SignalAction::Reload,
+        }
+    }
+}

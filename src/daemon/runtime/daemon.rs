@@ -1,0 +1,255 @@
+//! Runs the configured watches and applies reloads.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+use consul_watch_actors::{Reset, Status, Stop, WatchStatus, WatchSupervisor};
+use futures_util::future::join_all;
+
+use crate::{
+    client::{ConsulClient, ConsulConfig},
+    daemon::{
+        config::{
+            daemon_config::DaemonConfig,
+            root_spec::{RootSpec, same_prefixes},
+            watch_spec::WatchSpec,
+        },
+        runtime::{
+            daemon_error::DaemonError,
+            reload_diff::{ReloadAction, reload_actions},
+            running_watch::RunningWatch,
+        },
+    },
+};
+
+/// The effects of a [`Daemon::reload`], as numbers of watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct ReloadSummary {
+    /// Watches that continue untouched.
+    pub kept: usize,
+    /// Watches that continue with other settings.
+    pub changed: usize,
+    /// Watches that are new.
+    pub started: usize,
+    /// Watches that were stopped.
+    pub stopped: usize,
+    /// Whether the configuration of the Consul client changed.
+    pub consul: bool,
+    /// Whether the files list other roots than those in use. Roots are in use until the daemon restarts.
+    pub roots: bool,
+}
+
+/// The running watches of configuration files, for an application that handles signals itself.
+///
+/// It must be used on a thread that runs an `actix` system. [`run`](crate::daemon::run) adds signals and systemd.
+///
+/// ```no_run
+/// use consul_watch::{
+///     ConsulConfig,
+///     daemon::{Daemon, DaemonConfig},
+/// };
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let load = || DaemonConfig::load(&["/etc/consul-watch.d".into()], &ConsulConfig::from_env().unwrap_or_default());
+/// let mut daemon = Daemon::start(load()?).await?;
+/// let summary = daemon.reload(load()?).await?;
+/// println!("{} watches continue untouched", summary.kept);
+/// daemon.stop().await;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Daemon {
+    watches: Addr<WatchSupervisor<ConsulConfig>>,
+    config: DaemonConfig,
+    running: Vec<RunningWatch>,
+}
+
+impl Daemon {
+    /// Starts all watches. Consul need not be running yet.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the Consul configuration, a watch, a handler or a checkpoint is unusable. Nothing
+    /// runs then.
+    pub async fn start(config: DaemonConfig) -> Result<Self, DaemonError> {
+        ConsulClient::check(&config.consul)?;
+        let supervisor = WatchSupervisor::new(config.consul.clone());
+        let roots = config.roots.iter().map(RootSpec::query);
+        let watches = roots.fold(supervisor, WatchSupervisor::shared_root).start();
+        let mut daemon = Self {
+            watches,
+            running: Vec::new(),
+            config,
+        };
+        let specs = daemon.config.watches.clone();
+        for begun in join_all(
+            specs
+                .into_iter()
+                .map(|spec| RunningWatch::start(&daemon.watches, spec, None)),
+        )
+        .await
+        {
+            match begun {
+                Ok(running_watch) => daemon.running.push(running_watch),
+                Err(error) => {
+                    daemon.stop().await;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(daemon)
+    }
+
+    /// Applies another configuration.
+    ///
+    /// Unchanged watches continue untouched. If only its handler changed, a watch continues, and the new handler
+    /// does not receive what the old one has handled successfully. Replaced handlers have `shutdown_grace` of the
+    /// old configuration to finish. Changed roots have no effect until the daemon restarts.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DaemonError::Reset`] if the new Consul configuration is unusable; all watches then continue
+    /// unchanged. Any other error concerns one watch, which no longer runs; all others follow the new
+    /// configuration.
+    pub async fn reload(&mut self, config: DaemonConfig) -> Result<ReloadSummary, DaemonError> {
+        let mut reloaded = ReloadSummary {
+            consul: config.consul != self.config.consul,
+            ..ReloadSummary::default()
+        };
+        if reloaded.consul {
+            self.watches
+                .send(Reset::with(config.consul.clone()))
+                .await??;
+        }
+        if !same_prefixes(&config.roots, &self.config.roots) {
+            reloaded.roots = true;
+            let (now, files): (Vec<_>, Vec<_>) =
+                (self.config.roots().collect(), config.roots().collect());
+            tracing::warn!(
+                ?now,
+                ?files,
+                "changed roots take effect when the daemon restarts"
+            );
+        }
+        let grace = self.config.shutdown_grace;
+        let actions = reload_actions(
+            &self
+                .running
+                .iter()
+                .map(|running_watch| &running_watch.spec)
+                .collect::<Vec<_>>(),
+            &config.watches,
+        );
+        let mut old: Vec<_> = std::mem::take(&mut self.running)
+            .into_iter()
+            .map(Some)
+            .collect();
+        let mut pending = Vec::new();
+        for action in actions {
+            match action {
+                ReloadAction::Keep { .. } => reloaded.kept += 1,
+                ReloadAction::ReplaceHandler { .. } | ReloadAction::Resubscribe { .. } => {
+                    reloaded.changed += 1
+                }
+                ReloadAction::Start { .. } => reloaded.started += 1,
+                ReloadAction::Stop { .. } => reloaded.stopped += 1,
+            }
+            let (from, to) = match action {
+                ReloadAction::Keep { old, new }
+                | ReloadAction::ReplaceHandler { old, new }
+                | ReloadAction::Resubscribe { old, new } => (Some(old), Some(new)),
+                ReloadAction::Start { new } => (None, Some(new)),
+                ReloadAction::Stop { old } => (Some(old), None),
+            };
+            let from = from.and_then(|at| old.get_mut(at)?.take());
+            let to = to.and_then(|at| Some((at, config.watches.get(at)?.clone())));
+            pending.push(self.apply_action(action, from, to, grace));
+        }
+        let (mut running, mut failed) = (Vec::new(), None);
+        for applied in join_all(pending).await {
+            match applied {
+                Ok(applied) => running.extend(applied),
+                Err(error) => {
+                    tracing::error!(%error, "watch not running after the reload");
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        running.sort_by_key(|(at, _)| *at);
+        self.running = running
+            .into_iter()
+            .map(|(_, running_watch)| running_watch)
+            .collect();
+        // The supervisor keeps its roots, and each reload warns until they match the files.
+        let roots = std::mem::take(&mut self.config.roots);
+        self.config = DaemonConfig { roots, ..config };
+        failed.map_or(Ok(reloaded), Err)
+    }
+
+    /// Applies one action to a watch.
+    async fn apply_action(
+        &self,
+        action: ReloadAction,
+        old: Option<RunningWatch>,
+        new: Option<(usize, WatchSpec)>,
+        grace: Duration,
+    ) -> Result<Option<(usize, RunningWatch)>, DaemonError> {
+        let keeps = matches!(action, ReloadAction::Keep { .. });
+        let swaps = matches!(action, ReloadAction::ReplaceHandler { .. });
+        Ok(match (old, new) {
+            (Some(mut old), Some((at, spec))) if keeps => {
+                old.spec = spec;
+                Some((at, old))
+            }
+            (Some(mut old), Some((at, spec))) if swaps => {
+                let label = spec.label.clone();
+                if let Err(source) = old.swap(spec, grace).await {
+                    // Without a handler, the watch is of no use.
+                    old.end(&self.watches, grace).await;
+                    return Err(DaemonError::Handler { label, source });
+                }
+                Some((at, old))
+            }
+            (old, new) => {
+                let mut seen = None;
+                if let Some(old) = old {
+                    seen = old.end(&self.watches, grace).await;
+                }
+                match new {
+                    Some((at, spec)) => {
+                        Some((at, RunningWatch::start(&self.watches, spec, seen).await?))
+                    }
+                    None => None,
+                }
+            }
+        })
+    }
+
+    /// Returns the running configuration. Its roots are those of the start.
+    pub fn config(&self) -> &DaemonConfig {
+        &self.config
+    }
+
+    /// Returns the status of all watches, sorted by path.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DaemonError::Gone`] if the supervisor of the watches is gone.
+    pub async fn status(&self) -> Result<Vec<WatchStatus>, DaemonError> {
+        Ok(self.watches.send(Status::all()).await?)
+    }
+
+    /// Stops all watches: nothing more is delivered, and handlers have `shutdown_grace` to finish.
+    pub async fn stop(self) {
+        // A supervisor that is gone has ended all its watches.
+        let _ = self.watches.send(Stop::all()).await;
+        let grace = self.config.shutdown_grace;
+        join_all(
+            self.running
+                .into_iter()
+                .map(|running_watch| running_watch.end(&self.watches, grace)),
+        )
+        .await;
+    }
+}

@@ -1,0 +1,8 @@
+//! Runs the configured watches and applies reloads.
+
+pub(super) mod daemon;
+pub(super) mod daemon_error;
+mod handler_proxy;
+mod reload_diff;
+pub(super) mod running_handler;
+mod running_watch;

@@ -1,0 +1,93 @@
+//! The actor of a handler, of any kind.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+use consul_watch_actors::{Changed, WatchEvent};
+use futures_util::future::LocalBoxFuture;
+
+use crate::{
+    daemon::config::handler_spec::HandlerSpec,
+    handlers::{
+        Delivered, ExecHandler, HttpError, HttpHandler, Payload, ProgramError, RunEnded,
+        ScriptHandler, StopHandler,
+    },
+};
+
+/// The reason why a handler cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandlerError {
+    /// The program is unusable.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// The URL, or another setting of the call, is unusable.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The watch of the handler has ended.
+    #[error("the watch of the handler has ended")]
+    Gone(#[from] MailboxError),
+}
+
+/// A running handler.
+pub(super) enum RunningHandler {
+    Script(Addr<ScriptHandler>),
+    Http(Addr<HttpHandler>),
+    Exec(Addr<ExecHandler>),
+}
+
+impl RunningHandler {
+    /// Starts a handler. The recipients are notified when a run or a call ends.
+    pub(super) fn start(
+        spec: &HandlerSpec,
+        runs: Recipient<RunEnded>,
+        calls: Recipient<Delivered>,
+    ) -> Result<Self, HandlerError> {
+        Ok(match spec {
+            HandlerSpec::Script(spec) => {
+                Self::Script(ScriptHandler::new(spec.script().events(runs))?.start())
+            }
+            HandlerSpec::Http(spec) => {
+                Self::Http(HttpHandler::new(spec.http().events(calls))?.start())
+            }
+            HandlerSpec::Exec(spec) => Self::Exec(ExecHandler::new(spec.exec())?.start()),
+        })
+    }
+
+    /// Returns the recipient of updates.
+    pub(super) fn recipient<Q: Payload>(&self) -> Recipient<Changed<Q>> {
+        match self {
+            Self::Script(handler) => handler.clone().recipient(),
+            Self::Http(handler) => handler.clone().recipient(),
+            Self::Exec(handler) => handler.clone().recipient(),
+        }
+    }
+
+    /// Forwards an event of the watch to the error program of a script. Other handlers have none.
+    pub(super) fn send_event(&self, event: WatchEvent) {
+        if let Self::Script(handler) = self {
+            handler.do_send(event);
+        }
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        match self {
+            Self::Script(handler) => handler.connected(),
+            Self::Http(handler) => handler.connected(),
+            Self::Exec(handler) => handler.connected(),
+        }
+    }
+
+    /// Stops the handler. The future resolves when no program and no call of it is left.
+    pub(super) fn stop(self, grace: Duration) -> LocalBoxFuture<'static, ()> {
+        let stop = StopHandler::within(grace);
+        Box::pin(async move {
+            // A handler that is already gone needs no stop.
+            let _ = match self {
+                Self::Script(handler) => handler.send(stop).await,
+                Self::Http(handler) => handler.send(stop).await,
+                Self::Exec(handler) => handler.send(stop).await,
+            };
+        })
+    }
+}

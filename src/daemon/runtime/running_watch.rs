@@ -1,0 +1,146 @@
+//! One running watch and its handler.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::prelude::*;
+use consul_watch_actors::{Stop, SubscriptionId, Watch, WatchError, WatchSupervisor};
+use futures_util::future::LocalBoxFuture;
+
+use crate::{
+    checkpoint::{Checkpoint, CheckpointFile},
+    client::ConsulConfig,
+    daemon::{
+        config::{handler_spec::HandlerSpec, watch_spec::WatchSpec},
+        runtime::{
+            daemon_error::DaemonError,
+            handler_proxy::{HandlerProxy, ReplaceHandler, StopProxy},
+            running_handler::HandlerError,
+        },
+    },
+    definition::ForQuery,
+    handlers::Payload,
+};
+
+/// A running watch. Its query type is erased.
+pub(super) struct RunningWatch {
+    pub(super) spec: WatchSpec,
+    subscription: SubscriptionId,
+    swap: Recipient<ReplaceHandler>,
+    end: Recipient<StopProxy>,
+}
+
+impl RunningWatch {
+    /// Starts a watch that resumes after the state `seen`, or else after its checkpoint.
+    pub(super) async fn start(
+        watches: &Addr<WatchSupervisor<ConsulConfig>>,
+        spec: WatchSpec,
+        seen: Option<Checkpoint>,
+    ) -> Result<Self, DaemonError> {
+        let file = spec.delivery.checkpoint.as_ref().map(CheckpointFile::new);
+        let seen = match (seen, &file) {
+            (Some(seen), _) => Some(seen),
+            (None, Some(file)) => file.load()?,
+            (None, None) => None,
+        };
+        let start = StartWatch {
+            watches: watches.clone(),
+            spec: &spec,
+            file,
+            seen,
+        };
+        let (subscription, swap, end) =
+            spec.definition
+                .with_query(start)
+                .await
+                .map_err(|source| DaemonError::Watch {
+                    label: spec.label.clone(),
+                    source,
+                })?;
+        Ok(Self {
+            spec,
+            subscription,
+            swap,
+            end,
+        })
+    }
+
+    /// Replaces the handler. The old one has this long to finish.
+    pub(super) async fn swap(
+        &mut self,
+        spec: WatchSpec,
+        grace: Duration,
+    ) -> Result<(), HandlerError> {
+        let swap = ReplaceHandler {
+            label: spec.label.as_str().into(),
+            spec: spec.handler.clone(),
+            grace,
+        };
+        self.spec = spec;
+        self.swap.send(swap).await?
+    }
+
+    /// Ends the watch, and then the handler, which has this long to finish. Returns the state that was handled last.
+    pub(super) async fn end(
+        self,
+        watches: &Addr<WatchSupervisor<ConsulConfig>>,
+        grace: Duration,
+    ) -> Option<Checkpoint> {
+        // A supervisor that has gone has ended all its watches.
+        let _ = watches.send(Stop::subscription(self.subscription)).await;
+        self.end.send(StopProxy { grace }).await.ok().flatten()
+    }
+}
+
+struct StartWatch<'a> {
+    watches: Addr<WatchSupervisor<ConsulConfig>>,
+    spec: &'a WatchSpec,
+    file: Option<CheckpointFile>,
+    seen: Option<Checkpoint>,
+}
+
+type StartedWatch = Result<
+    (
+        SubscriptionId,
+        Recipient<ReplaceHandler>,
+        Recipient<StopProxy>,
+    ),
+    WatchError,
+>;
+
+impl ForQuery for StartWatch<'_> {
+    type Output = LocalBoxFuture<'static, StartedWatch>;
+
+    fn with<Q: Payload>(self, query: Q) -> Self::Output {
+        let Self {
+            watches,
+            spec,
+            file,
+            seen,
+        } = self;
+        let path = query.path();
+        let label: Arc<str> = spec.label.as_str().into();
+        // An exec program starts with the first state, so it needs one.
+        let skips = !matches!(spec.handler, HandlerSpec::Exec(_));
+        let handler_proxy =
+            HandlerProxy::<Q>::new(label, spec.handler.clone(), file, seen.clone()).start();
+        let mut watch = Watch::new(query, handler_proxy.clone()).observer(handler_proxy.clone());
+        if let Some(quiescence) = spec.delivery.quiescence {
+            watch = watch.quiescence(quiescence);
+        }
+        match seen {
+            Some(seen) if skips => watch = seen.resume(watch),
+            _ if spec.delivery.changes_only => watch = watch.changes_only(),
+            _ => {}
+        }
+        Box::pin(async move {
+            match watches.send(watch).await {
+                Ok(begun) => Ok((
+                    begun?,
+                    handler_proxy.clone().recipient(),
+                    handler_proxy.recipient(),
+                )),
+                Err(_) => Err(WatchError::SubscriberGone { path }),
+            }
+        })
+    }
+}

@@ -1,0 +1,216 @@
+//! Summary of a configuration, the output of `consul-watch check`.
+
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, path::Path};
+
+use crate::{
+    daemon::{
+        config::{
+            concurrency::Concurrency, daemon_config::DaemonConfig, handler_spec::HandlerSpec,
+            root_spec::RootSpec, watch_spec::WatchSpec,
+        },
+        executable::{ExecutableProblem, executable_problem},
+    },
+    definition::ForQuery,
+    handlers::Payload,
+    watch::{KeyPrefix, nearest_root},
+};
+
+/// The watches, handlers and roots of a configuration, and warnings about them. It shows no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    consul: String,
+    /// Each root with the number of watches that it serves.
+    roots: Vec<(String, usize)>,
+    watches: Vec<WatchSummary>,
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct WatchSummary {
+    label: String,
+    path: String,
+    handler: String,
+}
+
+impl Summary {
+    pub(super) fn of(config: &DaemonConfig) -> Self {
+        let watches = config.watches.iter().map(WatchSummary::of).collect();
+        let roots = served(config);
+        let idle = config
+            .roots
+            .iter()
+            .zip(&roots)
+            .filter(|(_, served)| **served == 0);
+        let warnings = config
+            .watches
+            .iter()
+            .flat_map(warnings)
+            .chain(idle.map(|(root, _)| idle_root(root)))
+            .collect();
+        let roots = config.roots().map(str::to_owned).zip(roots).collect();
+        Self {
+            consul: config.consul.address().to_string(),
+            roots,
+            watches,
+            warnings,
+        }
+    }
+
+    /// Returns the number of watches.
+    pub fn watches(&self) -> usize {
+        self.watches.len()
+    }
+
+    /// Returns the warnings, which are no errors: a program that cannot be executed on this machine, and a root
+    /// that serves no watch.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+/// Prints one line per root with the number of its watches, one line per watch with its label, its path (if it
+/// differs) and its handler, and one line per warning.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}, Consul at {}",
+            counted(self.watches.len()),
+            self.consul
+        )?;
+        for (root, served) in &self.roots {
+            let all = if root.is_empty() { " (all keys)" } else { "" };
+            write!(
+                f,
+                "\n  root {root:?}{all}: one query for {}",
+                counted(*served)
+            )?;
+        }
+        let width = self
+            .watches
+            .iter()
+            .map(|line| line.label.chars().count())
+            .max()
+            .unwrap_or(0);
+        for WatchSummary {
+            label,
+            path,
+            handler,
+        } in &self.watches
+        {
+            write!(f, "\n  {label:width$}  ")?;
+            if path != label {
+                write!(f, "{path}  ")?;
+            }
+            f.write_str(handler)?;
+        }
+        self.warnings
+            .iter()
+            .try_for_each(|warning| write!(f, "\nwarning: {warning}"))
+    }
+}
+
+impl WatchSummary {
+    fn of(spec: &WatchSpec) -> Self {
+        let mut handler = match &spec.handler {
+            HandlerSpec::Script(script) => {
+                let limit = script
+                    .timeout
+                    .map_or_else(|| "no timeout".to_owned(), |it| format!("timeout {it:?}"));
+                let mode = match script.concurrency {
+                    Concurrency::One => String::new(),
+                    Concurrency::Queue(most) => format!(", queue {most}"),
+                    Concurrency::Parallel(most) => format!(", parallel {most}"),
+                };
+                format!("runs {} ({limit}{mode})", script.program.name())
+            }
+            HandlerSpec::Exec(exec) => format!("keeps {} running", exec.program.name()),
+            HandlerSpec::Http(http) => {
+                format!("{} {}", http.method, without_secrets(http.url.expose()))
+            }
+        };
+        if spec.delivery.changes_only {
+            handler.push_str(", changes only");
+        }
+        if let Some(file) = &spec.delivery.checkpoint {
+            handler.push_str(", checkpoint ");
+            handler.push_str(&file.display().to_string());
+        }
+        Self {
+            label: spec.label.clone(),
+            path: spec.path.clone(),
+            handler,
+        }
+    }
+}
+
+fn counted(watches: usize) -> String {
+    format!("{watches} watch{}", if watches == 1 { "" } else { "es" })
+}
+
+/// Returns the number of watches that each root serves.
+fn served(config: &DaemonConfig) -> Vec<usize> {
+    let roots: Vec<_> = config.roots.iter().map(RootSpec::query).collect();
+    let mut served = vec![0; roots.len()];
+    for spec in &config.watches {
+        if let Some(at) = spec.definition.with_query(RootVisitor(&roots)) {
+            served[at] += 1;
+        }
+    }
+    served
+}
+
+fn idle_root(root: &RootSpec) -> String {
+    format!(
+        "{}: the root {:?} serves no watch: no watch is under it, a nearer root serves those that are, or they \
+         set their own `datacenter`, `token`, `namespace`, `partition` or `stale`; change it, or remove it",
+        root.location, root.prefix
+    )
+}
+
+/// Returns a URL without user, password, query and fragment, any of which may be secret.
+fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
+fn warnings(spec: &WatchSpec) -> Vec<String> {
+    let programs = match &spec.handler {
+        HandlerSpec::Script(script) => [Some(&script.program), script.on_error.as_ref()],
+        HandlerSpec::Exec(exec) => [Some(&exec.program), None],
+        HandlerSpec::Http(_) => [None, None],
+    };
+    let problems = programs.into_iter().flatten().filter_map(|program| {
+        let name = program.name();
+        let problem = match executable_problem(Path::new(&name))? {
+            ExecutableProblem::Missing => "does not exist; check the path, or install it",
+            ExecutableProblem::NotOnPath => "is not on the PATH; install it, or give its full path",
+            ExecutableProblem::NotExecutable => "is not executable; run `chmod +x` on it",
+        };
+        Some(format!(
+            "{}: the program {name} of `{}` {problem}",
+            spec.location, spec.label
+        ))
+    });
+    problems.collect()
+}
+
+struct RootVisitor<'a>(&'a [KeyPrefix]);
+
+impl ForQuery for RootVisitor<'_> {
+    type Output = Option<usize>;
+
+    fn with<Q: Payload>(self, query: Q) -> Option<usize> {
+        nearest_root(&query, self.0)
+    }
+}

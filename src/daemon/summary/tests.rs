@@ -1,0 +1,80 @@
+//! The output of `consul-watch check`.
+
+use super::{Summary, without_secrets};
+use crate::{client::ConsulConfig, daemon::config::daemon_config::DaemonConfig};
+
+/// Returns the configuration and the summary of one file, `a.hcl`.
+fn summary_of(text: &str) -> (DaemonConfig, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.hcl");
+    std::fs::write(&file, text).unwrap();
+    let config = DaemonConfig::load(&[file], &ConsulConfig::default()).unwrap();
+    let summary = Summary::of(&config).to_string();
+    (config, summary)
+}
+
+#[test]
+fn a_summary_counts_the_watches_of_each_root() {
+    let watches = r#"
+        watches { type = "key" key = "app/limits" args = ["true"] }
+        watches { type = "keyprefix" prefix = "app/x/" args = ["true"] }
+        watches { type = "keyprefix" prefix = "app/" args = ["true"] }
+        watches { type = "key" key = "app/secret" token = "t" args = ["true"] }
+        watches { type = "key" key = "conf" args = ["true"] }
+        watches { type = "nodes" args = ["true"] }
+    "#;
+    let printed = |roots: &str| summary_of(&format!("roots = {roots}{watches}")).1;
+    let summary = printed("[\"app/\", \"conf/\"]");
+    assert!(
+        summary.contains("\n  root \"app/\": one query for 3 watches\n"),
+        "{summary}"
+    );
+    assert!(
+        summary.contains("a.hcl:1: the root \"conf/\" serves no watch: no watch is under it"),
+        "{summary}"
+    );
+    // Without a slash at its end, a root matches any name that starts with it, as `prefix` does.
+    let summary = printed("[\"app/lim\"]");
+    assert!(
+        summary.contains("\n  root \"app/lim\": one query for 1 watch\n"),
+        "{summary}"
+    );
+    let summary = printed("[\"\", \"app/x/\"]");
+    assert!(
+        summary.contains("\n  root \"\" (all keys): one query for 3 watches\n"),
+        "{summary}"
+    );
+    assert!(
+        summary.contains("\n  root \"app/x/\": one query for 1 watch\n"),
+        "{summary}"
+    );
+    assert!(!summary.contains("warning"), "{summary}");
+    assert!(!printed("[]").contains("root"));
+}
+
+#[test]
+fn secrets_are_not_printed() {
+    let text = r#"
+        consul { address = "http://x" token = "hunter2" }
+        watches { type = "key" key = "a" token = "hunter3" args = ["x", "hunter4"] }
+        watches { type = "key" key = "a" handler_type = "http"
+            http_handler_config { path = "http://me:hunter5@x/?hunter6" header { X-Token = ["hunter7"] } } }
+    "#;
+    let (config, summary) = summary_of(text);
+    let printed = format!("{summary} {config:?}");
+    assert!(!printed.contains("hunter"), "{printed}");
+}
+
+#[test]
+fn urls_are_shown_without_secrets() {
+    for (url, shown) in [
+        (
+            "https://me:hunter2@host:1/a?token=hunter2#x",
+            "https://host:1/a",
+        ),
+        ("http://host", "http://host"),
+        ("unix", "unix"),
+    ] {
+        assert_eq!(without_secrets(url), shown);
+    }
+}

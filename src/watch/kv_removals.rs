@@ -1,0 +1,255 @@
+//! What becomes of the keys that a list lacks.
+//!
+//! # Invariants
+//!
+//! - A key leaves the list only when it is proven gone ([`crate::absence`]).
+//! - A key that the token may not read keeps its last good value, marked by
+//!   [`KvPair::hidden_since`]. One warning names it. Everything else of the answer is delivered.
+//! - A key of which Consul says that it is there is read again at once.
+//! - Where nothing is known, the last good value stays and the query is repeated. It fails only when there
+//!   is nothing else to deliver.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use consul_watch_actors::{Failure, FailureClass, WatchPath};
+
+use super::{
+    kv_proof::{KvProof, prove},
+    options::Options,
+    pairs::Reading,
+    source::failure,
+};
+use crate::{
+    absence::{Absence, Why},
+    client::{ClientError, ConsulClient, Cursor, QueryAnswer, QueryRequest},
+    kv::KvPair,
+};
+
+/// How often a list is read again because it lacks keys that Consul says are there.
+pub(super) const MAX_REREADS: usize = 2;
+
+/// How many keys a log line names.
+const MAX_SHOWN: usize = 5;
+
+/// The wait of a query while keys are hidden, at least and at most: that rights come back wakes no query.
+const MIN_WAIT: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// A list of keys that is read against the one before.
+pub(super) struct KvListQuery<'a> {
+    pub(super) client: &'a ConsulClient,
+    pub(super) options: &'a Options,
+    pub(super) path: &'a WatchPath,
+    /// The request, without where it resumes.
+    pub(super) query: &'a QueryRequest,
+    pub(super) previous: &'a [Arc<KvPair>],
+    /// Which keys belong to what is watched.
+    pub(super) keep: &'a dyn Fn(&str) -> bool,
+}
+
+/// A list that may be delivered.
+pub(super) struct Settled {
+    pub(super) answer: QueryAnswer,
+    pub(super) pairs: Vec<Arc<KvPair>>,
+    /// Why some of the pairs are only kept: the query has to be repeated.
+    pub(super) unsettled: Option<Failure>,
+}
+
+impl KvListQuery<'_> {
+    /// The pairs of an answer.
+    pub(super) fn read(
+        &self,
+        answer: &QueryAnswer,
+        trusted: bool,
+    ) -> Result<Vec<Arc<KvPair>>, ClientError> {
+        Reading {
+            previous: self.previous,
+            trusted,
+            keep: self.keep,
+        }
+        .read(answer)
+    }
+
+    /// The answer with every key that it lacks and that is not proven gone.
+    pub(super) async fn settle(
+        &self,
+        mut answer: QueryAnswer,
+        mut pairs: Vec<Arc<KvPair>>,
+    ) -> Result<Settled, Failure> {
+        for reread in 0..=MAX_REREADS {
+            let missing = missing(self.previous, &pairs, self.keep);
+            if missing.is_empty() {
+                break;
+            }
+            let keys: Vec<&str> = missing.iter().map(|pair| &*pair.key).collect();
+            let KvProof { absences, error } = prove(self.client, self.options, &keys).await;
+            let is_stale = absences.contains(&Absence::Unproven(Why::Present));
+            if is_stale && reread < MAX_REREADS {
+                let query = self
+                    .query
+                    .clone()
+                    .resume_from(&Cursor::Start, self.client.config());
+                answer = self.client.blocking_query(&query).await.map_err(failure)?;
+                pairs = self.read(&answer, false).map_err(failure)?;
+                continue;
+            }
+            return Ok(self.keep_unproven(answer, pairs, &missing, &absences, error));
+        }
+        Ok(Settled {
+            answer,
+            pairs,
+            unsettled: None,
+        })
+    }
+
+    fn keep_unproven(
+        &self,
+        answer: QueryAnswer,
+        mut pairs: Vec<Arc<KvPair>>,
+        missing: &[&Arc<KvPair>],
+        absences: &[Absence],
+        error: Option<ClientError>,
+    ) -> Settled {
+        let now = SystemTime::now();
+        let mut unknown = None;
+        let mut newly_hidden = Vec::new();
+        for (pair, absence) in missing.iter().zip(absences) {
+            match absence {
+                Absence::Proven => {}
+                Absence::Unproven(Why::Hidden) if pair.hidden_since.is_none() => {
+                    newly_hidden.push(&*pair.key);
+                    pairs.push(Arc::new(KvPair {
+                        hidden_since: Some(now),
+                        ..KvPair::clone(pair)
+                    }));
+                }
+                Absence::Unproven(Why::Hidden) => pairs.push(Arc::clone(pair)),
+                Absence::Unproven(why) => {
+                    unknown.get_or_insert(*why);
+                    pairs.push(Arc::clone(pair));
+                }
+            }
+        }
+        // Two sorted runs, which the sort merges.
+        pairs.sort_by(|a, b| a.key.cmp(&b.key));
+        if !newly_hidden.is_empty() {
+            tracing::warn!(
+                path = %self.path,
+                keys = shown(&newly_hidden),
+                count = newly_hidden.len(),
+                "the token may no longer read these keys: their last values stay; give it `key:read` for them, or \
+                 stop watching them"
+            );
+        }
+        let unsettled = unknown.map(|why| match error {
+            Some(error) => failure(error),
+            None => Failure::new(FailureClass::Transient, why),
+        });
+        Settled {
+            answer,
+            pairs,
+            unsettled,
+        }
+    }
+
+    /// Logs the keys that were hidden and are not any more.
+    pub(super) fn report_shown(&self, pairs: &[Arc<KvPair>]) {
+        let is_hidden = |key: &str| {
+            let found = pairs.binary_search_by(|pair| pair.key.as_str().cmp(key));
+            found.is_ok_and(|at| pairs[at].hidden_since.is_some())
+        };
+        let hidden = self
+            .previous
+            .iter()
+            .filter(|pair| pair.hidden_since.is_some() && (self.keep)(&pair.key));
+        let ended: Vec<&str> = hidden
+            .map(|pair| &*pair.key)
+            .filter(|key| !is_hidden(key))
+            .collect();
+        if !ended.is_empty() {
+            tracing::info!(
+                path = %self.path,
+                keys = shown(&ended),
+                count = ended.len(),
+                "keys that the token could not read are readable again, or gone"
+            );
+        }
+    }
+}
+
+/// The pairs of the last list that this one lacks, in the order of the keys.
+pub(super) fn missing<'a>(
+    previous: &'a [Arc<KvPair>],
+    pairs: &[Arc<KvPair>],
+    keep: &dyn Fn(&str) -> bool,
+) -> Vec<&'a Arc<KvPair>> {
+    let mut there = pairs.iter().peekable();
+    let is_missing = |old: &&Arc<KvPair>| {
+        while there.next_if(|pair| pair.key < old.key).is_some() {}
+        // After a reset the list may be of another prefix.
+        there.peek().is_none_or(|pair| pair.key != old.key) && keep(&old.key)
+    };
+    previous.iter().filter(is_missing).collect()
+}
+
+/// How long the next query waits while keys are hidden: longer the longer they are, from
+/// [`MIN_WAIT`] to [`MAX_WAIT`] and never longer than `wait`. `None` where no key is hidden.
+pub(super) fn wait_while_hidden(previous: &[Arc<KvPair>], wait: Duration) -> Option<Duration> {
+    let latest = previous.iter().filter_map(|pair| pair.hidden_since).max()?;
+    let age = latest.elapsed().unwrap_or_default();
+    Some((age / 4).clamp(MIN_WAIT, MAX_WAIT).min(wait))
+}
+
+fn shown(keys: &[&str]) -> String {
+    let mut text = keys[..keys.len().min(MAX_SHOWN)].join(", ");
+    if keys.len() > MAX_SHOWN {
+        text.push_str(", …");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(key: &str, hidden_since: Option<SystemTime>) -> Arc<KvPair> {
+        Arc::new(KvPair {
+            key: key.to_owned(),
+            hidden_since,
+            ..KvPair::default()
+        })
+    }
+
+    #[test]
+    fn what_the_new_list_lacks_is_missing_unless_another_prefix_is_watched() {
+        let old = ["a/1", "a/2", "a/3", "b/1"].map(|key| pair(key, None));
+        let new = ["a/0", "a/2"].map(|key| pair(key, None));
+        let found = missing(&old, &new, &|key| key.starts_with("a/"));
+        let keys: Vec<_> = found.iter().map(|pair| &*pair.key).collect();
+        assert_eq!(keys, ["a/1", "a/3"]);
+    }
+
+    #[test]
+    fn a_query_waits_longer_the_longer_keys_are_hidden() {
+        let ago = |seconds| {
+            let since = SystemTime::now() - Duration::from_secs(seconds);
+            [pair("a", None), pair("b", Some(since))]
+        };
+        let wait = Duration::from_secs(300);
+        assert_eq!(wait_while_hidden(&[pair("a", None)], wait), None);
+        assert_eq!(wait_while_hidden(&ago(0), wait), Some(MIN_WAIT));
+        let later = wait_while_hidden(&ago(40), wait).unwrap();
+        assert!(later >= Duration::from_secs(10) && later < Duration::from_secs(20));
+        assert_eq!(wait_while_hidden(&ago(3600), wait), Some(MAX_WAIT));
+        let short = Duration::from_millis(300);
+        assert_eq!(wait_while_hidden(&ago(3600), short), Some(short));
+        let ahead = SystemTime::now() + Duration::from_secs(3600);
+        assert_eq!(
+            wait_while_hidden(&[pair("a", Some(ahead))], wait),
+            Some(MIN_WAIT)
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! Signals to the daemon: SIGHUP reloads, SIGTERM stops.
+
+use std::time::{Duration, Instant};
+
+use consul_watch_harness::{Signal, TestAgent, eventually};
+
+use crate::{
+    fixture::{Folder, SOON, children, consul, key, until_nobody_has},
+    process::Process,
+};
+
+#[test]
+fn an_invalid_file_leaves_the_watches_running_and_is_logged() {
+    let (agent, folder) = (TestAgent::dev(), Folder::new());
+    let good = format!(
+        "{}{}",
+        consul(&agent.url()),
+        key("a", &folder.writer("a", "x"), "")
+    );
+    agent.put("a", "1");
+    let daemon = Process::start(&folder, &folder.configure(&good), &[]);
+    eventually(SOON, "the first run", || folder.log("a").len() == 1);
+
+    folder.configure(&format!(
+        "{good}{}watches {{ type = \"kye\" }}\n",
+        key("b", "true", "timeot = \"1s\"")
+    ));
+    daemon.send(Signal::HUP);
+    daemon.until_logged("reload refused", 1);
+    let log = daemon.log();
+    for expected in [
+        "watches.hcl:12: watches[1]: `timeot`",
+        "watches.hcl:14: watches[2]: `type` cannot be `kye`",
+    ] {
+        assert!(log.contains(expected), "{expected}:\n{log}");
+    }
+    agent.put("a", "2");
+    eventually(SOON, "the watch continues", || folder.log("a").len() == 2);
+
+    folder.configure(&good);
+    daemon.reload();
+    agent.put("a", "3");
+    eventually(SOON, "the watch continues", || folder.log("a").len() == 3);
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn sigterm_lets_a_handler_finish() {
+    let (agent, folder) = (TestAgent::dev(), Folder::new());
+    let line = format!(
+        "{}; sleep 1; touch {}",
+        folder.writer("a", "x"),
+        folder.path("done").display()
+    );
+    let file = folder.configure(&format!("{}{}", consul(&agent.url()), key("a", &line, "")));
+    let daemon = Process::start(&folder, &file, &[]);
+    eventually(SOON, "the first run", || folder.log("a").len() == 1);
+    assert!(daemon.stop().success());
+    assert!(
+        folder.path("done").exists(),
+        "the handler had time to finish"
+    );
+    until_nobody_has(&folder.path(""));
+}
+
+#[test]
+fn a_handler_that_does_not_finish_is_killed() {
+    let (agent, folder) = (TestAgent::dev(), Folder::new());
+    let line = format!(
+        "trap '' TERM; {}; while :; do sleep 0.05; done",
+        folder.writer("a", "x")
+    );
+    let text = format!(
+        "shutdown_grace = \"300ms\"\n{}{}",
+        consul(&agent.url()),
+        key("a", &line, "grace = \"300ms\"")
+    );
+    let daemon = Process::start(&folder, &folder.configure(&text), &[]);
+    eventually(SOON, "the first run", || folder.log("a").len() == 1);
+    assert!(!children(daemon.id()).is_empty());
+    let begun = Instant::now();
+    assert!(daemon.stop().success());
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "it took {:?}",
+        begun.elapsed()
+    );
+    until_nobody_has(&folder.path("a"));
+}
+
+#[test]
+fn a_second_signal_ends_the_daemon_at_once() {
+    let (agent, folder) = (TestAgent::dev(), Folder::new());
+    let line = format!("{}; sleep 60", folder.writer("a", "x"));
+    let text = format!(
+        "shutdown_grace = \"1m\"\n{}{}",
+        consul(&agent.url()),
+        key("a", &line, "")
+    );
+    let daemon = Process::start(&folder, &folder.configure(&text), &[]);
+    eventually(SOON, "the first run", || folder.log("a").len() == 1);
+    daemon.send(Signal::TERM);
+    daemon.until_logged("stopping all watches", 1);
+    assert!(daemon.stop().success());
+    until_nobody_has(&folder.path("a"));
+}
