@@ -49,7 +49,7 @@ mod watcher;
 pub use self::{
     change::{Change, ChangeKind, changes},
     coverage::{Extracted, KeySelector, SharedBy},
-    derive::{Derivation, Input, Inputs, never_asked},
+    derive::{Derived, Input, Inputs},
     failure::{Failure, FailureClass},
     limits::{
         backoff::{Backoff, BackoffError},
@@ -63,7 +63,7 @@ pub use self::{
         WatchError, WatchEvent,
     },
     path::WatchPath,
-    query::{Answer, Cursor, Outcome, Position, Query, Request, Source},
+    query::{Answer, Ask, Cursor, Evaluation, Outcome, Position, Query, Request, Source},
     snapshot::{Item, Snapshot},
     snapshots::Snapshots,
     status::{WatchState, WatchStatus},

@@ -12,8 +12,8 @@ use std::{
 
 use common::{Folder, Part, Recorder, Rows, Say, Store, supervisor, until};
 use consul_watch_actors::{
-    Answer, Extracted, Failure, Input, KeySelector, Query, Request, Reset, SharedBy, Stop, Watch,
-    WatchPath,
+    Answer, Ask, Evaluation, Extracted, Failure, Input, KeySelector, Query, Request, Reset,
+    SharedBy, Stop, Watch, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 
@@ -36,16 +36,22 @@ impl Query for Counted {
         self.0.path()
     }
 
+    fn evaluation(&self) -> Evaluation<'_, Self> {
+        Evaluation::Asked(self)
+    }
+
+    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
+        Some(self)
+    }
+}
+
+impl Ask for Counted {
     fn run(
         &self,
         client: &Rc<Store>,
         request: Request<Rows>,
     ) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
         self.0.run(client, request)
-    }
-
-    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
-        Some(self)
     }
 }
 

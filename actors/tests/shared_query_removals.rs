@@ -12,8 +12,8 @@ use common::{
     supervisor, until,
 };
 use consul_watch_actors::{
-    Answer, Extracted, Failure, FailureClass, Input, KeySelector, Outcome, Query, Request,
-    SharedBy, Watch, WatchPath,
+    Answer, Ask, Evaluation, Extracted, Failure, FailureClass, Input, KeySelector, Outcome, Query,
+    Request, SharedBy, Watch, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Instant;
@@ -122,6 +122,16 @@ impl Query for Strict {
         WatchPath::new("strict", self.0.name())
     }
 
+    fn evaluation(&self) -> Evaluation<'_, Self> {
+        Evaluation::Asked(self)
+    }
+
+    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
+        Some(self)
+    }
+}
+
+impl Ask for Strict {
     fn run(
         &self,
         client: &Rc<Store>,
@@ -133,10 +143,6 @@ impl Query for Strict {
             answer.outcome = decoded(answer.outcome);
             Ok(answer)
         })
-    }
-
-    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
-        Some(self)
     }
 }
 

@@ -51,20 +51,26 @@ macro_rules! impl_query {
                 $crate::watch::consul_query::ConsulQuery::watch_path(self)
             }
 
-            fn hold(&self, config: &$crate::client::ConsulConfig) -> ::std::time::Duration {
+            fn evaluation(&self) -> ::consul_watch_actors::Evaluation<'_, Self> {
+                ::consul_watch_actors::Evaluation::Asked(self)
+            }
+
+            fn shared_with(&self) -> Option<&dyn ::consul_watch_actors::SharedBy<Self>> {
+                $crate::watch::consul_query::ConsulQuery::sharing(self)
+            }
+        }
+
+        impl<$($parameters)*> ::consul_watch_actors::Ask for $query {
+            fn server_hold(&self, config: &$crate::client::ConsulConfig) -> ::std::time::Duration {
                 $crate::watch::consul_query::ConsulQuery::options(self).hold(config)
             }
 
             fn run(
                 &self,
                 client: &$crate::client::ConsulClient,
-                request: ::consul_watch_actors::Request<Self::Value>,
-            ) -> $crate::watch::consul_query::Answering<Self::Value> {
+                request: ::consul_watch_actors::Request<$value>,
+            ) -> $crate::watch::consul_query::Answering<$value> {
                 $crate::watch::consul_query::ConsulQuery::ask(self, client, request)
-            }
-
-            fn shared_with(&self) -> Option<&dyn ::consul_watch_actors::SharedBy<Self>> {
-                $crate::watch::consul_query::ConsulQuery::sharing(self)
             }
         }
     };

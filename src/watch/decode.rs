@@ -9,7 +9,7 @@ use std::{
 };
 
 use consul_watch_actors::{
-    Answer, Extracted, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
+    Answer, Ask as _, Extracted, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
 };
 use serde::de::DeserializeOwned;
 
@@ -168,6 +168,23 @@ where
             index,
             outcome,
             confirm,
+        })
+    }
+
+    fn extract_retaining(
+        &self,
+        source: &ConsulConfig,
+        whole: &dyn Any,
+        index: u64,
+        previous: &Settings<T>,
+    ) -> Option<Extracted<Settings<T>>> {
+        let pairs = &**previous.pairs();
+        let part = self.folder.extract_retaining(source, whole, index, pairs)?;
+        let outcome = decoded(&self.folder.whole(source), part.outcome, self.unknown);
+        Some(Extracted {
+            index: part.index,
+            outcome,
+            confirm: part.confirm,
         })
     }
 }

@@ -170,7 +170,7 @@ pub(super) use option_setters;
 
 #[cfg(test)]
 mod tests {
-    use consul_watch_actors::Query as _;
+    use consul_watch_actors::Ask as _;
 
     use super::*;
     use crate::{Key, KeyPrefix};
@@ -179,16 +179,19 @@ mod tests {
     fn a_value_that_is_decoded_is_held_as_long_as_what_it_is_decoded_of() {
         let (config, wait) = (ConsulConfig::default(), Duration::from_secs(160));
         let held = Duration::from_secs(170);
-        assert_eq!(Key::new("a").with_wait(wait).hold(&config), held);
+        assert_eq!(Key::new("a").with_wait(wait).server_hold(&config), held);
         assert_eq!(
-            Key::new("a").with_wait(wait).json::<u8>().hold(&config),
+            Key::new("a")
+                .with_wait(wait)
+                .json::<u8>()
+                .server_hold(&config),
             held
         );
         assert_eq!(
             KeyPrefix::new("a")
                 .with_wait(wait)
                 .decode::<Vec<u8>>()
-                .hold(&config),
+                .server_hold(&config),
             held
         );
     }

@@ -14,7 +14,7 @@ use super::{
     member::{ConfirmQuery, Confirmation},
 };
 use crate::{
-    Answer, Cursor, Failure, Item, Outcome, Query, Request, Snapshot, caught::caught,
+    Answer, Cursor, Failure, FailureClass, Item, Outcome, Query, Request, Snapshot, caught::caught,
     supervisor::DetachReason,
 };
 
@@ -26,6 +26,10 @@ const MAX_CONTRADICTIONS: u32 = 8;
 
 /// How many of these are followed by another query without a pause, if the wider value has changed meanwhile.
 const MAX_IMMEDIATE_QUERIES: u32 = 2;
+
+#[derive(Debug, thiserror::Error)]
+#[error("a derived query has no answer of its own that could confirm a removal")]
+struct DerivedMember;
 
 /// What came of a query: `None` if it was aborted, an error within if it panicked.
 type QueryResult<V> = Option<std::thread::Result<Result<Answer<V>, Failure>>>;
@@ -84,9 +88,14 @@ impl<N: Query> MemberGroup<N> {
                     Some(budget) => budget.short_permit().await,
                     None => None,
                 };
-                AssertUnwindSafe(async { query.run(&client, request).await })
-                    .catch_unwind()
-                    .await
+                AssertUnwindSafe(async {
+                    match query.evaluation().asked() {
+                        Some(asked) => asked.run(&client, request).await,
+                        None => Err(Failure::new(FailureClass::Invalid, DerivedMember)),
+                    }
+                })
+                .catch_unwind()
+                .await
             });
             self.last_query += 1;
             let id = self.last_query;

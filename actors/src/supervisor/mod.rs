@@ -1,6 +1,7 @@
 //! The actor that owns the watchers.
 
 mod handlers;
+mod inputs;
 mod linger;
 mod reports;
 mod shared_queries;

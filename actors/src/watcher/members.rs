@@ -200,7 +200,7 @@ impl<W: Query> WatcherActor<W> {
         &mut self,
         ctx: &mut Context<Self>,
     ) -> impl Future<Output = ()> + 'static + use<W> {
-        let derived = self.following.is_some();
+        let derived = self.inputs.is_some();
         let closed = self.state.shared.as_mut().map(|shared| {
             let closed = shared.replace_source();
             // A derived value is of the new source as soon as its inputs are.

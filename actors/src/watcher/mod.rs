@@ -12,7 +12,7 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 use actix::prelude::*;
 use tokio::{sync::oneshot, time::Instant};
 
-use self::following::Following;
+use self::following::DerivedInputs;
 pub(crate) use self::{
     members::HandOver,
     orders::{End, Registration, Restart, Subscribe, Unsubscribe},
@@ -57,8 +57,8 @@ pub struct WatcherActor<Q: Query> {
     handing_over: Option<oneshot::Sender<()>>,
     /// What it asks on between two queries, if places are counted.
     seat: Option<Lease>,
-    /// What it follows, if its query is a derived one.
-    following: Option<Following>,
+    /// Its inputs, if its query is a derived one.
+    inputs: Option<DerivedInputs>,
     ended: bool,
 }
 
@@ -87,7 +87,7 @@ impl<Q: Query> WatcherActor<Q> {
             stepping: false,
             handing_over: None,
             seat: None,
-            following: None,
+            inputs: None,
             ended: false,
         }
     }
@@ -96,8 +96,8 @@ impl<Q: Query> WatcherActor<Q> {
     fn look_up(&mut self) {
         self.places = self.source.connection_budget();
         self.guard = self.source.reconnect_gate();
-        if self.following.is_none() && self.link.query.derivation().is_some() {
-            self.following = Some(Following::default());
+        if self.inputs.is_none() && self.link.query.evaluation().derived().is_some() {
+            self.inputs = Some(DerivedInputs::default());
         }
     }
 
@@ -135,7 +135,7 @@ impl<Q: Query> WatcherActor<Q> {
 
     /// The state after a good answer.
     fn good_state(&self) -> WatchState {
-        match (&self.following, &self.seat, &self.places) {
+        match (&self.inputs, &self.seat, &self.places) {
             (Some(_), ..) => self.state_of_inputs(),
             (None, Some(Lease::Queued(_)), Some(places)) => WatchState::Polling {
                 limit: places.max(),

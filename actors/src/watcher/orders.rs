@@ -74,7 +74,7 @@ impl<Q: Query> Handler<End> for WatcherActor<Q> {
         self.state.in_flight = InFlight::default();
         let members = self.close_members();
         self.seat = None;
-        let let_go = self.let_go();
+        let inputs = self.unsubscribe_all();
         // Alive until its inputs are let go: one that found it gone would be ended by the way, and a stop
         // that comes behind would not wait for its request.
         let alive = ctx.address();
@@ -82,7 +82,7 @@ impl<Q: Query> Handler<End> for WatcherActor<Q> {
         Box::pin(async move {
             closed.await;
             members.await;
-            let_go.await;
+            inputs.await;
             drop((alive, done));
         })
     }
@@ -109,7 +109,7 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
             self.guard = source.reconnect_gate();
             self.source = source;
         }
-        if self.following.is_some() {
+        if self.inputs.is_some() {
             // Its inputs are watches that start afresh themselves, and tell what they find.
             return Box::pin(self.members_of_new_source(ctx));
         }

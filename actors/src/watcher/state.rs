@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::Subscribe;
 use crate::{
-    Backoff, Query, SubscriptionId, Throttle,
+    Backoff, Inputs, Query, SubscriptionId, Throttle,
     feeds::Feeds,
     shared_query::SharedQuery,
     subscription::in_flight::{InFlight, Outbox},
@@ -18,6 +18,8 @@ pub(crate) struct WatcherState<Q: Query> {
     pub(crate) backoff: Backoff,
     pub(crate) throttle: Throttle,
     pub(crate) in_flight: InFlight,
+    /// The known values of the inputs, if its query is a derived one.
+    pub(crate) known_inputs: Option<Box<Inputs>>,
     /// The watches that this one serves. Most serve none.
     pub(crate) shared: Option<Box<SharedQuery<Q::Source>>>,
     pub(crate) next_attempt: Option<Instant>,
@@ -38,6 +40,7 @@ impl<Q: Query> WatcherState<Q> {
             backoff,
             throttle,
             in_flight: InFlight::default(),
+            known_inputs: None,
             shared: None,
             next_attempt: None,
             halted: false,
