@@ -1,7 +1,7 @@
 //! An application whose configuration lives in Consul: it prints every change below `kvTest/test`.
 //!
-//! It writes a key and reads it back, watches, starts afresh on SIGHUP, and on SIGINT, SIGTERM or
-//! SIGQUIT stops its watches first and then ends.
+//! It writes a key and reads it back, watches, resets on SIGHUP, and stops its watches before it ends on SIGINT, SIGTERM
+//! or SIGQUIT.
 //!
 //! ```console
 //! $ consul agent -dev &
@@ -16,7 +16,7 @@ use consul_watch::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Prints what changes.
+/// Prints each change.
 struct App;
 
 impl Actor for App {
@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_writer(std::io::stderr)
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .init();
-    // Signals are taken before the first line is printed, so that whoever reads it may send one.
+    // Signals are handled before the first line is printed, so that its reader may send one.
     let mut hangup = signal(SignalKind::hangup())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -64,7 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .send(Watch::new(KeyPrefix::new("test"), App.start()))
         .await??;
 
-    // The store may be away: the watch waits for it, and so does what depends on it.
+    // Consul may be down: the watch waits for it, and so does this.
     let store = KvStore::connect(&consul)?;
     match store.put("test/started", "yes").await {
         Ok(()) => println!(

@@ -1,4 +1,4 @@
-//! The least an application writes: print every change below `kvTest/test`, until Ctrl-C.
+//! The smallest application: it prints every change under `kvTest/test` until Ctrl-C.
 
 use actix::prelude::*;
 use consul_watch::{Changed, ConsulConfig, KeyPrefix, Stop, Watch, WatchSupervisor};

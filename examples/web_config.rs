@@ -1,7 +1,7 @@
 //! A web server whose handlers read their configuration from Consul, live.
 //!
-//! The folder `web` is one struct. The actor system keeps it up to date; the server's own threads read it
-//! whenever they want, without awaiting and without a lock of their own.
+//! The folder `web` is one struct. The actor system keeps it up to date; the threads of the server read it at any time,
+//! without awaiting and without their own lock.
 //!
 //! ```console
 //! $ consul agent -dev &
@@ -20,10 +20,11 @@ use std::{
 
 use actix::prelude::*;
 use consul_watch::{
-    Changed, ConsulConfig, KeyPrefix, Ready, Snapshots, Watch, WatchSupervisor, watch::Decode,
+    Changed, ConsulConfig, KeyPrefix, Ready, Snapshots, Watch, WatchSupervisor,
+    watch::DecodedPrefix,
 };
 
-/// What the keys below `web/` say; a key that is missing or deleted is its default.
+/// The values of the keys below `web/`. A missing or deleted key has its default.
 #[derive(Debug, PartialEq, serde::Deserialize)]
 struct Web {
     #[serde(default = "hello")]
@@ -40,17 +41,17 @@ fn ten() -> u32 {
     10
 }
 
-/// Says when the configuration changes; the handlers need it not.
+/// Prints changes of the configuration. The handlers do not need it.
 struct Log;
 
 impl Actor for Log {
     type Context = Context<Self>;
 }
 
-impl Handler<Changed<Decode<Web>>> for Log {
+impl Handler<Changed<DecodedPrefix<Web>>> for Log {
     type Result = ();
 
-    fn handle(&mut self, changed: Changed<Decode<Web>>, _: &mut Self::Context) {
+    fn handle(&mut self, changed: Changed<DecodedPrefix<Web>>, _: &mut Self::Context) {
         eprintln!("the configuration is {:?}", *changed.current);
     }
 }
@@ -59,14 +60,14 @@ impl Handler<Changed<Decode<Web>>> for Log {
 fn answer(
     stream: &mut TcpStream,
     settings: &Snapshots,
-    query: &Decode<Web>,
+    query: &DecodedPrefix<Web>,
 ) -> std::io::Result<()> {
     for line in BufReader::new(&*stream).lines() {
         if line?.is_empty() {
             break;
         }
     }
-    // The latest value, whatever the actors are doing.
+    // The latest value, independent of the actors.
     let body = match settings.get(query) {
         Some(web) => format!("{} (at most {} guests)\n", web.greeting, web.guests),
         None => "no configuration yet\n".to_owned(),
@@ -95,7 +96,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let (listener, settings, query) = (listener.try_clone()?, settings.clone(), query.clone());
         thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
-                // Whoever asked and went away needs no answer.
+                // The client may have disconnected.
                 let _ = answer(&mut stream, &settings, &query);
             }
         });

@@ -1,4 +1,4 @@
-//! Where Consul listens: what is taken is taken again when it is printed.
+//! Consul's address: an accepted text is accepted again when it is printed.
 
 #![no_main]
 

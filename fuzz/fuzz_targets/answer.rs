@@ -1,4 +1,4 @@
-//! What Consul answers: every type is tried, and what is read can be written and read again.
+//! Consul's responses: every type is tried, and a value that was read can be written and read again.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A watch as data: what is taken is taken again when it is written back.
+//! A watch as data: an accepted text is accepted again when it is written back.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The way to a key: nothing but plain characters goes into a URL, and never a longer key than was given.
+//! The path of a key: only plain characters go into a URL, and never a longer key than was given.
 
 #![no_main]
 

@@ -102,7 +102,8 @@ impl Endpoint {
                 if !config.tls().verify() {
                     warn_unverified(&address.to_string());
                 }
-                let budget = config.connection_budget();
+                // Kept without a number of its own: a client that watches nothing limits nobody.
+                let budget = config.connection_budget().map(|budget| budget.keep());
                 let enable_budget = move || budget.iter().for_each(ConnectionBudget::enable);
                 http2 = Some(ConnectionPool::new(
                     connector.clone(),

@@ -76,7 +76,7 @@ pub enum ClientError {
         status: u16,
         /// What Consul says about it, shortened; or what the page that stands in for it is.
         text: String,
-        /// How long to stay away, if it says so.
+        /// The pause that it asks for by `Retry-After`, if any: at most 10 minutes.
         retry_after: Option<Duration>,
         /// Whether Consul itself answered, as far as can be told: not with an HTML page.
         from_consul: bool,
@@ -226,7 +226,7 @@ impl ClientError {
         }
     }
 
-    /// How long Consul, or a proxy before it, asks to stay away (`Retry-After`, in seconds).
+    /// The pause that Consul, or a proxy in front of it, asks for by `Retry-After`: at most 10 minutes.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,

@@ -15,7 +15,7 @@ pub struct ConfigIssue {
 
 impl ConfigIssue {
     /// Creates an issue of a file, or of a line of it.
-    pub(crate) fn whole(location: Location, reason: impl Into<String>) -> Self {
+    pub(crate) fn at(location: Location, reason: impl Into<String>) -> Self {
         Self {
             location,
             part: String::new(),
@@ -24,7 +24,7 @@ impl ConfigIssue {
     }
 
     /// Creates an issue of this part of a file.
-    pub(crate) fn of(part: &str, location: Location, reason: impl Into<String>) -> Self {
+    pub(crate) fn in_part(part: &str, location: Location, reason: impl Into<String>) -> Self {
         Self {
             location,
             part: part.to_owned(),

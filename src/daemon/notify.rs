@@ -13,7 +13,7 @@ pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => notify(&[NotifyState::Reloading, now]),
         Err(error) => {
-            tracing::warn!(%error, "systemd not notified of the reload: the clock cannot be read")
+            tracing::warn!(%error, "systemd not notified of the reload: the clock cannot be read");
         }
     }
 }

@@ -84,13 +84,13 @@ pub(crate) fn without_value(reason: &str) -> String {
 
 /// A failure inside a tree of keys, before it is known where.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct TreeError {
     /// The key, when the failure is of one key and not of the field around it.
     pub(super) key: Option<String>,
     pub(super) reason: String,
 }
 
-impl Fault {
+impl TreeError {
     /// The error with the place it happened at.
     pub(super) fn at(self, folder: &str, path: &serde_path_to_error::Path) -> DecodeError {
         let field = path.to_string();
@@ -106,15 +106,15 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for TreeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for TreeError {}
 
-impl de::Error for Fault {
+impl de::Error for TreeError {
     fn custom<T: fmt::Display>(reason: T) -> Self {
         Self {
             key: None,

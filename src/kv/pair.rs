@@ -4,6 +4,7 @@ use std::{fmt, time::SystemTime};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use consul_watch_actors::Item;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, Visitor},
@@ -63,6 +64,28 @@ impl KvPair {
     /// The value, to be read as text, a number or JSON. No value reads as an empty one.
     pub fn to_value(&self) -> KvValue {
         KvValue::new(self.key.clone(), self.value.clone().unwrap_or_default())
+    }
+}
+
+/// A pair is identified by its key. Written again with the same value it is the same: all counts but
+/// `modify_index`. Deleted and created again it is another, since `create_index` differs.
+impl Item for KvPair {
+    type Id<'a> = &'a str;
+
+    fn id(&self) -> &str {
+        &self.key
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self.create_index == other.create_index
+            && self.value == other.value
+            && self.flags == other.flags
+            && self.session == other.session
+            && self.lock_index == other.lock_index
+    }
+
+    fn text(&self) -> Option<&str> {
+        Some(&self.key)
     }
 }
 

@@ -19,21 +19,21 @@ record! {
     /// `Debug` shows the length of the payload and not the payload.
     UserEvent {
         /// Its UUID.
-        id: String = "ID" need,
+        id: String = "ID" required,
         /// Its name.
-        name: String = "Name" keep,
+        name: String = "Name" always,
         /// What was sent along; Consul does not tell an empty payload from none.
-        payload: Payload = "Payload" keep,
+        payload: Payload = "Payload" always,
         /// The nodes it was for, as a regular expression; empty for all.
-        node_filter: String = "NodeFilter" keep,
+        node_filter: String = "NodeFilter" always,
         /// The services it was for, as a regular expression; empty for all.
-        service_filter: String = "ServiceFilter" keep,
+        service_filter: String = "ServiceFilter" always,
         /// The tags it was for, as a regular expression; empty for all.
-        tag_filter: String = "TagFilter" keep,
+        tag_filter: String = "TagFilter" always,
         /// The version of its format.
-        version: u64 = "Version" keep,
+        version: u64 = "Version" always,
         /// When it was fired, by the cluster's Lamport clock.
-        l_time: u64 = "LTime" keep,
+        l_time: u64 = "LTime" always,
     }
 }
 
@@ -146,8 +146,19 @@ impl EventLog {
     /// members of a cluster may tell it again twice as many.
     const REMEMBERED: usize = 1024;
 
-    /// The log after an answer of the agent's.
-    pub(crate) fn next(previous: Option<&Self>, list: Vec<UserEvent>) -> Self {
+    /// The log of a watch that had seen `previous` and is answered with these events, in the agent's order.
+    ///
+    /// ```
+    /// use consul_watch::{Changed, Event, model::{EventLog, UserEvent}};
+    ///
+    /// let mut deploy = UserEvent::default();
+    /// deploy.id = "1".to_owned();
+    /// let empty = EventLog::next(None, Vec::new());
+    /// let log = EventLog::next(Some(&empty), vec![deploy]);
+    /// let changed = Changed::update(Event::named("deploy"), empty, log, 7);
+    /// assert_eq!(changed.changes().len(), 1);
+    /// ```
+    pub fn next(previous: Option<&Self>, list: Vec<UserEvent>) -> Self {
         let before = previous.map_or(&[][..], |log| &log.seen);
         let known: HashMap<&str, &Arc<UserEvent>> = before
             .iter()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use consul_watch_actors::{Derived, Evaluation, Input, Inputs, Outcome, Query, WatchPath};
 
 use super::{
-    options::{Options, option_setters},
+    query_options::{QueryOptions, option_setters},
     service::Service,
     services::Services,
 };
@@ -41,7 +41,7 @@ use crate::{client::ConsulConfig, model::ServiceEntry};
 pub struct ServiceCatalog {
     globs: Vec<String>,
     failing_too: bool,
-    options: Options,
+    options: QueryOptions,
 }
 
 impl ServiceCatalog {
@@ -60,7 +60,7 @@ impl ServiceCatalog {
 
     /// Keeps instances with failing checks too. Default: only those of which every check passes.
     #[must_use]
-    pub fn with_failing(mut self) -> Self {
+    pub fn include_failing(mut self) -> Self {
         self.failing_too = true;
         self
     }

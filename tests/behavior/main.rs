@@ -15,3 +15,4 @@ mod reset_repeats_nothing;
 mod snapshots_on_any_thread;
 mod subscriber_isolation;
 mod unusual_keys;
+mod updates_for_an_applications_tests;

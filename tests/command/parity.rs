@@ -64,7 +64,7 @@ const CASES: [Case; 12] = [
             register(
                 agent,
                 r#"{"Name": "web", "ID": "web2", "Port": 81, "Tags": ["v1", "v2"]}"#,
-            )
+            );
         },
     },
     Case {
@@ -79,7 +79,7 @@ const CASES: [Case; 12] = [
             register(
                 agent,
                 r#"{"Name": "web", "ID": "web3", "Port": 82, "Tags": ["v1"]}"#,
-            )
+            );
         },
     },
     Case {

@@ -3,9 +3,10 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test that cannot go on has failed"
+    reason = "a test fails by panicking"
 )]
 
+mod checkpoints;
 mod documented_examples;
 mod fixture;
 mod hcl_matches_consul;

@@ -1,9 +1,6 @@
 //! A reload changes only what differs in the files.
 
-use consul_watch::{
-    ConsulConfig,
-    daemon::{Daemon, DaemonConfig},
-};
+use consul_watch::daemon::Daemon;
 use consul_watch_harness::{FaultProxy, TestAgent, eventually_async};
 
 use crate::fixture::{Folder, SOON, consul, key};
@@ -186,41 +183,6 @@ async fn a_change_of_consul_repeats_no_equal_state() {
     two.put("a", "5");
     folder.until_log("a", &["x=1", "x=2", "x=5"]).await;
     daemon.stop().await;
-}
-
-#[actix_rt::test]
-async fn a_checkpoint_outlives_the_daemon() {
-    let (agent, folder) = (TestAgent::dev(), Folder::new());
-    agent.put("a", "1");
-    let file = folder.path("a.checkpoint");
-    let more = format!("checkpoint = \"{}\"", file.display());
-    let text = format!(
-        "{}{}",
-        consul(&agent.url()),
-        key("a", &folder.writer("a", "x"), &more)
-    );
-    let daemon = Daemon::start(folder.load(&text)).await.unwrap();
-    folder.until_log("a", &["x=1"]).await;
-    eventually_async(SOON, "the checkpoint", || file.exists()).await;
-    daemon.stop().await;
-
-    let daemon = Daemon::start(folder.load(&text)).await.unwrap();
-    agent.put("a", "2");
-    folder.until_log("a", &["x=1", "x=2"]).await;
-    daemon.stop().await;
-
-    agent.put("a", "3");
-    let daemon = Daemon::start(folder.load(&text)).await.unwrap();
-    folder.until_log("a", &["x=1", "x=2", "x=3"]).await;
-    daemon.stop().await;
-
-    let other = text.replace("key = \"a\"", "key = \"b\"");
-    let errors = DaemonConfig::load(&[folder.configure(&other)], &ConsulConfig::default());
-    let errors = errors.unwrap_err().to_string();
-    assert!(
-        errors.contains("belongs to the watch key:a, not to key:b"),
-        "{errors}"
-    );
 }
 
 #[actix_rt::test]

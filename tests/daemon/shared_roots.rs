@@ -126,14 +126,12 @@ fn changed_roots_are_logged_at_a_reload_and_take_effect_at_the_next_start() {
     assert_eq!(
         daemon.log().matches(warning).count(),
         2,
-        "what is as it was again is not told of"
+        "restored roots are not logged"
     );
 
     folder.configure(&text("roots = [\"app/\"]"));
     assert!(daemon.stop().success());
-    eventually(SOON, "that all connections are closed", || {
-        proxy.open() == 0
-    });
+    eventually(SOON, "all connections to be closed", || proxy.open() == 0);
     let before = proxy.stats().accepted;
     let daemon = Process::start(&folder, &file, &[]);
     until_all_have(&folder, &["1", "2", "2"]);
@@ -142,10 +140,10 @@ fn changed_roots_are_logged_at_a_reload_and_take_effect_at_the_next_start() {
 }
 
 #[test]
-fn what_says_something_of_its_own_asks_by_itself() {
+fn a_watch_with_its_own_consul_options_leaves_the_root() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     let proxy = FaultProxy::start(agent.http_addr());
-    // Those with nothing of their own share the root's query.
+    // Watches without their own options share the query of the root.
     let more = [
         "",
         "",

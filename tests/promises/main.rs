@@ -11,27 +11,10 @@
 )]
 
 mod a_removal_is_a_change;
-mod never_a_false_delete;
+mod errors_are_never_removals;
 mod no_hot_loop_no_storm;
 mod one_bad_watch_harms_no_other;
 mod only_real_changes;
 mod secrets_are_never_printed;
 mod stop_is_final;
 mod the_latest_state_always_arrives;
-
-// What moved to the harness, under the names that `never_a_false_delete` has for it.
-mod recorder {
-    #[allow(unused_imports)]
-    pub(crate) use consul_watch_harness::{
-        DEADLINE as SOON, Feed, StopActor as Leave, described as said, state, text,
-    };
-}
-mod stage {
-    #[allow(unused_imports)]
-    pub(crate) use consul_watch_harness::{
-        Fixture as Stage,
-        fixture::{
-            config, impatient, retries_after as failed, status, subscribe, supervisor, until, watch,
-        },
-    };
-}

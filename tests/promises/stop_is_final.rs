@@ -1,4 +1,4 @@
-//! When the reply to `Stop` is there, the request is closed and nothing more is delivered.
+//! When `Stop` has replied, the request is closed and nothing more is delivered.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use consul_watch::{
-    Changed, FailureClass, Key, KeyPrefix, Ready, ReadyError, Reason, Selection, Status, Stop,
-    Stopped, Watch,
+    Changed, FailureClass, Key, KeyPrefix, Ready, ReadyError, Reason, Status, Stop, Stopped, Watch,
 };
 use consul_watch_harness::{
     DEADLINE, Feed, Fixture, Refusal, StopActor, TestAgent,
@@ -15,9 +14,6 @@ use consul_watch_harness::{
 };
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-
-/// Less than the time after which an idle connection would be closed anyway, and than any wait.
-const CLOSED: Duration = Duration::from_secs(8);
 
 async fn stop(fixture: &Fixture, stop: Stop) -> Stopped {
     let stopped = tokio::time::timeout(DEADLINE, fixture.watches.send(stop)).await;
@@ -55,13 +51,13 @@ async fn the_request_is_closed_and_nothing_more_comes() {
     }
     let stopped = stop(&fixture, Stop::path("app")).await;
     while feed.waiting().is_some() {}
-    let requests = fixture.proxy.stats().requests;
     assert_eq!(
         (names(&stopped), stopped.subscriptions),
         (vec!["keyprefix:app".to_owned()], 1)
     );
     assert!(stopped.not_watched.is_empty());
-    fixture.proxy.until_open(0, CLOSED).await;
+    fixture.proxy.until_open(0, DEADLINE).await;
+    let after = fixture.proxy.stats();
 
     going.store(false, std::sync::atomic::Ordering::SeqCst);
     witness
@@ -73,7 +69,7 @@ async fn the_request_is_closed_and_nothing_more_comes() {
     feed.has_nothing("the watch was stopped");
     assert_eq!(
         fixture.proxy.stats().requests,
-        requests,
+        after.requests,
         "no request after the reply"
     );
     assert!(
@@ -88,7 +84,7 @@ async fn the_request_is_closed_and_nothing_more_comes() {
 
 /// The handler is at work on one delivery, and another one waits for it.
 #[actix_rt::test]
-async fn what_waits_for_a_slow_handler_is_taken_back() {
+async fn a_delivery_that_waits_for_a_slow_handler_is_retracted() {
     let fixture = Fixture::dev();
     let gate = Arc::new(Semaphore::new(0));
     let slow = Feed::slow(&gate);
@@ -103,14 +99,12 @@ async fn what_waits_for_a_slow_handler_is_taken_back() {
     gate.add_permits(10);
     fixture.agent.put("app/a", "2");
     fast.says(&["updated app/a=1→2"]).await;
-    // Its mailbox is served in order, so what was in it would be here.
-    slow.address.send(StopActor).await.expect("it lives");
-    slow.has_nothing("its subscription was stopped");
+    slow.ends_with_nothing("its subscription was stopped").await;
 }
 
-/// Blocks its thread in its first handler until it is let go.
+/// Blocks its thread in its first handler until it is released.
 struct Blocks {
-    let_go: Receiver<()>,
+    release: Receiver<()>,
     handled: UnboundedSender<String>,
 }
 
@@ -123,7 +117,7 @@ impl Handler<Changed<Key>> for Blocks {
 
     fn handle(&mut self, changed: Changed<Key>, _: &mut Self::Context) {
         let _ = self.handled.send(changed.query.name().to_owned());
-        let _ = self.let_go.recv();
+        let _ = self.release.recv();
     }
 }
 
@@ -135,15 +129,15 @@ impl Handler<StopActor> for Blocks {
     }
 }
 
-/// The message is in the mailbox, and its actor has not come to it yet.
+/// The message is in the mailbox, and its actor has not handled it yet.
 #[actix_rt::test]
-async fn what_lies_in_a_mailbox_is_taken_back() {
+async fn a_delivery_in_a_mailbox_is_retracted() {
     let fixture = Fixture::dev();
-    let (let_go, waits) = channel();
+    let (release, waits) = channel();
     let (handled, mut all) = unbounded_channel();
     let thread = Arbiter::new();
     let actor = Blocks::start_in_arbiter(&thread.handle(), |_| Blocks {
-        let_go: waits,
+        release: waits,
         handled,
     });
     for name in ["held", "waiting", "stopped"] {
@@ -161,7 +155,7 @@ async fn what_lies_in_a_mailbox_is_taken_back() {
             assert_eq!(first.as_deref(), Some("held"));
         }
     }
-    // One that goes by itself, and one whose watch goes on for another subscriber.
+    // One that ends alone, and one whose watch continues for another subscriber.
     let shared = Watch::new(Key::new("shared"), actor.clone());
     let shared = fixture
         .watches
@@ -174,7 +168,7 @@ async fn what_lies_in_a_mailbox_is_taken_back() {
     fixture.ready().await;
     stop(&fixture, Stop::path("stopped")).await;
     stop(&fixture, Stop::subscription(shared)).await;
-    drop(let_go);
+    drop(release);
     actor.send(StopActor).await.expect("it lives");
     let mut rest = Vec::new();
     while let Ok(name) = all.try_recv() {
@@ -208,7 +202,7 @@ async fn one_of_two_subscriptions() {
     assert_eq!(
         (stats.open, stats.accepted),
         (1, 1),
-        "the watch goes on as it was: {stats:?}"
+        "the watch continues: {stats:?}"
     );
 
     let again = stop(&fixture, Stop::subscription(goes.subscription)).await;
@@ -223,7 +217,7 @@ async fn one_of_two_subscriptions() {
         ["keyprefix:app"],
         "the watch ends with its last subscription"
     );
-    fixture.proxy.until_open(0, CLOSED).await;
+    fixture.proxy.until_open(0, DEADLINE).await;
 }
 
 #[actix_rt::test]
@@ -240,7 +234,7 @@ async fn several_paths_and_all_of_them() {
         feed.next("the first delivery").await;
     }
     key.next("the first delivery").await;
-    // A connection between two queries would stay open for the next one, whoever stops then.
+    // A connection between two queries stays open for the next one.
     fixture
         .proxy
         .until(DEADLINE, "five held queries", |stats| {
@@ -254,17 +248,17 @@ async fn several_paths_and_all_of_them() {
         (stopped.subscriptions, stopped.not_watched),
         (2, vec!["nobody".to_owned()])
     );
-    fixture.proxy.until_open(3, CLOSED).await;
+    fixture.proxy.until_open(3, DEADLINE).await;
 
     let stopped = stop(&fixture, Stop::query(&alone)).await;
     assert_eq!(names(&stopped), ["key:a?dc=dc1"]);
-    fixture.proxy.until_open(2, CLOSED).await;
+    fixture.proxy.until_open(2, DEADLINE).await;
     fixture.agent.put("c/x", "1");
     feeds[2].says(&["added c/x=1"]).await;
 
     let stopped = stop(&fixture, Stop::all()).await;
     assert_eq!(names(&stopped), ["keyprefix:c", "keyprefix:d"]);
-    fixture.proxy.until_open(0, CLOSED).await;
+    fixture.proxy.until_open(0, DEADLINE).await;
     let nothing = stop(&fixture, Stop::all()).await;
     assert_eq!(
         (nothing.subscriptions, nothing.not_watched.len()),
@@ -276,7 +270,7 @@ async fn several_paths_and_all_of_them() {
 }
 
 #[actix_rt::test]
-async fn what_is_watched_again_begins_with_the_current_state() {
+async fn a_new_watch_begins_with_the_current_state() {
     let fixture = Fixture::dev();
     fixture.agent.put("app/a", "1");
     let mut feed = fixture.watch(KeyPrefix::new("app")).await;
@@ -297,7 +291,10 @@ async fn what_is_watched_again_begins_with_the_current_state() {
 
 #[actix_rt::test]
 async fn a_watch_that_has_no_answer_yet() {
-    let fixture = Fixture::dev();
+    // Nothing but Stop closes the request in time.
+    let fixture = Fixture::of(TestAgent::dev(), |config| {
+        config.with_request_timeout(5 * DEADLINE)
+    });
     fixture.proxy.silence();
     let mut hanging = fixture.watch(Key::new("hanging")).await;
     fixture
@@ -308,7 +305,7 @@ async fn a_watch_that_has_no_answer_yet() {
     let ready = actix::spawn(ready);
     let stopped = stop(&fixture, Stop::path("hanging")).await;
     assert_eq!(stopped.subscriptions, 1);
-    fixture.proxy.until_open(0, CLOSED).await;
+    fixture.proxy.until_open(0, DEADLINE).await;
     match ready.await.expect("no panic").expect("the supervisor runs") {
         Err(ReadyError::Stopped(_) | ReadyError::NotWatched(_)) => {}
         other => panic!("a stopped watch is never ready: {other:?}"),
@@ -360,7 +357,7 @@ async fn a_watch_ends_with_the_actor_of_its_last_subscriber() {
     tokio::time::timeout(DEADLINE, gone)
         .await
         .expect("the watch ends with its last subscriber");
-    fixture.proxy.until_open(0, CLOSED).await;
+    fixture.proxy.until_open(0, DEADLINE).await;
 }
 
 #[actix_rt::test]
@@ -373,22 +370,32 @@ async fn everything_ends_with_the_supervisor() {
     } = Fixture::dev();
     let mut feed = watch(&watches, Key::new("k")).await;
     feed.next("the first delivery").await;
+    let others = supervisor(&config(&agent.url()));
+    let mut witness = watch(&others, Key::new("k")).await;
+    witness.next("the first delivery").await;
     drop(watches);
-    proxy.until_open(0, CLOSED).await;
+    // A held query would stay open for the five minutes of its wait.
+    proxy.until_open(0, DEADLINE).await;
+    let requests = proxy.stats().requests;
     agent.put("k", "v");
-    feed.has_nothing("its supervisor is gone");
+    witness.says(&["added k=v"]).await;
+    feed.ends_with_nothing("its supervisor is gone").await;
+    assert_eq!(proxy.stats().requests, requests, "nobody queries any more");
 }
 
 #[actix_rt::test]
 async fn stop_while_the_agent_hangs() {
-    let fixture = Fixture::of(TestAgent::dev(), |config| config);
+    let fixture = Fixture::dev();
     let mut feed = fixture.watch(Key::new("k")).await;
     feed.next("the first delivery").await;
     fixture.agent.pause();
     let stopped = stop(&fixture, Stop::all()).await;
     assert_eq!(stopped.subscriptions, 1);
-    fixture.proxy.until_open(0, CLOSED).await;
+    fixture.proxy.until_open(0, DEADLINE).await;
     fixture.agent.resume();
-    let selection = Selection::path("k");
-    assert_eq!(selection.to_string(), "k");
+    let mut witness = fixture.watch(Key::new("k")).await;
+    witness.next("the first delivery").await;
+    fixture.agent.put("k", "v");
+    witness.says(&["added k=v"]).await;
+    feed.ends_with_nothing("its watch was stopped").await;
 }

@@ -1,10 +1,10 @@
-//! What breaks.
+//! The faults of the network and of the agent.
 
 use std::time::Duration;
 
+use consul_watch_harness::random::{Choices, Rng};
 use consul_watch_harness::{Canned, Cut, FaultProxy, Refusal, ResponseFault, Rule};
 
-use crate::random::Random;
 use crate::writer::{FOLDERS, KEYS};
 
 /// A kind of fault.
@@ -21,7 +21,7 @@ pub(crate) enum Fault {
     Status500,
     Status503,
     HtmlPage,
-    Not404OfConsul,
+    GatewayNotFound,
     IndexLowered,
     IndexDropped,
     BadJson,
@@ -32,7 +32,7 @@ pub(crate) enum Fault {
     AgentEmptied,
 }
 
-/// The faults of the network, all as likely.
+/// The faults of the network, each as likely as any other.
 const NETWORK: [Fault; 17] = [
     Fault::Refused,
     Fault::ResetAtOnce,
@@ -45,7 +45,7 @@ const NETWORK: [Fault; 17] = [
     Fault::Status500,
     Fault::Status503,
     Fault::HtmlPage,
-    Fault::Not404OfConsul,
+    Fault::GatewayNotFound,
     Fault::IndexLowered,
     Fault::IndexDropped,
     Fault::BadJson,
@@ -54,9 +54,9 @@ const NETWORK: [Fault; 17] = [
 ];
 
 impl Fault {
-    /// The next one of the schedule. An agent takes seconds to come back, so it dies less often.
-    pub(crate) fn choose(random: &mut Random) -> Self {
-        match random.below(120) {
+    /// Returns a random one. An agent takes seconds to start, so it is killed less often.
+    pub(crate) fn choose(random: &mut Rng) -> Self {
+        match random.u64(..120) {
             0 => Self::AgentEmptied,
             1..=5 => Self::AgentKilled,
             6..=10 => Self::AgentPaused,
@@ -77,7 +77,7 @@ impl Fault {
             Self::Status500 => "500",
             Self::Status503 => "503",
             Self::HtmlPage => "HTML page",
-            Self::Not404OfConsul => "404 not of Consul",
+            Self::GatewayNotFound => "404 of a gateway",
             Self::IndexLowered => "index lowered",
             Self::IndexDropped => "index dropped",
             Self::BadJson => "invalid JSON",
@@ -89,8 +89,8 @@ impl Fault {
         }
     }
 
-    /// Brings a fault of the network about; `pass` of the proxy ends it.
-    pub(crate) fn inject(self, proxy: &FaultProxy, random: &mut Random) {
+    /// Injects a fault of the network; `pass` of the proxy ends it.
+    pub(crate) fn inject(self, proxy: &FaultProxy, random: &mut Rng) {
         let how = if random.one_in(2) {
             Cut::Reset
         } else {
@@ -112,22 +112,22 @@ impl Fault {
         }
     }
 
-    fn rule(self, how: Cut, random: &mut Random) -> Rule {
+    fn rule(self, how: Cut, random: &mut Rng) -> Rule {
         let folder = random.pick(&FOLDERS);
         let key = random.pick(&KEYS);
-        // A pair that belongs to what is asked for, or it would be passed over.
+        // A pair outside the query would be ignored.
         let (target, pair) = if random.one_in(2) {
             (folder, format!("{folder}/1"))
         } else {
             (key, key.to_owned())
         };
-        let after = random.index(300);
+        let after = random.usize(..300);
         let fault = match self {
             Self::BodyCut => ResponseFault::CutBody { after, how },
             Self::BodyStalled => ResponseFault::Stall { after },
             Self::Dripped => ResponseFault::Drip {
-                bytes: 1 + random.index(40),
-                every: Duration::from_millis(1 + random.below(5)),
+                bytes: 1 + random.usize(..40),
+                every: Duration::from_millis(1 + random.u64(..5)),
             },
             Self::Status429 => ResponseFault::Replace(
                 Canned::new(429, "slow down")
@@ -141,8 +141,8 @@ impl Fault {
                 random.pick(&[200, 404, 502]),
                 "<html><body>down for maintenance</body></html>",
             ),
-            Self::Not404OfConsul => ResponseFault::status(404, ""),
-            Self::IndexLowered => ResponseFault::index(random.below(60)),
+            Self::GatewayNotFound => ResponseFault::status(404, ""),
+            Self::IndexLowered => ResponseFault::index(random.u64(..60)),
             Self::IndexDropped => ResponseFault::no_index(),
             Self::BadJson => json(random.pick(&[
                 "[{\"Key\":\"torture/p0/1\",\"Val",
@@ -159,7 +159,7 @@ impl Fault {
         let rule = if random.one_in(3) {
             Rule::always(fault)
         } else {
-            Rule::next(1 + random.index(6), fault)
+            Rule::next(1 + random.usize(..6), fault)
         };
         if self == Self::BadBase64 || random.one_in(3) {
             rule.for_target(target)

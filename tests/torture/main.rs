@@ -1,29 +1,29 @@
-//! A fault campaign: a real agent behind a faulty network, and subscribers that come, go, stall and panic.
+//! Torture: a real agent behind a faulty network, and subscribers that come, go, stall and panic, also in the
+//! code that they give to their watches.
 //!
-//! The schedule follows from a seed that is printed; `CONSUL_WATCH_SEED` sets it. It lasts
-//! `CONSUL_WATCH_TORTURE_SECONDS`, 20 if unset; `cargo xtask torture --minutes N` sets that and shows the
-//! report. The clock and the scheduler have their part in what happens, so a seed repeats the schedule, not
-//! every interleaving.
+//! The schedule follows from a seed that is printed; `CONSUL_WATCH_SEED` sets it. A run lasts
+//! `CONSUL_WATCH_TORTURE_SECONDS`, by default 20; `cargo xtask torture --minutes N` sets it and shows the report.
+//! The clock and the scheduler have their part too, so a seed repeats the schedule and not every interleaving.
 
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test that cannot go on has failed"
+    reason = "a test that cannot continue has failed"
 )]
 
-mod company;
+mod checker;
+mod convergence;
+mod fault_injector;
 mod faults;
-mod finale;
-mod ledger;
-mod listener;
-mod player;
-mod random;
-mod record;
+mod history;
+mod recording_actor;
 mod report;
 mod resources;
-mod saboteur;
-mod scene;
+mod run_state;
+mod subscriber;
+mod subscribers;
+mod user_code;
 mod writer;
 
 use std::rc::Rc;
@@ -34,14 +34,14 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use consul_watch::{Backoff, ConsulConfig, Ready, WatchSupervisor};
-use consul_watch_harness::{FaultProxy, TestAgent};
+use consul_watch_harness::{DEADLINE, FaultProxy, TestAgent};
 
-use crate::company::Company;
-use crate::finale::Finale;
-use crate::ledger::Ledger;
-use crate::random::{Random, seed};
+use crate::convergence::Convergence;
+use crate::history::History;
 use crate::report::Report;
-use crate::scene::Scene;
+use crate::run_state::RunState;
+use crate::subscribers::Subscribers;
+use consul_watch_harness::random::{Rng, seed};
 
 const WRITERS: usize = 3;
 
@@ -54,7 +54,7 @@ fn length() -> Duration {
     )
 }
 
-/// One that knows soon when a silent peer is dead, and retries soon.
+/// Starts a supervisor that soon gives up a silent peer, and soon retries.
 fn supervisor(proxy: &FaultProxy) -> (ConsulConfig, Addr<WatchSupervisor>) {
     let config = ConsulConfig::default()
         .with_address(proxy.url())
@@ -66,7 +66,7 @@ fn supervisor(proxy: &FaultProxy) -> (ConsulConfig, Addr<WatchSupervisor>) {
         .with_request_timeout(Duration::from_secs(2));
     let soon = Backoff::new(Duration::from_millis(20), Duration::from_secs(1)).expect("a back-off");
     let its_own = config.clone();
-    // On another thread than the subscribers: a Stop is carried out though theirs is held up.
+    // On another thread than the subscribers, so that a Stop is carried out while theirs is blocked.
     let watches = WatchSupervisor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
         WatchSupervisor::new(its_own).backoff(soon)
     });
@@ -76,51 +76,56 @@ fn supervisor(proxy: &FaultProxy) -> (ConsulConfig, Addr<WatchSupervisor>) {
 #[actix_rt::test]
 async fn whatever_breaks_every_subscriber_ends_up_with_consuls_state() {
     let (seed, length) = (seed(), length());
-    println!("CONSUL_WATCH_SEED={seed}");
-    listener::mute_the_panics();
-    let mut random = Random::new(seed);
-    let ledger = Arc::new(Ledger::new());
+    user_code::mute_expected_panics();
+    let mut random = Rng::with_seed(seed);
+    let history = Arc::new(History::new());
     let agent = Arc::new(TestAgent::start());
     let proxy = Arc::new(FaultProxy::start(agent.http_addr()));
     let (config, watches) = supervisor(&proxy);
-    let scene = Rc::new(Scene::new(Arc::clone(&ledger)));
-    let mut company = Company::new(&watches, &config, &scene, random.fork());
+    let run_state = Rc::new(RunState::new(Arc::clone(&history)));
+    let mut subscribers = Subscribers::new(&watches, &config, &run_state, random.fork());
 
-    // Once around at rest: what is made once, and kept, is no leak.
-    company.gather().await;
-    let ready = tokio::time::timeout(player::REPLY, watches.send(Ready::all())).await;
+    // Once around without faults: memory that is allocated once and kept is no leak.
+    subscribers.subscribe_all().await;
+    let ready = tokio::time::timeout(DEADLINE, watches.send(Ready::all())).await;
     ready
         .expect("the watches are ready")
         .expect("the supervisor runs")
         .expect("they can be answered");
-    let mut rest = Finale {
+    let mut rest = Convergence {
         agent: &agent,
         proxy: &proxy,
-        scene: &scene,
-        company: &mut company,
+        run_state: &run_state,
+        subscribers: &mut subscribers,
     };
-    let before = rest.let_go(None).await;
+    let before = rest.release(None).await;
 
     let going = Arc::new(AtomicBool::new(true));
     let writers: Vec<_> = (0..WRITERS)
         .map(|number| {
-            let (http, ledger, going) = (agent.http(), Arc::clone(&ledger), Arc::clone(&going));
+            let (http, history, going) = (agent.http(), Arc::clone(&history), Arc::clone(&going));
             let random = random.fork();
             thread::spawn(move || {
-                writer::write(&http, random, &format!("w{number}"), &ledger, &going)
+                writer::write(&http, random, &format!("w{number}"), &history, &going);
             })
         })
         .collect();
-    let saboteur = {
-        let (agent, proxy, ledger) = (Arc::clone(&agent), Arc::clone(&proxy), Arc::clone(&ledger));
+    let fault_injector = {
+        let (agent, proxy, history) =
+            (Arc::clone(&agent), Arc::clone(&proxy), Arc::clone(&history));
         let random = random.fork();
-        thread::spawn(move || saboteur::sabotage(&agent, &proxy, &ledger, random, length))
+        thread::spawn(move || {
+            fault_injector::inject_faults(&agent, &proxy, &history, random, length)
+        })
     };
-    scene.calm.set(false);
-    while !saboteur.is_finished() {
-        company.act().await;
+    run_state.calm.set(false);
+    user_code::may_panic(Some(random.fork()));
+    while !fault_injector.is_finished() {
+        subscribers.act_at_random().await;
     }
-    let injected = saboteur.join().expect("the saboteur has not panicked");
+    let injected = fault_injector
+        .join()
+        .expect("the saboteur has not panicked");
     going.store(false, Ordering::SeqCst);
     while !writers.iter().all(thread::JoinHandle::is_finished) {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -129,17 +134,17 @@ async fn whatever_breaks_every_subscriber_ends_up_with_consuls_state() {
         writer.join().expect("a writer has not panicked");
     }
 
-    let mut finale = Finale {
+    let mut convergence = Convergence {
         agent: &agent,
         proxy: &proxy,
-        scene: &scene,
-        company: &mut company,
+        run_state: &run_state,
+        subscribers: &mut subscribers,
     };
-    finale.run().await;
-    let after = finale.let_go(Some(&before)).await;
+    convergence.run().await;
+    let after = convergence.release(Some(&before)).await;
 
     let stats = proxy.stats();
-    let (injected, tally) = (&injected, &*scene.tally.borrow());
+    let (injected, counters) = (&injected, &*run_state.counters.borrow());
     let (broken, requests) = (stats.faults, stats.requests);
     let report = Report {
         seed,
@@ -147,16 +152,16 @@ async fn whatever_breaks_every_subscriber_ends_up_with_consuls_state() {
         injected,
         broken,
         requests,
-        ledger: &ledger,
-        tally,
+        history: &history,
+        counters,
         before,
         after,
     };
     println!("\n{report}");
-    let violations = scene.violations();
+    let violations = run_state.violations();
     assert!(
         violations.is_empty(),
         "seed {seed}: {} violations, shown above",
-        tally.violations
+        counters.violations
     );
 }

@@ -1,30 +1,31 @@
-//! What the campaign did and found.
+//! The report of a run.
 
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::ledger::Ledger;
+use crate::fault_injector::InjectedFaults;
+use crate::history::History;
 use crate::resources::Resources;
-use crate::saboteur::Injected;
-use crate::scene::Tally;
+use crate::run_state::Counters;
+use crate::user_code::UserCode;
 
 pub(crate) struct Report<'a> {
     pub(crate) seed: u64,
     pub(crate) length: Duration,
-    pub(crate) injected: &'a Injected,
-    /// Answers that were falsified or broken.
+    pub(crate) injected: &'a InjectedFaults,
+    /// Falsified or broken answers.
     pub(crate) broken: u64,
     pub(crate) requests: u64,
-    pub(crate) ledger: &'a Ledger,
-    pub(crate) tally: &'a Tally,
+    pub(crate) history: &'a History,
+    pub(crate) counters: &'a Counters,
     pub(crate) before: Resources,
     pub(crate) after: Resources,
 }
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally {
+        let Counters {
             deliveries,
             first,
             resync,
@@ -32,17 +33,17 @@ impl fmt::Display for Report<'_> {
             changes,
             removals,
             ..
-        } = self.tally;
-        let Tally {
-            came,
+        } = self.counters;
+        let Counters {
+            subscribed,
             stops,
             resets,
             stalled,
             panicked,
-            left,
+            stopped_themselves,
             violations,
             ..
-        } = self.tally;
+        } = self.counters;
         writeln!(
             f,
             "torture of {:.0} s, CONSUL_WATCH_SEED={}",
@@ -63,8 +64,8 @@ impl fmt::Display for Report<'_> {
             self.broken, self.requests
         )?;
         let (puts, deletes) = (
-            self.ledger.puts.load(Ordering::Relaxed),
-            self.ledger.deletes.load(Ordering::Relaxed),
+            self.history.puts.load(Ordering::Relaxed),
+            self.history.deletes.load(Ordering::Relaxed),
         );
         writeln!(
             f,
@@ -73,18 +74,26 @@ impl fmt::Display for Report<'_> {
         )?;
         writeln!(
             f,
-            "deliveries       {deliveries} ({first} first, {resync} resync; {coalesced} states folded)"
+            "deliveries       {deliveries} ({first} first, {resync} resync; {coalesced} states coalesced)"
         )?;
         writeln!(
             f,
             "                 {changes} changes in them, {removals} keys removed"
         )?;
-        writeln!(f, "subscriptions    {came}; {stops} Stop, {resets} Reset")?;
         writeln!(
             f,
-            "subscribers      {stalled} stalls, {panicked} panics, {left} left"
+            "subscriptions    {subscribed}; {stops} Stop, {resets} Reset"
         )?;
-        writeln!(f, "at first         {}", self.before)?;
+        writeln!(
+            f,
+            "subscribers      {stalled} stalls, {panicked} panics, {stopped_themselves} stopped"
+        )?;
+        let panics = UserCode::ALL.map(UserCode::panics);
+        writeln!(f, "user code        {} panics", panics.iter().sum::<u64>())?;
+        for (code, count) in UserCode::ALL.into_iter().zip(panics) {
+            writeln!(f, "  {:<26}{count:>6}", code.name())?;
+        }
+        writeln!(f, "at the start     {}", self.before)?;
         writeln!(f, "at the end       {}", self.after)?;
         write!(f, "violations       {violations}")
     }

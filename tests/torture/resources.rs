@@ -1,12 +1,12 @@
-//! What this process holds.
+//! The descriptors, threads and memory of this process.
 
 use std::fmt;
 use std::fs;
 
-/// What is allowed to differ between two moments at rest: a connection that is about to be closed.
+/// The difference between two moments at rest: a connection that is about to close.
 const SLACK: usize = 2;
 
-/// The allocator keeps what it once had, the proxy its last ten thousand requests.
+/// The allocator keeps memory, and the proxy its last ten thousand requests.
 const GROWTH_KIB: usize = 48 * 1024;
 
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ impl Resources {
         }
     }
 
-    /// Whether `self` is near where it was at first.
+    /// Whether `self` is no more than `first`.
     pub(crate) fn is_back_to(&self, first: &Self) -> bool {
         self.descriptors <= first.descriptors + SLACK
             && self.threads <= first.threads + SLACK

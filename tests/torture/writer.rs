@@ -1,4 +1,4 @@
-//! Those who change what is watched.
+//! The writers of the watched keys.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,21 +6,21 @@ use std::thread;
 use std::time::Duration;
 
 use consul_watch_harness::Http;
+use consul_watch_harness::random::{Choices, Rng};
 
-use crate::ledger::Ledger;
-use crate::random::Random;
+use crate::history::History;
 
 pub(crate) const ROOT: &str = "torture";
 pub(crate) const FOLDERS: [&str; 3] = ["torture/p0", "torture/p1", "torture/p2"];
 pub(crate) const KEYS: [&str; 3] = ["torture/k0", "torture/k1", "torture/k2"];
 const IN_FOLDER: u64 = 15;
 
-/// Writes and deletes until told to end. What Consul does not take now is not tried again.
+/// Writes and deletes while `going`. A write that Consul refuses is not repeated.
 pub(crate) fn write(
     http: &Http,
-    mut random: Random,
+    mut random: Rng,
     name: &str,
-    ledger: &Ledger,
+    history: &History,
     going: &AtomicBool,
 ) {
     let http = http.clone().with_timeout(Duration::from_secs(5));
@@ -30,20 +30,20 @@ pub(crate) fn write(
         let key = if random.one_in(4) {
             random.pick(&KEYS).to_owned()
         } else {
-            format!("{}/{}", random.pick(&FOLDERS), random.below(IN_FOLDER))
+            format!("{}/{}", random.pick(&FOLDERS), random.u64(..IN_FOLDER))
         };
-        let done = match random.below(100) {
+        let done = match random.u64(..100) {
             0 => {
                 let folder = format!("{}/", random.pick(&FOLDERS));
-                ledger.delete(&folder, || http.try_delete_tree(&folder))
+                history.delete(&folder, || http.try_delete_tree(&folder))
             }
-            1..=15 => ledger.delete(&key, || http.try_delete(&key)),
+            1..=15 => history.delete(&key, || http.try_delete(&key)),
             choice => {
-                // Sometimes what was written before: no change, and after a deletion one.
+                // Sometimes the last value again: no change, unless the key was deleted.
                 let again = last.get(&key).filter(|_| choice < 30).cloned();
-                let value = again.unwrap_or_else(|| ledger.value(name, random.index(200)));
+                let value = again.unwrap_or_else(|| history.value(name, random.usize(..200)));
                 let done = http.try_put(&key, value.as_bytes()).is_ok();
-                ledger.puts.fetch_add(u64::from(done), Ordering::Relaxed);
+                history.puts.fetch_add(u64::from(done), Ordering::Relaxed);
                 last.insert(key, value);
                 done
             }
@@ -54,7 +54,7 @@ pub(crate) fn write(
             burst -= 1;
         } else {
             burst = if random.one_in(100) {
-                random.below(100)
+                random.u64(..100)
             } else {
                 0
             };

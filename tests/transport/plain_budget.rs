@@ -5,7 +5,7 @@ use std::time::Duration;
 use consul_watch::{ConsulConfig, Status, WatchState};
 use consul_watch_harness::{FaultProxy, TestAgent};
 
-use crate::feed::supervisor;
+use crate::feed::{Feed, supervisor, until};
 use crate::folders::Folders;
 
 const WATCHES: usize = 1_000;
@@ -45,4 +45,33 @@ async fn a_thousand_watches_use_the_budget_and_the_rest_waits_and_is_told() {
         statuses.iter().all(|status| status.restarts == 0),
         "none was refused"
     );
+}
+
+#[actix_rt::test]
+async fn two_supervisors_of_one_process_share_the_smaller_budget() {
+    let agent = TestAgent::dev();
+    let config = ConsulConfig::default()
+        .with_address(agent.url())
+        .expect("an address");
+    let all = [3, 2].map(|max| supervisor(&config.clone().with_max_watch_connections(max)));
+    let mut feed = Feed::start();
+    for (n, watches) in all.iter().enumerate() {
+        for key in ["a", "b", "c"] {
+            feed.watch(watches, format!("{n}/{key}")).await;
+            feed.value("the first state").await;
+            // Either is final: nobody gives a connection back.
+            until(watches, &format!("{n}/{key}"), |status| {
+                status.state.is_live() || matches!(status.state, WatchState::Polling { .. })
+            })
+            .await;
+        }
+    }
+    let mut live = Vec::new();
+    for watches in &all {
+        let statuses = watches.send(Status::all()).await;
+        let statuses = statuses.expect("the supervisor runs");
+        let so = statuses.iter().filter(|status| status.state.is_live());
+        live.push(so.count());
+    }
+    assert_eq!(live, [3, 0], "not three of the one and two of the other");
 }

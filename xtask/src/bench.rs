@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what consul-watch costs, beside its peers. The workspace `benches/` does the work.
+//! `cargo xtask bench`: the cost of consul-watch and its peers, measured by the workspace `benches/`.
 
 use crate::cargo::cargo;
 

@@ -4,41 +4,62 @@ use std::env;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// The cargo that runs this command, in the workspace's directory.
+use serde_json::Value;
+
+/// A program that cargo has built.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Artifact {
+    /// The name of its target.
+    pub(crate) name: String,
+    /// The directory of its package.
+    pub(crate) package: PathBuf,
+    pub(crate) executable: PathBuf,
+}
+
+/// Returns the cargo that runs this command, in the workspace's directory.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     cargo
 }
 
-/// Builds an example and returns where it is.
-pub(crate) fn example(name: &str) -> Result<PathBuf, String> {
+/// Runs a cargo command that builds, and returns the programs it has built.
+pub(crate) fn build(args: &[&str]) -> Result<Vec<Artifact>, String> {
     let output = cargo()
-        .args([
-            "build",
-            "--quiet",
-            "--example",
-            name,
-            "--message-format",
-            "json-render-diagnostics",
-        ])
+        .args(args)
+        .args(["--message-format", "json-render-diagnostics"])
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("cannot run cargo: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("the example {name} does not build"));
+    if output.status.success() {
+        Ok(artifacts(&String::from_utf8_lossy(&output.stdout)))
+    } else {
+        Err(format!("cargo {} failed", args.join(" ")))
     }
-    executable(&String::from_utf8_lossy(&output.stdout), name)
-        .ok_or_else(|| format!("cargo does not say where it has built the example {name}"))
 }
 
-/// Reads the path off cargo's messages, each a line of JSON.
-fn executable(messages: &str, name: &str) -> Option<PathBuf> {
-    let end = format!("/{name}");
-    messages
-        .lines()
-        .filter_map(|line| line.split_once(r#""executable":""#)?.1.split('"').next())
-        .find_map(|path| path.ends_with(&end).then(|| PathBuf::from(path)))
+/// Builds an example and returns its path.
+pub(crate) fn example(name: &str) -> Result<PathBuf, String> {
+    build(&["build", "--quiet", "--example", name])?
+        .into_iter()
+        .find(|artifact| artifact.name == name)
+        .map(|artifact| artifact.executable)
+        .ok_or_else(|| format!("cargo does not report where the example {name} is"))
+}
+
+/// Reads the programs from cargo's messages, each a line of JSON.
+fn artifacts(messages: &str) -> Vec<Artifact> {
+    let artifact = |line: &str| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        let mut package = PathBuf::from(message["manifest_path"].as_str()?);
+        package.pop();
+        Some(Artifact {
+            name: message["target"]["name"].as_str()?.to_owned(),
+            package,
+            executable: message["executable"].as_str()?.into(),
+        })
+    };
+    messages.lines().filter_map(artifact).collect()
 }
 
 #[cfg(test)]
@@ -46,14 +67,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_the_executable_among_the_messages() {
-        let messages = r#"{"reason":"compiler-artifact","executable":null,"fresh":true}
-{"reason":"compiler-artifact","executable":"/t/debug/examples/live_config","fresh":true}
-{"reason":"build-finished","success":true}"#;
-        assert_eq!(
-            executable(messages, "live_config"),
-            Some("/t/debug/examples/live_config".into())
-        );
-        assert_eq!(executable(messages, "config"), None);
+    fn finds_the_programs_among_the_messages() {
+        let messages = r#"{"reason":"compiler-artifact","manifest_path":"/w/Cargo.toml","target":{"name":"a"},"executable":null}
+{"reason":"compiler-artifact","manifest_path":"/w/b/Cargo.toml","target":{"name":"b"},"executable":"/t/b-1"}
+{"reason":"build-finished","success":true}
+not JSON"#;
+        let b = Artifact {
+            name: "b".to_owned(),
+            package: "/w/b".into(),
+            executable: "/t/b-1".into(),
+        };
+        assert_eq!(artifacts(messages), [b]);
     }
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask demo`: a real Consul changes, dies and comes back, and the example `live_config` tells what
-//! reaches it.
+//! `cargo xtask demo`: a real Consul changes, is killed and restarts, and the example `live_config` shows each
+//! delivery.
 
 mod live_config;
 
@@ -11,7 +11,7 @@ use consul_watch_harness::{Http, TestAgent};
 use crate::cargo;
 use live_config::{Change, LiveConfig};
 
-/// Far longer than any delivery takes, the longest back-off included.
+/// Far longer than any delivery takes, including the longest back-off.
 const WITHIN: Duration = Duration::from_secs(30);
 const BURST: usize = 50;
 const PORT: &str = "kvTest/test/port";
@@ -28,7 +28,7 @@ pub(crate) fn run() -> Result<(), String> {
         ms(start.elapsed())
     );
 
-    // There before the watch begins: the first delivery.
+    // Written before the watch begins, for the first delivery.
     let greeting = "kvTest/test/greeting";
     agent.put(greeting, "hello");
     let mut app = LiveConfig::start(&example, &agent.url())?;
@@ -36,7 +36,7 @@ pub(crate) fn run() -> Result<(), String> {
     outcome.map_err(|error| {
         format!(
             "\n{error}\n\n{}\nConsul's log:\n{}",
-            app.told(),
+            app.last_lines(),
             agent.log_tail()
         )
     })
@@ -64,14 +64,14 @@ fn show(agent: &TestAgent, app: &mut LiveConfig, greeting: &str) -> Result<(), S
     let start = Instant::now();
     app.stop(Duration::from_secs(10))?;
     println!(
-        "\nSIGTERM: live_config stopped its watches and ended well after {}",
+        "\nSIGTERM: live_config stopped its watches and ended successfully after {}",
         ms(start.elapsed())
     );
     println!("every change arrived, and none twice");
     Ok(())
 }
 
-/// Makes one change and shows how long its delivery took.
+/// Makes one change and prints the time until its delivery.
 fn change(
     agent: &TestAgent,
     app: &mut LiveConfig,
@@ -99,7 +99,7 @@ fn change(
     Ok(())
 }
 
-/// Many writes to one key: states in between may be folded, the last one must arrive.
+/// Writes one key many times: states in between may be coalesced, the last one must arrive.
 fn burst(agent: &TestAgent, app: &mut LiveConfig) -> Result<(), String> {
     let before = app.deliveries_of(LIST);
     for turn in 1..BURST {
@@ -122,7 +122,7 @@ fn burst(agent: &TestAgent, app: &mut LiveConfig) -> Result<(), String> {
     Ok(())
 }
 
-/// Kills Consul, starts it again with its data, and writes as soon as it takes a write again.
+/// Kills Consul, restarts it with its data, and writes as soon as it accepts a write.
 fn outage(agent: &TestAgent, app: &mut LiveConfig) -> Result<(), String> {
     let key = "kvTest/test/after";
     let killed = Instant::now();
@@ -133,9 +133,9 @@ fn outage(agent: &TestAgent, app: &mut LiveConfig) -> Result<(), String> {
     agent.restart();
     let written = writer
         .join()
-        .map_err(|_| "the writer ended badly".to_owned())??;
+        .map_err(|_| "the writer panicked".to_owned())??;
     println!(
-        "Consul is back with its data, and took a write {} after the kill",
+        "Consul is back with its data, and accepted a write {} after the kill",
         ms(written - killed)
     );
     let arrived = app.delivery(
@@ -143,7 +143,7 @@ fn outage(agent: &TestAgent, app: &mut LiveConfig) -> Result<(), String> {
         WITHIN,
         |change: &Change| change.is("added", key, "outage"),
     )?;
-    // Consul may deliver before the writer has read that its write is done.
+    // Consul may deliver before the writer has read the response to its write.
     row(
         "put outage",
         key,
@@ -159,12 +159,14 @@ fn first_write(http: &Http, key: &str, value: &str) -> Result<Instant, String> {
     let deadline = Instant::now() + WITHIN;
     loop {
         match http.try_put(key, value.as_bytes()) {
-            // Not when it was sent: a Consul that is coming back holds a write until it has a leader.
+            // The time of the response: a restarting Consul holds a write until it has a leader.
             Ok(()) => return Ok(Instant::now()),
             Err(error) if Instant::now() > deadline => {
-                return Err(format!("Consul takes no write after its restart: {error}"));
+                return Err(format!(
+                    "Consul accepts no write after its restart: {error}"
+                ));
             }
-            // It is the restarting agent that is polled here.
+            // Polls the restarting agent.
             Err(_) => thread::sleep(Duration::from_millis(10)),
         }
     }

@@ -5,6 +5,7 @@ mod bench;
 mod cargo;
 mod demo;
 mod lint;
+mod repeat;
 mod soak;
 mod test;
 mod torture;
@@ -17,12 +18,15 @@ usage: cargo xtask <command>
 
   demo             watch a real Consul change, die and come back, and show each delivery
   test [-- args]   run every test and doc test; with arguments for `cargo test`, only what they choose
+  repeat [FILTER] [--times N] [--jobs N] [--load]
+                   run the tests of the promises, those that match or another test target's, 50 times each
+                   and without retries, with --load beside a busy thread per processor
   torture [--minutes N] [--seed N]
-                   break everything around the watches at random, 5 minutes long, and count violations
+                   inject faults at random, 5 minutes long, and count violations of the promises
   bench [-- [--quick] [SCENARIO ...]]
                    measure beside the peers, all scenarios or some, and write docs/benchmarks.md;
                    the scenario micro is the hot path alone, by criterion
-  soak             a hundred thousand rounds over a hundred watches, with memory at the start and at the end
+  soak             a hundred thousand rounds over a hundred watches, with the growth of memory per delivery
   lint [modules|words|size]... [--summary]
                    check what the compiler does not: circles among modules, private words, long files
   advisories DIR   check the dependencies for known vulnerabilities, by a copy of the RustSec database
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_deref() {
         Some("demo") if rest.is_empty() => demo::run(),
         Some("test") => test::run(&rest),
+        Some("repeat") => repeat::run(&rest),
         Some("torture") => torture::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("lint") => lint::run(&rest),

@@ -6,13 +6,13 @@ use actix::prelude::*;
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Entry, Waiting, all_of, shared_queries::Joined, watch_handle::Watcher};
+use super::{Entry, all_of, readiness::Waiting, shared_queries::Joined, watch_handle::Watcher};
 use crate::{
     EventKind, Failure, FailureClass, GetSnapshots, Observe, Query, QueryId, Ready, ReadyError,
     Reset, ResetError, Selection, SharedBy, Source, Status, Stop, Stopped, Subscriber,
     SubscriptionId, Watch, WatchError, WatchEvent, WatchPath, WatchState, WatchStatus,
     WatchSupervisor,
-    caught::{Panicked, caught},
+    caught::{Panicked, caught, discard},
     key::WatchKey,
     link::Ends,
     observers::Observer,
@@ -232,7 +232,7 @@ impl<S: Source> Handler<Reset<S>> for WatchSupervisor<S> {
         let refreshed = refreshed
             .unwrap_or_else(|Panicked| Err(Failure::new(FailureClass::Invalid, SourcePanicked)));
         match refreshed {
-            Ok(source) => self.source = Arc::new(source),
+            Ok(source) => discard(std::mem::replace(&mut self.source, Arc::new(source))),
             Err(refused) => return Box::pin(std::future::ready(Err(ResetError::Refused(refused)))),
         }
         // Members that have detached come back at once, behind the restart of the watch that serves them.

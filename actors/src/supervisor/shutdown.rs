@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{Source, WatchSupervisor};
 
-/// How long the last events wait for observers that are busy.
+/// The time that the last events wait for observers that are busy.
 const GRACE: Duration = Duration::from_secs(5);
 
 impl<S: Source> WatchSupervisor<S> {

@@ -68,7 +68,7 @@ impl<Q: Query> WatcherActor<Q> {
         if !std::mem::replace(&mut inputs.stale, true) {
             let read = wrap_future::<_, Self>(async {});
             ctx.spawn(ActorFutureExt::map(read, |(), watcher, ctx| {
-                watcher.recompute(ctx)
+                watcher.recompute(ctx);
             }));
         }
     }

@@ -42,9 +42,6 @@ impl Store {
             content.pairs.push(Arc::new(KvPair {
                 key: key.to_owned(),
                 value: Some(value.to_string().into()),
-                lock_index: 0,
-                flags: 0,
-                session: None,
                 create_index: 1,
                 modify_index: content.index,
                 ..KvPair::default()

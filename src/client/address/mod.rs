@@ -73,6 +73,11 @@ impl Address {
         (self.scheme == Scheme::Unix).then_some(self.authority.as_str())
     }
 
+    /// `host` or `host:port`; for a unix socket the path of the socket.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
     /// What the URL of every request starts with as awc gets it. It has no https: a connector of ours has
     /// made the connection secure before awc speaks on it. For a unix socket the host is a stand-in.
     pub(crate) fn awc_base(&self) -> String {

@@ -23,7 +23,7 @@ pub(super) fn read(
         Some(fields_of(fields, base, errors))
     })?;
     if let Err(error) = config.validate() {
-        issues.push(ConfigIssue::of(
+        issues.push(ConfigIssue::in_part(
             "consul",
             node.location.clone(),
             error.to_string(),

@@ -125,7 +125,7 @@ impl DaemonConfig {
         {
             match node.to_json().as_str().and_then(parse_duration) {
                 Some(grace) => config.shutdown_grace = grace,
-                None => issues.push(ConfigIssue::whole(
+                None => issues.push(ConfigIssue::at(
                     node.location.clone(),
                     "`shutdown_grace` is not a duration: write `10s`, `1m30s` or `250ms`",
                 )),
@@ -146,7 +146,7 @@ impl DaemonConfig {
             let location = trees
                 .first()
                 .map_or_else(|| Location::file("."), |tree| tree.location.clone());
-            issues.push(ConfigIssue::whole(
+            issues.push(ConfigIssue::at(
                 location,
                 "the files have no watch: add at least one to `watches`",
             ));
@@ -166,7 +166,7 @@ impl DaemonConfig {
                     "the checkpoint {} already belongs to the watch at {other}: give each watch its own file",
                     file.display()
                 );
-                issues.push(ConfigIssue::whole(watch.location.clone(), reason));
+                issues.push(ConfigIssue::at(watch.location.clone(), reason));
             }
         }
     }
@@ -207,7 +207,7 @@ fn given<'a>(
     if let [(_, first), .., (_, second)] = &given[..] {
         let line = first.location.line().unwrap_or_default();
         let reason = format!("`{name}` is given twice, first in line {line}: merge both into one");
-        issues.push(ConfigIssue::whole(second.location.clone(), reason));
+        issues.push(ConfigIssue::at(second.location.clone(), reason));
     }
     given.last().map(|(_, node)| node)
 }
@@ -222,7 +222,7 @@ fn watches<'a>(tree: &'a ConfigNode, issues: &mut ConfigErrors) -> Vec<&'a Confi
             NodeData::Scalar(Value::Null) => {}
             NodeData::Scalar(_) => {
                 let reason = "`watches` must be a list of objects: [{ type = \"key\", … }]";
-                issues.push(ConfigIssue::whole(node.location.clone(), reason));
+                issues.push(ConfigIssue::at(node.location.clone(), reason));
             }
         }
     }
@@ -232,7 +232,7 @@ fn watches<'a>(tree: &'a ConfigNode, issues: &mut ConfigErrors) -> Vec<&'a Confi
 /// Refuses fields that resemble a known one: they would be ignored as fields of an agent.
 fn refuse_near_misses(tree: &ConfigNode, issues: &mut ConfigErrors) {
     if !matches!(tree.data, NodeData::Object(_)) {
-        issues.push(ConfigIssue::whole(
+        issues.push(ConfigIssue::at(
             tree.location.clone(),
             "the file must hold an object: { \"watches\": […] }",
         ));
@@ -243,7 +243,7 @@ fn refuse_near_misses(tree: &ConfigNode, issues: &mut ConfigErrors) {
         }
         if let Some(meant) = nearest(name, KNOWN_FIELDS) {
             let reason = format!("`{name}` is not a field here (did you mean `{meant}`?)");
-            issues.push(ConfigIssue::whole(node.location.clone(), reason));
+            issues.push(ConfigIssue::at(node.location.clone(), reason));
         }
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn read(node: &ConfigNode, roots: &mut Vec<RootSpec>, issues: &mut Co
         NodeData::Scalar(Value::String(_)) => vec![("roots".to_owned(), node)],
         _ => {
             let error = DefinitionError::wrong_type("roots", "a list of strings", &node.to_json());
-            issues.push(ConfigIssue::whole(node.location.clone(), error.to_string()));
+            issues.push(ConfigIssue::at(node.location.clone(), error.to_string()));
             return;
         }
     };
@@ -69,10 +69,7 @@ pub(super) fn read(node: &ConfigNode, roots: &mut Vec<RootSpec>, issues: &mut Co
                 prefix,
                 location: entry.location.clone(),
             }),
-            Err(error) => issues.push(ConfigIssue::whole(
-                entry.location.clone(),
-                error.to_string(),
-            )),
+            Err(error) => issues.push(ConfigIssue::at(entry.location.clone(), error.to_string())),
         }
     }
     // Independent files may need the same root.

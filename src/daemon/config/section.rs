@@ -31,7 +31,7 @@ pub(super) fn section<T>(
     for (name, first, second) in node.given_twice() {
         let first = first.line().unwrap_or_default();
         let reason = format!("`{name}` is given twice, first in line {first}: remove one of them");
-        issues.push(ConfigIssue::of(part, second.clone(), reason));
+        issues.push(ConfigIssue::in_part(part, second.clone(), reason));
     }
     let mut fields = Fields::new(&json);
     let found = read(&mut fields, &mut errors);
@@ -43,7 +43,7 @@ pub(super) fn section<T>(
 /// Adds errors in the fields of an object to the issues.
 fn report(node: &ConfigNode, part: &str, errors: &DefinitionErrors, issues: &mut ConfigErrors) {
     for error in errors.iter() {
-        issues.push(ConfigIssue::of(
+        issues.push(ConfigIssue::in_part(
             part,
             node.location_of(error.field()).clone(),
             error.to_string(),

@@ -29,14 +29,14 @@ pub(in crate::daemon) fn read(paths: &[PathBuf], issues: &mut ConfigErrors) -> V
         if path.is_dir() {
             match listed(path) {
                 Ok(files) if files.is_empty() => {
-                    issues.push(ConfigIssue::whole(
+                    issues.push(ConfigIssue::at(
                         location,
                         "the directory has no *.json or *.hcl file: add one, or name another path",
                     ));
                 }
                 Ok(files) => trees.extend(files.iter().filter_map(|file| read_file(file, issues))),
                 Err(error) => {
-                    issues.push(ConfigIssue::whole(
+                    issues.push(ConfigIssue::at(
                         location,
                         format!("the directory cannot be read: {error}; check its permissions"),
                     ));
@@ -72,7 +72,7 @@ fn language(path: &Path) -> Option<Language> {
 
 fn read_file(path: &Path, issues: &mut ConfigErrors) -> Option<ConfigNode> {
     let location = Location::file(path);
-    let issue = |reason: String| ConfigIssue::whole(location.clone(), reason);
+    let issue = |reason: String| ConfigIssue::at(location.clone(), reason);
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -101,7 +101,7 @@ fn read_file(path: &Path, issues: &mut ConfigErrors) -> Option<ConfigNode> {
         Language::Hcl => hcl::parser::parse(&text, &location),
     };
     parsed
-        .map_err(|error| issues.push(ConfigIssue::whole(location.at(error.line), error.reason)))
+        .map_err(|error| issues.push(ConfigIssue::at(location.at(error.line), error.reason)))
         .ok()
 }
 

@@ -150,7 +150,7 @@ impl Daemon {
             match action {
                 ReloadAction::Keep { .. } => reloaded.kept += 1,
                 ReloadAction::ReplaceHandler { .. } | ReloadAction::Resubscribe { .. } => {
-                    reloaded.changed += 1
+                    reloaded.changed += 1;
                 }
                 ReloadAction::Start { .. } => reloaded.started += 1,
                 ReloadAction::Stop { .. } => reloaded.stopped += 1,

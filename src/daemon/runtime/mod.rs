@@ -1,5 +1,6 @@
 //! Runs the configured watches and applies reloads.
 
+mod checkpoint_writer;
 pub(super) mod daemon;
 pub(super) mod daemon_error;
 mod handler_proxy;

@@ -2,10 +2,14 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use actix::Recipient;
 use consul_watch_actors::Backoff;
 
-use crate::handlers::{Environment, OutputTo, Program, ProgramError, RunEnded, Script, Signal};
+use crate::handlers::{
+    options::{HandlerOptions, handler_setters},
+    process::{Environment, Program, ProgramError},
+    run_stats::RunEnded,
+    signal::Signal,
+};
 
 /// What a change does to the program that is running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,35 +38,29 @@ pub enum OnChange {
 #[derive(Debug, Clone)]
 pub struct Exec {
     pub(super) program: Program,
+    pub(super) options: HandlerOptions<RunEnded>,
     pub(super) on_change: OnChange,
     pub(super) at_once: bool,
     pub(super) backoff: Backoff,
-    pub(super) ask: Signal,
-    pub(super) grace: Duration,
-    pub(super) splay: Duration,
-    pub(super) output: OutputTo,
     pub(super) state_file: Option<PathBuf>,
-    pub(super) events: Option<Recipient<RunEnded>>,
 }
 
 impl Exec {
     /// A program to keep running.
     pub fn new(program: Program) -> Self {
-        const FIRST: Duration = Duration::from_secs(1);
+        const MIN_PAUSE: Duration = Duration::from_secs(1);
         const LONGEST: Duration = Duration::from_secs(60);
         Self {
             program: program.with_environment(|all| all.deny(Environment::SERVICE_MANAGER)),
+            options: HandlerOptions::default(),
             on_change: OnChange::Signal(Signal::HUP),
             at_once: false,
-            backoff: Backoff::new(FIRST, LONGEST).unwrap_or_default(),
-            ask: Signal::TERM,
-            grace: Script::GRACE,
-            splay: Duration::ZERO,
-            output: OutputTo::Inherit,
+            backoff: Backoff::new(MIN_PAUSE, LONGEST).unwrap_or_default(),
             state_file: None,
-            events: None,
         }
     }
+
+    handler_setters!(stop_signal, output, splay, events(RunEnded));
 
     /// Sets what a change does to it (default: SIGHUP).
     ///
@@ -88,34 +86,12 @@ impl Exec {
         self
     }
 
-    /// Sets the signal that asks it to end (default SIGTERM).
-    #[must_use]
-    pub fn stop_signal(mut self, signal: Signal) -> Self {
-        self.ask = signal;
-        self
-    }
-
     /// Sets how long it may take to end before it is killed (default 5 s). At a
     /// [`StopHandler`](crate::handlers::StopHandler) this grace counts, not the message's: a program that
     /// goes on running is asked to end at once.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
-        self
-    }
-
-    /// Delays what a change does by a random time up to this (default: none), so that many machines that see
-    /// the same change do not all act at once.
-    #[must_use]
-    pub fn splay(mut self, most: Duration) -> Self {
-        self.splay = most;
-        self
-    }
-
-    /// Sets where its output goes.
-    #[must_use]
-    pub fn output(mut self, output: OutputTo) -> Self {
-        self.output = output;
+        self.options.grace = grace;
         self
     }
 
@@ -125,13 +101,6 @@ impl Exec {
     #[must_use]
     pub fn state_file(mut self, file: impl Into<PathBuf>) -> Self {
         self.state_file = Some(file.into());
-        self
-    }
-
-    /// Sends each of its exits here.
-    #[must_use]
-    pub fn events(mut self, to: Recipient<RunEnded>) -> Self {
-        self.events = Some(to);
         self
     }
 

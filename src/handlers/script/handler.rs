@@ -4,23 +4,29 @@ use std::{collections::HashMap, fmt, time::Duration};
 
 use actix::prelude::*;
 use consul_watch_actors::{Changed, WatchEvent};
-use tokio::{
-    sync::{mpsc::unbounded_channel, oneshot},
-    time::Instant,
-};
+use tokio::{sync::mpsc::unbounded_channel, time::Instant};
 
 use super::{
-    Script,
-    alarm::{Alarm, Trouble},
-    report::{RunEnded, Runs, ScriptStatus},
-    schedule::{Next, Schedule, Ticket},
-    work::Work,
+    error_hook::{ErrorHook, ErrorReport},
+    options::Script,
 };
 use crate::handlers::{
-    Exit, ForwardSignal, Output, Payload, ProgramError, StopHandler,
-    owed::Owed,
-    process::{Ended, Order, Orders, Pipes, Terms, spawn, supervise},
+    change::ErasedChange,
+    deferred_reply::{DeferredReply, deferred_reply},
+    job::{Job, StreamKey},
+    lifecycle::{Jobs, Lifecycle, RunsJobs, Shutdown, StopHandler},
+    payload::HandlerPayload,
+    process::{
+        ChildCommand, ChildOutcome, CommandSender, Exit, Output, Pipes, ProgramError, RunLimits,
+        spawn, supervise,
+    },
+    run_stats::{GetRunStats, RunEnded, RunStats},
+    signal::ForwardSignal,
+    task_queue::{RetryAt, TaskId},
 };
+
+/// The run of a program for a state.
+type Run = Job<Box<dyn ErasedChange>>;
 
 /// A subscriber that runs a program on each change, with the new state as JSON on its stdin.
 ///
@@ -36,12 +42,12 @@ use crate::handlers::{
 /// | `CONSUL_WATCH_PATH` | both, with the watch's options, as logs have it |
 /// | `CONSUL_WATCH_REASON` | `first`, `change` or `resync` |
 /// | `CONSUL_WATCH_ADDED`, `_UPDATED`, `_REMOVED` | how many entries were, since the last state that was run |
-/// | `CONSUL_WATCH_FOLDED` | how many states in between were not run |
+/// | `CONSUL_WATCH_COALESCED` | how many states in between were not run |
 ///
 /// A program that does not read its stdin is no error; one that hangs is ended with all it has forked; what
 /// it prints cannot fill our memory. When the actor ends in whatever way, the program ends with it.
 ///
-/// Its messages: `Changed`, [`StopHandler`], [`ForwardSignal`], [`ScriptStatus`], and `WatchEvent` for
+/// Its messages: `Changed`, [`StopHandler`], [`ForwardSignal`], [`GetRunStats`], and `WatchEvent` for
 /// [`Script::on_error`].
 ///
 /// ```no_run
@@ -58,13 +64,11 @@ use crate::handlers::{
 /// ```
 pub struct ScriptHandler {
     script: Script,
-    schedule: Schedule<Work>,
-    running: HashMap<Ticket, Orders>,
-    alarm: Option<Alarm>,
-    runs: Runs,
-    timer: Option<SpawnHandle>,
-    /// Who waits for the end, once it is coming.
-    stopping: Option<Vec<oneshot::Sender<()>>>,
+    jobs: Jobs<Box<dyn ErasedChange>>,
+    running: HashMap<TaskId, CommandSender>,
+    error_hook: Option<ErrorHook>,
+    runs: RunStats,
+    shutdown: Shutdown,
 }
 
 impl ScriptHandler {
@@ -75,61 +79,155 @@ impl ScriptHandler {
     /// As [`Script::validate`].
     pub fn new(script: Script) -> Result<Self, ProgramError> {
         script.validate()?;
-        let alarm = script.on_error.clone().map(Alarm::new);
-        let (schedule, runs) = (Schedule::new(script.mode), Runs::default());
+        let error_hook = script.on_error.clone().map(ErrorHook::new);
         Ok(Self {
+            jobs: Jobs::new(script.mode),
             script,
-            schedule,
             running: HashMap::new(),
-            alarm,
-            runs,
-            timer: None,
-            stopping: None,
+            error_hook,
+            runs: RunStats::default(),
+            shutdown: Shutdown::default(),
         })
     }
 
-    fn terms(&self) -> Terms {
-        let Script {
-            timeout,
-            ask,
-            grace,
-            forks,
-            ..
-        } = self.script;
-        Terms {
-            timeout,
-            ask,
-            grace,
-            forks,
+    fn limits(&self) -> RunLimits {
+        RunLimits {
+            timeout: self.script.timeout,
+            stop_signal: self.script.options.stop_signal,
+            grace: self.script.options.grace,
+            orphans: self.script.orphans,
         }
     }
 
-    /// Runs what may run now.
-    fn pump(&mut self, ctx: &mut Context<Self>) {
-        if let Some(timer) = self.timer.take() {
-            ctx.cancel_future(timer);
+    fn ended(&mut self, id: TaskId, mut run: Run, ended: ChildOutcome, ctx: &mut Context<Self>) {
+        self.running.remove(&id);
+        let ChildOutcome {
+            exit,
+            output,
+            duration,
+        } = ended;
+        let succeeded = exit.is_success();
+        let stopping = self.shutdown.is_stopping();
+        let mut retry_in = None;
+        if !succeeded && !stopping {
+            retry_in = run.pause(self.script.options.retry.as_ref());
         }
-        while self.stopping.is_none() {
-            let now = Instant::now();
-            match self.schedule.next(now) {
-                Next::Idle => return,
-                Next::Wait(at) => {
-                    self.timer = Some(ctx.run_later(at - now, |handler, ctx| {
-                        handler.timer = None;
-                        handler.pump(ctx);
-                    }));
-                    return;
-                }
-                Next::Run(ticket, work) => self.run(ticket, work, ctx),
+        let report = RunEnded {
+            path: Some(run.path().clone()),
+            index: run.content.index(),
+            exit,
+            duration,
+            output,
+            attempt: run.attempts(),
+            retry_in,
+        };
+        report.log(&self.script.program.name());
+        self.runs.count(&report);
+        self.script.options.report(report.clone());
+        if !succeeded && !stopping {
+            self.report_error(ErrorReport::of_run(&report), ctx);
+        }
+        let ends = !succeeded && retry_in.is_none() && (stopping || self.script.ends_on_failure);
+        if ends {
+            run.abandon();
+        }
+        let retry = retry_in.map(|pause| RetryAt {
+            at: Instant::now() + pause,
+            binding: false,
+        });
+        self.jobs.queue.ended(id, run, retry);
+        if ends && !stopping {
+            self.begin_shutdown(self.script.options.grace, ctx);
+        }
+        self.stop_when_idle(ctx);
+    }
+
+    /// Tells a trouble to the program for it, if there is one.
+    fn report_error(&mut self, report: Option<ErrorReport>, ctx: &mut Context<Self>) {
+        let Some(error_hook) = &mut self.error_hook else {
+            return;
+        };
+        let Some(report) = error_hook.take(report) else {
+            return;
+        };
+        let pipes = Pipes {
+            input: true,
+            output: self.script.options.output,
+        };
+        match spawn(error_hook.program(), &report.variables(), pipes) {
+            Ok(child) => {
+                let (commands, receiver) = unbounded_channel();
+                error_hook.commands = Some(commands);
+                let timeout = self.script.timeout.or(Some(Script::SERVICE_TIMEOUT));
+                let limits = RunLimits {
+                    timeout,
+                    ..self.limits()
+                };
+                let life = supervise(child, report.input(), limits, receiver).into_actor(self);
+                ctx.spawn(life.map(|ended, handler, ctx| {
+                    if let Some(error_hook) = &mut handler.error_hook {
+                        error_hook.ended(&ended.exit, &ended.output);
+                    }
+                    if !handler.shutdown.is_stopping() {
+                        handler.report_error(None, ctx);
+                    }
+                    handler.stop_when_idle(ctx);
+                }));
             }
+            Err(error) => error_hook.ended(&Exit::from(error), &Output::default()),
         }
     }
 
-    fn run(&mut self, ticket: Ticket, mut work: Work, ctx: &mut Context<Self>) {
-        work.tries += 1;
+    /// Gives an order to all that runs; the number of those it reached.
+    fn order(&self, order: ChildCommand) -> usize {
+        let error_hook = self
+            .error_hook
+            .as_ref()
+            .and_then(|error_hook| error_hook.commands.as_ref());
+        self.running
+            .values()
+            .chain(error_hook)
+            .filter(|commands| commands.send(order).is_ok())
+            .count()
+    }
+}
+
+impl Actor for ScriptHandler {
+    type Context = Context<Self>;
+}
+
+impl Lifecycle for ScriptHandler {
+    fn shutdown(&mut self) -> &mut Shutdown {
+        &mut self.shutdown
+    }
+
+    fn begin_shutdown(&mut self, grace: Duration, ctx: &mut Context<Self>) {
+        self.shutdown.begin();
+        self.jobs.clear(ctx);
+        self.order(ChildCommand::Finish(grace));
+    }
+
+    fn is_idle(&self) -> bool {
+        let error_hook = self
+            .error_hook
+            .as_ref()
+            .and_then(|error_hook| error_hook.commands.as_ref());
+        self.running.is_empty() && error_hook.is_none()
+    }
+}
+
+impl RunsJobs for ScriptHandler {
+    type Supersede = Box<dyn ErasedChange>;
+
+    fn jobs(&mut self) -> &mut Jobs<Self::Supersede> {
+        &mut self.jobs
+    }
+
+    fn start_job(&mut self, id: TaskId, mut run: Run, ctx: &mut Context<Self>) {
+        run.begin_attempt();
         let program = &self.script.program;
-        let started = work.input().map_err(|source| {
-            let (program, path) = (program.name(), work.path().to_string());
+        let started = run.content.input().map_err(|source| {
+            let (program, path) = (program.name(), run.path().to_string());
             ProgramError::Payload {
                 program,
                 path,
@@ -139,168 +237,44 @@ impl ScriptHandler {
         let started = started.and_then(|input| {
             let pipes = Pipes {
                 input: true,
-                output: self.script.output,
+                output: self.script.options.output,
             };
-            Ok((spawn(program, &work.facts().variables(), pipes)?, input))
+            let variables = run.content.summary().variables();
+            Ok((spawn(program, &variables, pipes)?, input))
         });
         match started {
             Ok((child, input)) => {
-                let (orders, receiver) = unbounded_channel();
-                self.running.insert(ticket, orders);
-                let life = supervise(child, input, self.terms(), receiver).into_actor(self);
+                let (commands, receiver) = unbounded_channel();
+                self.running.insert(id, commands);
+                let life = supervise(child, input, self.limits(), receiver).into_actor(self);
                 ctx.spawn(life.map(move |ended, handler, ctx| {
-                    handler.ended(ticket, work, ended, ctx);
-                    handler.pump(ctx);
+                    handler.ended(id, run, ended, ctx);
+                    handler.start_due(ctx);
                 }));
             }
-            Err(error) => {
-                let (output, duration) = (Output::default(), Duration::ZERO);
-                self.ended(
-                    ticket,
-                    work,
-                    Ended {
-                        exit: error.into(),
-                        output,
-                        duration,
-                    },
-                    ctx,
-                );
-            }
+            Err(error) => self.ended(id, run, ChildOutcome::not_started(error), ctx),
         }
-    }
-
-    fn ended(&mut self, ticket: Ticket, mut work: Work, ended: Ended, ctx: &mut Context<Self>) {
-        self.running.remove(&ticket);
-        let Ended {
-            exit,
-            output,
-            duration,
-        } = ended;
-        let succeeded = exit.is_success();
-        let mut again_in = None;
-        if !succeeded && self.stopping.is_none() {
-            let retry = self.script.retry.as_ref();
-            again_in = retry.and_then(|retry| retry.pause(&mut work.backoff, work.tries));
-        }
-        let given_up = !succeeded && again_in.is_none();
-        let report = RunEnded {
-            path: Some(work.path().clone()),
-            index: work.index(),
-            exit,
-            duration,
-            output,
-            attempt: work.tries,
-            again_in,
-        };
-        report.log(&self.script.program.name());
-        self.runs.count(&report);
-        if let Some(events) = &self.script.events {
-            events.do_send(report.clone());
-        }
-        if !succeeded && self.stopping.is_none() {
-            self.alarmed(Trouble::of_run(&report), ctx);
-        }
-        if given_up && (self.stopping.is_some() || self.script.ends_on_failure) {
-            // Dropped without an acknowledgement: it was not handled.
-            drop(work);
-            self.stop(self.script.grace, ctx);
-        } else {
-            self.schedule
-                .ended(ticket, work, again_in.map(|pause| Instant::now() + pause));
-        }
-        self.stop_when_done(ctx);
-    }
-
-    /// Tells a trouble to the program for it, if there is one.
-    fn alarmed(&mut self, trouble: Option<Trouble>, ctx: &mut Context<Self>) {
-        let Some(alarm) = &mut self.alarm else { return };
-        let Some(trouble) = alarm.take(trouble) else {
-            return;
-        };
-        let pipes = Pipes {
-            input: true,
-            output: self.script.output,
-        };
-        match spawn(alarm.program(), &trouble.variables(), pipes) {
-            Ok(child) => {
-                let (orders, receiver) = unbounded_channel();
-                alarm.orders = Some(orders);
-                let timeout = self.script.timeout.or(Some(Script::SERVICE_TIMEOUT));
-                let terms = Terms {
-                    timeout,
-                    ..self.terms()
-                };
-                let life = supervise(child, trouble.input(), terms, receiver).into_actor(self);
-                ctx.spawn(life.map(|ended, handler, ctx| {
-                    if let Some(alarm) = &mut handler.alarm {
-                        alarm.ended(&ended.exit, &ended.output);
-                    }
-                    if handler.stopping.is_none() {
-                        handler.alarmed(None, ctx);
-                    }
-                    handler.stop_when_done(ctx);
-                }));
-            }
-            Err(error) => alarm.ended(&Exit::from(error), &Output::default()),
-        }
-    }
-
-    /// Begins to stop: nothing new is run.
-    fn stop(&mut self, grace: Duration, ctx: &mut Context<Self>) {
-        self.stopping.get_or_insert_default();
-        self.schedule.clear();
-        if let Some(timer) = self.timer.take() {
-            ctx.cancel_future(timer);
-        }
-        self.order(Order::Finish(grace));
-    }
-
-    fn stop_when_done(&mut self, ctx: &mut Context<Self>) {
-        if !self.running.is_empty()
-            || self
-                .alarm
-                .as_ref()
-                .is_some_and(|alarm| alarm.orders.is_some())
-        {
-            return;
-        }
-        if let Some(waiting) = &mut self.stopping {
-            for waiting in waiting.drain(..) {
-                // Whoever has asked may be gone.
-                let _ = waiting.send(());
-            }
-            ctx.stop();
-        }
-    }
-
-    /// Gives an order to all that runs; the number of those it reached.
-    fn order(&self, order: Order) -> usize {
-        let alarm = self.alarm.as_ref().and_then(|alarm| alarm.orders.as_ref());
-        self.running
-            .values()
-            .chain(alarm)
-            .filter(|orders| orders.send(order).is_ok())
-            .count()
     }
 }
 
-impl Actor for ScriptHandler {
-    type Context = Context<Self>;
-}
+impl<Q: HandlerPayload> Handler<Changed<Q>> for ScriptHandler {
+    type Result = DeferredReply;
 
-impl<Q: Payload> Handler<Changed<Q>> for ScriptHandler {
-    type Result = Owed;
-
-    fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) -> Owed {
-        let (work, owed) = Work::new(changed);
-        if self.stopping.is_none() {
-            let splay = self.script.splay.mul_f64(fastrand::f64());
+    fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) -> DeferredReply {
+        let (reply_handle, deferred_reply) = deferred_reply();
+        if !self.shutdown.is_stopping() {
+            let stream = StreamKey::of(&changed);
+            let run = Job::new(
+                stream,
+                Box::new(changed) as Box<dyn ErasedChange>,
+                reply_handle,
+            );
             let now = Instant::now();
-            self.schedule
-                .arrived(work, now.checked_add(splay).unwrap_or(now));
-            self.pump(ctx);
+            let due = now.checked_add(self.script.options.delay()).unwrap_or(now);
+            self.jobs.queue.arrived(run, due);
+            self.start_due(ctx);
         }
-        owed
+        deferred_reply
     }
 }
 
@@ -308,10 +282,10 @@ impl Handler<WatchEvent> for ScriptHandler {
     type Result = ();
 
     fn handle(&mut self, event: WatchEvent, ctx: &mut Self::Context) {
-        if let Some(trouble) = Trouble::of_watch(&event)
-            && self.stopping.is_none()
+        if let Some(report) = ErrorReport::of_watch(&event)
+            && !self.shutdown.is_stopping()
         {
-            self.alarmed(Some(trouble), ctx);
+            self.report_error(Some(report), ctx);
         }
     }
 }
@@ -320,35 +294,24 @@ impl Handler<ForwardSignal> for ScriptHandler {
     type Result = usize;
 
     fn handle(&mut self, ForwardSignal(signal): ForwardSignal, _: &mut Self::Context) -> usize {
-        self.order(Order::Signal(signal))
+        self.order(ChildCommand::Signal(signal))
     }
 }
 
 impl Handler<StopHandler> for ScriptHandler {
     type Result = ResponseFuture<()>;
 
-    fn handle(
-        &mut self,
-        StopHandler { grace }: StopHandler,
-        ctx: &mut Self::Context,
-    ) -> Self::Result {
-        let (sender, stopped) = oneshot::channel();
-        self.stop(grace, ctx);
-        self.stopping.get_or_insert_default().push(sender);
-        self.stop_when_done(ctx);
-        Box::pin(async {
-            // An error is as good: the actor is gone, and its children with it.
-            let _ = stopped.await;
-        })
+    fn handle(&mut self, stop: StopHandler, ctx: &mut Self::Context) -> Self::Result {
+        self.stop(stop, ctx)
     }
 }
 
-impl Handler<ScriptStatus> for ScriptHandler {
-    type Result = MessageResult<ScriptStatus>;
+impl Handler<GetRunStats> for ScriptHandler {
+    type Result = MessageResult<GetRunStats>;
 
-    fn handle(&mut self, _: ScriptStatus, _: &mut Self::Context) -> Self::Result {
-        let (running, waiting) = (self.running.len(), self.schedule.waiting());
-        MessageResult(Runs {
+    fn handle(&mut self, _: GetRunStats, _: &mut Self::Context) -> Self::Result {
+        let (running, waiting) = (self.running.len(), self.jobs.queue.waiting());
+        MessageResult(RunStats {
             running,
             waiting,
             ..self.runs.clone()
@@ -361,7 +324,7 @@ impl fmt::Debug for ScriptHandler {
         f.debug_struct("ScriptHandler")
             .field("script", &self.script)
             .field("running", &self.running.len())
-            .field("waiting", &self.schedule.waiting())
+            .field("waiting", &self.jobs.queue.waiting())
             .finish_non_exhaustive()
     }
 }

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use actix::Recipient;
-
-use super::{Retry, report::RunEnded, schedule::Mode};
-use crate::handlers::{Environment, Forks, OutputTo, Program, ProgramError, Signal};
+use crate::handlers::{
+    options::{HandlerOptions, handler_setters},
+    process::{Environment, OrphanPolicy, OutputTo, Program, ProgramError},
+    retry_policy::RetryPolicy,
+    run_stats::RunEnded,
+    task_queue::QueueMode,
+};
 
 /// A program to run on each change, and how.
 ///
@@ -15,7 +18,7 @@ use crate::handlers::{Environment, Forks, OutputTo, Program, ProgramError, Signa
 /// | grace between SIGTERM and SIGKILL | 5 s | 5 s |
 /// | states that come during a run | folded | folded |
 /// | output | where ours goes | the last 4 KiB logged |
-/// | a failed run | ends the handler | is [tried again](Retry) |
+/// | a failed run | ends the handler | is [tried again](RetryPolicy) |
 /// | splay | none | none |
 /// | forks that outlive the program | left alone | left alone |
 /// | environment | inherited | inherited, but for what systemd says to us |
@@ -29,40 +32,30 @@ use crate::handlers::{Environment, Forks, OutputTo, Program, ProgramError, Signa
 #[derive(Debug, Clone)]
 pub struct Script {
     pub(super) program: Program,
+    pub(super) options: HandlerOptions<RunEnded>,
     pub(super) timeout: Option<Duration>,
-    pub(super) ask: Signal,
-    pub(super) grace: Duration,
-    pub(super) forks: Forks,
-    pub(super) mode: Mode,
-    pub(super) output: OutputTo,
-    pub(super) retry: Option<Retry>,
+    pub(super) orphans: OrphanPolicy,
+    pub(super) mode: QueueMode,
     pub(super) ends_on_failure: bool,
-    pub(super) splay: Duration,
     pub(super) on_error: Option<Program>,
-    pub(super) events: Option<Recipient<RunEnded>>,
 }
 
 impl Script {
     /// The default timeout of a service's program: 30 s.
     pub const SERVICE_TIMEOUT: Duration = Duration::from_secs(30);
     /// The default time between SIGTERM and SIGKILL: 5 s.
-    pub const GRACE: Duration = Duration::from_secs(5);
+    pub const GRACE: Duration = HandlerOptions::<RunEnded>::GRACE;
 
     /// A program as `consul watch` runs it.
     pub fn command(program: Program) -> Self {
         Self {
             program,
+            options: HandlerOptions::default(),
             timeout: None,
-            ask: Signal::TERM,
-            grace: Self::GRACE,
-            forks: Forks::Leave,
-            mode: Mode::Fold,
-            output: OutputTo::Inherit,
-            retry: None,
+            orphans: OrphanPolicy::Leave,
+            mode: QueueMode::Coalesce,
             ends_on_failure: true,
-            splay: Duration::ZERO,
             on_error: None,
-            events: None,
         }
     }
 
@@ -71,12 +64,17 @@ impl Script {
         let program = program.with_environment(|all| all.deny(Environment::SERVICE_MANAGER));
         Self {
             timeout: Some(Self::SERVICE_TIMEOUT),
-            output: OutputTo::Log,
-            retry: Some(Retry::default()),
+            options: HandlerOptions {
+                output: OutputTo::Log,
+                retry: Some(RetryPolicy::default()),
+                ..HandlerOptions::default()
+            },
             ends_on_failure: false,
             ..Self::command(program)
         }
     }
+
+    handler_setters!(stop_signal, output, retry, splay, events(RunEnded));
 
     /// Sets how long a run may take; `None` is for ever. Then the program and all it has forked get SIGTERM,
     /// and after the grace period SIGKILL.
@@ -86,31 +84,24 @@ impl Script {
         self
     }
 
-    /// Sets the signal that asks a program to end (default SIGTERM).
-    #[must_use]
-    pub fn stop_signal(mut self, signal: Signal) -> Self {
-        self.ask = signal;
-        self
-    }
-
     /// Sets the time between SIGTERM and SIGKILL (default 5 s).
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
+        self.options.grace = grace;
         self
     }
 
     /// Sets what becomes of forks that outlive the program.
     #[must_use]
-    pub fn forks(mut self, forks: Forks) -> Self {
-        self.forks = forks;
+    pub fn orphans(mut self, orphans: OrphanPolicy) -> Self {
+        self.orphans = orphans;
         self
     }
 
     /// One run at a time; of the states that come meanwhile only the newest is run. The default.
     #[must_use]
-    pub fn fold(mut self) -> Self {
-        self.mode = Mode::Fold;
+    pub fn coalesce(mut self) -> Self {
+        self.mode = QueueMode::Coalesce;
         self
     }
 
@@ -118,28 +109,14 @@ impl Script {
     /// wait; beyond that they are folded. A failed run is tried again before the next state.
     #[must_use]
     pub fn queue(mut self, most: usize) -> Self {
-        self.mode = Mode::Queue(most.max(1));
+        self.mode = QueueMode::Queue(most.max(1));
         self
     }
 
     /// Up to `most` (at least one) runs at the same time. Further states are folded meanwhile.
     #[must_use]
     pub fn parallel(mut self, most: usize) -> Self {
-        self.mode = Mode::Parallel(most.max(1));
-        self
-    }
-
-    /// Sets where the program's output goes.
-    #[must_use]
-    pub fn output(mut self, output: OutputTo) -> Self {
-        self.output = output;
-        self
-    }
-
-    /// Tries a failed run again; `None` does not.
-    #[must_use]
-    pub fn retry(mut self, retry: impl Into<Option<Retry>>) -> Self {
-        self.retry = retry.into();
+        self.mode = QueueMode::Parallel(most.max(1));
         self
     }
 
@@ -151,27 +128,12 @@ impl Script {
         self
     }
 
-    /// Delays each first run of a state by a random time up to this, so that many machines that see the same
-    /// change do not all act at once.
-    #[must_use]
-    pub fn splay(mut self, most: Duration) -> Self {
-        self.splay = most;
-        self
-    }
-
     /// Runs this program when a run has failed, and when a watch is in trouble if the handler is given to
     /// `Observe`. It is told by `CONSUL_WATCH_ERROR`, and on stdin by JSON: `{"path", "error", "output"}`.
     /// One at a time; of the troubles that come meanwhile the newest is told. Its own failure is logged.
     #[must_use]
     pub fn on_error(mut self, program: Program) -> Self {
         self.on_error = Some(program);
-        self
-    }
-
-    /// Sends each run's end here.
-    #[must_use]
-    pub fn events(mut self, to: Recipient<RunEnded>) -> Self {
-        self.events = Some(to);
         self
     }
 

@@ -37,6 +37,7 @@ mod fetch;
 #[cfg(feature = "fixture")]
 pub mod fixture;
 mod http;
+pub mod isolation;
 mod kv;
 #[cfg(feature = "fixture")]
 pub mod log_capture;
@@ -64,5 +65,5 @@ pub use kv::KvEntry;
 pub use proxy::{Canned, Cut, FaultProxy, ProxyStats, Refusal, ResponseFault, Rule, SeenRequest};
 #[cfg(feature = "fixture")]
 pub use recorder::{Feed, StopActor};
-pub use signal::{Signal, signal};
+pub use signal::{Signal, kill_group, signal};
 pub use wait::{DEADLINE, eventually, eventually_async, eventually_some, eventually_some_async};

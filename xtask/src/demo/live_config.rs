@@ -1,4 +1,4 @@
-//! The example as a child process, and what it says on its standard output.
+//! The example as a child process, and its output.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use consul_watch_harness::{Signal, signal};
 
-/// Enough to see what went wrong.
+/// The number of last lines kept for an error.
 const KEPT: usize = 30;
 
 /// One line `change <kind> <key> index=<n> reason=<reason> value=<text>`.
@@ -42,7 +42,7 @@ impl Change {
     }
 }
 
-/// A change and when its line came.
+/// A change and the time of its line.
 #[derive(Clone, Debug)]
 pub(super) struct Delivery {
     pub(super) at: Instant,
@@ -58,11 +58,11 @@ enum Line {
 pub(super) struct LiveConfig {
     child: Child,
     lines: Receiver<Line>,
-    told: VecDeque<String>,
+    last_lines: VecDeque<String>,
     ready: bool,
     stopped: bool,
     deliveries: Vec<Delivery>,
-    looked_at: usize,
+    next_unread: usize,
     state: HashMap<String, String>,
 }
 
@@ -70,7 +70,7 @@ impl LiveConfig {
     pub(super) fn start(program: &Path, consul: &str) -> Result<Self, String> {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
-            // A token or a datacenter of another Consul is nothing to this one.
+            // A token or a datacenter of another Consul must not reach this one.
             if name.to_string_lossy().starts_with("CONSUL_") {
                 command.env_remove(name);
             }
@@ -90,11 +90,11 @@ impl LiveConfig {
         Ok(Self {
             child,
             lines,
-            told: VecDeque::new(),
+            last_lines: VecDeque::new(),
             ready: false,
             stopped: false,
             deliveries: Vec::new(),
-            looked_at: 0,
+            next_unread: 0,
             state: HashMap::new(),
         })
     }
@@ -106,7 +106,7 @@ impl LiveConfig {
         })
     }
 
-    /// Waits for the change that `wanted` accepts, after the one last waited for; it may have come already.
+    /// Waits for a change that `wanted` accepts, after the last one awaited. It may have arrived already.
     pub(super) fn delivery(
         &mut self,
         what: &str,
@@ -114,8 +114,8 @@ impl LiveConfig {
         wanted: impl Fn(&Change) -> bool,
     ) -> Result<Delivery, String> {
         self.until(within, &format!("the delivery of {what}"), |app| {
-            while let Some(delivery) = app.deliveries.get(app.looked_at) {
-                app.looked_at += 1;
+            while let Some(delivery) = app.deliveries.get(app.next_unread) {
+                app.next_unread += 1;
                 if wanted(&delivery.change) {
                     return Some(delivery.clone());
                 }
@@ -124,7 +124,7 @@ impl LiveConfig {
         })
     }
 
-    /// How many changes of this key have come.
+    /// Returns the number of changes of this key so far.
     pub(super) fn deliveries_of(&self, key: &str) -> usize {
         self.deliveries
             .iter()
@@ -132,7 +132,7 @@ impl LiveConfig {
             .count()
     }
 
-    /// Sends SIGTERM and waits for the line `stopped` and a good end.
+    /// Sends SIGTERM, and waits for the line `stopped` and a successful exit.
     pub(super) fn stop(&mut self, within: Duration) -> Result<(), String> {
         let deadline = Instant::now() + within;
         signal(&self.child, Signal::TERM)
@@ -157,9 +157,9 @@ impl LiveConfig {
         }
     }
 
-    /// The last lines it has written, for whoever has to find out what is wrong.
-    pub(super) fn told(&self) -> String {
-        let lines: Vec<&str> = self.told.iter().map(String::as_str).collect();
+    /// Returns its last lines, to explain an error.
+    pub(super) fn last_lines(&self) -> String {
+        let lines: Vec<&str> = self.last_lines.iter().map(String::as_str).collect();
         format!("live_config's last lines:\n{}", lines.join("\n"))
     }
 
@@ -180,7 +180,7 @@ impl LiveConfig {
             {
                 Ok(line) => self.take(line)?,
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(format!("MISSING: {what} did not come in {within:?}"));
+                    return Err(format!("MISSING: {what} did not arrive within {within:?}"));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     let status = self
@@ -195,10 +195,10 @@ impl LiveConfig {
 
     fn take(&mut self, line: Line) -> Result<(), String> {
         let (Line::Out(_, text) | Line::Err(text)) = &line;
-        if self.told.len() == KEPT {
-            self.told.pop_front();
+        if self.last_lines.len() == KEPT {
+            self.last_lines.pop_front();
         }
-        self.told.push_back(text.clone());
+        self.last_lines.push_back(text.clone());
         let Line::Out(at, text) = line else {
             return Ok(());
         };
@@ -216,7 +216,7 @@ impl LiveConfig {
         Ok(())
     }
 
-    /// Refuses a delivery of what was delivered before.
+    /// Refuses a repeated delivery.
     fn check(&mut self, change: &Change) -> Result<(), String> {
         let before = if change.kind == "removed" {
             let missing = self.state.remove(&change.key).is_none();
@@ -238,7 +238,7 @@ impl LiveConfig {
 
 impl Drop for LiveConfig {
     fn drop(&mut self) {
-        // It may have ended already, which is as good.
+        // Failure means that it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-/// What a piece of source is.
+/// The kind of a piece of source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Code,

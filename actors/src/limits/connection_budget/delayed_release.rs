@@ -3,12 +3,14 @@
 //! A query is cut off when its watch ends or is reset, and when its connection breaks: a server that waits
 //! for news to write notices neither, and counts the connection until the wait is over.
 
+use std::sync::Arc;
+
 use tokio::{
     runtime::Handle,
     time::{Instant, sleep_until},
 };
 
-use super::{ConnectionBudget, ConnectionPermit, Lease};
+use super::{ConnectionBudget, ConnectionPermit, Lease, Shared};
 
 /// The lease of a query under way. When the query is cut off, its permit is released only when the server
 /// drops it.
@@ -39,7 +41,7 @@ impl Drop for InUseLease {
         if let (Some(Lease::Permit(permit)), Some((budget, until))) =
             (self.lease.take(), self.held_until.take())
         {
-            budget.release_at(permit, until);
+            budget.shared().release_at(permit, until);
         }
     }
 }
@@ -48,7 +50,8 @@ impl ConnectionBudget {
     /// The number of permits that are taken by queries that were cut off and that the server still counts.
     pub fn pending_release(&self) -> usize {
         let now = Instant::now();
-        self.lock_pending_release()
+        self.shared()
+            .lock_pending_release()
             .iter()
             .filter(|(until, _)| *until > now)
             .count()
@@ -57,22 +60,24 @@ impl ConnectionBudget {
     /// Releases the permits of all queries that were cut off: for a [`Source`](crate::Source) that finds the
     /// server gone (nobody listens at its address), and its queries with it.
     pub fn release_pending(&self) {
-        let released = std::mem::take(&mut *self.lock_pending_release());
+        let released = std::mem::take(&mut *self.shared().lock_pending_release());
         // Not under the lock, since this wakes those that queue.
         drop(released);
     }
+}
 
-    fn release_at(&self, permit: ConnectionPermit, until: Instant) {
+impl Shared {
+    fn release_at(self: &Arc<Self>, permit: ConnectionPermit, until: Instant) {
         if until <= Instant::now() {
             return;
         }
         self.lock_pending_release().push((until, permit));
         // Without a runtime here, the next watch that asks for a lease releases what has expired.
         if let Ok(runtime) = Handle::try_current() {
-            let budget = self.clone();
+            let shared = Arc::clone(self);
             runtime.spawn(async move {
                 sleep_until(until).await;
-                budget.release_expired();
+                shared.release_expired();
             });
         }
     }

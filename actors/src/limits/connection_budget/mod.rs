@@ -4,6 +4,7 @@
 //! nobody here waits for any more but the server still counts ([`delayed_release`]).
 
 mod delayed_release;
+mod size;
 
 use std::{
     fmt,
@@ -22,7 +23,8 @@ use tokio::{
     time::Instant,
 };
 
-pub(crate) use self::delayed_release::InUseLease;
+use self::size::Size;
+pub(crate) use self::{delayed_release::InUseLease, size::ConnectionPermit};
 
 /// A budget of connections that queries are held on. A clone shares it.
 ///
@@ -36,11 +38,21 @@ pub(crate) use self::delayed_release::InUseLease;
 /// the query ([`Query::hold`](crate::Query::hold)), which may be long after. It is released at once where the
 /// server is known to hold it no longer ([`Failure::with_released`](crate::Failure::with_released),
 /// [`release_pending`](Self::release_pending)).
+///
+/// Users that allow different numbers [`share`](Self::share) one budget: it has as many permits as the user
+/// that allows the fewest.
 #[derive(Clone)]
-pub struct ConnectionBudget(Arc<Shared>);
+pub struct ConnectionBudget(Arc<Handle>);
+
+/// One user of a budget.
+struct Handle {
+    shared: Arc<Shared>,
+    /// The number of permits that it allows, if it allows less than others may.
+    max: Option<usize>,
+}
 
 struct Shared {
-    permits: Arc<Semaphore>,
+    size: Size,
     short_permits: Arc<Semaphore>,
     settings: Settings,
     warned: AtomicBool,
@@ -51,15 +63,14 @@ struct Shared {
 
 #[derive(Clone)]
 struct Settings {
-    max: usize,
     short_permits: usize,
     poll_interval: Duration,
     advice: String,
 }
 
-/// The permit to hold one query, until it is dropped.
+/// The permit of one query that is not held, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct ConnectionPermit(
+pub(crate) struct ShortPermit(
     #[expect(dead_code, reason = "it is there to be dropped")] OwnedSemaphorePermit,
 );
 
@@ -84,23 +95,29 @@ impl ConnectionBudget {
 
     /// Makes a budget of `max` permits (at least 1) for queries that are held.
     pub fn new(max: usize) -> Self {
-        Self::with(Settings {
-            max: max.max(1),
+        let settings = Settings {
             short_permits: Self::DEFAULT_SHORT_PERMITS,
             poll_interval: Self::DEFAULT_POLL_INTERVAL,
             advice: String::new(),
-        })
+        };
+        Self(Handle::new(Shared::new(settings), Some(max)))
     }
 
-    fn with(settings: Settings) -> Self {
-        Self(Arc::new(Shared {
-            permits: Arc::new(Semaphore::new(settings.max)),
-            short_permits: Arc::new(Semaphore::new(settings.short_permits)),
-            settings,
-            warned: AtomicBool::new(false),
-            disabled: AtomicBool::new(false),
-            pending_release: Mutex::default(),
-        }))
+    /// Returns a handle on the same permits for a user that allows at most `max` of them (at least 1).
+    ///
+    /// The budget has as many permits as the smallest number that its living handles allow, clones counted
+    /// as one. A smaller number takes no permit away: those beyond it are not given out again.
+    #[must_use]
+    pub fn share(&self, max: usize) -> Self {
+        Self(Handle::new(Arc::clone(&self.0.shared), Some(max)))
+    }
+
+    /// Returns a handle on the same permits that allows any number of them: for a registry that keeps the
+    /// budget of each server, and makes handles by [`share`](Self::share). Without other handles the number of
+    /// permits stays what it was.
+    #[must_use]
+    pub fn keep(&self) -> Self {
+        Self(Handle::new(Arc::clone(&self.0.shared), None))
     }
 
     /// Sets how many queries that are not held may run at once (at least 1; default 16).
@@ -123,9 +140,9 @@ impl ConnectionBudget {
     }
 
     fn rebuild(self, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = self.0.settings.clone();
+        let mut settings = self.shared().settings.clone();
         change(&mut settings);
-        let rebuilt = Self::with(settings);
+        let rebuilt = Self(Handle::new(Shared::new(settings), Some(self.max())));
         if self.is_enabled() {
             rebuilt
         } else {
@@ -137,33 +154,33 @@ impl ConnectionBudget {
     /// out to need no budget.
     #[must_use]
     pub fn disabled(self) -> Self {
-        self.0.disabled.store(true, Ordering::Release);
+        self.shared().disabled.store(true, Ordering::Release);
         self
     }
 
     /// Makes permits necessary from now on: each watch takes one with its next answer.
     pub fn enable(&self) {
-        self.0.disabled.store(false, Ordering::Release);
+        self.shared().disabled.store(false, Ordering::Release);
     }
 
     /// Whether permits are necessary.
     pub fn is_enabled(&self) -> bool {
-        !self.0.disabled.load(Ordering::Acquire)
+        !self.shared().disabled.load(Ordering::Acquire)
     }
 
     /// The number of queries that may be held at once.
     pub fn max(&self) -> usize {
-        self.0.settings.max
+        self.shared().size.total()
     }
 
     /// The number of further queries that could be held now.
     pub fn available(&self) -> usize {
-        self.0.permits.available_permits()
+        self.shared().size.available()
     }
 
     /// How often a watch without a permit polls.
     pub fn poll_interval(&self) -> Duration {
-        self.0.settings.poll_interval
+        self.shared().settings.poll_interval
     }
 
     /// Returns a permit if one is available, else a position in the queue; `None` while the budget is
@@ -172,16 +189,14 @@ impl ConnectionBudget {
         if !self.is_enabled() {
             return None;
         }
-        self.release_expired();
+        self.shared().release_expired();
         // A released permit goes to the queue first, so one that is available overtakes nobody.
-        if let Ok(permit) = Arc::clone(&self.0.permits).try_acquire_owned() {
-            return Some(Lease::Permit(ConnectionPermit(permit)));
+        let size = &self.shared().size;
+        if let Some(permit) = size.try_acquire() {
+            return Some(Lease::Permit(permit));
         }
         self.warn_exhausted();
-        let permits = Arc::clone(&self.0.permits);
-        Some(Lease::Queued(PendingPermit(Box::pin(async move {
-            permits.acquire_owned().await.ok().map(ConnectionPermit)
-        }))))
+        Some(Lease::Queued(PendingPermit(Box::pin(size.acquire()))))
     }
 
     /// Waits for a permit, but no longer than a watch without one should go without a query.
@@ -191,7 +206,7 @@ impl ConnectionBudget {
             .poll_interval()
             .mul_f64(fastrand::f64().mul_add(0.5, 0.75));
         let waited = tokio::time::timeout(pause, &mut pending).await;
-        self.release_expired();
+        self.shared().release_expired();
         match waited {
             Ok(Some(permit)) => Lease::Permit(permit),
             Ok(None) | Err(_) => Lease::Queued(pending),
@@ -199,34 +214,68 @@ impl ConnectionBudget {
     }
 
     /// Waits for a permit for a query that is not held; the queue for these is short.
-    pub(crate) async fn short_permit(&self) -> Option<ConnectionPermit> {
+    pub(crate) async fn short_permit(&self) -> Option<ShortPermit> {
         if !self.is_enabled() {
             return None;
         }
-        Arc::clone(&self.0.short_permits)
+        Arc::clone(&self.shared().short_permits)
             .acquire_owned()
             .await
             .ok()
-            .map(ConnectionPermit)
+            .map(ShortPermit)
     }
 
-    fn lock_pending_release(&self) -> MutexGuard<'_, Vec<(Instant, ConnectionPermit)>> {
-        self.0
-            .pending_release
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
     }
 
     /// Warns, once, that watches queue.
     fn warn_exhausted(&self) {
-        if !self.0.warned.swap(true, Ordering::Relaxed) {
+        if !self.shared().warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 max = self.max(),
                 poll_interval = ?self.poll_interval(),
                 "connection budget exhausted: further watches poll at intervals until a connection is free: {}",
-                self.0.settings.advice
+                self.shared().settings.advice
             );
         }
+    }
+}
+
+impl Handle {
+    fn new(shared: Arc<Shared>, max: Option<usize>) -> Arc<Self> {
+        let max = max.map(|max| max.max(1));
+        if let Some(max) = max {
+            shared.size.add(max);
+        }
+        Arc::new(Self { shared, max })
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if let Some(max) = self.max {
+            self.shared.size.remove(max);
+        }
+    }
+}
+
+impl Shared {
+    fn new(settings: Settings) -> Arc<Self> {
+        Arc::new(Self {
+            size: Size::default(),
+            short_permits: Arc::new(Semaphore::new(settings.short_permits)),
+            settings,
+            warned: AtomicBool::new(false),
+            disabled: AtomicBool::new(false),
+            pending_release: Mutex::default(),
+        })
+    }
+
+    fn lock_pending_release(&self) -> MutexGuard<'_, Vec<(Instant, ConnectionPermit)>> {
+        self.pending_release
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

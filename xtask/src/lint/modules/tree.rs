@@ -30,7 +30,7 @@ pub(crate) struct Crate {
     root: PathBuf,
     modules: BTreeSet<Module>,
     references: Vec<Reference>,
-    /// What `pub use` in a module calls by which name.
+    /// The targets of `pub use`, by module and name.
     exports: BTreeMap<(Module, String), Module>,
 }
 

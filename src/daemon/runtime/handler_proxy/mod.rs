@@ -1,0 +1,346 @@
+//! The actor between a watch and its handler, which allows a handler to be replaced while its watch continues.
+//!
+//! An update that the handler loses is not repeated here. It stays unanswered, so that the engine delivers its
+//! latest state at its own pace. An update that the engine takes back is taken back from the handler, unless that
+//! has begun.
+
+mod delivery;
+mod handled_state;
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use actix::prelude::*;
+use consul_watch_actors::{Backoff, Changed, WatchEvent};
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    checkpoint::{Checkpoint, CheckpointFile},
+    daemon::{
+        config::handler_spec::HandlerSpec,
+        runtime::{
+            checkpoint_writer::CheckpointWriter,
+            handler_proxy::{
+                delivery::{Delivery, Reply, ReplyLater, deliver},
+                handled_state::{HandledState, HandlerOutcome},
+            },
+            running_handler::{HandlerError, RunningHandler},
+        },
+    },
+    handlers::{HandlerPayload, RunEnded, WebhookDelivered},
+};
+
+/// The interval of the check whether the handler has ended unexpectedly.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Forwards each update to a handler, and records which state was handled last.
+pub(super) struct HandlerProxy<Q: HandlerPayload> {
+    label: Arc<str>,
+    spec: HandlerSpec,
+    handler: HandlerState,
+    /// The recipient of updates; `None` while no handler runs.
+    current: watch::Sender<Option<Recipient<Changed<Q>>>>,
+    handled: HandledState<Q>,
+    /// The number of updates that the handler has not acknowledged.
+    in_flight: usize,
+    /// The pauses before a handler that ended unexpectedly is restarted.
+    restarts: Backoff,
+}
+
+/// The handler of a proxy.
+enum HandlerState {
+    Running(RunningHandler),
+    /// The handler ended unexpectedly, and a timer restarts it.
+    Restarting,
+    /// The old handler is finishing.
+    Replacing,
+    /// The proxy is stopping.
+    Stopped,
+}
+
+/// Replaces the handler.
+#[derive(Message)]
+#[rtype(result = "Result<(), HandlerError>")]
+pub(super) struct ReplaceHandler {
+    pub(super) label: Arc<str>,
+    pub(super) spec: HandlerSpec,
+    pub(super) grace: Duration,
+}
+
+/// Stops the handler and the proxy. The reply comes when nothing of the handler is left, and holds the state that
+/// was handled last.
+#[derive(Message)]
+#[rtype(result = "Option<Checkpoint>")]
+pub(super) struct StopProxy {
+    pub(super) grace: Duration,
+}
+
+impl<Q: HandlerPayload> HandlerProxy<Q> {
+    /// Creates a proxy, which starts the handler when it starts. The state `seen` was handled before.
+    pub(super) fn new(
+        label: Arc<str>,
+        spec: HandlerSpec,
+        checkpoint: Option<CheckpointFile>,
+        seen: Option<Checkpoint>,
+    ) -> Self {
+        let writer = checkpoint.map(|file| CheckpointWriter::new(file, Arc::clone(&label)));
+        Self {
+            label,
+            spec,
+            handler: HandlerState::Restarting,
+            current: watch::Sender::new(None),
+            handled: HandledState::new(writer, seen),
+            in_flight: 0,
+            restarts: Backoff::default(),
+        }
+    }
+
+    /// Starts the handler.
+    fn start_handler(&mut self, ctx: &mut Context<Self>) -> Result<(), HandlerError> {
+        let handler = RunningHandler::start(
+            &self.spec,
+            ctx.address().recipient(),
+            ctx.address().recipient(),
+        )?;
+        self.current.send_replace(Some(handler.recipient()));
+        self.handler = HandlerState::Running(handler);
+        Ok(())
+    }
+
+    /// Takes the running handler away. Updates wait for the next one.
+    fn take_handler(&mut self, next: HandlerState) -> Option<RunningHandler> {
+        self.current.send_replace(None);
+        match std::mem::replace(&mut self.handler, next) {
+            HandlerState::Running(handler) => Some(handler),
+            _ => None,
+        }
+    }
+
+    /// Starts the handler, and delivers an update that the previous one has acknowledged and not finished.
+    fn restart_handler(&mut self, ctx: &mut Context<Self>) {
+        if !matches!(self.handler, HandlerState::Restarting) {
+            return;
+        }
+        match self.start_handler(ctx) {
+            Ok(()) => self.deliver_again(ctx, |outcome| outcome == HandlerOutcome::Open),
+            Err(error) => {
+                tracing::error!(watch = %self.label, %error, "handler not started; retrying");
+                self.restart_later(ctx);
+            }
+        }
+    }
+
+    fn restart_later(&mut self, ctx: &mut Context<Self>) {
+        let pause = self.restarts.failed(Instant::now());
+        ctx.run_later(pause, Self::restart_handler);
+    }
+
+    /// Delivers the latest update again if its outcome is one of these and no update is on its way.
+    fn deliver_again(
+        &mut self,
+        ctx: &mut Context<Self>,
+        applies: impl FnOnce(HandlerOutcome) -> bool,
+    ) {
+        if let Some((changed, outcome)) = self.handled.latest()
+            && self.in_flight == 0
+            && applies(outcome)
+        {
+            let changed = changed.clone();
+            self.forward(changed, std::future::ready(Reply::none()), ctx);
+        }
+    }
+
+    /// Forwards an update to the current handler, or to the next one if none runs.
+    fn forward(
+        &mut self,
+        changed: Changed<Q>,
+        reply: impl Future<Output = Reply> + 'static,
+        ctx: &mut Context<Self>,
+    ) {
+        self.in_flight += 1;
+        let (index, current) = (changed.index, self.current.subscribe());
+        let marked = self.handled.mark_begun();
+        let delivery = async move {
+            let mut reply = reply.await;
+            if let Some(marked) = marked {
+                marked.await;
+            }
+            let delivery = deliver(&changed, current, &mut reply).await;
+            (delivery, reply)
+        };
+        let delivery = delivery
+            .into_actor(self)
+            .map(move |(delivery, reply), proxy, ctx| proxy.delivered(index, delivery, reply, ctx));
+        ctx.spawn(delivery);
+    }
+
+    /// Notes the end of a delivery, and replies to the engine.
+    fn delivered(&mut self, index: u64, delivery: Delivery, reply: Reply, ctx: &mut Context<Self>) {
+        self.in_flight -= 1;
+        match delivery {
+            Delivery::Acknowledged => {
+                // Scripts and URLs report the outcome themselves: they acknowledge failures too.
+                if matches!(self.spec, HandlerSpec::Exec(_)) {
+                    self.record(index, true, ctx);
+                }
+                reply.send();
+            }
+            Delivery::Retracted => self.handled.returned(index),
+            Delivery::HandlerEnded => {
+                if reply.is_awaited() {
+                    self.handled.returned(index);
+                }
+                self.handler_ended(ctx);
+            }
+        }
+    }
+
+    /// Restarts a handler that ended unexpectedly.
+    fn handler_ended(&mut self, ctx: &mut Context<Self>) {
+        let ended =
+            matches!(&self.handler, HandlerState::Running(handler) if !handler.is_connected());
+        if ended {
+            self.take_handler(HandlerState::Restarting);
+            tracing::error!(watch = %self.label, "handler ended unexpectedly; restarting it");
+            self.restart_later(ctx);
+        }
+    }
+
+    /// Notes that a run or a call has ended.
+    fn ended(&mut self, index: u64, success: bool, retries: bool, ctx: &mut Context<Self>) {
+        // A run that ends because its handler is stopped counts as not handled.
+        if success || (!retries && matches!(self.handler, HandlerState::Running(_))) {
+            self.record(index, success, ctx);
+        }
+    }
+
+    /// Records that the handler has finished an update.
+    fn record(&mut self, index: u64, success: bool, ctx: &mut Context<Self>) {
+        if let Some(write) = self.handled.record(index, success) {
+            ctx.spawn(write.into_actor(self));
+        }
+    }
+}
+
+impl<Q: HandlerPayload> Actor for HandlerProxy<Q> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.restart_handler(ctx);
+        // A handler may end after it has acknowledged an update and before it has finished it.
+        ctx.run_interval(CHECK_INTERVAL, Self::handler_ended);
+    }
+}
+
+impl<Q: HandlerPayload> Handler<Changed<Q>> for HandlerProxy<Q> {
+    type Result = ReplyLater;
+
+    fn handle(&mut self, mut changed: Changed<Q>, ctx: &mut Self::Context) -> Self::Result {
+        let (response, reply) = Reply::later();
+        if self.handled.repeats(&changed) {
+            ctx.spawn(async { reply.await.send() }.into_actor(self));
+            return response;
+        }
+        self.handled.begin(&mut changed);
+        self.forward(changed, reply, ctx);
+        response
+    }
+}
+
+impl<Q: HandlerPayload> Handler<RunEnded> for HandlerProxy<Q> {
+    type Result = ();
+
+    fn handle(&mut self, ended: RunEnded, ctx: &mut Self::Context) {
+        self.ended(
+            ended.index,
+            ended.exit.is_success(),
+            ended.retry_in.is_some(),
+            ctx,
+        );
+    }
+}
+
+impl<Q: HandlerPayload> Handler<WebhookDelivered> for HandlerProxy<Q> {
+    type Result = ();
+
+    fn handle(&mut self, ended: WebhookDelivered, ctx: &mut Self::Context) {
+        self.ended(
+            ended.index,
+            ended.outcome.is_ok(),
+            ended.retry_in.is_some(),
+            ctx,
+        );
+    }
+}
+
+/// Forwards failures and recoveries of the watch itself to the error program of a script.
+impl<Q: HandlerPayload> Handler<WatchEvent> for HandlerProxy<Q> {
+    type Result = ();
+
+    fn handle(&mut self, event: WatchEvent, _: &mut Self::Context) {
+        if let HandlerState::Running(handler) = &self.handler {
+            handler.send_event(event);
+        }
+    }
+}
+
+impl<Q: HandlerPayload> Handler<ReplaceHandler> for HandlerProxy<Q> {
+    type Result = ResponseActFuture<Self, Result<(), HandlerError>>;
+
+    fn handle(&mut self, message: ReplaceHandler, _: &mut Self::Context) -> Self::Result {
+        let ReplaceHandler { label, spec, grace } = message;
+        let old = self.take_handler(HandlerState::Replacing);
+        let stopped = stop(old, grace).into_actor(self);
+        Box::pin(stopped.map(move |(), proxy, ctx| {
+            (proxy.label, proxy.spec) = (label, spec);
+            if matches!(proxy.handler, HandlerState::Stopped) {
+                return Ok(());
+            }
+            proxy.start_handler(ctx)?;
+            let starts_anew = matches!(proxy.spec, HandlerSpec::Exec(_));
+            // The new handler receives what the old one has not handled successfully.
+            proxy.deliver_again(ctx, |outcome| match outcome {
+                HandlerOutcome::Succeeded => starts_anew,
+                HandlerOutcome::Open | HandlerOutcome::Failed => true,
+                HandlerOutcome::Returned => false,
+            });
+            Ok(())
+        }))
+    }
+}
+
+impl<Q: HandlerPayload> Handler<StopProxy> for HandlerProxy<Q> {
+    type Result = ResponseActFuture<Self, Option<Checkpoint>>;
+
+    fn handle(&mut self, message: StopProxy, _: &mut Self::Context) -> Self::Result {
+        let old = self.take_handler(HandlerState::Stopped);
+        let stopped = stop(old, message.grace).into_actor(self);
+        Box::pin(
+            stopped
+                .then(|(), proxy, _| {
+                    let (seen, write) = proxy.handled.finish();
+                    async {
+                        if let Some(write) = write {
+                            write.await;
+                        }
+                        seen
+                    }
+                    .into_actor(proxy)
+                })
+                .map(|seen, _, ctx| {
+                    ctx.stop();
+                    seen
+                }),
+        )
+    }
+}
+
+/// Stops a handler, and lets the reports of its last runs be handled.
+async fn stop(handler: Option<RunningHandler>, grace: Duration) {
+    if let Some(handler) = handler {
+        handler.stop(grace).await;
+    }
+    // The reports are in the mailbox by now.
+    tokio::task::yield_now().await;
+}

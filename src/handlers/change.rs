@@ -1,0 +1,187 @@
+//! A change of any type of watch, as a program is given it.
+
+use std::{any::Any, collections::BTreeMap, sync::Arc};
+
+use consul_watch_actors::{ChangeKind, Changed, Reason, WatchPath};
+
+use super::{job::Supersede, payload::HandlerPayload};
+
+/// A change whose type is forgotten.
+pub(super) trait ErasedChange {
+    /// Which watch it comes from.
+    fn path(&self) -> WatchPath;
+
+    /// Its index.
+    fn index(&self) -> u64;
+
+    /// What the program's stdin gets.
+    fn input(&self) -> serde_json::Result<Vec<u8>>;
+
+    /// What the program's environment tells.
+    fn summary(&self) -> ChangeSummary;
+
+    /// An older state was never handled: this one's changes are reckoned from what the older's were.
+    fn supersede(&mut self, older: &dyn ErasedChange);
+
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// What the environment of a run tells about its state.
+#[derive(Debug)]
+pub(super) struct ChangeSummary {
+    index: u64,
+    path: WatchPath,
+    reason: Reason,
+    coalesced: u64,
+    counts: [usize; 3],
+}
+
+impl ChangeSummary {
+    pub(super) fn variables(&self) -> BTreeMap<&'static str, String> {
+        let [added, updated, removed] = self.counts;
+        BTreeMap::from([
+            // Consul's own; the others are ours.
+            ("CONSUL_INDEX", self.index.to_string()),
+            ("CONSUL_WATCH_TYPE", self.path.kind().to_owned()),
+            ("CONSUL_WATCH_NAME", self.path.name().to_owned()),
+            ("CONSUL_WATCH_PATH", self.path.to_string()),
+            ("CONSUL_WATCH_REASON", self.reason.to_string()),
+            ("CONSUL_WATCH_ADDED", added.to_string()),
+            ("CONSUL_WATCH_UPDATED", updated.to_string()),
+            ("CONSUL_WATCH_REMOVED", removed.to_string()),
+            ("CONSUL_WATCH_COALESCED", self.coalesced.to_string()),
+        ])
+    }
+}
+
+impl<Q: HandlerPayload> ErasedChange for Changed<Q> {
+    fn path(&self) -> WatchPath {
+        self.query.path()
+    }
+
+    fn index(&self) -> u64 {
+        self.index
+    }
+
+    fn input(&self) -> serde_json::Result<Vec<u8>> {
+        let mut json = Q::payload(self)?;
+        json.push(b'\n');
+        Ok(json)
+    }
+
+    fn summary(&self) -> ChangeSummary {
+        let mut counts = [0; 3];
+        for change in self.changes() {
+            let count = match change.kind() {
+                ChangeKind::Added => 0,
+                ChangeKind::Removed => 2,
+                _ => 1,
+            };
+            counts[count] += 1;
+        }
+        let (index, coalesced, reason) = (self.index, self.coalesced, self.reason);
+        ChangeSummary {
+            index,
+            path: self.query.path(),
+            reason,
+            coalesced,
+            counts,
+        }
+    }
+
+    fn supersede(&mut self, older: &dyn ErasedChange) {
+        let Some(older) = older.as_any().downcast_ref::<Self>() else {
+            return;
+        };
+        self.previous.clone_from(&older.previous);
+        self.previous_index = older.previous_index;
+        self.reason = match older.reason {
+            Reason::First => Reason::First,
+            _ if self.reason == Reason::First => older.reason,
+            other => self.reason.max(other),
+        };
+        self.coalesced = self
+            .coalesced
+            .saturating_add(older.coalesced)
+            .saturating_add(1);
+        // The query is the same; so is its allocation from here on.
+        self.query = Arc::clone(&older.query);
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Supersede for Box<dyn ErasedChange> {
+    fn supersede(&mut self, older: &Self) {
+        ErasedChange::supersede(&mut **self, &**older);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Key, KvPair};
+
+    fn state(value: Option<&'static str>, index: u64) -> Changed<Key> {
+        let pair = |value: &str| KvPair {
+            key: "a".to_owned(),
+            value: Some(value.to_owned().into()),
+            lock_index: 0,
+            flags: 0,
+            session: None,
+            create_index: 1,
+            modify_index: index,
+            ..KvPair::default()
+        };
+        Changed::first(
+            Key::new("a"),
+            value.map(|value| Arc::new(pair(value))),
+            index,
+        )
+    }
+
+    #[test]
+    fn the_environment_tells_what_changed() {
+        let variables = state(Some("x"), 7).summary().variables();
+        let get = |name: &str| variables[format!("CONSUL_{name}").as_str()].as_str();
+        assert_eq!(get("INDEX"), "7");
+        assert_eq!(
+            [get("WATCH_TYPE"), get("WATCH_NAME"), get("WATCH_PATH")],
+            ["key", "a", "key:a"]
+        );
+        assert_eq!(get("WATCH_REASON"), "first");
+        assert_eq!(
+            [
+                get("WATCH_ADDED"),
+                get("WATCH_UPDATED"),
+                get("WATCH_REMOVED")
+            ],
+            ["1", "0", "0"]
+        );
+    }
+
+    #[test]
+    fn changes_are_reckoned_from_what_was_handled_last() {
+        let [handled, missed] = [state(Some("x"), 1), state(None, 2)];
+        let mut missed = missed;
+        missed.previous = Some(Arc::clone(&handled.current));
+        missed.reason = Reason::Change;
+        let mut newest = state(Some("y"), 3);
+        newest.previous = Some(Arc::clone(&missed.current));
+        newest.reason = Reason::Change;
+        newest.supersede(&missed);
+        let summary = newest.summary();
+        assert_eq!(
+            (summary.counts, summary.coalesced, summary.reason),
+            ([0, 1, 0], 1, Reason::Change)
+        );
+        let mut newest = newest;
+        newest.supersede(&state(Some("w"), 0));
+        assert_eq!(
+            (newest.summary().counts, newest.reason),
+            ([1, 0, 0], Reason::First)
+        );
+    }
+}

@@ -1,0 +1,105 @@
+//! The handling of one state: what is to be done, for whom, and how often it has failed.
+
+use std::{any::TypeId, time::Duration};
+
+use consul_watch_actors::{Backoff, Changed, SubscriptionId, WatchPath};
+
+use super::{
+    deferred_reply::ReplyHandle, payload::HandlerPayload, retry_policy::RetryPolicy,
+    task_queue::Task,
+};
+
+/// The stream that a state comes by. A newer state of a stream may replace an older one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct StreamKey {
+    query: TypeId,
+    subscription: SubscriptionId,
+    path: WatchPath,
+}
+
+/// What is done with a state.
+pub(super) trait Supersede {
+    /// Takes the place of an older one that was not handled.
+    fn supersede(&mut self, older: &Self);
+}
+
+/// A state, its sender who waits until it is handled, and its failed attempts.
+#[derive(Debug)]
+pub(super) struct Job<W> {
+    stream: StreamKey,
+    pub(super) content: W,
+    /// Taken when the sender was let go on.
+    reply_handle: Option<ReplyHandle>,
+    attempts: u32,
+    /// The pauses since the last success.
+    backoff: Option<Backoff>,
+}
+
+impl StreamKey {
+    pub(super) fn of<Q: HandlerPayload>(changed: &Changed<Q>) -> Self {
+        Self {
+            query: TypeId::of::<Q>(),
+            subscription: changed.subscription,
+            path: changed.query.path(),
+        }
+    }
+
+    pub(super) fn path(&self) -> &WatchPath {
+        &self.path
+    }
+}
+
+impl<W: Supersede> Job<W> {
+    pub(super) fn new(stream: StreamKey, content: W, reply_handle: ReplyHandle) -> Self {
+        Self {
+            stream,
+            content,
+            reply_handle: Some(reply_handle),
+            attempts: 0,
+            backoff: None,
+        }
+    }
+
+    pub(super) fn path(&self) -> &WatchPath {
+        &self.stream.path
+    }
+
+    /// How often this very state was tried.
+    pub(super) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    pub(super) fn begin_attempt(&mut self) {
+        self.attempts = self.attempts.saturating_add(1);
+    }
+
+    /// The pause after a failed attempt, if there is to be another one.
+    pub(super) fn pause(&mut self, retry: Option<&RetryPolicy>) -> Option<Duration> {
+        retry?.pause(&mut self.backoff, self.attempts)
+    }
+
+    /// Gives the state up: for its sender it was not handled.
+    pub(super) fn abandon(&mut self) {
+        self.reply_handle = None;
+    }
+}
+
+impl<W: Supersede> Task for Job<W> {
+    type Stream = StreamKey;
+
+    fn stream(&self) -> &StreamKey {
+        &self.stream
+    }
+
+    fn supersede(&mut self, mut older: Self) {
+        self.content.supersede(&older.content);
+        self.backoff = older.backoff.take().or(self.backoff.take());
+        older.acknowledge();
+    }
+
+    fn acknowledge(&mut self) {
+        if let Some(reply_handle) = self.reply_handle.take() {
+            reply_handle.send();
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The settings that handlers share.
+
+use std::time::Duration;
+
+use actix::{Message, Recipient};
+
+use super::{process::OutputTo, retry_policy::RetryPolicy, signal::Signal};
+
+/// Each handler's options hold these, and have the setters of those that mean something to it.
+#[derive(Debug)]
+pub(super) struct HandlerOptions<E>
+where
+    E: Message + Send,
+    E::Result: Send,
+{
+    pub(super) retry: Option<RetryPolicy>,
+    /// The longest random delay.
+    pub(super) splay: Duration,
+    pub(super) stop_signal: Signal,
+    /// The time between `stop_signal` and SIGKILL.
+    pub(super) grace: Duration,
+    pub(super) output: OutputTo,
+    /// Where it reports.
+    pub(super) events: Option<Recipient<E>>,
+}
+
+impl<E> HandlerOptions<E>
+where
+    E: Message + Send,
+    E::Result: Send,
+{
+    /// The default time between the stop signal and SIGKILL.
+    pub(super) const GRACE: Duration = Duration::from_secs(5);
+
+    /// A random delay.
+    pub(super) fn delay(&self) -> Duration {
+        self.splay.mul_f64(fastrand::f64())
+    }
+
+    /// Sends an event to whoever asked for them.
+    pub(super) fn report(&self, event: E) {
+        if let Some(events) = &self.events {
+            events.do_send(event);
+        }
+    }
+}
+
+impl<E> Default for HandlerOptions<E>
+where
+    E: Message + Send,
+    E::Result: Send,
+{
+    fn default() -> Self {
+        Self {
+            retry: None,
+            splay: Duration::ZERO,
+            stop_signal: Signal::TERM,
+            grace: Self::GRACE,
+            output: OutputTo::Inherit,
+            events: None,
+        }
+    }
+}
+
+impl<E> Clone for HandlerOptions<E>
+where
+    E: Message + Send,
+    E::Result: Send,
+{
+    fn clone(&self) -> Self {
+        Self {
+            retry: self.retry.clone(),
+            events: self.events.clone(),
+            ..*self
+        }
+    }
+}
+
+/// The setters of [`HandlerOptions`], for a type that has them in a field `options`: those named.
+macro_rules! handler_setters {
+    ($($name:ident $(($event:ty))?),+) => {
+        $( $crate::handlers::options::handler_setters!(@ $name $($event)?); )+
+    };
+    (@ retry) => {
+        /// Sets how a failure is retried; `None` gives up at the first one. The table above has the default.
+        #[must_use]
+        pub fn retry(mut self, retry: impl Into<Option<$crate::handlers::RetryPolicy>>) -> Self {
+            self.options.retry = retry.into();
+            self
+        }
+    };
+    (@ splay) => {
+        /// Delays the handling of each state by a random time up to this (default: none), so that many
+        /// machines that see the same change do not all act at once. A retry is not delayed.
+        #[must_use]
+        pub fn splay(mut self, max: ::std::time::Duration) -> Self {
+            self.options.splay = max;
+            self
+        }
+    };
+    (@ stop_signal) => {
+        /// Sets the signal that asks a program to end (default SIGTERM).
+        #[must_use]
+        pub fn stop_signal(mut self, signal: $crate::handlers::Signal) -> Self {
+            self.options.stop_signal = signal;
+            self
+        }
+    };
+    (@ output) => {
+        /// Sets where the program's output goes. The table above has the default.
+        #[must_use]
+        pub fn output(mut self, output: $crate::handlers::OutputTo) -> Self {
+            self.options.output = output;
+            self
+        }
+    };
+    (@ events $event:ty) => {
+        /// Sends a report of each attempt that has ended to this recipient.
+        #[must_use]
+        pub fn events(mut self, to: ::actix::Recipient<$event>) -> Self {
+            self.options.events = Some(to);
+            self
+        }
+    };
+}
+pub(super) use handler_setters;
