@@ -319,6 +319,17 @@ async fn the_checkpoint_says_when_an_update_was_begun() {
 }
 
 #[actix::test]
+async fn an_update_that_was_handled_stays_so_when_stop_takes_it_back() {
+    let mut handled = HandledState::new(None, None);
+    let mut changed = Changed::first(Number::new(), Some(pair(7, "1")), 7);
+    handled.begin(&mut changed);
+    assert!(handled.record(7, true).is_none(), "there is no file");
+    handled.returned(7);
+    let (seen, _) = handled.finish();
+    assert!(!is_begun(&seen.unwrap()));
+}
+
+#[actix::test]
 async fn an_unfinished_update_is_made_good_when_the_value_goes_back() {
     let fixture = Fixture::new();
     fixture.let_go();
