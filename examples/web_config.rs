@@ -20,7 +20,8 @@ use std::{
 
 use actix::prelude::*;
 use consul_watch::{
-    Changed, ConsulConfig, KeyPrefix, Ready, Snapshots, Watch, WatchSupervisor, watch::Decode,
+    Changed, ConsulConfig, KeyPrefix, Ready, Snapshots, Watch, WatchSupervisor,
+    watch::DecodedPrefix,
 };
 
 /// The values of the keys below `web/`. A missing or deleted key has its default.
@@ -47,10 +48,10 @@ impl Actor for Log {
     type Context = Context<Self>;
 }
 
-impl Handler<Changed<Decode<Web>>> for Log {
+impl Handler<Changed<DecodedPrefix<Web>>> for Log {
     type Result = ();
 
-    fn handle(&mut self, changed: Changed<Decode<Web>>, _: &mut Self::Context) {
+    fn handle(&mut self, changed: Changed<DecodedPrefix<Web>>, _: &mut Self::Context) {
         eprintln!("the configuration is {:?}", *changed.current);
     }
 }
@@ -59,7 +60,7 @@ impl Handler<Changed<Decode<Web>>> for Log {
 fn answer(
     stream: &mut TcpStream,
     settings: &Snapshots,
-    query: &Decode<Web>,
+    query: &DecodedPrefix<Web>,
 ) -> std::io::Result<()> {
     for line in BufReader::new(&*stream).lines() {
         if line?.is_empty() {

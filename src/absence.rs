@@ -32,7 +32,7 @@
 //!
 //! - A first answer has nothing to compare with. A list of keys that the token hides entirely is a 404 with
 //!   an index, as if the folder were empty: [`KeyPrefix`](crate::KeyPrefix) delivers an empty list for it,
-//!   and [`DecodedPrefix`](crate::watch::Decode) its type's defaults.
+//!   and [`DecodedPrefix`](crate::watch::DecodedPrefix) its type's defaults.
 //! - A list of the catalog that is only shorter is believed. So is an answer of the streaming backend
 //!   (<https://developer.hashicorp.com/consul/api-docs/features/blocking#streaming-backend>), which may be
 //!   empty while its view is filled again and never says that it was filtered.

@@ -57,7 +57,7 @@ pub use self::{
     client::{ConsulClient, ConsulConfig},
     kv::{KvPair, KvStore},
     watch::{
-        AgentService, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, KeySpaces, Nodes,
+        AgentService, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, KeySet, Nodes,
         Service, ServiceCatalog, Services,
     },
 };

@@ -1,35 +1,35 @@
-//! What is different between two snapshots.
+//! The changes between two snapshots.
 
 use std::{cmp::Ordering, fmt, sync::Arc};
 
 use crate::{Item, Snapshot, View};
 
-/// One entry that is different.
+/// The change of one entry.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Change<I> {
-    /// It was not there before.
+    /// The entry is new.
     Added(Arc<I>),
-    /// It was there, and holds something else now.
+    /// The entry differs from the one before.
     Updated {
-        /// As it was.
+        /// The entry before.
         old: Arc<I>,
-        /// As it is.
+        /// The entry now.
         new: Arc<I>,
     },
-    /// It is gone.
+    /// The entry is gone.
     Removed(Arc<I>),
 }
 
-/// Which way an entry is different.
+/// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ChangeKind {
-    /// It was not there before.
+    /// The entry is new.
     Added,
-    /// It holds something else.
+    /// The entry differs from the one before.
     Updated,
-    /// It is gone.
+    /// The entry is gone.
     Removed,
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for ChangeKind {
 }
 
 impl<I> Change<I> {
-    /// Which way it is different.
+    /// Returns the kind of the change.
     pub fn kind(&self) -> ChangeKind {
         match self {
             Self::Added(_) => ChangeKind::Added,
@@ -53,14 +53,14 @@ impl<I> Change<I> {
         }
     }
 
-    /// The entry: as it is now, or as it last was when it is gone.
+    /// Returns the entry as it is now, or as it last was if it is gone.
     pub fn item(&self) -> &Arc<I> {
         match self {
             Self::Added(item) | Self::Removed(item) | Self::Updated { new: item, .. } => item,
         }
     }
 
-    /// The entry as it was, unless it is new.
+    /// Returns the entry as it was, unless it is new.
     pub fn old(&self) -> Option<&Arc<I>> {
         match self {
             Self::Added(_) => None,
@@ -68,7 +68,7 @@ impl<I> Change<I> {
         }
     }
 
-    /// The entry as it is, unless it is gone.
+    /// Returns the entry as it is, unless it is gone.
     #[allow(clippy::new_ret_no_self, reason = "it is the counterpart of `old`")]
     pub fn new(&self) -> Option<&Arc<I>> {
         match self {
@@ -98,10 +98,9 @@ impl<I: fmt::Display> fmt::Display for Change<I> {
     }
 }
 
-/// The changes that lead from `previous` to `current`, by identity, in the order of the identities.
+/// Returns the changes that lead from `previous` to `current`, in the order of the entries' identities.
 ///
-/// Without a `previous` every entry is added. `view` says which entries count and what makes two of
-/// them the same.
+/// Without a `previous` every entry is added. `view` selects the changes and compares the entries.
 pub fn changes<S: Snapshot>(
     previous: Option<&S>,
     current: &S,
@@ -115,7 +114,7 @@ pub fn changes<S: Snapshot>(
     found
 }
 
-/// Whether there is any change at all; stops at the first.
+/// Returns whether there is any change; stops at the first.
 pub(crate) fn differ<S: Snapshot>(previous: &S, current: &S, view: &View<S::Item>) -> bool {
     let mut any = false;
     visit(Some(previous), current, view, |_| {
@@ -125,7 +124,7 @@ pub(crate) fn differ<S: Snapshot>(previous: &S, current: &S, view: &View<S::Item
     any
 }
 
-/// Merges the two snapshots by identity and hands each change that counts to `found`, until it says no.
+/// Merges the two snapshots by identity and calls `found` with each change that counts, until it returns false.
 fn visit<S: Snapshot>(
     previous: Option<&S>,
     current: &S,
@@ -153,7 +152,7 @@ fn visit<S: Snapshot>(
                 at_new += 1;
                 tell(Change::Added(Arc::clone(is)))
             }
-            // An entry shared by both needs no look inside.
+            // An entry that both share is equal.
             (Some(was), Some(is)) if Arc::ptr_eq(was, is) => {
                 at_old += 1;
                 at_new += 1;
@@ -185,10 +184,10 @@ fn visit<S: Snapshot>(
     }
 }
 
-/// What is left of the two when the entries that they share at the beginning and at the end are left out.
+/// Returns the two lists without the entries that they share at the beginning and at the end.
 ///
-/// No identity comes twice, so none in the middle of one is among those left out of the other. It costs a
-/// look at the pointers, where putting in order and merging would look at every identity.
+/// No identity occurs twice in a list, so none in the middle of one is among those left out of the other. Pointers are
+/// compared here, where sorting and merging compare every identity.
 fn middle<'a, 'b, I>(old: &'a [Arc<I>], new: &'b [Arc<I>]) -> (&'a [Arc<I>], &'b [Arc<I>]) {
     let shared = old
         .iter()
@@ -205,7 +204,7 @@ fn middle<'a, 'b, I>(old: &'a [Arc<I>], new: &'b [Arc<I>]) -> (&'a [Arc<I>], &'b
     (&old[..old.len() - shared], &new[..new.len() - shared])
 }
 
-/// A snapshot's entries in the order of their identities: as they stand where they already are.
+/// A snapshot's entries in the order of their identities, without a copy where they are sorted already.
 enum Sorted<'a, I> {
     AsIs(&'a [Arc<I>]),
     Ordered(Vec<&'a Arc<I>>),
@@ -238,7 +237,7 @@ mod tests {
     use super::*;
     use crate::testing::{Entry, Table};
 
-    /// What applying the changes to `previous` gives: the law that `changes` has to keep.
+    /// Applies the changes to `previous`, which gives `current`: the law of `changes`.
     fn apply(previous: Option<&Table>, changes: &[Change<Entry>]) -> BTreeMap<String, (u64, u64)> {
         let mut map = previous.map(Table::to_map).unwrap_or_default();
         for change in changes {
@@ -279,7 +278,7 @@ mod tests {
             prop_assert_eq!(differ(&old, &new, &View::default()), !found.is_empty());
         }
 
-        /// Which entries the two share makes no difference, nor in what order they stand.
+        /// The entries that the two share make no difference, nor does the order of the entries.
         #[test]
         fn what_is_shared_is_left_out_and_nothing_else(
             old in Table::any(),

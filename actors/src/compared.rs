@@ -4,10 +4,10 @@ use std::sync::{Arc, Weak};
 
 use crate::{Snapshot, View, change::differ};
 
-/// The last two values that were compared for a subscriber without a view of its own, and what came of it.
+/// The last two values that were compared for a subscriber without a view of its own, and the result.
 ///
-/// After a change nearly all subscribers of a watch go from the same value to the same value. It keeps
-/// neither of them, but their places, so that no other value can be taken for them.
+/// After a change nearly all subscribers of a watch go from the same value to the same value. Weak references keep the
+/// addresses of the two from being used again, but not the values.
 #[derive(Debug)]
 pub(crate) struct Compared<S>(Option<(Weak<S>, Weak<S>, bool)>);
 
@@ -18,7 +18,7 @@ impl<S> Default for Compared<S> {
 }
 
 impl<S: Snapshot> Compared<S> {
-    /// Whether there is any change that counts to `view`.
+    /// Returns whether there is any change that counts for `view`.
     pub(crate) fn differ(
         &mut self,
         previous: &Arc<S>,

@@ -189,11 +189,10 @@ impl<Q: Query> Feeds<Q> {
     /// A subscriber has answered, or its mailbox has: what is left to do for it.
     pub(crate) fn acknowledged(
         &mut self,
-        acknowledgement: Acknowledgement,
+        Acknowledgement { id, result }: Acknowledgement,
         link: &Link<Q>,
         outbox: &mut impl Outbox,
     ) -> Pumped {
-        let Acknowledgement { id, result } = acknowledgement;
         let Some(subscribed) = self.subscribers.get_mut(id) else {
             return Pumped::Done;
         };

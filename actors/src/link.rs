@@ -44,7 +44,7 @@ impl<Q: Query> Link<Q> {
         let path = &self.path;
         let notice = self.slot.write().enter(next.clone(), Instant::now());
         match (notice, &next) {
-            (Notice::None, _) => return,
+            (Notice::Event, _) => {}
             (Notice::Log(lasts), WatchState::Retrying { error, attempt, .. }) => {
                 tracing::warn!(
                     %path, class = %error.class(), error = %text_of(error), attempt, ?lasts,
@@ -52,8 +52,7 @@ impl<Q: Query> Link<Q> {
                 );
                 return;
             }
-            (Notice::Log(_), _) => return,
-            (Notice::Event, _) => {}
+            (Notice::Log(_) | Notice::None, _) => return,
         }
         match &next {
             WatchState::Retrying { error, .. } => {
@@ -64,7 +63,7 @@ impl<Q: Query> Link<Q> {
             }
             WatchState::Live => tracing::info!(%path, "the watch is live"),
             WatchState::Polling { limit } => {
-                tracing::debug!(%path, limit, "the connection budget is used up: the watch polls")
+                tracing::debug!(%path, limit, "the connection budget is used up: the watch polls");
             }
             WatchState::Connecting => tracing::debug!(%path, "the watch connects"),
         }

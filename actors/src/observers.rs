@@ -1,4 +1,4 @@
-//! The actors that want to know what happens to watches.
+//! The observers of watches, each with a bounded queue of events.
 
 use std::collections::VecDeque;
 
@@ -6,18 +6,18 @@ use actix::dev::RecipientRequest;
 
 use crate::{EventKind, Selection, Subscriber, WatchEvent, WatchPath, key::WatchKey};
 
-/// How many events wait for an observer before the oldest are let go.
+/// The number of events that wait for an observer; beyond it the oldest are dropped.
 const MOST_WAITING: usize = 1024;
 
-/// One observer: one event in flight, the others in a queue that is bounded.
+/// An observer: one event in flight, the others in a bounded queue.
 #[derive(Debug)]
 pub(crate) struct Observer {
     pub(crate) id: u64,
     pub(crate) selection: Selection,
     address: Subscriber<WatchEvent>,
-    /// The watch it came with and ends with.
+    /// The watch that it came with, and ends with.
     watch: Option<WatchKey>,
-    /// That watch has ended: nothing more is told than what waits.
+    /// Whether that watch has ended: the queued events are the last ones.
     ending: bool,
     waiting: VecDeque<WatchEvent>,
     missed: u64,
@@ -44,7 +44,7 @@ impl Observer {
         }
     }
 
-    /// Whether both tell the same actor of the same watches.
+    /// Returns whether both are the same actor, observing the same watches.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         !self.ending
             && self.watch == other.watch
@@ -55,17 +55,17 @@ impl Observer {
                 .is_some_and(|actor| Some(actor) == other.address.identity())
     }
 
-    /// A watch is no more.
+    /// Records that a watch has ended.
     pub(crate) fn watch_ended(&mut self, key: &WatchKey) {
         self.ending |= self.watch.as_ref() == Some(key);
     }
 
-    /// Whether it came with this watch and is this actor.
+    /// Returns whether it came with this watch and is this actor.
     pub(crate) fn came_with(&self, key: &WatchKey, actor: u64) -> bool {
         self.watch.as_ref() == Some(key) && self.address.identity() == Some(actor)
     }
 
-    /// Whether there is nothing left to tell it, now or later.
+    /// Returns whether no event is left for it, now or later.
     pub(crate) fn is_done(&self) -> bool {
         self.ending && self.waiting.is_empty()
     }
@@ -90,7 +90,7 @@ impl Observer {
         });
     }
 
-    /// The next event, on its way, if the one before was handled.
+    /// Sends the next event, if the one before was handled.
     pub(crate) fn send(&mut self) -> Option<RecipientRequest<WatchEvent>> {
         if self.busy {
             return None;

@@ -1,7 +1,7 @@
-//! Which of a watch's failures are reported. No clock, no I/O.
+//! The reports of a watch's failures. No clock, no I/O.
 //!
-//! A failure is an event and a log line when it begins and when its class changes. Within one class another
-//! cause is one too, at a bounded rate, and an outage that lasts is logged again at growing intervals.
+//! A failure is an event and a log line when it begins and when its class changes. Within one class
+//! another cause is one too, at a bounded rate. An outage that lasts is logged again at growing intervals.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -15,7 +15,7 @@ const MAX_CAUSE_INTERVAL: Duration = Duration::from_secs(5 * 60);
 const MIN_LOG_INTERVAL: Duration = Duration::from_secs(60);
 const MAX_LOG_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// How many causes count as reported: the attempts of one outage may fail for several in turn.
+/// The number of causes that count as reported: the attempts of one outage may fail for several in turn.
 const MAX_CAUSES: usize = 4;
 
 /// Failures of one class that follow each other.
@@ -29,19 +29,19 @@ pub(crate) struct Outage {
     log_interval: Duration,
 }
 
-/// What to do with a state.
+/// The report of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notice {
     /// Nothing.
     None,
-    /// Log that it lasts, and for how long.
+    /// A log line: the outage lasts, and for this long.
     Log(Duration),
-    /// Log it, and send it to observers.
+    /// A log line, and an event for observers.
     Event,
 }
 
 impl Outage {
-    /// It begins, and its first cause is reported.
+    /// Begins an outage, whose first cause is reported.
     pub(crate) fn new(cause: String, now: Instant) -> Self {
         Self {
             since: now,
@@ -53,7 +53,7 @@ impl Outage {
         }
     }
 
-    /// Another attempt has failed.
+    /// Records that another attempt has failed.
     pub(crate) fn failed(&mut self, cause: String, now: Instant) -> Notice {
         if !self.causes.contains(&cause) && now >= self.reported + self.cause_interval {
             if self.causes.len() == MAX_CAUSES {
@@ -80,7 +80,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// What a failure each second comes to: when something is logged, and how many events there are.
+    /// Fails each second, and returns the seconds at which it is logged and the number of events.
     fn after(seconds: u32, cause: impl Fn(u32) -> String) -> (Vec<u32>, usize) {
         let start = Instant::now();
         let mut outage = Outage::new(cause(0), start);

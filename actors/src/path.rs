@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-/// The name of a watch: what kind it is, what it watches, and the options that tell it from another
+/// The name of a watch: its kind, the name of the thing it watches, and the options that distinguish it from another
 /// watch of the same thing.
 ///
 /// It prints as `keyprefix:app/` or, with options, `service:web?passingonly&tag=v1`. A clone shares it.
@@ -26,7 +26,7 @@ struct Whole {
 }
 
 impl WatchPath {
-    /// A path of this kind and name, without options.
+    /// Makes a path of this kind and name, without options.
     pub fn new(kind: impl Into<Cow<'static, str>>, name: impl Into<String>) -> Self {
         let (before, name) = (kind.into(), name.into());
         let mark = if name.is_empty() { "" } else { ":" };
@@ -40,7 +40,7 @@ impl WatchPath {
         }))
     }
 
-    /// Adds an option, which shows after the name.
+    /// Adds an option, which is printed after the name.
     #[must_use]
     pub fn option(mut self, option: impl fmt::Display) -> Self {
         use fmt::Write as _;
@@ -55,18 +55,19 @@ impl WatchPath {
         self
     }
 
-    /// The kind of watch, as Consul calls its type: `key`, `keyprefix`, `service` …
+    /// Returns the kind, as Consul names the type of a watch: `key`, `keyprefix`, `service` …
     pub fn kind(&self) -> &str {
         &self.0.text[..self.0.kind]
     }
 
-    /// What is watched: the key, the prefix, the service's name; empty where a kind has only one.
+    /// Returns the name of the thing that is watched: the key, the prefix, the service's name; empty where a kind has
+    /// only one.
     pub fn name(&self) -> &str {
         &self.0.text[self.0.name..self.0.options]
     }
 
-    /// Whether `text` means this watch: its name alone, or the whole as it prints. The name of a folder may lack
-    /// the slash at its end, as `app` does for `app/`.
+    /// Returns whether `text` is a name of this watch: the name alone, or the whole path as it prints. The name of a
+    /// folder may lack its final slash, as `app` does for `app/`.
     pub fn matches_name(&self, text: &str) -> bool {
         let name = self.name();
         name == text || self.0.text == text || name.strip_suffix('/') == Some(text)

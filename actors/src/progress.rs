@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc};
 
 use crate::{
     Answer, Cursor, Outcome, Position, Request,
-    caught::{Panicked, caught, discard},
+    caught::{caught, discard},
 };
 
 /// A value and the index it was read at.
@@ -56,6 +56,13 @@ pub(crate) enum Step<V> {
     Rejected(Arc<dyn Error + Send + Sync>),
 }
 
+/// The value is an application's.
+impl<V> Drop for Progress<V> {
+    fn drop(&mut self) {
+        discard(self.current.take());
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("comparing it with the last value panicked (the panic is on standard error)")]
 struct ComparisonPanicked;
@@ -92,13 +99,13 @@ impl<V: PartialEq> Progress<V> {
             Outcome::Value(value) => Some(value),
         };
         let same = match (&value, &self.current) {
-            (Some(value), Some(current)) => match caught(|| *value == *current.value) {
-                Ok(same) => same,
-                Err(Panicked) => {
+            (Some(new), Some(current)) => {
+                let Ok(same) = caught(|| *new == *current.value) else {
                     discard(value);
                     return Step::Rejected(Arc::new(ComparisonPanicked));
-                }
-            },
+                };
+                same
+            }
             (None, _) => true,
             (Some(_), None) => false,
         };

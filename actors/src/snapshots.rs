@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     Query, WatchState, WatchStatus,
-    caught::text_of,
+    caught::{discard, text_of},
     covered::Cover,
     key::WatchKey,
     outage::{Notice, Outage},
@@ -28,9 +28,9 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// The latest value of this query; `None` while it is not watched or has no answer yet.
+    /// Returns the latest value of this query; `None` while it is not watched or has no value yet.
     ///
-    /// A value outlives outages: while Consul is away this is the last one it gave.
+    /// A value outlives outages: while the source is down, it is the last one.
     pub fn get<Q: Query>(&self, query: &Q) -> Option<Arc<Q::Value>> {
         let slot = self
             .slots
@@ -40,7 +40,7 @@ impl Snapshots {
         value.downcast().ok()
     }
 
-    /// The status of this query's watch; `None` when it is not watched.
+    /// Returns the status of this query's watch; `None` when it is not watched.
     pub fn status<Q: Query>(&self, query: &Q) -> Option<WatchStatus> {
         self.slots
             .get(&WatchKey::of(query))
@@ -64,7 +64,7 @@ pub(crate) struct Slot(RwLock<Content>);
 pub(crate) struct Content {
     pub(crate) status: WatchStatus,
     pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
-    /// The failures in a row, and what of them was reported.
+    /// The current outage, and its reports.
     outage: Option<Box<Outage>>,
     /// The watch that serves this one, if it does not ask by itself.
     pub(crate) cover: Option<Arc<Cover>>,
@@ -73,7 +73,7 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    /// Takes a state down: what of it is to be reported.
+    /// Records a state, and returns how it is reported.
     pub(crate) fn enter(&mut self, next: WatchState, now: Instant) -> Notice {
         let before = std::mem::replace(&mut self.status.state, next);
         let next = &self.status.state;
@@ -97,6 +97,14 @@ impl Content {
     /// How many would miss it: its subscribers, and the watches that it serves.
     pub(crate) fn missed_by(&self) -> usize {
         self.status.subscribers + self.serves
+    }
+}
+
+/// The value is an application's, and may be dropped on the supervisor's thread.
+impl Drop for Content {
+    fn drop(&mut self) {
+        discard(self.value.take());
+        discard(self.status.rejection.take());
     }
 }
 
@@ -133,7 +141,7 @@ impl Slot {
         self.status().state
     }
 
-    /// Nothing in here can be left half-written, so a poisoned lock is as good as a clean one.
+    /// No write leaves the content inconsistent, so a poisoned lock is as good as a clean one.
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Content> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }

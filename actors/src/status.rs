@@ -1,4 +1,4 @@
-//! What state a watch is in.
+//! The state and the status of a watch.
 
 use std::{
     error::Error,
@@ -17,31 +17,29 @@ pub enum WatchState {
     Connecting,
     /// The last query was answered, the next one is on its way.
     Live,
-    /// It has no place among the connections that may be held (see [`ConnectionBudget`](crate::ConnectionBudget)), and asks
-    /// from time to time instead.
+    /// The [`ConnectionBudget`](crate::ConnectionBudget) has no permit for a held connection, so the watch polls.
     Polling {
-        /// How many watches may be held.
+        /// The number of connections that may be held.
         limit: usize,
     },
     /// The last query failed; another attempt follows.
     Retrying {
-        /// Why it failed.
+        /// The failure.
         error: Failure,
-        /// How many attempts in a row have failed.
+        /// The number of attempts in a row that have failed.
         attempt: u32,
-        /// When the next one starts.
+        /// The time at which the next attempt starts.
         next: SystemTime,
     },
-    /// The query can never be answered, so the watch asks no more until a [`Reset`](crate::Reset) or a
-    /// new subscriber.
+    /// The query can never be answered, so the watch sends none until a [`Reset`](crate::Reset) or a new subscriber.
     Stopped {
-        /// Why.
+        /// The failure.
         error: Failure,
     },
 }
 
 impl WatchState {
-    /// The name alone: `connecting`, `live`, `waiting`, `retrying`, `stopped`.
+    /// Returns the name alone: `connecting`, `live`, `polling`, `retrying`, `stopped`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
@@ -52,12 +50,12 @@ impl WatchState {
         }
     }
 
-    /// Whether the last query was answered.
+    /// Returns whether the last query was answered and the next one is held.
     pub fn is_live(&self) -> bool {
         matches!(self, Self::Live)
     }
 
-    /// The failure behind it, if one is.
+    /// Returns the failure, if it is a failed state.
     pub fn error(&self) -> Option<&Failure> {
         match self {
             Self::Retrying { error, .. } | Self::Stopped { error } => Some(error),
@@ -65,19 +63,19 @@ impl WatchState {
         }
     }
 
-    /// Whether the watch cannot be answered as it is, though another query might.
+    /// Returns whether the query is refused, though another one might be answered.
     pub(crate) fn is_refused(&self) -> bool {
         self.error()
             .is_some_and(|error| error.class().is_of_the_query())
     }
 
-    /// Whether `next` is another state, or one with another class of failure.
+    /// Returns whether `next` is another state, or one with another class of failure.
     pub(crate) fn differs_in_kind(&self, next: &Self) -> bool {
         let class = |state: &Self| state.error().map(Failure::class);
         self.name() != next.name() || class(self) != class(next)
     }
 
-    /// Whether `next` differs in kind or has another cause, and is not merely one more attempt.
+    /// Returns whether `next` differs in kind or has another cause, and is not merely one more attempt.
     pub(crate) fn is_news(&self, next: &Self) -> bool {
         let cause = |state: &Self| state.error().map(text_of);
         self.differs_in_kind(next) || cause(self) != cause(next)
@@ -99,26 +97,26 @@ impl fmt::Display for WatchState {
     }
 }
 
-/// All about one watch: the answer to [`Status`](crate::Status).
+/// The status of one watch: the reply to [`Status`](crate::Status).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct WatchStatus {
-    /// Which watch.
+    /// The watch.
     pub path: WatchPath,
     /// Its state.
     pub state: WatchState,
     /// The index of the last answer; 0 before the first, and for hash-based queries.
     pub index: u64,
-    /// When the last good answer came.
+    /// The time of the last answer.
     pub last_answer: Option<SystemTime>,
-    /// How long before that answer the answering server had heard from its leader, where it told.
+    /// The time since the answering server's last contact with its leader, where the answer says so.
     pub last_contact: Option<Duration>,
-    /// Why the last answer could not be taken as a value; `None` where it could. Subscribers and snapshots keep
-    /// the last good value meanwhile.
+    /// The reason for which the last answer could not be taken as a value; `None` where it could. Subscribers and
+    /// snapshots keep the last good value meanwhile.
     pub rejection: Option<Arc<dyn Error + Send + Sync>>,
-    /// How many subscribers it has.
+    /// The number of its subscribers.
     pub subscribers: usize,
-    /// How often its watcher was restarted by its supervisor, after an error, a panic or a reset.
+    /// The number of restarts of its watcher, after an error, a panic or a reset.
     pub restarts: u64,
 }
 

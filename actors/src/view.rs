@@ -1,4 +1,4 @@
-//! How one subscriber looks at a value: what counts as different, and which changes it wants.
+//! The view that a subscriber has of a value: its equality and its predicates.
 
 use std::{fmt, sync::Arc};
 
@@ -7,45 +7,48 @@ use crate::{Change, Item};
 type Same<I> = Arc<dyn Fn(&I, &I) -> bool + Send + Sync>;
 type Wanted<I> = Arc<dyn Fn(&Change<I>) -> bool + Send + Sync>;
 
-/// How a subscriber looks at a value: a projection (what makes two entries the same) and predicates
-/// (which changes count at all). The default compares by [`Item::same`] and wants every change.
+/// The view that a subscriber has of a value: an equality of entries, or a projection that they are compared by, and
+/// predicates that select changes. The default compares by [`Item::same`] and wants every change.
+///
+/// The closures run on the watch's thread. Where one panics, the subscription's updates wait until it returns, and
+/// observers receive [`EventKind::SubscriberPanicked`](crate::EventKind::SubscriberPanicked).
 pub struct View<I> {
     same: Option<Same<I>>,
     wanted: Vec<Wanted<I>>,
 }
 
 impl<I: Item> View<I> {
-    /// Compares only what `part` takes out of an entry: a projection.
+    /// Compares entries by the projection `part` alone.
     #[must_use]
     pub fn project<P: PartialEq>(self, part: impl Fn(&I) -> P + Send + Sync + 'static) -> Self {
         self.with_equality(move |a, b| part(a) == part(b))
     }
 
-    /// Takes two entries for the same when `same` says so.
+    /// Compares entries by `same`.
     #[must_use]
     pub fn with_equality(mut self, same: impl Fn(&I, &I) -> bool + Send + Sync + 'static) -> Self {
         self.same = Some(Arc::new(same));
         self
     }
 
-    /// Wants only changes for which `wanted` holds; with several predicates, all must.
+    /// Wants only changes for which `wanted` returns true; with several predicates, all must.
     ///
-    /// Changes are reckoned from the last state that was looked at, whether it was delivered or not: a key
-    /// that came without being wanted is removed all the same when it goes.
+    /// Changes are computed from the last state that the predicates were applied to, whether it was delivered or not: a
+    /// key whose addition was not wanted is removed all the same.
     #[must_use]
     pub fn only(mut self, wanted: impl Fn(&Change<I>) -> bool + Send + Sync + 'static) -> Self {
         self.wanted.push(Arc::new(wanted));
         self
     }
 
-    /// Whether the two entries are the same to this subscriber.
+    /// Returns whether the two entries are equal to this subscriber.
     pub fn same(&self, a: &I, b: &I) -> bool {
         self.same
             .as_ref()
             .map_or_else(|| a.same(b), |same| same(a, b))
     }
 
-    /// Whether this subscriber wants to hear of the change.
+    /// Returns whether this subscriber wants the change.
     pub fn wants(&self, change: &Change<I>) -> bool {
         self.wanted.iter().all(|wanted| wanted(change))
     }

@@ -1,7 +1,7 @@
 //! The connection budget: no more queries are held than it has permits, and a watch beyond it is late, never
 //! lost.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue says why")]
 
 mod common;
 
@@ -69,7 +69,7 @@ async fn a_watch_keeps_its_permit_through_its_changes() {
     let told = events.all().len();
     for value in 1..50 {
         store.put("a", "a", value);
-        until("it is told at once", || all[0].1.shows(value)).await;
+        until("it is delivered at once", || all[0].1.shows(value)).await;
         assert_eq!(are(&watches, "live").await, ["a", "b"]);
     }
     pass(60).await;
@@ -98,7 +98,7 @@ async fn permits_go_in_the_order_of_arrival_and_make_a_watch_live_at_once() {
         }
         watches.stop(Stop::path(*name)).await;
         if names.get(n + 1).is_some() {
-            until("the next one is told", || {
+            until("the next one is notified", || {
                 events.names() == ["polling", "live"]
             })
             .await;

@@ -1,6 +1,6 @@
 //! The permit of a query that was cut off is released when the server drops the query, and not before.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue says why")]
 
 mod common;
 

@@ -1,7 +1,7 @@
-//! After an outage watches come back by turns: one finds out that the server is there, and then all come,
-//! those with most subscribers first and so many at a time.
+//! No storm after an outage: one watch probes the server, and then all reconnect, those with the most
+//! subscribers first and a few at a time.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue says why")]
 
 mod common;
 
@@ -10,69 +10,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use actix::prelude::*;
-use common::{Away, Mode, Recorder, Say, Sight, Store, pass, paused, supervisor, until};
+use common::{
+    Away, Mode, Recorder, Say, Store,
+    outage::{all_live, folder, not_live, stage, watch_all},
+    pass, until,
+};
 use consul_watch_actors::{
-    Cursor, FailureClass, Ready, ReconnectGate, Reset, Status, Stop, WatchState, WatchSupervisor,
+    Cursor, FailureClass, ReconnectGate, Reset, Status, Stop, WatchState, WatchSupervisor,
 };
 use tokio::time::Instant;
-
-type Watches = Addr<WatchSupervisor<Store>>;
-
-/// A guarded store and its supervisor under a clock that stands still.
-fn stage() -> (Store, ReconnectGate, Watches) {
-    let gate = ReconnectGate::new();
-    let store = Store::new().with_guard(&gate);
-    let watches = paused(&store);
-    (store, gate, watches)
-}
-
-/// Watches `count` folders, of which the n-th has `subscribers(n)` subscribers, and waits until all are live.
-async fn watch_all(
-    watches: &Watches,
-    count: usize,
-    subscribers: impl Fn(usize) -> usize,
-) -> Vec<Sight> {
-    let mut sights = Vec::new();
-    for n in 0..count {
-        for _ in 0..subscribers(n) {
-            let (subscriber, sight) = Recorder::prompt();
-            watches.watch(&folder(n), subscriber).await;
-            sights.push(sight);
-        }
-    }
-    watches.send(Ready::all()).await.unwrap().unwrap();
-    all_live(watches).await;
-    sights
-}
-
-fn folder(n: usize) -> String {
-    format!("folder{n:03}")
-}
-
-async fn not_live(watches: &Watches) -> Vec<String> {
-    let all = watches.send(Status::all()).await.unwrap();
-    all.iter()
-        .filter(|status| !status.state.is_live())
-        .map(ToString::to_string)
-        .collect()
-}
-
-/// Waits until all watches are live; how long that took.
-async fn all_live(watches: &Watches) -> Duration {
-    let start = Instant::now();
-    loop {
-        let others = not_live(watches).await;
-        if others.is_empty() {
-            return start.elapsed();
-        }
-        assert!(
-            start.elapsed() < Duration::from_secs(100),
-            "are not live: {others:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
 
 #[actix::test]
 async fn while_the_server_is_down_one_watch_probes_for_all() {
@@ -340,128 +286,4 @@ async fn a_single_watch_reconnects_no_later_than_by_its_own_pauses() {
         );
         pass(20).await;
     }
-}
-
-/// Outages of both kinds, failures, panics, stops and resets at random: in the end all are live and show the
-/// last state.
-#[actix::test]
-async fn whatever_happens_no_watch_is_lost() {
-    tokio::time::pause();
-    for seed in 0..20 {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let gate = ReconnectGate::new();
-        let store = Store::new().with_guard(&gate);
-        let watches = supervisor(&store).arbiters(0).start();
-        let count = 60;
-        let mut sights = watch_all(&watches, count, |_| 1).await;
-        for step in 0..60 {
-            let n = random.usize(..count);
-            match random.u8(..9) {
-                0 => store.leave(Away::Refuses),
-                1 => store.leave(Away::Silent),
-                2 | 3 => store.come_back(),
-                4 => store.mode(&folder(n), Mode::Panic),
-                5 => store.mode(
-                    &folder(n),
-                    if random.bool() {
-                        Mode::Away
-                    } else {
-                        Mode::Silent
-                    },
-                ),
-                6 => {
-                    watches.stop(Stop::path(folder(n))).await;
-                    let (subscriber, sight) = Recorder::prompt();
-                    watches.watch(&folder(n), subscriber).await;
-                    sights[n] = sight;
-                }
-                7 => drop(watches.send(Reset::new()).await.unwrap().unwrap()),
-                _ => store.set_latency(Duration::from_millis(random.u64(..3000))),
-            }
-            store.put(&folder(n), "a", step);
-            tokio::time::sleep(Duration::from_millis(random.u64(..1500))).await;
-        }
-        store.come_back();
-        store.set_latency(Duration::ZERO);
-        for n in 0..count {
-            store.mode(&folder(n), Mode::Honest);
-            store.put(&folder(n), "a", 1000 + seed);
-        }
-        let took = all_live(&watches).await;
-        assert!(took < Duration::from_secs(20), "seed {seed}: {took:?}");
-        for (n, sight) in sights.iter().enumerate() {
-            until(
-                &format!("seed {seed}: {} shows the last state", folder(n)),
-                || sight.shows(1000 + seed),
-            )
-            .await;
-        }
-        assert!(!gate.is_down(), "seed {seed}");
-        until(&format!("seed {seed}: all are held"), || {
-            (store.open(), store.held()) == (count, count)
-        })
-        .await;
-        watches.stop(Stop::all()).await;
-    }
-}
-
-/// In real time, with watchers of two supervisors on four threads.
-#[actix::test]
-async fn a_gate_is_shared_by_threads() {
-    let gate = ReconnectGate::new();
-    let store = Store::new().with_guard(&gate);
-    let all = [
-        supervisor(&store).arbiters(2).start(),
-        supervisor(&store).arbiters(2).start(),
-    ];
-    let mut sights = Vec::new();
-    for watches in &all {
-        sights.extend(watch_all(watches, 50, |_| 1).await);
-    }
-    for turn in 1..=5 {
-        store.forget();
-        store.leave(Away::Refuses);
-        until("that is noticed", || gate.is_down()).await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        for n in 0..50 {
-            store.put(&folder(n), "a", turn);
-        }
-        store.come_back();
-        for watches in &all {
-            all_live(watches).await;
-        }
-        for sight in &sights {
-            until("it shows the state", || sight.shows(turn)).await;
-        }
-        assert!(
-            store.most_brief() <= ReconnectGate::MAX_CONCURRENT,
-            "{} at a time",
-            store.most_brief()
-        );
-    }
-}
-
-/// Those whose turn it is stand still, with their thread.
-#[actix::test]
-async fn a_blocked_thread_delays_no_other() {
-    let gate = ReconnectGate::new();
-    let store = Store::new().with_guard(&gate);
-    let watches = supervisor(&store).arbiters(1).start();
-    watch_all(&watches, 20, |_| 1).await;
-    let thread = Arbiter::new();
-    let same = store.clone();
-    let there =
-        WatchSupervisor::start_in_arbiter(&thread.handle(), move |_| supervisor(&same).arbiters(0));
-    watch_all(&there, 50, |_| 3).await;
-    store.leave(Away::Refuses);
-    until("that is noticed", || gate.is_down() && store.open() == 0).await;
-    let (release, blocked) = std::sync::mpsc::channel::<()>();
-    thread.spawn_fn(move || {
-        // Until the other end is dropped.
-        let _ = blocked.recv();
-    });
-    store.come_back();
-    all_live(&watches).await;
-    drop(release);
-    all_live(&there).await;
 }

@@ -8,7 +8,7 @@ use actix::Actor;
 use common::{Folder, Recorder, Store, supervisor};
 use consul_watch_actors::{StartError, Status, Watch};
 
-/// What a panic says.
+/// Returns the message of a panic.
 fn message(panic: Box<dyn std::any::Any + Send>) -> String {
     match panic.downcast::<String>() {
         Ok(text) => *text,

@@ -3,19 +3,27 @@
 
 mod common;
 
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use actix::prelude::*;
 use common::{
     Events, Folder, Logs, Mode, Part, Recorder, Row, Rows, Say, Store, pass, paused, supervisor,
     until,
 };
 use consul_watch_actors::{
-    Change, EventKind, Item, Observe, Ready, SubscriberCode, SubscriptionId, View, Watch,
+    Answer, Change, Changed, EventKind, Failure, Item, Observe, Outcome, Query, Ready, Request,
+    Snapshot, Status, Stop, SubscriberCode, SubscriptionId, View, Watch, WatchPath,
 };
+use futures_util::future::LocalBoxFuture;
 
 fn cursed(_: &Rows) -> bool {
     panic!("`skip_first_when` panics, as the test wants it")
 }
 
-/// The panics of subscribers' code that were reported.
+/// Returns the panics of subscribers' code that were reported.
 fn panics(events: &Events) -> Vec<(SubscriptionId, SubscriberCode)> {
     events
         .all()
@@ -175,4 +183,194 @@ async fn a_predicate_or_projection_that_panics_is_reported_once() {
         assert_eq!(watches.status("app").await.unwrap().restarts, 0);
         tokio::time::resume();
     }
+}
+
+/// Panics when it is dropped.
+struct PanicsAtItsEnd;
+
+impl Drop for PanicsAtItsEnd {
+    fn drop(&mut self) {
+        panic!("a panic in `drop`, as the test wants it");
+    }
+}
+
+#[actix::test]
+async fn closures_whose_destructors_panic_harm_nobody() {
+    let store = Store::new();
+    store.put("app", "a", 1);
+    let watches = paused(&store);
+    let (good, good_sight) = Recorder::prompt();
+    watches.watch("app", good).await;
+    let watch = |subscriber: &Addr<Recorder>| {
+        let (skip, view) = (PanicsAtItsEnd, PanicsAtItsEnd);
+        let skip = move |_: &Rows| {
+            let _ = &skip;
+            false
+        };
+        let wanted = move |_: &Change<Row>| {
+            let _ = &view;
+            true
+        };
+        Watch::new(Folder::new("app"), subscriber.clone())
+            .skip_first_when(skip)
+            .only(wanted)
+    };
+    let (bad, bad_sight) = Recorder::prompt();
+    let id = watches.send(watch(&bad)).await.unwrap().unwrap();
+    until("both have the first state", || {
+        good_sight.shows(1) && bad_sight.shows(1)
+    })
+    .await;
+    // Refused, stopped, and gone.
+    watches.send(watch(&bad)).await.unwrap().unwrap_err();
+    watches.stop(Stop::subscription(id)).await;
+    watches.send(watch(&bad)).await.unwrap().unwrap();
+    bad.send(common::actors::Leave).await.unwrap();
+    pass(10).await;
+    store.put("app", "a", 2);
+    until("the other gets the next state", || good_sight.shows(2)).await;
+    let status = watches.status("app").await.unwrap();
+    assert_eq!((status.subscribers, status.restarts), (1, 0));
+}
+
+/// Rows whose destructor panics while row `a` is even.
+#[derive(Debug, Clone)]
+struct Fragile(Arc<Rows>);
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        let even = self.0.to_map().get("a").is_some_and(|value| value % 2 == 0);
+        assert!(
+            !even || Arc::strong_count(&self.0) > 1,
+            "a panic in `drop`, as the test wants it"
+        );
+    }
+}
+
+impl PartialEq for Fragile {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Snapshot for Fragile {
+    type Item = Row;
+
+    fn items(&self) -> &[Arc<Row>] {
+        self.0.items()
+    }
+}
+
+/// A folder as such rows. Its `==` and its `shared_with` panic where its name says so.
+#[derive(Debug, Clone)]
+struct FragileFolder(&'static str);
+
+impl PartialEq for FragileFolder {
+    fn eq(&self, other: &Self) -> bool {
+        assert!(self.0 != "incomparable", "a panic, as the test wants it");
+        self.0 == other.0
+    }
+}
+
+impl Eq for FragileFolder {}
+
+impl Hash for FragileFolder {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl Query for FragileFolder {
+    type Source = Store;
+    type Value = Fragile;
+
+    fn path(&self) -> WatchPath {
+        WatchPath::new("fragile", self.0)
+    }
+
+    fn run(
+        &self,
+        client: &std::rc::Rc<Store>,
+        request: Request<Fragile>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Fragile>, Failure>> {
+        let answer = client.serve(self.0, self.0, request.cursor, |_, _| true);
+        Box::pin(async move {
+            let Answer {
+                position,
+                outcome,
+                last_contact,
+            } = answer.await?;
+            let outcome = match outcome {
+                Outcome::Value(rows) => Outcome::Value(Fragile(Arc::new(rows))),
+                Outcome::Rejected(reason) => Outcome::Rejected(reason),
+                _ => Outcome::Unchanged,
+            };
+            Ok(Answer {
+                position,
+                outcome,
+                last_contact,
+            })
+        })
+    }
+
+    fn shared_with(&self) -> Option<&dyn consul_watch_actors::SharedBy<Self>> {
+        assert!(self.0 != "unshareable", "a panic, as the test wants it");
+        None
+    }
+}
+
+/// Writes down the value of row `a`.
+struct Listener(Arc<std::sync::Mutex<Vec<u64>>>);
+
+impl Actor for Listener {
+    type Context = Context<Self>;
+}
+
+impl Handler<Changed<FragileFolder>> for Listener {
+    type Result = ();
+
+    fn handle(&mut self, changed: Changed<FragileFolder>, _: &mut Self::Context) {
+        let mut seen = self.0.lock().expect("nothing panics while it is held");
+        seen.push(changed.current.0.to_map()["a"]);
+    }
+}
+
+#[actix::test]
+async fn queries_and_values_that_panic_harm_nobody() {
+    let store = Store::new();
+    let watches = paused(&store);
+    store.put("good", "a", 1);
+    let (good, good_sight) = Recorder::prompt();
+    watches.watch("good", good).await;
+    for folder in ["incomparable", "unshareable"] {
+        store.put(folder, "a", 1);
+        let seen = Arc::<std::sync::Mutex<Vec<u64>>>::default();
+        let listener = Listener(seen.clone()).start();
+        let watch = Watch::new(FragileFolder(folder), listener.clone());
+        watches.send(watch).await.unwrap().unwrap();
+        for value in 2..10 {
+            store.put(folder, "a", value);
+            until("the next state", || {
+                seen.lock().unwrap().last() == Some(&value)
+            })
+            .await;
+        }
+        let status = watches.send(Status::path(folder)).await.unwrap().remove(0);
+        assert_eq!((status.restarts, status.subscribers), (0, 1));
+        // Another one finds it, or is a watch of its own.
+        let other = Listener(Arc::default()).start();
+        let watch = Watch::new(FragileFolder(folder), other);
+        watches.send(watch).await.unwrap().unwrap();
+        store.put(folder, "a", 20);
+        until("the last state", || {
+            seen.lock().unwrap().last() == Some(&20)
+        })
+        .await;
+        let stopped = watches.stop(Stop::path(folder)).await;
+        assert_eq!(stopped.subscriptions, 2);
+    }
+    assert_eq!(watches.send(Status::all()).await.unwrap().len(), 1);
+    store.put("good", "a", 2);
+    until("the other watch continues", || good_sight.shows(2)).await;
+    until("it waits for the next", || store.open() == 1).await;
 }

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use consul_watch::watch::internals::read_pairs;
+use consul_watch::watch::kv_support::read_pairs;
 use criterion::{Criterion, Throughput};
 
 pub(crate) fn decode_and_merge(criterion: &mut Criterion) {

@@ -4,21 +4,10 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 
-use actix::prelude::*;
-use consul_watch_actors::{Changed, Query, Snapshot, Subscriber, Watch};
-use serde::Serialize;
-
-use super::{
-    Checkpoint,
-    session::Session,
-    subscriber::{CheckpointingSubscriber, Skipped},
-};
+use super::Checkpoint;
 
 /// A file that keeps where one subscription left off. Give each subscription a file of its own.
 ///
@@ -132,13 +121,16 @@ impl CheckpointFile {
     }
 
     /// Writes a checkpoint to the disk beside the file, whose place it has yet to take.
-    pub(super) fn prepare(&self, checkpoint: &Checkpoint) -> Result<Prepared<'_>, CheckpointError> {
+    pub(super) fn prepare(
+        &self,
+        checkpoint: &Checkpoint,
+    ) -> Result<PreparedFile<'_>, CheckpointError> {
         // Several may be under way for one file, the last one of a subscription that has just ended.
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}-{number}.new", std::process::id()));
-        let prepared = Prepared {
+        let prepared = PreparedFile {
             new: self.path.with_file_name(name),
             file: self,
         };
@@ -158,75 +150,21 @@ impl CheckpointFile {
             source,
         }
     }
-
-    /// The subscription of `subscriber` to `query` that resumes where this file says, and writes it anew
-    /// each time the subscriber's handler has finished.
-    ///
-    /// An update is delivered again after a restart if its handler did not finish, or if its checkpoint could
-    /// not be written, which is logged. The file also says when a handler has begun. After a crash in the
-    /// middle of an update, the state that holds then is delivered even if it is the one before that update.
-    ///
-    /// A state that a projection or a predicate of the subscription leaves out counts as handled. Changes that
-    /// happen while the application is away are compared as a whole: the first update after a restart may
-    /// hold nothing but what these leave out.
-    ///
-    /// # Errors
-    ///
-    /// As [`load`](Self::load), and [`CheckpointError::OtherWatch`].
-    pub fn watch<Q: Query>(
-        &self,
-        query: Q,
-        subscriber: impl Into<Subscriber<Changed<Q>>>,
-    ) -> Result<Watch<Q>, CheckpointError>
-    where
-        <Q::Value as Snapshot>::Item: Serialize,
-    {
-        let wanted = query.path().to_string();
-        let seen = self.load()?;
-        if let Some(seen) = &seen
-            && seen.watch() != wanted
-        {
-            return Err(CheckpointError::OtherWatch {
-                path: self.path.clone(),
-                found: seen.watch.clone(),
-                wanted,
-            });
-        }
-        let subscriber = subscriber.into();
-        let session = Session::new(seen.clone());
-        let guard = session.end_guard();
-        let proxy = CheckpointingSubscriber::new(self.clone(), subscriber.clone(), session).start();
-        let (skipping, shared) = (proxy.clone(), Arc::new(query.clone()));
-        let proxy = Subscriber::from(proxy).on_behalf_of(subscriber);
-        let watch = Watch::new(query, proxy).on_skipped(move |value, index| {
-            // Dropped with this closure, and thereby with the subscription.
-            let _ = &guard;
-            skipping.do_send(Skipped {
-                query: Arc::clone(&shared),
-                value: Arc::clone(value),
-                index,
-            });
-        });
-        Ok(match seen {
-            None => watch,
-            Some(seen) => seen.resume(watch),
-        })
-    }
 }
 
 /// A checkpoint on the disk that has yet to take its file's place. Dropped, it leaves nothing behind.
-pub(super) struct Prepared<'a> {
+pub(super) struct PreparedFile<'a> {
     new: PathBuf,
     file: &'a CheckpointFile,
 }
 
-impl Prepared<'_> {
+impl PreparedFile<'_> {
     pub(super) fn replace(self) -> Result<(), CheckpointError> {
         fs::rename(&self.new, &self.file.path).map_err(|source| self.file.not_written(source))
     }
 }
 
-impl Drop for Prepared<'_> {
+impl Drop for PreparedFile<'_> {
     fn drop(&mut self) {
         // There is none once it has been renamed. A half-written one is of no use; if it stays, it does no harm.
         let _ = fs::remove_file(&self.new);

@@ -3,12 +3,13 @@
 //! Start with [`CheckpointFile`], which keeps it in a file. A subscriber that keeps it itself takes a
 //! [`Checkpoint`] from each [`Changed`] and gives it back with [`Checkpoint::resume`].
 
-mod content;
 mod file;
-mod session;
+mod fingerprint;
+mod shared_state;
 mod subscriber;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use self::file::{CheckpointError, CheckpointFile};
 
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use consul_watch_actors::{Changed, Query, Snapshot, Watch};
 use serde::{Deserialize, Serialize};
 
-use self::content::Content;
+use self::fingerprint::Fingerprint;
 
 /// What a subscriber handled last: the index, and a digest of the content.
 ///
@@ -31,7 +32,7 @@ pub struct Checkpoint {
     /// The index of the last state handled.
     index: u64,
     #[serde(flatten)]
-    content: Content,
+    fingerprint: Fingerprint,
     /// Whether the handling of a later state has begun.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     begun: bool,
@@ -53,7 +54,7 @@ impl Checkpoint {
         Self {
             watch: query.path().to_string(),
             index,
-            content: Content::of(value),
+            fingerprint: Fingerprint::of(value),
             begun: false,
         }
     }
@@ -62,7 +63,7 @@ impl Checkpoint {
     #[must_use]
     pub fn following(mut self, earlier: &Self) -> Self {
         if self.watch == earlier.watch {
-            self.content.remember(&earlier.content);
+            self.fingerprint.remember(&earlier.fingerprint);
         }
         self
     }
@@ -93,7 +94,7 @@ impl Checkpoint {
         S: Snapshot<Item: Serialize>,
     {
         // An event that was begun is not among those that were handled.
-        (!self.begun || S::APPEND_ONLY) && self.content.covers(value)
+        (!self.begun || S::APPEND_ONLY) && self.fingerprint.covers(value)
     }
 
     /// Whether this update brings nothing but what was handled, whatever the indexes.
@@ -124,7 +125,7 @@ impl Checkpoint {
         <Q::Value as Snapshot>::Item: Serialize,
     {
         if changed.previous.is_none()
-            && let Some(handled) = self.content.handled_part(&*changed.current)
+            && let Some(handled) = self.fingerprint.handled_part(&*changed.current)
         {
             changed.previous = Some(Arc::new(handled));
             changed.previous_index = Some(self.index);

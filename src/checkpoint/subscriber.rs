@@ -10,7 +10,11 @@ use actix_rt::task::spawn_blocking;
 use consul_watch_actors::{Changed, Query, Snapshot, Subscriber};
 use serde::Serialize;
 
-use super::{Checkpoint, CheckpointError, CheckpointFile, session::Session};
+use super::{
+    Checkpoint,
+    file::{CheckpointError, CheckpointFile},
+    shared_state::SharedState,
+};
 
 /// The shortest time between two writes for states that were skipped.
 const SKIPPED_PAUSE: Duration = Duration::from_secs(1);
@@ -22,7 +26,7 @@ const SKIPPED_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct CheckpointingSubscriber<Q: Query> {
     file: CheckpointFile,
     subscriber: Subscriber<Changed<Q>>,
-    session: Arc<Session<Changed<Q>>>,
+    shared: Arc<SharedState<Changed<Q>>>,
     /// The newest state that was skipped and is not in the file.
     skipped: Option<Skipped<Q>>,
     /// Whether a skipped state was written a moment ago.
@@ -47,12 +51,12 @@ where
     pub(super) fn new(
         file: CheckpointFile,
         subscriber: Subscriber<Changed<Q>>,
-        session: Arc<Session<Changed<Q>>>,
+        shared: Arc<SharedState<Changed<Q>>>,
     ) -> Self {
         Self {
             file,
             subscriber,
-            session,
+            shared,
             skipped: None,
             pausing: false,
         }
@@ -72,11 +76,11 @@ where
             return;
         };
         self.pausing = true;
-        let (file, session) = (self.file.clone(), Arc::clone(&self.session));
-        let write = session.write();
+        let (file, shared) = (self.file.clone(), Arc::clone(&self.shared));
+        let write = shared.write();
         let written = run(move || {
             let checkpoint = Checkpoint::at(&*query, &*value, index);
-            session.commit(write, &file, checkpoint)
+            shared.commit(write, &file, checkpoint)
         });
         let pause = async {
             written.await;
@@ -117,7 +121,7 @@ where
             changed,
             file: self.file.clone(),
             subscriber: self.subscriber.clone(),
-            session: Arc::clone(&self.session),
+            shared: Arc::clone(&self.shared),
         }
     }
 }
@@ -127,7 +131,7 @@ pub(super) struct Forward<Q: Query> {
     changed: Changed<Q>,
     file: CheckpointFile,
     subscriber: Subscriber<Changed<Q>>,
-    session: Arc<Session<Changed<Q>>>,
+    shared: Arc<SharedState<Changed<Q>>>,
 }
 
 impl<Q: Query> MessageResponse<CheckpointingSubscriber<Q>, Changed<Q>> for Forward<Q>
@@ -156,22 +160,22 @@ where
             mut changed,
             file,
             subscriber,
-            session,
+            shared,
         } = self;
-        if let Some(earlier) = session.checkpoint() {
+        if let Some(earlier) = shared.checkpoint() {
             earlier.restore_previous(&mut changed);
-            mark_begun(earlier, &file, &session).await;
+            mark_begun(earlier, &file, &shared).await;
         }
-        if !session.send(&subscriber, changed.clone()) || session.answer().await.is_err() {
+        if !shared.send(&subscriber, changed.clone()) || shared.answer().await.is_err() {
             return;
         }
-        let write = session.write();
+        let write = shared.write();
         run(move || {
             let mut checkpoint = Checkpoint::of(&changed);
-            if let Some(earlier) = session.checkpoint() {
+            if let Some(earlier) = shared.checkpoint() {
                 checkpoint = checkpoint.following(&earlier);
             }
-            session.commit(write, &file, checkpoint)
+            shared.commit(write, &file, checkpoint)
         })
         .await;
         // The engine may have gone.
@@ -183,14 +187,14 @@ where
 async fn mark_begun<Q: Query>(
     earlier: Checkpoint,
     file: &CheckpointFile,
-    session: &Arc<Session<Changed<Q>>>,
+    shared: &Arc<SharedState<Changed<Q>>>,
 ) {
     if earlier.begun {
         return;
     }
-    let (file, session) = (file.clone(), Arc::clone(session));
-    let write = session.write();
-    run(move || session.commit(write, &file, earlier.begun())).await;
+    let (file, shared) = (file.clone(), Arc::clone(shared));
+    let write = shared.write();
+    run(move || shared.commit(write, &file, earlier.begun())).await;
 }
 
 /// Runs a write off this thread: the disk is waited for, and a large state is digested.

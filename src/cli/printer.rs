@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use actix::prelude::*;
-use consul_watch::{Changed, handlers::Payload};
+use consul_watch::{Changed, handlers::HandlerPayload};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
@@ -21,7 +21,7 @@ impl Actor for Printer {
     type Context = Context<Self>;
 }
 
-impl<Q: Payload> Handler<Changed<Q>> for Printer {
+impl<Q: HandlerPayload> Handler<Changed<Q>> for Printer {
     type Result = ();
 
     fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) {
@@ -43,7 +43,7 @@ impl<Q: Payload> Handler<Changed<Q>> for Printer {
 }
 
 /// Formats the value as Consul's command does.
-fn value<Q: Payload>(changed: &Changed<Q>) -> serde_json::Result<Vec<u8>> {
+fn value<Q: HandlerPayload>(changed: &Changed<Q>) -> serde_json::Result<Vec<u8>> {
     let mut text = indented(&Q::payload(changed)?);
     text.push(b'\n');
     Ok(text)
@@ -61,7 +61,7 @@ struct ChangeLine<'a> {
     watch: &'a str,
 }
 
-fn lines<Q: Payload>(changed: &Changed<Q>) -> serde_json::Result<Vec<u8>> {
+fn lines<Q: HandlerPayload>(changed: &Changed<Q>) -> serde_json::Result<Vec<u8>> {
     let watch = changed.query.path().to_string();
     let mut text = Vec::new();
     for change in changed.changes() {

@@ -8,10 +8,10 @@ use consul_watch::{
     WatchSupervisor,
     checkpoint::CheckpointFile,
     client::ClientError,
-    definition::{Definition, ForQuery},
+    definition::{Definition, QueryVisitor},
     handlers::{
-        ForwardSignal, Payload, Program, Retry, RunEnded, Script, ScriptHandler, Signal,
-        StopHandler,
+        ForwardSignal, HandlerPayload, Program, RetryPolicy, RunEnded, Script, ScriptHandler,
+        Signal, StopHandler,
     },
 };
 use serde_json::{Map, Value, json};
@@ -53,7 +53,7 @@ pub(super) async fn run(arguments: WatchArguments) -> Result<(), CliError> {
         sink: sink.clone(),
         observer,
     };
-    definition.with_query(subscribe).await?;
+    definition.visit(subscribe).await?;
 
     // A whole value is printed once, as Consul's command does.
     let prints_value = matches!(sink, Sink::Print(_)) && arguments.format == OutputFormat::Json;
@@ -147,7 +147,7 @@ fn sink(
         .timeout(arguments.timeout)
         .events(runs.recipient());
     if arguments.retry {
-        script = script.retry(Retry::default()).end_on_failure(false);
+        script = script.retry(RetryPolicy::default()).end_on_failure(false);
     }
     Ok(Sink::Run(ScriptHandler::new(script)?.start()))
 }
@@ -167,7 +167,7 @@ impl Handler<RunEnded> for RunReporter {
     fn handle(&mut self, ended: RunEnded, _: &mut Self::Context) {
         let result = if ended.exit.is_success() {
             Ok(())
-        } else if ended.again_in.is_some() {
+        } else if ended.retry_in.is_some() {
             return;
         } else {
             Err(CliError::Program(ended.exit.to_string()))
@@ -237,10 +237,10 @@ struct SubscribeToQuery<'a> {
     observer: Addr<EventForwarder>,
 }
 
-impl ForQuery for SubscribeToQuery<'_> {
+impl QueryVisitor for SubscribeToQuery<'_> {
     type Output = Pin<Box<dyn Future<Output = Result<(), CliError>>>>;
 
-    fn with<Q: Payload>(self, query: Q) -> Self::Output {
+    fn visit_query<Q: HandlerPayload>(self, query: Q) -> Self::Output {
         let subscriber: Subscriber<Changed<Q>> = match self.sink {
             Sink::Print(printer) => printer.into(),
             Sink::Run(handler) => handler.into(),

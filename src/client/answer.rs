@@ -1,4 +1,4 @@
-//! [`QueryAnswer`]: what Consul said, and how it stands to its data.
+//! [`QueryAnswer`]: Consul's answer to a query, with its headers.
 
 use std::{fmt, time::Duration};
 
@@ -6,45 +6,47 @@ use awc::http::header::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use serde::{Deserialize, de::Error};
 
-use super::{error::ClientError, error_body};
-use crate::decode::without_value;
+use super::{error::ClientError, json::decode};
 
-/// The answer to one query: its position, what the headers say about it, and the body undecoded.
+/// The answer to one query: its index, its other headers, and the body, not decoded.
 ///
-/// `Debug` shows the length of the body and not the body, since what is stored in Consul is often secret.
+/// `Debug` shows the length of the body and not the body, since the data in Consul is often secret.
 #[derive(Clone)]
 pub struct QueryAnswer {
-    /// `false` for a 404 that [`accept_404`](super::QueryRequest::accept_404) takes as an answer.
+    /// `false` for a 404 that [`accept_404`](super::QueryRequest::accept_404) accepts as an answer.
     pub found: bool,
     /// `X-Consul-Index`, to wait from; `None` when it is missing or no number.
     pub index: Option<u64>,
     /// `X-Consul-ContentHash`, of the endpoints that block by hash.
     pub content_hash: Option<String>,
-    /// What else the headers say.
+    /// The other headers.
     pub meta: QueryMeta,
     /// The body, decompressed; empty when not [`found`](Self::found).
     pub body: Bytes,
     pub(crate) target: String,
 }
 
-/// What the headers of an answer say about it ("HTTP API Structure", "Blocking Queries").
+/// The headers of an answer that describe it: those of Consul's
+/// [consistency modes](https://developer.hashicorp.com/consul/api-docs/features/consistency), of its
+/// [cache](https://developer.hashicorp.com/consul/api-docs/features/caching) and of its
+/// [HTTP API](https://developer.hashicorp.com/consul/api-docs/api-structure).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct QueryMeta {
     /// `X-Consul-KnownLeader`: whether the server that answered knew a leader.
     pub known_leader: Option<bool>,
-    /// `X-Consul-LastContact`: how long ago that server last heard from the leader.
+    /// `X-Consul-LastContact`: the time since that server last heard from the leader.
     pub last_contact: Option<Duration>,
-    /// `X-Consul-Results-Filtered-By-ACLs`: whether the token hides a part of the result. Sent by
-    /// Consul 1.11 and later.
+    /// `X-Consul-Results-Filtered-By-ACLs`: whether the token hides a part of the result. Consul sends it from
+    /// 1.11 on, and only where it filters lists.
     pub results_filtered_by_acls: bool,
-    /// `X-Consul-Effective-Consistency`: the consistency it was answered with.
+    /// `X-Consul-Effective-Consistency`: the consistency of the answer.
     pub effective_consistency: Option<String>,
-    /// `X-Consul-Query-Backend`: which of Consul's engines answered.
+    /// `X-Consul-Query-Backend`: the part of Consul that answered, `blocking-query` or `streaming`.
     pub query_backend: Option<String>,
     /// `X-Cache`: whether the agent's cache answered.
     pub cache_hit: Option<bool>,
-    /// `Age`: for how long the agent's cache had held the answer.
+    /// `Age`: the time that the answer has spent in the agent's cache.
     pub age: Option<Duration>,
 }
 
@@ -52,12 +54,12 @@ impl QueryAnswer {
     /// Decodes the body.
     ///
     /// # Errors
-    /// [`ClientError::Decode`] with the place in the JSON, and a hint when it looks like a page.
+    /// [`ClientError::Decode`] with the path in the JSON, and a hint when the body looks like a page.
     pub fn json<'de, T: Deserialize<'de>>(&'de self) -> Result<T, ClientError> {
         decode(&self.target, &self.body)
     }
 
-    /// What to say of a body that is JSON, and yet none of Consul's.
+    /// Returns the error for a body that is JSON, and yet none of Consul's.
     pub(crate) fn undecodable(&self, what: &'static str) -> ClientError {
         let source = Error::custom(what);
         ClientError::Decode {
@@ -85,7 +87,7 @@ impl QueryAnswer {
     }
 }
 
-/// What the headers of an answer say.
+/// The headers of an answer, as far as this client reads them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct ResponseMeta {
     index: Option<u64>,
@@ -94,8 +96,7 @@ pub(crate) struct ResponseMeta {
 }
 
 impl ResponseMeta {
-    /// Reads each header once, since to look them up by their names takes longer. Of one that comes twice the first
-    /// counts.
+    /// Reads each header once, which is quicker than looking up each name. Of a repeated header the first counts.
     pub(crate) fn read(headers: &HeaderMap) -> Self {
         let mut heading = Self::default();
         let Self {
@@ -113,7 +114,7 @@ impl ResponseMeta {
                     content_hash.get_or_insert_with(|| text.to_owned());
                 }
                 "x-consul-knownleader" => {
-                    meta.known_leader = meta.known_leader.or_else(|| Some(is("true")))
+                    meta.known_leader = meta.known_leader.or_else(|| Some(is("true")));
                 }
                 "x-consul-lastcontact" => {
                     meta.last_contact = meta
@@ -150,33 +151,7 @@ impl fmt::Debug for QueryAnswer {
     }
 }
 
-/// Decodes JSON, and says where it fails.
-pub(crate) fn decode<'de, T: Deserialize<'de>>(
-    target: &str,
-    body: &'de [u8],
-) -> Result<T, ClientError> {
-    let failed = |path: String, source: serde_json::Error| ClientError::Decode {
-        target: target.to_owned(),
-        path,
-        hint: error_body::diagnose(body),
-        // What stands in the wrong place is shown by serde, and may be secret.
-        source: if source.is_data() {
-            Error::custom(without_value(&source.to_string()))
-        } else {
-            source
-        },
-    };
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut reader)
-        .map_err(|error| failed(error.path().to_string(), error.into_inner()))?;
-    // Anything behind the value means that it is not what it seems to be.
-    reader
-        .end()
-        .map_err(|source| failed(".".to_owned(), source))?;
-    Ok(value)
-}
-
-/// `X-Consul-Index`, which also proves that a 404 is Consul's.
+/// Reads `X-Consul-Index`, which also proves that a 404 is Consul's.
 pub(crate) fn index(headers: &HeaderMap) -> Option<u64> {
     text_of(headers.get("x-consul-index")?)?.parse().ok()
 }
@@ -239,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_are_not_there_or_not_numbers_are_none() {
+    fn headers_that_are_missing_or_no_numbers_are_none() {
         assert_eq!(
             ResponseMeta::read(&HeaderMap::new()),
             ResponseMeta::default()
@@ -252,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_found_has_no_body() {
+    fn an_answer_that_found_nothing_has_no_body() {
         let answer = QueryAnswer::new(
             String::new(),
             false,
@@ -271,19 +246,5 @@ mod tests {
             Bytes::from_static(b"hunter2"),
         );
         assert!(!format!("{answer:?}").contains("hunter2"));
-    }
-
-    #[test]
-    fn a_decoding_error_says_where_and_what_it_may_be() {
-        let error = decode::<Vec<u64>>("GET x", b"[1, true]").expect_err("a bool");
-        assert!(
-            matches!(&error, ClientError::Decode { path, hint: None, .. } if path == "[1]"),
-            "{error:?}"
-        );
-        let error = decode::<Vec<u64>>("GET x", b"<html>").expect_err("a page");
-        assert!(error.to_string().contains("HTML"), "{error}");
-        assert!(decode::<Vec<u64>>("GET x", b"[1").is_err());
-        assert!(decode::<Vec<u64>>("GET x", b"[1] [2]").is_err());
-        assert!(decode::<Option<u64>>("GET x", b"").is_err());
     }
 }

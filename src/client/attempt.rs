@@ -1,4 +1,4 @@
-//! One sending of an exchange to one address, by whichever connection.
+//! One attempt of an exchange: it is sent to one address, over awc or over a shared HTTP/2 connection.
 
 #[cfg(feature = "tls")]
 mod http2;
@@ -31,27 +31,30 @@ use super::{
     secret::Secret,
 };
 
-/// How much of a failed answer is read, and for how long: Consul's texts are a line.
-const ERROR_TEXT: usize = 4096;
-const ERROR_TIME: Duration = Duration::from_secs(2);
+/// The part of a failed answer that is read, in bytes: Consul's texts are a line.
+const MAX_ERROR_TEXT: usize = 4096;
+/// The time to read it.
+const ERROR_TEXT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Consul's default limit of a value. A body beyond it first asks whether it may come: otherwise the
-/// agent closes the connection in the middle of it, and its reason is lost.
-const ASK_FIRST: usize = 512 * 1024;
+/// Consul's default limit of a value, in bytes
+/// (<https://developer.hashicorp.com/consul/docs/agent/config/config-files#kv_max_value_size>). A larger body
+/// is sent after `100 Continue`: otherwise the agent closes the connection in the middle of it, and its
+/// reason is lost.
+const EXPECT_CONTINUE_ABOVE: usize = 512 * 1024;
 
-/// One sending of an exchange to one endpoint.
+/// One attempt of an exchange at one endpoint.
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) config: &'a ConsulConfig,
     pub(super) exchange: &'a Exchange<'a>,
     pub(super) endpoint: &'a Endpoint,
     pub(super) token: Option<&'a Secret>,
-    /// When the exchange was started, perhaps with another endpoint.
+    /// The start of the exchange, perhaps at another endpoint.
     pub(super) started: Instant,
 }
 
 impl Attempt<'_> {
-    /// What errors call it. Made when there is one: a poll is out for minutes, and there are thousands.
+    /// Method and URL, for errors. It is built when there is one: thousands of polls are out for minutes.
     fn target(&self) -> String {
         format!(
             "{} {}{}",
@@ -81,7 +84,7 @@ impl Attempt<'_> {
         self.over_awc().await
     }
 
-    /// Boxed, since what awc keeps of a request is large, and most watches go another way.
+    /// Boxed, since awc's state of a request is large, and most watches do not use awc.
     fn over_awc(&self) -> LocalBoxFuture<'_, Result<Reply, ClientError>> {
         Box::pin(self.send_by_awc())
     }
@@ -107,14 +110,17 @@ impl Attempt<'_> {
         self.finish(response.status(), response).await
     }
 
-    /// Reads the answer. The status is looked at before the body is read for data.
+    /// Reads the answer. The status decides before the body is read for data.
     async fn finish(
         &self,
         status: StatusCode,
         mut answer: impl ResponseBody,
     ) -> Result<Reply, ClientError> {
         if !status.is_success() && !(self.exchange.accept)(status, answer.headers()) {
-            let read = timeout(ERROR_TIME.min(self.left()), answer.read_start(ERROR_TEXT));
+            let read = timeout(
+                ERROR_TEXT_TIMEOUT.min(self.left()),
+                answer.read_start(MAX_ERROR_TEXT),
+            );
             let said = read.await.unwrap_or_default();
             return Err(self.refused(status, answer.headers(), &said));
         }
@@ -132,7 +138,7 @@ impl Attempt<'_> {
 
     fn refused(&self, status: StatusCode, headers: &HeaderMap, said: &[u8]) -> ClientError {
         let target = self.target();
-        // A page may send back what it was sent: the token, and the credentials in either form.
+        // A page may repeat the request: the token, and the credentials in either form.
         let credentials = self.config.basic_auth().map(|auth| {
             let sent = STANDARD.encode(format!("{}:{}", auth.user, auth.password.expose()));
             [auth.password.clone(), Secret::from(sent)]
@@ -174,7 +180,7 @@ impl Attempt<'_> {
                 .no_decompress()
                 .insert_header((header::ACCEPT_ENCODING, "identity"));
         }
-        if self.exchange.body.len() > ASK_FIRST {
+        if self.exchange.body.len() > EXPECT_CONTINUE_ABOVE {
             request = request.insert_header((header::EXPECT, "100-continue"));
         }
         for (name, value) in self.credentials()? {
@@ -196,7 +202,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// The headers that say who asks; marked, so that they are neither printed nor compressed.
+    /// The headers with credentials, marked so that they are neither printed nor compressed.
     fn credentials(&self) -> Result<Vec<(&'static str, HeaderValue)>, ClientError> {
         let mut headers = Vec::new();
         let mut add = |name, text: &str, what: &str| {
@@ -221,7 +227,7 @@ impl Attempt<'_> {
     }
 }
 
-/// An answer whose body is on its way, by whichever connection.
+/// An answer whose body is still to come, over either kind of connection.
 trait ResponseBody {
     fn headers(&self) -> &HeaderMap;
     async fn read_start(&mut self, enough: usize) -> Vec<u8>;

@@ -1,4 +1,4 @@
-//! awc's errors, which are neither `Send` nor sorted by stage, turned into ours.
+//! Conversion of awc's errors, which are neither `Send` nor sorted by stage, into [`ClientError`].
 
 use std::{error::Error, io, time::Duration};
 
@@ -8,7 +8,7 @@ use super::error::{ClientError, ConnectStage, Stage};
 #[cfg(feature = "tls")]
 use super::http2::{ConnectError as Http2ConnectError, Http2Error};
 
-/// What a request that brought no answer failed of, `after` this long.
+/// Returns the error of a request without an answer, which failed `after` this time.
 pub(crate) fn failed(target: String, error: SendRequestError, after: Duration) -> ClientError {
     match error {
         SendRequestError::Connect(ConnectError::Disconnected) => ClientError::Dropped {
@@ -17,7 +17,7 @@ pub(crate) fn failed(target: String, error: SendRequestError, after: Duration) -
             source: io::ErrorKind::UnexpectedEof.into(),
         },
         SendRequestError::Connect(error) => connect(target, error, after),
-        // Nothing was read yet, so what is invalid is TLS.
+        // Nothing was read yet, so invalid data is TLS's.
         SendRequestError::Send(source) if source.kind() == io::ErrorKind::InvalidData => {
             not_connected(target, source, after)
         }
@@ -58,7 +58,7 @@ pub(crate) fn failed(target: String, error: SendRequestError, after: Duration) -
     }
 }
 
-/// How the connection ended, if that is what the parser stumbled over.
+/// The way in which the connection ended, if that is the parser's error.
 fn ended(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
     let kind = error.source()?.downcast_ref::<io::Error>()?.kind();
     is_end(kind).then_some(kind)
@@ -72,7 +72,7 @@ fn is_end(kind: io::ErrorKind) -> bool {
     )
 }
 
-/// Whether TLS refused the peer, or the peer us, after the handshake: TLS 1.3 tells late.
+/// Whether TLS refused the peer, or the peer us, after the handshake: TLS 1.3 reports that late.
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
     let source = error
         .source()
@@ -82,7 +82,7 @@ fn is_tls(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// What a request failed of that went over a shared connection, `after` this long.
+/// Returns the error of a request over a shared connection, which failed `after` this time.
 #[cfg(feature = "tls")]
 pub(crate) fn failed_http2(target: String, error: Http2Error, after: Duration) -> ClientError {
     match error {
@@ -99,7 +99,7 @@ pub(crate) fn failed_http2(target: String, error: Http2Error, after: Duration) -
             stage: ConnectStage::Timeout,
             source: io::ErrorKind::TimedOut.into(),
         },
-        // Consul's limit meets connections that are young, so it is their age that tells.
+        // Consul's limit hits young connections, so the age of the connection decides.
         Http2Error::Ended { source, age } => ClientError::Dropped {
             target,
             after: age.max(after),
@@ -108,13 +108,13 @@ pub(crate) fn failed_http2(target: String, error: Http2Error, after: Duration) -
     }
 }
 
-/// An error that many requests have failed of.
+/// Copies an error that many requests share.
 #[cfg(feature = "tls")]
 fn shared(error: &std::sync::Arc<io::Error>) -> io::Error {
     io::Error::new(error.kind(), std::sync::Arc::clone(error))
 }
 
-/// No connection came about, or it ended before it was ready for a request.
+/// Returns the error of a connection that failed, or ended before it was ready for a request.
 fn not_connected(target: String, source: io::Error, after: Duration) -> ClientError {
     if is_end(source.kind()) {
         return ClientError::Dropped {
@@ -151,7 +151,7 @@ fn stage_of(error: &io::Error) -> ConnectStage {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => ConnectStage::Refused,
         io::ErrorKind::TimedOut => ConnectStage::Timeout,
-        // A connection without TLS has no data yet that could be invalid.
+        // Without TLS there is no data yet that could be invalid.
         io::ErrorKind::InvalidData => ConnectStage::Tls,
         _ => ConnectStage::Other,
     }

@@ -1,4 +1,4 @@
-//! One blocking query.
+//! Blocking queries of [`ConsulClient`].
 
 use awc::http::{Method, StatusCode, header::HeaderMap};
 use bytes::Bytes;
@@ -6,24 +6,27 @@ use consul_watch_actors::Cursor;
 use serde::de::IgnoredAny;
 
 use super::{
-    answer::{QueryAnswer, decode, index},
+    answer::{QueryAnswer, index},
     consistency::Consistency,
     consul_client::ConsulClient,
     error::ClientError,
     error_body,
     exchange::{Exchange, PoolKind},
+    json::decode,
     request::QueryRequest,
     url::encoded,
 };
 use crate::absence;
 
 impl ConsulClient {
-    /// Asks once, and waits as long as the request says ("Blocking Queries").
+    /// Sends one query, which Consul holds until something changes or the wait is over
+    /// ([blocking queries](https://developer.hashicorp.com/consul/api-docs/features/blocking)).
     ///
-    /// The deadline is the wait, a sixteenth more that Consul may add, and the slack; without a cursor
-    /// the short-call timeout. It covers the body too. That this returns does not mean that anything
-    /// changed. Dropping the future closes the connection; Consul holds its side of it until the wait
-    /// ends.
+    /// The deadline is the wait, a sixteenth more that Consul may add, and
+    /// [`deadline_margin`](super::ConsulConfig::deadline_margin); without a cursor it is
+    /// [`request_timeout`](super::ConsulConfig::request_timeout). It includes the body, and ends a query whose
+    /// connection is half-open. A return does not mean that anything changed. Dropping the future closes the
+    /// connection; Consul holds its side of it until the wait is over.
     ///
     /// ```no_run
     /// use consul_watch::client::{ConsulClient, ConsulConfig, Cursor, KeyPath, QueryRequest};
@@ -41,13 +44,13 @@ impl ConsulClient {
     ///
     /// # Errors
     /// [`ClientError`], by the stage that failed. A 404 is an error unless the request accepts it *and*
-    /// it carries `X-Consul-Index`. A success without a body, or with a page for people in it, is a
+    /// it carries `X-Consul-Index`. A success without a body, or with a page for people in it, is
     /// [`ClientError::Decode`], never an empty value.
     pub async fn blocking_query(&self, request: &QueryRequest) -> Result<QueryAnswer, ClientError> {
         self.query(request, PoolKind::LongPoll).await
     }
 
-    /// [`blocking_query`](Self::blocking_query), over the connections of either kind.
+    /// [`blocking_query`](Self::blocking_query) over either kind of connections.
     pub(crate) async fn query(
         &self,
         request: &QueryRequest,
@@ -58,9 +61,10 @@ impl ConsulClient {
         if oldest.is_none_or(|oldest| answer.meta.last_contact.is_none_or(|age| age <= oldest)) {
             return Ok(answer);
         }
-        // Consul sees to `max_stale` itself in the catalog, and leaves it to its clients with keys.
+        // Consul checks `max_stale` itself in the catalog, and leaves it to its clients for keys
+        // (https://developer.hashicorp.com/consul/api-docs/features/consistency).
         let fresh = request.clone().with_consistency(Consistency::Default);
-        // Rare, so that the room it takes is not kept in every query.
+        // Boxed: it is rare, and would take room in every query.
         Box::pin(self.ask(&fresh, pool)).await
     }
 
@@ -90,7 +94,7 @@ impl ConsulClient {
             .await?;
         let found = reply.status.is_success();
         if found && error_body::diagnose(&reply.body).is_some() {
-            // Fails, since neither nothing nor a page is JSON, and says why.
+            // This fails with the reason, since neither no body nor a page is JSON.
             decode::<IgnoredAny>(&reply.target, &reply.body)?;
         }
         Ok(QueryAnswer::new(
@@ -102,7 +106,7 @@ impl ConsulClient {
     }
 }
 
-/// A 404 by which Consul, and nobody else, says that there is nothing.
+/// Whether this status proves absence: a 404 that is Consul's own.
 fn proves_absence(status: StatusCode, headers: &HeaderMap) -> bool {
     absence::of_kv_status(status.as_u16(), index(headers)).is_proven()
 }

@@ -1,4 +1,4 @@
-//! Reading a body: bounded, and known to be whole.
+//! Reading of a body: bounded, and an error unless it is whole.
 
 use std::io;
 
@@ -11,10 +11,10 @@ use futures_util::{Stream, StreamExt};
 
 use super::error::ClientError;
 
-/// How much memory is set aside on the word of a header.
-const BELIEVED: usize = 1024 * 1024;
+/// The memory that is reserved for the length in a header before that much has arrived, in bytes.
+const MAX_RESERVED: usize = 1024 * 1024;
 
-/// Why a body cannot be had.
+/// A body that cannot be read.
 #[derive(Debug)]
 pub(crate) enum BodyError {
     TooLarge { limit: usize },
@@ -34,7 +34,7 @@ impl BodyError {
     }
 }
 
-/// The whole body, of at most `limit` bytes; `declared` are to come, if that is known.
+/// Reads the whole body, of at most `limit` bytes. `declared` is its length, if that is known.
 pub(crate) async fn read<S>(
     declared: Option<usize>,
     body: &mut S,
@@ -46,7 +46,7 @@ where
     if declared.is_some_and(|length| length > limit) {
         return Err(BodyError::TooLarge { limit });
     }
-    // A small body comes in one piece, which is then the answer without a copy.
+    // A small body arrives in one piece, which is returned without a copy.
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     let mut received = 0_usize;
@@ -63,14 +63,14 @@ where
                 rest.reserve(
                     declared
                         .unwrap_or(received)
-                        .clamp(received, received.max(BELIEVED)),
+                        .clamp(received, received.max(MAX_RESERVED)),
                 );
                 rest.extend_from_slice(&before);
                 rest.extend_from_slice(&piece);
             }
         }
     }
-    // awc ends the stream at the end of the connection, whether or not the body is whole.
+    // awc ends the stream with the connection, whether or not the body is whole.
     if let Some(length) = declared.filter(|length| *length != received) {
         let text = format!("of {length} bytes");
         return Err(BodyError::Broken {
@@ -81,7 +81,7 @@ where
     Ok(first.unwrap_or_else(|| rest.freeze()))
 }
 
-/// The start of a body, as far as it comes; for what an error says.
+/// Reads the start of a body, as far as it arrives, for the text of an error.
 pub(crate) async fn read_start<S>(body: &mut S, enough: usize) -> Vec<u8>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
@@ -97,7 +97,7 @@ where
     start
 }
 
-/// The length of the body as it will arrive here; unknown when it is compressed or sent in chunks.
+/// The length of the body as this client reads it; unknown when it is compressed or sent in chunks.
 pub(crate) fn declared_length(headers: &HeaderMap) -> Option<usize> {
     if headers
         .get(CONTENT_ENCODING)

@@ -1,4 +1,4 @@
-//! What each failure means to the engine: one table.
+//! [`ClientError::class`]: the table of what each failure means to the engine.
 
 use std::time::Duration;
 
@@ -6,15 +6,17 @@ use consul_watch_actors::{Failure, FailureClass};
 
 use super::error::{ClientError, ConnectStage, Stage};
 
-/// Consul refuses a connection beyond its limit within moments of accepting it; a restart of the agent
-/// cuts a query at any time of its wait. So only what ends sooner than this is taken for a refusal.
+/// The age below which a connection that ends without an answer counts as refused. Consul refuses a connection
+/// beyond its limit within moments of accepting it
+/// (<https://developer.hashicorp.com/consul/docs/agent/config/config-files#http_max_conns_per_client>); a
+/// restart of the agent cuts a query at any time of its wait.
 const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 
-/// What an agent says, with a 500, that cannot ask any server.
+/// The texts of an agent that reaches no server, with status 500.
 const NO_CONSUL: [&str; 2] = ["No cluster leader", "No known Consul servers"];
 
 impl ClientError {
-    /// What the engine does about it.
+    /// The class of the failure, which decides what the engine does about it.
     ///
     /// | failure | class |
     /// |---|---|
@@ -32,8 +34,8 @@ impl ClientError {
     /// | 404 where absence means nothing: not there yet, or a proxy's | transient |
     /// | 429, 5xx, anything else | transient, after `Retry-After` |
     ///
-    /// Too large is tried again as what is transient, because the next value may fit; the error says how to
-    /// raise the limit.
+    /// An answer that is too large is tried again as a transient failure, because the next value may fit; the
+    /// error says how to raise the limit.
     pub fn class(&self) -> FailureClass {
         match self {
             Self::Dropped { after, .. } if *after < REFUSED_WITHIN => FailureClass::LimitSuspected,
@@ -57,9 +59,9 @@ impl ClientError {
 }
 
 impl ClientError {
-    /// Whether it means that Consul is away, whatever it was asked: no connection comes about, or it ends
-    /// before an answer, or none comes in time, or whoever answers says that there is no Consul behind it or
-    /// no leader. What is wrong with TLS is wrong with one configuration, and says that somebody is there.
+    /// Whether it means that Consul is down for every query alike: no connection is made, or it ends before an
+    /// answer, or no answer arrives in time, or the answer says that there is no Consul behind it or no leader.
+    /// A failure of TLS belongs to one configuration, and shows that a server is there.
     pub(crate) fn is_outage(&self) -> bool {
         match self {
             Self::Connect { stage, .. } => *stage != ConnectStage::Tls,
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_what_every_query_would_meet() {
+    fn an_outage_would_hit_every_query() {
         let outages = [
             connect(ConnectStage::Refused),
             connect(ConnectStage::Resolve),

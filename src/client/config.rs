@@ -1,4 +1,4 @@
-//! [`ConsulConfig`]: everything one needs to know to talk to Consul.
+//! [`ConsulConfig`]: the settings of every client of Consul.
 
 mod addresses;
 mod secure;
@@ -11,11 +11,11 @@ use std::{
 
 use super::{address::Address, consistency::Consistency, secret::Secret, tls::TlsSettings};
 
-/// Where Consul is, who we are, and how patient to be.
+/// The settings of a client: the addresses of Consul, the credentials, and the limits.
 ///
 /// [`from_env`](Self::from_env) reads the variables that Consul's own clients read; the setters change
-/// what the environment does not say. It is cheap to clone, may go to any thread, and two of them are
-/// equal when they ask for the same, which tells whether a `Reset` changes anything.
+/// the rest. A configuration is cheap to clone and may go to any thread. Two are equal when all of their settings
+/// are, which shows whether a `Reset` changes anything.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,12 +42,12 @@ use super::{address::Address, consistency::Consistency, secret::Secret, tls::Tls
 /// | prefix | none | |
 /// | consistency | [`Consistency::Default`] | |
 /// | wait | 5 min, Consul's own default | |
-/// | slack | 10 s | |
+/// | deadline margin | 10 s | |
 /// | connect timeout | 5 s | |
-/// | short-call timeout | 10 s | |
-/// | body limit | 32 MiB | |
+/// | request timeout | 10 s | |
+/// | greatest size of a body | 32 MiB | |
 /// | gzip | on, but for addresses of this machine | |
-/// | watch connections | 160, below Consul's 200 | |
+/// | connections for watches | 160, below Consul's 200 | |
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct ConsulConfig(Arc<Settings>);
 
@@ -97,7 +97,7 @@ impl Default for Settings {
     }
 }
 
-/// A user and a password for a reverse proxy before Consul.
+/// A user and a password for a reverse proxy in front of Consul.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct BasicAuth {
     pub(crate) user: String,
@@ -105,8 +105,8 @@ pub(crate) struct BasicAuth {
 }
 
 impl ConsulConfig {
-    /// Sets the folder that all keys live beneath: with `kvTest`, the path `test` is the key
-    /// `kvTest/test`. Slashes before and behind make no difference; an empty prefix takes it away.
+    /// Sets the folder of all keys: with `kvTest`, the path `test` is the key `kvTest/test`. Slashes before and
+    /// after it make no difference; an empty prefix removes it. Default: none.
     #[must_use]
     pub fn with_prefix(self, prefix: impl AsRef<str>) -> Self {
         let prefix = prefix.as_ref().trim_matches('/');
@@ -118,8 +118,9 @@ impl ConsulConfig {
         self.set(|settings| settings.prefix = prefix)
     }
 
-    /// Sets the ACL token, sent as `X-Consul-Token` and never in a URL ("API Authentication"). An
-    /// empty one takes it away.
+    /// Sets the ACL token, which is sent as `X-Consul-Token` and never in a URL
+    /// ([authentication](https://developer.hashicorp.com/consul/api-docs/api-structure#authentication)). An
+    /// empty token removes it. Default: none, so the agent's own or the anonymous token counts.
     #[must_use]
     pub fn with_token(self, token: impl Into<Secret>) -> Self {
         let token = token.into();
@@ -127,15 +128,15 @@ impl ConsulConfig {
     }
 
     /// Sets a file to read the ACL token from; it wins over [`with_token`](Self::with_token). White
-    /// space around the token is dropped.
+    /// space around the token is dropped. Default: none.
     #[must_use]
     pub fn with_token_file(self, path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         self.set(|settings| settings.token_file = Some(path))
     }
 
-    /// Sets a user and a password, for a reverse proxy before Consul that asks for HTTP basic
-    /// authentication.
+    /// Sets a user and a password, for a reverse proxy in front of Consul that asks for HTTP basic
+    /// authentication. Default: none.
     #[must_use]
     pub fn with_basic_auth(self, user: impl Into<String>, password: impl Into<Secret>) -> Self {
         let auth = BasicAuth {
@@ -145,7 +146,7 @@ impl ConsulConfig {
         self.set(|settings| settings.basic_auth = Some(auth))
     }
 
-    /// Sets the datacenter to ask (`dc`). Default: the agent's own.
+    /// Sets the datacenter to query (`dc`). Default: the agent's own.
     #[must_use]
     pub fn with_datacenter(self, datacenter: impl Into<String>) -> Self {
         let datacenter = some(datacenter);
@@ -166,66 +167,77 @@ impl ConsulConfig {
         self.set(|settings| settings.partition = partition)
     }
 
-    /// Sets how fresh a read must be. Default: [`Consistency::Default`].
+    /// Sets how fresh a read must be. Default: [`Consistency::Default`], as with Consul.
     #[must_use]
     pub fn with_consistency(self, consistency: Consistency) -> Self {
         self.set(|settings| settings.consistency = consistency)
     }
 
-    /// Sets how long Consul holds a blocking query when nothing changes. Default: 5 min, which is
-    /// Consul's own; from 1 ms to 10 min, beyond which Consul caps it ("Blocking Queries"). A shorter
-    /// wait frees the agent's slot of an abandoned query sooner; a longer one asks less often.
+    /// Sets how long Consul holds a blocking query when nothing changes. Default: 5 min, Consul's own; from 1 ms
+    /// to 10 min, beyond which Consul caps it
+    /// ([blocking queries](https://developer.hashicorp.com/consul/api-docs/features/blocking#implementation-details)).
+    /// With a shorter wait, Consul releases the connection of an abandoned query sooner; with a longer one,
+    /// there are fewer queries.
     #[must_use]
     pub fn with_wait(self, wait: Duration) -> Self {
         self.set(|settings| settings.wait = wait)
     }
 
-    /// Sets the time a blocking query may take beyond its wait and the sixteenth that Consul adds at
-    /// random ("Blocking Queries"), body included. Default: 10 s, ours.
+    /// Sets the time that a blocking query may take beyond its wait and the sixteenth of it that Consul adds at
+    /// random
+    /// ([blocking queries](https://developer.hashicorp.com/consul/api-docs/features/blocking#implementation-details)),
+    /// body included. It ends queries on half-open connections, whose peer is gone without a word.
+    /// Default: 10 s, ours.
     #[must_use]
     pub fn with_deadline_margin(self, deadline_margin: Duration) -> Self {
         self.set(|settings| settings.deadline_margin = deadline_margin)
     }
 
-    /// Sets how long to try to reach the agent, name resolution included. Default: 5 s, awc's.
+    /// Sets the time to connect to the agent, name resolution included. Default: 5 s, awc's.
     #[must_use]
     pub fn with_connect_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.connect_timeout = timeout)
     }
 
-    /// Sets how long a call that does not block may take from its start to the end of its body: all of
-    /// the KV store, and the first query of a watch. Default: 10 s, ours.
+    /// Sets the time that a request that does not block may take, from its start to the end of its body: every
+    /// request of the KV store, and the first query of a watch. Default: 10 s, ours.
     #[must_use]
     pub fn with_request_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.request_timeout = timeout)
     }
 
-    /// Sets how many bytes an answer may have, after decompression. Default: 32 MiB, ours: sixty of
-    /// the largest values Consul takes.
+    /// Sets the greatest size of an answer in bytes, after decompression. Default: 32 MiB, ours: sixty of
+    /// the largest values that Consul accepts
+    /// ([`kv_max_value_size`](https://developer.hashicorp.com/consul/docs/agent/config/config-files#kv_max_value_size)).
     #[must_use]
     pub fn with_max_body_size(self, bytes: usize) -> Self {
         self.set(|settings| settings.max_body_size = bytes)
     }
 
-    /// Sets whether Consul may compress its answers. It saves the network and costs both ends some
-    /// processor time. Default: yes, but not where there is no network: on loopback and unix sockets it
-    /// only makes a delivery later.
+    /// Sets whether Consul may compress its answers, which saves network and costs both ends processor time.
+    /// Default: yes, but not for loopback addresses and unix sockets, where it only delays a delivery (ours).
     #[must_use]
     pub fn with_gzip(self, gzip: bool) -> Self {
         self.set(|settings| settings.gzip = Some(gzip))
     }
 
-    /// Sets how many connections to this address the process holds for watches. Default: 160, which with
-    /// the others stays below the 200 that Consul takes from one client
-    /// (`limits.http_max_conns_per_client`). A watch beyond it is waiting: it asks every 10 s instead. A query
-    /// that was cut counts until its wait is over, as it does with Consul. Over HTTPS it matters only where the
-    /// server speaks no HTTP/2.
+    /// Sets how many connections to this address the process holds for watches. Default: 160 (ours), which with
+    /// the other connections stays below the 200 that Consul accepts from one client
+    /// ([`limits.http_max_conns_per_client`](https://developer.hashicorp.com/consul/docs/agent/config/config-files#http_max_conns_per_client)).
+    ///
+    /// A watch beyond that number is *polling*: it queries every 10 s without being held. A query that was cut
+    /// off, by us or by the network, counts until its wait is over, as it does with Consul, unless nobody
+    /// listens at the address any more. Over HTTPS the number matters only where the server speaks no HTTP/2.
+    ///
+    /// All supervisors of the process share one budget for each scheme, host and port, whatever their other
+    /// settings: the smallest number among the configurations in use holds. A smaller number, as after a
+    /// `Reset`, ends no query; connections beyond it are not used again once they are released.
     #[must_use]
     pub fn with_max_watch_connections(self, count: usize) -> Self {
         self.set(|settings| settings.max_watch_connections = count)
     }
 
-    /// The folder all keys live beneath: empty, or with one slash at its end.
+    /// The folder of all keys: empty, or with one slash at its end.
     pub fn prefix(&self) -> &str {
         &self.0.prefix
     }
@@ -240,7 +252,7 @@ impl ConsulConfig {
         self.0.token_file.as_deref()
     }
 
-    /// The datacenter to ask.
+    /// The datacenter to query.
     pub fn datacenter(&self) -> Option<&str> {
         self.0.datacenter.as_deref()
     }
@@ -255,32 +267,32 @@ impl ConsulConfig {
         self.0.partition.as_deref()
     }
 
-    /// How fresh a read must be.
+    /// The freshness that reads ask for.
     pub fn consistency(&self) -> Consistency {
         self.0.consistency
     }
 
-    /// How long Consul holds a blocking query when nothing changes.
+    /// The time that Consul holds a blocking query when nothing changes.
     pub fn wait(&self) -> Duration {
         self.0.wait
     }
 
-    /// The time a blocking query may take beyond what Consul may.
+    /// The time that a blocking query may take beyond the longest time that Consul holds it.
     pub fn deadline_margin(&self) -> Duration {
         self.0.deadline_margin
     }
 
-    /// How long to try to reach the agent.
+    /// The time to connect to the agent.
     pub fn connect_timeout(&self) -> Duration {
         self.0.connect_timeout
     }
 
-    /// How long a call that does not block may take.
+    /// The time that a request that does not block may take.
     pub fn request_timeout(&self) -> Duration {
         self.0.request_timeout
     }
 
-    /// How many bytes an answer may have.
+    /// The greatest size of an answer, in bytes.
     pub fn max_body_size(&self) -> usize {
         self.0.max_body_size
     }
@@ -290,22 +302,22 @@ impl ConsulConfig {
         self.0.gzip.unwrap_or_else(|| !self.address().is_local())
     }
 
-    /// How many connections the process holds for watches.
+    /// The number of connections that the process holds for watches.
     pub fn max_watch_connections(&self) -> usize {
         self.0.max_watch_connections
     }
 
-    /// The same settings, but not the same as far as clients are shared.
+    /// Returns equal settings for which no client is shared yet.
     pub(crate) fn refreshed(self) -> Self {
         Self(Arc::new(Settings::clone(&self.0)))
     }
 
-    /// Whether the two are clones of each other.
+    /// Whether the two are clones of each other, and so share clients.
     pub(crate) fn is_clone_of(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The parameters that every request carries: where in Consul it is about.
+    /// The parameters of every request that choose a part of Consul: datacenter, namespace, partition.
     pub(crate) fn scope(&self) -> Vec<(String, String)> {
         let scope = [
             ("dc", self.datacenter()),
@@ -353,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_settings_are_equal_and_clones_are_apart() {
+    fn equal_settings_are_equal_and_clones_are_independent() {
         let config = ConsulConfig::default().with_token("a");
         assert_eq!(config, ConsulConfig::default().with_token("a"));
         let other = config.clone().with_token("b");

@@ -1,4 +1,4 @@
-//! Why a configuration cannot be used.
+//! [`ConfigError`]: a configuration that cannot be used.
 
 use std::{io, path::PathBuf};
 
@@ -10,7 +10,7 @@ use super::tls_error::TlsError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The address is none.
+    /// The address is invalid.
     #[error(transparent)]
     Address(#[from] AddressError),
     /// An environment variable has a value that cannot be read.
@@ -18,9 +18,9 @@ pub enum ConfigError {
     Variable {
         /// The variable.
         name: &'static str,
-        /// What it holds, shortened.
+        /// Its value, shortened.
         value: String,
-        /// What it should hold.
+        /// The values that it may have.
         expected: &'static str,
     },
     /// An environment variable whose value is secret cannot be read.
@@ -28,7 +28,7 @@ pub enum ConfigError {
     SecretVariable {
         /// The variable.
         name: &'static str,
-        /// What it should hold.
+        /// The values that it may have.
         expected: &'static str,
     },
     /// A client certificate without its key, or the other way round.
@@ -36,19 +36,19 @@ pub enum ConfigError {
         "{given} is set but {missing} is not; a client certificate needs both, so set both or neither"
     )]
     HalfClientCertificate {
-        /// What is there.
+        /// The one that is set.
         given: &'static str,
-        /// What is not.
+        /// The one that is missing.
         missing: &'static str,
     },
-    /// A number or duration beyond what Consul or this library can work with.
+    /// A number or duration that is out of the range of Consul or of this library.
     #[error("{what} is {value}, but must be {range}")]
     OutOfRange {
         /// The setting.
         what: &'static str,
         /// Its value.
         value: String,
-        /// What it may be.
+        /// The values that it may have.
         range: &'static str,
     },
     /// A value that an HTTP header cannot carry.
@@ -65,11 +65,11 @@ pub enum ConfigError {
     TokenFile {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// The token's file has nothing in it.
+    /// The token's file is empty.
     #[error("the token file `{}` is empty; put the token in it or leave the file out", path.display())]
     EmptyTokenFile {
         /// The file.
@@ -82,12 +82,12 @@ pub enum ConfigError {
     /// There is no address at all.
     #[error("the list of addresses is empty; give at least one, such as `127.0.0.1:8500`")]
     NoAddress,
-    /// Something that this build cannot do.
+    /// A feature that is missing in this build.
     #[error("{what} is not built in; {remedy}")]
     Unsupported {
-        /// What was asked for.
+        /// The feature.
         what: &'static str,
-        /// What to use instead.
+        /// The way out: a build with it, or another setting.
         remedy: &'static str,
     },
 }

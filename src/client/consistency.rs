@@ -1,28 +1,29 @@
-//! How fresh an answer must be.
+//! [`Consistency`]: the freshness that a read asks for.
 
 use std::time::Duration;
 
 use super::duration::milliseconds;
 
-/// Which server may answer a read, as Consul's page "Consistency Modes" defines it.
+/// The freshness that a read asks for, by Consul's
+/// [consistency modes](https://developer.hashicorp.com/consul/api-docs/features/consistency).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Consistency {
-    /// The leader answers, by its lease: fresh but for a short window while leadership moves. Consul's
+    /// The leader answers, by its lease: fresh except for a short window while leadership changes. Consul's
     /// own default.
     #[default]
     Default,
-    /// Any server answers from what it has. Spreads the load, and works without a leader.
+    /// Any server answers from its own data. This spreads the load, and works without a leader.
     Stale {
-        /// The greatest age to accept; instead of an older answer the leader is asked, by the agent or,
-        /// for keys, by this library. `None`: any age.
+        /// The greatest age to accept. When the answer is older, the leader is queried, by the agent or, for
+        /// keys, by this library. `None`: any age.
         max_stale: Option<Duration>,
     },
-    /// The leader first makes sure with its peers that it still leads: never old, one round trip more.
+    /// The leader first confirms with its peers that it still leads: never stale, at the cost of a round trip.
     Consistent,
 }
 
 impl Consistency {
-    /// The query parameters that ask for it. `stale` never goes together with `consistent`, which
+    /// The query parameters that ask for it. `stale` is never sent together with `consistent`, which
     /// Consul would answer with a 400.
     pub(crate) fn params(self) -> impl Iterator<Item = (&'static str, String)> {
         let (mode, max_stale) = match self {

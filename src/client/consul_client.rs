@@ -1,4 +1,4 @@
-//! [`ConsulClient`]: one HTTP exchange with Consul, over the connections of this thread.
+//! [`ConsulClient`]: exchanges with Consul over the connections of one thread, with fail-over between addresses.
 
 use std::{
     cell::{Cell, RefCell},
@@ -27,26 +27,26 @@ use super::{
 ///
 /// Over `https://` the blocking queries share a few HTTP/2 connections, up to 240 on each and never more
 /// than the server announces; where the server speaks only HTTP/1.1 each has its own, as over `http://`.
-/// A shared connection that does not answer a ping within 10 s is given up.
+/// A shared connection that does not answer a ping within 10 s is half-open and is closed.
 ///
-/// With several addresses ([`ConsulConfig::with_addresses`]) it stays at one until a connection to it
-/// fails, is cut at once or does not answer in time; then the next one is used, the first one again after
-/// the last. A request that found no connection is sent to each of them before it fails, unless it goes on
-/// from an index of the one before.
+/// With several addresses ([`ConsulConfig::with_addresses`]) a client stays at one until a connection to it
+/// fails, is cut at once or does not answer in time; then the next one is used, and the first one again after
+/// the last. A request without a connection is tried at each of them before it fails, unless it resumes from an
+/// index of one of them.
 ///
-/// A 403 for a token from a file reads the file again, and if it holds another token the request is sent
-/// once more with that. Redirects are not followed, since they would carry the token to another host.
+/// After a 403 for a token from a file, the file is read again, and if it holds another token the request is
+/// sent once more. Redirects are not followed, since they would carry the token to another host.
 #[derive(Clone)]
 pub struct ConsulClient {
     inner: Rc<Inner>,
-    /// The endpoint that the last query of this client and its clones went to.
+    /// The endpoint of the last query of this client and its clones.
     endpoint_index: Rc<Cell<usize>>,
 }
 
 struct Inner {
     config: ConsulConfig,
     endpoints: Vec<Endpoint>,
-    /// The endpoint that was not found wanting.
+    /// The endpoint in use.
     current: Cell<usize>,
     token: Token,
 }
@@ -57,11 +57,11 @@ thread_local! {
 }
 
 impl ConsulClient {
-    /// Makes a client; it connects when it is first used. The files of tokens and certificates are read now.
+    /// Makes a client, which connects when it is first used. The files of tokens and certificates are read now.
     ///
     /// # Errors
-    /// [`ConfigError`]: what [`ConsulConfig::validate`] finds, a token or TLS file that cannot be read, or
-    /// a transport (`https://` without the feature `tls`) that is not built in.
+    /// [`ConfigError`]: the errors of [`ConsulConfig::validate`], a token or TLS file that cannot be read, or
+    /// `https://` without the feature `tls`.
     pub fn new(config: &ConsulConfig) -> Result<Self, ConfigError> {
         config.validate()?;
         let token = Token::of(config)?;
@@ -81,14 +81,14 @@ impl ConsulClient {
         }
     }
 
-    /// Whether a client can be made of this configuration.
+    /// Checks that a client can be made of this configuration.
     pub(crate) fn check(config: &ConsulConfig) -> Result<(), ConfigError> {
         config.validate()?;
         Token::of(config)?;
         Endpoint::check(config)
     }
 
-    /// A client whose connections all that ask for a clone of this configuration share on this thread.
+    /// Returns the client of this thread that all clones of this configuration share.
     pub(crate) fn shared(config: &ConsulConfig) -> Result<Self, ConfigError> {
         CLIENTS.with_borrow_mut(|clients| {
             clients.retain(|client| client.strong_count() > 0);
@@ -105,23 +105,23 @@ impl ConsulClient {
         })
     }
 
-    /// The configuration it was made from.
+    /// The configuration of the client.
     pub fn config(&self) -> &ConsulConfig {
         &self.inner.config
     }
 
-    /// Reads the token's file again, and says whether the token changed. Without a token file nothing
-    /// happens. All clones of this client use the new token from their next request on.
+    /// Reads the token's file again, and returns whether the token changed. Without a token file it has no
+    /// effect. All clones of this client use the new token from their next request on.
     ///
     /// # Errors
-    /// [`ConfigError::TokenFile`], [`ConfigError::EmptyTokenFile`] or [`ConfigError::Header`]; the old
-    /// token then stays.
+    /// [`ConfigError::TokenFile`], [`ConfigError::EmptyTokenFile`] or [`ConfigError::Header`]; then the old
+    /// token stays.
     pub fn reload_token(&self) -> Result<bool, ConfigError> {
         self.inner.token.reload(&self.inner.config)
     }
 
-    /// Sends one request and reads its answer: to each address until one is reached, and again when a 403
-    /// can be denied_by_old_token by the token's file.
+    /// Sends one request and reads its answer: at each address until one is reached, and again after a 403 if
+    /// the token's file holds another token.
     pub(crate) async fn exchange(&self, exchange: Exchange<'_>) -> Result<Reply, ClientError> {
         let inner = &*self.inner;
         let started = Instant::now();
@@ -164,7 +164,7 @@ impl ConsulClient {
                 ..
             } = error
             {
-                // Nobody listens there: the agent that held the queries of before is gone, and they with it.
+                // Nobody listens there: the agent is gone, and with it the queries that it held.
                 inner
                     .config
                     .connection_budget()
@@ -175,7 +175,7 @@ impl ConsulClient {
                 inner.fail_over(at);
                 addresses -= 1;
             }
-            // Only what was never sent may be sent again without knowing what it is.
+            // A request that was never sent may be repeated, whatever it does.
             let unsent = matches!(error, ClientError::Connect { .. });
             if !unsent || addresses == 0 || started.elapsed() >= exchange.deadline {
                 return Err(error);
@@ -192,7 +192,7 @@ impl ConsulClient {
 }
 
 impl Inner {
-    /// This endpoint was found wanting: the next one is used, unless another request has seen to it.
+    /// Moves from a failed endpoint to the next one, unless another request has done so.
     fn fail_over(&self, from: usize) {
         let count = self.endpoints.len();
         if count > 1 && self.current.get() == from {
@@ -200,7 +200,7 @@ impl Inner {
             tracing::warn!(
                 from = %self.endpoints[from].label,
                 to = %self.endpoints[next].label,
-                "the address does not work, the next one is used"
+                "address failed, using the next one"
             );
             self.current.set(next);
         }
@@ -208,7 +208,7 @@ impl Inner {
 }
 
 impl ClientError {
-    /// Whether another address of the same Consul may do better.
+    /// Whether another address of the same Consul may work.
     fn is_address_failure(&self) -> bool {
         match self {
             Self::Connect { .. } => true,

@@ -1,11 +1,11 @@
-//! Durations as Consul writes them: Go's `1h30m`, `250ms`, `1.5s`.
+//! Durations in Consul's notation, which is Go's: `1h30m`, `250ms`, `1.5s`.
 
 use std::time::Duration;
 
 /// Reads a duration in Go's notation, as Consul's configuration and API use it: a sequence of decimal
 /// numbers each with its unit (`h`, `m`, `s`, `ms`, `us`, `µs`, `ns`), or a bare `0`.
 ///
-/// `None` for anything else, a negative duration and one that does not fit included.
+/// Returns `None` for anything else, a negative duration and one that is too long included.
 ///
 /// ```
 /// use std::time::Duration;
@@ -40,8 +40,8 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     Some(Duration::new(seconds, nanos))
 }
 
-/// A duration as a query parameter: whole milliseconds, rounded up, since Consul reads `0ms` as "the
-/// default".
+/// Writes a duration as a query parameter: whole milliseconds, rounded up, since Consul reads `0ms` as its
+/// default.
 pub(crate) fn milliseconds(duration: Duration) -> String {
     format!("{}ms", duration.as_nanos().div_ceil(1_000_000))
 }
@@ -58,8 +58,7 @@ fn unit_size(unit: &str) -> Option<u128> {
     })
 }
 
-/// `number` of `unit` nanoseconds each, without going through a float; digits below a nanosecond are
-/// dropped.
+/// Multiplies `number` by `unit` nanoseconds without a float; digits below a nanosecond are dropped.
 fn nanoseconds(number: &str, unit: u128) -> Option<u128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {

@@ -1,4 +1,4 @@
-//! One agent's address with the connections of one thread to it.
+//! [`Endpoint`]: the connections of one thread to one address.
 
 use std::time::Duration;
 
@@ -26,32 +26,32 @@ use super::{
     tls_verify::warn_unverified,
 };
 
-/// What is told to every server.
+/// The user agent of every request.
 pub(crate) const USER_AGENT: &str = concat!("consul-watch/", env!("CARGO_PKG_VERSION"));
 
-/// One thread's long long_poll may be as many as the machine has ports: a query that waits in awc's own
-/// queue cannot be told from an idle watch, while Consul's refusal can. The budget is the supervisor's.
+/// The connections of one thread for long polls: as many as the machine has ports. The connection budget limits
+/// them; a query that waits in awc's own queue would look like an idle watch, while Consul's refusal does not.
 const MAX_LONG_POLL_CONNECTIONS: usize = 65_535;
 
-/// Connections for short short of one thread; more short than that wait their turn.
+/// The connections of one thread for short calls. Further calls wait, which is the backpressure of the KV store.
 const MAX_SHORT_CONNECTIONS: usize = 16;
 
-/// awc would throw a connection away after 75 s, so that every five-minute poll had to connect anew.
+/// The lifetime of a connection. awc's default, 75 s, would make every poll of five minutes connect again.
 const MAX_CONNECTION_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// How long an idle connection is kept: long enough for the next query of a watch, which follows at once,
-/// and not so long that a place given to another watch counts twice in Consul's limit.
+/// The time that an idle connection is kept: long enough for the next query of a watch, which follows at once,
+/// and too short for a permit that another watch got to count twice in Consul's limit.
 const KEEP_IDLE: Duration = Duration::from_secs(2);
 
 /// The connections to one address.
 pub(super) struct Endpoint {
-    /// What targets in errors begin with.
+    /// The start of targets in errors.
     pub(super) label: String,
-    /// What URLs for awc begin with.
+    /// The start of URLs for awc.
     pub(super) base: String,
     pub(super) long_poll: Client,
     pub(super) short: Client,
-    /// The shared connections for long long_poll, where the server may speak HTTP/2.
+    /// The shared connections for long polls, where the server may speak HTTP/2.
     #[cfg(feature = "tls")]
     pub(super) http2: Option<std::rc::Rc<ConnectionPool>>,
 }
@@ -63,7 +63,7 @@ type Tls = TlsClient;
 enum Tls {}
 
 impl Endpoint {
-    /// The endpoints of a configuration; they connect when they are first used.
+    /// Makes the endpoints of a configuration, which connect when they are first used.
     pub(super) fn all(config: &ConsulConfig) -> Result<Vec<Self>, ConfigError> {
         let tls = read(config)?;
         config
@@ -73,7 +73,7 @@ impl Endpoint {
             .collect()
     }
 
-    /// Whether they could be made.
+    /// Checks that they can be made.
     pub(super) fn check(config: &ConsulConfig) -> Result<(), ConfigError> {
         read(config).map(drop)
     }
@@ -102,7 +102,7 @@ impl Endpoint {
                 if !config.tls().verify() {
                     warn_unverified(&address.to_string());
                 }
-                // Kept without a number of its own: a client that watches nothing limits nobody.
+                // A handle without a number: a client that watches nothing limits no other.
                 let budget = config.connection_budget().map(|budget| budget.keep());
                 let enable_budget = move || budget.iter().for_each(ConnectionBudget::enable);
                 http2 = Some(ConnectionPool::new(
@@ -134,7 +134,7 @@ const UNSUPPORTED: ConfigError = ConfigError::Unsupported {
     remedy: "build with the feature `tls`, or use an http:// address, such as that of an agent on this machine",
 };
 
-/// Reads what the addresses need of files.
+/// Reads the files that the addresses need.
 #[cfg(feature = "tls")]
 fn read(config: &ConsulConfig) -> Result<Option<Tls>, ConfigError> {
     let mut secure = config
@@ -174,9 +174,9 @@ fn over_unix(config: &ConsulConfig, address: &Address, limit: usize) -> Client {
     finish(config, limit, connector)
 }
 
-/// awc's builder of connections with our TLS beneath it.
+/// Makes awc's builder of connections over our TLS.
 ///
-/// awc's own wants roots of its own choosing, and cannot check another name than the host's.
+/// awc's own TLS chooses its roots, and cannot verify another name than the host's.
 #[cfg(feature = "tls")]
 pub(crate) fn secure(
     connector: &TlsConnector,
@@ -215,7 +215,7 @@ where
         .limit(limit);
     Client::builder()
         .connector(connector)
-        // awc's covers only the headers; an exchange has the deadline of the whole.
+        // awc's timeout ends with the headers; an exchange has a deadline for all of it.
         .disable_timeout()
         .disable_redirects()
         .add_default_header((header::USER_AGENT, USER_AGENT))

@@ -1,4 +1,4 @@
-//! The environment variables of Consul's own clients.
+//! [`ConsulConfig::from_env`]: the environment variables of Consul's own clients.
 
 use std::{
     env::{self, VarError},
@@ -7,16 +7,16 @@ use std::{
 
 use super::{address::Address, config::ConsulConfig, config_error::ConfigError};
 
-/// What Go's `strconv.ParseBool` takes, which Consul's clients read their switches with.
+/// The values of Go's `strconv.ParseBool`, by which Consul's clients read booleans.
 const BOOLEAN: &str = "a boolean (true, false, 1, 0, t or f)";
 
 impl ConsulConfig {
-    /// Reads the variables that Consul's own clients read, as the page "Consul Commands (CLI)" lists
-    /// them; the table at [`ConsulConfig`] names them. An empty variable counts as unset.
+    /// Reads the variables of Consul's own clients
+    /// ([environment variables](https://developer.hashicorp.com/consul/commands#environment-variables)); the
+    /// table at [`ConsulConfig`] names them. An empty variable counts as unset.
     ///
-    /// It differs from Consul's clients where they guess: a value of `CONSUL_HTTP_SSL_VERIFY` or
-    /// `CONSUL_HTTP_SSL` that cannot be read is refused (theirs would turn verification off), and so
-    /// is a client certificate without its key.
+    /// Consul's clients guess where this fails: at a value of `CONSUL_HTTP_SSL_VERIFY` or `CONSUL_HTTP_SSL` that
+    /// is no boolean (theirs would turn verification off), and at a client certificate without its key.
     ///
     /// # Errors
     /// [`ConfigError`], naming the variable. The token's file is read later, by
@@ -26,7 +26,7 @@ impl ConsulConfig {
     }
 }
 
-/// The same from any source of variables, so that tests need not touch the process's own.
+/// Reads from any source of variables, so that tests need not change those of the process.
 fn read(
     lookup: impl Fn(&'static str) -> Result<String, VarError>,
 ) -> Result<ConsulConfig, ConfigError> {
@@ -44,7 +44,7 @@ fn read(
             (None, Some(value)) => vec![value.parse()?],
             (None, None) => vec![Address::default()],
         };
-    // As in Consul's clients, an address with `http://` does not turn TLS off again.
+    // As with Consul's clients, an address with `http://` does not turn TLS off again.
     if switch("CONSUL_HTTP_SSL", text("CONSUL_HTTP_SSL")?)?.unwrap_or(false) {
         addresses = addresses.into_iter().map(Address::over_tls).collect();
     }
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_refused_by_name() {
+    fn an_invalid_value_is_refused_by_name() {
         for (variables, name) in [
             (
                 &[("CONSUL_HTTP_SSL_VERIFY", "no")][..],

@@ -1,84 +1,84 @@
-//! Why a request failed, by the stage it failed in.
+//! [`ClientError`]: a failed request, by the stage at which it failed.
 
 use std::{fmt, io, time::Duration};
 
 /// A failed request to Consul.
 ///
-/// `target` is the method and the URL without its query. No variant holds a token or a password, and
-/// what Consul or a proxy said is bounded and swept for them. What the engine does about each is the
-/// table at [`ClientError::class`].
+/// `target` is the method and the URL without its query. No variant holds a token or a password; the text of
+/// Consul or a proxy is bounded, and credentials in it are replaced. The table at [`ClientError::class`] shows
+/// what the engine does about each.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The request cannot be made of what was given; nothing was sent.
+    /// The request cannot be built; nothing was sent.
     #[error("cannot build {target}: {reason}")]
     Build {
         /// Method and URL.
         target: String,
-        /// What does not fit.
+        /// The reason.
         reason: String,
     },
-    /// No connection came about.
+    /// No connection was made.
     #[error("cannot connect for {target}: {stage}; {}", stage.remedy())]
     Connect {
         /// Method and URL.
         target: String,
-        /// How far it came.
+        /// The stage at which connecting failed.
         stage: ConnectStage,
-        /// What the system says.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// The connection ended before a byte of an answer. Soon after the request was sent, this is how
-    /// Consul refuses a connection beyond its limit.
+    /// The connection ended before a byte of an answer. Soon after the request, this is Consul's refusal of a
+    /// connection beyond its
+    /// [limit](https://developer.hashicorp.com/consul/docs/agent/config/config-files#http_max_conns_per_client).
     #[error(
-        "the connection for {target} ended after {after:?}, before any answer; if it keeps happening, look at \
-         Consul's `limits.http_max_conns_per_client` and at the size of what was sent"
+        "the connection for {target} ended after {after:?}, before any answer; if this repeats, check \
+         Consul's `limits.http_max_conns_per_client` and the size of the request"
     )]
     Dropped {
         /// Method and URL.
         target: String,
-        /// How long after the request was started.
+        /// The time from the start of the request.
         after: Duration,
-        /// What the system says.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// The answer did not come, or did not end, in time.
-    #[error(
-        "no {stage} for {target} within {deadline:?}; look at the network and at Consul's load"
-    )]
+    /// The answer did not arrive, or did not end, in time, as with a half-open connection.
+    #[error("no {stage} for {target} within {deadline:?}; check the network and Consul's load")]
     Timeout {
         /// Method and URL.
         target: String,
-        /// What was waited for.
+        /// The part of the answer that is missing.
         stage: Stage,
-        /// How long the whole call might take.
+        /// The time for all of the request.
         deadline: Duration,
     },
-    /// What came is not HTTP.
+    /// The answer is not HTTP.
     #[error(
-        "the answer to {target} is not HTTP; does a Consul agent listen there, and is it plain HTTP?"
+        "the answer to {target} is not HTTP; check that a Consul agent listens there, and that the port is \
+         for plain HTTP"
     )]
     Protocol {
         /// Method and URL.
         target: String,
-        /// What the parser says.
+        /// The error of the parser.
         #[source]
         source: io::Error,
     },
-    /// An answer with a status that says it failed.
+    /// The status of the answer is an error.
     #[error("{target} was answered with {status}: {text}")]
     Status {
         /// Method and URL.
         target: String,
         /// The HTTP status.
         status: u16,
-        /// What Consul says about it, shortened; or what the page that stands in for it is.
+        /// Consul's text, shortened; or the kind of page in its place.
         text: String,
         /// The pause that it asks for by `Retry-After`, if any: at most 10 minutes.
         retry_after: Option<Duration>,
-        /// Whether Consul itself answered, as far as can be told: not with an HTML page.
+        /// Whether Consul itself answered, as far as is known: without an HTML page.
         from_consul: bool,
     },
     /// The token does not allow it, or a proxy asks for credentials.
@@ -88,23 +88,25 @@ pub enum ClientError {
         target: String,
         /// 401, 403 or 407.
         status: u16,
-        /// What Consul says about it, shortened.
+        /// Consul's text, shortened.
         text: String,
     },
     /// The body was cut or could not be decompressed.
-    #[error("the answer to {target} broke off after {received} bytes")]
+    #[error(
+        "the answer to {target} broke off after {received} bytes; check the network and any proxy"
+    )]
     Body {
         /// Method and URL.
         target: String,
-        /// How many bytes had come, after decompression.
+        /// The number of bytes that arrived, after decompression.
         received: usize,
-        /// What the system says.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
     /// The body is larger than the configuration allows.
     #[error(
-        "the answer to {target} is larger than {limit} bytes; watch less, or raise the limit by \
+        "the answer to {target} is larger than {limit} bytes; watch less, or raise the limit with \
          `ConsulConfig::with_max_body_size`"
     )]
     TooLarge {
@@ -113,22 +115,22 @@ pub enum ClientError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// The body is not the JSON that was expected.
+    /// The body is not the expected JSON.
     #[error("the answer to {target} cannot be read at `{path}`{}", Hint(*hint))]
     Decode {
         /// Method and URL.
         target: String,
-        /// Where in the JSON: `[3].Value`; `.` is the whole.
+        /// The path in the JSON: `[3].Value`; `.` is the whole.
         path: String,
-        /// What it seems to be instead.
+        /// The kind of body that it seems to be, if not JSON.
         hint: Option<&'static str>,
-        /// What the parser says.
+        /// The error of the parser.
         #[source]
         source: serde_json::Error,
     },
 }
 
-/// How far a connection came.
+/// The stage at which connecting failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectStage {
@@ -148,10 +150,10 @@ impl ConnectStage {
     fn remedy(self) -> &'static str {
         match self {
             Self::Resolve => "check the name in CONSUL_HTTP_ADDR and the resolver",
-            Self::Refused => "is the agent running, and is CONSUL_HTTP_ADDR its address?",
+            Self::Refused => "check that the agent runs and that CONSUL_HTTP_ADDR is its address",
             Self::Timeout => "check the address, the network and its firewalls",
             Self::Tls => {
-                "is it the agent's HTTPS port? check the authority (CONSUL_CACERT), the name \
+                "check that it is the agent's HTTPS port, the authority (CONSUL_CACERT), the name \
                  (CONSUL_TLS_SERVER_NAME) and the client certificate (CONSUL_CLIENT_CERT)"
             }
             Self::Other => "check the network of this machine",
@@ -162,16 +164,16 @@ impl ConnectStage {
 impl fmt::Display for ConnectStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Resolve => "the host is not known",
+            Self::Resolve => "the host is unknown",
             Self::Refused => "nobody listens there",
-            Self::Timeout => "it cannot be reached in time",
+            Self::Timeout => "it was not reached in time",
             Self::Tls => "the TLS handshake failed",
             Self::Other => "the connection failed",
         })
     }
 }
 
-/// What a call was waiting for.
+/// The part of an answer that a request waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
@@ -218,7 +220,7 @@ impl ClientError {
         }
     }
 
-    /// The HTTP status, when it came to one that failed.
+    /// The HTTP status, if the answer had one that is an error.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Status { status, .. } | Self::Denied { status, .. } => Some(*status),
@@ -240,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_names_the_thing_the_reason_and_the_mend() {
+    fn an_error_names_the_thing_the_reason_and_the_remedy() {
         let error = ClientError::Connect {
             target: "GET http://127.0.0.1:8500/v1/kv/a".into(),
             stage: ConnectStage::Refused,
@@ -248,8 +250,8 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "cannot connect for GET http://127.0.0.1:8500/v1/kv/a: nobody listens there; is the agent running, and \
-             is CONSUL_HTTP_ADDR its address?"
+            "cannot connect for GET http://127.0.0.1:8500/v1/kv/a: nobody listens there; check that the agent \
+             runs and that CONSUL_HTTP_ADDR is its address"
         );
         assert_eq!(error.target(), "GET http://127.0.0.1:8500/v1/kv/a");
     }

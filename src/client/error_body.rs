@@ -1,9 +1,9 @@
-//! What a failed answer's body says, made fit for an error.
+//! The body of a failed answer as an error may show it: one bounded line without secrets.
 
 use super::secret::Secret;
 use crate::absence::{self, Why};
 
-/// How much of a failed answer is shown, in characters: Consul's texts are a line.
+/// The greatest length of the text in an error, in characters: Consul's texts are a line.
 const MAX_SHOWN: usize = 300;
 
 /// Whether this looks like a page for people, which Consul's API never answers.
@@ -11,13 +11,13 @@ pub(crate) fn is_html(body: &[u8]) -> bool {
     absence::of_body(body) == Some(Why::HtmlPage)
 }
 
-/// What a body that is no JSON seems to be.
+/// Returns the kind of body that this seems to be, if it cannot be JSON of Consul's.
 pub(crate) fn diagnose(body: &[u8]) -> Option<&'static str> {
     absence::of_body(body).map(Why::text)
 }
 
-/// The text of a failed answer: one line, bounded, without control characters, and without any of the
-/// `secrets` that a page may have sent back.
+/// Returns the text of a failed answer: one line, bounded, without control characters, and without any of the
+/// `secrets`, which a page may repeat.
 pub(crate) fn sanitized(body: &[u8], secrets: &[&Secret]) -> String {
     if is_html(body) {
         return "an HTML page, so a proxy and not Consul answered".to_owned();
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_comes_back_is_not_shown() {
+    fn a_repeated_secret_is_not_shown() {
         let secret = Secret::from("hunter2");
         assert_eq!(
             sanitized(b"no token hunter2 here", &[&secret, &Secret::from("")]),
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_told_from_data() {
+    fn pages_differ_from_data() {
         assert!(is_html(b" \n<html>") && !is_html(b"[]") && !is_html(b""));
         assert!(diagnose(b"").is_some() && diagnose(b"<x>").is_some() && diagnose(b"[1").is_none());
     }

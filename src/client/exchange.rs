@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{answer::ResponseMeta, secret::Secret};
 
-/// Which set of connections an exchange uses.
+/// The set of connections of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PoolKind {
     LongPoll,
@@ -19,21 +19,21 @@ pub(crate) struct Exchange<'a> {
     pub(crate) method: Method,
     /// Percent-encoded.
     pub(crate) path: &'a str,
-    /// The parameters behind it, with their mark, percent-encoded too.
+    /// The parameters with their question mark, percent-encoded too.
     pub(crate) query: &'a str,
     pub(crate) body: Bytes,
     pub(crate) pool: PoolKind,
-    /// Whether it goes on from where the last one left off, which only the same agent is sure to know.
+    /// Whether it resumes from an index, which is only valid at the agent that gave it.
     pub(crate) resumes: bool,
-    /// For all of it, to the last byte of the body.
+    /// The time for all of it, to the last byte of the body.
     pub(crate) deadline: Duration,
-    /// Instead of the configuration's.
+    /// The token of this exchange alone; else the configuration's.
     pub(crate) token: Option<&'a Secret>,
-    /// Which answers, besides 2xx, are answers and not errors.
+    /// The statuses besides 2xx that are answers and not errors.
     pub(crate) accept: fn(StatusCode, &HeaderMap) -> bool,
 }
 
-/// What came back.
+/// The answer to an exchange.
 pub(crate) struct Reply {
     pub(crate) target: String,
     pub(crate) status: StatusCode,

@@ -1,9 +1,9 @@
-//! How a KV key reaches Consul as it is.
+//! [`KeyPath`]: the URL of a key, or of the longest prefix of it that a URL can name.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Everything is encoded but what RFC 3986 calls unreserved, and the slash, which Consul's router needs
-/// as it is or encoded, to the same effect.
+/// The characters that are encoded: all but those that RFC 3986 calls unreserved, and the slash, which Consul's
+/// router reads encoded or not.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -11,23 +11,26 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b'/');
 
-/// The longest encoded key put into a URL. Consul takes more (100,000 bytes were measured); reverse
+/// The longest encoded key in a URL, in bytes. Consul accepts more (100,000 bytes were measured); reverse
 /// proxies often stop at 8 KiB for the whole request line.
-const LONGEST: usize = 4096;
+const MAX_ENCODED: usize = 4096;
 
-/// The way to a key, or to all keys with a prefix, through the URL of `/v1/kv/`.
+/// The path of a key, or of all keys with a prefix, in the URL of
+/// [`/v1/kv/`](https://developer.hashicorp.com/consul/api-docs/kv).
 ///
-/// Most keys can be named there, percent-encoded. Some cannot, however they are encoded, since the
-/// agent looks at the *decoded* path (measured on Consul 1.8):
+/// A URL can name most keys, percent-encoded. It cannot name some, however they are encoded, since the
+/// agent checks the *decoded* path (measured on Consul 1.8):
 ///
 /// - an empty segment (`a//b`, `/lead`) and the segments `.` and `..` are answered with a redirect to
 ///   the cleaned path, which is another key;
-/// - control characters and what Go does not count as printable (U+00A0, U+200B, U+FEFF …) are answered
-///   with a bare 400 (`http_config`, "`disable_http_unprintable_char_filter`").
+/// - control characters and those that Go does not count as printable (U+00A0, U+200B, U+FEFF …) are answered
+///   with a bare 400
+///   ([`disable_http_unprintable_char_filter`](https://developer.hashicorp.com/consul/docs/agent/config/config-files#disable_http_unprintable_char_filter)).
 ///
-/// Such a key is written and read through the Transaction API, where it travels in the JSON body. A
-/// *blocking* query knows only the URL, so it asks for the longest prefix of the key that can be named,
-/// and the key is picked from the answer:
+/// Such a key is written and read through the
+/// [transaction API](https://developer.hashicorp.com/consul/api-docs/txn), which has it in the JSON body. A
+/// *blocking* query has only a URL, so it asks for the longest prefix of the key that a URL can name, and the
+/// key is picked from the answer:
 ///
 /// ```
 /// use consul_watch::client::KeyPath;
@@ -38,26 +41,23 @@ const LONGEST: usize = 4096;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum KeyPath {
-    /// The path, percent-encoded, that names exactly this key or prefix.
+    /// The percent-encoded path that names exactly this key or prefix.
     Direct(String),
-    /// The key or prefix cannot be named. This is the path of the longest prefix of it that can be: to
-    /// be asked with `recurse` or `keys`, and the answer to be sifted. Beneath a key such as `/lead`
-    /// that is the whole store.
+    /// The path of the longest prefix of a key that no URL can name: for a query with `recurse` or `keys`, whose
+    /// answer is then filtered. For a key such as `/lead` that is the whole store.
     NearestPrefix(String),
 }
 
-/// A key without a name.
+/// A key that is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a key cannot be empty: Consul would take it for the whole store; name a key, or ask for a prefix"
-)]
+#[error("a key cannot be empty: its URL means the whole store; name a key, or ask for a prefix")]
 pub struct EmptyKey;
 
 impl KeyPath {
-    /// The way to the key `key`.
+    /// Returns the path of the key `key`.
     ///
     /// # Errors
-    /// [`EmptyKey`]: Consul has no key without a name, and its URL would mean the whole store.
+    /// [`EmptyKey`]: Consul has no empty key, and its URL would mean the whole store.
     pub fn of_key(key: &str) -> Result<Self, EmptyKey> {
         if key.is_empty() {
             Err(EmptyKey)
@@ -66,13 +66,13 @@ impl KeyPath {
         }
     }
 
-    /// The way to all keys that start with `prefix`, as a string and not as a folder; an empty prefix
+    /// Returns the path of all keys that start with `prefix`, as a string and not as a folder; an empty prefix
     /// is the whole store.
     pub fn of_prefix(prefix: &str) -> Self {
         Self::new(prefix)
     }
 
-    /// The path, percent-encoded.
+    /// The percent-encoded path.
     pub fn path(&self) -> &str {
         match self {
             Self::Direct(path) | Self::NearestPrefix(path) => path,
@@ -90,7 +90,7 @@ impl KeyPath {
     }
 }
 
-/// The longest prefix of `key` that a URL can carry to Consul unchanged.
+/// Returns the longest prefix of `key` that a URL can carry to Consul unchanged.
 fn nameable(key: &str) -> &str {
     let printable = key.find(|c| !is_printable(c)).unwrap_or(key.len());
     let key = &key[..printable.min(fitting(key))];
@@ -113,8 +113,8 @@ fn is_cleaned_away(segment: &str) -> bool {
     matches!(segment, "." | "..")
 }
 
-/// Surely printable in every version of Unicode that an agent may have been built with. What this
-/// leaves out, emoji for one, goes the longer way and arrives too.
+/// Whether every version of Unicode that an agent may have counts it as printable. Other characters, emoji for
+/// one, take the longer way and arrive too.
 fn is_printable(c: char) -> bool {
     if c.is_ascii() {
         matches!(c, ' '..='~')
@@ -123,13 +123,13 @@ fn is_printable(c: char) -> bool {
     }
 }
 
-/// How much of `key`, in bytes, stays within [`LONGEST`] when encoded.
+/// Returns the length of the part of `key`, in bytes, that stays within [`MAX_ENCODED`] when encoded.
 fn fitting(key: &str) -> usize {
     let mut encoded = 0;
     for (at, c) in key.char_indices() {
         let kept = c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~' | '/');
         encoded += if kept { 1 } else { 3 * c.len_utf8() };
-        if encoded > LONGEST {
+        if encoded > MAX_ENCODED {
             return at;
         }
     }
@@ -147,7 +147,7 @@ mod tests {
     fn direct(key: &str) -> String {
         match KeyPath::of_prefix(key) {
             KeyPath::Direct(path) => path.trim_start_matches("/v1/kv").to_owned(),
-            KeyPath::NearestPrefix(path) => panic!("{key:?} is only within {path}"),
+            KeyPath::NearestPrefix(path) => panic!("{key:?} is cut to {path}"),
         }
     }
 
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_url_can_carry_is_encoded() {
+    fn keys_that_a_url_can_name_are_encoded() {
         assert_eq!(direct("app/db.host"), "/app/db.host");
         assert_eq!(direct("a b?c#d%e+f"), "/a%20b%3Fc%23d%25e%2Bf");
         assert_eq!(direct("größe/中"), "/gr%C3%B6%C3%9Fe/%E4%B8%AD");
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_url_cannot_carry_is_cut_to_what_it_can() {
+    fn other_keys_are_cut_to_the_prefix_that_a_url_can_name() {
         assert_eq!(within("a//b"), "/a/");
         assert_eq!(within("a//"), "/a/");
         assert_eq!(within("/lead"), "/");
@@ -199,7 +199,7 @@ mod tests {
         let key = "ä".repeat(5000);
         let path = within(&key);
         assert!(
-            path.len() <= LONGEST + 1 && path.len() > LONGEST - 6,
+            path.len() <= MAX_ENCODED + 1 && path.len() > MAX_ENCODED - 6,
             "{}",
             path.len()
         );
@@ -208,7 +208,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_sent_is_a_prefix_of_the_key_and_survives_a_router(key in "\\PC{0,30}|[a.~/ %?\0-\u{ff}]{0,12}|[./a]{0,8}") {
+        fn the_path_is_a_prefix_of_the_key_and_survives_a_router(key in "\\PC{0,30}|[a.~/ %?\0-\u{ff}]{0,12}|[./a]{0,8}") {
             let way = KeyPath::of_prefix(&key);
             // The URI type of the HTTP client must not touch it.
             let uri = Uri::try_from(format!("http://localhost:8500{}", way.path())).expect("a valid URI");
@@ -219,7 +219,7 @@ mod tests {
                 KeyPath::Direct(_) => prop_assert_eq!(sent, &key),
                 KeyPath::NearestPrefix(_) => prop_assert!(key.starts_with(sent) && sent.len() < key.len()),
             }
-            // Nothing that Go's router would clean away.
+            // No segment that Go's router would clean away.
             let mut segments: Vec<_> = sent.split('/').collect();
             prop_assert!(!matches!(segments.pop(), Some("." | "..")));
             prop_assert!(segments.iter().all(|segment| !matches!(*segment, "" | "." | "..")));

@@ -1,27 +1,28 @@
-//! Calls that do not block: what the KV store is made of.
+//! Requests of [`ConsulClient`] that do not block: those of the KV store.
 
 use awc::http::{Method, StatusCode};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::{
-    answer::{QueryAnswer, decode},
+    answer::QueryAnswer,
     blocking::no_status_is_absence,
     consul_client::ConsulClient,
     error::ClientError,
     exchange::{Exchange, PoolKind},
+    json::decode,
     request::QueryRequest,
     secret::Secret,
     url::encoded,
 };
 
 impl ConsulClient {
-    /// Reads once, beside the long polls and not among them.
+    /// Sends one read, over the connections for short calls.
     pub(crate) async fn read(&self, request: &QueryRequest) -> Result<QueryAnswer, ClientError> {
         self.query(request, PoolKind::Short).await
     }
 
-    /// Changes something; Consul answers whether it did.
+    /// Sends one write; returns whether Consul did it.
     pub(crate) async fn write(
         &self,
         method: Method,
@@ -45,7 +46,9 @@ impl ConsulClient {
         decode(&reply.target, &reply.body)
     }
 
-    /// Sends a transaction; one that was rolled back is an answer too ("Transaction HTTP API").
+    /// Sends a transaction
+    /// ([transaction API](https://developer.hashicorp.com/consul/api-docs/txn)); one that was rolled back is an
+    /// answer, too.
     pub(crate) async fn transact<T: DeserializeOwned>(
         &self,
         query: &[(String, String)],

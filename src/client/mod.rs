@@ -1,9 +1,9 @@
-//! Talking to Consul: configuration, connections, one blocking query, errors.
+//! The client of Consul: configuration, connections, blocking queries, errors.
 //!
 //! Start with [`ConsulConfig::from_env`]. An application that watches needs nothing more of this module,
 //! since the supervisor makes its own clients, and [`KvStore`](crate::kv::KvStore) reads and writes keys.
-//! Below that, a [`ConsulClient`] sends a [`QueryRequest`] and brings a [`QueryAnswer`] or a
-//! [`ClientError`], which [`ClientError::class`] sorts by what is to be done about it.
+//! Below that, a [`ConsulClient`] sends a [`QueryRequest`] and returns a [`QueryAnswer`] or a
+//! [`ClientError`], whose [`class`](ClientError::class) decides what the engine does about it.
 
 mod address;
 mod answer;
@@ -24,6 +24,7 @@ mod error_body;
 mod exchange;
 #[cfg(feature = "tls")]
 mod http2;
+mod json;
 mod kv_path;
 mod kv_requests;
 mod process_limits;
@@ -50,7 +51,6 @@ pub use consul_watch_actors::Cursor;
 
 #[cfg(feature = "tls")]
 pub use self::tls_error::TlsError;
-// For the handler that calls a URL.
 pub use self::{
     address::{Address, AddressError, AddressErrorKind, Scheme},
     answer::{QueryAnswer, QueryMeta},
@@ -65,8 +65,10 @@ pub use self::{
     secret::Secret,
     tls::{ClientCertificate, TlsSettings},
 };
+// For the handler that calls a URL, too.
 pub(crate) use self::{
-    body::read_start, endpoint::USER_AGENT, error_body::sanitized, retry_after::retry_after,
+    body::read_start, endpoint::USER_AGENT, error_body::sanitized, json::without_value,
+    retry_after::retry_after,
 };
 #[cfg(feature = "tls")]
 pub(crate) use self::{

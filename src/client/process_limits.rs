@@ -15,7 +15,7 @@ use super::address::{Address, Scheme};
 /// (<https://developer.hashicorp.com/consul/docs/agent/config/config-files#http_max_conns_per_client>).
 const SHORT_PERMITS: usize = 16;
 
-/// How often a watch without a permit polls.
+/// The interval at which a watch without a permit polls.
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
 const ADVICE: &str = "watch one prefix instead of many keys, use HTTPS, give watches that come and go a shorter \

@@ -1,4 +1,4 @@
-//! The variables that name a proxy, which are not followed.
+//! The environment variables that name a forward proxy, which this client ignores.
 
 use std::{
     env,
@@ -16,11 +16,11 @@ const NAMES: [&str; 6] = [
     "all_proxy",
 ];
 
-/// Tells, once in the life of the process, that a proxy's variable is set and not followed: a forward proxy
-/// would see every token, and would cut queries that are held for minutes.
+/// Warns, once in the life of the process, that a proxy variable is set and ignored: a forward proxy would see
+/// every token, and would cut queries that are held for minutes.
 pub(super) fn warn(address: &Address) {
-    static TOLD: AtomicBool = AtomicBool::new(false);
-    // Nobody expects a proxy in between.
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    // No proxy is expected for an address of this machine.
     if address.is_local() {
         return;
     }
@@ -28,13 +28,13 @@ pub(super) fn warn(address: &Address) {
         .into_iter()
         .find(|name| env::var_os(name).is_some_and(|value| !value.is_empty()));
     if let Some(name) = set
-        && !TOLD.swap(true, Ordering::Relaxed)
+        && !WARNED.swap(true, Ordering::Relaxed)
     {
         tracing::warn!(
             variable = name,
             address = %address,
-            "proxy variables are ignored: Consul is asked directly; where only a reverse proxy can reach it, \
-             give that one's address"
+            "proxy variable ignored, Consul is queried directly; where only a reverse proxy can reach it, \
+             use the address of that proxy"
         );
     }
 }

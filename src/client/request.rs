@@ -1,4 +1,4 @@
-//! [`QueryRequest`]: what one blocking query asks.
+//! [`QueryRequest`]: one query of a path of Consul's API.
 
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use super::{
 };
 use crate::absence;
 
-/// One blocking query: a path of Consul's API, its parameters, and where to wait from.
+/// One query, which blocks if it has a cursor: a path of Consul's API, its parameters, and the cursor
+/// ([blocking queries](https://developer.hashicorp.com/consul/api-docs/features/blocking)).
 ///
-/// What it does not say comes from the [`ConsulConfig`] of the client that sends it.
+/// The other settings come from the [`ConsulConfig`] of the client that sends it.
 ///
 /// ```
 /// use consul_watch::client::{Cursor, KeyPath, QueryRequest};
@@ -27,11 +28,11 @@ pub struct QueryRequest {
     cursor: Cursor,
     accept_404: bool,
     consistency: Option<Consistency>,
-    /// Boxed, since most queries have nothing of their own.
+    /// Boxed, since most queries have no settings of their own.
     own: Option<Box<Own>>,
 }
 
-/// What a query has of its own, where the configuration says something too.
+/// The settings of one query that take the place of the configuration's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 struct Own {
     wait: Option<Duration>,
@@ -42,7 +43,7 @@ struct Own {
 }
 
 impl QueryRequest {
-    /// A query of this path, `/v1/…`, which must already be percent-encoded.
+    /// Makes a query of this path, `/v1/…`, which must already be percent-encoded.
     pub fn new(path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -54,7 +55,7 @@ impl QueryRequest {
         }
     }
 
-    /// Adds a query parameter; it is percent-encoded here. With an empty value it stands alone, as
+    /// Adds a query parameter, which is percent-encoded here. With an empty value it stands alone, as
     /// `recurse` does.
     #[must_use]
     pub fn with_param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -63,14 +64,14 @@ impl QueryRequest {
         self
     }
 
-    /// Sets where to wait from. Default: [`Cursor::Start`].
+    /// Sets the cursor, from which the query waits for a change. Default: [`Cursor::Start`], which does not wait.
     #[must_use]
     pub fn with_cursor(mut self, cursor: Cursor) -> Self {
         self.cursor = cursor;
         self
     }
 
-    /// Sets how long Consul holds the query when nothing changes. Default: the configuration's.
+    /// Sets how long Consul holds the query when nothing changes. Default: the configuration's, 5 min.
     #[must_use]
     pub fn with_wait(mut self, wait: Duration) -> Self {
         self.own.get_or_insert_default().wait = Some(wait);
@@ -112,9 +113,9 @@ impl QueryRequest {
         self
     }
 
-    /// Sets whether a 404 that carries `X-Consul-Index` is an answer ("there is nothing") and not an
-    /// error, as for the KV store. A 404 without the index is always an error: it comes from a proxy,
-    /// and absence it does not prove. Default: no.
+    /// Sets whether a 404 with `X-Consul-Index` is an answer ("there is nothing") and not an error, as for the
+    /// [KV store](https://developer.hashicorp.com/consul/api-docs/kv#read-key). A 404 without the index is always
+    /// an error: it comes from a proxy, and does not prove absence. Default: no.
     #[must_use]
     pub fn accept_404(mut self, accept: bool) -> Self {
         self.accept_404 = accept;
@@ -133,12 +134,12 @@ impl QueryRequest {
         request
     }
 
-    /// The path, percent-encoded.
+    /// The percent-encoded path.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Where it waits from.
+    /// The cursor, from which it waits for a change.
     pub fn cursor(&self) -> &Cursor {
         &self.cursor
     }
@@ -151,7 +152,7 @@ impl QueryRequest {
         self.own.as_ref()?.token.as_ref()
     }
 
-    /// The greatest age its answer may have, if there is one.
+    /// The greatest age that its answer may have, if there is a limit.
     pub(crate) fn max_stale(&self, config: &ConsulConfig) -> Option<Duration> {
         match self.consistency.unwrap_or(config.consistency()) {
             Consistency::Stale { max_stale } => max_stale,
@@ -163,14 +164,16 @@ impl QueryRequest {
         self.own.as_deref()
     }
 
-    /// How long Consul may hold it; `None` when it answers at once.
+    /// The time that Consul may hold it; `None` when it answers at once.
     pub(crate) fn held(&self, config: &ConsulConfig) -> Option<Duration> {
         (self.cursor != Cursor::Start)
             .then(|| self.own().and_then(|own| own.wait).unwrap_or(config.wait()))
     }
 
-    /// How long it may take, to the last byte of the body: what Consul may hold it, a sixteenth more
-    /// that Consul adds at random, and the slack; or the short-call timeout when it does not block.
+    /// The time that it may take, to the last byte of the body: the wait, a sixteenth more that Consul adds at
+    /// random
+    /// (<https://developer.hashicorp.com/consul/api-docs/features/blocking#implementation-details>), and the
+    /// deadline margin; the request timeout when it does not block. It ends a query on a half-open connection.
     pub(crate) fn deadline(&self, config: &ConsulConfig) -> Duration {
         match self.held(config) {
             Some(wait) => wait
@@ -180,7 +183,7 @@ impl QueryRequest {
         }
     }
 
-    /// All parameters, in the order they are sent.
+    /// All parameters, in the order in which they are sent.
     pub(crate) fn query(&self, config: &ConsulConfig) -> Vec<(String, String)> {
         let mut query = self.params.clone();
         let mut push = |name: &str, value: String| query.push((name.to_owned(), value));

@@ -1,4 +1,4 @@
-//! [`Secret`]: a string that is sent, compared and wiped, and never printed.
+//! [`Secret`]: a string that is sent, compared and wiped, but never printed.
 
 use std::{
     fmt,
@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 
 /// A token or a password.
 ///
-/// There is no `Display`, and `Debug` prints `Secret(…)`, so a secret cannot slip into a log line,
-/// an error or the `Debug` of whatever holds it. The memory is wiped when the value is dropped; what
-/// the HTTP client copies into a request header is beyond its reach.
+/// There is no `Display`, and `Debug` prints `Secret(…)`, so a secret cannot get into a log line, an error or
+/// the `Debug` of its owner. The memory is wiped when the value is dropped, except for the HTTP client's copy in a
+/// request header.
 ///
 /// ```
 /// use consul_watch::client::Secret;
@@ -23,12 +23,12 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The text itself, for the one place that sends it.
+    /// The text, for the one place that sends it.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is nothing in it, which Consul's clients take as "not set".
+    /// Whether it is empty, which Consul's clients treat as not set.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What the client makes of a peer that is not Consul, or a network that fails.
+//! The client against peers that are not Consul, and against a network that fails.
 
 use std::{
     io::{Read, Write},
@@ -12,8 +12,8 @@ use consul_watch_actors::FailureClass;
 
 use super::*;
 
-/// Accepts connections one after the other; each request is read to the end of its head and handed to
-/// `answer`. What was asked comes out of the receiver.
+/// Accepts connections one after the other, reads each request to the end of its head and calls `answer`. The
+/// receiver returns the heads.
 fn peer(answer: impl Fn(&mut TcpStream) + Send + 'static) -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let address = listener.local_addr().expect("an address");

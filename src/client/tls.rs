@@ -1,4 +1,4 @@
-//! What TLS needs to know, kept in the configuration.
+//! [`TlsSettings`]: the settings of TLS in a configuration.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ pub struct TlsSettings {
     pub(super) verify: bool,
 }
 
-/// The files by which this client proves who it is: always both, never one.
+/// The files that identify this client: always both, never one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClientCertificate {
     pub(super) certificate: PathBuf,
@@ -20,7 +20,7 @@ pub struct ClientCertificate {
 }
 
 impl TlsSettings {
-    /// Those of a handler that calls a URL.
+    /// Makes the settings of a handler that calls a URL.
     #[cfg(feature = "tls")]
     pub(crate) fn of_handler(ca_file: Option<PathBuf>, verify: bool) -> Self {
         Self {
@@ -46,13 +46,13 @@ impl TlsSettings {
         self.client.as_ref()
     }
 
-    /// The name the server's certificate must bear when it is not the host's
+    /// The name that the server's certificate must have when it is not the host's
     /// (`CONSUL_TLS_SERVER_NAME`).
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
     }
 
-    /// Whether the server's certificate is checked (`CONSUL_HTTP_SSL_VERIFY`). Default: yes.
+    /// Whether the server's certificate is verified (`CONSUL_HTTP_SSL_VERIFY`). Default: yes.
     pub fn verify(&self) -> bool {
         self.verify
     }

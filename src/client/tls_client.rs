@@ -1,4 +1,4 @@
-//! rustls, set up from the settings: authorities, client certificate, versions, protocols.
+//! [`TlsClient`]: rustls with the configured authorities, client certificate, versions and protocols.
 
 use std::{
     fmt, fs,
@@ -25,7 +25,7 @@ const AUTHORITIES: &str = "the certificate authorities";
 const CERTIFICATE: &str = "the client certificate";
 const KEY: &str = "the client's private key";
 
-/// What a TLS handshake needs, as read from the files when it was made.
+/// The configuration of TLS handshakes, as read from the files when it was made.
 ///
 /// The crypto provider is our own, so an application need not install one.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ pub(crate) struct TlsClient {
 }
 
 impl TlsClient {
-    /// Reads the files and puts everything together. TLS 1.2 is the oldest version spoken.
+    /// Reads the files and makes the configuration. The oldest version is TLS 1.2.
     pub(crate) fn new(settings: &TlsSettings) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -76,7 +76,7 @@ impl TlsClient {
         })
     }
 
-    /// The name that the certificate of this host must bear.
+    /// Returns the name that the certificate of this host must have.
     pub(super) fn name_of(&self, host: &str) -> Result<ServerName<'static>, TlsError> {
         match &self.server_name {
             Some(name) => Ok(name.clone()),
@@ -99,7 +99,7 @@ fn server_name(name: &str) -> Result<ServerName<'static>, TlsError> {
     })
 }
 
-/// The authorities to trust: of the file, else of the directory, else of the system.
+/// Reads the authorities to trust: from the file, else from the directory, else from the system.
 fn authorities(settings: &TlsSettings) -> Result<RootCertStore, TlsError> {
     match (settings.ca_file(), settings.ca_path()) {
         (Some(file), _) => {
@@ -130,7 +130,7 @@ fn of_directory(directory: &Path) -> Result<RootCertStore, TlsError> {
     }
     files.sort();
     let mut roots = RootCertStore::empty();
-    // What else lies there, a README say, is not an authority; but what cannot be read is told.
+    // Other files, such as a README, hold no authority; but a file that cannot be read is an error.
     for file in files.into_iter().filter(|file| file.is_file()) {
         add_file(&mut roots, &file)?;
     }
@@ -143,7 +143,7 @@ fn of_directory(directory: &Path) -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-/// What this machine trusts. Some of its certificates may be of no use, which is no news there.
+/// Reads the authorities that this machine trusts. Some of its certificates may be unusable, which is common.
 fn of_system() -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
@@ -179,12 +179,12 @@ fn identity(
         });
     }
     let text = read(files.key(), KEY)?;
-    let key = PrivateKeyDer::from_pem_slice(&text).map_err(|fault| match fault {
+    let key = PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
         pem::Error::NoItemsFound => TlsError::Missing {
             what: "unencrypted private key",
             path: files.key().to_owned(),
         },
-        fault => malformed(KEY, files.key(), fault),
+        error => malformed(KEY, files.key(), error),
     })?;
     Ok((chain, key))
 }
@@ -192,10 +192,10 @@ fn identity(
 fn certificates(file: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(file, what)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    found.map_err(|fault| malformed(what, file, fault))
+    found.map_err(|error| malformed(what, file, error))
 }
 
-/// A file into memory that is wiped, as one of them is a private key.
+/// Reads a file into memory that is wiped, since one of the files is a private key.
 fn read(file: &Path, what: &'static str) -> Result<zeroize::Zeroizing<Vec<u8>>, TlsError> {
     fs::read(file)
         .map(zeroize::Zeroizing::new)

@@ -1,4 +1,4 @@
-//! How a connection by TLS comes about, which awc does not make by itself.
+//! [`TlsConnector`]: TLS connections for awc and for HTTP/2.
 
 use std::{
     fmt,
@@ -17,12 +17,12 @@ use tokio_rustls::client::TlsStream;
 
 use super::{tls_client::TlsClient, tls_error::TlsError};
 
-/// Why there is no connection.
+/// A connection that could not be made.
 #[derive(Debug)]
 pub(crate) enum TlsConnectError {
-    /// The host is not known.
+    /// The host is unknown.
     Resolve(io::Error),
-    /// The host is known, but there is no connection, or TLS does not come about on it.
+    /// The host is known, but connecting or the TLS handshake failed.
     Connect(io::Error),
 }
 
@@ -35,7 +35,7 @@ impl From<TlsConnectError> for actix_tls::connect::ConnectError {
     }
 }
 
-/// Makes connections by TLS to one host.
+/// Makes TLS connections to one host.
 #[derive(Debug, Clone)]
 pub(crate) struct TlsConnector {
     host: String,
@@ -44,20 +44,20 @@ pub(crate) struct TlsConnector {
     tls: TlsClient,
 }
 
-/// What is offered to the server.
+/// The protocols that the handshake offers (ALPN).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AlpnOffer {
     Http1,
     Http2OrHttp1,
 }
 
-/// A connection by TLS.
+/// A TLS connection.
 ///
-/// A peer that refuses our certificate under TLS 1.3 says so after the handshake, and hangs up. Where
-/// writing fails because of that, the reason is what it said and not that it is gone.
+/// A peer that refuses our certificate under TLS 1.3 reports that after the handshake, and closes. Where writing
+/// fails for that, the error is the peer's alert and not the closed connection.
 pub(crate) struct SecureStream {
     stream: TlsStream<TcpStream>,
-    /// Why writing failed, until it is known what the peer said last.
+    /// The error of writing, until the peer's last message is read.
     broken: Option<io::Error>,
 }
 
@@ -71,7 +71,7 @@ impl TlsConnector {
         })
     }
 
-    /// Connects and shakes hands. The time it may take is for the caller to bound.
+    /// Connects and performs the handshake, without a limit of time.
     pub(crate) async fn connect(&self, offer: AlpnOffer) -> Result<SecureStream, TlsConnectError> {
         let stream = self.connect_tcp().await?;
         let config = match offer {
@@ -89,7 +89,7 @@ impl TlsConnector {
             .map_err(TlsConnectError::Connect)
     }
 
-    /// Connects to the first of the host's addresses that takes it.
+    /// Connects to the first of the host's addresses that accepts.
     async fn connect_tcp(&self) -> Result<TcpStream, TlsConnectError> {
         let addresses = lookup_host((self.host.as_str(), self.port))
             .await
@@ -98,7 +98,7 @@ impl TlsConnector {
         for address in addresses {
             match TcpStream::connect(address).await {
                 Ok(stream) => {
-                    // Small requests must not wait for the answer to the last one.
+                    // Small requests must not wait for the acknowledgement of the last one.
                     stream.set_nodelay(true).map_err(TlsConnectError::Connect)?;
                     return Ok(stream);
                 }
@@ -120,7 +120,7 @@ impl SecureStream {
 }
 
 impl SecureStream {
-    /// Writes, or says why that is no longer possible.
+    /// Writes, or returns the reason for which that is no longer possible.
     fn write<T>(
         &mut self,
         task: &mut Context<'_>,
@@ -132,7 +132,7 @@ impl SecureStream {
                 outcome => return outcome,
             }
         }
-        // A connection that cannot be written to can be read to its end at once.
+        // A connection that cannot be written to can be read to its end without a wait.
         let mut scratch = [0; 64];
         let said =
             ready!(Pin::new(&mut self.stream).poll_read(task, &mut ReadBuf::new(&mut scratch)));

@@ -1,45 +1,45 @@
-//! Why TLS cannot be set up.
+//! [`TlsError`]: TLS settings that cannot be used.
 
 use std::{error::Error, io, path::PathBuf};
 
-/// A cause of any of the libraries below.
+/// An error of any of the libraries.
 type Cause = Box<dyn Error + Send + Sync>;
 
-/// TLS cannot be set up from what is configured. No variant shows a private key.
+/// TLS settings that cannot be used. No variant shows a private key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
     /// A file, or the directory of authorities, cannot be read.
     #[error("cannot read {what} from `{}`; check the path and its permissions", path.display())]
     Read {
-        /// What should be in it.
+        /// The expected content.
         what: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// What is looked for is not in the file.
+    /// The file lacks the expected content.
     #[error(
         "`{}` holds no {what} in PEM form: a block that begins with `-----BEGIN` is expected; convert it with \
          `openssl`, or name another file",
         path.display()
     )]
     Missing {
-        /// What should be in it.
+        /// The expected content.
         what: &'static str,
         /// The file or directory.
         path: PathBuf,
     },
-    /// The file is damaged, or of a kind that cannot be used.
-    #[error("`{}` cannot be used as {what}; make it anew, or name another file", path.display())]
+    /// The file is damaged, or of an unusable kind.
+    #[error("`{}` cannot be used as {what}; create it again, or name another file", path.display())]
     Malformed {
-        /// What should be in it.
+        /// The expected content.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the parser says.
+        /// The error of the parser.
         #[source]
         source: Cause,
     },
@@ -54,7 +54,7 @@ pub enum TlsError {
         certificate: PathBuf,
         /// The file of the key.
         key: PathBuf,
-        /// What is wrong.
+        /// The error of the library.
         #[source]
         source: Cause,
     },
@@ -64,20 +64,20 @@ pub enum TlsError {
          of your own by CONSUL_CACERT or `with_ca_file`"
     )]
     NoAuthorities {
-        /// What the system says, if it says anything.
+        /// The error of the system, if there is one.
         #[source]
         source: Option<Cause>,
     },
-    /// What the server's certificate should bear is no name.
-    #[error("`{name}` is not a name that a certificate bears; give a DNS name or an IP address")]
+    /// The name that the server's certificate should have is no name.
+    #[error("`{name}` is not a name that a certificate can have; give a DNS name or an IP address")]
     Name {
-        /// What was given.
+        /// The configured name.
         name: String,
     },
-    /// The TLS library refuses.
-    #[error("TLS cannot be set up")]
+    /// The TLS library refuses its configuration.
+    #[error("the TLS library refuses its configuration")]
     Library {
-        /// What it says.
+        /// The error of the library.
         #[source]
         source: Cause,
     },

@@ -1,4 +1,4 @@
-//! Taking any certificate, for those who ask for it.
+//! [`AnyCertificate`]: TLS without verification of the certificate, for configurations that ask for it.
 
 use std::sync::{
     Arc,
@@ -12,8 +12,8 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
-/// Takes every certificate. The handshake's signatures are still checked, so the peer at least has the
-/// key of the certificate it shows.
+/// Accepts every certificate. The handshake's signatures are still verified, so the peer at least has the key of
+/// the certificate that it shows.
 #[derive(Debug)]
 pub(super) struct AnyCertificate(pub(super) Arc<CryptoProvider>);
 
@@ -62,14 +62,14 @@ impl ServerCertVerifier for AnyCertificate {
     }
 }
 
-/// Tells, once in the life of the process, that somebody could stand in for the server.
+/// Warns, once in the life of the process, that another server could pose as this one.
 pub(crate) fn warn_unverified(who: &str) {
-    static TOLD: AtomicBool = AtomicBool::new(false);
-    if !TOLD.swap(true, Ordering::Relaxed) {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if !WARNED.swap(true, Ordering::Relaxed) {
         tracing::warn!(
             server = who,
-            "the server's certificate is not checked, so anybody on the way can read and change what is sent, \
-             tokens too; name its authority (CONSUL_CACERT) instead of turning the check off"
+            "the server's certificate is not verified: others on the network can read and change all data, \
+             tokens included; name its authority (CONSUL_CACERT) instead"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Where the token comes from, and that a file may have another one later.
+//! [`Token`]: the ACL token of a client, read again from its file when Consul denies it.
 
 use std::{cell::RefCell, fs, path::Path};
 
@@ -6,11 +6,11 @@ use super::{
     config::ConsulConfig, config_error::ConfigError, secret::Secret, validate::check_token,
 };
 
-/// The token that is sent now.
+/// The token in use.
 pub(super) struct Token(RefCell<Option<Secret>>);
 
 impl Token {
-    /// The token as the configuration has it.
+    /// Reads the token of the configuration.
     pub(super) fn of(config: &ConsulConfig) -> Result<Self, ConfigError> {
         read(config).map(|token| Self(RefCell::new(token)))
     }
@@ -19,7 +19,7 @@ impl Token {
         self.0.borrow().clone()
     }
 
-    /// Reads the file again, if there is one. What cannot be read leaves the token as it is.
+    /// Reads the file again, if there is one; on an error the token stays.
     pub(super) fn reload(&self, config: &ConsulConfig) -> Result<bool, ConfigError> {
         let token = read(config)?;
         let changed = *self.0.borrow() != token;
@@ -27,14 +27,14 @@ impl Token {
         Ok(changed)
     }
 
-    /// After a denial of a request that carried `sent`: whether there is another token to try by now, in
-    /// its file or read from there by another request.
+    /// Returns, after a denial of a request with the token `sent`, whether there is another token by now, in its
+    /// file or read from there by another request.
     pub(super) fn another_than(&self, sent: Option<&Secret>, config: &ConsulConfig) -> bool {
         let Some(path) = config.token_file() else {
             return false;
         };
         if let Err(error) = self.reload(config) {
-            tracing::warn!(file = %path.display(), %error, "Consul denies the token and its file cannot be read again");
+            tracing::warn!(file = %path.display(), %error, "token denied by Consul, and its file cannot be read again");
         }
         self.0.borrow().as_ref() != sent
     }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_token_in_the_file_is_found_once_by_each_who_sent_the_old_one() {
+    fn another_token_in_the_file_is_found_once_by_each_request_with_the_old_one() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("token");
         fs::write(&path, "old\n").unwrap();

@@ -1,4 +1,4 @@
-//! The parameters in the URL of a request.
+//! The encoding of the parameters in the URL of a request.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -8,7 +8,7 @@ const UNRESERVED_KEPT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-/// The parameters as they stand behind a path, with their mark; a parameter without a value stands alone.
+/// Encodes the parameters of a URL, with the question mark; a parameter without a value stands alone.
 pub(super) fn encoded(query: &[(String, String)]) -> String {
     let mut text = String::new();
     let mut mark = '?';

@@ -1,24 +1,25 @@
-//! What the setters of [`ConsulConfig`] take on trust, checked.
+//! [`ConsulConfig::validate`]: the checks that the setters do not make.
 
 use std::time::Duration;
 
 use super::{config::ConsulConfig, config_error::ConfigError, secret::Secret};
 
-/// Consul refuses none, but caps a longer wait to this ("Blocking Queries").
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// The longest wait: Consul accepts longer ones, but caps them to this
+/// (<https://developer.hashicorp.com/consul/api-docs/features/blocking#implementation-details>).
+const MAX_WAIT: Duration = Duration::from_secs(600);
 
 impl ConsulConfig {
-    /// Checks what the setters took on trust. [`from_env`](Self::from_env) and
+    /// Checks the settings, which the setters do not. [`from_env`](Self::from_env) and
     /// [`ConsulClient::new`](super::ConsulClient::new) call it.
     ///
     /// # Errors
-    /// [`ConfigError::OutOfRange`] for a wait of zero or beyond 10 min, a timeout of zero or a body
-    /// limit of zero; [`ConfigError::Header`] for a token, or a user with a colon, that cannot be sent.
+    /// [`ConfigError::OutOfRange`] for a wait of zero or beyond 10 min, a timeout of zero or a greatest size of
+    /// zero; [`ConfigError::Header`] for a token, or a user with a colon, that cannot be sent.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_wait(self.wait())?;
         for (what, value) in [
             ("the connect timeout", self.connect_timeout()),
-            ("the short-call timeout", self.request_timeout()),
+            ("the request timeout", self.request_timeout()),
         ] {
             if value.is_zero() {
                 return Err(ConfigError::OutOfRange {
@@ -30,7 +31,7 @@ impl ConsulConfig {
         }
         if self.max_body_size() == 0 {
             return Err(ConfigError::OutOfRange {
-                what: "the body limit",
+                what: "the greatest size of a body",
                 value: "0".into(),
                 range: "at least one byte",
             });
@@ -50,9 +51,9 @@ impl ConsulConfig {
     }
 }
 
-/// A wait that Consul takes as it is.
+/// Checks that Consul accepts the wait as it is.
 fn check_wait(wait: Duration) -> Result<(), ConfigError> {
-    if wait.is_zero() || wait > LONGEST_WAIT {
+    if wait.is_zero() || wait > MAX_WAIT {
         return Err(ConfigError::OutOfRange {
             what: "the wait",
             value: format!("{wait:?}"),
@@ -62,7 +63,7 @@ fn check_wait(wait: Duration) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// A token that an HTTP header can carry.
+/// Checks that an HTTP header can carry the token.
 pub(super) fn check_token(token: &Secret) -> Result<(), ConfigError> {
     let fits = token
         .expose()
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_consul_would_not_take_is_refused() {
+    fn settings_that_consul_would_not_accept_are_refused() {
         let ok = ConsulConfig::default();
         assert!(ok.validate().is_ok());
         for bad in [

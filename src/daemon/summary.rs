@@ -13,8 +13,8 @@ use crate::{
         },
         executable::{ExecutableProblem, executable_problem},
     },
-    definition::ForQuery,
-    handlers::Payload,
+    definition::QueryVisitor,
+    handlers::HandlerPayload,
     watch::{KeyPrefix, nearest_root},
 };
 
@@ -156,7 +156,7 @@ fn served(config: &DaemonConfig) -> Vec<usize> {
     let roots: Vec<_> = config.roots.iter().map(RootSpec::query).collect();
     let mut served = vec![0; roots.len()];
     for spec in &config.watches {
-        if let Some(at) = spec.definition.with_query(RootVisitor(&roots)) {
+        if let Some(at) = spec.definition.visit(RootVisitor(&roots)) {
             served[at] += 1;
         }
     }
@@ -207,10 +207,10 @@ fn warnings(spec: &WatchSpec) -> Vec<String> {
 
 struct RootVisitor<'a>(&'a [KeyPrefix]);
 
-impl ForQuery for RootVisitor<'_> {
+impl QueryVisitor for RootVisitor<'_> {
     type Output = Option<usize>;
 
-    fn with<Q: Payload>(self, query: Q) -> Option<usize> {
+    fn visit_query<Q: HandlerPayload>(self, query: Q) -> Option<usize> {
         nearest_root(&query, self.0)
     }
 }

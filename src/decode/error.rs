@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::de::{self, DeserializeOwned};
 
+use crate::client::without_value;
+
 /// A value that is not what the application's type says. The value itself is not shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -65,32 +67,15 @@ pub(crate) fn from_json<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<
     Ok(value)
 }
 
-/// Takes the value out of serde's reasons, which show it: what is configured by keys is often secret.
-///
-/// serde says `invalid type: string "hunter2", expected u16`, and this leaves `invalid type: string,
-/// expected u16`.
-pub(crate) fn without_value(reason: &str) -> String {
-    let shows_value = ["invalid type: ", "invalid value: ", "unknown variant "]
-        .iter()
-        .any(|start| reason.starts_with(start));
-    match (shows_value, reason.rfind(", expected ")) {
-        (true, Some(expected)) => {
-            let shown = reason[..expected].find(['"', '`']).unwrap_or(expected);
-            format!("{}{}", reason[..shown].trim_end(), &reason[expected..])
-        }
-        _ => reason.to_owned(),
-    }
-}
-
 /// A failure inside a tree of keys, before it is known where.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct TreeError {
     /// The key, when the failure is of one key and not of the field around it.
     pub(super) key: Option<String>,
     pub(super) reason: String,
 }
 
-impl Fault {
+impl TreeError {
     /// The error with the place it happened at.
     pub(super) fn at(self, folder: &str, path: &serde_path_to_error::Path) -> DecodeError {
         let field = path.to_string();
@@ -106,15 +91,15 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for TreeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for TreeError {}
 
-impl de::Error for Fault {
+impl de::Error for TreeError {
     fn custom<T: fmt::Display>(reason: T) -> Self {
         Self {
             key: None,

@@ -7,8 +7,8 @@ use serde::{
     de::{IntoDeserializer, Visitor, value::MapDeserializer, value::SeqDeserializer},
 };
 
-use super::error::{Fault, without_value};
-use crate::client::parse_duration;
+use super::error::TreeError;
+use crate::client::{parse_duration, without_value};
 
 /// The text of a key, or a part of it.
 #[derive(Clone, Copy)]
@@ -18,14 +18,14 @@ pub(super) struct Leaf<'a> {
 }
 
 impl<'a> Leaf<'a> {
-    fn fault(self, reason: impl Into<String>) -> Fault {
-        Fault {
+    fn fault(self, reason: impl Into<String>) -> TreeError {
+        TreeError {
             key: Some(self.key.to_owned()),
             reason: reason.into(),
         }
     }
 
-    fn parse<T: FromStr>(self, expected: &str) -> Result<T, Fault> {
+    fn parse<T: FromStr>(self, expected: &str) -> Result<T, TreeError> {
         self.text
             .trim()
             .parse()
@@ -42,7 +42,7 @@ impl<'a> Leaf<'a> {
         read: impl FnOnce(
             &mut serde_json::Deserializer<serde_json::de::StrRead<'a>>,
         ) -> serde_json::Result<T>,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, TreeError> {
         let mut reader = serde_json::Deserializer::from_str(self.text);
         read(&mut reader)
             .and_then(|value| reader.end().map(|()| value))
@@ -57,14 +57,14 @@ impl<'a> Leaf<'a> {
 
 macro_rules! numbers {
     ($($method:ident $visit:ident $expected:literal),* $(,)?) => {
-        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
             visitor.$visit(self.parse($expected)?)
         })*
     };
 }
 
 impl<'de> Deserializer<'de> for Leaf<'de> {
-    type Error = Fault;
+    type Error = TreeError;
 
     numbers! {
         deserialize_i8 visit_i8 "a whole number from -128 to 127",
@@ -82,7 +82,7 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
         deserialize_char visit_char "a single character",
     }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         match self.text.trim().to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => visitor.visit_bool(true),
             "false" | "0" | "no" | "off" => visitor.visit_bool(false),
@@ -90,23 +90,23 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
         }
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         visitor.visit_borrowed_str(self.text)
     }
 
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         visitor.visit_borrowed_bytes(self.text.as_bytes())
     }
 
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         visitor.visit_borrowed_bytes(self.text.as_bytes())
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         visitor.visit_unit()
     }
 
@@ -114,11 +114,11 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, TreeError> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         if self.is_json('[') {
             return self.json(|reader| reader.deserialize_seq(visitor));
         }
@@ -136,7 +136,11 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
         visitor.visit_seq(SeqDeserializer::new(parts))
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, TreeError> {
         self.deserialize_seq(visitor)
     }
 
@@ -145,11 +149,11 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
         _: &'static str,
         _: usize,
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, TreeError> {
         self.deserialize_seq(visitor)
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         if !self.is_json('{') {
             return Err(self.fault(
                 "a struct is wanted: write a JSON object, or put its fields in keys beneath it",
@@ -163,7 +167,7 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
         name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, TreeError> {
         // The one struct of the standard library that people write as a text.
         if name == "Duration" && fields == ["secs", "nanos"] && !self.is_json('{') {
             let duration = parse_duration(self.text.trim())
@@ -182,7 +186,7 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
         name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, TreeError> {
         if self.is_json('{') {
             return self.json(|reader| reader.deserialize_enum(name, variants, visitor));
         }
@@ -197,7 +201,7 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, TreeError> {
         visitor.visit_unit()
     }
 
@@ -207,7 +211,7 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
 /// A part of a list between commas.
 struct Part<'a>(Leaf<'a>);
 
-impl<'de> IntoDeserializer<'de, Fault> for Part<'de> {
+impl<'de> IntoDeserializer<'de, TreeError> for Part<'de> {
     type Deserializer = Leaf<'de>;
 
     fn into_deserializer(self) -> Leaf<'de> {

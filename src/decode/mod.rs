@@ -4,15 +4,15 @@
 //! [`KeyPrefix::decode`](crate::KeyPrefix::decode) for a folder whose keys are the fields of a struct.
 //! [`from_pairs`] does the latter without a watch.
 
-mod document;
+mod decoded;
 mod error;
 mod leaf;
 mod node;
 mod tree;
 
-pub(crate) use self::error::{from_json, without_value};
+pub(crate) use self::error::from_json;
 pub use self::{
-    document::{Document, Settings},
+    decoded::{Decoded, JsonDocument},
     error::DecodeError,
 };
 
@@ -24,12 +24,12 @@ use crate::kv::KvPair;
 
 /// What becomes of keys that the struct has no field for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Unknown {
+pub enum UnknownFields {
     /// They are passed over.
     #[default]
     Ignore,
     /// They are an error that names the key and the fields there are.
-    Refuse,
+    Deny,
 }
 
 /// Decodes the keys below `folder` into one value: each `/` goes one field deeper.
@@ -51,7 +51,7 @@ pub enum Unknown {
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
-/// use consul_watch::{decode::{self, Unknown}, KvPair};
+/// use consul_watch::{decode::{self, UnknownFields}, KvPair};
 ///
 /// #[derive(serde::Deserialize)]
 /// struct Web { port: u16, #[serde(default)] timeout: Duration, hosts: Vec<String> }
@@ -61,7 +61,7 @@ pub enum Unknown {
 ///     create_index: 1, modify_index: 1, ..KvPair::default()
 /// });
 /// let pairs = [pair("web/hosts", "a, b"), pair("web/port", "8080"), pair("web/timeout", "1m30s")];
-/// let web: Web = decode::from_pairs("web/", &pairs, Unknown::Refuse)?;
+/// let web: Web = decode::from_pairs("web/", &pairs, UnknownFields::Deny)?;
 /// assert_eq!((web.port, web.timeout, web.hosts.len()), (8080, Duration::from_secs(90), 2));
 /// # Ok::<(), decode::DecodeError>(())
 /// ```
@@ -73,7 +73,7 @@ pub enum Unknown {
 pub fn from_pairs<T: DeserializeOwned>(
     folder: &str,
     pairs: &[Arc<KvPair>],
-    unknown: Unknown,
+    unknown: UnknownFields,
 ) -> Result<T, DecodeError> {
     let tree = tree::Tree::build(folder, pairs)?;
     let mut track = serde_path_to_error::Track::new();

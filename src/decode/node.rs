@@ -10,13 +10,13 @@ use serde::{
     },
 };
 
-use super::{Unknown, error::Fault, leaf::Leaf, tree::Tree};
+use super::{UnknownFields, error::TreeError, leaf::Leaf, tree::Tree};
 
 /// Reads a tree.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     pub(super) tree: &'a Tree<'a>,
-    pub(super) unknown: Unknown,
+    pub(super) unknown: UnknownFields,
 }
 
 impl<'de> Reader<'de> {
@@ -32,7 +32,7 @@ impl<'de> Reader<'de> {
 /// Sends what a leaf knows to the leaf; a folder has an answer of its own.
 macro_rules! of_leaf {
     ($($method:ident ( $($argument:ident : $kind:ty),* )),* $(,)?) => {
-        $(fn $method<V: Visitor<'de>>(self, $($argument: $kind,)* visitor: V) -> Result<V::Value, Fault> {
+        $(fn $method<V: Visitor<'de>>(self, $($argument: $kind,)* visitor: V) -> Result<V::Value, TreeError> {
             match self.tree {
                 Tree::Leaf { key, text } => Leaf { key, text }.$method($($argument,)* visitor),
                 Tree::Folder(_) => self.deserialize_any(visitor),
@@ -42,7 +42,7 @@ macro_rules! of_leaf {
 }
 
 impl<'de> Deserializer<'de> for Reader<'de> {
-    type Error = Fault;
+    type Error = TreeError;
 
     of_leaf! {
         deserialize_bool(), deserialize_char(), deserialize_str(), deserialize_string(),
@@ -53,14 +53,14 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         deserialize_unit_struct(name: &'static str),
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         match self.tree {
             Tree::Leaf { key, text } => Leaf { key, text }.deserialize_any(visitor),
             Tree::Folder(entries) => visitor.visit_map(self.map(entries)),
         }
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         visitor.visit_some(self)
     }
 
@@ -68,12 +68,12 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, TreeError> {
         visitor.visit_newtype_struct(self)
     }
 
     /// Keys beneath a list are its entries, in the order of the keys: `hosts/0`, `hosts/1`.
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         match self.tree {
             Tree::Leaf { key, text } => Leaf { key, text }.deserialize_seq(visitor),
             Tree::Folder(entries) => {
@@ -92,7 +92,11 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         }
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, TreeError> {
         self.deserialize_seq(visitor)
     }
 
@@ -101,7 +105,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         _: &'static str,
         _: usize,
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, TreeError> {
         self.deserialize_seq(visitor)
     }
 
@@ -110,20 +114,20 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, TreeError> {
         match self.tree {
             Tree::Leaf { key, text } => {
                 Leaf { key, text }.deserialize_struct(name, fields, visitor)
             }
             Tree::Folder(entries) => {
-                if self.unknown == Unknown::Refuse
+                if self.unknown == UnknownFields::Deny
                     && let Some(stranger) = entries.keys().find(|key| !fields.contains(key))
                 {
                     let reason = format!(
                         "there is no field for the key `{stranger}` in {name}, which has {}",
                         fields.join(", ")
                     );
-                    return Err(Fault { key: None, reason });
+                    return Err(TreeError { key: None, reason });
                 }
                 visitor.visit_map(self.map(entries))
             }
@@ -135,7 +139,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, TreeError> {
         match self.tree {
             Tree::Leaf { key, text } => {
                 Leaf { key, text }.deserialize_enum(name, variants, visitor)
@@ -147,7 +151,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         }
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         visitor.visit_unit()
     }
 }
@@ -156,16 +160,16 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 struct Entries<'a> {
     rest: std::collections::btree_map::Iter<'a, &'a str, Tree<'a>>,
     value: Option<Reader<'a>>,
-    unknown: Unknown,
+    unknown: UnknownFields,
 }
 
 impl<'de> MapAccess<'de> for Entries<'de> {
-    type Error = Fault;
+    type Error = TreeError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, Fault> {
+    ) -> Result<Option<K::Value>, TreeError> {
         let Some((name, tree)) = self.rest.next() else {
             return Ok(None);
         };
@@ -173,22 +177,22 @@ impl<'de> MapAccess<'de> for Entries<'de> {
             tree,
             unknown: self.unknown,
         });
-        let name: StrDeserializer<'_, Fault> = (*name).into_deserializer();
+        let name: StrDeserializer<'_, TreeError> = (*name).into_deserializer();
         seed.deserialize(name).map(Some)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, TreeError> {
         let value = self
             .value
             .take()
-            .ok_or_else(|| <Fault as serde::de::Error>::custom("a value before its key"))?;
+            .ok_or_else(|| <TreeError as serde::de::Error>::custom("a value before its key"))?;
         seed.deserialize(value)
     }
 }
 
 struct Element<'a>(Reader<'a>);
 
-impl<'de> IntoDeserializer<'de, Fault> for Element<'de> {
+impl<'de> IntoDeserializer<'de, TreeError> for Element<'de> {
     type Deserializer = Reader<'de>;
 
     fn into_deserializer(self) -> Reader<'de> {
@@ -241,7 +245,7 @@ mod tests {
     }
 
     fn app(entries: &[(&str, &str)]) -> Result<App, DecodeError> {
-        from_pairs("app/", &pairs(entries), Unknown::Ignore)
+        from_pairs("app/", &pairs(entries), UnknownFields::Ignore)
     }
 
     const LEAST: [(&str, &str); 3] = [
@@ -333,7 +337,7 @@ mod tests {
         let mut entries = LEAST.to_vec();
         entries.push(("app/prot", "1"));
         assert!(app(&entries).is_ok());
-        let error = from_pairs::<App>("app/", &pairs(&entries), Unknown::Refuse)
+        let error = from_pairs::<App>("app/", &pairs(&entries), UnknownFields::Deny)
             .unwrap_err()
             .to_string();
         assert!(

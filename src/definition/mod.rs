@@ -13,7 +13,7 @@ pub(crate) use self::error::nearest;
 pub use self::{
     error::{DefinitionError, DefinitionErrors},
     fields::Fields,
-    query::ForQuery,
+    query::QueryVisitor,
 };
 
 use serde_json::{Map, Value, json};
@@ -25,7 +25,7 @@ use crate::client::Secret;
 #[non_exhaustive]
 pub struct Definition {
     /// The watch type and its parameters.
-    pub target: Target,
+    pub watch_type: WatchType,
     /// `datacenter`: which one to ask. Default: the agent's own.
     pub datacenter: Option<String>,
     /// `token`: the ACL token to ask with. Default: the client's.
@@ -43,7 +43,7 @@ pub struct Definition {
 /// A watch type with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Target {
+pub enum WatchType {
     /// `key`: one key.
     Key {
         /// Its name.
@@ -93,7 +93,7 @@ pub enum Target {
     },
 }
 
-impl Target {
+impl WatchType {
     /// Consul's names of all types.
     pub const TYPES: [&'static str; 10] = [
         "key",
@@ -127,9 +127,9 @@ impl Target {
 
 impl Definition {
     /// A definition of this target, with everything else at its default.
-    pub fn new(target: Target) -> Self {
+    pub fn new(watch_type: WatchType) -> Self {
         Self {
-            target,
+            watch_type,
             datacenter: None,
             token: None,
             namespace: None,
@@ -177,11 +177,11 @@ impl Definition {
         let mut put = |name: &str, value: Value| {
             map.insert(name.to_owned(), value);
         };
-        put("type", json!(self.target.type_name()));
-        match &self.target {
-            Target::Key { key } => put("key", json!(key)),
-            Target::KeyPrefix { prefix } => put("prefix", json!(prefix)),
-            Target::Service {
+        put("type", json!(self.watch_type.type_name()));
+        match &self.watch_type {
+            WatchType::Key { key } => put("key", json!(key)),
+            WatchType::KeyPrefix { prefix } => put("prefix", json!(prefix)),
+            WatchType::Service {
                 service,
                 tags,
                 passing_only,
@@ -196,20 +196,20 @@ impl Definition {
                     put("passingonly", json!(true));
                 }
             }
-            Target::Checks { service, state } => {
+            WatchType::Checks { service, state } => {
                 for (name, value) in [("service", service), ("state", state)] {
                     if let Some(value) = value {
                         put(name, json!(value));
                     }
                 }
             }
-            Target::Event { name: Some(name) } => put("name", json!(name)),
-            Target::ConnectLeaf { service } => put("service", json!(service)),
-            Target::AgentService { service_id } => put("service_id", json!(service_id)),
-            Target::Services
-            | Target::Nodes
-            | Target::Event { name: None }
-            | Target::ConnectRoots => {}
+            WatchType::Event { name: Some(name) } => put("name", json!(name)),
+            WatchType::ConnectLeaf { service } => put("service", json!(service)),
+            WatchType::AgentService { service_id } => put("service_id", json!(service_id)),
+            WatchType::Services
+            | WatchType::Nodes
+            | WatchType::Event { name: None }
+            | WatchType::ConnectRoots => {}
         }
         let named = [
             ("datacenter", self.datacenter.as_deref()),

@@ -1,7 +1,7 @@
 //! From the fields of a stanza to a definition.
 
 use super::{
-    Definition, Target,
+    Definition, WatchType,
     error::{DefinitionError, DefinitionErrors, nearest},
     fields::Fields,
 };
@@ -14,15 +14,15 @@ impl Definition {
     /// Reads what a stanza says of the watch, and leaves the rest of its fields to others. What is wrong
     /// goes to `errors`; there is a definition only when its type and parameters could be read.
     pub fn read(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Self> {
-        let target = read_target(fields, errors);
-        let kind = target.as_ref().map(Target::type_name);
+        let watch_type = read_watch_type(fields, errors);
+        let kind = watch_type.as_ref().map(WatchType::type_name);
         let takes = |kinds: &[&str]| kind.is_none_or(|kind| kinds.contains(&kind));
         let mut definition = Definition {
             datacenter: fields.string("datacenter", errors),
             token: fields.string("token", errors).map(Secret::from),
             namespace: fields.string("namespace", errors),
             partition: fields.string("partition", errors),
-            ..Self::new(Target::Services)
+            ..Self::new(WatchType::Services)
         };
         if takes(&["key", "keyprefix", "services", "nodes", "service", "checks"]) {
             definition.stale = fields.boolean("stale", errors).unwrap_or(false);
@@ -31,14 +31,14 @@ impl Definition {
             definition.filter = fields.string("filter", errors);
         }
         Some(Definition {
-            target: target?,
+            watch_type: watch_type?,
             ..definition
         })
     }
 }
 
-fn read_target(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Target> {
-    let types = Target::TYPES.join(", ");
+fn read_watch_type(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<WatchType> {
+    let types = WatchType::TYPES.join(", ");
     let kind = fields.required(
         "type",
         &format!("say what to watch, one of {types}"),
@@ -52,7 +52,7 @@ fn read_target(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option
         )
     };
     Some(match &*kind {
-        "key" => Target::Key {
+        "key" => WatchType::Key {
             key: missing("key", "the name of a single key")?,
         },
         "keyprefix" => {
@@ -63,17 +63,17 @@ fn read_target(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option
                     "a watch of type `keyprefix` needs a single prefix",
                 ));
             }
-            Target::KeyPrefix {
+            WatchType::KeyPrefix {
                 prefix: fields.string("prefix", errors)?,
             }
         }
-        "services" => Target::Services,
-        "nodes" => Target::Nodes,
+        "services" => WatchType::Services,
+        "nodes" => WatchType::Nodes,
         "service" => {
             let service = missing("service", "the name of a single service");
             let tags = fields.strings("tag", errors);
             let passing_only = fields.boolean("passingonly", errors).unwrap_or(false);
-            Target::Service {
+            WatchType::Service {
                 service: service?,
                 tags,
                 passing_only,
@@ -100,18 +100,18 @@ fn read_target(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option
                     nearest: nearest(state, STATES),
                 });
             }
-            Target::Checks { service, state }
+            WatchType::Checks { service, state }
         }
-        "event" => Target::Event {
+        "event" => WatchType::Event {
             name: fields
                 .string("name", errors)
                 .filter(|name| !name.is_empty()),
         },
-        "connect_roots" => Target::ConnectRoots,
-        "connect_leaf" => Target::ConnectLeaf {
+        "connect_roots" => WatchType::ConnectRoots,
+        "connect_leaf" => WatchType::ConnectLeaf {
             service: missing("service", "the name of a single service")?,
         },
-        "agent_service" => Target::AgentService {
+        "agent_service" => WatchType::AgentService {
             service_id: missing("service_id", "the id of a single service")?,
         },
         other => {
@@ -119,7 +119,7 @@ fn read_target(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option
                 field: "type".to_owned(),
                 found: other.to_owned(),
                 allowed: types,
-                nearest: nearest(other, Target::TYPES),
+                nearest: nearest(other, WatchType::TYPES),
             });
             return None;
         }

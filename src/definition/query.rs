@@ -1,9 +1,9 @@
 //! From a definition to the query of its type.
 
-use super::{Definition, Target};
+use super::{Definition, WatchType};
 use crate::{
     client::Consistency,
-    handlers::Payload,
+    handlers::HandlerPayload,
     model::CheckStatus,
     watch::{
         AgentService, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, Nodes, Service,
@@ -12,12 +12,12 @@ use crate::{
 };
 
 /// Something that is done with a query, whatever its type.
-pub trait ForQuery {
+pub trait QueryVisitor {
     /// What comes of it.
     type Output;
 
     /// Does it.
-    fn with<Q: Payload>(self, query: Q) -> Self::Output;
+    fn visit_query<Q: HandlerPayload>(self, query: Q) -> Self::Output;
 }
 
 /// Sets what the definition says and the type takes.
@@ -48,10 +48,10 @@ macro_rules! configured {
 impl Definition {
     /// Does something with the query that this defines. What a type has no parameter for is left out, as
     /// Consul does (the datacenter of an agent's own service).
-    pub fn with_query<V: ForQuery>(&self, visitor: V) -> V::Output {
+    pub fn visit<V: QueryVisitor>(&self, visitor: V) -> V::Output {
         let d = self;
-        match &self.target {
-            Target::Key { key } => visitor.with(configured!(
+        match &self.watch_type {
+            WatchType::Key { key } => visitor.visit_query(configured!(
                 d,
                 Key::new(key),
                 datacenter,
@@ -59,7 +59,7 @@ impl Definition {
                 token,
                 stale
             )),
-            Target::KeyPrefix { prefix } => visitor.with(configured!(
+            WatchType::KeyPrefix { prefix } => visitor.visit_query(configured!(
                 d,
                 KeyPrefix::raw(prefix),
                 datacenter,
@@ -67,7 +67,7 @@ impl Definition {
                 token,
                 stale
             )),
-            Target::Services => visitor.with(configured!(
+            WatchType::Services => visitor.visit_query(configured!(
                 d,
                 Services::new(),
                 datacenter,
@@ -76,7 +76,7 @@ impl Definition {
                 stale,
                 filter
             )),
-            Target::Nodes => visitor.with(configured!(
+            WatchType::Nodes => visitor.visit_query(configured!(
                 d,
                 Nodes::new(),
                 datacenter,
@@ -85,7 +85,7 @@ impl Definition {
                 stale,
                 filter
             )),
-            Target::Service {
+            WatchType::Service {
                 service,
                 tags,
                 passing_only,
@@ -97,35 +97,35 @@ impl Definition {
                 if *passing_only {
                     query = query.passing_only();
                 }
-                visitor.with(configured!(
+                visitor.visit_query(configured!(
                     d, query, datacenter, namespaces, token, stale, filter
                 ))
             }
-            Target::Checks { service, state } => {
+            WatchType::Checks { service, state } => {
                 let query = match (service, state.as_deref()) {
                     (Some(service), _) => Checks::of_service(service),
                     (None, None | Some("any")) => Checks::any(),
                     (None, Some(state)) => Checks::in_state(CheckStatus::from(state)),
                 };
-                visitor.with(configured!(
+                visitor.visit_query(configured!(
                     d, query, datacenter, namespaces, token, stale, filter
                 ))
             }
-            Target::Event { name } => {
+            WatchType::Event { name } => {
                 let query = name.as_ref().map_or_else(Event::any, Event::named);
-                visitor.with(configured!(d, query, token))
+                visitor.visit_query(configured!(d, query, token))
             }
-            Target::ConnectRoots => {
-                visitor.with(configured!(d, ConnectRoots::new(), datacenter, token))
+            WatchType::ConnectRoots => {
+                visitor.visit_query(configured!(d, ConnectRoots::new(), datacenter, token))
             }
-            Target::ConnectLeaf { service } => visitor.with(configured!(
+            WatchType::ConnectLeaf { service } => visitor.visit_query(configured!(
                 d,
                 ConnectLeaf::new(service),
                 datacenter,
                 namespaces,
                 token
             )),
-            Target::AgentService { service_id } => visitor.with(configured!(
+            WatchType::AgentService { service_id } => visitor.visit_query(configured!(
                 d,
                 AgentService::new(service_id),
                 namespaces,
@@ -143,10 +143,10 @@ mod tests {
 
     struct Path;
 
-    impl ForQuery for Path {
+    impl QueryVisitor for Path {
         type Output = String;
 
-        fn with<Q: Payload>(self, query: Q) -> String {
+        fn visit_query<Q: HandlerPayload>(self, query: Q) -> String {
             query.path().to_string()
         }
     }
@@ -182,10 +182,7 @@ mod tests {
             (json!({ "type": "connect_roots" }), "connect_roots"),
             (json!({ "type": "nodes", "filter": "x" }), "nodes?filter=x"),
         ] {
-            assert_eq!(
-                Definition::from_json(&watch).unwrap().with_query(Path),
-                path
-            );
+            assert_eq!(Definition::from_json(&watch).unwrap().visit(Path), path);
         }
     }
 }

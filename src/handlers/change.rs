@@ -4,10 +4,10 @@ use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use consul_watch_actors::{ChangeKind, Changed, Reason, WatchPath};
 
-use super::{job::Work, payload::Payload};
+use super::{job::Supersede, payload::HandlerPayload};
 
 /// A change whose type is forgotten.
-pub(super) trait State {
+pub(super) trait ErasedChange {
     /// Which watch it comes from.
     fn path(&self) -> WatchPath;
 
@@ -18,17 +18,17 @@ pub(super) trait State {
     fn input(&self) -> serde_json::Result<Vec<u8>>;
 
     /// What the program's environment tells.
-    fn facts(&self) -> Facts;
+    fn summary(&self) -> ChangeSummary;
 
     /// An older state was never handled: this one's changes are reckoned from what the older's were.
-    fn supersede(&mut self, older: &dyn State);
+    fn supersede(&mut self, older: &dyn ErasedChange);
 
     fn as_any(&self) -> &dyn Any;
 }
 
 /// What the environment of a run tells about its state.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(super) struct ChangeSummary {
     index: u64,
     path: WatchPath,
     reason: Reason,
@@ -36,7 +36,7 @@ pub(super) struct Facts {
     counts: [usize; 3],
 }
 
-impl Facts {
+impl ChangeSummary {
     pub(super) fn variables(&self) -> BTreeMap<&'static str, String> {
         let [added, updated, removed] = self.counts;
         BTreeMap::from([
@@ -49,12 +49,12 @@ impl Facts {
             ("CONSUL_WATCH_ADDED", added.to_string()),
             ("CONSUL_WATCH_UPDATED", updated.to_string()),
             ("CONSUL_WATCH_REMOVED", removed.to_string()),
-            ("CONSUL_WATCH_FOLDED", self.coalesced.to_string()),
+            ("CONSUL_WATCH_COALESCED", self.coalesced.to_string()),
         ])
     }
 }
 
-impl<Q: Payload> State for Changed<Q> {
+impl<Q: HandlerPayload> ErasedChange for Changed<Q> {
     fn path(&self) -> WatchPath {
         self.query.path()
     }
@@ -69,7 +69,7 @@ impl<Q: Payload> State for Changed<Q> {
         Ok(json)
     }
 
-    fn facts(&self) -> Facts {
+    fn summary(&self) -> ChangeSummary {
         let mut counts = [0; 3];
         for change in self.changes() {
             let count = match change.kind() {
@@ -80,7 +80,7 @@ impl<Q: Payload> State for Changed<Q> {
             counts[count] += 1;
         }
         let (index, coalesced, reason) = (self.index, self.coalesced, self.reason);
-        Facts {
+        ChangeSummary {
             index,
             path: self.query.path(),
             reason,
@@ -89,7 +89,7 @@ impl<Q: Payload> State for Changed<Q> {
         }
     }
 
-    fn supersede(&mut self, older: &dyn State) {
+    fn supersede(&mut self, older: &dyn ErasedChange) {
         let Some(older) = older.as_any().downcast_ref::<Self>() else {
             return;
         };
@@ -113,9 +113,9 @@ impl<Q: Payload> State for Changed<Q> {
     }
 }
 
-impl Work for Box<dyn State> {
+impl Supersede for Box<dyn ErasedChange> {
     fn supersede(&mut self, older: &Self) {
-        State::supersede(&mut **self, &**older);
+        ErasedChange::supersede(&mut **self, &**older);
     }
 }
 
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_environment_tells_what_changed() {
-        let variables = state(Some("x"), 7).facts().variables();
+        let variables = state(Some("x"), 7).summary().variables();
         let get = |name: &str| variables[format!("CONSUL_{name}").as_str()].as_str();
         assert_eq!(get("INDEX"), "7");
         assert_eq!(
@@ -172,15 +172,15 @@ mod tests {
         newest.previous = Some(Arc::clone(&missed.current));
         newest.reason = Reason::Change;
         newest.supersede(&missed);
-        let facts = newest.facts();
+        let summary = newest.summary();
         assert_eq!(
-            (facts.counts, facts.coalesced, facts.reason),
+            (summary.counts, summary.coalesced, summary.reason),
             ([0, 1, 0], 1, Reason::Change)
         );
         let mut newest = newest;
         newest.supersede(&state(Some("w"), 0));
         assert_eq!(
-            (newest.facts().counts, newest.reason),
+            (newest.summary().counts, newest.reason),
             ([1, 0, 0], Reason::First)
         );
     }

@@ -4,7 +4,10 @@ use std::{any::TypeId, time::Duration};
 
 use consul_watch_actors::{Backoff, Changed, SubscriptionId, WatchPath};
 
-use super::{owed::Acknowledgement, payload::Payload, queue::Task, retry::Retry};
+use super::{
+    deferred_reply::ReplyHandle, payload::HandlerPayload, retry_policy::RetryPolicy,
+    task_queue::Task,
+};
 
 /// The stream that a state comes by. A newer state of a stream may replace an older one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,7 +18,7 @@ pub(super) struct StreamKey {
 }
 
 /// What is done with a state.
-pub(super) trait Work {
+pub(super) trait Supersede {
     /// Takes the place of an older one that was not handled.
     fn supersede(&mut self, older: &Self);
 }
@@ -24,16 +27,16 @@ pub(super) trait Work {
 #[derive(Debug)]
 pub(super) struct Job<W> {
     stream: StreamKey,
-    pub(super) work: W,
+    pub(super) content: W,
     /// Taken when the sender was let go on.
-    acknowledgement: Option<Acknowledgement>,
+    reply_handle: Option<ReplyHandle>,
     attempts: u32,
     /// The pauses since the last success.
     backoff: Option<Backoff>,
 }
 
 impl StreamKey {
-    pub(super) fn of<Q: Payload>(changed: &Changed<Q>) -> Self {
+    pub(super) fn of<Q: HandlerPayload>(changed: &Changed<Q>) -> Self {
         Self {
             query: TypeId::of::<Q>(),
             subscription: changed.subscription,
@@ -46,12 +49,12 @@ impl StreamKey {
     }
 }
 
-impl<W: Work> Job<W> {
-    pub(super) fn new(stream: StreamKey, work: W, acknowledgement: Acknowledgement) -> Self {
+impl<W: Supersede> Job<W> {
+    pub(super) fn new(stream: StreamKey, content: W, reply_handle: ReplyHandle) -> Self {
         Self {
             stream,
-            work,
-            acknowledgement: Some(acknowledgement),
+            content,
+            reply_handle: Some(reply_handle),
             attempts: 0,
             backoff: None,
         }
@@ -71,17 +74,17 @@ impl<W: Work> Job<W> {
     }
 
     /// The pause after a failed attempt, if there is to be another one.
-    pub(super) fn pause(&mut self, retry: Option<&Retry>) -> Option<Duration> {
+    pub(super) fn pause(&mut self, retry: Option<&RetryPolicy>) -> Option<Duration> {
         retry?.pause(&mut self.backoff, self.attempts)
     }
 
     /// Gives the state up: for its sender it was not handled.
     pub(super) fn abandon(&mut self) {
-        self.acknowledgement = None;
+        self.reply_handle = None;
     }
 }
 
-impl<W: Work> Task for Job<W> {
+impl<W: Supersede> Task for Job<W> {
     type Stream = StreamKey;
 
     fn stream(&self) -> &StreamKey {
@@ -89,14 +92,14 @@ impl<W: Work> Task for Job<W> {
     }
 
     fn supersede(&mut self, mut older: Self) {
-        self.work.supersede(&older.work);
+        self.content.supersede(&older.content);
         self.backoff = older.backoff.take().or(self.backoff.take());
         older.acknowledge();
     }
 
     fn acknowledge(&mut self) {
-        if let Some(acknowledgement) = self.acknowledgement.take() {
-            acknowledgement.give();
+        if let Some(reply_handle) = self.reply_handle.take() {
+            reply_handle.send();
         }
     }
 }

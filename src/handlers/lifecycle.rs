@@ -6,8 +6,8 @@ use actix::prelude::*;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    job::{Job, Work},
-    queue::{Next, Queue, QueueMode, Ticket},
+    job::{Job, Supersede},
+    task_queue::{NextTask, QueueMode, TaskId, TaskQueue},
 };
 
 /// Stops a handler actor. What it is doing has this long to finish, and is then ended.
@@ -97,15 +97,15 @@ pub(super) trait Lifecycle: Actor<Context = Context<Self>> {
 
 /// The jobs of a handler, and the timer of the next that is due.
 #[derive(Debug)]
-pub(super) struct Jobs<W: Work> {
-    pub(super) queue: Queue<Job<W>>,
+pub(super) struct Jobs<W: Supersede> {
+    pub(super) queue: TaskQueue<Job<W>>,
     timer: Option<SpawnHandle>,
 }
 
-impl<W: Work> Jobs<W> {
+impl<W: Supersede> Jobs<W> {
     pub(super) fn new(mode: QueueMode) -> Self {
         Self {
-            queue: Queue::new(mode),
+            queue: TaskQueue::new(mode),
             timer: None,
         }
     }
@@ -121,12 +121,12 @@ impl<W: Work> Jobs<W> {
 
 /// A handler actor that works its jobs off.
 pub(super) trait RunsJobs: Lifecycle {
-    type Work: Work;
+    type Supersede: Supersede;
 
-    fn jobs(&mut self) -> &mut Jobs<Self::Work>;
+    fn jobs(&mut self) -> &mut Jobs<Self::Supersede>;
 
-    /// Starts a job. At its end the queue gets it back by [`Queue::ended`].
-    fn start_job(&mut self, ticket: Ticket, job: Job<Self::Work>, ctx: &mut Context<Self>);
+    /// Starts a job. At its end the queue gets it back by [`TaskQueue::ended`].
+    fn start_job(&mut self, id: TaskId, job: Job<Self::Supersede>, ctx: &mut Context<Self>);
 
     /// Starts the jobs that are due.
     fn start_due(&mut self, ctx: &mut Context<Self>) {
@@ -136,8 +136,8 @@ pub(super) trait RunsJobs: Lifecycle {
         while !self.shutdown().is_stopping() {
             let now = Instant::now();
             match self.jobs().queue.next(now) {
-                Next::Idle => return,
-                Next::Wait(at) => {
+                NextTask::Idle => return,
+                NextTask::Wait(at) => {
                     let timer = ctx.run_later(at - now, |handler, ctx| {
                         handler.jobs().timer = None;
                         handler.start_due(ctx);
@@ -145,7 +145,7 @@ pub(super) trait RunsJobs: Lifecycle {
                     self.jobs().timer = Some(timer);
                     return;
                 }
-                Next::Run(ticket, job) => self.start_job(ticket, job, ctx),
+                NextTask::Run(id, job) => self.start_job(id, job, ctx),
             }
         }
     }

@@ -4,33 +4,36 @@
 //! |---|---|
 //! | run a program | [`ScriptHandler`], made of a [`Script`] |
 //! | signal or restart a program that goes on running | [`ExecHandler`], made of an [`Exec`] |
-//! | call a URL | [`HttpHandler`], made of an [`Http`] |
+//! | call a URL | [`WebhookHandler`], made of an [`Webhook`] |
 //!
 //! All of them are ended by [`StopHandler`], and told of signals by [`ForwardSignal`].
 
 mod change;
+mod deferred_reply;
 mod exec;
-mod http;
 mod job;
 mod lifecycle;
 mod options;
-mod owed;
 mod payload;
 mod process;
-mod queue;
-mod retry;
-mod runs;
+mod retry_policy;
+mod run_stats;
 mod script;
 mod signal;
+mod task_queue;
+mod webhook;
 
 pub use self::{
     exec::{Exec, ExecHandler, OnChange},
-    http::{Delivered, Deliveries, DeliveryError, Http, HttpError, HttpHandler, HttpStatus},
     lifecycle::StopHandler,
-    payload::Payload,
-    process::{Environment, Exit, Forks, Output, OutputTo, Program, ProgramError},
-    retry::Retry,
-    runs::{RunEnded, Runs, ScriptStatus},
+    payload::HandlerPayload,
+    process::{Environment, Exit, OrphanPolicy, Output, OutputTo, Program, ProgramError},
+    retry_policy::RetryPolicy,
+    run_stats::{GetRunStats, RunEnded, RunStats},
     script::{Script, ScriptHandler},
     signal::{ForwardSignal, Signal, SignalError},
+    webhook::{
+        DeliveryError, GetWebhookStats, Webhook, WebhookDelivered, WebhookError, WebhookHandler,
+        WebhookStats,
+    },
 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix::{Message, Recipient};
 
-use super::{process::OutputTo, retry::Retry, signal::Signal};
+use super::{process::OutputTo, retry_policy::RetryPolicy, signal::Signal};
 
 /// Each handler's options hold these, and have the setters of those that mean something to it.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ where
     E: Message + Send,
     E::Result: Send,
 {
-    pub(super) retry: Option<Retry>,
+    pub(super) retry: Option<RetryPolicy>,
     /// The longest random delay.
     pub(super) splay: Duration,
     pub(super) stop_signal: Signal,
@@ -84,7 +84,7 @@ macro_rules! handler_setters {
     (@ retry) => {
         /// Sets how a failure is retried; `None` gives up at the first one. The table above has the default.
         #[must_use]
-        pub fn retry(mut self, retry: impl Into<Option<$crate::handlers::Retry>>) -> Self {
+        pub fn retry(mut self, retry: impl Into<Option<$crate::handlers::RetryPolicy>>) -> Self {
             self.options.retry = retry.into();
             self
         }

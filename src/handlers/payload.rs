@@ -18,7 +18,7 @@ use crate::{
 
 /// A query whose changes can be handed to a handler of Consul's `watches`: as the JSON that Consul itself
 /// writes to its handlers ("Watches Overview and Reference").
-pub trait Payload: Query<Source = ConsulConfig, Value: Snapshot<Item: Serialize>> {
+pub trait HandlerPayload: Query<Source = ConsulConfig, Value: Snapshot<Item: Serialize>> {
     /// The JSON of the new state, compact and without a newline.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ pub trait Payload: Query<Source = ConsulConfig, Value: Snapshot<Item: Serialize>
     }
 }
 
-impl Payload for Key {
+impl HandlerPayload for Key {
     fn payload(changed: &Changed<Self>) -> serde_json::Result<Vec<u8>> {
         written(&changed.current.as_deref().map(GoPair::of))
     }
@@ -53,7 +53,7 @@ impl Payload for Key {
     }
 }
 
-impl Payload for KeyPrefix {
+impl HandlerPayload for KeyPrefix {
     fn payload(changed: &Changed<Self>) -> serde_json::Result<Vec<u8>> {
         let pairs: Vec<_> = changed
             .current
@@ -77,7 +77,7 @@ impl Payload for KeyPrefix {
 /// by their identity.
 macro_rules! payloads {
     ($($query:ty: |$changed:ident| $handed:expr, |$item:ident| $name:expr;)*) => {
-        $(impl Payload for $query {
+        $(impl HandlerPayload for $query {
             fn payload($changed: &Changed<Self>) -> serde_json::Result<Vec<u8>> {
                 written(&$handed)
             }
@@ -195,11 +195,15 @@ mod tests {
     fn a_key_is_an_object_or_null() {
         let changed = Changed::first(Key::new("a"), Some(Arc::new(pair(Some("x")))), 2);
         assert_eq!(
-            text(Payload::payload(&changed)),
+            text(HandlerPayload::payload(&changed)),
             r#"{"Key":"a","CreateIndex":1,"ModifyIndex":2,"LockIndex":0,"Flags":7,"Value":"eA==","Session":""}"#
         );
         assert_eq!(
-            text(Payload::payload(&Changed::first(Key::new("a"), None, 2))),
+            text(HandlerPayload::payload(&Changed::first(
+                Key::new("a"),
+                None,
+                2
+            ))),
             "null"
         );
     }
@@ -207,10 +211,10 @@ mod tests {
     #[test]
     fn a_prefix_is_a_list_or_null() {
         let changed = Changed::first(KeyPrefix::new("a"), vec![Arc::new(pair(None))], 2);
-        assert!(text(Payload::payload(&changed)).starts_with(r#"[{"Key":"a""#));
-        assert!(text(Payload::payload(&changed)).contains(r#""Value":null"#));
+        assert!(text(HandlerPayload::payload(&changed)).starts_with(r#"[{"Key":"a""#));
+        assert!(text(HandlerPayload::payload(&changed)).contains(r#""Value":null"#));
         assert_eq!(
-            text(Payload::payload(&Changed::first(
+            text(HandlerPayload::payload(&Changed::first(
                 KeyPrefix::new("a"),
                 Vec::new(),
                 2

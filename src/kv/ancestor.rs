@@ -1,10 +1,10 @@
-//! The nearest key at or above a path, and the field of its JSON that the rest of the path names.
+//! [`Nearest`]: the nearest key at or above a path, and the field of its JSON that the rest of the path names.
 
 use serde_json::Value;
 
 use super::{error::KvError, pair::KvPair, value::KvValue};
 
-/// What [`get_nearest`](super::KvStore::get_nearest) found.
+/// The result of [`get_nearest`](super::KvStore::get_nearest).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Nearest {
@@ -17,7 +17,7 @@ pub struct Nearest {
 }
 
 impl Nearest {
-    /// The path was the key itself, or `field` is to be looked up inside its value.
+    /// Makes the result for the key itself, or for `field` inside its value.
     pub(super) fn new(pair: KvPair, field: Option<&str>) -> Result<Self, KvError> {
         let Some(field) = field else {
             return Ok(Self {
@@ -45,11 +45,11 @@ impl Nearest {
     }
 }
 
-/// A key that a path may lie in, and the rest of the path behind it: the field, if it is not the key.
+/// A key at or above a path, and the rest of the path: the field, unless the path is the key.
 pub(super) type Candidate<'a> = (&'a str, Option<&'a str>);
 
-/// All keys at or above `key`, the longest first, but none as short as the prefix of `prefix` bytes that
-/// all keys live beneath.
+/// Returns all keys at or above `key`, the longest first, but none within the first `prefix` bytes, which are the
+/// folder of all keys.
 pub(super) fn candidates(key: &str, prefix: usize) -> Vec<Candidate<'_>> {
     let above = key.rmatch_indices('/').filter(|(at, _)| *at > prefix);
     std::iter::once((key, None))
@@ -57,7 +57,7 @@ pub(super) fn candidates(key: &str, prefix: usize) -> Vec<Candidate<'_>> {
         .collect()
 }
 
-/// The field at the path, or the path up to the part that is missing.
+/// Returns the field at the path, or the path up to the part that is missing.
 fn lookup(mut json: Value, path: &str) -> Result<Value, &str> {
     let mut end = 0;
     for part in path.split('/') {
@@ -75,7 +75,7 @@ fn lookup(mut json: Value, path: &str) -> Result<Value, &str> {
     Ok(json)
 }
 
-/// An index as one writes it: `0`, `12`; not `+1` and not `01`.
+/// Reads an index in its usual form: `0`, `12`; not `+1` and not `01`.
 fn position(part: &str) -> Option<usize> {
     let plain =
         part.bytes().all(|byte| byte.is_ascii_digit()) && (part == "0" || !part.starts_with('0'));

@@ -1,4 +1,4 @@
-//! Why the KV store did not do it.
+//! [`KvError`]: a failed call of the KV store.
 
 use crate::client::{ClientError, EmptyKey};
 
@@ -7,36 +7,38 @@ use crate::client::{ClientError, EmptyKey};
 #[non_exhaustive]
 pub enum KvError {
     /// There is no such key, nor, for [`get_nearest`](super::KvStore::get_nearest), one above it.
-    #[error("there is no key `{key}`{}; put it first, or ask by `get_opt`", if *ancestors { " nor a key above it" } else { "" })]
+    #[error("there is no key `{key}`{}; put it first, or use `get_opt`", if *ancestors { " nor a key above it" } else { "" })]
     KeyNotFound {
         /// The full key.
         key: String,
-        /// Whether the keys above it were looked for too.
+        /// Whether the keys above it were looked up, too.
         ancestors: bool,
     },
-    /// The nearest key is there, and its JSON has no such field.
-    #[error("the JSON of `{key}` has no field `{field}`")]
+    /// The nearest key exists, and its JSON has no such field.
+    #[error("the JSON of `{key}` has no field `{field}`; check the path")]
     FieldNotFound {
         /// The key that was found.
         key: String,
         /// The rest of the path, up to the part that is missing.
         field: String,
     },
-    /// The nearest key is there, and its value is not JSON, so there are no fields in it.
-    #[error("the value of `{key}` is not JSON, so `{field}` cannot be looked up in it")]
+    /// The nearest key exists, and its value is not JSON, so it has no fields.
+    #[error(
+        "the value of `{key}` is not JSON, so it has no field `{field}`; correct the value or the path"
+    )]
     NotJson {
         /// The key that was found.
         key: String,
         /// The rest of the path.
         field: String,
-        /// What the parser says.
+        /// The error of the parser.
         #[source]
         source: serde_json::Error,
     },
     /// The path is empty.
     #[error(transparent)]
     EmptyKey(#[from] EmptyKey),
-    /// Deleting everything in Consul was asked for by an empty path without a prefix.
+    /// A delete of an empty path without a prefix, which would be that of the whole store.
     #[error(
         "an empty path without a prefix would delete the whole store; name a path, or configure a prefix"
     )]
@@ -46,11 +48,12 @@ pub enum KvError {
     Encode {
         /// The full key.
         key: String,
-        /// Why not.
+        /// The error of the serializer.
         #[source]
         source: serde_json::Error,
     },
-    /// The value is larger than Consul takes.
+    /// The value is larger than Consul accepts
+    /// ([`kv_max_value_size`](https://developer.hashicorp.com/consul/docs/agent/config/config-files#kv_max_value_size)).
     #[error(
         "the value for `{key}` has {bytes} bytes, which Consul refuses; split it, or raise Consul's \
          `limits.kv_max_value_size` ({what})"
@@ -60,10 +63,10 @@ pub enum KvError {
         key: String,
         /// The size of the value.
         bytes: usize,
-        /// What Consul says.
+        /// Consul's text.
         what: String,
     },
-    /// Consul answered that it did not do it, without a reason.
+    /// Consul did not execute the call, and gave no reason.
     #[error("Consul did not {action} `{key}` and gave no reason; try again")]
     NotDone {
         /// `write` or `delete`.
@@ -71,18 +74,20 @@ pub enum KvError {
         /// The full key.
         key: String,
     },
-    /// The answer is about another key than the one that was asked for.
-    #[error("the answer does not hold `{key}`, which was asked for; does a proxy rewrite the URL?")]
+    /// The answer has another key than the request.
+    #[error(
+        "the answer does not hold the requested key `{key}`; check whether a proxy rewrites the URL"
+    )]
     OtherKey {
         /// The full key.
         key: String,
     },
-    /// The token may not do this.
-    #[error("the token does not allow it for `{key}`: {what}; check the token's policies")]
+    /// The token does not allow the call.
+    #[error("the token does not allow access to `{key}`: {what}; check the token's policies")]
     Denied {
         /// The full key.
         key: String,
-        /// What Consul says.
+        /// Consul's text.
         what: String,
     },
     /// Consul rolled the transaction back.
@@ -90,11 +95,11 @@ pub enum KvError {
     Transaction {
         /// The full key.
         key: String,
-        /// What Consul says.
+        /// Consul's text.
         what: String,
     },
-    /// The keys kept changing while they were looked at.
-    #[error("the keys above `{key}` changed each time they were looked at; try again")]
+    /// The keys kept changing while they were read.
+    #[error("the keys above `{key}` changed each time they were read; try again")]
     Unsettled {
         /// The full key.
         key: String,
@@ -105,7 +110,7 @@ pub enum KvError {
 }
 
 impl KvError {
-    /// Whether it is only that nothing is there: no key, or no such field in it.
+    /// Whether it only means that nothing is there: no key, or no such field in it.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::KeyNotFound { .. } | Self::FieldNotFound { .. })
     }

@@ -1,10 +1,10 @@
-//! [`Folder`]: what belongs to a path, and what only starts like it.
+//! [`Folder`]: the keys of a path, without those whose names only start alike.
 
-/// The keys that belong to a path: the key itself, and everything beneath it.
+/// The keys that belong to a path: the key itself, and all keys in its folder.
 ///
-/// `test` means the key `test` and all that starts with `test/`, never `test2`, which a prefix of
-/// Consul's also means. A path with a slash at its end means only what starts with it; the empty path,
-/// everything.
+/// `test` means the key `test` and all keys that start with `test/`, never `test2`, which a prefix of
+/// Consul's also means. A path with a slash at its end means only the keys that start with it; the empty path
+/// means all keys.
 ///
 /// ```
 /// use consul_watch::kv::Folder;
@@ -16,7 +16,7 @@
 pub struct Folder(String);
 
 impl Folder {
-    /// The folder at this full key.
+    /// Makes the folder at this full key.
     pub fn new(key: impl Into<String>) -> Self {
         Self(key.into())
     }
@@ -29,18 +29,18 @@ impl Folder {
         }
     }
 
-    /// The shortest string that all its keys start with: what to ask Consul for.
+    /// The longest string that all its keys start with, for the request to Consul.
     pub fn prefix(&self) -> &str {
         &self.0
     }
 
-    /// The key of its own name, if it means one.
+    /// The key of its own name, if that is part of it.
     pub fn own_key(&self) -> Option<&str> {
         (!self.is_prefix()).then_some(self.0.as_str())
     }
 
-    /// What all keys beneath it start with.
-    pub fn beneath(&self) -> String {
+    /// The string that all keys inside it start with, with a slash at its end.
+    pub fn as_folder(&self) -> String {
         if self.is_prefix() {
             self.0.clone()
         } else {
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_a_key_and_what_is_beneath_it() {
+    fn a_folder_is_a_key_and_the_keys_inside() {
         let folder = Folder::new("test");
         for key in ["test", "test/", "test/a", "test//a", "test/a/b"] {
             assert!(folder.has(key), "{key}");
@@ -67,17 +67,17 @@ mod tests {
             assert!(!folder.has(key), "{key}");
         }
         assert_eq!(
-            (folder.own_key(), folder.beneath().as_str()),
+            (folder.own_key(), folder.as_folder().as_str()),
             (Some("test"), "test/")
         );
     }
 
     #[test]
-    fn with_a_slash_it_is_only_what_is_beneath() {
+    fn with_a_slash_it_is_only_the_keys_inside() {
         let folder = Folder::new("test/");
         assert!(folder.has("test/") && folder.has("test/a") && !folder.has("test"));
         assert_eq!(
-            (folder.own_key(), folder.beneath().as_str()),
+            (folder.own_key(), folder.as_folder().as_str()),
             (None, "test/")
         );
         assert!(Folder::new("").has("anything"));

@@ -1,4 +1,4 @@
-//! [`Listing`]: what a folder holds.
+//! [`Listing`]: the pairs or keys of a folder.
 
 use std::{ops::Deref, vec};
 
@@ -13,18 +13,18 @@ pub struct Listing<T> {
 }
 
 impl<T> Listing<T> {
-    /// Consul's index at the time; a blocking query can wait from it.
+    /// Consul's index of the answer, from which a blocking query can wait.
     pub fn index(&self) -> Option<u64> {
         self.index
     }
 
     /// Whether the token hides some of it (`X-Consul-Results-Filtered-By-ACLs`). Consul before 1.11
-    /// hides without saying so.
+    /// hides without this header.
     pub fn filtered_by_acls(&self) -> bool {
         self.filtered_by_acls
     }
 
-    /// What is in it.
+    /// Returns the pairs or keys.
     pub fn into_vec(self) -> Vec<T> {
         self.items
     }

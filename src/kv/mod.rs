@@ -1,7 +1,9 @@
 //! Consul's key-value store: put, get, list, delete, check-and-set, and a value inside a value.
 //!
-//! Start with [`KvStore`]. Values come as a [`KvPair`], whose [`to_value`](KvPair::to_value) reads them
+//! Start with [`KvStore`]. It returns values as a [`KvPair`], whose [`to_value`](KvPair::to_value) reads them
 //! as text, numbers or JSON; [`KvStore::get_nearest`] finds a value inside the JSON of a key above it.
+//!
+//! The API behind it is <https://developer.hashicorp.com/consul/api-docs/kv>.
 
 mod ancestor;
 mod error;

@@ -1,9 +1,10 @@
-//! [`KvPair`]: a key, its value, and where they stand in Consul's history.
+//! [`KvPair`]: a key, its value, and their indexes in Consul.
 
 use std::{fmt, time::SystemTime};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use consul_watch_actors::Item;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, Visitor},
@@ -11,13 +12,13 @@ use serde::{
 
 use super::value::KvValue;
 
-/// An entry of the KV store ("KV Store HTTP API", "Read Key").
+/// An entry of the KV store
+/// ([read key](https://developer.hashicorp.com/consul/api-docs/kv#read-key)).
 ///
 /// Its JSON is Consul's, to the order of the fields: the value is base64 or null, and `Session` is there
-/// only when a session holds the key. Fields that a newer Consul adds are passed over when reading.
+/// only when a session holds the key. Fields that a newer Consul adds are ignored when reading.
 ///
-/// `Debug` shows the key and the length of the value but not the value, since what is configured by keys
-/// is often secret.
+/// `Debug` shows the key and the length of the value but not the value, since values are often secret.
 ///
 /// ```
 /// use consul_watch::kv::KvPair;
@@ -31,15 +32,15 @@ use super::value::KvValue;
 #[derive(Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KvPair {
-    /// How often a session has acquired the key.
+    /// The number of times that a session has acquired the key.
     #[serde(default)]
     pub lock_index: u64,
     /// The full key, the configured prefix included.
     pub key: String,
-    /// A number that clients may attach; Consul does not look at it.
+    /// A number that clients may attach; Consul does not use it.
     #[serde(default)]
     pub flags: u64,
-    /// The value; Consul does not tell an empty one from none, and gives `None` for both.
+    /// The value; Consul does not distinguish an empty one from none, and gives `None` for both.
     #[serde(
         default,
         serialize_with = "to_base64",
@@ -49,9 +50,9 @@ pub struct KvPair {
     /// The session that holds the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
-    /// The index at which this key was created; a key that is deleted and made again has a new one.
+    /// The index at which this key was created; a key that is deleted and created again has a new one.
     pub create_index: u64,
-    /// The index of the last change; what check-and-set compares with.
+    /// The index of the last change, which check-and-set compares.
     pub modify_index: u64,
     /// Since when the token may no longer read the key; `None` where it may. A watch of a prefix keeps the
     /// last value of such a key, which may have changed since. It is no part of the JSON.
@@ -60,20 +61,42 @@ pub struct KvPair {
 }
 
 impl KvPair {
-    /// The value, to be read as text, a number or JSON. No value reads as an empty one.
+    /// Returns the value, to be read as text, a number or JSON. No value reads as an empty one.
     pub fn to_value(&self) -> KvValue {
         KvValue::new(self.key.clone(), self.value.clone().unwrap_or_default())
+    }
+}
+
+/// A pair is identified by its key. Written again with the same value it is the same: all counts but
+/// `modify_index`. Deleted and created again it is another, since `create_index` differs.
+impl Item for KvPair {
+    type Id<'a> = &'a str;
+
+    fn id(&self) -> &str {
+        &self.key
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self.create_index == other.create_index
+            && self.value == other.value
+            && self.flags == other.flags
+            && self.session == other.session
+            && self.lock_index == other.lock_index
+    }
+
+    fn text(&self) -> Option<&str> {
+        Some(&self.key)
     }
 }
 
 /// Shows the key and the value: text as it is, cut after 80 characters, anything else by its length.
 impl fmt::Display for KvPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 80;
+        const MAX_SHOWN: usize = 80;
         write!(f, "{} = ", self.key)?;
         let value = self.value.as_deref().unwrap_or_default();
         match std::str::from_utf8(value) {
-            Ok(text) => match text.char_indices().nth(SHOWN) {
+            Ok(text) => match text.char_indices().nth(MAX_SHOWN) {
                 Some((end, _)) => write!(f, "{}…", &text[..end]),
                 None => f.write_str(text),
             },
@@ -118,7 +141,7 @@ fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Byte
     deserializer.deserialize_option(Base64)
 }
 
-/// Decodes where the text stands, without a `String` in between.
+/// Decodes the text in place, without a `String` in between.
 struct Base64;
 
 impl<'de> Visitor<'de> for Base64 {
@@ -141,16 +164,16 @@ impl<'de> Visitor<'de> for Base64 {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        // The text itself stays out of the error: it is somebody's value.
+        // The text must not get into the error: it is a value.
         let value = STANDARD
             .decode(text)
-            .map_err(|error| E::custom(format!("not base64: {}", fault(&error))))?;
+            .map_err(|error| E::custom(format!("not base64: {}", describe(&error))))?;
         Ok(Some(Bytes::from(value)))
     }
 }
 
-/// `DecodeError`'s own text shows a byte of the value.
-fn fault(error: &base64::DecodeError) -> &'static str {
+/// Describes the error without a byte of the value, which the text of `DecodeError` shows.
+fn describe(error: &base64::DecodeError) -> &'static str {
     match error {
         base64::DecodeError::InvalidByte(..) => "a character that it does not have",
         base64::DecodeError::InvalidLength(_) => "a length that it cannot have",
@@ -185,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_newer_consul_adds_is_passed_over() {
+    fn fields_of_a_newer_consul_are_ignored() {
         let json = r#"{"Key":"a","Namespace":"x","CreateIndex":5,"ModifyIndex":6,"New":{"y":[1]}}"#;
         let pair: KvPair = serde_json::from_str(json).expect("a pair");
         assert_eq!((pair.key.as_str(), pair.modify_index), ("a", 6));

@@ -1,15 +1,15 @@
-//! The Transaction API, as far as the KV store needs it: for keys that no URL can carry, and to look at
-//! several keys, or delete several, at one instant.
+//! The part of the transaction API (<https://developer.hashicorp.com/consul/api-docs/txn>) that the KV store needs:
+//! for keys that no URL can name, and to read or delete several keys at one instant.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
 use super::pair::KvPair;
 
-/// How many operations Consul takes in one transaction.
+/// The number of operations that Consul accepts in one transaction.
 pub(super) const MAX_OPERATIONS: usize = 64;
 
-/// One operation ("Transaction HTTP API", "KV Operations").
+/// One operation (<https://developer.hashicorp.com/consul/api-docs/txn#kv-operations>).
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Op<'a> {
@@ -31,7 +31,7 @@ impl<'a> Op<'a> {
         }
     }
 
-    /// `cas`: only if the key's `ModifyIndex` is this; 0: only if there is no such key.
+    /// Makes a write. With `cas`, only if the key's `ModifyIndex` is this one; with 0, only if there is no such key.
     pub(super) fn set(key: &'a str, value: &[u8], cas: Option<u64>) -> Self {
         let verb = if cas.is_some() { "cas" } else { "set" };
         Self {
@@ -66,7 +66,7 @@ impl<'a> Op<'a> {
     }
 }
 
-/// The body of the request.
+/// Returns the body of the request.
 pub(super) fn body(ops: &[Op<'_>]) -> serde_json::Result<Vec<u8>> {
     #[derive(Serialize)]
     struct Entry<'a, 'k> {
@@ -76,7 +76,7 @@ pub(super) fn body(ops: &[Op<'_>]) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&ops.iter().map(|kv| Entry { kv }).collect::<Vec<_>>())
 }
 
-/// The body of the answer, when it was done and when it was rolled back.
+/// The body of the answer, of a transaction that was executed and of one that was rolled back.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct TxnAnswer {
@@ -92,7 +92,7 @@ struct TxnResult {
     kv: Option<KvPair>,
 }
 
-/// Why one operation made Consul roll all of them back.
+/// The reason for which one operation made Consul roll all of them back.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct TxnError {
@@ -103,7 +103,7 @@ pub(super) struct TxnError {
 }
 
 impl TxnAnswer {
-    /// What was read, or why nothing was done.
+    /// Returns the pairs that were read, or the reasons of the rollback.
     pub(super) fn outcome(self) -> Result<Vec<KvPair>, Vec<TxnError>> {
         match self.errors {
             Some(errors) if !errors.is_empty() => Err(errors),
@@ -117,7 +117,7 @@ impl TxnAnswer {
     }
 }
 
-/// What a fault means. Consul has words for them and no codes.
+/// The kind of a reason. Consul has texts for them and no codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TxnErrorKind {
     Absent,
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_done_or_rolled_back() {
+    fn answers_are_executed_or_rolled_back() {
         let done = r#"{"Results":[{"KV":{"LockIndex":0,"Key":"a","Flags":0,"Value":"dg==","CreateIndex":1,"ModifyIndex":2}}],"Errors":null,"Index":0}"#;
         let done: TxnAnswer = serde_json::from_str(done).expect("an answer");
         assert_eq!(done.outcome().expect("done")[0].key, "a");
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_told_apart() {
+    fn kinds_are_distinguished() {
         let kind = |what: &str| {
             TxnError {
                 op_index: 0,

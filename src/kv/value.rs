@@ -1,4 +1,4 @@
-//! [`KvValue`]: a value read as what the application means it to be.
+//! [`KvValue`]: a value, read as the type that the application expects.
 
 use std::{fmt, time::Duration};
 
@@ -10,9 +10,9 @@ use crate::client::parse_duration;
 
 /// A value of the KV store, or a field inside one, with typed access.
 ///
-/// Each `as_…` fails with a [`ValueError`] that names the key; its `as_…_or` takes a default for a value
-/// that cannot be read so. White space around numbers, booleans and durations is passed over, since
-/// values are often written by an editor or `echo`.
+/// Each `as_…` fails with a [`ValueError`] that names the key; its `as_…_or` returns a default for such a value.
+/// White space around numbers, booleans and durations is ignored, since values are often written by an editor or
+/// `echo`.
 ///
 /// `Debug` shows the key and the length, not the value.
 ///
@@ -27,45 +27,47 @@ use crate::client::parse_duration;
 #[derive(Clone, PartialEq, Eq)]
 pub struct KvValue {
     key: String,
-    /// The bytes; of a field, its text if it is a string and else its JSON.
+    /// The bytes; for a field, its text if it is a string and else its JSON.
     bytes: Bytes,
-    /// The field as it stands in the JSON around it.
+    /// The field as it is in the JSON around it.
     field: Option<Value>,
 }
 
-/// A value that is not what it was read as. It does not show the value.
+/// A value that is not of the expected type. It does not show the value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ValueError {
-    /// It is not of this type.
-    #[error("the value of `{key}` is not {expected}; correct the value, or read it as what it is")]
+    /// The value is not of this type.
+    #[error(
+        "the value of `{key}` is not {expected}; correct the value, or read it as another type"
+    )]
     Type {
         /// The key, and the field in it.
         key: String,
-        /// What it was read as.
+        /// The expected type.
         expected: &'static str,
     },
-    /// It is not the JSON that was expected.
+    /// The value is not the expected JSON.
     #[error(
-        "the value of `{key}` does not fit the expected JSON at `{path}` (line {line}, column {column})"
+        "the value of `{key}` is not the expected JSON at `{path}` (line {line}, column {column}); correct it"
     )]
     Json {
         /// The key, and the field in it.
         key: String,
-        /// Where in the JSON; `.` is the whole.
+        /// The path in the JSON; `.` is the whole.
         path: String,
         /// The line in the value, from 1; 0 inside a field.
         line: usize,
         /// The column in the line, from 1; 0 inside a field.
         column: usize,
-        /// What the parser says. It may show a piece of the value.
+        /// The error of the parser, which may show a piece of the value.
         #[source]
         source: serde_json::Error,
     },
 }
 
 impl KvValue {
-    /// The value of `key`.
+    /// Makes the value of `key`.
     pub fn new(key: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
         Self {
             key: key.into(),
@@ -86,17 +88,17 @@ impl KvValue {
         }
     }
 
-    /// The key it is the value of; behind a `#`, the field inside it.
+    /// The key of the value; after a `#`, the field inside it.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The bytes as they are stored. Of a field: the text of a string, the JSON of anything else.
+    /// The bytes as they are stored. For a field: the text of a string, the JSON of anything else.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// As text.
+    /// Reads text.
     ///
     /// # Errors
     /// [`ValueError::Type`] when it is not UTF-8.
@@ -104,7 +106,7 @@ impl KvValue {
         std::str::from_utf8(&self.bytes).map_err(|_| self.no("UTF-8 text"))
     }
 
-    /// As a whole number.
+    /// Reads a whole number.
     ///
     /// # Errors
     /// [`ValueError::Type`] when it is none, or does not fit.
@@ -112,7 +114,7 @@ impl KvValue {
         self.parsed("a whole number of 64 bits")
     }
 
-    /// As a whole number that is not negative.
+    /// Reads a whole number that is not negative.
     ///
     /// # Errors
     /// [`ValueError::Type`] when it is none, or does not fit.
@@ -120,7 +122,7 @@ impl KvValue {
         self.parsed("a whole number of 64 bits, not negative")
     }
 
-    /// As a number.
+    /// Reads a number.
     ///
     /// # Errors
     /// [`ValueError::Type`] when it is none.
@@ -128,7 +130,7 @@ impl KvValue {
         self.parsed("a number")
     }
 
-    /// As a boolean: `true`, `false`, `1`, `0`, `t` or `f`, capitals allowed.
+    /// Reads a boolean: `true`, `false`, `1`, `0`, `t` or `f`, capitals allowed.
     ///
     /// # Errors
     /// [`ValueError::Type`] for anything else.
@@ -141,7 +143,7 @@ impl KvValue {
         }
     }
 
-    /// As a duration in Go's notation: `1m30s`, `250ms`.
+    /// Reads a duration in Go's notation: `1m30s`, `250ms`.
     ///
     /// # Errors
     /// [`ValueError::Type`] for anything else, a bare number included.
@@ -153,10 +155,10 @@ impl KvValue {
         text.ok_or_else(|| self.no("a duration such as 1m30s or 250ms"))
     }
 
-    /// As JSON, decoded into any type.
+    /// Reads JSON, decoded into any type.
     ///
     /// # Errors
-    /// [`ValueError::Json`], with the place where it does not fit.
+    /// [`ValueError::Json`], with the path of the first mismatch.
     pub fn scan<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
         let failed = |path: String, source: serde_json::Error| ValueError::Json {
             key: self.key.clone(),
@@ -179,12 +181,12 @@ impl KvValue {
         Ok(value)
     }
 
-    /// As text, or `default`.
+    /// Reads text, or returns `default`.
     pub fn as_str_or<'a>(&'a self, default: &'a str) -> &'a str {
         self.as_str().unwrap_or(default)
     }
 
-    /// The bytes, or `default` when there are none.
+    /// Returns the bytes, or `default` when there are none.
     pub fn as_bytes_or<'a>(&'a self, default: &'a [u8]) -> &'a [u8] {
         if self.bytes.is_empty() {
             default
@@ -193,32 +195,32 @@ impl KvValue {
         }
     }
 
-    /// As a whole number, or `default`.
+    /// Reads a whole number, or returns `default`.
     pub fn as_i64_or(&self, default: i64) -> i64 {
         self.as_i64().unwrap_or(default)
     }
 
-    /// As a whole number that is not negative, or `default`.
+    /// Reads a whole number that is not negative, or returns `default`.
     pub fn as_u64_or(&self, default: u64) -> u64 {
         self.as_u64().unwrap_or(default)
     }
 
-    /// As a number, or `default`.
+    /// Reads a number, or returns `default`.
     pub fn as_f64_or(&self, default: f64) -> f64 {
         self.as_f64().unwrap_or(default)
     }
 
-    /// As a boolean, or `default`.
+    /// Reads a boolean, or returns `default`.
     pub fn as_bool_or(&self, default: bool) -> bool {
         self.as_bool().unwrap_or(default)
     }
 
-    /// As a duration, or `default`.
+    /// Reads a duration, or returns `default`.
     pub fn as_duration_or(&self, default: Duration) -> Duration {
         self.as_duration().unwrap_or(default)
     }
 
-    /// As JSON, or `default`.
+    /// Reads JSON, or returns `default`.
     pub fn scan_or<T: DeserializeOwned>(&self, default: T) -> T {
         self.scan().unwrap_or(default)
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use consul_watch_actors::Item;
 
 use super::{
-    record::{Sent, record, text_enum},
+    record::{Nullable, record, text_enum},
     time::GoDuration,
 };
 
@@ -49,43 +49,43 @@ record! {
     #[derive(Debug)]
     HealthCheck {
         /// The node it runs on.
-        node: String = "Node" need,
+        node: String = "Node" required,
         /// Its id, unique on its node.
-        check_id: String = "CheckID" need,
+        check_id: String = "CheckID" required,
         /// Its name, for people.
-        name: String = "Name" keep,
+        name: String = "Name" always,
         /// How it last ended.
-        status: CheckStatus = "Status" keep,
+        status: CheckStatus = "Status" always,
         /// What was written down about it.
-        notes: String = "Notes" keep,
+        notes: String = "Notes" always,
         /// What it last said.
-        output: String = "Output" keep,
+        output: String = "Output" always,
         /// The service instance it belongs to; empty for a check of the node itself.
-        service_id: String = "ServiceID" keep,
+        service_id: String = "ServiceID" always,
         /// That service's name.
-        service_name: String = "ServiceName" keep,
+        service_name: String = "ServiceName" always,
         /// That service's tags.
-        service_tags: Sent<Vec<String>> = "ServiceTags" sent,
+        service_tags: Nullable<Vec<String>> = "ServiceTags" nullable,
         /// How it checks: `http`, `ttl` …; empty when that is not known. Consul 1.7 and later.
-        kind: Sent<String> = "Type" sent,
+        kind: Nullable<String> = "Type" nullable,
         /// How often it runs (later Consuls than 1.8).
-        interval: Sent<GoDuration> = "Interval" sent,
+        interval: Nullable<GoDuration> = "Interval" nullable,
         /// How long it may take (later Consuls than 1.8).
-        timeout: Sent<GoDuration> = "Timeout" sent,
+        timeout: Nullable<GoDuration> = "Timeout" nullable,
         /// The port through which a proxy exposes it; 0 for none (later Consuls than 1.8).
-        exposed_port: Sent<u32> = "ExposedPort" sent,
+        exposed_port: Nullable<u32> = "ExposedPort" nullable,
         /// The cluster peer it was imported from (Consul 1.14); empty for this cluster.
-        peer_name: String = "PeerName" omit,
+        peer_name: String = "PeerName" omit_empty,
         /// What it does, as far as the catalogue knows: for checks that an agent runs, nothing.
-        definition: Sent<CheckDefinition> = "Definition" sent,
+        definition: Nullable<CheckDefinition> = "Definition" nullable,
         /// Its namespace (Consul Enterprise); empty otherwise.
-        namespace: String = "Namespace" omit,
+        namespace: String = "Namespace" omit_empty,
         /// Its admin partition (Consul Enterprise); empty otherwise.
-        partition: String = "Partition" omit,
+        partition: String = "Partition" omit_empty,
         /// The index at which it was registered.
-        create_index: u64 = "CreateIndex" mark,
+        create_index: u64 = "CreateIndex" bookkeeping,
         /// The index of its last change.
-        modify_index: u64 = "ModifyIndex" mark,
+        modify_index: u64 = "ModifyIndex" bookkeeping,
     }
 }
 
@@ -94,55 +94,55 @@ record! {
     #[derive(Debug)]
     CheckDefinition {
         /// How often it runs.
-        interval: Sent<GoDuration> = "Interval" sent,
+        interval: Nullable<GoDuration> = "Interval" nullable,
         /// How long it may take.
-        timeout: Sent<GoDuration> = "Timeout" sent,
+        timeout: Nullable<GoDuration> = "Timeout" nullable,
         /// How long it may be critical before its service is deregistered.
-        deregister_critical_service_after: Sent<GoDuration> = "DeregisterCriticalServiceAfter" sent,
+        deregister_critical_service_after: Nullable<GoDuration> = "DeregisterCriticalServiceAfter" nullable,
         /// For how long a status that was reported holds.
-        ttl: Sent<GoDuration> = "TTL" sent,
+        ttl: Nullable<GoDuration> = "TTL" nullable,
         /// The URL it calls.
-        http: Sent<String> = "HTTP" sent,
+        http: Nullable<String> = "HTTP" nullable,
         /// The headers it sends there.
-        header: Sent<BTreeMap<String, Vec<String>>> = "Header" sent,
+        header: Nullable<BTreeMap<String, Vec<String>>> = "Header" nullable,
         /// The HTTP method it uses.
-        method: Sent<String> = "Method" sent,
+        method: Nullable<String> = "Method" nullable,
         /// The body it sends.
-        body: Sent<String> = "Body" sent,
+        body: Nullable<String> = "Body" nullable,
         /// Whether it takes a redirect as it is and does not follow it.
-        disable_redirects: bool = "DisableRedirects" omit,
+        disable_redirects: bool = "DisableRedirects" omit_empty,
         /// The name it expects in the certificate.
-        tls_server_name: String = "TLSServerName" omit,
+        tls_server_name: String = "TLSServerName" omit_empty,
         /// Whether it takes any certificate.
-        tls_skip_verify: Sent<bool> = "TLSSkipVerify" sent,
+        tls_skip_verify: Nullable<bool> = "TLSSkipVerify" nullable,
         /// The TCP address it connects to.
-        tcp: Sent<String> = "TCP" sent,
+        tcp: Nullable<String> = "TCP" nullable,
         /// Whether it does so with TLS.
-        tcp_use_tls: bool = "TCPUseTLS" omit,
+        tcp_use_tls: bool = "TCPUseTLS" omit_empty,
         /// The UDP address it sends to.
-        udp: String = "UDP" omit,
+        udp: String = "UDP" omit_empty,
         /// The HTTP/2 address it pings.
-        h2ping: String = "H2PING" omit,
+        h2ping: String = "H2PING" omit_empty,
         /// Whether it does so with TLS.
-        h2ping_use_tls: bool = "H2PingUseTLS" omit,
+        h2ping_use_tls: bool = "H2PingUseTLS" omit_empty,
         /// The gRPC service it asks.
-        grpc: String = "GRPC" omit,
+        grpc: String = "GRPC" omit_empty,
         /// Whether it does so with TLS.
-        grpc_use_tls: bool = "GRPCUseTLS" omit,
+        grpc_use_tls: bool = "GRPCUseTLS" omit_empty,
         /// The operating system's service it looks at.
-        os_service: String = "OSService" omit,
+        os_service: String = "OSService" omit_empty,
         /// The program it runs, and its arguments.
-        script_args: Sent<Vec<String>> = "ScriptArgs" sent,
+        script_args: Nullable<Vec<String>> = "ScriptArgs" nullable,
         /// The container it runs that in.
-        docker_container_id: String = "DockerContainerID" omit,
+        docker_container_id: String = "DockerContainerID" omit_empty,
         /// The shell it runs that with.
-        shell: String = "Shell" omit,
+        shell: String = "Shell" omit_empty,
         /// The node whose health it repeats.
-        alias_node: String = "AliasNode" omit,
+        alias_node: String = "AliasNode" omit_empty,
         /// The service whose health it repeats.
-        alias_service: String = "AliasService" omit,
+        alias_service: String = "AliasService" omit_empty,
         /// How much of its output is kept, in bytes.
-        output_max_size: u64 = "OutputMaxSize" omit,
+        output_max_size: u64 = "OutputMaxSize" omit_empty,
     }
 }
 

@@ -6,7 +6,7 @@ use consul_watch_actors::{Item, Snapshot};
 
 use super::{
     leaf::PrivateKey,
-    record::{Sent, record},
+    record::{Nullable, record},
     time::Timestamp,
 };
 
@@ -16,11 +16,11 @@ record! {
     #[derive(Debug)]
     CaRoots {
         /// The root that signs now.
-        active_root_id: String = "ActiveRootID" keep,
+        active_root_id: String = "ActiveRootID" always,
         /// The trust domain of the mesh.
-        trust_domain: String = "TrustDomain" keep,
+        trust_domain: String = "TrustDomain" always,
         /// All roots that are trusted: while the authority is rotated, the old one too.
-        roots: Sent<Vec<Arc<CaRoot>>> = "Roots" sent,
+        roots: Nullable<Vec<Arc<CaRoot>>> = "Roots" nullable,
     }
 }
 
@@ -29,37 +29,37 @@ record! {
     #[derive(Debug)]
     CaRoot {
         /// Its id: the fingerprint of the certificate.
-        id: String = "ID" need,
+        id: String = "ID" required,
         /// Its name, for people.
-        name: String = "Name" keep,
+        name: String = "Name" always,
         /// The certificate's serial number.
-        serial_number: u64 = "SerialNumber" keep,
+        serial_number: u64 = "SerialNumber" always,
         /// The id of the key that signs with it.
-        signing_key_id: String = "SigningKeyID" keep,
+        signing_key_id: String = "SigningKeyID" always,
         /// The trust domain it was made for.
-        external_trust_domain: String = "ExternalTrustDomain" keep,
+        external_trust_domain: String = "ExternalTrustDomain" always,
         /// From when on it is valid.
-        not_before: Timestamp = "NotBefore" keep,
+        not_before: Timestamp = "NotBefore" always,
         /// Until when it is valid.
-        not_after: Timestamp = "NotAfter" keep,
+        not_after: Timestamp = "NotAfter" always,
         /// The certificate, as PEM.
-        root_cert: String = "RootCert" keep,
+        root_cert: String = "RootCert" always,
         /// The certificates between this one and the leaves, as PEM.
-        intermediate_certs: Sent<Vec<String>> = "IntermediateCerts" sent,
+        intermediate_certs: Nullable<Vec<String>> = "IntermediateCerts" nullable,
         /// The certificate that signs, as PEM; agents do not send it.
-        signing_cert: String = "SigningCert" omit,
+        signing_cert: String = "SigningCert" omit_empty,
         /// The key that signs, as PEM; agents do not send it.
-        signing_key: PrivateKey = "SigningKey" omit,
+        signing_key: PrivateKey = "SigningKey" omit_empty,
         /// Whether it signs now.
-        active: bool = "Active" keep,
+        active: bool = "Active" always,
         /// The kind of its key: `ec`, `rsa`.
-        private_key_type: String = "PrivateKeyType" keep,
+        private_key_type: String = "PrivateKeyType" always,
         /// The size of its key.
-        private_key_bits: u64 = "PrivateKeyBits" keep,
+        private_key_bits: u64 = "PrivateKeyBits" always,
         /// The index at which it was made.
-        create_index: u64 = "CreateIndex" mark,
+        create_index: u64 = "CreateIndex" bookkeeping,
         /// The index of its last change.
-        modify_index: u64 = "ModifyIndex" mark,
+        modify_index: u64 = "ModifyIndex" bookkeeping,
     }
 }
 

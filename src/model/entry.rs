@@ -8,7 +8,7 @@ use super::{
     check::{CheckStatus, HealthCheck},
     instance::{ServiceAddress, ServiceInstance},
     node::Node,
-    record::{Identity, Sent, record},
+    record::{Identity, Nullable, record},
 };
 
 record! {
@@ -17,11 +17,11 @@ record! {
     #[derive(Debug)]
     ServiceEntry {
         /// The node.
-        node: Node = "Node" need,
+        node: Node = "Node" required,
         /// The instance.
-        service: ServiceInstance = "Service" need,
+        service: ServiceInstance = "Service" required,
         /// Its checks, and its node's.
-        checks: Sent<Vec<HealthCheck>> = "Checks" sent,
+        checks: Nullable<Vec<HealthCheck>> = "Checks" nullable,
     }
 }
 

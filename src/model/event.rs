@@ -19,21 +19,21 @@ record! {
     /// `Debug` shows the length of the payload and not the payload.
     UserEvent {
         /// Its UUID.
-        id: String = "ID" need,
+        id: String = "ID" required,
         /// Its name.
-        name: String = "Name" keep,
+        name: String = "Name" always,
         /// What was sent along; Consul does not tell an empty payload from none.
-        payload: Payload = "Payload" keep,
+        payload: Payload = "Payload" always,
         /// The nodes it was for, as a regular expression; empty for all.
-        node_filter: String = "NodeFilter" keep,
+        node_filter: String = "NodeFilter" always,
         /// The services it was for, as a regular expression; empty for all.
-        service_filter: String = "ServiceFilter" keep,
+        service_filter: String = "ServiceFilter" always,
         /// The tags it was for, as a regular expression; empty for all.
-        tag_filter: String = "TagFilter" keep,
+        tag_filter: String = "TagFilter" always,
         /// The version of its format.
-        version: u64 = "Version" keep,
+        version: u64 = "Version" always,
         /// When it was fired, by the cluster's Lamport clock.
-        l_time: u64 = "LTime" keep,
+        l_time: u64 = "LTime" always,
     }
 }
 

@@ -26,7 +26,7 @@ use super::{
     check::{CheckDefinition, HealthCheck},
     entry::ServiceEntry,
     instance::ServiceInstance,
-    record::Sent,
+    record::Nullable,
     time::GoDuration,
 };
 
@@ -49,7 +49,7 @@ pub fn instance(instance: &ServiceInstance) -> ServiceInstance {
             let mut upstreams = proxy.upstreams.into_inner();
             for upstream in &mut upstreams {
                 if upstream.datacenter.is_empty() {
-                    upstream.datacenter = Sent::default();
+                    upstream.datacenter = Nullable::default();
                 }
             }
             proxy.upstreams = upstreams.into();
@@ -93,7 +93,7 @@ fn definition(sent: &CheckDefinition) -> CheckDefinition {
     }
     handed.tls_skip_verify = (*handed.tls_skip_verify).into();
     if !handed.header.is_given() {
-        handed.header = Sent::null();
+        handed.header = Nullable::null();
     }
     handed
 }

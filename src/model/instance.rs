@@ -7,7 +7,7 @@ use consul_watch_actors::Item;
 use super::{
     node::Locality,
     proxy::Proxy,
-    record::{Sent, record, text_enum},
+    record::{Nullable, record, text_enum},
 };
 
 text_enum! {
@@ -38,49 +38,49 @@ record! {
     #[derive(Debug)]
     ServiceInstance {
         /// What it is to the mesh.
-        kind: ServiceKind = "Kind" omit,
+        kind: ServiceKind = "Kind" omit_empty,
         /// Its id, unique on its node.
-        id: String = "ID" need,
+        id: String = "ID" required,
         /// The service's name.
-        service: String = "Service" keep,
+        service: String = "Service" always,
         /// Its tags.
-        tags: Sent<Vec<String>> = "Tags" sent,
+        tags: Nullable<Vec<String>> = "Tags" nullable,
         /// What was attached to it.
-        meta: Sent<BTreeMap<String, String>> = "Meta" sent,
+        meta: Nullable<BTreeMap<String, String>> = "Meta" nullable,
         /// Its port, 0 for none. Consul does not check that it is one.
-        port: i64 = "Port" keep,
+        port: i64 = "Port" always,
         /// Its ports by name, where it has more than one (Consul 1.22).
-        ports: Sent<Vec<ServicePort>> = "Ports" sent,
+        ports: Nullable<Vec<ServicePort>> = "Ports" nullable,
         /// Its address; empty when it is its node's.
-        address: String = "Address" keep,
+        address: String = "Address" always,
         /// The Unix socket it listens at (Consul 1.10).
-        socket_path: String = "SocketPath" omit,
+        socket_path: String = "SocketPath" omit_empty,
         /// More addresses, by what they are for: `lan`, `wan` …
-        tagged_addresses: Sent<BTreeMap<String, ServiceAddress>> = "TaggedAddresses" sent,
+        tagged_addresses: Nullable<BTreeMap<String, ServiceAddress>> = "TaggedAddresses" nullable,
         /// Its weight among its fellows, by how it is doing.
-        weights: Sent<Weights> = "Weights" sent,
+        weights: Nullable<Weights> = "Weights" nullable,
         /// Whether others than its agent may change its tags.
-        enable_tag_override: bool = "EnableTagOverride" keep,
+        enable_tag_override: bool = "EnableTagOverride" always,
         /// The index at which it was registered; 0 from the agent's own endpoints.
-        create_index: u64 = "CreateIndex" mark,
+        create_index: u64 = "CreateIndex" bookkeeping,
         /// The index of its last change; 0 from the agent's own endpoints.
-        modify_index: u64 = "ModifyIndex" mark,
+        modify_index: u64 = "ModifyIndex" bookkeeping,
         /// The hash that the agent's endpoint blocks by.
-        content_hash: String = "ContentHash" mark,
+        content_hash: String = "ContentHash" bookkeeping,
         /// What it does as a proxy.
-        proxy: Sent<Proxy> = "Proxy" sent,
+        proxy: Nullable<Proxy> = "Proxy" nullable,
         /// How it belongs to the mesh.
-        connect: Sent<ServiceConnect> = "Connect" sent,
+        connect: Nullable<ServiceConnect> = "Connect" nullable,
         /// The cluster peer it was imported from (Consul 1.14); empty for this cluster.
-        peer_name: String = "PeerName" omit,
+        peer_name: String = "PeerName" omit_empty,
         /// Its namespace (Consul Enterprise); empty otherwise.
-        namespace: String = "Namespace" omit,
+        namespace: String = "Namespace" omit_empty,
         /// Its admin partition (Consul Enterprise); empty otherwise.
-        partition: String = "Partition" omit,
+        partition: String = "Partition" omit_empty,
         /// Its datacenter, from the agent's own endpoints of later Consuls than 1.8.
-        datacenter: String = "Datacenter" omit,
+        datacenter: String = "Datacenter" omit_empty,
         /// Where it stands (Consul 1.16).
-        locality: Sent<Locality> = "Locality" sent,
+        locality: Nullable<Locality> = "Locality" nullable,
     }
 }
 
@@ -89,11 +89,11 @@ record! {
     #[derive(Debug)]
     ServicePort {
         /// Its name.
-        name: String = "Name" keep,
+        name: String = "Name" always,
         /// The port.
-        port: i64 = "Port" keep,
+        port: i64 = "Port" always,
         /// Whether it is the one that is meant when none is named.
-        default: bool = "Default" keep,
+        default: bool = "Default" always,
     }
 }
 
@@ -102,9 +102,9 @@ record! {
     #[derive(Debug, Eq, Hash)]
     ServiceAddress {
         /// The address.
-        address: String = "Address" keep,
+        address: String = "Address" always,
         /// The port.
-        port: i64 = "Port" keep,
+        port: i64 = "Port" always,
     }
 }
 
@@ -113,9 +113,9 @@ record! {
     #[derive(Debug, Eq, Hash)]
     Weights {
         /// While it passes.
-        passing: i64 = "Passing" keep,
+        passing: i64 = "Passing" always,
         /// While it warns.
-        warning: i64 = "Warning" keep,
+        warning: i64 = "Warning" always,
     }
 }
 
@@ -124,7 +124,7 @@ record! {
     #[derive(Debug)]
     ServiceConnect {
         /// Whether it speaks the mesh's protocol by itself.
-        native: bool = "Native" omit,
+        native: bool = "Native" omit_empty,
     }
 }
 

@@ -16,39 +16,39 @@ record! {
     /// need it.
     LeafCert {
         /// The serial number, in hexadecimal.
-        serial_number: String = "SerialNumber" need,
+        serial_number: String = "SerialNumber" required,
         /// The certificate and those between it and the root, as PEM.
-        cert_pem: String = "CertPEM" omit,
+        cert_pem: String = "CertPEM" omit_empty,
         /// The private key, as PEM.
-        private_key_pem: PrivateKey = "PrivateKeyPEM" omit,
+        private_key_pem: PrivateKey = "PrivateKeyPEM" omit_empty,
         /// The service it is for.
-        service: String = "Service" omit,
+        service: String = "Service" omit_empty,
         /// That service's SPIFFE id.
-        service_uri: String = "ServiceURI" omit,
+        service_uri: String = "ServiceURI" omit_empty,
         /// The agent it is for, if it is for one.
-        agent: String = "Agent" omit,
+        agent: String = "Agent" omit_empty,
         /// That agent's SPIFFE id.
-        agent_uri: String = "AgentURI" omit,
+        agent_uri: String = "AgentURI" omit_empty,
         /// The kind of gateway it is for, if it is for one (Consul 1.13).
-        kind: String = "Kind" omit,
+        kind: String = "Kind" omit_empty,
         /// That gateway's SPIFFE id.
-        kind_uri: String = "KindURI" omit,
+        kind_uri: String = "KindURI" omit_empty,
         /// Whether it is for servers (Consul 1.14).
-        server: bool = "Server" omit,
+        server: bool = "Server" omit_empty,
         /// The servers' SPIFFE id.
-        server_uri: String = "ServerURI" omit,
+        server_uri: String = "ServerURI" omit_empty,
         /// From when on it is valid.
-        valid_after: Timestamp = "ValidAfter" keep,
+        valid_after: Timestamp = "ValidAfter" always,
         /// Until when it is valid. Consul renews it long before.
-        valid_before: Timestamp = "ValidBefore" keep,
+        valid_before: Timestamp = "ValidBefore" always,
         /// Its namespace (Consul Enterprise); empty otherwise.
-        namespace: String = "Namespace" omit,
+        namespace: String = "Namespace" omit_empty,
         /// Its admin partition (Consul Enterprise); empty otherwise.
-        partition: String = "Partition" omit,
+        partition: String = "Partition" omit_empty,
         /// The index at which it was issued.
-        create_index: u64 = "CreateIndex" mark,
+        create_index: u64 = "CreateIndex" bookkeeping,
         /// The index of its last change.
-        modify_index: u64 = "ModifyIndex" mark,
+        modify_index: u64 = "ModifyIndex" bookkeeping,
     }
 }
 

@@ -6,7 +6,7 @@
 //! not known yet.
 //!
 //! **Written back** with serde, a value is the JSON that Consul's API sent, field for field: what was `null`,
-//! empty or left out is so again ([`Sent`]). `consul watch` hands its handlers something else for services
+//! empty or left out is so again ([`Nullable`]). `consul watch` hands its handlers something else for services
 //! and checks, since it passes the JSON through structs of its own: [`handler`] gives that.
 //!
 //! **What counts as the same** ([`Item`](crate::Item)): two entries that differ only in their indexes are
@@ -41,7 +41,7 @@ pub use self::{
         AccessLogs, Expose, ExposePath, MeshGateway, MeshGatewayMode, Proxy, ProxyMode,
         TransparentProxy, Upstream, UpstreamType,
     },
-    record::{Extra, Sent},
+    record::{Extra, Nullable},
     services::{ServiceList, ServiceTags},
     time::{GoDuration, Timestamp},
 };

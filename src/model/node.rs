@@ -4,34 +4,34 @@ use std::{collections::BTreeMap, fmt};
 
 use consul_watch_actors::Item;
 
-use super::record::{Sent, record};
+use super::record::{Nullable, record};
 
 record! {
     /// A node ("Catalog HTTP API", "List Nodes"). It is identified by its name.
     #[derive(Debug)]
     Node {
         /// Its UUID; empty for one that was registered without.
-        id: String = "ID" keep,
+        id: String = "ID" always,
         /// Its name, unique within its datacenter and partition.
-        node: String = "Node" need,
+        node: String = "Node" required,
         /// Its address.
-        address: String = "Address" keep,
+        address: String = "Address" always,
         /// The datacenter it belongs to.
-        datacenter: String = "Datacenter" keep,
+        datacenter: String = "Datacenter" always,
         /// Its admin partition (Consul Enterprise 1.11); empty for the default one.
-        partition: String = "Partition" omit,
+        partition: String = "Partition" omit_empty,
         /// The cluster peer it was imported from (Consul 1.14); empty for a node of this cluster.
-        peer_name: String = "PeerName" omit,
+        peer_name: String = "PeerName" omit_empty,
         /// More addresses, by what they are for: `lan`, `wan`, `lan_ipv4` …
-        tagged_addresses: Sent<BTreeMap<String, String>> = "TaggedAddresses" sent,
+        tagged_addresses: Nullable<BTreeMap<String, String>> = "TaggedAddresses" nullable,
         /// What was attached to it.
-        meta: Sent<BTreeMap<String, String>> = "Meta" sent,
+        meta: Nullable<BTreeMap<String, String>> = "Meta" nullable,
         /// Where it stands (Consul 1.16).
-        locality: Sent<Locality> = "Locality" sent,
+        locality: Nullable<Locality> = "Locality" nullable,
         /// The index at which it was registered.
-        create_index: u64 = "CreateIndex" mark,
+        create_index: u64 = "CreateIndex" bookkeeping,
         /// The index of its last change.
-        modify_index: u64 = "ModifyIndex" mark,
+        modify_index: u64 = "ModifyIndex" bookkeeping,
     }
 }
 
@@ -40,9 +40,9 @@ record! {
     #[derive(Debug)]
     Locality {
         /// The region.
-        region: String = "Region" omit,
+        region: String = "Region" omit_empty,
         /// The zone within the region.
-        zone: String = "Zone" omit,
+        zone: String = "Zone" omit_empty,
     }
 }
 

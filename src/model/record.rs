@@ -14,29 +14,29 @@ pub type Extra = serde_json::Map<String, serde_json::Value>;
 /// are equal when their values are: that one Consul writes `[]` where another writes `null` is no news.
 ///
 /// ```
-/// use consul_watch::model::Sent;
+/// use consul_watch::model::Nullable;
 ///
-/// let tags: Sent<Vec<String>> = serde_json::from_str("null")?;
+/// let tags: Nullable<Vec<String>> = serde_json::from_str("null")?;
 /// assert!(tags.is_empty());
-/// assert_eq!(tags, Sent::from(Vec::new()));
+/// assert_eq!(tags, Nullable::from(Vec::new()));
 /// assert_eq!(serde_json::to_string(&tags)?, "null");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Sent<T> {
+pub struct Nullable<T> {
     value: T,
-    way: Way,
+    presence: Presence,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Way {
+enum Presence {
     #[default]
     Absent,
     Null,
     Given,
 }
 
-impl<T> Sent<T> {
+impl<T> Nullable<T> {
     /// The default value, written as `null`.
     pub(crate) fn null() -> Self
     where
@@ -44,18 +44,18 @@ impl<T> Sent<T> {
     {
         Self {
             value: T::default(),
-            way: Way::Null,
+            presence: Presence::Null,
         }
     }
 
     /// Whether it was left out, and will be when written.
     pub fn is_absent(&self) -> bool {
-        self.way == Way::Absent
+        self.presence == Presence::Absent
     }
 
     /// Whether it was there and not `null`.
     pub fn is_given(&self) -> bool {
-        self.way == Way::Given
+        self.presence == Presence::Given
     }
 
     /// The value, if it was there and not `null`.
@@ -63,13 +63,13 @@ impl<T> Sent<T> {
         self.is_given().then_some(&self.value)
     }
 
-    /// The value, whatever way it was sent.
+    /// The value, whatever its presence.
     pub fn into_inner(self) -> T {
         self.value
     }
 }
 
-impl<T> Deref for Sent<T> {
+impl<T> Deref for Nullable<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -77,30 +77,30 @@ impl<T> Deref for Sent<T> {
     }
 }
 
-impl<T> From<T> for Sent<T> {
+impl<T> From<T> for Nullable<T> {
     fn from(value: T) -> Self {
         Self {
             value,
-            way: Way::Given,
+            presence: Presence::Given,
         }
     }
 }
 
-impl<T: PartialEq> PartialEq for Sent<T> {
+impl<T: PartialEq> PartialEq for Nullable<T> {
     fn eq(&self, other: &Self) -> bool {
         self.value == other.value
     }
 }
 
-impl<T: Eq> Eq for Sent<T> {}
+impl<T: Eq> Eq for Nullable<T> {}
 
-impl<T: fmt::Debug> fmt::Debug for Sent<T> {
+impl<T: fmt::Debug> fmt::Debug for Nullable<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.value.fmt(f)
     }
 }
 
-impl<T: Serialize> Serialize for Sent<T> {
+impl<T: Serialize> Serialize for Nullable<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.is_given() {
             self.value.serialize(serializer)
@@ -110,7 +110,7 @@ impl<T: Serialize> Serialize for Sent<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Sent<T> {
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Nullable<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Option::<T>::deserialize(deserializer)? {
             Some(value) => Self::from(value),
@@ -160,11 +160,11 @@ impl<'de> de::Visitor<'de> for NameVisitor {
 
 /// Defines a struct of Consul's. Each field is followed by its name in the JSON and a word:
 ///
-/// - `need`: it is an identity; without it the object cannot be read;
-/// - `keep`: it is always written;
-/// - `omit`: it is left out when it has its default, as Go's `omitempty` does;
-/// - `sent`: a [`Sent`], written the way it came;
-/// - `mark`: as `omit`; it only tells when something was written, so it is no part of `alike`.
+/// - `required`: it is an identity; without it the object cannot be read;
+/// - `always`: it is always written;
+/// - `omit_empty`: it is left out when it has its default, as Go's `omitempty` does;
+/// - `nullable`: a [`Nullable`], written the way it came;
+/// - `bookkeeping`: as `omit_empty`; it only tells when something was written, so it is no part of `alike`.
 ///
 /// A derive with a flattened map would do as much, but it reads every field into a buffer first, which
 /// costs a catalogue of thousands of checks more than the rest of the reading.
@@ -230,17 +230,17 @@ macro_rules! record {
             }
         }
     };
-    (@alike mark $a:ident $b:ident $field:ident) => { true };
+    (@alike bookkeeping $a:ident $b:ident $field:ident) => { true };
     (@alike $word:ident $a:ident $b:ident $field:ident) => { $a.$field == $b.$field };
-    (@write omit $map:ident $record:ident $field:ident $key:literal $type:ty) => {
+    (@write omit_empty $map:ident $record:ident $field:ident $key:literal $type:ty) => {
         if $record.$field != <$type>::default() {
             $map.serialize_entry($key, &$record.$field)?;
         }
     };
-    (@write mark $map:ident $record:ident $field:ident $key:literal $type:ty) => {
-        $crate::model::record::record!(@write omit $map $record $field $key $type)
+    (@write bookkeeping $map:ident $record:ident $field:ident $key:literal $type:ty) => {
+        $crate::model::record::record!(@write omit_empty $map $record $field $key $type)
     };
-    (@write sent $map:ident $record:ident $field:ident $key:literal $type:ty) => {
+    (@write nullable $map:ident $record:ident $field:ident $key:literal $type:ty) => {
         if !$record.$field.is_absent() {
             $map.serialize_entry($key, &$record.$field)?;
         }
@@ -248,7 +248,7 @@ macro_rules! record {
     (@write $word:ident $map:ident $record:ident $field:ident $key:literal $type:ty) => {
         $map.serialize_entry($key, &$record.$field)?;
     };
-    (@check need $access:ident $record:ident $field:ident $key:literal) => {
+    (@check required $access:ident $record:ident $field:ident $key:literal) => {
         if $crate::model::record::Identity::is_missing(&$record.$field) {
             return Err(<$access::Error as serde::de::Error>::missing_field($key));
         }
@@ -323,15 +323,15 @@ mod tests {
         #[derive(Debug)]
         Thing {
             /// Its identity.
-            id: String = "ID" need,
+            id: String = "ID" required,
             /// Always there.
-            size: u32 = "Size" keep,
+            size: u32 = "Size" always,
             /// There when it is not empty.
-            note: String = "Note" omit,
+            note: String = "Note" omit_empty,
             /// There when it was there.
-            tags: Sent<Vec<String>> = "Tags" sent,
+            tags: Nullable<Vec<String>> = "Tags" nullable,
             /// When it was written.
-            index: u64 = "Index" mark,
+            index: u64 = "Index" bookkeeping,
         }
     }
 

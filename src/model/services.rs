@@ -9,7 +9,7 @@ use serde::{
     ser::SerializeMap,
 };
 
-use super::record::{Name, Sent};
+use super::record::{Name, Nullable};
 
 /// A service and the tags that its instances have between them. It is identified by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -19,7 +19,7 @@ pub struct ServiceTags {
     /// The service's name.
     pub name: String,
     /// The tags of all its instances, each once, in no order that means anything.
-    pub tags: Sent<Vec<String>>,
+    pub tags: Nullable<Vec<String>>,
 }
 
 /// Consul collects the tags anew for each answer, so another order is no difference.

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use consul_watch_actors::{Answer, Cursor, Position, Request, WatchPath};
 
 use super::{
-    catalog::segment,
     consul_query::{Answering, ConsulQuery, changed, impl_query},
-    options::{Options, option_setters},
+    list_query::segment,
+    query_options::{QueryOptions, option_setters},
     source::failure,
 };
 use crate::{
@@ -56,7 +56,7 @@ const GONE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AgentService {
     id: String,
-    options: Options,
+    options: QueryOptions,
 }
 
 impl AgentService {
@@ -64,7 +64,7 @@ impl AgentService {
     pub fn new(id: impl Into<String>) -> Self {
         Self {
             id: id.into(),
-            options: Options::default(),
+            options: QueryOptions::default(),
         }
     }
 
@@ -77,7 +77,7 @@ impl AgentService {
 }
 
 impl ConsulQuery for AgentService {
-    fn options(&self) -> &Options {
+    fn options(&self) -> &QueryOptions {
         &self.options
     }
 

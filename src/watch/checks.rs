@@ -5,9 +5,9 @@ use std::sync::Arc;
 use consul_watch_actors::{Request, WatchPath};
 
 use super::{
-    catalog::{Narrowing, list, narrowing_setters, segment},
     consul_query::{Answering, ConsulQuery, impl_query},
-    options::{Options, option_setters},
+    list_query::{ListParams, list, list_param_setters, segment},
+    query_options::{QueryOptions, option_setters},
 };
 use crate::{
     client::{ConsulClient, QueryRequest},
@@ -50,13 +50,13 @@ use crate::{
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Checks {
-    of: Of,
-    narrowing: Narrowing,
-    options: Options,
+    scope: Scope,
+    list_params: ListParams,
+    options: QueryOptions,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Of {
+enum Scope {
     Any,
     Service(String),
     State(CheckStatus),
@@ -65,57 +65,59 @@ enum Of {
 impl Checks {
     /// All checks.
     pub fn any() -> Self {
-        Self::of(Of::Any)
+        Self::scope(Scope::Any)
     }
 
     /// The checks of a service's instances, without those of their nodes.
     pub fn of_service(name: impl Into<String>) -> Self {
-        Self::of(Of::Service(name.into()))
+        Self::scope(Scope::Service(name.into()))
     }
 
     /// The checks in this state. A check that goes into another one is removed. No check is in
     /// [`Maintenance`](CheckStatus::Maintenance) or in a state that Consul does not know.
     pub fn in_state(state: CheckStatus) -> Self {
-        Self::of(Of::State(state))
+        Self::scope(Scope::State(state))
     }
 
-    fn of(of: Of) -> Self {
+    fn scope(scope: Scope) -> Self {
         Self {
-            of,
-            narrowing: Narrowing::default(),
-            options: Options::default(),
+            scope,
+            list_params: ListParams::default(),
+            options: QueryOptions::default(),
         }
     }
 
-    narrowing_setters!(filter, near, node_meta, peer);
+    list_param_setters!(filter, near, node_meta, peer);
     option_setters!();
 }
 
 impl ConsulQuery for Checks {
-    fn options(&self) -> &Options {
+    fn options(&self) -> &QueryOptions {
         &self.options
     }
 
     fn watch_path(&self) -> WatchPath {
-        let path = match &self.of {
-            Of::Any => WatchPath::new("checks", ""),
-            Of::Service(name) => WatchPath::new("checks", &**name),
-            Of::State(state) => WatchPath::new("checks", "").option(format_args!("state={state}")),
+        let path = match &self.scope {
+            Scope::Any => WatchPath::new("checks", ""),
+            Scope::Service(name) => WatchPath::new("checks", &**name),
+            Scope::State(state) => {
+                WatchPath::new("checks", "").option(format_args!("state={state}"))
+            }
         };
-        self.options.describe(self.narrowing.describe(path))
+        self.options.describe(self.list_params.describe(path))
     }
 
     fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
-        let path = match &self.of {
-            Of::Any => Ok("/v1/health/state/any".to_owned()),
-            Of::Service(name) => {
+        let path = match &self.scope {
+            Scope::Any => Ok("/v1/health/state/any".to_owned()),
+            Scope::Service(name) => {
                 segment("a service", name).map(|name| format!("/v1/health/checks/{name}"))
             }
-            Of::State(state) => segment("a check's state", state.as_str())
+            Scope::State(state) => segment("a check's state", state.as_str())
                 .map(|state| format!("/v1/health/state/{state}")),
         };
         let query = path.map(|path| {
-            let query = self.narrowing.apply(QueryRequest::new(path));
+            let query = self.list_params.apply(QueryRequest::new(path));
             self.options.apply(query)
         });
         list(client, query, request)

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use consul_watch_actors::{Request, WatchPath};
 
 use super::{
-    catalog::segment,
     consul_query::{Answering, ConsulQuery, ask_and_read, changed, impl_query},
-    options::{Options, option_setters},
+    list_query::segment,
+    query_options::{QueryOptions, option_setters},
     source::failure,
 };
 use crate::{
@@ -47,7 +47,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ConnectLeaf {
     service: String,
-    options: Options,
+    options: QueryOptions,
 }
 
 impl ConnectLeaf {
@@ -55,7 +55,7 @@ impl ConnectLeaf {
     pub fn new(service: impl Into<String>) -> Self {
         Self {
             service: service.into(),
-            options: Options::default(),
+            options: QueryOptions::default(),
         }
     }
 
@@ -68,7 +68,7 @@ impl ConnectLeaf {
 }
 
 impl ConsulQuery for ConnectLeaf {
-    fn options(&self) -> &Options {
+    fn options(&self) -> &QueryOptions {
         &self.options
     }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use consul_watch_actors::{Outcome, Request, WatchPath};
 
 use super::{
-    catalog::shared,
     consul_query::{Answering, ConsulQuery, ask_and_read, changed, impl_query},
-    options::{Options, option_setters},
+    list_query::reuse_unchanged,
+    query_options::{QueryOptions, option_setters},
     source::failure,
 };
 use crate::{
@@ -46,7 +46,7 @@ use crate::{
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct ConnectRoots {
-    options: Options,
+    options: QueryOptions,
 }
 
 impl ConnectRoots {
@@ -59,7 +59,7 @@ impl ConnectRoots {
 }
 
 impl ConsulQuery for ConnectRoots {
-    fn options(&self) -> &Options {
+    fn options(&self) -> &QueryOptions {
         &self.options
     }
 
@@ -77,7 +77,7 @@ impl ConsulQuery for ConnectRoots {
             }
             if roots.roots.is_given() {
                 let old: Option<&[Arc<_>]> = previous.map(|roots| roots.roots.as_slice());
-                roots.roots = shared(roots.roots.into_inner(), old).0.into();
+                roots.roots = reuse_unchanged(roots.roots.into_inner(), old).0.into();
             }
             Ok(changed(roots, previous))
         })

@@ -10,7 +10,7 @@ use consul_watch_actors::{
 use futures_util::future::LocalBoxFuture;
 
 use super::{
-    options::Options,
+    query_options::QueryOptions,
     source::{by_index, failure},
 };
 use crate::client::{ClientError, ConsulClient, ConsulConfig, QueryAnswer, QueryRequest};
@@ -24,7 +24,7 @@ pub(super) type Answering<V> = LocalBoxFuture<'static, Result<Answer<V>, Failure
 /// of another crate, so Rust's orphan rule forbids one for every `T: ConsulQuery`.
 pub(super) trait ConsulQuery: Query<Source = ConsulConfig> {
     /// The parameters that all endpoints take.
-    fn options(&self) -> &Options;
+    fn options(&self) -> &QueryOptions;
 
     /// The engine's `Query::path`, with the options.
     fn watch_path(&self) -> WatchPath;
@@ -136,5 +136,33 @@ fn refusal(error: ClientError) -> Failure {
             ..
         } if text.contains(UNREADABLE) => Failure::new(FailureClass::Invalid, error),
         _ => failure(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use consul_watch_actors::Query as _;
+
+    use super::*;
+    use crate::watch::{Key, KeyPrefix};
+
+    #[test]
+    fn a_value_that_is_decoded_is_held_as_long_as_what_it_is_decoded_of() {
+        let (config, wait) = (ConsulConfig::default(), Duration::from_secs(160));
+        let held = Duration::from_secs(170);
+        assert_eq!(Key::new("a").with_wait(wait).hold(&config), held);
+        assert_eq!(
+            Key::new("a").with_wait(wait).json::<u8>().hold(&config),
+            held
+        );
+        assert_eq!(
+            KeyPrefix::new("a")
+                .with_wait(wait)
+                .decode::<Vec<u8>>()
+                .hold(&config),
+            held
+        );
     }
 }

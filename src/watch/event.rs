@@ -4,7 +4,7 @@ use consul_watch_actors::{Answer, Position, Request, WatchPath};
 
 use super::{
     consul_query::{Answering, ConsulQuery, ask, changed, impl_query},
-    options::{Options, option_setters},
+    query_options::{QueryOptions, option_setters},
     source::failure,
 };
 use crate::{
@@ -51,7 +51,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Event {
     name: Option<String>,
-    options: Options,
+    options: QueryOptions,
 }
 
 impl Event {
@@ -59,7 +59,7 @@ impl Event {
     pub fn any() -> Self {
         Self {
             name: None,
-            options: Options::default(),
+            options: QueryOptions::default(),
         }
     }
 
@@ -67,7 +67,7 @@ impl Event {
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             name: Some(name.into()),
-            options: Options::default(),
+            options: QueryOptions::default(),
         }
     }
 
@@ -75,7 +75,7 @@ impl Event {
 }
 
 impl ConsulQuery for Event {
-    fn options(&self) -> &Options {
+    fn options(&self) -> &QueryOptions {
         &self.options
     }
 

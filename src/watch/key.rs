@@ -6,11 +6,10 @@ use consul_watch_actors::{Failure, FailureClass, Request, SharedBy, WatchPath};
 
 use super::{
     consul_query::{Answering, ConsulQuery, impl_query, unless_same},
-    json::Json,
+    kv_list::KvListReader,
     kv_proof::{KvProof, prove},
     kv_removals::MAX_REREADS,
-    options::{Options, option_setters},
-    pairs::Reading,
+    query_options::{QueryOptions, option_setters},
     source::{by_index, failure},
 };
 use crate::{
@@ -54,7 +53,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
     name: String,
-    options: Options,
+    options: QueryOptions,
 }
 
 impl Key {
@@ -63,45 +62,13 @@ impl Key {
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            options: Options::default(),
+            options: QueryOptions::default(),
         }
     }
 
     /// Its name, without the configuration's prefix.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Watches the key's value as JSON of the type `T`.
-    ///
-    /// The value is `None` when there is no such key. One that does not decode is told to observers as
-    /// [`EventKind::Rejected`](crate::EventKind::Rejected), with the key, the field and the reason, and
-    /// the last good value stays.
-    ///
-    /// ```no_run
-    /// # use actix::prelude::*;
-    /// use consul_watch::{Changed, Key, Watch, watch::Json};
-    ///
-    /// #[derive(Debug, PartialEq, serde::Deserialize)]
-    /// struct Limits { connections: u32 }
-    ///
-    /// # struct Server;
-    /// # impl Actor for Server { type Context = Context<Self>; }
-    /// impl Handler<Changed<Json<Limits>>> for Server {
-    ///     type Result = ();
-    ///     fn handle(&mut self, changed: Changed<Json<Limits>>, _: &mut Self::Context) {
-    ///         if let Some(limits) = changed.current.as_deref() {
-    ///             println!("at most {} connections", limits.connections);
-    ///         }
-    ///     }
-    /// }
-    /// # async fn example(watches: Addr<consul_watch::WatchSupervisor>) -> Result<(), Box<dyn std::error::Error>> {
-    /// watches.send(Watch::new(Key::new("app/limits").json::<Limits>(), Server.start())).await??;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn json<T>(self) -> Json<T> {
-        Json::new(self)
     }
 
     option_setters!();
@@ -135,13 +102,16 @@ impl Key {
                 .as_ref()
                 .map_or(&[][..], |previous| previous.as_slice());
             let keep = |found: &str| found == key;
-            let trusted = Reading::trusts(&request.cursor, &answer);
-            let reading = |trusted| Reading {
+            let indexes_comparable = KvListReader::comparable(&request.cursor, &answer);
+            let reading = |indexes_comparable| KvListReader {
                 previous,
-                trusted,
+                indexes_comparable,
                 keep: &keep,
             };
-            let mut pair = reading(trusted).read(&answer).map_err(failure)?.pop();
+            let mut pair = reading(indexes_comparable)
+                .read(&answer)
+                .map_err(failure)?
+                .pop();
             let mut rereads = 0;
             // A list leaves out what the token may not read. Boxed, since few keys need one.
             while pair.is_none() && is_list && !Box::pin(is_gone(&client, &options, &key)).await? {
@@ -169,13 +139,17 @@ impl Key {
         format!("{}{}", source.prefix(), self.name)
     }
 
-    pub(super) fn options(&self) -> &Options {
+    pub(super) fn options(&self) -> &QueryOptions {
         &self.options
     }
 }
 
 /// Whether a key that a list lacks is gone. `false`: Consul says that it is there.
-async fn is_gone(client: &ConsulClient, options: &Options, key: &str) -> Result<bool, Failure> {
+async fn is_gone(
+    client: &ConsulClient,
+    options: &QueryOptions,
+    key: &str,
+) -> Result<bool, Failure> {
     let KvProof { absences, error } = prove(client, options, &[key]).await;
     match absences.first() {
         Some(Absence::Proven) => Ok(true),
@@ -205,7 +179,7 @@ pub(super) struct Fetched {
 }
 
 impl ConsulQuery for Key {
-    fn options(&self) -> &Options {
+    fn options(&self) -> &QueryOptions {
         &self.options
     }
 

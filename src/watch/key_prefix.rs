@@ -6,10 +6,9 @@ use consul_watch_actors::{Cursor, Position, Request, SharedBy, WatchPath};
 
 use super::{
     consul_query::{Answering, ConsulQuery, impl_query, unless_same},
-    decode::Decode,
+    kv_list::KvListReader,
     kv_removals::{KvListQuery, Settled, wait_while_hidden},
-    options::{Options, option_setters},
-    pairs::Reading,
+    query_options::{QueryOptions, option_setters},
     source::{by_index, failure},
 };
 use crate::{
@@ -51,7 +50,7 @@ use crate::{
 pub struct KeyPrefix {
     name: String,
     raw: bool,
-    options: Options,
+    options: QueryOptions,
 }
 
 impl KeyPrefix {
@@ -63,7 +62,7 @@ impl KeyPrefix {
         Self {
             name: name.into(),
             raw: false,
-            options: Options::default(),
+            options: QueryOptions::default(),
         }
     }
 
@@ -73,7 +72,7 @@ impl KeyPrefix {
         Self {
             name: prefix.into(),
             raw: true,
-            options: Options::default(),
+            options: QueryOptions::default(),
         }
     }
 
@@ -82,40 +81,8 @@ impl KeyPrefix {
         &self.name
     }
 
-    /// Watches what lies beneath the folder as one value of the type `T`: each key is a field, each `/`
-    /// goes one deeper. [`decode::from_pairs`](crate::decode::from_pairs) tells how texts become fields.
-    ///
-    /// There is always a value: a key that is missing or deleted is the field's `#[serde(default)]`. What
-    /// does not decode is told to observers as [`EventKind::Rejected`](crate::EventKind::Rejected), and
-    /// the last good value stays.
-    ///
-    /// ```no_run
-    /// # use actix::prelude::*;
-    /// use consul_watch::{Changed, KeyPrefix, Watch, watch::Decode};
-    ///
-    /// #[derive(Debug, PartialEq, serde::Deserialize)]
-    /// struct Web { #[serde(default = "http")] port: u16, #[serde(default)] timeout: std::time::Duration }
-    /// fn http() -> u16 { 80 }
-    ///
-    /// # struct Server;
-    /// # impl Actor for Server { type Context = Context<Self>; }
-    /// impl Handler<Changed<Decode<Web>>> for Server {
-    ///     type Result = ();
-    ///     fn handle(&mut self, changed: Changed<Decode<Web>>, _: &mut Self::Context) {
-    ///         println!("port {}, timeout {:?}", changed.current.port, changed.current.timeout);
-    ///     }
-    /// }
-    /// # async fn example(watches: Addr<consul_watch::WatchSupervisor>) -> Result<(), Box<dyn std::error::Error>> {
-    /// watches.send(Watch::new(KeyPrefix::new("web").decode::<Web>(), Server.start())).await??;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn decode<T>(self) -> Decode<T> {
-        Decode::new(self)
-    }
-
     /// What lies beneath it: the folder without its own key.
-    pub(super) fn beneath(mut self) -> Self {
+    pub(super) fn as_folder(mut self) -> Self {
         if !self.name.is_empty() && !self.name.ends_with('/') {
             self.name.push('/');
         }
@@ -124,11 +91,11 @@ impl KeyPrefix {
     }
 
     /// Its prefix in full.
-    pub(super) fn whole(&self, source: &ConsulConfig) -> String {
+    pub(super) fn full_prefix(&self, source: &ConsulConfig) -> String {
         format!("{}{}", source.prefix(), self.name)
     }
 
-    pub(super) fn with(name: impl Into<String>, raw: bool, options: Options) -> Self {
+    pub(super) fn with(name: impl Into<String>, raw: bool, options: QueryOptions) -> Self {
         Self {
             name: name.into(),
             raw,
@@ -136,18 +103,18 @@ impl KeyPrefix {
         }
     }
 
-    pub(super) fn options(&self) -> &Options {
+    pub(super) fn options(&self) -> &QueryOptions {
         &self.options
     }
 
     /// Which keys belong to it, given its prefix in full.
-    pub(super) fn keeps(&self, whole: &str) -> impl Fn(&str) -> bool + use<> {
-        let folder = (!self.raw).then(|| Folder::new(whole));
-        let whole = whole.to_owned();
+    pub(super) fn matcher(&self, full_prefix: &str) -> impl Fn(&str) -> bool + use<> {
+        let folder = (!self.raw).then(|| Folder::new(full_prefix));
+        let full_prefix = full_prefix.to_owned();
         move |key| {
             folder
                 .as_ref()
-                .map_or_else(|| key.starts_with(&whole), |folder| folder.has(key))
+                .map_or_else(|| key.starts_with(&full_prefix), |folder| folder.has(key))
         }
     }
 
@@ -155,7 +122,7 @@ impl KeyPrefix {
 }
 
 impl ConsulQuery for KeyPrefix {
-    fn options(&self) -> &Options {
+    fn options(&self) -> &QueryOptions {
         &self.options
     }
 
@@ -167,13 +134,16 @@ impl ConsulQuery for KeyPrefix {
 
     fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
         let client = client.clone();
-        let whole = self.whole(client.config());
+        let full_prefix = self.full_prefix(client.config());
         // A raw prefix may have been too awkward to be asked for whole.
-        let keep = self.keeps(&whole);
+        let keep = self.matcher(&full_prefix);
         let options = self.options.clone();
         let path = self.watch_path();
         let query = options
-            .apply(QueryRequest::new(KeyPath::of_prefix(&whole).path()).with_param("recurse", ""))
+            .apply(
+                QueryRequest::new(KeyPath::of_prefix(&full_prefix).path())
+                    .with_param("recurse", ""),
+            )
             .accept_404(true);
         Box::pin(async move {
             let Request { cursor, previous } = request;
@@ -192,8 +162,8 @@ impl ConsulQuery for KeyPrefix {
                 previous: known,
                 keep: &keep,
             };
-            let trusted = Reading::trusts(&cursor, &answer);
-            let pairs = list.read(&answer, trusted).map_err(failure)?;
+            let indexes_comparable = KvListReader::comparable(&cursor, &answer);
+            let pairs = list.read(&answer, indexes_comparable).map_err(failure)?;
             // Boxed: the requests it makes take no room in queries that lack nothing.
             let Settled {
                 answer,

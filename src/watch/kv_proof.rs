@@ -17,7 +17,7 @@
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::options::Options;
+use super::query_options::QueryOptions;
 use crate::{
     absence::{self, Absence, Why},
     client::{ClientError, Consistency, ConsulClient, KeyPath, QueryRequest},
@@ -52,7 +52,7 @@ pub(super) struct KvProof {
 /// Asks Consul whether these keys are gone.
 ///
 /// Where a proxy lets no transaction through, the keys are read by name instead, one request for each.
-pub(super) async fn prove(client: &ConsulClient, options: &Options, keys: &[&str]) -> KvProof {
+pub(super) async fn prove(client: &ConsulClient, options: &QueryOptions, keys: &[&str]) -> KvProof {
     let transactions = chunks(keys).map(|keys| by_transaction(client, options, keys));
     let (mut absences, error) = collect(transactions).await;
     if absences.is_empty() && error.as_ref().is_some_and(is_not_let_through) {
@@ -103,7 +103,7 @@ fn chunks<'a>(keys: &'a [&'a str]) -> impl Iterator<Item = &'a [&'a str]> {
 
 async fn by_transaction(
     client: &ConsulClient,
-    options: &Options,
+    options: &QueryOptions,
     keys: &[&str],
 ) -> Result<Vec<Absence>, ClientError> {
     let request = options
@@ -134,7 +134,7 @@ async fn by_transaction(
 
 async fn by_name(
     client: &ConsulClient,
-    options: &Options,
+    options: &QueryOptions,
     key: &str,
 ) -> Result<Vec<Absence>, ClientError> {
     let Ok(KeyPath::Direct(path)) = KeyPath::of_key(key) else {

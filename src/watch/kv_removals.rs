@@ -17,9 +17,9 @@ use std::{
 use consul_watch_actors::{Failure, FailureClass, WatchPath};
 
 use super::{
+    kv_list::KvListReader,
     kv_proof::{KvProof, prove},
-    options::Options,
-    pairs::Reading,
+    query_options::QueryOptions,
     source::failure,
 };
 use crate::{
@@ -41,7 +41,7 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 /// A list of keys that is read against the one before.
 pub(super) struct KvListQuery<'a> {
     pub(super) client: &'a ConsulClient,
-    pub(super) options: &'a Options,
+    pub(super) options: &'a QueryOptions,
     pub(super) path: &'a WatchPath,
     /// The request, without where it resumes.
     pub(super) query: &'a QueryRequest,
@@ -63,11 +63,11 @@ impl KvListQuery<'_> {
     pub(super) fn read(
         &self,
         answer: &QueryAnswer,
-        trusted: bool,
+        indexes_comparable: bool,
     ) -> Result<Vec<Arc<KvPair>>, ClientError> {
-        Reading {
+        KvListReader {
             previous: self.previous,
-            trusted,
+            indexes_comparable,
             keep: self.keep,
         }
         .read(answer)

@@ -1,37 +1,38 @@
 //! What can be watched in Consul: one type per watch type.
 
 mod agent_service;
-mod catalog;
 mod checks;
 mod connect_leaf;
 mod connect_roots;
 mod consul_query;
-mod coverage;
-mod decode;
+mod decoded_prefix;
 mod event;
-#[cfg(feature = "internals")]
-#[doc(hidden)]
-pub mod internals;
-mod json;
+mod json_key;
 mod key;
 mod key_prefix;
-mod key_spaces;
+mod key_set;
+mod kv_list;
 mod kv_proof;
 mod kv_removals;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod kv_support;
+mod list_query;
 mod nodes;
-mod options;
-mod pairs;
 pub mod predicates;
+mod query_options;
 mod service;
 mod service_catalog;
 mod services;
+mod shared_query;
 mod source;
+mod typed_query;
 
 #[cfg(feature = "cli")]
-pub(crate) use self::coverage::{LONGEST_ROOT, nearest_root};
+pub(crate) use self::shared_query::{LONGEST_ROOT, nearest_root};
 pub use self::{
     agent_service::AgentService, checks::Checks, connect_leaf::ConnectLeaf,
-    connect_roots::ConnectRoots, decode::Decode, event::Event, json::Json, key::Key,
-    key_prefix::KeyPrefix, key_spaces::KeySpaces, nodes::Nodes, service::Service,
+    connect_roots::ConnectRoots, decoded_prefix::DecodedPrefix, event::Event, json_key::JsonKey,
+    key::Key, key_prefix::KeyPrefix, key_set::KeySet, nodes::Nodes, service::Service,
     service_catalog::ServiceCatalog, services::Services,
 };

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use consul_watch_actors::{Request, WatchPath};
 
 use super::{
-    catalog::{Narrowing, list, narrowing_setters},
     consul_query::{Answering, ConsulQuery, impl_query},
-    options::{Options, option_setters},
+    list_query::{ListParams, list, list_param_setters},
+    query_options::{QueryOptions, option_setters},
 };
 use crate::{
     client::{ConsulClient, QueryRequest},
@@ -41,8 +41,8 @@ use crate::{
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Nodes {
-    narrowing: Narrowing,
-    options: Options,
+    list_params: ListParams,
+    options: QueryOptions,
 }
 
 impl Nodes {
@@ -51,22 +51,24 @@ impl Nodes {
         Self::default()
     }
 
-    narrowing_setters!(filter, near, node_meta, peer);
+    list_param_setters!(filter, near, node_meta, peer);
     option_setters!();
 }
 
 impl ConsulQuery for Nodes {
-    fn options(&self) -> &Options {
+    fn options(&self) -> &QueryOptions {
         &self.options
     }
 
     fn watch_path(&self) -> WatchPath {
         self.options
-            .describe(self.narrowing.describe(WatchPath::new("nodes", "")))
+            .describe(self.list_params.describe(WatchPath::new("nodes", "")))
     }
 
     fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
-        let query = self.narrowing.apply(QueryRequest::new("/v1/catalog/nodes"));
+        let query = self
+            .list_params
+            .apply(QueryRequest::new("/v1/catalog/nodes"));
         list(client, Ok(self.options.apply(query)), request)
     }
 }

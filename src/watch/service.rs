@@ -5,9 +5,9 @@ use std::sync::Arc;
 use consul_watch_actors::{Request, WatchPath};
 
 use super::{
-    catalog::{Narrowing, list, narrowing_setters, segment},
     consul_query::{Answering, ConsulQuery, impl_query},
-    options::{Options, option_setters},
+    list_query::{ListParams, list, list_param_setters, segment},
+    query_options::{QueryOptions, option_setters},
 };
 use crate::{
     client::{ConsulClient, QueryRequest},
@@ -54,8 +54,8 @@ pub struct Service {
     name: String,
     tags: Vec<String>,
     passing_only: bool,
-    narrowing: Narrowing,
-    options: Options,
+    list_params: ListParams,
+    options: QueryOptions,
 }
 
 impl Service {
@@ -65,8 +65,8 @@ impl Service {
             name: name.into(),
             tags: Vec::new(),
             passing_only: false,
-            narrowing: Narrowing::default(),
-            options: Options::default(),
+            list_params: ListParams::default(),
+            options: QueryOptions::default(),
         }
     }
 
@@ -91,19 +91,19 @@ impl Service {
     }
 
     /// The service of this name, asked for like this.
-    pub(super) fn with(name: &str, options: Options) -> Self {
+    pub(super) fn with(name: &str, options: QueryOptions) -> Self {
         Self {
             options,
             ..Self::new(name)
         }
     }
 
-    narrowing_setters!(filter, near, node_meta, peer);
+    list_param_setters!(filter, near, node_meta, peer);
     option_setters!();
 }
 
 impl ConsulQuery for Service {
-    fn options(&self) -> &Options {
+    fn options(&self) -> &QueryOptions {
         &self.options
     }
 
@@ -115,7 +115,7 @@ impl ConsulQuery for Service {
         if self.passing_only {
             path = path.option("passingonly");
         }
-        self.options.describe(self.narrowing.describe(path))
+        self.options.describe(self.list_params.describe(path))
     }
 
     fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
@@ -127,7 +127,7 @@ impl ConsulQuery for Service {
             if self.passing_only {
                 query = query.with_param("passing", "1");
             }
-            self.options.apply(self.narrowing.apply(query))
+            self.options.apply(self.list_params.apply(query))
         });
         list(client, query, request)
     }

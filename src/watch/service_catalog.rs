@@ -8,7 +8,7 @@ use consul_watch_actors::{
 use futures_util::future::LocalBoxFuture;
 
 use super::{
-    options::{Options, option_setters},
+    query_options::{QueryOptions, option_setters},
     service::Service,
     services::Services,
 };
@@ -47,7 +47,7 @@ use crate::{
 pub struct ServiceCatalog {
     globs: Vec<String>,
     failing_too: bool,
-    options: Options,
+    options: QueryOptions,
 }
 
 impl ServiceCatalog {
@@ -66,7 +66,7 @@ impl ServiceCatalog {
 
     /// Keeps instances with failing checks too. Default: only those of which every check passes.
     #[must_use]
-    pub fn with_failing(mut self) -> Self {
+    pub fn include_failing(mut self) -> Self {
         self.failing_too = true;
         self
     }

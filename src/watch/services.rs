@@ -3,9 +3,9 @@
 use consul_watch_actors::{Request, WatchPath};
 
 use super::{
-    catalog::{Narrowing, narrowing_setters, seen, shared},
     consul_query::{Answering, ConsulQuery, ask_and_read, impl_query, unless_same},
-    options::{Options, option_setters},
+    list_query::{ListParams, list_param_setters, reject_hidden, reuse_unchanged},
+    query_options::{QueryOptions, option_setters},
     source::failure,
 };
 use crate::{
@@ -43,8 +43,8 @@ use crate::{
 /// Consul 1.8 does not look at a filter here and answers all services; later ones do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Services {
-    narrowing: Narrowing,
-    options: Options,
+    list_params: ListParams,
+    options: QueryOptions,
 }
 
 impl Services {
@@ -54,36 +54,36 @@ impl Services {
     }
 
     /// All services, asked for like this.
-    pub(super) fn with(options: Options) -> Self {
+    pub(super) fn with(options: QueryOptions) -> Self {
         Self {
             options,
             ..Self::default()
         }
     }
 
-    narrowing_setters!(filter, node_meta, peer);
+    list_param_setters!(filter, node_meta, peer);
     option_setters!();
 }
 
 impl ConsulQuery for Services {
-    fn options(&self) -> &Options {
+    fn options(&self) -> &QueryOptions {
         &self.options
     }
 
     fn watch_path(&self) -> WatchPath {
         self.options
-            .describe(self.narrowing.describe(WatchPath::new("services", "")))
+            .describe(self.list_params.describe(WatchPath::new("services", "")))
     }
 
     fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
         let query = self
-            .narrowing
+            .list_params
             .apply(QueryRequest::new("/v1/catalog/services"));
         let query = Ok(self.options.apply(query));
         ask_and_read(client, query, request, |answer, previous| {
             let ServiceList(list) = answer.json().map_err(failure)?;
-            seen(answer, list.is_empty())?;
-            let (list, same) = shared(list, previous.map(|list| &**list));
+            reject_hidden(answer, list.is_empty())?;
+            let (list, same) = reuse_unchanged(list, previous.map(|list| &**list));
             Ok(unless_same(ServiceList(list), same))
         })
     }

@@ -1,4 +1,4 @@
-//! What Consul can hold can be watched: large prefixes, and values of its greatest size.
+//! Large prefixes, and values of Consul's greatest size, can be watched.
 
 use std::sync::Arc;
 

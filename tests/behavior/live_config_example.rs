@@ -1,4 +1,4 @@
-//! The example `live_config` does what its page says: it prints changes, reloads, and ends cleanly.
+//! The example `live_config` prints changes, reloads, and ends cleanly, as its documentation says.
 
 use std::env;
 use std::io::{BufRead, BufReader, Read};
@@ -23,7 +23,7 @@ impl Example {
     fn start(consul: &str) -> Self {
         let mut command = Command::new(program());
         for (name, _) in env::vars_os() {
-            // What is said about another Consul is nothing to this one.
+            // The environment may name another Consul.
             if name.to_string_lossy().starts_with("CONSUL_") {
                 command.env_remove(name);
             }
@@ -46,7 +46,7 @@ impl Example {
         }
     }
 
-    /// Waits for a line with this in it, and returns those that came up to it.
+    /// Waits for a line that contains `part`, and returns the lines up to it.
     #[track_caller]
     fn until(&mut self, part: &str) -> Vec<String> {
         let deadline = Instant::now() + DEADLINE;
@@ -78,7 +78,7 @@ impl Example {
         signal(&self.child, which).expect("it runs");
     }
 
-    /// It has said that it stopped, and ends well.
+    /// Waits until it has stopped and ended successfully.
     #[track_caller]
     fn stops(&mut self) {
         self.until("stopped");
@@ -95,7 +95,7 @@ impl Example {
 
 impl Drop for Example {
     fn drop(&mut self) {
-        // It may have ended by itself, which is as good.
+        // Fails only when it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -112,8 +112,8 @@ fn read(from: Option<impl Read + Send + 'static>, to: Sender<String>) {
     });
 }
 
-/// Cargo puts examples beside the tests' directory; it builds them with the tests, unless it was told to build
-/// this one test alone.
+/// Returns the path of the example. Cargo puts examples beside the tests' directory, and builds them with the tests
+/// unless it builds this one test target alone.
 fn program() -> PathBuf {
     let test = env::current_exe().expect("this test has a path");
     let profile = test
@@ -177,14 +177,14 @@ fn each_signal_ends_it_cleanly() {
 }
 
 #[test]
-fn a_hangup_starts_afresh_and_repeats_nothing() {
+fn a_hangup_restarts_and_repeats_nothing() {
     let agent = TestAgent::dev();
     agent.put("kvTest/test/port", "1");
     let mut example = Example::start(&agent.url());
     let lines = example.until("ready");
     let mut first = changes(&lines);
     if first.len() < 2 {
-        // Its own write may be told after it is ready.
+        // Its own write may arrive after it is ready.
         first.extend(changes(&example.until("kvTest/test/started")));
     }
     assert!(

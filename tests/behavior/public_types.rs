@@ -1,4 +1,4 @@
-//! What the public types can do, as far as the compiler can tell. Nothing here has to run.
+//! The traits of the public types. Compiling it is the test.
 
 use std::error::Error;
 use std::fmt::{Debug, Display};

@@ -1,5 +1,5 @@
-//! A thousand random writes while the agent dies and the network breaks: the subscriber ends up with Consul's
-//! state, and is told nothing twice.
+//! A thousand random writes while the agent dies and the network breaks: the subscriber converges to Consul's state,
+//! and receives nothing twice.
 //!
 //! The seed of the random numbers is printed; `CONSUL_WATCH_SEED` sets it.
 
@@ -18,7 +18,7 @@ const WRITERS: usize = 3;
 const KEYS: u64 = 100;
 const RESTARTS: usize = 5;
 
-/// Does its part of the writes, each until Consul has taken it.
+/// Does so many writes, each until Consul has accepted it.
 fn write(http: &Http, seed: u64, count: usize, done: &AtomicUsize) {
     let mut random = Rng::with_seed(seed);
     let http = http.clone().with_timeout(Duration::from_secs(5));
@@ -39,7 +39,6 @@ fn write(http: &Http, seed: u64, count: usize, done: &AtomicUsize) {
 #[actix_rt::test]
 async fn a_thousand_writes_five_restarts_and_a_broken_network() {
     let seed = seed();
-    // Whatever fails below, its message comes after the seed.
     let fixture = Arc::new(Fixture::persistent());
     let mut feed = fixture.watch(KeyPrefix::new("random")).await;
     let done = Arc::new(AtomicUsize::new(0));
@@ -82,7 +81,7 @@ async fn a_thousand_writes_five_restarts_and_a_broken_network() {
         }
     }));
 
-    // The feed judges each delivery: `previous` is the last `current`, and something differs.
+    // The feed checks each delivery: `previous` is the last `current`, and something differs.
     let first = feed.next(&format!("seed {seed}: the first delivery")).await;
     let mut latest = state(&*first.current);
     let (mut deliveries, mut index, mut at) = (1, first.index, epoch.load(Ordering::SeqCst));

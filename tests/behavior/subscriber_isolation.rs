@@ -1,4 +1,4 @@
-//! A subscriber that is slow, hangs, panics, restarts or leaves harms no other.
+//! A subscriber that is slow, hangs, panics, restarts or ends harms no other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,7 +37,7 @@ async fn an_asynchronous_handler_that_never_ends() {
     hangs.has_nothing("its handler is still at work");
 }
 
-/// Blocks its thread until it is let go.
+/// Blocks its thread until it is released.
 struct Blocks(Receiver<()>, UnboundedSender<()>);
 
 impl Actor for Blocks {
@@ -56,7 +56,7 @@ impl Handler<Changed<KeyPrefix>> for Blocks {
 #[actix_rt::test]
 async fn a_handler_that_blocks_its_thread() {
     let fixture = Fixture::dev();
-    let (let_go, waits) = channel();
+    let (release, waits) = channel();
     let (tells, mut begun) = unbounded_channel();
     let thread = Arbiter::new();
     let blocks = Blocks::start_in_arbiter(&thread.handle(), |_| Blocks(waits, tells));
@@ -72,11 +72,11 @@ async fn a_handler_that_blocks_its_thread() {
     let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     feed.next("the first delivery").await;
     three_changes_reach(&fixture, &mut feed).await;
-    drop(let_go);
+    drop(release);
     thread.stop();
 }
 
-/// Panics when it is told of a key named `poison`: at once, which ends the actor, or in a task of its own,
+/// Panics when a key named `poison` is delivered: in its handler, which ends the actor, or in the handler's future,
 /// which does not.
 struct Panics {
     later: bool,
@@ -126,7 +126,7 @@ async fn a_handler_that_panics() {
     fixture.agent.put("app/poison", "x");
     feed.says(&["added app/poison=x"]).await;
     fixture
-        .until("app", "that the dead one is let go", |status| {
+        .until("app", "the end of the dead one's subscription", |status| {
             status.subscribers == 2
         })
         .await;
@@ -138,17 +138,17 @@ async fn a_handler_that_panics() {
     assert_eq!(
         (stats.accepted, fixture.status("app").await.restarts),
         (1, 0),
-        "the watcher saw nothing of it"
+        "the watcher is not affected"
     );
-    // Who is still there is owed the latest state, reckoned from what it came to the end of.
+    // The other one is still owed the latest state, compared with the last that it finished.
     let latest =
         async { while all.recv().await.expect("one of them lives") != ["added app/a=1"] {} };
     tokio::time::timeout(DEADLINE * 2, latest)
         .await
-        .expect("what it failed on is made up for");
+        .expect("the state that it failed on comes again");
 }
 
-/// Is restarted by its own supervisor in the middle of the first two deliveries.
+/// Its actix supervisor restarts it in the middle of the first two deliveries.
 struct Restarts {
     attempts: Arc<AtomicUsize>,
     done: UnboundedSender<Vec<String>>,
@@ -181,7 +181,7 @@ impl Handler<Changed<KeyPrefix>> for Restarts {
     }
 }
 
-/// What it had not come to the end of when it was restarted is owed to it still.
+/// A delivery that it had not finished when it was restarted is owed to it still.
 #[actix_rt::test]
 async fn a_subscriber_that_is_restarted_in_the_middle_of_a_delivery() {
     let fixture = Fixture::dev();
@@ -225,7 +225,9 @@ async fn a_subscriber_whose_actor_has_ended() {
     three_changes_reach(&fixture, &mut feed).await;
     leaves.has_nothing("its actor has ended");
     fixture
-        .until("app", "that it is let go", |status| status.subscribers == 1)
+        .until("app", "the end of its subscription", |status| {
+            status.subscribers == 1
+        })
         .await;
     let gone = leaves.address.clone();
     eventually_async(DEADLINE, "the actor to be gone", || !gone.connected()).await;

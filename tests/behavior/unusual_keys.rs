@@ -1,4 +1,4 @@
-//! Whatever a key is called, a watch of it sees it come, change and go.
+//! A watch sees a key come, change and go, whatever its name is.
 
 use consul_watch::{Key, KeyPrefix, KvStore, Snapshot, Stop};
 use consul_watch_harness::Fixture;
@@ -33,8 +33,8 @@ const NAMES: [&str; 23] = [
 async fn as_a_key() {
     let fixture = Fixture::dev();
     for name in NAMES {
-        // A neighbour that begins alike, so that what is found is not found by chance.
-        fixture.agent.put(&format!("{name}x"), "neighbour");
+        // A neighbor with the same beginning, so that a match is not by chance.
+        fixture.agent.put(&format!("{name}x"), "neighbor");
         let mut feed = fixture.watch(Key::new(name)).await;
         assert!(
             feed.next(name).await.current.is_none(),
@@ -44,7 +44,7 @@ async fn as_a_key() {
         feed.says(&[&format!("added {name}=1")]).await;
         fixture.agent.put(name, "2");
         feed.says(&[&format!("updated {name}=1→2")]).await;
-        fixture.agent.put(&format!("{name}x"), "another neighbour");
+        fixture.agent.put(&format!("{name}x"), "another neighbor");
         fixture.agent.delete(name);
         feed.says(&[&format!("removed {name}=2")]).await;
         fixture.watches.send(Stop::all()).await.expect("it runs");
@@ -56,32 +56,32 @@ async fn as_a_key() {
 async fn as_a_folder() {
     let fixture = Fixture::dev();
     for name in NAMES {
-        let neighbour = format!("{}x", name.trim_end_matches('/'));
-        fixture.agent.put(&neighbour, "neighbour");
+        let neighbor = format!("{}x", name.trim_end_matches('/'));
+        fixture.agent.put(&neighbor, "neighbor");
         let mut feed = fixture.watch(KeyPrefix::new(name)).await;
         let first = feed.next(name).await;
         assert!(
             first.current.items().is_empty(),
             "{name:?} is empty: {first:?}"
         );
-        let beneath = if name.ends_with('/') {
+        let inside = if name.ends_with('/') {
             format!("{name}a b")
         } else {
             format!("{name}/a b")
         };
-        for key in [name, &beneath] {
+        for key in [name, &inside] {
             fixture.agent.put(key, "1");
             feed.says(&[&format!("added {key}=1")]).await;
             fixture.agent.put(key, "2");
             feed.says(&[&format!("updated {key}=1→2")]).await;
         }
-        fixture.agent.put(&neighbour, "another neighbour");
-        for key in [name, &beneath] {
+        fixture.agent.put(&neighbor, "another neighbor");
+        for key in [name, &inside] {
             fixture.agent.delete(key);
             feed.says(&[&format!("removed {key}=2")]).await;
         }
         fixture.watches.send(Stop::all()).await.expect("it runs");
-        fixture.agent.delete(&neighbour);
+        fixture.agent.delete(&neighbor);
     }
 }
 
@@ -100,7 +100,7 @@ async fn as_a_raw_prefix() {
     }
 }
 
-/// The agent turns such a URL away, so the key is asked for among those that begin like it.
+/// The agent rejects such a URL, so the query is for all keys with the same beginning.
 #[actix_rt::test]
 async fn though_no_url_can_carry_it() {
     let fixture = Fixture::dev();

@@ -3,10 +3,10 @@
 use std::{fmt::Debug, sync::Arc};
 
 use consul_watch::{
-    AgentService, Changed, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, KeySpaces,
-    Nodes, Reason, Service, ServiceCatalog, Services, Snapshot, View,
+    AgentService, Changed, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, KeySet, Nodes,
+    Reason, Service, ServiceCatalog, Services, Snapshot, View,
     actors::Query,
-    decode::{Document, Settings},
+    decode::{Decoded, JsonDocument},
     kv::KvPair,
     model::{EventLog, ServiceList, UserEvent},
 };
@@ -81,12 +81,12 @@ fn of_keys_and_of_what_is_decoded_from_them() {
         Some(Vec::new()),
     );
     every_update(
-        &KeySpaces::new(),
+        &KeySet::new(),
         vec![pair("80")],
         vec![pair("81")],
         Some(Vec::new()),
     );
-    let json = |port| Some(Arc::new(Document::new(Web { port })));
+    let json = |port| Some(Arc::new(JsonDocument::new(Web { port })));
     every_update(
         &Key::new("web").json::<Web>(),
         json(80),
@@ -94,7 +94,7 @@ fn of_keys_and_of_what_is_decoded_from_them() {
         Some(None),
     );
     // A folder always has a value, that of its defaults.
-    let decoded = |port| Settings::new(Web { port });
+    let decoded = |port| Decoded::new(Web { port });
     every_update(
         &KeyPrefix::new("web").decode::<Web>(),
         decoded(80),

@@ -115,7 +115,7 @@ async fn what_does_not_fit_is_told_and_the_last_good_value_stays() {
         .await
         .unwrap();
     let mut feed: Feed<_> = stage
-        .watch(KeyPrefix::new("web").decode::<Web>().refuse_unknown())
+        .watch(KeyPrefix::new("web").decode::<Web>().deny_unknown_fields())
         .await;
     feed.next("the defaults").await;
 

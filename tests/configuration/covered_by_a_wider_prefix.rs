@@ -2,7 +2,7 @@
 
 use actix::prelude::*;
 use consul_watch::{
-    Backoff, FailureClass, Key, KeyPrefix, KeySpaces, Observe, Reason, Status, Stop, WatchEvent,
+    Backoff, FailureClass, Key, KeyPrefix, KeySet, Observe, Reason, Status, Stop, WatchEvent,
     WatchSupervisor, actors::Query,
 };
 use consul_watch_harness::{Canned, ResponseFault, Rule, eventually_async};
@@ -390,7 +390,7 @@ async fn the_members_of_a_key_space_are_served_too() {
     let stage = rooted(Stage::dev(), KeyPrefix::new(""));
     stage.agent.put("app/a", "1");
     stage.agent.put("shared", "s");
-    let spaces = KeySpaces::new()
+    let spaces = KeySet::new()
         .prefix(KeyPrefix::new("app"))
         .key(Key::new("shared"));
     let mut feed = stage.watch(spaces).await;

@@ -22,7 +22,7 @@ mod a_folder_as_a_struct;
 mod a_key_as_json;
 mod covered_by_a_wider_prefix;
 mod covered_where_rights_end;
+mod key_set;
 mod predicates_and_quiet;
-mod several_key_spaces;
 mod the_web_example;
 mod the_whole_catalog;

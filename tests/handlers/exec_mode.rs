@@ -5,18 +5,18 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use consul_watch::Backoff;
 use consul_watch::handlers::{
-    Exec, ExecHandler, Exit, ForwardSignal, OnChange, ScriptStatus, Signal, StopHandler,
+    Exec, ExecHandler, Exit, ForwardSignal, GetRunStats, OnChange, Signal, StopHandler,
 };
-use consul_watch_harness::eventually_async;
+use consul_watch_harness::{eventually_async, own_process};
 
-use crate::script_kit::{Bench, SOON, change, childless, children, lives, state, stop};
+use crate::script_fixture::{Fixture, SOON, change, childless, children, lives, state, stop};
 
 /// Notes its start and each hang-up.
 const DAEMON: &str = "trap 'echo hup >> log' HUP; trap 'echo term >> log; exit 0' TERM; \
                       echo up $CONSUL_INDEX >> log; while :; do sleep 0.01; done";
 
-fn start(bench: &Bench, exec: Exec) -> Addr<ExecHandler> {
-    ExecHandler::new(exec.events(bench.reports()))
+fn start(fixture: &Fixture, exec: Exec) -> Addr<ExecHandler> {
+    ExecHandler::new(exec.events(fixture.reports()))
         .unwrap()
         .start()
 }
@@ -27,91 +27,94 @@ fn quick() -> Backoff {
 
 #[actix::test]
 async fn the_first_state_starts_it_and_the_next_ones_signal_it() {
-    let mut bench = Bench::new();
-    let handler = start(&bench, Exec::new(bench.sh(DAEMON)));
+    own_process!();
+    let mut fixture = Fixture::new();
+    let handler = start(&fixture, Exec::new(fixture.sh(DAEMON)));
     assert!(children().is_empty(), "there is no state yet");
     let first = state("x", 1);
     handler.send(first.clone()).await.unwrap();
-    assert_eq!(bench.lines("log", 1).await, ["up 1"]);
+    assert_eq!(fixture.lines("log", 1).await, ["up 1"]);
     handler.send(change("y", 2, &first)).await.unwrap();
-    assert_eq!(bench.lines("log", 2).await, ["up 1", "hup"]);
-    assert_eq!(handler.send(ScriptStatus).await.unwrap().running, 1);
+    assert_eq!(fixture.lines("log", 2).await, ["up 1", "hup"]);
+    assert_eq!(handler.send(GetRunStats).await.unwrap().running, 1);
     let begun = Instant::now();
     stop(&handler, StopHandler::within(SOON)).await;
     assert!(begun.elapsed() < SOON, "it is asked to end at once");
     assert!(children().is_empty());
-    assert_eq!(bench.lines("log", 3).await, ["up 1", "hup", "term"]);
-    assert!(matches!(bench.ended().await.exit, Exit::Stopped));
+    assert_eq!(fixture.lines("log", 3).await, ["up 1", "hup", "term"]);
+    assert!(matches!(fixture.ended().await.exit, Exit::Stopped));
     eventually_async(SOON, "the end of the actor", || !handler.connected()).await;
 }
 
 #[actix::test]
 async fn a_change_can_restart_it_and_states_meanwhile_are_folded() {
-    let mut bench = Bench::new();
-    let slow = "trap 'echo asked >> log; await go; exit 0' TERM; echo up $CONSUL_INDEX $CONSUL_WATCH_FOLDED >> log; \
+    let mut fixture = Fixture::new();
+    let slow = "trap 'echo asked >> log; await go; exit 0' TERM; echo up $CONSUL_INDEX $CONSUL_WATCH_COALESCED >> log; \
                 while :; do sleep 0.01; done";
     let handler = start(
-        &bench,
-        Exec::new(bench.sh(slow))
+        &fixture,
+        Exec::new(fixture.sh(slow))
             .on_change(OnChange::Restart)
             .grace(SOON),
     );
     let mut before = state("1", 1);
     handler.send(before.clone()).await.unwrap();
-    bench.lines("log", 1).await;
+    fixture.lines("log", 1).await;
     for index in 2..=9 {
         let next = change(&index.to_string(), index, &before);
         handler.do_send(next.clone());
         before = next;
     }
-    bench.lines("log", 2).await;
-    bench.touch("go");
-    assert_eq!(bench.lines("log", 3).await, ["up 1 0", "asked", "up 9 7"]);
-    let ended = bench.ended().await;
-    assert!(matches!(ended.exit, Exit::Stopped) && ended.again_in == Some(Duration::ZERO));
+    fixture.lines("log", 2).await;
+    fixture.touch("go");
+    assert_eq!(fixture.lines("log", 3).await, ["up 1 0", "asked", "up 9 7"]);
+    let ended = fixture.ended().await;
+    assert!(matches!(ended.exit, Exit::Stopped) && ended.retry_in == Some(Duration::ZERO));
     stop(&handler, StopHandler::now()).await;
 }
 
 #[actix::test]
 async fn it_comes_back_when_it_dies_with_the_newest_state() {
-    let mut bench = Bench::new();
+    own_process!();
+    let mut fixture = Fixture::new();
     let script = format!("echo $$ > pid; {DAEMON}");
-    let handler = start(&bench, Exec::new(bench.sh(&script)).backoff(quick()));
+    let handler = start(&fixture, Exec::new(fixture.sh(&script)).backoff(quick()));
     let first = state("x", 1);
     handler.send(first.clone()).await.unwrap();
-    bench.lines("log", 1).await;
+    fixture.lines("log", 1).await;
     handler.send(change("y", 2, &first)).await.unwrap();
-    bench.lines("log", 2).await;
+    fixture.lines("log", 2).await;
     assert_eq!(handler.send(ForwardSignal(Signal::KILL)).await.unwrap(), 1);
-    let ended = bench.ended().await;
+    let ended = fixture.ended().await;
     assert!(
-        matches!(ended.exit, Exit::Signal(9)) && ended.again_in.is_some(),
+        matches!(ended.exit, Exit::Signal(9)) && ended.retry_in.is_some(),
         "{}",
         ended.exit
     );
-    assert_eq!(bench.lines("log", 3).await[2], "up 2");
+    assert_eq!(fixture.lines("log", 3).await[2], "up 2");
     stop(&handler, StopHandler::now()).await;
     childless().await;
 }
 
 #[actix::test]
 async fn a_crash_loop_is_slowed_down() {
-    let mut bench = Bench::new();
+    own_process!();
+    let mut fixture = Fixture::new();
     let backoff = Backoff::new(Duration::from_millis(40), Duration::from_secs(10))
         .unwrap()
         .with_seed(7);
-    let handler = start(&bench, Exec::new(bench.sh("exit 1")).backoff(backoff));
+    let handler = start(&fixture, Exec::new(fixture.sh("exit 1")).backoff(backoff));
     handler.send(state("x", 1)).await.unwrap();
     // What is promised is at least waited for.
     let (mut promised, begun) = (Duration::ZERO, Instant::now());
     for start in 1..=6 {
-        let ended = bench.ended().await;
+        let ended = fixture.ended().await;
         assert!(begun.elapsed() >= promised, "start {start} came too early");
         assert_eq!((ended.attempt, ended.exit.code()), (start, 1));
-        promised += ended.again_in.expect("it is started again");
+        promised += ended.retry_in.expect("it is started again");
     }
     stop(&handler, StopHandler::now()).await;
-    let runs_after = bench.ended_already();
+    let runs_after = fixture.ended_already();
     assert!(
         runs_after.is_none() && children().is_empty(),
         "{runs_after:?}"
@@ -120,11 +123,11 @@ async fn a_crash_loop_is_slowed_down() {
 
 #[actix::test]
 async fn one_that_cannot_be_started_is_told_and_tried_again() {
-    let mut bench = Bench::new();
-    let program = consul_watch::handlers::Program::new(bench.path("daemon"));
-    let handler = start(&bench, Exec::new(program).backoff(quick()));
+    let mut fixture = Fixture::new();
+    let program = consul_watch::handlers::Program::new(fixture.path("daemon"));
+    let handler = start(&fixture, Exec::new(program).backoff(quick()));
     handler.do_send(state("x", 1));
-    let ended = bench.ended().await;
+    let ended = fixture.ended().await;
     assert!(
         ended.exit.to_string().contains("no such file"),
         "{}",
@@ -132,39 +135,39 @@ async fn one_that_cannot_be_started_is_told_and_tried_again() {
     );
     let script = format!(
         "#!/bin/sh\necho up > {}; exec sleep 1000\n",
-        bench.path("log").display()
+        fixture.path("log").display()
     );
-    std::fs::write(bench.path("new"), script).unwrap();
+    std::fs::write(fixture.path("new"), script).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(bench.path("new"), mode).unwrap();
-    std::fs::rename(bench.path("new"), bench.path("daemon")).unwrap();
-    bench.lines("log", 1).await;
+    std::fs::set_permissions(fixture.path("new"), mode).unwrap();
+    std::fs::rename(fixture.path("new"), fixture.path("daemon")).unwrap();
+    fixture.lines("log", 1).await;
     stop(&handler, StopHandler::now()).await;
 }
 
 #[actix::test]
 async fn it_can_be_started_before_there_is_a_state() {
-    let bench = Bench::new();
-    let handler = start(&bench, Exec::new(bench.sh(DAEMON)).start_at_once());
-    assert_eq!(bench.lines("log", 1).await, ["up"]);
+    let fixture = Fixture::new();
+    let handler = start(&fixture, Exec::new(fixture.sh(DAEMON)).start_at_once());
+    assert_eq!(fixture.lines("log", 1).await, ["up"]);
     handler.send(state("x", 1)).await.unwrap();
-    assert_eq!(bench.lines("log", 2).await[1], "hup");
+    assert_eq!(fixture.lines("log", 2).await[1], "hup");
     stop(&handler, StopHandler::now()).await;
 }
 
 #[actix::test]
 async fn the_state_file_is_there_before_the_program_is_told() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let script = "trap 'cat state >> seen' HUP; cat state >> seen; while :; do sleep 0.01; done";
     let handler = start(
-        &bench,
-        Exec::new(bench.sh(script)).state_file(bench.path("state")),
+        &fixture,
+        Exec::new(fixture.sh(script)).state_file(fixture.path("state")),
     );
     let first = state("x", 1);
     handler.send(first.clone()).await.unwrap();
-    bench.lines("seen", 1).await;
+    fixture.lines("seen", 1).await;
     handler.send(change("y", 2, &first)).await.unwrap();
-    let seen = bench.lines("seen", 2).await;
+    let seen = fixture.lines("seen", 2).await;
     assert!(
         seen[0].contains(r#""Value":"eA==""#) && seen[1].contains(r#""Value":"eQ==""#),
         "{seen:?}"
@@ -174,16 +177,17 @@ async fn the_state_file_is_there_before_the_program_is_told() {
 
 #[actix::test]
 async fn one_that_ignores_sigterm_is_killed_with_its_forks() {
-    let mut bench = Bench::new();
+    own_process!();
+    let mut fixture = Fixture::new();
     let script =
         "trap '' TERM; sleep 1000 & echo $! > grandchild; echo > up; while :; do sleep 1; done";
     let handler = start(
-        &bench,
-        Exec::new(bench.sh(script)).grace(Duration::from_millis(200)),
+        &fixture,
+        Exec::new(fixture.sh(script)).grace(Duration::from_millis(200)),
     );
     handler.send(state("x", 1)).await.unwrap();
-    bench.lines("up", 1).await;
+    fixture.lines("up", 1).await;
     stop(&handler, StopHandler::now()).await;
-    assert!(!lives(&bench.read("grandchild")) && children().is_empty());
-    assert!(matches!(bench.ended().await.exit, Exit::Stopped));
+    assert!(!lives(&fixture.read("grandchild")) && children().is_empty());
+    assert!(matches!(fixture.ended().await.exit, Exit::Stopped));
 }

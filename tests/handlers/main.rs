@@ -9,11 +9,11 @@
 )]
 
 mod exec_mode;
-mod http_delivery;
-mod http_target;
-mod script_endings;
+mod script_concurrency;
+mod script_exit;
+mod script_fixture;
 mod script_input;
-mod script_kit;
 mod script_on_consul;
 mod script_stop;
-mod script_turns;
+mod webhook_delivery;
+mod webhook_target;

@@ -7,9 +7,9 @@ use consul_watch::handlers::{Script, ScriptHandler, StopHandler};
 use consul_watch::{
     Backoff, ConsulConfig, Key, KeyPrefix, Observe, Services, Stop, Watch, WatchSupervisor,
 };
-use consul_watch_harness::TestAgent;
+use consul_watch_harness::{TestAgent, own_process};
 
-use crate::script_kit::{Bench, childless, children, descriptors, stop, until_runs};
+use crate::script_fixture::{Fixture, childless, children, descriptors, stop, until_runs};
 
 fn supervisor(agent: &TestAgent) -> Addr<WatchSupervisor> {
     let config = ConsulConfig::default()
@@ -21,26 +21,27 @@ fn supervisor(agent: &TestAgent) -> Addr<WatchSupervisor> {
 
 #[actix::test]
 async fn the_last_state_of_a_burst_is_run_and_none_twice() {
+    own_process!();
     let agent = TestAgent::dev();
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     agent.put("app/n", b"0");
     let watches = supervisor(&agent);
     // The value is the only one of the prefix; its text is noted with the index.
     let script = "sed 's/.*\"Value\":\"\\([^\"]*\\)\".*/\\1/' | base64 -d >> runs; echo \" $CONSUL_INDEX\" >> runs";
-    let handler = bench.start(Script::service(bench.sh(script)));
+    let handler = fixture.start(Script::service(fixture.sh(script)));
     watches
         .send(Watch::new(KeyPrefix::new("app/"), handler.clone()))
         .await
         .unwrap()
         .unwrap();
-    bench.lines("runs", 1).await;
+    fixture.lines("runs", 1).await;
     let writer = std::thread::spawn(move || {
         for n in 1..=300 {
             agent.put("app/n", n.to_string().as_bytes());
         }
         agent
     });
-    let text = bench
+    let text = fixture
         .until("runs", |text| {
             text.contains("\n300 ") && text.ends_with('\n')
         })
@@ -66,24 +67,24 @@ async fn the_last_state_of_a_burst_is_run_and_none_twice() {
 #[actix::test]
 async fn a_failed_run_is_followed_by_one_with_the_newest_state() {
     let agent = TestAgent::dev();
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     agent.put("k", b"old");
     let watches = supervisor(&agent);
     let script = "echo $CONSUL_WATCH_REASON >> runs; await go; cat > got; grep -q bmV3 got";
-    let handler = bench.start(Script::service(bench.sh(script)));
+    let handler = fixture.start(Script::service(fixture.sh(script)));
     watches
         .send(Watch::new(Key::new("k"), handler.clone()))
         .await
         .unwrap()
         .unwrap();
-    bench.lines("runs", 1).await;
+    fixture.lines("runs", 1).await;
     agent.put("k", b"new");
-    bench.touch("go");
-    bench.until("got", |got| got.contains("bmV3")).await;
+    fixture.touch("go");
+    fixture.until("got", |got| got.contains("bmV3")).await;
     let runs = until_runs(&handler, "a success", |runs| runs.ended > runs.failed).await;
     assert_eq!(runs.failed + 1, runs.ended);
     assert_eq!(
-        bench.lines("runs", 2).await[1],
+        fixture.lines("runs", 2).await[1],
         "first",
         "nothing was handled before"
     );
@@ -92,14 +93,15 @@ async fn a_failed_run_is_followed_by_one_with_the_newest_state() {
 
 #[actix::test]
 async fn many_watches_with_a_handler_each_leave_nothing_behind() {
+    own_process!();
     let agent = TestAgent::dev();
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let before = descriptors();
     let watches = supervisor(&agent);
     let mut handlers: Vec<Addr<ScriptHandler>> = Vec::new();
     for n in 0..20 {
         let script = format!("cat > new-{n}; mv new-{n} state-{n}; cat state-{n} >> all-{n}");
-        let handler = bench.start(Script::service(bench.sh(&script)));
+        let handler = fixture.start(Script::service(fixture.sh(&script)));
         watches
             .send(Watch::new(Key::new(format!("k{n}")), handler.clone()))
             .await
@@ -117,10 +119,10 @@ async fn many_watches_with_a_handler_each_leave_nothing_behind() {
     });
     for n in 0..20 {
         // "019" in base64.
-        bench
+        fixture
             .until(&format!("state-{n}"), |state| state.contains("MDE5"))
             .await;
-        let all = bench.read(&format!("all-{n}"));
+        let all = fixture.read(&format!("all-{n}"));
         let mut seen: Vec<&str> = all.lines().collect();
         let runs = seen.len();
         seen.sort_unstable();
@@ -150,10 +152,10 @@ async fn many_watches_with_a_handler_each_leave_nothing_behind() {
 #[actix::test]
 async fn one_handler_takes_watches_of_several_types() {
     let agent = TestAgent::dev();
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     agent.put("k", b"1");
     let watches = supervisor(&agent);
-    let handler = bench.start(Script::service(bench.sh("cat > got-$CONSUL_WATCH_TYPE")));
+    let handler = fixture.start(Script::service(fixture.sh("cat > got-$CONSUL_WATCH_TYPE")));
     watches
         .send(Watch::new(Key::new("k"), handler.clone()))
         .await
@@ -169,38 +171,38 @@ async fn one_handler_takes_watches_of_several_types() {
         .await
         .unwrap()
         .unwrap();
-    bench
+    fixture
         .until("got-key", |got| got.starts_with(r#"{"Key":"k""#))
         .await;
-    bench
+    fixture
         .until("got-services", |got| got == "{\"consul\":[]}\n")
         .await;
-    bench.until("got-keyprefix", |got| got == "null\n").await;
+    fixture.until("got-keyprefix", |got| got == "null\n").await;
     stop(&handler, StopHandler::within(Duration::from_secs(5))).await;
 }
 
 #[actix::test]
 async fn a_watch_in_trouble_is_told_to_the_program_for_it() {
     let agent = TestAgent::dev();
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     agent.put("k", b"1");
     let watches = supervisor(&agent);
-    let told = bench.sh("echo \"$CONSUL_WATCH_PATH: $CONSUL_WATCH_ERROR\" >> told");
-    let handler = bench.start(Script::service(bench.sh("echo >> runs")).on_error(told));
+    let told = fixture.sh("echo \"$CONSUL_WATCH_PATH: $CONSUL_WATCH_ERROR\" >> told");
+    let handler = fixture.start(Script::service(fixture.sh("echo >> runs")).on_error(told));
     watches.send(Observe::all(handler.clone())).await.unwrap();
     watches
         .send(Watch::new(Key::new("k"), handler.clone()))
         .await
         .unwrap()
         .unwrap();
-    bench.lines("runs", 1).await;
-    assert_eq!(bench.read("told"), "");
+    fixture.lines("runs", 1).await;
+    assert_eq!(fixture.read("told"), "");
     agent.kill();
-    let told = bench.lines("told", 1).await;
+    let told = fixture.lines("told", 1).await;
     assert!(
         told[0].starts_with("key:k: ") && told[0].len() > 20,
         "{told:?}"
     );
     stop(&handler, StopHandler::now()).await;
-    assert_eq!(bench.read("runs"), "\n", "trouble is no change");
+    assert_eq!(fixture.read("runs"), "\n", "trouble is no change");
 }

@@ -4,11 +4,11 @@ use std::fs;
 
 use consul_watch::client::{ClientError, KeyPath, QueryRequest};
 use consul_watch::daemon::DaemonConfig;
-use consul_watch::handlers::{Http, HttpError, HttpHandler};
+use consul_watch::handlers::{Webhook, WebhookError, WebhookHandler};
 use consul_watch::{ConsulClient, ConsulConfig};
 use serde_json::{Value, json};
 
-/// What ends a header, and what comes after it.
+/// Text that would end a header and start another.
 const INJECTIONS: [&str; 5] = [
     "a\r\nX-Evil: 1",
     "a\nX-Evil: 1",
@@ -17,12 +17,12 @@ const INJECTIONS: [&str; 5] = [
     "a\u{7f}",
 ];
 
-fn refused(http: Http) -> HttpError {
-    HttpHandler::new(http).expect_err("it is refused")
+fn refused(http: Webhook) -> WebhookError {
+    WebhookHandler::new(http).expect_err("it is refused")
 }
 
-fn url() -> Http {
-    Http::new("http://127.0.0.1:1/x")
+fn url() -> Webhook {
+    Webhook::new("http://127.0.0.1:1/x")
 }
 
 #[actix_rt::test]
@@ -30,21 +30,21 @@ async fn a_header_stays_one() {
     for injection in INJECTIONS {
         let error = refused(url().header("X-Mine", injection));
         assert!(
-            matches!(&error, HttpError::HeaderValue { name } if name == "X-Mine"),
+            matches!(&error, WebhookError::HeaderValue { name } if name == "X-Mine"),
             "{error}"
         );
         assert!(!format!("{error} {error:?}").contains("Evil"), "{error:?}");
         let error = refused(url().header(injection, "x"));
-        assert!(matches!(error, HttpError::HeaderName { .. }), "{error}");
+        assert!(matches!(error, WebhookError::HeaderName { .. }), "{error}");
         assert!(!error.to_string().contains(['\r', '\n', '\0']), "{error:?}");
         let error = refused(url().method(injection));
-        assert!(matches!(error, HttpError::Method { .. }), "{error}");
+        assert!(matches!(error, WebhookError::Method { .. }), "{error}");
     }
     for name in ["", "a b", "a:b", "\u{e9}"] {
         assert!(
             matches!(
                 refused(url().header(name, "x")),
-                HttpError::HeaderName { .. }
+                WebhookError::HeaderName { .. }
             ),
             "{name}"
         );
@@ -67,8 +67,11 @@ async fn a_url_stays_one() {
         "http://host:99999/",
         "javascript:alert(1)",
     ] {
-        let error = refused(Http::new(text));
-        assert!(matches!(error, HttpError::Url { .. }), "{text:?}: {error}");
+        let error = refused(Webhook::new(text));
+        assert!(
+            matches!(error, WebhookError::Url { .. }),
+            "{text:?}: {error}"
+        );
         assert!(!error.to_string().contains("Evil"), "{error}");
     }
 }
@@ -110,7 +113,7 @@ async fn a_request_stays_one() {
     }
 }
 
-/// What loading a file of this one watch says.
+/// Returns the errors of a file with this watch.
 fn loaded(watch: &Value) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("a.json");

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use consul_watch::KvPair;
 use consul_watch::client::{Address, KeyPath, parse_duration};
-use consul_watch::decode::{self, Unknown};
-use consul_watch::definition::{Definition, ForQuery};
-use consul_watch::handlers::Payload;
+use consul_watch::decode::{self, UnknownFields};
+use consul_watch::definition::{Definition, QueryVisitor};
+use consul_watch::handlers::HandlerPayload;
 use consul_watch::model::{
     CaRoots, HealthCheck, LeafCert, Node, ServiceEntry, ServiceInstance, ServiceList, UserEvent,
     handler,
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::mutation::{corpus, holds, mutated};
 
-/// What is read can be written, and is read again.
+/// A value that was read can be written and read again.
 fn read<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Option<T> {
     let value = serde_json::from_slice::<T>(bytes).ok()?;
     let written = serde_json::to_vec(&value).expect("it can be written");
@@ -75,10 +75,10 @@ fn answers() {
 
 struct PathOf;
 
-impl ForQuery for PathOf {
+impl QueryVisitor for PathOf {
     type Output = String;
 
-    fn with<Q: Payload>(self, query: Q) -> String {
+    fn visit_query<Q: HandlerPayload>(self, query: Q) -> String {
         query.path().to_string()
     }
 }
@@ -98,7 +98,7 @@ fn definitions() {
             Ok(definition) => {
                 let again = Definition::from_json(&definition.to_json());
                 prop_assert_eq!(again.as_ref(), Ok(&definition));
-                prop_assert!(!definition.with_query(PathOf).is_empty());
+                prop_assert!(!definition.visit(PathOf).is_empty());
             }
             Err(errors) => prop_assert!(!errors.to_string().is_empty()),
         }
@@ -264,7 +264,7 @@ fn folders_as_structs() {
         "slow",
     ];
     holds(&pairs(&values), |pairs| {
-        for unknown in [Unknown::Ignore, Unknown::Refuse] {
+        for unknown in [UnknownFields::Ignore, UnknownFields::Deny] {
             if let Err(error) = decode::from_pairs::<App>("app/", &pairs, unknown) {
                 prop_assert!(error.to_string().contains("app/"), "{}", error);
             }
@@ -273,14 +273,14 @@ fn folders_as_structs() {
     });
 }
 
-/// Whoever may write keys must not be able to end the process.
+/// A writer of keys must not be able to end the process.
 #[test]
 fn a_folder_as_deep_as_a_key_can_be_long() {
     for name in ["inner/", "any/", "a/", "/"] {
         let key = format!("app/{}x", name.repeat(512 * 1024 / name.len()));
         let pairs = [Arc::new(pair(key, b"1".to_vec()))];
         let error =
-            decode::from_pairs::<App>("app/", &pairs, Unknown::Ignore).expect_err("too deep");
+            decode::from_pairs::<App>("app/", &pairs, UnknownFields::Ignore).expect_err("too deep");
         assert!(
             error
                 .to_string()

@@ -7,7 +7,7 @@ use std::{env, fs};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseResult, TestRunner};
 
-/// What is put in: what parsers look for, and what they do not expect.
+/// Insertions: tokens that parsers look for, and bytes that they do not expect.
 const WORDS: [&[u8]; 32] = [
     b"{",
     b"}",

@@ -78,7 +78,7 @@ fn state() -> Changed<Key> {
     Changed::first(Key::new("app"), Some(Arc::new(pair)), 1)
 }
 
-/// What a run of this program comes to.
+/// Runs a program and returns its outcome.
 async fn run(program: Program) -> Exit {
     let (out, mut ended) = unbounded_channel();
     let script = Script::command(program)
@@ -101,7 +101,7 @@ async fn what_cannot_be_run_is_named_with_its_mend() {
         path(name)
     };
     let here = path("");
-    for (program, name, mend) in [
+    for (program, name, remedy) in [
         (
             Program::new("no-such-program-anywhere"),
             "no-such-program-anywhere".to_owned(),
@@ -145,8 +145,8 @@ async fn what_cannot_be_run_is_named_with_its_mend() {
         };
         let text = error.to_string();
         assert!(
-            text.contains(&format!("cannot run `{name}`")) && text.contains(mend),
-            "{mend}: {text}"
+            text.contains(&format!("cannot run `{name}`")) && text.contains(remedy),
+            "{remedy}: {text}"
         );
     }
 }

@@ -1,7 +1,7 @@
-//! What an error says never holds the secret that was given beside what is wrong.
+//! An error never holds a secret that was given beside what is wrong.
 
 use consul_watch::client::Address;
-use consul_watch::decode::{self, Unknown};
+use consul_watch::decode::{self, UnknownFields};
 use consul_watch::definition::Definition;
 use proptest::prelude::*;
 use serde_json::json;
@@ -107,7 +107,7 @@ fn of_the_values_of_keys() {
         "\"hunter2\" \"",
     ];
     holds_in_a_tenth(&pairs(&values), |pairs| {
-        if let Err(error) = decode::from_pairs::<App>("app/", &pairs, Unknown::Refuse) {
+        if let Err(error) = decode::from_pairs::<App>("app/", &pairs, UnknownFields::Deny) {
             // A name of a field that is none may be shown, and a changed text may have become one.
             if !error.to_string().contains("unknown field") {
                 tells_nothing!(error.to_string(), format!("{error:?}"));
@@ -186,7 +186,7 @@ fn of_service_files() {
             match DaemonConfig::load(&[file], &base) {
                 Ok(config) => tells_nothing!(format!("{config:?}")),
                 Err(errors) => {
-                    // A text in the place of a name is one, and is told.
+                    // A text in the place of a name is reported as a name.
                     for fault in errors
                         .iter()
                         .filter(|fault| !fault.reason().contains(" is not a field here"))

@@ -1,4 +1,4 @@
-//! What goes is told like what comes: keys, prefixes, and keys that come back as they were.
+//! A removal is delivered as a change: of keys, of prefixes, and of keys that are created again as they were.
 
 use consul_watch::{Key, KeyPrefix};
 use consul_watch_harness::{Fixture, TestAgent};
@@ -43,7 +43,7 @@ async fn an_emptied_prefix_removes_every_key() {
     feed.says(&["added app/a=y"]).await;
 }
 
-/// Whoever uses a key as a sign (a lock, a beacon) has to see that it went, though it is back already.
+/// A key that is used as a lock or a beacon has gone meanwhile, though it is back already.
 #[actix_rt::test]
 async fn a_key_that_is_deleted_and_made_again_as_it_was_has_changed() {
     let fixture = Fixture::dev();
@@ -63,16 +63,16 @@ async fn a_key_that_is_deleted_and_made_again_as_it_was_has_changed() {
 }
 
 #[actix_rt::test]
-async fn a_folder_is_its_own_key_and_what_is_beneath_and_never_its_neighbour() {
+async fn a_folder_is_its_key_and_its_content_and_never_its_neighbor() {
     let fixture = Fixture::dev();
     fixture.agent.put("test2", "x");
     fixture.agent.put("test2/a", "x");
     fixture.agent.put("test-a", "x");
     let mut folder = fixture.watch(KeyPrefix::new("test")).await;
-    let mut beneath = fixture.watch(KeyPrefix::new("test/")).await;
+    let mut inside = fixture.watch(KeyPrefix::new("test/")).await;
     let mut raw = fixture.watch(KeyPrefix::raw("test")).await;
     assert!(folder.next("the first delivery").await.current.is_empty());
-    assert!(beneath.next("the first delivery").await.current.is_empty());
+    assert!(inside.next("the first delivery").await.current.is_empty());
     raw.says(&["added test-a=x", "added test2=x", "added test2/a=x"])
         .await;
 
@@ -81,7 +81,7 @@ async fn a_folder_is_its_own_key_and_what_is_beneath_and_never_its_neighbour() {
     raw.says(&["added test=1"]).await;
     fixture.agent.put("test/a", "1");
     folder.says(&["added test/a=1"]).await;
-    beneath.says(&["added test/a=1"]).await;
+    inside.says(&["added test/a=1"]).await;
     raw.says(&["added test/a=1"]).await;
     fixture.agent.delete("test2");
     raw.says(&["removed test2=x"]).await;
@@ -90,11 +90,11 @@ async fn a_folder_is_its_own_key_and_what_is_beneath_and_never_its_neighbour() {
     folder.says(&["removed test=1"]).await;
     fixture.agent.delete("test/a");
     folder.says(&["removed test/a=1"]).await;
-    beneath.says(&["removed test/a=1"]).await;
+    inside.says(&["removed test/a=1"]).await;
 }
 
 #[actix_rt::test]
-async fn everything_beneath_the_prefix_is_the_empty_path() {
+async fn the_empty_path_is_everything_in_the_prefix() {
     let fixture = Fixture::of(TestAgent::dev(), |config| config.with_prefix("kvTest"));
     fixture.agent.put("kvTest", "no");
     fixture.agent.put("kvTest2/a", "no");

@@ -1,4 +1,4 @@
-//! No answer but Consul's own "there is nothing" is ever taken for a removal.
+//! No answer but Consul's own "there is nothing" is a removal.
 
 use consul_watch::{FailureClass, Key, KeyPrefix, WatchState};
 use consul_watch_harness::{
@@ -13,7 +13,7 @@ fn canned(status: u16, body: &str) -> ResponseFault {
     ResponseFault::Replace(Canned::new(status, body).header("X-Consul-Index", "7777"))
 }
 
-/// Two watches of one value that holds still, and what becomes of them under `fault`.
+/// Two watches of one value that holds still, under faults.
 struct Case {
     fixture: Fixture,
     key: Feed<Key>,
@@ -25,7 +25,7 @@ const PATHS: [&str; 2] = ["key:app/a", "keyprefix:app"];
 
 impl Case {
     async fn start() -> Self {
-        // Waits of a second: what is on its way comes back by itself, and a stalled one is given up.
+        // Waits of a second: a held query returns soon, and a stalled one is given up.
         let fixture = Fixture::of(TestAgent::dev(), impatient);
         fixture.agent.put("app/a", "0");
         let mut key = fixture.watch(Key::new("app/a")).await;
@@ -40,7 +40,7 @@ impl Case {
         }
     }
 
-    /// The fault lasts for several attempts, shows as a failure of this class, and nothing comes of it.
+    /// Injects the fault for several attempts: it has to fail with this class and text, and to deliver nothing.
     async fn suffers(
         &mut self,
         name: &str,
@@ -61,15 +61,15 @@ impl Case {
                 .until(path, &more, |status| status.restarts > first.restarts)
                 .await;
         }
-        self.goes_on(name).await;
+        self.recovers(name).await;
     }
 
-    /// The next real change is the very next delivery.
-    async fn goes_on(&mut self, name: &str) {
+    /// Ends the fault: the next real change has to be the very next delivery.
+    async fn recovers(&mut self, name: &str) {
         self.key.has_nothing(name);
         self.prefix.has_nothing(name);
         self.fixture.proxy.pass();
-        // What was stalled stays so.
+        // A stalled response stays so.
         self.fixture.proxy.cut(Cut::Reset);
         self.fixture.agent.put("app/a", name);
         let expected = format!("updated app/a={}→{name}", self.value);
@@ -83,7 +83,7 @@ impl Case {
 }
 
 #[actix_rt::test]
-async fn a_status_that_says_it_failed() {
+async fn a_status_of_failure() {
     use FailureClass::{Denied, Transient};
     let mut case = Case::start().await;
     case.suffers(
@@ -140,7 +140,7 @@ async fn a_status_that_says_it_failed() {
 }
 
 #[actix_rt::test]
-async fn a_body_that_is_not_what_it_should_be() {
+async fn an_invalid_body() {
     use FailureClass::Transient;
     let mut case = Case::start().await;
     let page = "<!DOCTYPE html><p>Sign in</p>";
@@ -195,7 +195,7 @@ async fn a_body_that_is_not_what_it_should_be() {
 
 /// Consul's answer for what is not there is a 404, never an empty list.
 #[actix_rt::test]
-async fn an_empty_list_is_none_of_consuls_answers() {
+async fn an_empty_list_which_consul_never_sends() {
     let mut case = Case::start().await;
     case.suffers(
         "an empty list",
@@ -207,7 +207,7 @@ async fn an_empty_list_is_none_of_consuls_answers() {
 }
 
 #[actix_rt::test]
-async fn a_body_that_does_not_come_whole() {
+async fn an_incomplete_body() {
     use FailureClass::Transient;
     let mut case = Case::start().await;
     for (name, after, how) in [
@@ -228,7 +228,7 @@ async fn a_body_that_does_not_come_whole() {
                 .until(path, name, |status| status.restarts > first.restarts)
                 .await;
         }
-        case.goes_on(name).await;
+        case.recovers(name).await;
     }
     case.suffers(
         "a stall",
@@ -266,7 +266,7 @@ async fn an_answer_without_its_index() {
         case.prefix.says(&[&expected]).await;
         case.value = new;
     }
-    // A 404 without its index may be anybody's.
+    // A 404 without its index may come from anywhere.
     case.fixture.agent.delete("app/a");
     for path in PATHS {
         case.fixture

@@ -1,4 +1,4 @@
-//! A watch that fails, for whatever reason, harms no other, and recovers by itself without repeating anything.
+//! A watch that fails harms no other, and recovers without repeating anything.
 
 use consul_watch::{FailureClass, Key, KeyPrefix, Reason, WatchState};
 use consul_watch_harness::{
@@ -7,7 +7,7 @@ use consul_watch_harness::{
 };
 use tracing::Level;
 
-async fn goes_on(fixture: &Fixture, well: &mut Feed<KeyPrefix>, old: &mut usize) {
+async fn gets_the_next(fixture: &Fixture, well: &mut Feed<KeyPrefix>, old: &mut usize) {
     *old += 1;
     fixture.agent.put("well/n", old.to_string());
     let update = format!("updated well/n={}→{old}", *old - 1);
@@ -36,7 +36,7 @@ async fn a_token_without_rights() {
         told.contains("Permission denied") && !told.contains(&acl.secret),
         "{told}"
     );
-    goes_on(fixture, &mut well, &mut turn).await;
+    gets_the_next(fixture, &mut well, &mut turn).await;
     shut.has_nothing("it may see nothing");
 
     acl.allow(&["read"]);
@@ -46,7 +46,7 @@ async fn a_token_without_rights() {
         fixture
             .until_retrying("key:shut/a?token", FailureClass::Denied)
             .await;
-        goes_on(fixture, &mut well, &mut turn).await;
+        gets_the_next(fixture, &mut well, &mut turn).await;
         acl.allow(&["read"]);
         fixture.until_live("key:shut/a?token").await;
     }
@@ -137,7 +137,7 @@ async fn a_value_beyond_the_limit() {
             "the error says how to raise it: {told}"
         );
     }
-    goes_on(&fixture, &mut well, &mut turn).await;
+    gets_the_next(&fixture, &mut well, &mut turn).await;
     big.has_nothing("its value is too large");
 
     fixture.agent.delete("big/b");
@@ -147,7 +147,7 @@ async fn a_value_beyond_the_limit() {
     fixture.until_live("big/b").await;
     fixture.agent.put("big/b", "small");
     born_big.says(&["added big/b=small"]).await;
-    goes_on(&fixture, &mut well, &mut turn).await;
+    gets_the_next(&fixture, &mut well, &mut turn).await;
 }
 
 #[actix_rt::test]
@@ -168,7 +168,7 @@ async fn a_query_that_can_never_be_answered() {
         .until("k", "a failure", |status| status.state.error().is_some())
         .await;
     let mut turn = 0;
-    goes_on(&fixture, &mut well, &mut turn).await;
+    gets_the_next(&fixture, &mut well, &mut turn).await;
     never.has_nothing("it has no answer");
     nowhere.has_nothing("it has no answer");
 }
@@ -197,7 +197,7 @@ async fn a_path_that_stalls_or_fails_for_ever() {
     fixture.until("stalls", "several attempts", several).await;
     let mut turn = 0;
     for _ in 0..5 {
-        goes_on(&fixture, &mut well, &mut turn).await;
+        gets_the_next(&fixture, &mut well, &mut turn).await;
     }
     assert_eq!(fixture.status("well").await.restarts, 0);
     fails.has_nothing("it has no answer");

@@ -1,4 +1,4 @@
-//! Nothing is delivered that did not change.
+//! Only real changes are delivered.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ async fn a_wake_up_by_a_neighbour_is_not_delivered() {
     let fixture = Fixture::dev();
     let mut feed = fixture.watch(KeyPrefix::new("test")).await;
     feed.next("the first delivery").await;
-    // Consul's prefix is a string: `test2` wakes whoever waits for `test`.
+    // Consul's prefix is a string: `test2` wakes a query of `test`.
     for turn in 0..5 {
         fixture
             .until_woken(|agent| agent.put("test2", turn.to_string()))
@@ -44,10 +44,9 @@ async fn a_wait_that_ends_without_a_change_is_not_delivered() {
     prefix.says(&["updated k=1→2"]).await;
 }
 
-/// Consul itself says nothing of a write that changes nothing. What it does say is a write that brought the
-/// old value back while nobody looked.
+/// Consul ignores a write that changes nothing, but not a write that restores the old value between two queries.
 #[actix_rt::test]
-async fn a_value_that_is_what_it_was_is_news_only_to_who_asks_for_every_write() {
+async fn a_restored_value_is_a_change_only_to_a_view_of_every_write() {
     let fixture = Fixture::dev();
     fixture.agent.put("k", "1");
     let mut plain = fixture.watch(Key::new("k")).await;
@@ -128,7 +127,7 @@ async fn a_lock_and_its_release_are_changes_but_not_of_the_value() {
 }
 
 #[actix_rt::test]
-async fn a_view_hears_only_of_what_it_wants() {
+async fn a_view_gets_only_the_changes_it_wants() {
     let fixture = Fixture::dev();
     let only_ports =
         |watch: Watch<KeyPrefix>| watch.only(|change| change.item().key.ends_with("port"));
@@ -143,7 +142,7 @@ async fn a_view_hears_only_of_what_it_wants() {
 }
 
 #[actix_rt::test]
-async fn a_connection_that_is_cut_and_made_again_repeats_nothing() {
+async fn a_reconnect_repeats_nothing() {
     let fixture = Fixture::dev();
     fixture.agent.put("k/a", "1");
     let mut key = fixture.watch(Key::new("k/a")).await;
@@ -157,7 +156,7 @@ async fn a_connection_that_is_cut_and_made_again_repeats_nothing() {
     {
         for path in ["key:k/a", "keyprefix:k"] {
             let before = fixture.status(path).await.restarts;
-            // A cut may fall between two requests, which nobody would notice.
+            // A cut between two requests goes unnoticed.
             while fixture.status(path).await.restarts == before {
                 fixture.proxy.cut(how);
                 tokio::time::sleep(Duration::from_millis(5)).await;

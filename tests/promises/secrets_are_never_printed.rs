@@ -1,4 +1,4 @@
-//! No token, password or value shows in `Debug`, in an error, in a status, in an event or in a log.
+//! No token, password or value is printed: by `Debug`, in an error, in a status, in an event or in a log.
 
 use std::error::Error;
 use std::fmt::Debug;
@@ -19,7 +19,7 @@ const OWN_TOKEN: &str = "c0ffee00-the-querys-own-token";
 const PASSWORD: &str = "c0ffee00-the-password";
 const VALUE: &str = "c0ffee00-the-value";
 
-/// What none of the texts may hold: what all secrets have in common, and the password's other form.
+/// The common part of all secrets, and the password's encoded form: no text may hold them.
 fn secrets() -> [String; 2] {
     use base64::Engine;
     let credentials = base64::engine::general_purpose::STANDARD.encode(format!("user:{PASSWORD}"));
@@ -61,7 +61,7 @@ impl Texts {
     fn hold_no_secret(&self) {
         for (what, text) in &self.0 {
             for secret in secrets() {
-                assert!(!text.contains(&secret), "{what} tells a secret: {text}");
+                assert!(!text.contains(&secret), "{what} holds a secret: {text}");
             }
         }
     }
@@ -97,7 +97,7 @@ async fn nothing_that_can_be_printed_holds_one() {
         .send(Observe::all(Events(told).start()))
         .await
         .expect("it runs");
-    // A proxy that sends back what it was sent.
+    // A proxy that echoes the request's secrets.
     let credentials = &secrets()[1];
     let echo = |token: &str| {
         let text = format!("no rights for {token} or {PASSWORD} (Basic {credentials})");
@@ -195,7 +195,7 @@ async fn nothing_that_can_be_printed_holds_one() {
     }
 }
 
-/// Consul itself, with a token that it does not know, one without rights, and one that is no header.
+/// Consul's own refusals: of an unknown token, of one without rights, and of one that is no valid header.
 #[actix_rt::test]
 async fn consuls_own_refusals_hold_none() {
     capture();

@@ -84,7 +84,7 @@ async fn the_request_is_closed_and_nothing_more_comes() {
 
 /// The handler is at work on one delivery, and another one waits for it.
 #[actix_rt::test]
-async fn what_waits_for_a_slow_handler_is_taken_back() {
+async fn a_delivery_that_waits_for_a_slow_handler_is_retracted() {
     let fixture = Fixture::dev();
     let gate = Arc::new(Semaphore::new(0));
     let slow = Feed::slow(&gate);
@@ -102,9 +102,9 @@ async fn what_waits_for_a_slow_handler_is_taken_back() {
     slow.ends_with_nothing("its subscription was stopped").await;
 }
 
-/// Blocks its thread in its first handler until it is let go.
+/// Blocks its thread in its first handler until it is released.
 struct Blocks {
-    let_go: Receiver<()>,
+    release: Receiver<()>,
     handled: UnboundedSender<String>,
 }
 
@@ -117,7 +117,7 @@ impl Handler<Changed<Key>> for Blocks {
 
     fn handle(&mut self, changed: Changed<Key>, _: &mut Self::Context) {
         let _ = self.handled.send(changed.query.name().to_owned());
-        let _ = self.let_go.recv();
+        let _ = self.release.recv();
     }
 }
 
@@ -129,15 +129,15 @@ impl Handler<StopActor> for Blocks {
     }
 }
 
-/// The message is in the mailbox, and its actor has not come to it yet.
+/// The message is in the mailbox, and its actor has not handled it yet.
 #[actix_rt::test]
-async fn what_lies_in_a_mailbox_is_taken_back() {
+async fn a_delivery_in_a_mailbox_is_retracted() {
     let fixture = Fixture::dev();
-    let (let_go, waits) = channel();
+    let (release, waits) = channel();
     let (handled, mut all) = unbounded_channel();
     let thread = Arbiter::new();
     let actor = Blocks::start_in_arbiter(&thread.handle(), |_| Blocks {
-        let_go: waits,
+        release: waits,
         handled,
     });
     for name in ["held", "waiting", "stopped"] {
@@ -155,7 +155,7 @@ async fn what_lies_in_a_mailbox_is_taken_back() {
             assert_eq!(first.as_deref(), Some("held"));
         }
     }
-    // One that goes by itself, and one whose watch goes on for another subscriber.
+    // One that ends alone, and one whose watch continues for another subscriber.
     let shared = Watch::new(Key::new("shared"), actor.clone());
     let shared = fixture
         .watches
@@ -168,7 +168,7 @@ async fn what_lies_in_a_mailbox_is_taken_back() {
     fixture.ready().await;
     stop(&fixture, Stop::path("stopped")).await;
     stop(&fixture, Stop::subscription(shared)).await;
-    drop(let_go);
+    drop(release);
     actor.send(StopActor).await.expect("it lives");
     let mut rest = Vec::new();
     while let Ok(name) = all.try_recv() {
@@ -202,7 +202,7 @@ async fn one_of_two_subscriptions() {
     assert_eq!(
         (stats.open, stats.accepted),
         (1, 1),
-        "the watch goes on as it was: {stats:?}"
+        "the watch continues: {stats:?}"
     );
 
     let again = stop(&fixture, Stop::subscription(goes.subscription)).await;
@@ -234,7 +234,7 @@ async fn several_paths_and_all_of_them() {
         feed.next("the first delivery").await;
     }
     key.next("the first delivery").await;
-    // A connection between two queries would stay open for the next one, whoever stops then.
+    // A connection between two queries stays open for the next one.
     fixture
         .proxy
         .until(DEADLINE, "five held queries", |stats| {
@@ -270,7 +270,7 @@ async fn several_paths_and_all_of_them() {
 }
 
 #[actix_rt::test]
-async fn what_is_watched_again_begins_with_the_current_state() {
+async fn a_new_watch_begins_with_the_current_state() {
     let fixture = Fixture::dev();
     fixture.agent.put("app/a", "1");
     let mut feed = fixture.watch(KeyPrefix::new("app")).await;

@@ -1,10 +1,10 @@
-//! What one subscriber received, and the laws that every delivery keeps.
+//! The deliveries of one subscriber, and the laws that each keeps.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use consul_watch::actors::Query;
-use consul_watch::watch::Decode;
+use consul_watch::watch::DecodedPrefix;
 use consul_watch::{
     Changed, ConsulConfig, Item, Key, KeyPrefix, KvPair, Reason, Snapshot, SubscriptionId, View,
 };
@@ -18,10 +18,10 @@ pub(crate) type State = BTreeMap<String, (u64, Vec<u8>)>;
 
 /// A query of keys, whatever its value makes of them.
 pub(crate) trait WatchedKeys: Query<Source = ConsulConfig> + Clone {
-    /// The keys of a value. A decoded one has no index of creation, which is 0 then.
+    /// Returns the keys of a value. A decoded one has no index of creation, which is 0 then.
     fn state(&self, value: &Self::Value) -> State;
 
-    /// What this query has to show when Consul has these keys.
+    /// Returns the state that this query has to show when Consul has these keys.
     fn expected(&self, consul: State) -> State {
         consul
     }
@@ -67,7 +67,7 @@ impl WatchedKeys for DerivedFolder {
     }
 }
 
-impl WatchedKeys for Decode<DecodedFolder> {
+impl WatchedKeys for DecodedPrefix<DecodedFolder> {
     fn state(&self, value: &Self::Value) -> State {
         let path = self.path().name().trim_end_matches('/').to_owned();
         let value = value.iter();

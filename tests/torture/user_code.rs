@@ -49,7 +49,7 @@ impl UserCode {
         Self::Derivation,
     ];
 
-    /// What a subscription may come with.
+    /// The kinds that a subscription may come with.
     pub(crate) const OF_SUBSCRIPTIONS: [Self; 4] = [
         Self::Predicate,
         Self::Projection,
@@ -70,7 +70,7 @@ impl UserCode {
         }
     }
 
-    /// How often this kind has panicked.
+    /// Returns the number of panics of this kind.
     pub(crate) fn panics(self) -> u64 {
         PANICS[self as usize].load(Ordering::Relaxed)
     }

@@ -13,7 +13,7 @@ const KEYS: [&str; 3] = ["broken/a", "broken/b", "broken/c"];
 async fn a_broken_connection_counts_until_its_agent_is_known_to_be_gone() {
     let agent = TestAgent::dev();
     let proxy = FaultProxy::start(agent.http_addr());
-    // With Consul's own wait of 5 min, so that no permit comes back by itself while this test runs.
+    // With Consul's own wait of 5 min, so that no permit is released for its end while this test runs.
     let config = ConsulConfig::default()
         .with_address(proxy.url())
         .expect("an address")

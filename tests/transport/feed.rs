@@ -1,4 +1,4 @@
-//! A subscriber that hands on what it receives, and the supervisor it is subscribed with.
+//! A subscriber that records what it receives, and its supervisor.
 
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ impl Handler<Changed<Key>> for Recorder {
     }
 }
 
-/// What watches of keys deliver, in the order it comes.
+/// The deliveries of watches of keys, in the order of arrival.
 pub(crate) struct Feed {
     recipient: Recipient<Changed<Key>>,
     received: UnboundedReceiver<Changed<Key>>,
@@ -75,7 +75,7 @@ pub(crate) fn supervisor(config: &ConsulConfig) -> Addr<WatchSupervisor> {
     WatchSupervisor::new(config.clone()).backoff(soon).start()
 }
 
-/// Waits until the watch of this key is so.
+/// Waits until the status of this key fits.
 pub(crate) async fn until(
     watches: &Addr<WatchSupervisor>,
     key: &str,

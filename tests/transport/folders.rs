@@ -1,4 +1,4 @@
-//! Many folders that no common query covers, a watch of each, and who was told what.
+//! Many folders without a shared query, a watch of each, and their deliveries.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ impl Folders {
             .expect("ready in time")
             .expect("the supervisor runs")
             .expect("they can be answered");
-        folders.are_told("first", within).await;
+        folders.are_delivered("first", within).await;
         folders
     }
 
@@ -65,14 +65,14 @@ impl Folders {
         }
     }
 
-    /// Waits until each watch has told this of its folder; it tells it once, and nothing else.
-    pub(crate) async fn are_told(&mut self, value: &str, within: Duration) {
+    /// Waits until each watch has delivered this value of its folder, once and nothing else.
+    pub(crate) async fn are_delivered(&mut self, value: &str, within: Duration) {
         let deadline = Instant::now() + within;
-        let mut told = vec![false; self.count];
+        let mut delivered = vec![false; self.count];
         for left in (1..=self.count).rev() {
             let changed = timeout_at(deadline, self.received.recv()).await;
             let changed =
-                changed.unwrap_or_else(|_| panic!("{left} were not told within {within:?}"));
+                changed.unwrap_or_else(|_| panic!("{left} were not delivered within {within:?}"));
             let changed = changed.expect("the recorder runs");
             let [pair] = changed.current.as_slice() else {
                 panic!("one key each: {changed:?}")
@@ -87,8 +87,8 @@ impl Folders {
                 .parse()
                 .expect("its number");
             assert!(
-                !std::mem::replace(&mut told[at], true),
-                "{} was told twice",
+                !std::mem::replace(&mut delivered[at], true),
+                "{} was delivered twice",
                 pair.key
             );
         }

@@ -1,4 +1,4 @@
-//! Who is trusted, who is not, and how it is said.
+//! Trust over HTTPS: authorities, names and client certificates, and the errors where they fail.
 
 use std::error::Error;
 
@@ -167,7 +167,7 @@ async fn certificates_are_read_again_on_reset() {
         Some("after")
     );
 
-    // A file that cannot be used is refused, and what runs goes on.
+    // A file that cannot be used is refused, and the running watches continue.
     std::fs::write(&trusted, "damaged").expect("written");
     let refused = watches
         .send(Reset::with(config(&before).with_ca_file(&trusted)))

@@ -1,10 +1,10 @@
-//! The ways to Consul: TLS, unix sockets, shared connections, tokens that change, several
-//! addresses, many watches.
+//! Transports to Consul: TLS, unix sockets, shared connections, tokens that change, several addresses, and the
+//! limit of connections.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test that cannot go on has failed"
+    reason = "a test that cannot continue has failed"
 )]
 
 mod broken_connections;

@@ -1,4 +1,4 @@
-//! Thousands of watches over HTTPS: as many connections as their streams need, and everybody is told.
+//! Thousands of watches over HTTPS: as many connections as their streams need, and every change is delivered.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn two_thousand_folders_share_nine_connections_and_all_changes_come() {
     } = &stage(|config| config);
     let mut folders = Folders::watch(WATCHES, agent, watches, WITHIN).await;
     folders.write(agent, "second");
-    folders.are_told("second", WITHIN).await;
+    folders.are_delivered("second", WITHIN).await;
 
     let statuses = watches
         .send(Status::all())

@@ -1,4 +1,4 @@
-//! More watches over plain HTTP than Consul takes connections: the budget is used, nobody is lost.
+//! More watches over plain HTTP than Consul accepts connections: the budget is used, and no change is lost.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::folders::Folders;
 
 const WATCHES: usize = 1_000;
 
-/// A watch without a place asks every 10 s, give or take a quarter, and all of them share a few connections.
+/// A watch without a permit polls every 10 s, give or take a quarter, and all of them share a few connections.
 const A_TURN_OF_ALL: Duration = Duration::from_secs(25);
 
 #[actix_rt::test]
-async fn a_thousand_watches_use_the_budget_and_the_rest_waits_and_is_told() {
+async fn a_thousand_watches_use_the_budget_and_the_rest_polls() {
     let agent = TestAgent::dev();
     let proxy = FaultProxy::start(agent.http_addr());
     let config = ConsulConfig::default()
@@ -32,11 +32,15 @@ async fn a_thousand_watches_use_the_budget_and_the_rest_waits_and_is_told() {
         |is: fn(&WatchState) -> bool| statuses.iter().filter(|status| is(&status.state)).count();
     assert_eq!(count(WatchState::is_live), budget);
     let waiting = |state: &WatchState| matches!(state, WatchState::Polling { .. });
-    assert_eq!(count(waiting), WATCHES - budget, "who is not held says so");
+    assert_eq!(
+        count(waiting),
+        WATCHES - budget,
+        "the others report that they poll"
+    );
     assert!(proxy.open() < 200, "{:?}", proxy.stats());
 
     folders.write(&agent, "second");
-    folders.are_told("second", A_TURN_OF_ALL).await;
+    folders.are_delivered("second", A_TURN_OF_ALL).await;
     let statuses = watches
         .send(Status::all())
         .await

@@ -6,7 +6,7 @@ use consul_watch_harness::{Authority, FaultProxy, TestAgent};
 
 use crate::feed::supervisor;
 
-/// What a test of watches over HTTPS needs.
+/// The setup of a test of watches over HTTPS.
 pub(crate) struct Stage {
     pub(crate) agent: TestAgent,
     pub(crate) proxy: FaultProxy,

@@ -52,7 +52,7 @@ async fn a_rotated_token_is_found_without_a_restart() {
         .expect("the call is sent again with the new token");
     assert_eq!(feed.value("a change").await.as_deref(), Some("1"));
 
-    // The old one goes first: the watch is denied until the file is mended, and goes on by itself.
+    // The old one goes first: the watch is denied until the file has the new one, and then continues.
     agent.request("DELETE", &format!("/v1/acl/token/{second}"), &[], b"");
     agent.put("rotated/a", "2");
     until(&watches, "rotated/a", |status| {

@@ -22,11 +22,11 @@ usage: cargo xtask <command>
                    run the tests of the promises, those that match or another test target's, 50 times each
                    and without retries, with --load beside a busy thread per processor
   torture [--minutes N] [--seed N]
-                   break everything around the watches at random, 5 minutes long, and count violations
+                   inject faults at random, 5 minutes long, and count violations of the promises
   bench [-- [--quick] [SCENARIO ...]]
                    measure beside the peers, all scenarios or some, and write docs/benchmarks.md;
                    the scenario micro is the hot path alone, by criterion
-  soak             a hundred thousand rounds over a hundred watches, with memory at the start and at the end
+  soak             a hundred thousand rounds over a hundred watches, with the growth of memory per delivery
   lint [modules|words|size]... [--summary]
                    check what the compiler does not: circles among modules, private words, long files
   advisories DIR   check the dependencies for known vulnerabilities, by a copy of the RustSec database

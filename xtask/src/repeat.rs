@@ -72,7 +72,7 @@ fn options(args: &[String]) -> Result<Options, String> {
             filter if !filter.starts_with('-') && options.filter.is_empty() => {
                 filter.clone_into(&mut options.filter);
             }
-            _ => return Err(format!("{name} is not known\n{USAGE}")),
+            _ => return Err(format!("{name} is unknown\n{USAGE}")),
         }
     }
     Ok(options)

@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: the rounds of `tests/soak.rs`, a hundred thousand of them.
+//! `cargo xtask soak`: a hundred thousand rounds of `tests/soak.rs`.
 
 use crate::cargo::cargo;
 

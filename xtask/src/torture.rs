@@ -1,18 +1,18 @@
-//! `cargo xtask torture`: the fault campaign of `tests/torture`, for as long as is wanted.
+//! `cargo xtask torture`: a run of `tests/torture`, as long as its argument says.
 
 use crate::cargo::cargo;
 
 pub(crate) const USAGE: &str = "usage: cargo xtask torture [--minutes N] [--seed N]";
 
-/// What was asked for: how many seconds, and the seed if it is to be a known one.
+/// The arguments: the seconds, and the seed unless it is random.
 #[derive(Debug, PartialEq, Eq)]
-struct Wanted {
+struct Options {
     seconds: u64,
     seed: Option<u64>,
 }
 
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
-    let wanted = wanted(args)?;
+    let options = options(args)?;
     let consul = consul_watch_harness::consul().map_err(|error| error.to_string())?;
     let mut torture = cargo();
     torture
@@ -28,23 +28,23 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
             "whatever",
         ])
         .env("CONSUL_BIN", consul)
-        .env("CONSUL_WATCH_TORTURE_SECONDS", wanted.seconds.to_string());
-    if let Some(seed) = wanted.seed {
+        .env("CONSUL_WATCH_TORTURE_SECONDS", options.seconds.to_string());
+    if let Some(seed) = options.seed {
         torture.env("CONSUL_WATCH_SEED", seed.to_string());
     }
-    println!("torture for {} s", wanted.seconds);
+    println!("torture for {} s", options.seconds);
     let status = torture
         .status()
         .map_err(|error| format!("cannot run cargo: {error}"))?;
     if status.success() {
         Ok(())
     } else {
-        Err(format!("the campaign failed ({status})"))
+        Err(format!("the torture failed ({status})"))
     }
 }
 
-fn wanted(args: &[String]) -> Result<Wanted, String> {
-    let mut wanted = Wanted {
+fn options(args: &[String]) -> Result<Options, String> {
+    let mut options = Options {
         seconds: 300,
         seed: None,
     };
@@ -57,12 +57,12 @@ fn wanted(args: &[String]) -> Result<Wanted, String> {
             .parse()
             .map_err(|_| format!("{name} {value}: not a number\n{USAGE}"))?;
         match name.as_str() {
-            "--minutes" => wanted.seconds = number.saturating_mul(60),
-            "--seed" => wanted.seed = Some(number),
-            _ => return Err(format!("{name} is not known\n{USAGE}")),
+            "--minutes" => options.seconds = number.saturating_mul(60),
+            "--seed" => options.seed = Some(number),
+            _ => return Err(format!("{name} is unknown\n{USAGE}")),
         }
     }
-    Ok(wanted)
+    Ok(options)
 }
 
 #[cfg(test)]
@@ -72,17 +72,17 @@ mod tests {
     #[test]
     fn reads_minutes_and_seed() {
         let read =
-            |args: &[&str]| wanted(&args.iter().map(ToString::to_string).collect::<Vec<_>>());
+            |args: &[&str]| options(&args.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(
             read(&[]),
-            Ok(Wanted {
+            Ok(Options {
                 seconds: 300,
                 seed: None
             })
         );
         assert_eq!(
             read(&["--minutes", "2", "--seed", "7"]),
-            Ok(Wanted {
+            Ok(Options {
                 seconds: 120,
                 seed: Some(7)
             })

@@ -138,7 +138,7 @@ impl<Q: Query> CoveredActor<Q> {
             self.ask_again(number, attempt, ctx);
         } else {
             ctx.run_later(pause, move |actor, ctx| {
-                actor.ask_again(number, attempt, ctx)
+                actor.ask_again(number, attempt, ctx);
             });
         }
     }

@@ -140,7 +140,7 @@ impl Backoff {
         highest.min(EFFECTIVELY_FOREVER).mul_f64(share)
     }
 
-    /// How long health must last before the next failure counts as a first one.
+    /// The time that health must last before the next failure counts as a first one.
     pub(crate) fn reset_after(&self) -> Duration {
         self.policy().reset_after
     }

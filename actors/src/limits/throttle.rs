@@ -28,7 +28,7 @@ impl Throttle {
     pub const DEFAULT_BURST: u32 = 2;
     /// The default interval: one query each 10 ms (ours).
     pub const DEFAULT_EVERY: Duration = Duration::from_millis(10);
-    /// How many times empty wake-ups double the interval.
+    /// The number of times that empty wake-ups double the interval.
     const MAX_DOUBLINGS: u32 = 6;
 
     /// Makes a bucket of `burst` tokens (at least 1) that gains one each `every`.

@@ -1,4 +1,4 @@
-//! What a subscriber receives.
+//! The message that a subscriber receives.
 
 use std::{fmt, sync::Arc};
 
@@ -6,15 +6,15 @@ use actix::Message;
 
 use crate::{Change, Query, Snapshot, SubscriptionId, View, change};
 
-/// Why an update came.
+/// The occasion of an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The subscriber's first: the state as it was found.
+    /// The subscriber's first update: the state as it was found.
     First,
     /// Something changed while the watch was live.
     Change,
-    /// After an outage or a [`Reset`](crate::Reset) the state was found to be another one.
+    /// The state was found to be another one after an outage or a [`Reset`](crate::Reset).
     Resync,
 }
 
@@ -28,42 +28,44 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The watched value is another one: what a subscriber actor handles.
+/// An update of a watched value, which a subscriber actor handles.
 ///
-/// The next one comes only after the handler's result is there, so an asynchronous handler slows down
-/// its own feed and nobody else's. What happens meanwhile is folded into one update: the latest state
-/// always arrives, in order, and never twice in a row.
+/// One update is in flight for each subscription: the next one is sent when the handler's result is there. An
+/// asynchronous handler therefore slows down its own subscription alone (backpressure), and the states that come
+/// meanwhile are coalesced into one update. The latest state always arrives, in order, and never twice in a row.
 #[derive(Message)]
 #[rtype(result = "()")]
 #[non_exhaustive]
 pub struct Changed<Q: Query> {
-    /// What was asked.
+    /// The query.
     pub query: Arc<Q>,
-    /// The subscription it comes by.
+    /// The subscription that it is an update of.
     pub subscription: SubscriptionId,
     /// The index `current` was read at; 0 for hash-based queries.
     pub index: u64,
     /// The index `previous` was read at.
     pub previous_index: Option<u64>,
-    /// What this subscriber saw last; `None` the first time. With predicates ([`Watch::only`](crate::Watch::only))
-    /// it is the last state that was looked at for it. Where its handler was cut in the middle of an update whose
-    /// value was taken back since, it is the value of that update.
+    /// The value that this subscriber handled last; `None` in its first update.
+    ///
+    /// With predicates ([`Watch::only`](crate::Watch::only)) it is the last value that they were applied to. After a
+    /// handler was cut in the middle of an update, and the value before that update holds again, it is the value of
+    /// the update that was cut.
     pub previous: Option<Arc<Q::Value>>,
-    /// What holds now.
+    /// The value now.
     pub current: Arc<Q::Value>,
-    /// Why it came.
+    /// The occasion.
     pub reason: Reason,
-    /// How many states in between this subscriber was not shown, because its handler was busy, a quiet
-    /// period held them back or its watcher had to start again.
+    /// The number of states that were coalesced into this update, because the handler was busy, a quiet period held
+    /// them back or the watcher was restarted.
     pub coalesced: u64,
-    /// None is the default one.
+    /// `None` stands for the default view.
     pub(crate) view: Option<Arc<View<Item<Q>>>>,
 }
 
 type Item<Q> = <<Q as Query>::Value as Snapshot>::Item;
 
 impl<Q: Query> Changed<Q> {
-    /// A subscriber's first update, for tests of an application's handlers: everything is added.
+    /// Makes a subscriber's first update, for tests of an application's handlers: everything is added.
     pub fn first(query: Q, current: Q::Value, index: u64) -> Self {
         Self {
             query: Arc::new(query),
@@ -78,11 +80,11 @@ impl<Q: Query> Changed<Q> {
         }
     }
 
-    /// A later update, for tests of an application's handlers: what is in `previous` alone is removed, what is in
-    /// `current` alone is added, and what differs is updated.
+    /// Makes a later update, for tests of an application's handlers: entries in `previous` alone are removed, entries
+    /// in `current` alone are added, and entries that differ are updated.
     ///
-    /// The other fields are public, so that a test sets the [`reason`](Self::reason) or the number of
-    /// [`coalesced`](Self::coalesced) states as it needs them.
+    /// The fields are public, so a test sets the [`reason`](Self::reason) or the number of
+    /// [`coalesced`](Self::coalesced) states afterwards.
     pub fn update(query: Q, previous: Q::Value, current: Q::Value, index: u64) -> Self {
         Self {
             previous_index: Some(index.saturating_sub(1)),
@@ -92,16 +94,16 @@ impl<Q: Query> Changed<Q> {
         }
     }
 
-    /// The same update as a subscriber with this view receives it: [`changes`](Self::changes) leaves out what the
-    /// view overlooks.
+    /// Makes the same update as a subscriber with this view receives it: [`changes`](Self::changes) leaves out
+    /// entries that the view takes for equal, and changes that it does not want.
     #[must_use]
     pub fn with_view(mut self, view: View<Item<Q>>) -> Self {
         self.view = Some(Arc::new(view));
         self
     }
 
-    /// What was added, updated and removed since this subscriber's last update, in the order of the
-    /// entries' identities. The first time everything is added.
+    /// Returns the entries that were added, updated and removed since this subscriber's last update, in the order
+    /// of their identities. In the first update everything is added.
     pub fn changes(&self) -> Vec<Change<Item<Q>>> {
         let plain = View::default();
         let view = self.view.as_deref().unwrap_or(&plain);
@@ -129,7 +131,7 @@ impl<Q: Query> fmt::Debug for Changed<Q> {
             .field("index", &self.index)
             .field("previous_index", &self.previous_index)
             .field("reason", &self.reason)
-            .field("folded", &self.coalesced)
+            .field("coalesced", &self.coalesced)
             .field("current", &self.current)
             .finish()
     }

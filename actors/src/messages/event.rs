@@ -1,4 +1,4 @@
-//! What an observer receives.
+//! The message that an observer receives.
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -6,57 +6,57 @@ use actix::Message;
 
 use crate::{SubscriptionId, WatchPath, WatchState, key::WatchKey};
 
-/// Something happened to a watch itself, as opposed to the value it watches.
+/// An event of a watch itself, as opposed to a change of the value it watches.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 #[non_exhaustive]
 pub struct WatchEvent {
-    /// Which watch.
+    /// The watch.
     pub path: WatchPath,
-    /// What happened.
+    /// The event.
     pub kind: EventKind,
-    /// How many events this observer was not shown before this one because its mailbox lagged behind.
+    /// The number of events before this one that were dropped because the observer lagged behind.
     pub missed: u64,
-    /// Two queries may go by one path.
+    /// Two queries may have one path.
     pub(crate) key: WatchKey,
 }
 
-/// What happened to a watch.
+/// The kind of an event.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// It went into this state, or is still in it and its answers can be taken as values again.
+    /// The watch entered this state, or its answers can be taken as values again after they were rejected.
     State(WatchState),
-    /// An answer came that could not be taken as a value; the last good one stays.
+    /// An answer could not be taken as a value; the last good one stays.
     Rejected(Arc<dyn Error + Send + Sync>),
-    /// Code that a subscriber came with panicked. Its subscription continues, and nobody else is affected.
+    /// Code of a subscriber panicked. Its subscription continues, and no other subscriber is affected.
     ///
     /// Reported once for panics that follow each other, and once a minute at most.
     SubscriberPanicked {
-        /// Whose code it was.
+        /// The subscription whose code it was.
         subscription: SubscriptionId,
-        /// Which code.
+        /// The code.
         code: SubscriberCode,
     },
-    /// A subscription ended although nobody stopped it: its subscriber's actor is gone.
+    /// A subscription ended without a [`Stop`](crate::Stop), because its subscriber's actor is gone.
     SubscriptionEnded {
-        /// Which subscription.
+        /// The subscription.
         subscription: SubscriptionId,
-        /// How its actor ended, as far as that shows.
+        /// The way its actor ended, as far as that shows.
         reason: EndReason,
     },
-    /// It was stopped by [`Stop`](crate::Stop), or ended with its last subscriber.
+    /// The watch was stopped by [`Stop`](crate::Stop), or ended with its last subscriber or its supervisor.
     Ended,
 }
 
-/// How a subscriber's actor ended.
+/// The way a subscriber's actor ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndReason {
-    /// While it handled an update: its handler panicked, or it stopped in the middle.
+    /// It ended while it handled an update: its handler panicked, or it stopped in the middle.
     DuringUpdate,
-    /// While no update of this subscription was in flight: it stopped, its last address was dropped, its
-    /// arbiter stopped, or it panicked elsewhere.
+    /// It ended while no update of this subscription was in flight: it stopped, its last address was dropped, its
+    /// arbiter stopped, or it panicked in another handler.
     ActorEnded,
 }
 
@@ -69,14 +69,14 @@ impl fmt::Display for EndReason {
     }
 }
 
-/// Code that a subscriber comes with, which the watch runs.
+/// The code of a subscriber that its watch runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SubscriberCode {
-    /// [`Watch::skip_first_when`](crate::Watch::skip_first_when): the first state counts as new.
+    /// The closure of [`Watch::skip_first_when`](crate::Watch::skip_first_when). The first state is delivered.
     SkipFirst,
-    /// A projection, an equality or a predicate of its [`View`](crate::View), or the comparison of the
-    /// entries themselves: it runs again after a pause, and the latest state waits until it succeeds.
+    /// A projection, an equality or a predicate of its [`View`](crate::View), or the comparison of the entries
+    /// themselves. It runs again after a pause, and the latest state waits until it returns.
     View,
 }
 

@@ -1,4 +1,4 @@
-//! Everything that is said between an application and the engine.
+//! The messages between an application and the engine.
 
 mod changed;
 mod event;

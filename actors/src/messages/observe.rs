@@ -1,4 +1,4 @@
-//! The message by which an actor asks for the states of watches.
+//! The message that subscribes an observer to the events of watches.
 
 use actix::Message;
 

@@ -6,16 +6,16 @@ use actix::Message;
 
 use crate::{Query, Selection};
 
-/// Waits until every selected watch has its first value; the reply comes at once when they have.
+/// Waits until every selected watch has its first value; where all have one, the reply is immediate.
 ///
-/// A watch whose first answer cannot be taken as a value, for instance because it does not decode, is
-/// [`ReadyError::Rejected`]; the watch itself continues, and a later `Ready` waits for a good value again.
+/// A watch whose first answer cannot be taken as a value, for instance because it does not decode, is an error
+/// ([`ReadyError::Rejected`]). The watch itself continues.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), ReadyError>")]
 pub struct Ready(pub(crate) Selection);
 
 impl Ready {
-    /// Waits for all watches there are now.
+    /// Waits for all watches that exist now.
     pub fn all() -> Self {
         Self(Selection::All)
     }
@@ -36,7 +36,7 @@ impl Ready {
     }
 }
 
-/// Why a watch will not become ready.
+/// The reason for which a watch is not ready.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadyError {
@@ -46,12 +46,12 @@ pub enum ReadyError {
     /// It was stopped before its first value.
     #[error("{0} was stopped before its first value")]
     Stopped(String),
-    /// It has no value yet, and its last answer could not be taken as one.
+    /// It has no value yet, and its last answer was rejected as one.
     #[error("{path} has no value: its answer was rejected: {reason}")]
     Rejected {
         /// The watch.
         path: String,
-        /// Why the answer was rejected.
+        /// The reason for the rejection.
         #[source]
         reason: Arc<dyn Error + Send + Sync>,
     },
@@ -60,7 +60,7 @@ pub enum ReadyError {
     Invalid {
         /// The watch.
         path: String,
-        /// Why.
+        /// The failure.
         #[source]
         error: crate::Failure,
     },

@@ -1,23 +1,23 @@
-//! The message that starts watches afresh.
+//! The message that restarts watches.
 
 use actix::Message;
 
 use crate::{Failure, Source};
 
-/// Starts every watcher afresh, with a new configuration or the one it has.
+/// Restarts every watcher, with a new configuration or the current one.
 ///
-/// Subscribers stay, and are sent only what really is different from what they saw. The reply comes
-/// when every watcher has dropped its old request and taken the configuration over.
+/// Subscribers stay, and receive an update only where a value differs from the one they handled last. The reply
+/// comes when every watcher has dropped its old request and taken over the configuration.
 #[derive(Debug, Clone)]
 pub struct Reset<S>(pub(crate) Option<S>);
 
 impl<S> Reset<S> {
-    /// Starts afresh with the configuration there is.
+    /// Restarts with the current configuration.
     pub fn new() -> Self {
         Self(None)
     }
 
-    /// Starts afresh with another configuration.
+    /// Restarts with another configuration.
     pub fn with(source: S) -> Self {
         Self(Some(source))
     }
@@ -29,12 +29,12 @@ impl<S> Default for Reset<S> {
     }
 }
 
-/// The result is the number of watchers that started afresh.
+/// The result is the number of watchers that were restarted.
 impl<S: Source> Message for Reset<S> {
     type Result = Result<usize, ResetError>;
 }
 
-/// A [`Reset`] that was not done: everything goes on as it was.
+/// The reason for which a [`Reset`] was refused; everything continues as it was.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResetError {

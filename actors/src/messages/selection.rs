@@ -1,14 +1,14 @@
-//! Which watches a message is about.
+//! The watches that a message is about.
 
 use std::fmt;
 
 use crate::{Query, SubscriptionId, WatchPath, key::WatchKey};
 
-/// Which watches a message is about.
+/// The watches that a message is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Selection {
-    /// All of them.
+    /// All watches.
     All,
     /// The watches of these names: by the name alone (`app`, whatever the kind; a folder `app/` too) or in full
     /// (`keyprefix:app`).
@@ -27,12 +27,12 @@ pub struct QueryId {
 }
 
 impl Selection {
-    /// The watches of this path.
+    /// Selects the watches of this path.
     pub fn path(path: impl Into<String>) -> Self {
         Self::Paths(vec![path.into()])
     }
 
-    /// The watch of this query.
+    /// Selects the watch of this query.
     pub fn query<Q: Query>(query: &Q) -> Self {
         Self::Query(QueryId {
             key: WatchKey::of(query),
@@ -40,7 +40,7 @@ impl Selection {
         })
     }
 
-    /// The parts of the selection, each as it is to be reported when it selects nothing.
+    /// Returns the parts of the selection, each as it is reported when it selects nothing.
     pub(crate) fn parts(&self) -> Vec<Self> {
         match self {
             Self::Paths(paths) => paths.iter().cloned().map(Self::path).collect(),

@@ -1,4 +1,4 @@
-//! The messages that ask how things stand.
+//! The messages that ask for the state of watches.
 
 use actix::Message;
 
@@ -10,23 +10,23 @@ use crate::{Query, Selection, Snapshots, WatchStatus};
 pub struct Status(pub(crate) Selection);
 
 impl Status {
-    /// Of all watches.
+    /// Asks for all watches.
     pub fn all() -> Self {
         Self(Selection::All)
     }
 
-    /// Of the watches of this path.
+    /// Asks for the watches of this path.
     pub fn path(path: impl Into<String>) -> Self {
         Self(Selection::path(path))
     }
 
-    /// Of the watch of this query.
+    /// Asks for the watch of this query.
     pub fn query<Q: Query>(query: &Q) -> Self {
         Self(Selection::query(query))
     }
 }
 
-/// Asks for the handle by which any thread reads the latest values.
+/// Asks for the [`Snapshots`], by which any thread reads the latest values.
 #[derive(Debug, Message)]
 #[rtype(result = "Snapshots")]
 pub struct GetSnapshots;

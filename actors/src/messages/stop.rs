@@ -6,14 +6,19 @@ use crate::{Query, Selection, SubscriptionId, WatchPath};
 
 /// Ends watches, or one subscription of a watch.
 ///
-/// The reply comes when the requests are closed and nothing more will be delivered: a message that
-/// waits in a subscriber's mailbox is taken back. Stopping what is not watched is told, not an error.
+/// The reply comes when the requests are closed and every update that waits in a subscriber's mailbox is taken back,
+/// without waiting for a thread that is blocked. A handler that has begun with an update finishes it. actix begins
+/// with a message right after it has looked whether the message was taken back, so a handler on another thread may
+/// begin within the nanoseconds around the reply; none begins later.
+///
+/// What is not watched is listed in [`Stopped::not_watched`]; it is no error.
 #[derive(Debug, Message)]
 #[rtype(result = "Stopped")]
 pub struct Stop(pub(crate) Selection);
 
 impl Stop {
-    /// Ends the watches of this path: all that are called so by name, or the one that prints so.
+    /// Ends the watches of this path: all with this name (`app`, whatever the kind; a folder `app/` too), or the one
+    /// that prints so (`keyprefix:app`).
     pub fn path(path: impl Into<String>) -> Self {
         Self(Selection::path(path))
     }
@@ -30,7 +35,7 @@ impl Stop {
         Self(Selection::query(query))
     }
 
-    /// Ends one subscription. Its watch goes on for the others, and ends if there are none.
+    /// Ends one subscription. Its watch continues for the others, and ends if there are none.
     pub fn subscription(id: SubscriptionId) -> Self {
         Self(Selection::Subscription(id))
     }
@@ -41,14 +46,14 @@ impl Stop {
     }
 }
 
-/// What [`Stop`] did.
+/// The result of a [`Stop`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stopped {
     /// The watches that have ended.
     pub ended: Vec<WatchPath>,
-    /// How many subscriptions have ended, with their watches or alone.
+    /// The number of subscriptions that have ended, with their watches or alone.
     pub subscriptions: usize,
-    /// What was asked for and not watched, as it was named.
+    /// The names and ids that select no watch, as they were given.
     pub not_watched: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! The message that starts a watch, or joins it.
+//! The message that starts a watch or joins one.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -6,18 +6,20 @@ use actix::Message;
 
 use crate::{
     Change, Changed, Item, Query, Quiescence, Snapshot, Subscriber, View, WatchEvent, WatchPath,
+    caught::discard,
     key::WatchKey,
     subscription::{OnSkipped, SkipFirst},
 };
 
 /// Subscribes an actor to a query's value.
 ///
-/// The first subscriber of a query starts its watcher; another one joins it and is handed the latest
-/// value at once. The reply is the subscription's id.
+/// The first subscriber of a query starts its watcher; further ones join it and receive the latest value at once.
+/// The reply is the subscription's id.
 #[derive(Debug)]
 pub struct Watch<Q: Query> {
     pub(crate) query: Arc<Q>,
-    /// These are made where the message is, and not on the supervisor's thread: they are code of the query.
+    /// The key and the path are made with the message and not on the supervisor's thread, since a query's code may
+    /// panic.
     pub(crate) key: WatchKey,
     pub(crate) path: WatchPath,
     pub(crate) subscriber: Subscriber<Changed<Q>>,
@@ -25,11 +27,11 @@ pub struct Watch<Q: Query> {
     pub(crate) options: SubscribeOptions<Q::Value>,
 }
 
-/// How a subscription wants its updates.
+/// The options of a subscription.
 pub(crate) struct SubscribeOptions<S: Snapshot> {
     pub(crate) skip_first: Option<SkipFirst<S>>,
     pub(crate) on_skipped: Option<OnSkipped<S>>,
-    /// None is the default one.
+    /// `None` stands for the default view.
     pub(crate) view: Option<Arc<View<S::Item>>>,
     pub(crate) quiescence: Option<Box<Quiescence>>,
 }
@@ -42,6 +44,15 @@ impl<S: Snapshot> Clone for SubscribeOptions<S> {
             view: self.view.clone(),
             quiescence: self.quiescence.clone(),
         }
+    }
+}
+
+/// The closures hold values of an application, which are dropped on the supervisor's thread too.
+impl<S: Snapshot> Drop for SubscribeOptions<S> {
+    fn drop(&mut self) {
+        discard(self.skip_first.take());
+        discard(self.on_skipped.take());
+        discard(self.view.take());
     }
 }
 
@@ -58,7 +69,8 @@ impl<S: Snapshot> fmt::Debug for SubscribeOptions<S> {
 impl<Q: Query> Watch<Q> {
     /// Sends every change of `query`'s value to `subscriber`, beginning with the current state.
     ///
-    /// An `Addr` or a `Recipient` is kept alive by the watch; a `WeakAddr` or `WeakRecipient` is not.
+    /// The watch keeps the actor of an `Addr` or a `Recipient` alive, but not that of a `WeakAddr` or a
+    /// `WeakRecipient`.
     pub fn new(query: Q, subscriber: impl Into<Subscriber<Changed<Q>>>) -> Self {
         let options = SubscribeOptions {
             skip_first: None,
@@ -83,8 +95,11 @@ impl<Q: Query> Watch<Q> {
         self.skip_first_when(|_| true)
     }
 
-    /// Does not send the first state when `seen` says that it was seen before, in an earlier run of the
-    /// application for one. The first update is then the first change after it.
+    /// Does not send the first state if `seen` returns true for it, for instance because an earlier run of the
+    /// application handled it. The first update is then the first change after it.
+    ///
+    /// Where `seen` panics, the first state is sent, and observers receive
+    /// [`EventKind::SubscriberPanicked`](crate::EventKind::SubscriberPanicked).
     #[must_use]
     pub fn skip_first_when(
         mut self,
@@ -107,14 +122,14 @@ impl<Q: Query> Watch<Q> {
         self
     }
 
-    /// Looks at the value in this way: see [`View`].
+    /// Compares and filters the value by this [`View`].
     #[must_use]
     pub fn view(mut self, view: View<<Q::Value as Snapshot>::Item>) -> Self {
         self.options.view = Some(Arc::new(view));
         self
     }
 
-    /// Takes for news only what differs in `part` of an entry.
+    /// Sends an update only where `part` of an entry differs.
     #[must_use]
     pub fn project<P: PartialEq>(
         self,
@@ -133,7 +148,7 @@ impl<Q: Query> Watch<Q> {
         self.view(view)
     }
 
-    /// Takes for news only changes for which `wanted` holds.
+    /// Sends an update only for changes for which `wanted` returns true.
     #[must_use]
     pub fn only(
         self,
@@ -149,22 +164,22 @@ impl<Q: Query> Watch<Q> {
         self.view(view)
     }
 
-    /// Delivers a change only after this long without another one, and after four times as long at
-    /// most. The first value never waits. Off by default.
+    /// Debounces updates: a change is delivered after this long without another one, and after four times as long
+    /// at most. The first value never waits. Off by default.
     #[must_use]
     pub fn quiet(self, period: Duration) -> Self {
         self.quiescence(Quiescence::new(period))
     }
 
-    /// Delivers changes as this quiescence says.
+    /// Debounces updates by these settings.
     #[must_use]
     pub fn quiescence(mut self, quiescence: Quiescence) -> Self {
         self.options.quiescence = Some(Box::new(quiescence));
         self
     }
 
-    /// Tells `observer` what happens to the watch itself: its states, its end, a value that could not
-    /// be read. See [`Observe`](crate::Observe) for all watches at once.
+    /// Sends the events of the watch itself to `observer`: its states, its end, a value that could not be read. It
+    /// ends with the watch. See [`Observe`](crate::Observe) for all watches at once.
     #[must_use]
     pub fn observer(mut self, observer: impl Into<Subscriber<WatchEvent>>) -> Self {
         self.observer = Some(observer.into());
@@ -172,7 +187,7 @@ impl<Q: Query> Watch<Q> {
     }
 }
 
-/// The result is the subscription's id, or why there is none.
+/// The result is the subscription's id, or the reason for which there is none.
 impl<Q: Query> Message for Watch<Q> {
     type Result = Result<SubscriptionId, WatchError>;
 }
@@ -187,7 +202,7 @@ impl fmt::Display for SubscriptionId {
     }
 }
 
-/// Why a [`Watch`] was not begun.
+/// The reason for which a [`Watch`] was refused.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum WatchError {

@@ -1,15 +1,23 @@
-//! What one subscriber is owed: one update in flight, the latest state waiting. No clock, no I/O.
+//! The updates of one subscriber: one in flight, and the latest state pending. No clock, no I/O.
+//!
+//! States that come while an update is in flight are coalesced into one (backpressure), and with a
+//! [`Quiescence`] they are debounced.
 
 pub(crate) mod acknowledgements;
 pub(crate) mod in_flight;
 pub(crate) mod quiescence;
 pub(crate) mod subscriber;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::{Backoff, Quiescence, Reason, Snapshot, View, compared::Compared, progress::Version};
+use crate::{
+    Backoff, Quiescence, Reason, Snapshot, View, caught::discard, compared::Compared,
+    progress::Version,
+};
 
 /// Decides whether a first state counts as seen.
 pub(crate) type SkipFirst<S> = Arc<dyn Fn(&S) -> bool + Send + Sync>;
@@ -20,18 +28,18 @@ pub(crate) type OnSkipped<S> = Arc<dyn Fn(&Arc<S>, u64) + Send + Sync>;
 /// The feed of one subscriber. It outlives restarts of its watcher.
 pub(crate) struct Subscription<S: Snapshot> {
     view: Option<Arc<View<S::Item>>>,
-    // What few subscriptions have is not room in each.
+    // Boxed, since few subscriptions have one.
     quiet: Option<Box<Quiet>>,
     /// Whether the first state counts as seen is not decided yet.
     undecided: Option<Box<Undecided<S>>>,
-    /// What it was shown last, or what was looked at for it since and held nothing it wants.
+    /// The state it handled last, or a later one that holds nothing it wants.
     seen: Option<Version<S>>,
     in_flight: Option<(Version<S>, Reason)>,
     pending: Option<Pending<S>>,
     trouble: Option<Box<Trouble<S>>>,
 }
 
-/// How often a panic of one subscriber's code is reported at most.
+/// The shortest time between two reports of panics in one subscriber's code.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Decides whether the first state counts as seen without being delivered.
@@ -40,17 +48,17 @@ struct Undecided<S: Snapshot> {
     first: Option<Version<S>>,
 }
 
-/// Deliveries were lost, or the view has panicked.
+/// The redelivery after an update was lost or the view panicked.
 struct Trouble<S> {
-    /// A handler that dies on its message is given it again, at a pace that harms nobody.
+    /// Paces the updates of a handler that ends with each of them.
     losses: Backoff,
     not_before: Option<Instant>,
-    /// What was lost last. Its handler had begun, so its effects may be there: something is delivered after it
-    /// in any case, even what was seen before it.
+    /// The update that was lost last. Its handler had begun and may have had effects, so something is delivered after
+    /// it in any case, even the state that was seen before it.
     begun: Option<Version<S>>,
     /// The view panicked when it ran last.
     panicking: bool,
-    /// When a panic was reported last.
+    /// The time of the last report of a panic.
     reported: Option<Instant>,
 }
 
@@ -67,7 +75,7 @@ impl<S> Default for Trouble<S> {
 }
 
 impl<S> Trouble<S> {
-    /// Once more: when to go on.
+    /// Returns the time of the next attempt.
     fn again(&mut self, now: Instant) -> Instant {
         *self.not_before.insert(now + self.losses.failed(now))
     }
@@ -94,21 +102,21 @@ impl<S: Snapshot> fmt::Debug for Subscription<S> {
 struct Pending<S> {
     version: Version<S>,
     reason: Reason,
-    /// How many states it stands for.
+    /// The number of states that were coalesced into it.
     states: u64,
 }
 
-/// It waits for quiet.
+/// The debounce.
 struct Quiet {
     rule: Quiescence,
-    /// When the first and the last of what is pending came.
+    /// The times at which the first and the last of the pending states came.
     came: Option<(Instant, Instant)>,
 }
 
-/// What to do for a subscriber now.
+/// The next step for a subscriber.
 #[derive(Debug)]
 pub(crate) enum Next<S> {
-    /// Nothing is owed, or its handler is still at work.
+    /// Nothing is pending, or its handler is still at work.
     Idle,
     /// Nothing: this state holds nothing that counts for the subscriber.
     Skipped(Version<S>),
@@ -150,7 +158,7 @@ impl<S: Snapshot> Subscription<S> {
         }
     }
 
-    /// A new state: it replaces the one that waits. Runs no code of the subscriber.
+    /// Takes a new state, which replaces the pending one. Runs no code of the subscriber.
     pub(crate) fn offer(&mut self, version: &Version<S>, resync: bool, now: Instant) {
         if let Some(undecided) = &mut self.undecided {
             undecided.first.get_or_insert_with(|| version.clone());
@@ -177,22 +185,22 @@ impl<S: Snapshot> Subscription<S> {
                 });
             }
             Some(pending) => {
-                pending.version = version.clone();
+                discard(std::mem::replace(&mut pending.version, version.clone()));
                 pending.reason = pending.reason.max(reason);
                 pending.states += 1;
             }
         }
     }
 
-    /// Whether [`decide_first`](Self::decide_first) has something to decide.
+    /// Returns whether [`decide_first`](Self::decide_first) has something to decide.
     pub(crate) fn is_undecided(&self) -> bool {
         self.undecided
             .as_ref()
             .is_some_and(|undecided| undecided.first.is_some())
     }
 
-    /// Decides, once, whether the first state counts as seen. Runs code of the subscriber: after a panic it
-    /// does not.
+    /// Decides, once, whether the first state counts as seen. Runs code of the subscriber; if that panics, the state
+    /// does not count as seen.
     pub(crate) fn decide_first(&mut self) {
         let Some(undecided) = self
             .undecided
@@ -213,7 +221,7 @@ impl<S: Snapshot> Subscription<S> {
         }
     }
 
-    /// What to do now; a delivery is in flight from here on. Runs code of the subscriber.
+    /// Returns what to do now; a delivery is in flight from here on. Runs code of the subscriber.
     pub(crate) fn next(&mut self, now: Instant, compared: &mut Compared<S>) -> Next<S> {
         if self.in_flight.is_some() {
             return Next::Idle;
@@ -231,7 +239,7 @@ impl<S: Snapshot> Subscription<S> {
         {
             previous = self.trouble.as_ref().and_then(|it| it.begun.as_ref());
             if previous.is_none() {
-                // Looked at and found without news: what comes next is compared with this one.
+                // It holds nothing that counts. The next state is compared with this one.
                 self.seen = self.pending.take().map(|pending| pending.version);
                 return self.seen.clone().map_or(Next::Idle, Next::Skipped);
             }
@@ -266,42 +274,42 @@ impl<S: Snapshot> Subscription<S> {
         })
     }
 
-    /// Whether nothing is owed, and nothing in flight.
+    /// Returns whether nothing is pending and nothing in flight.
     pub(crate) fn is_idle(&self) -> bool {
         self.in_flight.is_none() && self.pending.is_none()
     }
 
-    /// The subscriber's handler has finished.
+    /// Records that the subscriber's handler has finished.
     pub(crate) fn acknowledged(&mut self) {
         if let Some((version, _)) = self.in_flight.take() {
-            self.seen = Some(version);
-            // Health need not last: the next loss is a first one.
+            discard(self.seen.replace(version));
+            // The next loss counts as a first one, however soon it comes.
             match &mut self.trouble {
                 Some(trouble) if trouble.reported.is_some() => {
                     trouble.losses.reset();
                     trouble.not_before = None;
-                    trouble.begun = None;
+                    discard(trouble.begun.take());
                 }
-                trouble => *trouble = None,
+                trouble => discard(trouble.take()),
             }
         }
     }
 
-    /// The view has panicked: it runs again at the pace of lost deliveries.
+    /// Records that the view panicked: it runs again at the pace of lost updates.
     pub(crate) fn view_panicked(&mut self, now: Instant) -> Next<S> {
         let trouble = self.trouble.get_or_insert_default();
         trouble.panicking = true;
         Next::Wait(trouble.again(now))
     }
 
-    /// The view did not panic.
+    /// Records that the view did not panic.
     pub(crate) fn view_returned(&mut self) {
         if let Some(trouble) = &mut self.trouble {
             trouble.panicking = false;
         }
     }
 
-    /// Whether a panic is to be reported that happens now, before it is recorded.
+    /// Returns whether a panic is reported that happens now; called before the panic is recorded.
     pub(crate) fn may_report(&mut self, now: Instant) -> bool {
         let trouble = self.trouble.get_or_insert_default();
         if trouble.panicking
@@ -315,14 +323,14 @@ impl<S: Snapshot> Subscription<S> {
         true
     }
 
-    /// The subscriber lost the message (its actor restarted in the middle): it is owed again.
+    /// Records that the update was lost because the subscriber's actor restarted in the middle: it is pending again.
     pub(crate) fn lost(&mut self, now: Instant) {
         let Some((version, reason)) = self.in_flight.take() else {
             return;
         };
         let trouble = self.trouble.get_or_insert_default();
         trouble.again(now);
-        trouble.begun = Some(version.clone());
+        discard(trouble.begun.replace(version.clone()));
         match &mut self.pending {
             None => {
                 self.pending = Some(Pending {
@@ -342,212 +350,14 @@ impl<S: Snapshot> Subscription<S> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::testing::Table;
-
-    fn version(table: &Table, index: u64) -> Version<Table> {
-        Version {
-            value: Arc::new(table.clone()),
-            index,
-        }
-    }
-
-    fn plain() -> Subscription<Table> {
-        Subscription::new(None, None, None)
-    }
-
-    fn delivery(next: Next<Table>) -> Delivery<Table> {
-        match next {
-            Next::Deliver(delivery) => delivery,
-            other => panic!("expected a delivery, got {other:?}"),
-        }
-    }
-
-    #[test]
-    fn states_in_between_are_folded_and_the_delta_is_from_what_was_seen() {
-        let now = Instant::now();
-        let mut feed = plain();
-        feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
-        let first = delivery(feed.next(now, &mut Compared::default()));
-        assert_eq!(
-            (first.reason, first.coalesced, first.previous.is_none()),
-            (Reason::First, 0, true)
-        );
-        for value in 2..5 {
-            feed.offer(
-                &version(&Table::of(&[("a", value, value)]), value),
-                false,
-                now,
-            );
-            assert!(
-                matches!(feed.next(now, &mut Compared::default()), Next::Idle),
-                "one in flight at most"
-            );
-        }
-        feed.acknowledged();
-        let second = delivery(feed.next(now, &mut Compared::default()));
-        assert_eq!((second.reason, second.coalesced), (Reason::Change, 2));
-        assert_eq!(
-            (second.previous.unwrap().index, second.current.index),
-            (1, 4)
-        );
-    }
-
-    #[test]
-    fn a_change_that_was_taken_back_in_flight_is_none() {
-        let now = Instant::now();
-        let mut feed = plain();
-        let (a, b) = (Table::of(&[("a", 1, 1)]), Table::of(&[("a", 2, 2)]));
-        feed.offer(&version(&a, 1), false, now);
-        delivery(feed.next(now, &mut Compared::default()));
-        feed.offer(&version(&b, 2), false, now);
-        feed.offer(&version(&a, 3), false, now);
-        feed.acknowledged();
-        assert!(matches!(
-            feed.next(now, &mut Compared::default()),
-            Next::Skipped(version) if version.index == 3
-        ));
-    }
-
-    #[test]
-    fn changes_only_skips_the_first_state() {
-        let now = Instant::now();
-        let mut feed = Subscription::new(None, None, Some(Arc::new(|_: &Table| true)));
-        feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
-        feed.decide_first();
-        assert!(matches!(
-            feed.next(now, &mut Compared::default()),
-            Next::Idle
-        ));
-        feed.offer(&version(&Table::of(&[]), 2), false, now);
-        let removed = delivery(feed.next(now, &mut Compared::default()));
-        assert_eq!(removed.previous.unwrap().index, 1);
-    }
-
-    #[test]
-    fn a_lost_delivery_is_owed_again_after_a_pause() {
-        let now = Instant::now();
-        let mut feed = plain();
-        feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
-        delivery(feed.next(now, &mut Compared::default()));
-        feed.lost(now);
-        let later = now + Backoff::DEFAULT_CEILING;
-        assert_eq!(
-            delivery(feed.next(later, &mut Compared::default()))
-                .current
-                .index,
-            1
-        );
-    }
-
-    #[test]
-    fn what_was_begun_and_lost_is_undone_by_the_value_before_it() {
-        let now = Instant::now();
-        let mut feed = plain();
-        let (a, b) = (Table::of(&[("a", 1, 1)]), Table::of(&[("a", 2, 2)]));
-        feed.offer(&version(&a, 1), false, now);
-        delivery(feed.next(now, &mut Compared::default()));
-        feed.acknowledged();
-        feed.offer(&version(&b, 2), false, now);
-        delivery(feed.next(now, &mut Compared::default()));
-        feed.offer(&version(&a, 3), false, now);
-        feed.lost(now);
-        let later = now + Backoff::DEFAULT_CEILING;
-        let undone = delivery(feed.next(later, &mut Compared::default()));
-        assert_eq!(
-            (undone.previous.unwrap().index, undone.current.index),
-            (2, 3)
-        );
-        feed.acknowledged();
-        feed.offer(&version(&a, 4), false, later);
-        assert!(matches!(
-            feed.next(later, &mut Compared::default()),
-            Next::Skipped(_)
-        ));
-    }
-
-    #[test]
-    fn quiet_is_waited_for_but_not_by_the_first_value() {
-        let now = Instant::now();
-        let quiet = Quiescence::new(Duration::from_secs(1));
-        let mut feed = Subscription::new(None, Some(Box::new(quiet)), None);
-        feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
-        delivery(feed.next(now, &mut Compared::default()));
-        feed.acknowledged();
-        feed.offer(&version(&Table::of(&[("a", 2, 2)]), 2), false, now);
-        let Next::Wait(due) = feed.next(now, &mut Compared::default()) else {
-            panic!("it should wait for quiet")
-        };
-        assert_eq!(due, now + Duration::from_secs(1));
-        assert_eq!(
-            delivery(feed.next(due, &mut Compared::default()))
-                .current
-                .index,
-            2
-        );
-    }
-
-    #[derive(Debug, Clone)]
-    enum Event {
-        Offer(Table),
-        Acknowledge,
-        Lose,
-        Pass,
-    }
-
-    fn event() -> impl Strategy<Value = Event> {
-        prop_oneof![
-            4 => Table::any().prop_map(Event::Offer),
-            3 => Just(Event::Acknowledge),
-            1 => Just(Event::Lose),
-            1 => Just(Event::Pass),
-        ]
-    }
-
-    proptest! {
-        /// The promise: the latest state always arrives, in order, never twice in a row.
-        #[test]
-        fn the_latest_arrives_and_nothing_twice(events in prop::collection::vec(event(), 1..60), quiet in any::<bool>()) {
-            let quiet = quiet.then(|| Quiescence::new(Duration::from_millis(50)));
-            let mut feed = Subscription::new(None, quiet.map(Box::new), None);
-            let mut now = Instant::now();
-            let content = |table: &Table| table.to_map().into_iter().map(|(k, v)| (k, v.0)).collect::<Vec<_>>();
-            let (mut latest, mut handled, mut begun, mut in_flight) = (None, None, None, None);
-            let mut last_index = 0;
-            for (index, event) in (1..).zip(events) {
-                match event {
-                    Event::Offer(table) => { feed.offer(&version(&table, index), false, now); latest = Some(table); }
-                    Event::Acknowledge => { feed.acknowledged(); if let Some(got) = in_flight.take() { handled = Some(got); begun = None; } }
-                    Event::Lose => { feed.lost(now); begun = in_flight.take().or(begun); }
-                    Event::Pass => now += Duration::from_secs(31),
-                }
-                if let Next::Deliver(delivery) = feed.next(now, &mut Compared::default()) {
-                    prop_assert!(in_flight.is_none(), "two in flight");
-                    let got = content(&delivery.current.value);
-                    // What was begun and lost is made good by whatever holds now.
-                    let undone = begun.is_some() && Some(&got) == handled.as_ref();
-                    prop_assert!(undone || Some(&got) != handled.as_ref(), "twice in a row");
-                    let previous = if undone { begun.clone() } else { handled.clone() };
-                    prop_assert_eq!(delivery.previous.map(|p| content(&p.value)), previous);
-                    prop_assert!(delivery.current.index >= last_index, "out of order");
-                    last_index = delivery.current.index;
-                    in_flight = Some(got);
-                }
-            }
-            // Left in peace, the feed comes to the latest state.
-            for _ in 0..3 {
-                now += Duration::from_secs(31);
-                if let Next::Deliver(delivery) = feed.next(now, &mut Compared::default()) { in_flight = Some(content(&delivery.current.value)); }
-                feed.acknowledged();
-                if let Some(got) = in_flight.take() { handled = Some(got); }
-            }
-            prop_assert_eq!(handled, latest.as_ref().map(content));
-        }
+/// Values and closures are an application's, and so are their destructors.
+impl<S: Snapshot> Drop for Subscription<S> {
+    fn drop(&mut self) {
+        discard(self.view.take());
+        discard(self.undecided.take());
+        discard(self.in_flight.take());
+        discard(self.pending.take());
+        discard(self.trouble.take());
+        discard(self.seen.take());
     }
 }

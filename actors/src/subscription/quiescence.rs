@@ -1,4 +1,4 @@
-//! Waiting for quiet before a change is delivered.
+//! The debounce of updates.
 
 use std::time::Duration;
 
@@ -6,10 +6,11 @@ use tokio::time::Instant;
 
 use crate::limits::backoff::EFFECTIVELY_FOREVER;
 
-/// A quiet period and a longest wait: a change is delivered once nothing has come for the quiet
-/// period, and no later than the longest wait after the first change that is held back.
+/// The debounce of a subscription's updates: a quiet period and a longest wait.
 ///
-/// The first value of a subscription never waits.
+/// A change is delivered when no other has come for the quiet period, and no later than the longest wait after the
+/// first change that is held back. The changes in between are coalesced. The first value of a subscription never
+/// waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quiescence {
     period: Duration,
@@ -17,7 +18,7 @@ pub struct Quiescence {
 }
 
 impl Quiescence {
-    /// A quiet period alone waits four times as long at most.
+    /// Sets the quiet period; the longest wait is four times as long.
     pub fn new(period: Duration) -> Self {
         let period = period.min(EFFECTIVELY_FOREVER);
         Self {
@@ -33,7 +34,7 @@ impl Quiescence {
         self
     }
 
-    /// When changes may go out of which the first came at `first` and the last at `last`.
+    /// Returns the time at which changes are delivered of which the first came at `first` and the last at `last`.
     pub(crate) fn due(&self, first: Instant, last: Instant) -> Instant {
         (last + self.period).min(first + self.longest)
     }
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_wait_ends_an_endless_unrest() {
+    fn the_longest_wait_bounds_changes_without_end() {
         let quiet = Quiescence::new(Duration::from_secs(1));
         let first = Instant::now();
         assert_eq!(quiet.due(first, first), first + Duration::from_secs(1));

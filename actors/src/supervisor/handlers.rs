@@ -5,13 +5,13 @@ use std::sync::Arc;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::{Entry, Waiting, all_of, handle::Watcher};
+use super::{Entry, all_of, handle::Watcher, readiness::Waiting};
 use crate::{
     EventKind, Failure, FailureClass, GetSnapshots, Observe, Query, QueryId, Ready, ReadyError,
     Reset, ResetError, Selection, SharedBy, Source, Status, Stop, Stopped, Subscriber,
     SubscriptionId, Watch, WatchError, WatchEvent, WatchPath, WatchState, WatchStatus,
     WatchSupervisor,
-    caught::{Panicked, caught},
+    caught::{Panicked, caught, discard},
     key::WatchKey,
     link::Ends,
     observers::Observer,
@@ -208,7 +208,7 @@ impl<S: Source> Handler<Reset<S>> for WatchSupervisor<S> {
         let refreshed = refreshed
             .unwrap_or_else(|Panicked| Err(Failure::new(FailureClass::Invalid, SourcePanicked)));
         match refreshed {
-            Ok(source) => self.source = Arc::new(source),
+            Ok(source) => discard(std::mem::replace(&mut self.source, Arc::new(source))),
             Err(refused) => return Box::pin(std::future::ready(Err(ResetError::Refused(refused)))),
         }
         // Before the watches that serve others, so that a value of the new source is taken by it.

@@ -1,4 +1,4 @@
-//! A watch outlives the actor of its last subscriber for a moment.
+//! The time for which a watch outlives the actor of its last subscriber.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use actix::prelude::*;
 use crate::{EndReason, EventKind, Source, SubscriptionId, WatchSupervisor, key::WatchKey};
 
 impl<S: Source> WatchSupervisor<S> {
-    /// How long a watch outlives the actor of its last subscriber: 2 s.
+    /// The time for which a watch outlives the actor of its last subscriber: 2 s.
     pub const DEFAULT_LINGER: Duration = Duration::from_secs(2);
 
-    /// Sets how long a watch goes on without subscribers when the actor of the last one is gone (default
-    /// 2 s), so that an actor that is started again in its place finds the value and the query on its way,
-    /// where a server might hold the old query as well as a new one. [`Stop`](crate::Stop) ends a watch at
-    /// once. Zero makes both the same.
+    /// Sets the time for which a watch continues without subscribers when the actor of the last one is gone (default
+    /// 2 s). An actor that is started in its place within that time finds the value and the query in flight, where a
+    /// server might hold the old query beside a new one. [`Stop`](crate::Stop) ends a watch at once. With zero, so
+    /// does the end of the last actor.
     #[must_use]
     pub fn linger(mut self, linger: Duration) -> Self {
         self.settings.linger = linger;
         self
     }
 
-    /// A subscriber's actor is gone.
+    /// Ends the subscription of an actor that is gone, and reports that.
     pub(super) fn subscriber_gone(
         &mut self,
         subscription: SubscriptionId,
@@ -29,7 +29,7 @@ impl<S: Source> WatchSupervisor<S> {
     ) {
         let id = subscription;
         let Some(key) = self.subscriptions.get(&id).cloned() else {
-            // It was found by the watcher and by the supervisor, or stopped meanwhile.
+            // Both the watcher and the supervisor found it gone, or it was stopped meanwhile.
             return;
         };
         if let Some(entry) = self.entries.get(&key) {
@@ -58,7 +58,7 @@ impl<S: Source> WatchSupervisor<S> {
         }
     }
 
-    /// Lets the last subscriber go and keeps its watch for a while.
+    /// Ends the last subscription and keeps its watch for a while.
     fn begin_lingering(
         &mut self,
         id: SubscriptionId,
@@ -81,14 +81,14 @@ impl<S: Source> WatchSupervisor<S> {
         let number = self.number();
         self.lingering.insert(key.clone(), number);
         ctx.run_later(linger, move |supervisor, ctx| {
-            supervisor.end_lingering(&key, number, ctx)
+            supervisor.end_lingering(&key, number, ctx);
         });
         Some(told)
     }
 
-    /// Ends the watch if nobody has subscribed meanwhile.
+    /// Ends the watch if no actor has subscribed meanwhile.
     fn end_lingering(&mut self, key: &WatchKey, number: u64, ctx: &mut Context<Self>) {
-        // Another subscriber may have come and gone, and that time is another one.
+        // Another subscriber may have come and gone, which began another time.
         if self.lingering.get(key) != Some(&number) {
             return;
         }

@@ -1,9 +1,11 @@
 //! The actor that owns the watchers.
 
 mod covering;
+mod events;
 mod handle;
 mod handlers;
 mod linger;
+mod readiness;
 mod reports;
 mod shutdown;
 mod start;
@@ -17,11 +19,11 @@ use std::{
 
 use actix::prelude::*;
 use futures_util::future::{LocalBoxFuture, join_all};
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
 
 pub(crate) use self::reports::{Died, Report, ReportKind, Why};
 pub use self::start::StartError;
-use self::{covering::Covering, handle::Handle};
+use self::{covering::Covering, handle::Handle, readiness::Waiting};
 use crate::{
     Backoff, EndReason, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle,
     WatchPath, WatchState, arbiters::Arbiters, key::WatchKey, observers::Observer, snapshots::Slot,
@@ -78,13 +80,6 @@ struct Entry<S: Source> {
     handle: Box<dyn Handle<S>>,
     /// The state it was told to be in last, if another watch serves it: it follows from that one's too.
     told: Option<Box<WatchState>>,
-}
-
-/// Somebody waits until these watches are ready.
-struct Waiting {
-    /// With their names, for when one of them is stopped.
-    watches: Vec<(WatchKey, WatchPath)>,
-    reply: oneshot::Sender<Result<(), crate::ReadyError>>,
 }
 
 impl<S: Source> WatchSupervisor<S> {
@@ -263,89 +258,6 @@ impl<S: Source> WatchSupervisor<S> {
                 join_all([told, ended]).await;
             }),
         ))
-    }
-
-    /// Queues an event for every observer that wants it.
-    fn tell(&mut self, key: &WatchKey, path: &WatchPath, kind: &EventKind) {
-        for observer in &mut self.observers {
-            let wanted = match &observer.selection {
-                Selection::All => true,
-                Selection::Paths(names) => names.iter().any(|name| path.matches_name(name)),
-                Selection::Query(id) => id.key == *key,
-                Selection::Subscription(id) => self.subscriptions.get(id) == Some(key),
-            };
-            if wanted {
-                observer.tell(key, path, kind.clone());
-            }
-        }
-    }
-
-    /// Sends observers what is queued for them.
-    fn pump_observers(&mut self, ctx: &mut Context<Self>) {
-        self.observers.retain(|observer| !observer.is_done());
-        let requests: Vec<_> = self
-            .observers
-            .iter_mut()
-            .filter_map(|observer| Some((observer.id, observer.send()?)))
-            .collect();
-        self.events_in_flight += requests.len();
-        for (id, request) in requests {
-            ctx.spawn(request.into_actor(self).map(move |_, supervisor, ctx| {
-                supervisor.events_in_flight -= 1;
-                if let Some(observer) = supervisor
-                    .observers
-                    .iter_mut()
-                    .find(|observer| observer.id == id)
-                {
-                    observer.handled();
-                }
-                supervisor.pump_observers(ctx);
-                supervisor.stop_if_idle(ctx);
-            }));
-        }
-    }
-
-    /// Answers those who wait for watches that are ready now, or never will be.
-    fn answer_waiting(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        for Waiting { watches, reply } in waiting {
-            match self.readiness(&watches) {
-                Some(answer) => drop(reply.send(answer)),
-                None if reply.is_closed() => {}
-                None => self.waiting.push(Waiting { watches, reply }),
-            }
-        }
-    }
-
-    fn readiness(
-        &self,
-        watches: &[(WatchKey, WatchPath)],
-    ) -> Option<Result<(), crate::ReadyError>> {
-        let mut ready = true;
-        for (key, path) in watches {
-            let Some(entry) = self.entries.get(key) else {
-                return Some(Err(crate::ReadyError::Stopped(path.to_string())));
-            };
-            match entry.slot.state() {
-                crate::WatchState::Stopped { error } => {
-                    return Some(Err(crate::ReadyError::Invalid {
-                        path: entry.path.to_string(),
-                        error,
-                    }));
-                }
-                _ if entry.slot.read().value.is_some() => {}
-                _ => {
-                    if let Some(reason) = entry.slot.status().rejection {
-                        return Some(Err(crate::ReadyError::Rejected {
-                            path: entry.path.to_string(),
-                            reason,
-                        }));
-                    }
-                    ready = false;
-                }
-            }
-        }
-        ready.then_some(Ok(()))
     }
 
     /// Lets go of subscribers and observers whose actors are gone.

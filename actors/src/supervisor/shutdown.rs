@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{Source, WatchSupervisor};
 
-/// How long the last events wait for observers that are busy.
+/// The time that the last events wait for observers that are busy.
 const GRACE: Duration = Duration::from_secs(5);
 
 impl<S: Source> WatchSupervisor<S> {
@@ -46,7 +46,7 @@ impl<S: Source> WatchSupervisor<S> {
     /// Ends all watches, without waiting until their requests are closed.
     pub(super) fn end_all(&mut self) {
         let mut keys: Vec<_> = self.entries.keys().cloned().collect();
-        // Those that are served go before those that serve them.
+        // Members of a shared query end before the watch that serves them.
         keys.sort_by_key(|key| self.coverings.contains_key(key));
         for key in keys {
             drop(self.remove(&key));

@@ -4,7 +4,7 @@ use actix::{Actor, Addr, Arbiter, System};
 
 use crate::{Source, WatchSupervisor};
 
-/// Why a supervisor was not started.
+/// The reason for which a supervisor was not started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -44,7 +44,7 @@ impl<S: Source> WatchSupervisor<S> {
     }
 }
 
-/// Whether an actor can be started here: an actix system runs on this thread, and is not only registered.
+/// Returns whether an actor can be started here: an actix system runs on this thread, and is not only registered.
 pub(super) fn has_system() -> bool {
     System::is_registered()
         && Arbiter::try_current().is_some()

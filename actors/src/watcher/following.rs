@@ -65,7 +65,7 @@ impl<Q: Query> WatcherActor<Q> {
         if !std::mem::replace(&mut following.stale, true) {
             let read = wrap_future::<_, Self>(async {});
             ctx.spawn(ActorFutureExt::map(read, |(), watcher, ctx| {
-                watcher.remake(ctx)
+                watcher.remake(ctx);
             }));
         }
     }

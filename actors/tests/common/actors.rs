@@ -186,7 +186,7 @@ impl<Q: Query<Value = Rows>> Handler<Changed<Q>> for Recorder {
                     gate.acquire()
                         .await
                         .expect("the gate is never closed")
-                        .forget()
+                        .forget();
                 }
                 .into_actor(self),
             ),
@@ -208,7 +208,7 @@ impl Handler<Occupy> for Recorder {
                 gate.acquire()
                     .await
                     .expect("the gate is never closed")
-                    .forget()
+                    .forget();
             }
             .into_actor(self),
         ))
@@ -294,7 +294,7 @@ impl Handler<WatchEvent> for Events {
                 gate.acquire()
                     .await
                     .expect("the gate is never closed")
-                    .forget()
+                    .forget();
             }),
         }
     }

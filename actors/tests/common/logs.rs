@@ -12,14 +12,14 @@ use tracing::{
     subscriber::DefaultGuard,
 };
 
-/// What was logged while it lives, as `LEVEL message field=value …`.
+/// The lines that this thread logs while it lives, as `LEVEL message field=value …`.
 pub struct Logs {
     lines: Arc<Mutex<Vec<String>>>,
     _guard: DefaultGuard,
 }
 
 impl Logs {
-    /// Captures what this thread logs.
+    /// Begins to capture.
     pub fn capture() -> Self {
         let lines = Arc::<Mutex<Vec<String>>>::default();
         let guard = tracing::subscriber::set_default(Capture(Arc::clone(&lines)));
@@ -29,7 +29,7 @@ impl Logs {
         }
     }
 
-    /// The warnings and errors that contain this.
+    /// Returns the warnings and errors that contain this.
     pub fn warnings(&self, part: &str) -> Vec<String> {
         self.lines(part)
             .into_iter()
@@ -37,7 +37,7 @@ impl Logs {
             .collect()
     }
 
-    /// The lines that contain this.
+    /// Returns the lines that contain this.
     pub fn lines(&self, part: &str) -> Vec<String> {
         let lines = self.lines.lock().expect("nothing panics while it is held");
         lines

@@ -18,6 +18,7 @@ pub mod actors;
 pub mod budget;
 pub mod logs;
 pub mod merged;
+pub mod outage;
 pub mod part;
 pub mod store;
 

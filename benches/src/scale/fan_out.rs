@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, Recipient};
+use actix::Recipient;
 use consul_watch_actors::{Watch, WatchSupervisor};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;

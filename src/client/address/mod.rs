@@ -13,7 +13,7 @@ use self::{error::without_secrets, parse::parse};
 /// Consul's own default.
 const DEFAULT_AUTHORITY: &str = "127.0.0.1:8500";
 
-/// How the agent is reached.
+/// The way to the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scheme {
@@ -25,12 +25,13 @@ pub enum Scheme {
     Unix,
 }
 
-/// Where a Consul agent listens.
+/// The address of a Consul agent.
 ///
-/// Read from the forms Consul's own clients take ("Consul Commands (CLI)", `CONSUL_HTTP_ADDR`):
-/// `host`, `host:port`, `http://…` and `https://…` with an optional path prefix for an agent behind a
-/// reverse proxy, `unix:///path/to.sock`. Without a port it is the scheme's own, 80 or 443, as with
-/// Consul's clients; without a scheme it is plain HTTP. The default is `http://127.0.0.1:8500`.
+/// It is read from the forms that Consul's own clients accept
+/// ([`CONSUL_HTTP_ADDR`](https://developer.hashicorp.com/consul/commands#consul_http_addr)): `host`,
+/// `host:port`, `http://…` and `https://…` with an optional path prefix for an agent behind a reverse proxy,
+/// `unix:///path/to.sock`. Without a port it is the scheme's own, 80 or 443, as with Consul's clients; without
+/// a scheme it is plain HTTP. The default is Consul's, `http://127.0.0.1:8500`.
 ///
 /// ```
 /// use consul_watch::client::{Address, Scheme};
@@ -50,12 +51,12 @@ pub struct Address {
 }
 
 impl Address {
-    /// How the agent is reached.
+    /// The way to the agent.
     pub fn scheme(&self) -> Scheme {
         self.scheme
     }
 
-    /// Whether it is on this machine, with no network in between.
+    /// Whether the agent is on this machine, with no network in between.
     pub fn is_local(&self) -> bool {
         let (host, _) = self.host_and_port();
         self.scheme == Scheme::Unix
@@ -63,7 +64,7 @@ impl Address {
             || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
     }
 
-    /// The path all of Consul's paths lie beneath: empty, or `/segments` without a slash at the end.
+    /// The path in front of all of Consul's paths: empty, or `/segments` without a slash at the end.
     pub fn path_prefix(&self) -> &str {
         &self.path_prefix
     }
@@ -78,8 +79,8 @@ impl Address {
         &self.authority
     }
 
-    /// What the URL of every request starts with as awc gets it. It has no https: a connector of ours has
-    /// made the connection secure before awc speaks on it. For a unix socket the host is a stand-in.
+    /// The start of every URL that awc gets. It has no https, since our connector secures the connection
+    /// before awc uses it. For a unix socket the host is a placeholder.
     pub(crate) fn awc_base(&self) -> String {
         match self.scheme {
             Scheme::Http | Scheme::Https => {
@@ -89,7 +90,7 @@ impl Address {
         }
     }
 
-    /// The host, an IPv6 address without its brackets, and the port; for a unix socket both say nothing.
+    /// The host, an IPv6 address without its brackets, and the port; both mean nothing for a unix socket.
     pub(crate) fn host_and_port(&self) -> (&str, u16) {
         let default = if self.scheme == Scheme::Https {
             443
@@ -103,7 +104,7 @@ impl Address {
         (host.trim_start_matches('[').trim_end_matches(']'), port)
     }
 
-    /// The same address by TLS, as `CONSUL_HTTP_SSL=true` asks. A unix socket stays what it is.
+    /// The same address over TLS, as `CONSUL_HTTP_SSL=true` asks. A unix socket stays what it is.
     #[must_use]
     pub(crate) fn over_tls(mut self) -> Self {
         if self.scheme == Scheme::Http {
@@ -138,7 +139,7 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         parse(text).map_err(|reason| {
-            // What stands for a port may be the start of a password with a slash in it.
+            // A port that is no number may be the start of a password with a slash in it.
             let is_password = matches!(reason, AddressErrorKind::Port(_)) && text.contains('@');
             let reason = if is_password {
                 AddressErrorKind::Credentials

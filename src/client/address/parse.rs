@@ -31,7 +31,7 @@ pub(super) fn parse(text: &str) -> Result<Address, AddressErrorKind> {
         authority: authority(text)?,
         path_prefix: path_prefix(path)?,
     };
-    // The last word has the parser that every request goes through.
+    // The parser that every request goes through decides.
     Uri::try_from(address.to_string()).map_err(|_| AddressErrorKind::Host)?;
     Ok(address)
 }

@@ -1,4 +1,4 @@
-//! Addresses in every form, and what is wrong with others.
+//! Addresses in every form, and the errors of invalid ones.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! An attempt over one of the shared connections.
+//! An attempt over one of the shared HTTP/2 connections.
 
 use awc::http::header::{self, HeaderMap, HeaderValue};
 use bytes::Bytes;
@@ -41,7 +41,7 @@ impl Attempt<'_> {
             )),
             Ok(Ok(None)) => self.over_awc().await,
             Ok(Ok(Some(answer))) => {
-                // Boxed: what reading takes is not kept through the wait before it.
+                // Boxed, so that the wait before it takes no room for the reading.
                 Box::pin(self.finish(answer.status, answer)).await
             }
         }

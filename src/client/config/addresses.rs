@@ -1,4 +1,4 @@
-//! Where Consul is: one address or several.
+//! The settings of the address, or of several.
 
 use consul_watch_actors::{ConnectionBudget, ReconnectGate};
 
@@ -10,10 +10,11 @@ use crate::client::{
 };
 
 impl ConsulConfig {
-    /// Sets where Consul listens; the forms are those of [`Address`].
+    /// Sets the address of Consul; the forms are those of [`Address`]. Default: `http://127.0.0.1:8500`,
+    /// Consul's own.
     ///
     /// # Errors
-    /// [`ConfigError::Address`] for what is no address; it shows neither credentials nor a query.
+    /// [`ConfigError::Address`] for an invalid address; it shows neither credentials nor a query.
     pub fn with_address(self, address: impl AsRef<str>) -> Result<Self, ConfigError> {
         let address = address.as_ref().parse()?;
         Ok(self.set(|settings| settings.addresses = vec![address]))
@@ -28,9 +29,9 @@ impl ConsulConfig {
     /// Sets several addresses of the same Consul, such as those of three servers. One is used until it
     /// fails, then the next, and the first again after the last. Each has the same token and TLS settings.
     ///
-    /// "Fails" means that no connection comes about, that it ends within a second of its start, or that no
-    /// answer comes in time. The watches that fail with it start again from index 0 at the next address, since an
-    /// index is only good where it comes from; what has not changed is not delivered again.
+    /// An address fails when no connection is made, when the connection ends within a second of its start, or when
+    /// no answer arrives in time. The watches that fail with it start again without an index at the next
+    /// address, since an index is only valid at the server that gave it; unchanged data is not delivered again.
     ///
     /// ```
     /// # use consul_watch::client::ConsulConfig;
@@ -40,7 +41,7 @@ impl ConsulConfig {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError::Address`] for what is no address, [`ConfigError::NoAddress`] when there is none.
+    /// [`ConfigError::Address`] for an invalid address, [`ConfigError::NoAddress`] when there is none.
     pub fn with_addresses<A: AsRef<str>>(
         self,
         addresses: impl IntoIterator<Item = A>,
@@ -62,21 +63,21 @@ impl ConsulConfig {
         Ok(self.set(|settings| settings.addresses = addresses))
     }
 
-    /// Where Consul listens: the first address, if there are several.
+    /// The address of Consul; the first one, if there are several.
     pub fn address(&self) -> &Address {
         &self.0.addresses[0]
     }
 
-    /// All addresses, in the order they are tried.
+    /// All addresses, in the order in which they are tried.
     pub fn addresses(&self) -> &[Address] {
         &self.0.addresses
     }
 
-    /// The budget of connections for watches; it sleeps where a connection carries many queries, and unix
+    /// The budget of connections for watches. It is disabled where a connection carries many queries, and unix
     /// sockets have none.
     ///
-    /// With several addresses it is counted as if all watches were at the first that needs one, where they may
-    /// all come together.
+    /// With several addresses all watches count at the first that needs a budget, since they may all end up at
+    /// one address.
     pub(crate) fn connection_budget(&self) -> Option<ConnectionBudget> {
         let of = |scheme| {
             self.0
@@ -91,7 +92,7 @@ impl ConsulConfig {
         ))
     }
 
-    /// What keeps watches from storming these addresses when they were all away.
+    /// The gate that keeps watches from storming these addresses after an outage.
     pub(crate) fn reconnect_gate(&self) -> ReconnectGate {
         process_limits::reconnect_gate(&self.0.addresses)
     }

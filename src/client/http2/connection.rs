@@ -1,4 +1,4 @@
-//! One connection: how it is opened, kept alive and ends.
+//! One shared connection: opened, pinged until it is half-open or closed, and dropped when unused.
 
 use std::{
     cell::Cell,
@@ -23,47 +23,49 @@ use tokio::{
 
 use super::super::tls_connector::{AlpnOffer, SecureStream, TlsConnectError, TlsConnector};
 
-/// How many streams of a connection are used: a little less than Consul's 250, so that streams it has not
-/// yet noticed the end of leave room; and never more than the server announces.
-const STREAMS: usize = 240;
+/// The streams of a connection that are used: a little less than Consul's 250, since it notices the end of a
+/// stream late; and never more than the server announces.
+const MAX_STREAMS: usize = 240;
 
-/// How often a connection is asked whether it is still there, and how soon it has to say so.
-const PING_EVERY: Duration = Duration::from_secs(20);
-const PONG_WITHIN: Duration = Duration::from_secs(10);
+/// The time between two pings, which find a half-open connection: one whose peer is gone without a word.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// The time that the peer has to answer a ping.
+const PONG_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of one answer, and of all answers of a connection, may be on its way unread.
+/// The bytes of one answer that may be under way unread. This window is the backpressure on the server.
 const STREAM_WINDOW: u32 = 1024 * 1024;
+/// The bytes of all answers of a connection that may be under way unread.
 const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 
-/// How large the headers of an answer may be.
-const HEADERS: u32 = 64 * 1024;
+/// The greatest size of the headers of an answer, in bytes.
+const MAX_HEADERS: u32 = 64 * 1024;
 
-/// A connection that takes requests.
+/// A connection that accepts requests.
 pub(super) struct Connection {
     pub(super) send: SendRequest<Bytes>,
     pub(super) state: Rc<ConnectionState>,
 }
 
-/// What is known of a connection.
+/// The state of a connection, which its permits share.
 #[derive(Debug)]
 pub(super) struct ConnectionState {
-    /// How many streams it takes at once.
+    /// The number of streams that it accepts at once.
     pub(super) capacity: Cell<usize>,
-    /// How many are in use.
+    /// The number of streams in use.
     pub(super) used: Cell<usize>,
-    /// Whether new streams may be tried.
+    /// Whether new streams may be opened.
     pub(super) alive: Cell<bool>,
     pub(super) opened: Instant,
 }
 
-/// What opening came to.
+/// The result of opening a connection.
 pub(super) enum Opened {
     Http2(Connection),
     /// The server does not speak HTTP/2.
     Http1Only,
 }
 
-/// Why a connection could not be opened; told to all who waited for it.
+/// A connection that could not be opened; every request that waited for it gets a copy.
 #[derive(Debug, Clone)]
 pub(crate) enum ConnectError {
     Resolve(Arc<io::Error>),
@@ -72,8 +74,8 @@ pub(crate) enum ConnectError {
 }
 
 impl From<TlsConnectError> for ConnectError {
-    fn from(fault: TlsConnectError) -> Self {
-        match fault {
+    fn from(error: TlsConnectError) -> Self {
+        match error {
             TlsConnectError::Resolve(source) => Self::Resolve(Arc::new(source)),
             TlsConnectError::Connect(source) => Self::Connect(Arc::new(source)),
         }
@@ -95,10 +97,10 @@ pub(super) fn into_io(error: h2::Error) -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, error)
 }
 
-/// Opens a connection, up to the server's first answer: until then it is not known how many streams it
-/// takes, or whether it takes us at all.
+/// Opens a connection, up to the server's first answer: only that shows how many streams it accepts, or whether
+/// it accepts this client at all.
 ///
-/// From time to time `on_unused` is told when nobody is on it.
+/// `on_unused` is called from time to time while no stream is in use.
 pub(super) async fn open(
     connector: &TlsConnector,
     within: Duration,
@@ -121,7 +123,7 @@ async fn open_unbounded(
         .enable_push(false)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(HEADERS)
+        .max_header_list_size(MAX_HEADERS)
         .handshake(stream)
         .await?;
     let pings = connection.ping_pong().ok_or(ConnectError::Timeout)?;
@@ -138,9 +140,9 @@ async fn open_unbounded(
         let end = drive(connection, pings, &driven, &mut answered, on_unused).await;
         driven.alive.set(false);
         match (answered.take(), end) {
-            // Whoever waits for it is told why; if nobody does any more, nobody need know.
+            // A request that waits for it gets the error; without a waiter it is dropped.
             (Some(answered), Err(error)) => drop(answered.send(Err(error))),
-            (None, Err(error)) => tracing::debug!(%error, "a connection of watches is lost"),
+            (None, Err(error)) => tracing::debug!(%error, "shared connection of watches lost"),
             (_, Ok(())) => {}
         }
     });
@@ -153,10 +155,10 @@ async fn open_unbounded(
     }
 }
 
-/// Word that the connection is up.
+/// Reports that the connection is up.
 type Answered = oneshot::Sender<Result<(), h2::Error>>;
 
-/// Moves the connection's bytes until it ends. It ends by itself when nobody uses it any more.
+/// Moves the connection's bytes until it ends, which it does when all of its handles are dropped.
 async fn drive(
     mut connection: h2::client::Connection<SecureStream, Bytes>,
     pings: PingPong,
@@ -175,9 +177,11 @@ async fn drive(
             return Poll::Ready(end);
         }
         // The server's settings come before its first pong, and may change later.
-        state
-            .capacity
-            .set(connection.max_concurrent_send_streams().clamp(1, STREAMS));
+        state.capacity.set(
+            connection
+                .max_concurrent_send_streams()
+                .clamp(1, MAX_STREAMS),
+        );
         poll_heartbeat(heartbeat.as_mut(), task)
     })
     .await
@@ -190,23 +194,23 @@ fn poll_heartbeat(
     heartbeat.poll(task).map(Err)
 }
 
-/// Asks again and again; resolves when no answer comes.
+/// Pings in intervals; resolves when the connection is half-open or broken.
 async fn heartbeat(
     mut pings: PingPong,
     answered: &mut Option<Answered>,
     look: impl Fn(),
 ) -> h2::Error {
     loop {
-        match timeout(PONG_WITHIN, pings.ping(Ping::opaque())).await {
+        match timeout(PONG_TIMEOUT, pings.ping(Ping::opaque())).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => return error,
             Err(_) => return h2::Reason::SETTINGS_TIMEOUT.into(),
         }
         if let Some(answered) = answered.take() {
-            // It may have been given up meanwhile.
+            // The request may be gone meanwhile.
             let _ = answered.send(Ok(()));
         }
-        sleep(PING_EVERY).await;
+        sleep(PING_INTERVAL).await;
         look();
     }
 }

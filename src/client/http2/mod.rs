@@ -1,9 +1,9 @@
-//! HTTP/2 for watches: many blocking queries on few connections, on purpose.
+//! HTTP/2 for watches: many blocking queries on few connections.
 //!
-//! awc speaks HTTP/2 too, but opens a connection for each of the requests that are started together, has
-//! no way to see how many streams the server takes (what is beyond waits unseen, like an idle watch), and
-//! never asks a silent connection whether it is still there. So the connections that hold watches are
-//! made here; all others are awc's.
+//! awc speaks HTTP/2 too, but opens a connection for each of the requests that start together, does not show
+//! how many streams the server accepts (further ones would wait unseen, like an idle watch), and does not ping,
+//! so it never finds a half-open connection. The connections that hold watches are made here; all others are
+//! awc's.
 
 mod connection;
 mod pool;

@@ -1,4 +1,4 @@
-//! The connections to one server, and who is on which.
+//! The pool of shared connections to one server, and the permits of streams on them.
 
 use std::{
     cell::{Cell, RefCell},
@@ -20,15 +20,15 @@ use super::{
     connection::{self, ConnectError, Connection, ConnectionState, Opened},
 };
 
-/// The shortest time between two attempts to open a connection when they fail: however many watches want
-/// one, the server is not stormed.
-const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(250);
+/// The shortest time between two failing attempts to open a connection, however many watches need one (no
+/// thundering herd).
+const MIN_RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The connections of one thread to one server.
 ///
-/// A request takes a place on a connection that has one; when none has, one request opens the next
-/// connection and the others wait for it. So as many are open as the requests need, and a connection that
-/// was lost is opened again once for all that were on it.
+/// A request takes a stream of a connection that has one; when none has, one request opens the next
+/// connection and the others wait for it. As many are open as the requests need, and a lost connection is opened
+/// again once for all of its requests.
 pub(crate) struct ConnectionPool {
     connector: TlsConnector,
     connect_timeout: Duration,
@@ -36,14 +36,14 @@ pub(crate) struct ConnectionPool {
     opening: RefCell<Option<Opening>>,
     failed: Cell<Option<Instant>>,
     http1_only: Cell<bool>,
-    /// Told when the server turns out to speak no HTTP/2.
+    /// Called when the server turns out to speak no HTTP/2.
     on_http1_only: Box<dyn Fn()>,
     this: Weak<Self>,
 }
 
 type Opening = Shared<LocalBoxFuture<'static, Result<(), ConnectError>>>;
 
-/// A place on a connection, until it is dropped.
+/// The permit for one stream of a connection, until it is dropped.
 pub(crate) struct StreamPermit {
     pub(super) send: SendRequest<Bytes>,
     state: Rc<ConnectionState>,
@@ -67,7 +67,7 @@ impl ConnectionPool {
         })
     }
 
-    /// A place for one request; `None` when the server speaks only HTTP/1.1.
+    /// Returns the permit for one request; `None` when the server speaks only HTTP/1.1.
     pub(crate) async fn acquire_stream(&self) -> Result<Option<StreamPermit>, ConnectError> {
         loop {
             if self.http1_only.get() {
@@ -81,10 +81,10 @@ impl ConnectionPool {
     }
 
     fn try_acquire_stream(&self) -> Option<StreamPermit> {
-        let mut pool = self.open.borrow_mut();
-        pool.retain(|connection| connection.state.alive.get());
-        // The first that has room, so that the last ones empty when watches end.
-        let connection = pool
+        let mut open = self.open.borrow_mut();
+        open.retain(|connection| connection.state.alive.get());
+        // The first with room, so that the last ones become unused when watches end.
+        let connection = open
             .iter()
             .find(|connection| connection.state.used.get() < connection.state.capacity.get())?;
         connection.state.used.set(connection.state.used.get() + 1);
@@ -94,19 +94,19 @@ impl ConnectionPool {
         })
     }
 
-    /// The connection that is being opened, by this request if by no other.
+    /// Returns the connection that is being opened, by this request if by no other.
     fn opening(&self) -> Opening {
         let mut current = self.opening.borrow_mut();
         if let Some(opening) = &*current {
             return opening.clone();
         }
-        let earliest = self.failed.get().map(|at| at + BETWEEN_ATTEMPTS);
+        let earliest = self.failed.get().map(|at| at + MIN_RETRY_INTERVAL);
         let (this, connector, within) = (
             Weak::clone(&self.this),
             self.connector.clone(),
             self.connect_timeout,
         );
-        // A task of its own: whoever asked first may go, and the others still wait for it.
+        // A task of its own: the request that started it may be dropped while others still wait.
         let task = actix_rt::spawn(async move {
             if let Some(earliest) = earliest {
                 sleep_until(earliest).await;
@@ -136,20 +136,20 @@ impl ConnectionPool {
             }
             Ok(())
         });
-        // It neither panics nor is aborted while somebody waits for it, short of the end of the thread.
+        // The task neither panics nor is aborted while a request waits for it, until the thread ends.
         let opening = async move { task.await.unwrap_or(Err(ConnectError::Timeout)) };
         let opening = opening.boxed_local().shared();
         *current = Some(opening.clone());
         opening
     }
 
-    /// Closes a connection that nobody uses now, when the others have room for what may come.
-    fn close_spare(&self, left: &Rc<ConnectionState>) {
-        let mut pool = self.open.borrow_mut();
-        let room: usize = pool
+    /// Closes a connection without streams when the others have room for new requests.
+    fn close_spare(&self, unused: &Rc<ConnectionState>) {
+        let mut open = self.open.borrow_mut();
+        let room: usize = open
             .iter()
             .filter(|connection| {
-                connection.state.alive.get() && !Rc::ptr_eq(&connection.state, left)
+                connection.state.alive.get() && !Rc::ptr_eq(&connection.state, unused)
             })
             .map(|connection| {
                 connection
@@ -159,19 +159,19 @@ impl ConnectionPool {
                     .saturating_sub(connection.state.used.get())
             })
             .sum();
-        if room > left.capacity.get() / 2 {
-            pool.retain(|connection| !Rc::ptr_eq(&connection.state, left));
+        if room > unused.capacity.get() / 2 {
+            open.retain(|connection| !Rc::ptr_eq(&connection.state, unused));
         }
     }
 }
 
 impl StreamPermit {
-    /// How long its connection has been open.
+    /// The time that its connection has been open.
     pub(super) fn age(&self) -> Duration {
         self.state.opened.elapsed()
     }
 
-    /// Nothing more is sent on its connection.
+    /// Closes its connection for new requests.
     pub(super) fn close(&self) {
         self.state.alive.set(false);
     }

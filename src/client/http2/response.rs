@@ -1,4 +1,4 @@
-//! One request and its answer on a stream of a shared connection.
+//! [`Response`]: a request and its answer on a stream of a shared connection.
 
 use std::{
     io::Read,
@@ -26,10 +26,10 @@ use super::{
     pool::{ConnectionPool, StreamPermit},
 };
 
-/// How many connections that turn out to be closing are tried before it is a failure.
-const TRIES: usize = 3;
+/// The number of connections that are tried when they turn out to be closing.
+const MAX_TRIES: usize = 3;
 
-/// Why there is no answer.
+/// A request without an answer.
 #[derive(Debug)]
 pub(crate) enum Http2Error {
     /// There is no connection.
@@ -50,7 +50,7 @@ pub(crate) struct Response {
 
 struct Body {
     stream: RecvStream,
-    // Given back after the stream has ended.
+    // Dropped after the stream.
     _permit: StreamPermit,
 }
 
@@ -61,7 +61,7 @@ impl Response {
         pool: &ConnectionPool,
         request: impl Fn() -> Request<()>,
     ) -> Result<Option<Self>, Http2Error> {
-        let mut left = TRIES;
+        let mut left = MAX_TRIES;
         loop {
             let Some(permit) = pool.acquire_stream().await.map_err(Http2Error::Connect)? else {
                 return Ok(None);
@@ -76,7 +76,7 @@ impl Response {
             };
             let answer = match outcome {
                 Ok(answer) => answer,
-                // Not sent, so it may go out on another connection.
+                // It was not sent, so another connection may take it.
                 Err(error) => {
                     permit.close();
                     left -= 1;
@@ -86,7 +86,7 @@ impl Response {
                     continue;
                 }
             };
-            // It is out, perhaps for minutes; nothing of it is needed any more.
+            // The wait may take minutes, and the request is not needed any more.
             drop(request);
             let (head, stream) = answer.await.map_err(ended)?.into_parts();
             let body = Body {
@@ -101,7 +101,7 @@ impl Response {
         }
     }
 
-    /// The whole body, decompressed, of at most `limit` bytes.
+    /// Reads the whole body, decompressed, of at most `limit` bytes.
     pub(crate) async fn read(&mut self, limit: usize) -> Result<Bytes, BodyError> {
         let whole = body::read(body::declared_length(&self.headers), &mut self.body, limit).await?;
         match self.headers.get(CONTENT_ENCODING) {
@@ -110,7 +110,7 @@ impl Response {
         }
     }
 
-    /// The start of the body, decompressed, as far as it comes.
+    /// Reads the start of the body, decompressed, as far as it arrives.
     pub(crate) async fn read_start(&mut self, enough: usize) -> Vec<u8> {
         let start = body::read_start(&mut self.body, enough).await;
         if self
@@ -122,7 +122,7 @@ impl Response {
         }
         let mut text = Vec::new();
         let mut decoder = MultiGzDecoder::new(&*start).take(enough as u64);
-        // A part of it is better than nothing, so where it ends does not matter.
+        // A part is better than nothing, so its end does not matter.
         let _ = decoder.read_to_end(&mut text);
         text
     }
@@ -136,7 +136,8 @@ impl Stream for Body {
         Poll::Ready(match ready!(stream.poll_data(task)) {
             None => None,
             Some(Ok(piece)) => {
-                // It is in our hands: the server may send as much again. Where that fails, so does the next piece.
+                // Flow control is the backpressure on the server: it may send as much again now. Where this
+                // fails, so does the next piece.
                 let _ = stream.flow_control().release_capacity(piece.len());
                 Some(Ok(piece))
             }
@@ -145,7 +146,7 @@ impl Stream for Body {
     }
 }
 
-/// Never makes more than `limit` bytes, however small what it is given.
+/// Decompresses to at most `limit` bytes, however small the input is.
 fn unzip(zipped: &[u8], limit: usize) -> Result<Bytes, BodyError> {
     let mut whole = Vec::new();
     let mut decoder = MultiGzDecoder::new(zipped).take((limit as u64).saturating_add(1));
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_compressed_is_limited_by_its_real_size_and_known_to_be_whole() {
+    fn a_compressed_body_is_limited_by_its_real_size_and_must_be_whole() {
         let text = vec![b'1'; 100_000];
         let small = zipped(&text);
         assert!(small.len() < 1000);

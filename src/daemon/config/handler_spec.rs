@@ -162,7 +162,7 @@ impl ScriptSpec {
             script = script.on_error(program.clone());
         }
         match self.concurrency {
-            Concurrency::One => script.fold(),
+            Concurrency::One => script.coalesce(),
             Concurrency::Queue(most) => script.queue(most),
             Concurrency::Parallel(most) => script.parallel(most),
         }

@@ -14,7 +14,7 @@ use crate::{
         parse::tree::ConfigNode,
     },
     definition::{DefinitionError, DefinitionErrors, Fields},
-    handlers::{Http, HttpError, HttpHandler},
+    handlers::{Webhook, WebhookError, WebhookHandler},
 };
 
 /// The fields of [Consul's HTTP handler](https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches#http-endpoint),
@@ -61,7 +61,7 @@ impl HttpSpec {
             })
         })?;
         // The handler itself checks the URL, the method and the headers.
-        if let Err(error) = HttpHandler::new(spec.http()) {
+        if let Err(error) = WebhookHandler::new(spec.http()) {
             issues.push(ConfigIssue::in_part(
                 &part,
                 node.location_of(field_of(&error)).clone(),
@@ -79,8 +79,8 @@ impl HttpSpec {
     }
 
     /// Returns the settings for the handler.
-    pub(crate) fn http(&self) -> Http {
-        let mut http = Http::new(self.url.clone())
+    pub(crate) fn http(&self) -> Webhook {
+        let mut http = Webhook::new(self.url.clone())
             .method(&self.method)
             .timeout(self.timeout)
             .verify(!self.tls_skip_verify);
@@ -101,15 +101,15 @@ impl HttpSpec {
 }
 
 /// Returns the field that an error is about, for its location.
-fn field_of(error: &HttpError) -> &'static str {
+fn field_of(error: &WebhookError) -> &'static str {
     match error {
-        HttpError::Url { .. } => "path",
-        HttpError::Method { .. } => "method",
-        HttpError::HeaderName { .. }
-        | HttpError::HeaderValue { .. }
-        | HttpError::Reserved { .. } => "header",
-        HttpError::Timeout => "timeout",
-        HttpError::EmptyKey => "secret",
+        WebhookError::Url { .. } => "path",
+        WebhookError::Method { .. } => "method",
+        WebhookError::HeaderName { .. }
+        | WebhookError::HeaderValue { .. }
+        | WebhookError::Reserved { .. } => "header",
+        WebhookError::Timeout => "timeout",
+        WebhookError::EmptyKey => "secret",
         _ => "",
     }
 }

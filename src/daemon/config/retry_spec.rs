@@ -41,14 +41,15 @@ impl RetrySpec {
     };
 
     /// Returns the settings for the handlers; `None` for a single attempt.
-    pub(crate) fn policy(&self) -> Option<handlers::Retry> {
+    pub(crate) fn policy(&self) -> Option<handlers::RetryPolicy> {
         if self.attempts == 1 {
             return None;
         }
         // `read` has checked these values.
         let backoff = Backoff::new(self.base, self.ceiling).unwrap_or_default();
         // Any success resets the pauses, however soon it comes.
-        let retry = handlers::Retry::default().backoff(backoff.with_reset_after(Duration::ZERO));
+        let retry =
+            handlers::RetryPolicy::default().backoff(backoff.with_reset_after(Duration::ZERO));
         Some(if self.attempts == 0 {
             retry.without_end()
         } else {

@@ -18,8 +18,8 @@ use crate::{
         location::Location,
         parse::tree::ConfigNode,
     },
-    definition::{Definition, DefinitionError, DefinitionErrors, Fields, ForQuery, Target},
-    handlers::Payload,
+    definition::{Definition, DefinitionError, DefinitionErrors, Fields, QueryVisitor, WatchType},
+    handlers::HandlerPayload,
 };
 
 /// The parameters of all types of watches.
@@ -83,7 +83,7 @@ impl WatchSpec {
             let checkpoint = fields.string("checkpoint", errors).map(PathBuf::from);
             let (handler, watch_options) = read_handler(fields, http, defaults, errors)?;
             let definition = definition?;
-            let path = definition.with_query(PathVisitor);
+            let path = definition.visit(PathVisitor);
             let label = label.unwrap_or_else(|| path.clone());
             let delivery = DeliveryOptions::new(&watch_options, checkpoint, errors);
             Some(Self {
@@ -188,7 +188,7 @@ fn read_definition(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Op
         .get("type")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    if !Target::TYPES.contains(&kind) {
+    if !WatchType::TYPES.contains(&kind) {
         // Without a type, no parameter can be called wrong.
         for name in PARAMETERS {
             fields.get(name);
@@ -252,10 +252,10 @@ fn read_handler(
 /// Returns the path of a query.
 struct PathVisitor;
 
-impl ForQuery for PathVisitor {
+impl QueryVisitor for PathVisitor {
     type Output = String;
 
-    fn with<Q: Payload>(self, query: Q) -> String {
+    fn visit_query<Q: HandlerPayload>(self, query: Q) -> String {
         query.path().to_string()
     }
 }

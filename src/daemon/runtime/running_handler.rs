@@ -9,8 +9,8 @@ use futures_util::future::LocalBoxFuture;
 use crate::{
     daemon::config::handler_spec::HandlerSpec,
     handlers::{
-        Delivered, ExecHandler, HttpError, HttpHandler, Payload, ProgramError, RunEnded,
-        ScriptHandler, StopHandler,
+        ExecHandler, HandlerPayload, ProgramError, RunEnded, ScriptHandler, StopHandler,
+        WebhookDelivered, WebhookError, WebhookHandler,
     },
 };
 
@@ -23,7 +23,7 @@ pub enum HandlerError {
     Program(#[from] ProgramError),
     /// The URL, or another setting of the call, is unusable.
     #[error(transparent)]
-    Http(#[from] HttpError),
+    Http(#[from] WebhookError),
     /// The watch of the handler has ended.
     #[error("the watch of the handler has ended")]
     Gone(#[from] MailboxError),
@@ -32,7 +32,7 @@ pub enum HandlerError {
 /// A running handler.
 pub(super) enum RunningHandler {
     Script(Addr<ScriptHandler>),
-    Http(Addr<HttpHandler>),
+    Http(Addr<WebhookHandler>),
     Exec(Addr<ExecHandler>),
 }
 
@@ -41,21 +41,21 @@ impl RunningHandler {
     pub(super) fn start(
         spec: &HandlerSpec,
         runs: Recipient<RunEnded>,
-        calls: Recipient<Delivered>,
+        calls: Recipient<WebhookDelivered>,
     ) -> Result<Self, HandlerError> {
         Ok(match spec {
             HandlerSpec::Script(spec) => {
                 Self::Script(ScriptHandler::new(spec.script().events(runs))?.start())
             }
             HandlerSpec::Http(spec) => {
-                Self::Http(HttpHandler::new(spec.http().events(calls))?.start())
+                Self::Http(WebhookHandler::new(spec.http().events(calls))?.start())
             }
             HandlerSpec::Exec(spec) => Self::Exec(ExecHandler::new(spec.exec())?.start()),
         })
     }
 
     /// Returns the recipient of updates.
-    pub(super) fn recipient<Q: Payload>(&self) -> Recipient<Changed<Q>> {
+    pub(super) fn recipient<Q: HandlerPayload>(&self) -> Recipient<Changed<Q>> {
         match self {
             Self::Script(handler) => handler.clone().recipient(),
             Self::Http(handler) => handler.clone().recipient(),

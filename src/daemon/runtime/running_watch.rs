@@ -17,8 +17,8 @@ use crate::{
             running_handler::HandlerError,
         },
     },
-    definition::ForQuery,
-    handlers::Payload,
+    definition::QueryVisitor,
+    handlers::HandlerPayload,
 };
 
 /// A running watch. Its query type is erased.
@@ -50,7 +50,7 @@ impl RunningWatch {
         };
         let (subscription, swap, end) =
             spec.definition
-                .with_query(start)
+                .visit(start)
                 .await
                 .map_err(|source| DaemonError::Watch {
                     label: spec.label.clone(),
@@ -107,10 +107,10 @@ type StartedWatch = Result<
     WatchError,
 >;
 
-impl ForQuery for StartWatch<'_> {
+impl QueryVisitor for StartWatch<'_> {
     type Output = LocalBoxFuture<'static, StartedWatch>;
 
-    fn with<Q: Payload>(self, query: Q) -> Self::Output {
+    fn visit_query<Q: HandlerPayload>(self, query: Q) -> Self::Output {
         let Self {
             watches,
             spec,

@@ -7,16 +7,19 @@ use consul_watch_actors::{Backoff, Changed};
 use tokio::{sync::mpsc::unbounded_channel, time::Instant};
 
 use super::{
-    file,
     options::{Exec, OnChange},
+    state_file,
 };
 use crate::handlers::{
-    change::State,
+    change::ErasedChange,
+    deferred_reply::{DeferredReply, ReplyHandle, deferred_reply},
     lifecycle::{Lifecycle, Shutdown, StopHandler},
-    owed::{Acknowledgement, Owed, owed},
-    payload::Payload,
-    process::{Ended, Exit, Forks, Order, Orders, Pipes, ProgramError, Terms, spawn, supervise},
-    runs::{RunEnded, Runs, ScriptStatus},
+    payload::HandlerPayload,
+    process::{
+        ChildCommand, ChildOutcome, CommandSender, Exit, OrphanPolicy, Pipes, ProgramError,
+        RunLimits, spawn, supervise,
+    },
+    run_stats::{GetRunStats, RunEnded, RunStats},
     signal::ForwardSignal,
 };
 
@@ -27,18 +30,18 @@ use crate::handlers::{
 /// state; and ended with the actor, with all it has forked. States that come while it cannot take one (before
 /// its start, or during a restart) are folded.
 ///
-/// Its messages: `Changed`, [`StopHandler`], [`ForwardSignal`] and [`ScriptStatus`].
+/// Its messages: `Changed`, [`StopHandler`], [`ForwardSignal`] and [`GetRunStats`].
 pub struct ExecHandler {
     exec: Exec,
     backoff: Backoff,
     /// The newest state.
-    state: Option<Box<dyn State>>,
+    state: Option<Box<dyn ErasedChange>>,
     /// Who waits for that state to be handled.
-    owed: Vec<Acknowledgement>,
+    deferred_reply: Vec<ReplyHandle>,
     child: Child,
     /// What is done later: the start, or what a change does.
     timer: Option<SpawnHandle>,
-    runs: Runs,
+    runs: RunStats,
     starts: u32,
     shutdown: Shutdown,
 }
@@ -50,9 +53,9 @@ enum Child {
     None,
     /// It has exited, and is started by the timer.
     Down,
-    Up(Orders),
+    Up(CommandSender),
     /// It was asked to end so that it can be started again.
-    Restarting(Orders),
+    Restarting(CommandSender),
 }
 
 impl ExecHandler {
@@ -67,10 +70,10 @@ impl ExecHandler {
             backoff: exec.backoff.clone_reset(),
             exec,
             state: None,
-            owed: Vec::new(),
+            deferred_reply: Vec::new(),
             child: Child::None,
             timer: None,
-            runs: Runs::default(),
+            runs: RunStats::default(),
             starts: 0,
             shutdown: Shutdown::default(),
         })
@@ -101,8 +104,8 @@ impl ExecHandler {
 
     /// The program has the newest state: its senders may go on.
     fn handled(&mut self) {
-        for owed in self.owed.drain(..) {
-            owed.give();
+        for deferred_reply in self.deferred_reply.drain(..) {
+            deferred_reply.send();
         }
     }
 
@@ -115,7 +118,7 @@ impl ExecHandler {
             path: state.path().to_string(),
             source,
         })?;
-        file::replace(file, &input).map_err(|source| ProgramError::StateFile {
+        state_file::replace(file, &input).map_err(|source| ProgramError::StateFile {
             file: file.clone(),
             source,
         })
@@ -126,7 +129,7 @@ impl ExecHandler {
         let variables = self
             .state
             .as_ref()
-            .map_or_else(BTreeMap::new, |state| state.facts().variables());
+            .map_or_else(BTreeMap::new, |state| state.summary().variables());
         let pipes = Pipes {
             input: false,
             output: self.exec.options.output,
@@ -136,27 +139,27 @@ impl ExecHandler {
             .and_then(|()| spawn(&self.exec.program, &variables, pipes))
         {
             Ok(child) => {
-                let (orders, receiver) = unbounded_channel();
-                self.child = Child::Up(orders);
+                let (commands, receiver) = unbounded_channel();
+                self.child = Child::Up(commands);
                 self.backoff.succeeded(Instant::now());
                 self.handled();
-                let terms = Terms {
+                let limits = RunLimits {
                     timeout: None,
-                    ask: self.exec.options.stop_signal,
+                    stop_signal: self.exec.options.stop_signal,
                     grace: self.exec.options.grace,
-                    forks: Forks::End,
+                    orphans: OrphanPolicy::End,
                 };
-                let life = supervise(child, Vec::new(), terms, receiver).into_actor(self);
+                let life = supervise(child, Vec::new(), limits, receiver).into_actor(self);
                 ctx.spawn(life.map(|ended, handler, ctx| handler.ended(ended, ctx)));
             }
-            Err(error) => self.ended(Ended::not_started(error), ctx),
+            Err(error) => self.ended(ChildOutcome::not_started(error), ctx),
         }
     }
 
-    fn ended(&mut self, ended: Ended, ctx: &mut Context<Self>) {
+    fn ended(&mut self, ended: ChildOutcome, ctx: &mut Context<Self>) {
         let restarting = matches!(self.child, Child::Restarting(_));
         self.child = Child::Down;
-        let again_in = match (self.shutdown.is_stopping(), restarting) {
+        let retry_in = match (self.shutdown.is_stopping(), restarting) {
             (true, _) => None,
             (false, true) => Some(Duration::ZERO),
             (false, false) => Some(
@@ -165,7 +168,7 @@ impl ExecHandler {
                     .max(Duration::from_millis(1)),
             ),
         };
-        let Ended {
+        let ChildOutcome {
             exit,
             output,
             duration,
@@ -177,12 +180,12 @@ impl ExecHandler {
             duration,
             output,
             attempt: self.starts,
-            again_in,
+            retry_in,
         };
         report.log(&self.exec.program.name());
         self.runs.count(&report);
         self.exec.options.report(report);
-        if let Some(pause) = again_in {
+        if let Some(pause) = retry_in {
             self.later(pause, ctx, Self::start_program);
         }
         self.stop_when_idle(ctx);
@@ -190,7 +193,7 @@ impl ExecHandler {
 
     /// Does to the running program what a change does.
     fn tell_program(&mut self, ctx: &mut Context<Self>) {
-        let Child::Up(orders) = &self.child else {
+        let Child::Up(commands) = &self.child else {
             return;
         };
         if let Err(error) = self.write_state() {
@@ -204,20 +207,20 @@ impl ExecHandler {
         // One that has just exited is started again with the newest state.
         match self.exec.on_change {
             OnChange::Signal(signal) => {
-                let _ = orders.send(Order::Signal(signal));
+                let _ = commands.send(ChildCommand::Signal(signal));
                 self.handled();
             }
             OnChange::Restart => {
-                let _ = orders.send(Order::Finish(Duration::ZERO));
-                self.child = Child::Restarting(orders.clone());
+                let _ = commands.send(ChildCommand::Finish(Duration::ZERO));
+                self.child = Child::Restarting(commands.clone());
             }
         }
     }
 
-    fn order(&self, order: Order) -> usize {
+    fn order(&self, order: ChildCommand) -> usize {
         match &self.child {
-            Child::Up(orders) | Child::Restarting(orders) => {
-                usize::from(orders.send(order).is_ok())
+            Child::Up(commands) | Child::Restarting(commands) => {
+                usize::from(commands.send(order).is_ok())
             }
             Child::None | Child::Down => 0,
         }
@@ -242,9 +245,9 @@ impl Lifecycle for ExecHandler {
     /// The program is asked to end at once: it would never finish by itself.
     fn begin_shutdown(&mut self, _: Duration, ctx: &mut Context<Self>) {
         self.shutdown.begin();
-        self.owed.clear();
+        self.deferred_reply.clear();
         self.cancel(ctx);
-        self.order(Order::Finish(Duration::ZERO));
+        self.order(ChildCommand::Finish(Duration::ZERO));
     }
 
     fn is_idle(&self) -> bool {
@@ -252,14 +255,14 @@ impl Lifecycle for ExecHandler {
     }
 }
 
-impl<Q: Payload> Handler<Changed<Q>> for ExecHandler {
-    type Result = Owed;
+impl<Q: HandlerPayload> Handler<Changed<Q>> for ExecHandler {
+    type Result = DeferredReply;
 
-    fn handle(&mut self, mut changed: Changed<Q>, ctx: &mut Self::Context) -> Owed {
-        let (acknowledgement, owed) = owed();
+    fn handle(&mut self, mut changed: Changed<Q>, ctx: &mut Self::Context) -> DeferredReply {
+        let (reply_handle, deferred_reply) = deferred_reply();
         if !self.shutdown.is_stopping() {
             let path = changed.query.path();
-            let waits = !self.owed.is_empty();
+            let waits = !self.deferred_reply.is_empty();
             if let Some(waiting) = self
                 .state
                 .take_if(|waiting| waits && waiting.path() == path)
@@ -269,7 +272,7 @@ impl<Q: Payload> Handler<Changed<Q>> for ExecHandler {
             self.state = Some(Box::new(changed));
             // The older ones are covered by this one.
             self.handled();
-            self.owed.push(acknowledgement);
+            self.deferred_reply.push(reply_handle);
             let splay = self.exec.options.delay();
             match self.child {
                 // What is going to be done will be done with this state.
@@ -279,7 +282,7 @@ impl<Q: Payload> Handler<Changed<Q>> for ExecHandler {
                 Child::Down | Child::Restarting(_) => {}
             }
         }
-        owed
+        deferred_reply
     }
 }
 
@@ -287,7 +290,7 @@ impl Handler<ForwardSignal> for ExecHandler {
     type Result = usize;
 
     fn handle(&mut self, ForwardSignal(signal): ForwardSignal, _: &mut Self::Context) -> usize {
-        self.order(Order::Signal(signal))
+        self.order(ChildCommand::Signal(signal))
     }
 }
 
@@ -299,14 +302,14 @@ impl Handler<StopHandler> for ExecHandler {
     }
 }
 
-impl Handler<ScriptStatus> for ExecHandler {
-    type Result = MessageResult<ScriptStatus>;
+impl Handler<GetRunStats> for ExecHandler {
+    type Result = MessageResult<GetRunStats>;
 
-    fn handle(&mut self, _: ScriptStatus, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: GetRunStats, _: &mut Self::Context) -> Self::Result {
         let running = usize::from(matches!(self.child, Child::Up(_) | Child::Restarting(_)));
-        MessageResult(Runs {
+        MessageResult(RunStats {
             running,
-            waiting: usize::from(!self.owed.is_empty()),
+            waiting: usize::from(!self.deferred_reply.is_empty()),
             ..self.runs.clone()
         })
     }

@@ -1,8 +1,8 @@
 //! A subscriber that keeps one program running.
 
-mod file;
 mod handler;
 mod options;
+mod state_file;
 
 pub use self::{
     handler::ExecHandler,

@@ -7,7 +7,7 @@ use consul_watch_actors::Backoff;
 use crate::handlers::{
     options::{HandlerOptions, handler_setters},
     process::{Environment, Program, ProgramError},
-    runs::RunEnded,
+    run_stats::RunEnded,
     signal::Signal,
 };
 
@@ -48,14 +48,14 @@ pub struct Exec {
 impl Exec {
     /// A program to keep running.
     pub fn new(program: Program) -> Self {
-        const FIRST: Duration = Duration::from_secs(1);
+        const MIN_PAUSE: Duration = Duration::from_secs(1);
         const LONGEST: Duration = Duration::from_secs(60);
         Self {
             program: program.with_environment(|all| all.deny(Environment::SERVICE_MANAGER)),
             options: HandlerOptions::default(),
             on_change: OnChange::Signal(Signal::HUP),
             at_once: false,
-            backoff: Backoff::new(FIRST, LONGEST).unwrap_or_default(),
+            backoff: Backoff::new(MIN_PAUSE, LONGEST).unwrap_or_default(),
             state_file: None,
         }
     }

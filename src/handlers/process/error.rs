@@ -11,13 +11,13 @@ pub enum ProgramError {
     Empty,
     /// Something the system takes as text up to its first NUL holds one.
     #[error(
-        "{what} of the program `{program}` holds a NUL byte, which no program can be given; remove it"
+        "{part} of the program `{program}` holds a NUL byte, which no program can be given; remove it"
     )]
     Nul {
         /// The program.
         program: String,
         /// Which part: `argument 2`, `the variable X` …
-        what: String,
+        part: String,
     },
     /// A variable's name that no environment can hold.
     #[error(
@@ -30,12 +30,12 @@ pub enum ProgramError {
         name: String,
     },
     /// The system did not start it.
-    #[error("cannot run `{program}`: {mend}")]
+    #[error("cannot run `{program}`: {remedy}")]
     Start {
         /// The program.
         program: String,
         /// What to look at.
-        mend: String,
+        remedy: String,
         /// What the system says.
         #[source]
         source: io::Error,

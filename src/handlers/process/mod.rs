@@ -3,12 +3,12 @@
 mod environment;
 mod error;
 mod exit;
-mod group;
 mod output;
-mod phase;
+mod process_group;
 mod program;
 mod spawn;
 mod supervise;
+mod termination;
 
 pub use self::{
     environment::Environment,
@@ -16,9 +16,9 @@ pub use self::{
     exit::Exit,
     output::{Output, OutputTo},
     program::Program,
-    supervise::Forks,
+    supervise::OrphanPolicy,
 };
 pub(super) use self::{
     spawn::{Pipes, spawn},
-    supervise::{Ended, Order, Orders, Terms, supervise},
+    supervise::{ChildCommand, ChildOutcome, CommandSender, RunLimits, supervise},
 };

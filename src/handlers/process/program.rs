@@ -21,14 +21,14 @@ use super::{Environment, ProgramError};
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Program {
-    what: What,
+    invocation: Invocation,
     args: Vec<OsString>,
     directory: Option<PathBuf>,
     environment: Environment,
 }
 
 #[derive(Clone, PartialEq, Eq)]
-enum What {
+enum Invocation {
     Direct(OsString),
     Shell(OsString),
 }
@@ -36,18 +36,18 @@ enum What {
 impl Program {
     /// A program that is run directly: a path, or a name that is looked for on the `PATH`.
     pub fn new(program: impl Into<OsString>) -> Self {
-        Self::of(What::Direct(program.into()))
+        Self::of(Invocation::Direct(program.into()))
     }
 
     /// A line that is run by `$SHELL -c`, or by `/bin/sh -c` when `SHELL` is not set, as `consul watch` and
     /// the agent's `handler` do. Arguments are its positional parameters, beginning with `$1`.
     pub fn shell(line: impl Into<OsString>) -> Self {
-        Self::of(What::Shell(line.into()))
+        Self::of(Invocation::Shell(line.into()))
     }
 
-    fn of(what: What) -> Self {
+    fn of(invocation: Invocation) -> Self {
         Self {
-            what,
+            invocation,
             args: Vec::new(),
             directory: None,
             environment: Environment::default(),
@@ -100,17 +100,18 @@ impl Program {
     ///
     /// [`ProgramError::Empty`], [`ProgramError::Nul`] and [`ProgramError::Variable`].
     pub fn validate(&self) -> Result<(), ProgramError> {
-        let (What::Direct(main) | What::Shell(main)) = &self.what;
+        let (Invocation::Direct(main) | Invocation::Shell(main)) = &self.invocation;
         if main.is_empty()
-            || (matches!(self.what, What::Shell(_)) && main.as_bytes().trim_ascii().is_empty())
+            || (matches!(self.invocation, Invocation::Shell(_))
+                && main.as_bytes().trim_ascii().is_empty())
         {
             return Err(ProgramError::Empty);
         }
-        let free = |text: &OsStr, what: &dyn Fn() -> String| {
+        let free = |text: &OsStr, part: &dyn Fn() -> String| {
             if text.as_bytes().contains(&0) {
                 return Err(ProgramError::Nul {
                     program: self.name().replace('\0', "\u{fffd}"),
-                    what: what(),
+                    part: part(),
                 });
             }
             Ok(())
@@ -142,7 +143,7 @@ impl Program {
     pub(super) fn command(&self, variables: &BTreeMap<&'static str, String>) -> Command {
         let program = self.program();
         let mut command = Command::new(&program);
-        if let What::Shell(line) = &self.what {
+        if let Invocation::Shell(line) = &self.invocation {
             command.arg("-c").arg(line);
             if !self.args.is_empty() {
                 command.arg(&program);
@@ -166,7 +167,7 @@ impl Program {
 
     /// The error of a start that failed, with what to look at.
     pub(super) fn not_started(&self, source: io::Error) -> ProgramError {
-        let mend = match (&self.directory, source.kind()) {
+        let remedy = match (&self.directory, source.kind()) {
             (Some(directory), _) if !directory.is_dir() => {
                 format!(
                     "its working directory {} is not there; create it, or name another",
@@ -195,15 +196,15 @@ impl Program {
         };
         ProgramError::Start {
             program: self.name(),
-            mend,
+            remedy,
             source,
         }
     }
 
     fn program(&self) -> OsString {
-        match &self.what {
-            What::Direct(program) => program.clone(),
-            What::Shell(_) => {
+        match &self.invocation {
+            Invocation::Direct(program) => program.clone(),
+            Invocation::Shell(_) => {
                 let ours = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
                 ours.unwrap_or_else(|| Path::new("/bin/sh").into())
             }
@@ -216,7 +217,7 @@ impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Program")
             .field("program", &self.program())
-            .field("shell", &matches!(self.what, What::Shell(_)))
+            .field("shell", &matches!(self.invocation, Invocation::Shell(_)))
             .field("args", &self.args.len())
             .field("directory", &self.directory)
             .field("environment", &self.environment)

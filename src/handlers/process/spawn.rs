@@ -12,7 +12,7 @@ use tokio::{
     process::{Child, ChildStdin},
 };
 
-use super::{OutputTo, Program, ProgramError, group::Group};
+use super::{OutputTo, Program, ProgramError, process_group::ProcessGroup};
 
 /// Which of its streams lead to us.
 #[derive(Debug, Clone, Copy)]
@@ -25,9 +25,9 @@ pub(in crate::handlers) struct Pipes {
 
 /// A child that runs, the leader of a process group of its own.
 #[derive(Debug)]
-pub(in crate::handlers) struct Spawned {
+pub(in crate::handlers) struct SpawnedChild {
     // Dropped before the child, which is then reaped by the runtime.
-    pub(super) group: Group,
+    pub(super) group: ProcessGroup,
     pub(super) child: Child,
     pub(super) stdin: Option<ChildStdin>,
     pub(super) output: Option<pipe::Receiver>,
@@ -43,7 +43,7 @@ pub(in crate::handlers) fn spawn(
     program: &Program,
     variables: &BTreeMap<&'static str, String>,
     pipes: Pipes,
-) -> Result<Spawned, ProgramError> {
+) -> Result<SpawnedChild, ProgramError> {
     let mut command = program.command(variables);
     command.stdin(if pipes.input {
         Stdio::piped()
@@ -53,7 +53,7 @@ pub(in crate::handlers) fn spawn(
     start(command, pipes.output, program.name()).map_err(|source| program.not_started(source))
 }
 
-fn start(mut command: Command, to: OutputTo, program: String) -> io::Result<Spawned> {
+fn start(mut command: Command, to: OutputTo, program: String) -> io::Result<SpawnedChild> {
     use std::os::unix::process::CommandExt;
     command.process_group(0);
     let output = match to {
@@ -69,9 +69,9 @@ fn start(mut command: Command, to: OutputTo, program: String) -> io::Result<Spaw
     let mut child = { tokio::process::Command::from(command) }.spawn()?;
     let group = child
         .id()
-        .and_then(Group::led_by)
+        .and_then(ProcessGroup::led_by)
         .ok_or_else(|| io::Error::other("the child has no number"))?;
-    Ok(Spawned {
+    Ok(SpawnedChild {
         group,
         stdin: child.stdin.take(),
         child,

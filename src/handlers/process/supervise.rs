@@ -13,20 +13,20 @@ use tokio::{
 
 use super::{
     Exit, Output, ProgramError,
-    group::Group,
-    phase::{Phase, Step, Why},
-    spawn::Spawned,
+    process_group::ProcessGroup,
+    spawn::SpawnedChild,
+    termination::{Termination, TerminationReason, TerminationStep},
 };
 use crate::handlers::Signal;
 
 /// How long output is read on after the child's exit: enough for what is in the pipe, whoever holds it open.
-const DRAIN: Duration = Duration::from_millis(200);
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// How often a group that was asked to end is looked at.
-const LOOK: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// How long a killed group is waited for: killing is a matter of milliseconds, unless the disk hangs.
-const TAKE_NOTE: Duration = Duration::from_secs(1);
+const REAP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What becomes of processes that a program has forked and that outlive its own exit.
 ///
@@ -35,7 +35,7 @@ const TAKE_NOTE: Duration = Duration::from_secs(1);
 /// daemon does, is always left alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum Forks {
+pub enum OrphanPolicy {
     /// They live on, as Consul has it: handlers start daemons by `daemon &`.
     #[default]
     Leave,
@@ -45,16 +45,16 @@ pub enum Forks {
 
 /// How patient to be with a child.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::handlers) struct Terms {
+pub(in crate::handlers) struct RunLimits {
     pub(in crate::handlers) timeout: Option<Duration>,
-    pub(in crate::handlers) ask: Signal,
+    pub(in crate::handlers) stop_signal: Signal,
     pub(in crate::handlers) grace: Duration,
-    pub(in crate::handlers) forks: Forks,
+    pub(in crate::handlers) orphans: OrphanPolicy,
 }
 
 /// Something to do with a child that runs.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::handlers) enum Order {
+pub(in crate::handlers) enum ChildCommand {
     /// Send it a signal.
     Signal(Signal),
     /// Let it end by itself within this time, and end it then.
@@ -62,17 +62,17 @@ pub(in crate::handlers) enum Order {
 }
 
 /// The way orders go.
-pub(in crate::handlers) type Orders = UnboundedSender<Order>;
+pub(in crate::handlers) type CommandSender = UnboundedSender<ChildCommand>;
 
 /// How a child came to its end.
 #[derive(Debug)]
-pub(in crate::handlers) struct Ended {
+pub(in crate::handlers) struct ChildOutcome {
     pub(in crate::handlers) exit: Exit,
     pub(in crate::handlers) output: Output,
     pub(in crate::handlers) duration: Duration,
 }
 
-impl Ended {
+impl ChildOutcome {
     /// The end of a child that was never born.
     pub(in crate::handlers) fn not_started(error: ProgramError) -> Self {
         Self {
@@ -85,13 +85,13 @@ impl Ended {
 
 /// Accompanies a child until it is reaped. Dropped before, it kills the child's group.
 pub(in crate::handlers) async fn supervise(
-    spawned: Spawned,
+    spawned: SpawnedChild,
     input: Vec<u8>,
-    terms: Terms,
-    mut orders: UnboundedReceiver<Order>,
-) -> Ended {
+    limits: RunLimits,
+    mut commands: UnboundedReceiver<ChildCommand>,
+) -> ChildOutcome {
     // In this order the group is killed before its leader, if all this is dropped.
-    let Spawned {
+    let SpawnedChild {
         mut child,
         group,
         stdin,
@@ -99,7 +99,7 @@ pub(in crate::handlers) async fn supervise(
         program,
     } = spawned;
     let begun = Instant::now();
-    let mut phase = Phase::begin(terms.timeout, begun);
+    let mut termination = Termination::begin(limits.timeout, begun);
     let mut output = Output::default();
     let status = {
         let mut streams =
@@ -108,26 +108,29 @@ pub(in crate::handlers) async fn supervise(
         let status = loop {
             tokio::select! {
                 status = child.wait() => break status,
-                () = until(phase.due()) => match phase.advance(terms.grace, Instant::now()) {
-                    Some(Step::Ask) => group.ask_to_end(terms.ask),
-                    Some(Step::Kill) => group.signal(Signal::KILL),
+                () = until(termination.due()) => match termination.advance(limits.grace, Instant::now()) {
+                    Some(TerminationStep::Terminate) => group.terminate(limits.stop_signal),
+                    Some(TerminationStep::Kill) => group.signal(Signal::KILL),
                     None => {}
                 },
-                order = orders.recv(), if ordering => match order {
-                    Some(Order::Signal(signal)) => group.signal(signal),
-                    Some(Order::Finish(within)) => phase.finish(within, Instant::now()),
+                order = commands.recv(), if ordering => match order {
+                    Some(ChildCommand::Signal(signal)) => group.signal(signal),
+                    Some(ChildCommand::Finish(within)) => termination.finish(within, Instant::now()),
                     None => ordering = false,
                 },
                 _ = &mut streams, if !streams.is_terminated() => {}
             }
         };
-        let left = match (phase.ending(), terms.forks) {
-            (Some(_), _) => Some(phase),
-            (None, Forks::End) => {
-                group.ask_to_end(terms.ask);
-                Some(Phase::Asked(Instant::now() + terms.grace, Why::Order))
+        let left = match (termination.ending(), limits.orphans) {
+            (Some(_), _) => Some(termination),
+            (None, OrphanPolicy::End) => {
+                group.terminate(limits.stop_signal);
+                Some(Termination::Terminating(
+                    Instant::now() + limits.grace,
+                    TerminationReason::ChildCommand,
+                ))
             }
-            (None, Forks::Leave) => None,
+            (None, OrphanPolicy::Leave) => None,
         };
         if let Some(left) = left {
             let mut empty = pin!(emptied(&group, left));
@@ -140,18 +143,18 @@ pub(in crate::handlers) async fn supervise(
         }
         if !streams.is_terminated() {
             // Whoever holds the pipes now is not the child.
-            let _ = timeout(DRAIN, streams).await;
+            let _ = timeout(DRAIN_TIMEOUT, streams).await;
         }
         status
     };
     group.release();
-    let exit = match (phase.ending(), status) {
-        (Some(Why::Timeout(after)), _) => Exit::TimedOut { after },
-        (Some(Why::Order), _) => Exit::Stopped,
+    let exit = match (termination.ending(), status) {
+        (Some(TerminationReason::Timeout(after)), _) => Exit::TimedOut { after },
+        (Some(TerminationReason::ChildCommand), _) => Exit::Stopped,
         (None, Ok(status)) => status.into(),
         (None, Err(source)) => ProgramError::Wait { program, source }.into(),
     };
-    Ended {
+    ChildOutcome {
         exit,
         output,
         duration: begun.elapsed(),
@@ -175,16 +178,16 @@ async fn drain(pipe: Option<pipe::Receiver>, output: &mut Output) {
 }
 
 /// Waits until a group that was told to end has no member, and kills it when its time is over.
-async fn emptied(group: &Group, phase: Phase) {
-    let kill_at = phase.due().unwrap_or_else(Instant::now);
+async fn emptied(group: &ProcessGroup, termination: Termination) {
+    let kill_at = termination.due().unwrap_or_else(Instant::now);
     while group.is_alive() && Instant::now() < kill_at {
-        sleep(LOOK).await;
+        sleep(POLL_INTERVAL).await;
     }
     // A dead member counts until its new parent, the system's first process, has taken note of it.
-    let give_up_at = Instant::now() + TAKE_NOTE;
+    let give_up_at = Instant::now() + REAP_TIMEOUT;
     while group.is_alive() && Instant::now() < give_up_at {
         group.signal(Signal::KILL);
-        sleep(LOOK).await;
+        sleep(POLL_INTERVAL).await;
     }
 }
 

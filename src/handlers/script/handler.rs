@@ -7,23 +7,26 @@ use consul_watch_actors::{Changed, WatchEvent};
 use tokio::{sync::mpsc::unbounded_channel, time::Instant};
 
 use super::{
-    alarm::{Alarm, Trouble},
+    error_hook::{ErrorHook, ErrorReport},
     options::Script,
 };
 use crate::handlers::{
-    change::State,
+    change::ErasedChange,
+    deferred_reply::{DeferredReply, deferred_reply},
     job::{Job, StreamKey},
     lifecycle::{Jobs, Lifecycle, RunsJobs, Shutdown, StopHandler},
-    owed::{Owed, owed},
-    payload::Payload,
-    process::{Ended, Exit, Order, Orders, Output, Pipes, ProgramError, Terms, spawn, supervise},
-    queue::{RetryAt, Ticket},
-    runs::{RunEnded, Runs, ScriptStatus},
+    payload::HandlerPayload,
+    process::{
+        ChildCommand, ChildOutcome, CommandSender, Exit, Output, Pipes, ProgramError, RunLimits,
+        spawn, supervise,
+    },
+    run_stats::{GetRunStats, RunEnded, RunStats},
     signal::ForwardSignal,
+    task_queue::{RetryAt, TaskId},
 };
 
 /// The run of a program for a state.
-type Run = Job<Box<dyn State>>;
+type Run = Job<Box<dyn ErasedChange>>;
 
 /// A subscriber that runs a program on each change, with the new state as JSON on its stdin.
 ///
@@ -39,12 +42,12 @@ type Run = Job<Box<dyn State>>;
 /// | `CONSUL_WATCH_PATH` | both, with the watch's options, as logs have it |
 /// | `CONSUL_WATCH_REASON` | `first`, `change` or `resync` |
 /// | `CONSUL_WATCH_ADDED`, `_UPDATED`, `_REMOVED` | how many entries were, since the last state that was run |
-/// | `CONSUL_WATCH_FOLDED` | how many states in between were not run |
+/// | `CONSUL_WATCH_COALESCED` | how many states in between were not run |
 ///
 /// A program that does not read its stdin is no error; one that hangs is ended with all it has forked; what
 /// it prints cannot fill our memory. When the actor ends in whatever way, the program ends with it.
 ///
-/// Its messages: `Changed`, [`StopHandler`], [`ForwardSignal`], [`ScriptStatus`], and `WatchEvent` for
+/// Its messages: `Changed`, [`StopHandler`], [`ForwardSignal`], [`GetRunStats`], and `WatchEvent` for
 /// [`Script::on_error`].
 ///
 /// ```no_run
@@ -61,10 +64,10 @@ type Run = Job<Box<dyn State>>;
 /// ```
 pub struct ScriptHandler {
     script: Script,
-    jobs: Jobs<Box<dyn State>>,
-    running: HashMap<Ticket, Orders>,
-    alarm: Option<Alarm>,
-    runs: Runs,
+    jobs: Jobs<Box<dyn ErasedChange>>,
+    running: HashMap<TaskId, CommandSender>,
+    error_hook: Option<ErrorHook>,
+    runs: RunStats,
     shutdown: Shutdown,
 }
 
@@ -76,63 +79,63 @@ impl ScriptHandler {
     /// As [`Script::validate`].
     pub fn new(script: Script) -> Result<Self, ProgramError> {
         script.validate()?;
-        let alarm = script.on_error.clone().map(Alarm::new);
+        let error_hook = script.on_error.clone().map(ErrorHook::new);
         Ok(Self {
             jobs: Jobs::new(script.mode),
             script,
             running: HashMap::new(),
-            alarm,
-            runs: Runs::default(),
+            error_hook,
+            runs: RunStats::default(),
             shutdown: Shutdown::default(),
         })
     }
 
-    fn terms(&self) -> Terms {
-        Terms {
+    fn limits(&self) -> RunLimits {
+        RunLimits {
             timeout: self.script.timeout,
-            ask: self.script.options.stop_signal,
+            stop_signal: self.script.options.stop_signal,
             grace: self.script.options.grace,
-            forks: self.script.forks,
+            orphans: self.script.orphans,
         }
     }
 
-    fn ended(&mut self, ticket: Ticket, mut run: Run, ended: Ended, ctx: &mut Context<Self>) {
-        self.running.remove(&ticket);
-        let Ended {
+    fn ended(&mut self, id: TaskId, mut run: Run, ended: ChildOutcome, ctx: &mut Context<Self>) {
+        self.running.remove(&id);
+        let ChildOutcome {
             exit,
             output,
             duration,
         } = ended;
         let succeeded = exit.is_success();
         let stopping = self.shutdown.is_stopping();
-        let mut again_in = None;
+        let mut retry_in = None;
         if !succeeded && !stopping {
-            again_in = run.pause(self.script.options.retry.as_ref());
+            retry_in = run.pause(self.script.options.retry.as_ref());
         }
         let report = RunEnded {
             path: Some(run.path().clone()),
-            index: run.work.index(),
+            index: run.content.index(),
             exit,
             duration,
             output,
             attempt: run.attempts(),
-            again_in,
+            retry_in,
         };
         report.log(&self.script.program.name());
         self.runs.count(&report);
         self.script.options.report(report.clone());
         if !succeeded && !stopping {
-            self.alarmed(Trouble::of_run(&report), ctx);
+            self.report_error(ErrorReport::of_run(&report), ctx);
         }
-        let ends = !succeeded && again_in.is_none() && (stopping || self.script.ends_on_failure);
+        let ends = !succeeded && retry_in.is_none() && (stopping || self.script.ends_on_failure);
         if ends {
             run.abandon();
         }
-        let retry = again_in.map(|pause| RetryAt {
+        let retry = retry_in.map(|pause| RetryAt {
             at: Instant::now() + pause,
             binding: false,
         });
-        self.jobs.queue.ended(ticket, run, retry);
+        self.jobs.queue.ended(id, run, retry);
         if ends && !stopping {
             self.begin_shutdown(self.script.options.grace, ctx);
         }
@@ -140,46 +143,51 @@ impl ScriptHandler {
     }
 
     /// Tells a trouble to the program for it, if there is one.
-    fn alarmed(&mut self, trouble: Option<Trouble>, ctx: &mut Context<Self>) {
-        let Some(alarm) = &mut self.alarm else { return };
-        let Some(trouble) = alarm.take(trouble) else {
+    fn report_error(&mut self, report: Option<ErrorReport>, ctx: &mut Context<Self>) {
+        let Some(error_hook) = &mut self.error_hook else {
+            return;
+        };
+        let Some(report) = error_hook.take(report) else {
             return;
         };
         let pipes = Pipes {
             input: true,
             output: self.script.options.output,
         };
-        match spawn(alarm.program(), &trouble.variables(), pipes) {
+        match spawn(error_hook.program(), &report.variables(), pipes) {
             Ok(child) => {
-                let (orders, receiver) = unbounded_channel();
-                alarm.orders = Some(orders);
+                let (commands, receiver) = unbounded_channel();
+                error_hook.commands = Some(commands);
                 let timeout = self.script.timeout.or(Some(Script::SERVICE_TIMEOUT));
-                let terms = Terms {
+                let limits = RunLimits {
                     timeout,
-                    ..self.terms()
+                    ..self.limits()
                 };
-                let life = supervise(child, trouble.input(), terms, receiver).into_actor(self);
+                let life = supervise(child, report.input(), limits, receiver).into_actor(self);
                 ctx.spawn(life.map(|ended, handler, ctx| {
-                    if let Some(alarm) = &mut handler.alarm {
-                        alarm.ended(&ended.exit, &ended.output);
+                    if let Some(error_hook) = &mut handler.error_hook {
+                        error_hook.ended(&ended.exit, &ended.output);
                     }
                     if !handler.shutdown.is_stopping() {
-                        handler.alarmed(None, ctx);
+                        handler.report_error(None, ctx);
                     }
                     handler.stop_when_idle(ctx);
                 }));
             }
-            Err(error) => alarm.ended(&Exit::from(error), &Output::default()),
+            Err(error) => error_hook.ended(&Exit::from(error), &Output::default()),
         }
     }
 
     /// Gives an order to all that runs; the number of those it reached.
-    fn order(&self, order: Order) -> usize {
-        let alarm = self.alarm.as_ref().and_then(|alarm| alarm.orders.as_ref());
+    fn order(&self, order: ChildCommand) -> usize {
+        let error_hook = self
+            .error_hook
+            .as_ref()
+            .and_then(|error_hook| error_hook.commands.as_ref());
         self.running
             .values()
-            .chain(alarm)
-            .filter(|orders| orders.send(order).is_ok())
+            .chain(error_hook)
+            .filter(|commands| commands.send(order).is_ok())
             .count()
     }
 }
@@ -196,26 +204,29 @@ impl Lifecycle for ScriptHandler {
     fn begin_shutdown(&mut self, grace: Duration, ctx: &mut Context<Self>) {
         self.shutdown.begin();
         self.jobs.clear(ctx);
-        self.order(Order::Finish(grace));
+        self.order(ChildCommand::Finish(grace));
     }
 
     fn is_idle(&self) -> bool {
-        let alarm = self.alarm.as_ref().and_then(|alarm| alarm.orders.as_ref());
-        self.running.is_empty() && alarm.is_none()
+        let error_hook = self
+            .error_hook
+            .as_ref()
+            .and_then(|error_hook| error_hook.commands.as_ref());
+        self.running.is_empty() && error_hook.is_none()
     }
 }
 
 impl RunsJobs for ScriptHandler {
-    type Work = Box<dyn State>;
+    type Supersede = Box<dyn ErasedChange>;
 
-    fn jobs(&mut self) -> &mut Jobs<Self::Work> {
+    fn jobs(&mut self) -> &mut Jobs<Self::Supersede> {
         &mut self.jobs
     }
 
-    fn start_job(&mut self, ticket: Ticket, mut run: Run, ctx: &mut Context<Self>) {
+    fn start_job(&mut self, id: TaskId, mut run: Run, ctx: &mut Context<Self>) {
         run.begin_attempt();
         let program = &self.script.program;
-        let started = run.work.input().map_err(|source| {
+        let started = run.content.input().map_err(|source| {
             let (program, path) = (program.name(), run.path().to_string());
             ProgramError::Payload {
                 program,
@@ -228,38 +239,42 @@ impl RunsJobs for ScriptHandler {
                 input: true,
                 output: self.script.options.output,
             };
-            let variables = run.work.facts().variables();
+            let variables = run.content.summary().variables();
             Ok((spawn(program, &variables, pipes)?, input))
         });
         match started {
             Ok((child, input)) => {
-                let (orders, receiver) = unbounded_channel();
-                self.running.insert(ticket, orders);
-                let life = supervise(child, input, self.terms(), receiver).into_actor(self);
+                let (commands, receiver) = unbounded_channel();
+                self.running.insert(id, commands);
+                let life = supervise(child, input, self.limits(), receiver).into_actor(self);
                 ctx.spawn(life.map(move |ended, handler, ctx| {
-                    handler.ended(ticket, run, ended, ctx);
+                    handler.ended(id, run, ended, ctx);
                     handler.start_due(ctx);
                 }));
             }
-            Err(error) => self.ended(ticket, run, Ended::not_started(error), ctx),
+            Err(error) => self.ended(id, run, ChildOutcome::not_started(error), ctx),
         }
     }
 }
 
-impl<Q: Payload> Handler<Changed<Q>> for ScriptHandler {
-    type Result = Owed;
+impl<Q: HandlerPayload> Handler<Changed<Q>> for ScriptHandler {
+    type Result = DeferredReply;
 
-    fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) -> Owed {
-        let (acknowledgement, owed) = owed();
+    fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) -> DeferredReply {
+        let (reply_handle, deferred_reply) = deferred_reply();
         if !self.shutdown.is_stopping() {
             let stream = StreamKey::of(&changed);
-            let run = Job::new(stream, Box::new(changed) as Box<dyn State>, acknowledgement);
+            let run = Job::new(
+                stream,
+                Box::new(changed) as Box<dyn ErasedChange>,
+                reply_handle,
+            );
             let now = Instant::now();
             let due = now.checked_add(self.script.options.delay()).unwrap_or(now);
             self.jobs.queue.arrived(run, due);
             self.start_due(ctx);
         }
-        owed
+        deferred_reply
     }
 }
 
@@ -267,10 +282,10 @@ impl Handler<WatchEvent> for ScriptHandler {
     type Result = ();
 
     fn handle(&mut self, event: WatchEvent, ctx: &mut Self::Context) {
-        if let Some(trouble) = Trouble::of_watch(&event)
+        if let Some(report) = ErrorReport::of_watch(&event)
             && !self.shutdown.is_stopping()
         {
-            self.alarmed(Some(trouble), ctx);
+            self.report_error(Some(report), ctx);
         }
     }
 }
@@ -279,7 +294,7 @@ impl Handler<ForwardSignal> for ScriptHandler {
     type Result = usize;
 
     fn handle(&mut self, ForwardSignal(signal): ForwardSignal, _: &mut Self::Context) -> usize {
-        self.order(Order::Signal(signal))
+        self.order(ChildCommand::Signal(signal))
     }
 }
 
@@ -291,12 +306,12 @@ impl Handler<StopHandler> for ScriptHandler {
     }
 }
 
-impl Handler<ScriptStatus> for ScriptHandler {
-    type Result = MessageResult<ScriptStatus>;
+impl Handler<GetRunStats> for ScriptHandler {
+    type Result = MessageResult<GetRunStats>;
 
-    fn handle(&mut self, _: ScriptStatus, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: GetRunStats, _: &mut Self::Context) -> Self::Result {
         let (running, waiting) = (self.running.len(), self.jobs.queue.waiting());
-        MessageResult(Runs {
+        MessageResult(RunStats {
             running,
             waiting,
             ..self.runs.clone()

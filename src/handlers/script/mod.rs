@@ -1,6 +1,6 @@
 //! A subscriber that runs a program on each change.
 
-mod alarm;
+mod error_hook;
 mod handler;
 mod options;
 

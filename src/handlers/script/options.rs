@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::handlers::{
     options::{HandlerOptions, handler_setters},
-    process::{Environment, Forks, OutputTo, Program, ProgramError},
-    queue::QueueMode,
-    retry::Retry,
-    runs::RunEnded,
+    process::{Environment, OrphanPolicy, OutputTo, Program, ProgramError},
+    retry_policy::RetryPolicy,
+    run_stats::RunEnded,
+    task_queue::QueueMode,
 };
 
 /// A program to run on each change, and how.
@@ -18,7 +18,7 @@ use crate::handlers::{
 /// | grace between SIGTERM and SIGKILL | 5 s | 5 s |
 /// | states that come during a run | folded | folded |
 /// | output | where ours goes | the last 4 KiB logged |
-/// | a failed run | ends the handler | is [tried again](Retry) |
+/// | a failed run | ends the handler | is [tried again](RetryPolicy) |
 /// | splay | none | none |
 /// | forks that outlive the program | left alone | left alone |
 /// | environment | inherited | inherited, but for what systemd says to us |
@@ -34,7 +34,7 @@ pub struct Script {
     pub(super) program: Program,
     pub(super) options: HandlerOptions<RunEnded>,
     pub(super) timeout: Option<Duration>,
-    pub(super) forks: Forks,
+    pub(super) orphans: OrphanPolicy,
     pub(super) mode: QueueMode,
     pub(super) ends_on_failure: bool,
     pub(super) on_error: Option<Program>,
@@ -52,7 +52,7 @@ impl Script {
             program,
             options: HandlerOptions::default(),
             timeout: None,
-            forks: Forks::Leave,
+            orphans: OrphanPolicy::Leave,
             mode: QueueMode::Coalesce,
             ends_on_failure: true,
             on_error: None,
@@ -66,7 +66,7 @@ impl Script {
             timeout: Some(Self::SERVICE_TIMEOUT),
             options: HandlerOptions {
                 output: OutputTo::Log,
-                retry: Some(Retry::default()),
+                retry: Some(RetryPolicy::default()),
                 ..HandlerOptions::default()
             },
             ends_on_failure: false,
@@ -93,14 +93,14 @@ impl Script {
 
     /// Sets what becomes of forks that outlive the program.
     #[must_use]
-    pub fn forks(mut self, forks: Forks) -> Self {
-        self.forks = forks;
+    pub fn orphans(mut self, orphans: OrphanPolicy) -> Self {
+        self.orphans = orphans;
         self
     }
 
     /// One run at a time; of the states that come meanwhile only the newest is run. The default.
     #[must_use]
-    pub fn fold(mut self) -> Self {
+    pub fn coalesce(mut self) -> Self {
         self.mode = QueueMode::Coalesce;
         self
     }

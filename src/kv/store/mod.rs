@@ -1,11 +1,10 @@
-//! [`KvStore`]: the calls.
+//! [`KvStore`]: the calls of the KV store.
 
 mod requests;
 
 use serde::Serialize;
 
 use self::requests::refused;
-
 use super::{
     ancestor::{Nearest, candidates},
     error::KvError,
@@ -16,17 +15,17 @@ use super::{
 };
 use crate::client::{ConfigError, ConsulClient, ConsulConfig, EmptyKey};
 
-/// How often the way from a path up to its nearest key is looked at again when keys vanish meanwhile.
-const LOOKS: usize = 3;
+/// The number of times that the nearest key of a path is looked up when keys vanish meanwhile.
+const MAX_LOOKUPS: usize = 3;
 
-/// Consul's key-value store ("KV Store HTTP API"), beneath the configured prefix.
+/// Consul's [key-value store](https://developer.hashicorp.com/consul/api-docs/kv), under the configured prefix.
 ///
-/// Paths given to it are beneath [`ConsulConfig::prefix`]; keys that come back, in a [`KvPair`] or an
-/// error, are Consul's full keys, and [`path_of`](Self::path_of) makes a path of one. Every key that
-/// Consul can hold can be named, awkward ones included: see [`KeyPath`](crate::client::KeyPath).
+/// Its paths are relative to [`ConsulConfig::prefix`]; the keys that it returns, in a [`KvPair`] or an error, are
+/// Consul's full keys, and [`path_of`](Self::path_of) makes a path of one. It reaches every key that Consul can
+/// hold, also those that no URL can name: see [`KeyPath`](crate::client::KeyPath).
 ///
-/// Reads are as fresh as [`ConsulConfig::consistency`] says. No call is repeated here: a write that
-/// failed by a timeout may have been done.
+/// Reads are as fresh as [`ConsulConfig::consistency`] asks. No call is repeated here: Consul may have executed a
+/// write that failed with a timeout.
 ///
 /// ```no_run
 /// use consul_watch::{client::ConsulConfig, kv::KvStore};
@@ -46,46 +45,46 @@ const LOOKS: usize = 3;
 /// ```
 ///
 /// # Errors
-/// Every call fails with a [`KvError`]: [`EmptyKey`](KvError::EmptyKey) for an empty path where a key is
-/// meant, [`Client`](KvError::Client) when the request fails, and what it says of itself.
+/// Every call fails with a [`KvError`]: [`EmptyKey`](KvError::EmptyKey) for an empty path in the place of a key,
+/// [`Client`](KvError::Client) when the request fails, and its own errors.
 #[derive(Debug, Clone)]
 pub struct KvStore {
     client: ConsulClient,
 }
 
 impl KvStore {
-    /// The store of this client's agent, beneath the prefix of its configuration.
+    /// Makes the store of this client, under the prefix of its configuration.
     pub fn new(client: ConsulClient) -> Self {
         Self { client }
     }
 
-    /// The store of a client of its own. It connects when it is first used.
+    /// Makes a store with a client of its own, which connects when it is first used.
     ///
     /// # Errors
-    /// [`ConfigError`], as [`ConsulClient::new`].
+    /// [`ConfigError`]: those of [`ConsulClient::new`].
     pub fn connect(config: &ConsulConfig) -> Result<Self, ConfigError> {
         ConsulClient::new(config).map(Self::new)
     }
 
-    /// The client it uses.
+    /// The client of the store.
     pub fn client(&self) -> &ConsulClient {
         &self.client
     }
 
-    /// Consul's full key of a path.
+    /// Returns Consul's full key of a path.
     pub fn key(&self, path: &str) -> String {
         format!("{}{path}", self.prefix())
     }
 
-    /// The path of a full key; `None` when the key is not beneath the prefix.
+    /// Returns the path of a full key; `None` when the key is not under the prefix.
     pub fn path_of<'k>(&self, key: &'k str) -> Option<&'k str> {
         key.strip_prefix(self.prefix())
     }
 
-    /// The pair at a path.
+    /// Reads the pair at a path.
     ///
     /// # Errors
-    /// [`KvError::KeyNotFound`] when Consul says that there is none; a proxy's 404 is not taken for it.
+    /// [`KvError::KeyNotFound`] when Consul says that there is none; a proxy's 404 is another error.
     pub async fn get(&self, path: &str) -> Result<KvPair, KvError> {
         let pair = self.get_opt(path).await?;
         pair.ok_or_else(|| KvError::KeyNotFound {
@@ -94,28 +93,28 @@ impl KvStore {
         })
     }
 
-    /// The pair at a path, or `None` when Consul says that there is none.
+    /// Reads the pair at a path; `None` when Consul says that there is none.
     ///
     /// # Errors
-    /// As [`KvStore`] says.
+    /// Those of every call, see [`KvStore`].
     pub async fn get_opt(&self, path: &str) -> Result<Option<KvPair>, KvError> {
         self.read_key(&self.checked_key(path)?).await
     }
 
-    /// The value at a path: that of the key itself, or of the *longest* key above it, in whose JSON the
-    /// rest of the path is then looked up: names of object fields, and indexes of arrays from 0.
+    /// Reads the value at a path: that of the key itself, or a field in the JSON of the *longest* key above it. The
+    /// rest of the path names the field: names in objects, and indexes from 0 in arrays.
     ///
     /// With the key `app` holding `{"db": {"hosts": ["a", "b"]}}`, the path `app/db/hosts/1` is `b`.
     /// The longest key counts even if the field is missing in it and a shorter key would have it.
     ///
-    /// It takes one request when the path is a key, two when one key can lie above it, and otherwise
-    /// three however deep it is: a read-only transaction asks for all of the keys above at one instant,
-    /// and the one that is nearest is read. Asking one after the other would take a request for each
-    /// level, and listing could bring half of the store.
+    /// It takes one request when the path is a key, two when only one key can be above it, and otherwise three,
+    /// however deep the path: a read-only transaction reads all of the keys above at one instant, and the nearest
+    /// is read again. To try one key after the other would take a request for each level, and a listing could
+    /// return half of the store.
     ///
     /// # Errors
     /// [`KvError::KeyNotFound`] without any such key; [`KvError::FieldNotFound`] or
-    /// [`KvError::NotJson`] when the key is there and the field is not; [`KvError::Denied`] when the
+    /// [`KvError::NotJson`] when the key exists and the field does not; [`KvError::Denied`] when the
     /// token hides a key that may be the nearest.
     pub async fn get_nearest(&self, path: &str) -> Result<Nearest, KvError> {
         let key = self.checked_key(path)?;
@@ -131,7 +130,7 @@ impl KvStore {
             let pair = self.read_key(above).await?.ok_or_else(not_found)?;
             return Nearest::new(pair, field);
         }
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_LOOKUPS {
             let (nearest, field) = self.nearest(&all).await?.ok_or_else(not_found)?;
             if let Some(pair) = self.read_key(nearest).await? {
                 return Nearest::new(pair, field);
@@ -140,33 +139,34 @@ impl KvStore {
         Err(KvError::Unsettled { key })
     }
 
-    /// All pairs of a folder: the key itself and everything beneath it, see [`Folder`]; the empty path
-    /// is everything beneath the prefix. Nothing there is an empty listing.
+    /// Reads all pairs of a folder: the key itself and all keys inside, see [`Folder`]; the empty path means all
+    /// keys under the prefix. The listing is empty when there are none.
     ///
-    /// It is one request, so what comes was there at one instant. Consul also sends what only starts
-    /// alike (`test2` for `test`), which is dropped here: where that is much, `test/` asks for less.
+    /// It is one request, so all pairs are of one instant. Consul also sends keys that only start alike (`test2` for
+    /// `test`), which are dropped here: where there are many, `test/` asks for less.
     ///
     /// # Errors
-    /// As [`KvStore`] says.
+    /// Those of every call, see [`KvStore`].
     pub async fn list(&self, path: &str) -> Result<Listing<KvPair>, KvError> {
         self.read_folder(path, "recurse", |pair: &KvPair| &pair.key)
             .await
     }
 
-    /// The full keys of a folder, without their values; otherwise as [`list`](Self::list).
+    /// Reads the full keys of a folder, without their values; otherwise like [`list`](Self::list).
     ///
     /// # Errors
-    /// As [`KvStore`] says.
+    /// Those of every call, see [`KvStore`].
     pub async fn keys(&self, path: &str) -> Result<Listing<String>, KvError> {
         self.read_folder(path, "keys", |key: &String| key).await
     }
 
-    /// Writes text or bytes as they are: a `&str` is stored without quotes. For anything else there is
+    /// Writes text or bytes as they are: a `&str` is stored without quotes. For other types there is
     /// [`put_json`](Self::put_json).
     ///
     /// # Errors
-    /// [`KvError::ValueTooLarge`] beyond Consul's limit, 512 KiB unless configured otherwise (for a key
-    /// that no URL can carry, about 380 KiB).
+    /// [`KvError::ValueTooLarge`] beyond Consul's limit
+    /// ([`kv_max_value_size`](https://developer.hashicorp.com/consul/docs/agent/config/config-files#kv_max_value_size)),
+    /// 512 KiB unless configured otherwise (about 380 KiB for a key that no URL can name).
     pub async fn put(&self, path: &str, value: impl AsRef<[u8]>) -> Result<(), KvError> {
         let key = self.checked_key(path)?;
         if self.write(&key, value.as_ref(), None).await? {
@@ -178,11 +178,10 @@ impl KvStore {
         })
     }
 
-    /// Writes anything that serde can serialize, as JSON. A string gets its quotes: to store it bare,
-    /// there is [`put`](Self::put).
+    /// Writes any serializable value as JSON. A string gets quotes: [`put`](Self::put) stores it without.
     ///
     /// # Errors
-    /// [`KvError::Encode`] when it cannot be written as JSON, and those of [`put`](Self::put).
+    /// [`KvError::Encode`] when the value cannot be written as JSON, and those of [`put`](Self::put).
     pub async fn put_json<T: Serialize + ?Sized>(
         &self,
         path: &str,
@@ -195,8 +194,8 @@ impl KvStore {
         self.put(path, json).await
     }
 
-    /// Check-and-set: writes only if the key's [`modify_index`](KvPair::modify_index) still is
-    /// `modify_index`, or, with 0, only if there is no such key. Says whether it wrote.
+    /// Writes only if the key's [`modify_index`](KvPair::modify_index) still is `modify_index`, or, with 0, only if
+    /// there is no such key (check-and-set). Returns whether it wrote.
     ///
     /// # Errors
     /// Those of [`put`](Self::put).
@@ -210,10 +209,10 @@ impl KvStore {
             .await
     }
 
-    /// Deletes one key. A key that is not there is no error.
+    /// Deletes one key. A missing key is no error.
     ///
     /// # Errors
-    /// As [`KvStore`] says.
+    /// Those of every call, see [`KvStore`].
     pub async fn delete(&self, path: &str) -> Result<(), KvError> {
         let key = self.checked_key(path)?;
         if self.remove(&key, None).await? {
@@ -225,28 +224,28 @@ impl KvStore {
         })
     }
 
-    /// Deletes a key only if its [`modify_index`](KvPair::modify_index) still is `modify_index`, and
-    /// says whether it did. Consul says yes for a key that is gone already, and never deletes with 0.
+    /// Deletes a key only if its [`modify_index`](KvPair::modify_index) still is `modify_index`. Returns whether it
+    /// did, which Consul affirms for a key that is already gone; it never deletes with 0.
     ///
     /// # Errors
-    /// As [`KvStore`] says.
+    /// Those of every call, see [`KvStore`].
     pub async fn delete_cas(&self, path: &str, modify_index: u64) -> Result<bool, KvError> {
         self.remove(&self.checked_key(path)?, Some(modify_index))
             .await
     }
 
-    /// Deletes a folder, in one transaction: the key itself and everything beneath it, see [`Folder`];
-    /// the empty path is everything beneath the prefix.
+    /// Deletes a folder in one transaction: the key itself and all keys inside, see [`Folder`]; the empty path means
+    /// all keys under the prefix.
     ///
     /// # Errors
     /// [`KvError::WholeStore`] for an empty path without a prefix.
     pub async fn delete_tree(&self, path: &str) -> Result<(), KvError> {
         let folder = Folder::new(self.key(path));
-        let beneath = folder.beneath();
-        if beneath.is_empty() {
+        let inside = folder.as_folder();
+        if inside.is_empty() {
             return Err(KvError::WholeStore);
         }
-        let mut ops = vec![Op::delete_tree(&beneath)];
+        let mut ops = vec![Op::delete_tree(&inside)];
         ops.extend(folder.own_key().map(|key| Op::delete(key, None)));
         self.transact(folder.prefix(), &ops, &self.scope())
             .await?
@@ -266,7 +265,7 @@ impl KvStore {
         }
     }
 
-    /// What a write says beside its key.
+    /// The parameters of a write besides its key.
     fn scope(&self) -> Vec<(String, String)> {
         self.client.config().scope()
     }

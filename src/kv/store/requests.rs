@@ -1,4 +1,4 @@
-//! The requests behind the store's calls: by URL where it can name the key, else by transaction.
+//! The requests behind the store's calls: by URL where that can name the key, else by transaction.
 
 use awc::http::Method;
 use bytes::Bytes;
@@ -149,7 +149,7 @@ impl KvStore {
         Ok(answer.outcome())
     }
 
-    /// The first of the candidates that is there.
+    /// Returns the first of the candidates that exists.
     pub(super) async fn nearest<'a>(
         &self,
         all: &[Candidate<'a>],
@@ -178,7 +178,7 @@ impl KvStore {
     }
 }
 
-/// Why a transaction was rolled back, in Consul's words.
+/// Returns the error of a transaction that was rolled back, with Consul's text.
 pub(super) fn refused(key: &str, errors: &[txn::TxnError]) -> KvError {
     let denied = errors
         .iter()

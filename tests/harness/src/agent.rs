@@ -23,7 +23,7 @@ use crate::signal::{Signal, has_stopped, signal};
 const POLL: Duration = Duration::from_millis(20);
 const LOG_LINES: usize = 40;
 
-/// How many blocks of ports a start tries: another program may take one in the moment between the check and the bind.
+/// The blocks of ports that a start tries: another program may take one between the check and the bind.
 pub(crate) const PORT_ATTEMPTS: usize = 5;
 
 /// A real `consul agent` on 127.0.0.1, with ports and a directory of its own; ends when dropped.

@@ -1,4 +1,4 @@
-//! Where the Consul program is.
+//! The path of the Consul program.
 
 use std::env;
 use std::ffi::OsStr;
@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use crate::fetch;
 
-/// Why there is no Consul to run.
+/// The reason why there is no Consul to run.
 #[derive(Debug, thiserror::Error)]
 pub enum BinaryError {
     /// `CONSUL_BIN` names something that cannot be run.
@@ -23,7 +23,7 @@ pub enum BinaryError {
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
@@ -32,12 +32,12 @@ pub enum BinaryError {
         "no Consul on this machine, and fetching Debian's package failed: {step}: {reason}\nset CONSUL_BIN or install consul"
     )]
     Fetch {
-        /// What was tried, as a command line where it was one.
+        /// The failed step, such as a command line.
         step: String,
-        /// The end of what it said.
+        /// The end of its output.
         reason: String,
     },
-    /// The machine's apt names no archive the package could come from.
+    /// The machine's apt has no archive with the package.
     #[error(
         "no Consul on this machine, and its apt names no Debian archive to fetch it from (`apt-get indextargets` \
          shows none)\nset CONSUL_BIN or install consul"
@@ -45,16 +45,16 @@ pub enum BinaryError {
     NoArchive,
 }
 
-/// The Consul program: `CONSUL_BIN`, then `PATH`, then a copy fetched earlier, else Debian's package, fetched
-/// now into the target directory.
+/// Returns the Consul program: `CONSUL_BIN`, then `PATH`, then a copy fetched earlier, else Debian's package, which
+/// it fetches into the target directory.
 ///
-/// Many processes may call this at the same moment; one of them fetches, the others wait for it.
+/// Many processes may call it at once: one of them fetches, and the others wait.
 ///
 /// # Errors
 ///
-/// A [`BinaryError`] that says what to install.
+/// A [`BinaryError`] with what to install.
 pub fn consul() -> Result<PathBuf, BinaryError> {
-    // The lock makes the threads of one process wait for one search; a failed one is tried again.
+    // Threads of one process wait for one search; a failed one is repeated.
     static FOUND: Mutex<Option<PathBuf>> = Mutex::new(None);
     let mut found = FOUND
         .lock()
@@ -100,7 +100,7 @@ pub(crate) fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// Cargo's target directory, where `cargo clean` also removes what was fetched.
+/// Returns cargo's target directory, where `cargo clean` also removes a fetched Consul.
 fn target_dir() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let workspace = workspace.canonicalize().unwrap_or(workspace);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_consul_bin_is_an_error_and_not_a_search() {
+    fn a_wrong_consul_bin_is_an_error_and_starts_no_search() {
         let dir = tempfile::tempdir().unwrap();
         let installed = program(dir.path());
         let plain = dir.path().join("plain");

@@ -1,7 +1,7 @@
 //! Debian's `consul` package, fetched without root.
 //!
-//! The machine's own apt does the work in directories of its own: it knows the archive, the proxy and the
-//! keys, and it checks the signatures. Nothing is installed and no host is written down here.
+//! The machine's apt does the work, in temporary directories: it knows the archive, the proxy and the keys, and it
+//! checks the signatures. Nothing is installed, and no host is named here.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -13,13 +13,13 @@ use crate::binary::{BinaryError, is_program};
 /// The last Debian release with a Consul: version 1.8.7.
 const SUITE: &str = "bullseye";
 
-/// Debian's keys, where the machine has them apart from apt's own.
+/// Debian's keys, if the machine has them apart from apt's.
 const KEYRINGS: [&str; 2] = [
     "/usr/share/keyrings/debian-archive-keyring.pgp",
     "/usr/share/keyrings/debian-archive-keyring.gpg",
 ];
 
-/// Where [`fetch`] leaves the program.
+/// Returns the path of the program that [`fetch`] leaves.
 pub(crate) fn program(cache: &Path) -> PathBuf {
     cache.join(SUITE).join("usr/bin/consul")
 }
@@ -27,7 +27,7 @@ pub(crate) fn program(cache: &Path) -> PathBuf {
 /// Fetches the package into `cache` and returns the path of the program in it.
 pub(crate) fn fetch(cache: &Path) -> Result<PathBuf, BinaryError> {
     fs::create_dir_all(cache).map_err(io(cache))?;
-    // `flock` and not a lock by a file's existence: it ends with the process, however that ends.
+    // A `flock` ends with its process, however that ends.
     let lock_path = cache.join("lock");
     let lock = File::create(&lock_path).map_err(io(&lock_path))?;
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
@@ -46,7 +46,7 @@ pub(crate) fn fetch(cache: &Path) -> Result<PathBuf, BinaryError> {
         match download(work.path(), &archive) {
             Ok(unpacked) => {
                 let home = cache.join(SUITE);
-                // What is there is no program (seen above), and only the holder of the lock gets here.
+                // It holds no program, as checked above, and only the holder of the lock gets here.
                 match fs::remove_dir_all(&home) {
                     Err(error) if error.kind() != ErrorKind::NotFound => {
                         return Err(io(&home)(error));
@@ -62,7 +62,7 @@ pub(crate) fn fetch(cache: &Path) -> Result<PathBuf, BinaryError> {
     Err(last)
 }
 
-/// The Debian archives that the machine's apt uses, the likeliest first.
+/// Returns the Debian archives that the machine's apt uses, the likeliest first.
 fn archives() -> Result<Vec<String>, BinaryError> {
     let known = run(Command::new("apt-get").args([
         "indextargets",
@@ -135,7 +135,7 @@ fn download(work: &Path, archive: &str) -> Result<PathBuf, BinaryError> {
     }
 }
 
-/// `apt-get` with lists, cache and sources of its own, so that it needs no root and changes nothing.
+/// Returns an `apt-get` with separate lists, cache and sources, which needs no root and changes nothing.
 fn apt(work: &Path) -> Command {
     let mut apt = Command::new("apt-get");
     apt.current_dir(work.join("deb")).arg("-q");
@@ -148,9 +148,9 @@ fn apt(work: &Path) -> Command {
         option("Dir::Cache", &work.join("cache")),
         "Acquire::Languages=none".to_owned(),
         "Acquire::Retries=3".to_owned(),
-        // Under root, apt would hand the download to a user who may not write here.
+        // As root, apt would download as a user who may not write here.
         "APT::Sandbox::User=root".to_owned(),
-        // A list that could not be had is a failure here, not a warning.
+        // A missing list is an error, not a warning.
         "APT::Update::Error-Mode=any".to_owned(),
     ] {
         apt.arg("-o").arg(option);
@@ -158,7 +158,7 @@ fn apt(work: &Path) -> Command {
     apt
 }
 
-/// Runs a command to its end and returns its output; a failure tells the end of what it said.
+/// Runs a command and returns its output; an error holds the end of its standard error.
 fn run(command: &mut Command) -> Result<String, BinaryError> {
     let name = command.get_program().to_string_lossy().into_owned();
     let what = command
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_main_archive_is_taken_once_and_neither_security_nor_strangers() {
+    fn the_main_archive_is_taken_once_and_no_other() {
         let lines = "Debian|Debian-Security|http://mirror.test/debian-security/\n\
                      Debian|Debian|http://mirror.test/debian/\n\
                      Debian|Debian|http://mirror.test/debian/\n\
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn without_lists_the_archive_is_read_off_the_sources() {
+    fn without_lists_the_archive_comes_from_the_sources() {
         let lines = "'http://mirror.test/debian/dists/trixie/InRelease' mirror.test_InRelease 0 \n\
                      'http://mirror.test/debian-security/dists/trixie-security/InRelease' x 0 \n\
                      'https://other.test/apt/dists/stable/InRelease' y 0 \n";
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_command_is_named_with_what_it_said() {
+    fn the_error_of_a_command_names_it_and_holds_its_output() {
         let error = run(Command::new("sh").args(["-c", "echo broken >&2; exit 3"]))
             .unwrap_err()
             .to_string();

@@ -16,7 +16,7 @@ use crate::wait::DEADLINE;
 /// The pause between two looks at a status.
 const POLL: Duration = Duration::from_millis(5);
 
-/// What a test of watches needs.
+/// A supervisor of watches, an agent, and the proxy between them.
 #[derive(Debug)]
 pub struct Fixture {
     /// The supervisor of the watches.
@@ -197,15 +197,10 @@ pub async fn subscribe<Q: Query<Source = ConsulConfig>>(
 ///
 /// When there is none, or more than one.
 pub async fn status(watches: &Addr<WatchSupervisor>, path: &str) -> WatchStatus {
-    let mut all = match watches.send(Status::path(path)).await {
-        Ok(all) => all,
-        Err(error) => panic!("the supervisor: {error}"),
-    };
-    assert_eq!(all.len(), 1, "one watch of {path}, not {all:?}");
-    all.remove(0)
+    only(watches, Status::path(path), path).await
 }
 
-/// Waits until the status of the watch fits.
+/// Waits until the status of the only watch of this path fits.
 ///
 /// # Panics
 ///
@@ -214,11 +209,36 @@ pub async fn until(
     watches: &Addr<WatchSupervisor>,
     path: &str,
     what: &str,
+    fits: impl FnMut(&WatchStatus) -> bool,
+) -> WatchStatus {
+    poll(watches, || Status::path(path), path, what, fits).await
+}
+
+/// Waits until the status of the watch of this query fits.
+///
+/// # Panics
+///
+/// When it does not in time.
+pub async fn until_query<Q: Query<Source = ConsulConfig>>(
+    watches: &Addr<WatchSupervisor>,
+    query: &Q,
+    what: &str,
+    fits: impl FnMut(&WatchStatus) -> bool,
+) -> WatchStatus {
+    let path = query.path().to_string();
+    poll(watches, || Status::query(query), &path, what, fits).await
+}
+
+async fn poll(
+    watches: &Addr<WatchSupervisor>,
+    which: impl Fn() -> Status,
+    path: &str,
+    what: &str,
     mut fits: impl FnMut(&WatchStatus) -> bool,
 ) -> WatchStatus {
     let deadline = Instant::now() + DEADLINE;
     loop {
-        let status = status(watches, path).await;
+        let status = only(watches, which(), path).await;
         if fits(&status) {
             return status;
         }
@@ -228,6 +248,15 @@ pub async fn until(
         );
         tokio::time::sleep(POLL).await;
     }
+}
+
+async fn only(watches: &Addr<WatchSupervisor>, which: Status, path: &str) -> WatchStatus {
+    let mut all = match watches.send(which).await {
+        Ok(all) => all,
+        Err(error) => panic!("the supervisor: {error}"),
+    };
+    assert_eq!(all.len(), 1, "one watch of {path}, not {all:?}");
+    all.remove(0)
 }
 
 /// Whether the watch retries after a failure of this class.

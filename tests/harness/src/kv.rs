@@ -1,4 +1,4 @@
-//! Consul's KV store, as bare as a test wants it.
+//! Consul's KV store, with the calls that tests need.
 
 use std::fmt::Write as _;
 use std::io;
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use crate::http::{Http, HttpReply};
 
-/// One key as Consul holds it.
+/// One key in Consul.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KvEntry {
     /// The full key.
     pub key: String,
-    /// The value; empty where Consul holds none.
+    /// The value; empty if Consul has none.
     pub value: Vec<u8>,
     /// The index of the write that created the key.
     pub create_index: u64,
@@ -43,7 +43,7 @@ impl Http {
     pub fn try_entry(&self, key: &str) -> io::Result<Option<KvEntry>> {
         match kv_path(key) {
             Some(path) => Ok(self.read(&path)?.pop()),
-            // Unlike `get`, this is no error where there is no such key.
+            // Unlike `get`, this is no error for a missing key.
             None => Ok(self
                 .txn("get-tree", key, None)?
                 .into_iter()
@@ -108,7 +108,7 @@ impl Http {
             .map(|entry| (entry.value, entry.modify_index))
     }
 
-    /// Reads a key with everything Consul tells of it.
+    /// Reads a key with its indexes.
     ///
     /// # Panics
     ///
@@ -218,8 +218,8 @@ fn entry(pair: &Value) -> Option<KvEntry> {
     })
 }
 
-/// The path of a key, with every byte but the plainest percent-encoded; `None` for a key that has none: Consul
-/// tidies `//`, `/./` and `/../` away before it looks, encoded or not, and only a transaction takes such a key.
+/// Returns the path of a key, percent-encoded; `None` for a key that has none: Consul normalizes `//`, `/./` and
+/// `/../` in paths, encoded or not, and only a transaction takes such a key.
 fn kv_path(key: &str) -> Option<String> {
     let mut segments = key.split('/').rev().enumerate();
     if segments

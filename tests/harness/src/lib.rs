@@ -37,6 +37,7 @@ mod fetch;
 #[cfg(feature = "fixture")]
 pub mod fixture;
 mod http;
+pub mod isolation;
 mod kv;
 #[cfg(feature = "fixture")]
 pub mod log_capture;

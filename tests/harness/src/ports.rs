@@ -1,8 +1,8 @@
-//! Loopback ports that stay one's own.
+//! Loopback ports that stay reserved.
 //!
-//! A port that is bound to 0 and released again may be given to anybody before it is used, and a killed agent
-//! would lose its own until it is back. So the ports come from below the range that systems hand out by
-//! themselves, in blocks, and a lock on a file tells the other test processes which blocks are taken.
+//! Another program may get a port that was bound to 0 and released, and a killed agent would lose its ports until it
+//! is restarted. So the ports come in blocks from below the range that systems assign, and a file lock marks a block
+//! as taken for the other test processes.
 
 use std::env;
 use std::fs::{self, File};
@@ -14,12 +14,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{FlockOperation, flock};
 
-/// Linux hands out 32768 and up, other systems 49152 and up.
+/// Linux assigns 32768 and up, other systems 49152 and up.
 const FIRST: u16 = 20_000;
 const BLOCKS: u16 = 1_500;
 const BLOCK: u16 = 8;
 
-/// A block of ports, free for others again when dropped or when the process ends, however it ends.
+/// A block of ports, free again when dropped or when the process ends in any way.
 #[derive(Debug)]
 pub(crate) struct Ports {
     first: u16,
@@ -27,10 +27,10 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    /// Takes a block of which every port is free now.
+    /// Reserves a block whose ports are all free.
     pub(crate) fn reserve() -> io::Result<Self> {
         static TURN: AtomicU32 = AtomicU32::new(0);
-        // By user: another one's files could not be opened.
+        // Per user: another user's files cannot be opened.
         let dir = env::temp_dir().join(format!(
             "consul-watch-ports-{}",
             rustix::process::getuid().as_raw()
@@ -63,14 +63,14 @@ impl Ports {
         Ok(free.then_some(Self { first, _lock: lock }))
     }
 
-    /// The address of the port with this place in the block.
+    /// Returns the address of the port at this place in the block.
     pub(crate) fn addr(&self, place: u16) -> SocketAddr {
         debug_assert!(place < BLOCK, "a block has {BLOCK} ports");
         (Ipv4Addr::LOCALHOST, self.first + place).into()
     }
 }
 
-/// Free for both: Consul's gossip uses TCP and UDP.
+/// Whether the port is free for TCP and UDP: Consul's gossip uses both.
 fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
         && UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_with_a_port_in_use_is_passed_over() {
+    fn a_block_with_a_port_in_use_is_skipped() {
         let ports = Ports::reserve().unwrap();
         let _listener = TcpListener::bind(ports.addr(3)).unwrap();
         let dir = tempfile::tempdir().unwrap();

@@ -21,15 +21,15 @@ use crate::wait::eventually_async;
 use listener::{Command, Commands};
 use state::Shared;
 
-/// A TCP proxy on a free loopback port whose faults a test turns on and off while it runs; it has a thread of
-/// its own and ends when dropped.
+/// A TCP proxy on a free loopback port, whose faults a test turns on and off; it runs on its own thread and ends
+/// when dropped.
 ///
 /// The faults of whole connections ([`refuse`](Self::refuse), [`silence`](Self::silence), [`cut`](Self::cut))
-/// suit any protocol. Those of single responses ([`inject`](Self::inject)) read HTTP/1.1 and are not there in
-/// a [`raw`](Self::raw) proxy. [`pass`](Self::pass) ends them all.
+/// suit any protocol. Those of single responses ([`inject`](Self::inject)) need HTTP/1.1, and a
+/// [`raw`](Self::raw) proxy has none. [`pass`](Self::pass) ends them all.
 ///
-/// Upstream is connected to when a connection's first request comes; where that fails, or upstream closes, the
-/// client's connection is closed too.
+/// The proxy connects upstream at the first request of a connection; if that fails, or upstream closes, it closes the
+/// client's connection too.
 pub struct FaultProxy {
     addr: SocketAddr,
     shared: Arc<Shared>,
@@ -39,22 +39,22 @@ pub struct FaultProxy {
 }
 
 impl FaultProxy {
-    /// A proxy for HTTP/1.1 in front of `upstream`, which need not be there yet.
+    /// Starts a proxy for HTTP/1.1 in front of `upstream`, which need not run yet.
     ///
     /// # Panics
     ///
-    /// When there is no port or no thread for it.
+    /// When it gets no port or no thread.
     #[track_caller]
     pub fn start(upstream: SocketAddr) -> Self {
         Self::try_start(upstream, false)
             .unwrap_or_else(|error| panic!("cannot start the proxy: {error}"))
     }
 
-    /// A proxy that looks at no byte, for TLS and HTTP/2; it has no faults of single responses.
+    /// Starts a proxy that reads no byte, for TLS and HTTP/2; it has no faults of single responses.
     ///
     /// # Panics
     ///
-    /// When there is no port or no thread for it.
+    /// When it gets no port or no thread.
     #[track_caller]
     pub fn raw(upstream: SocketAddr) -> Self {
         Self::try_start(upstream, true)
@@ -77,22 +77,22 @@ impl FaultProxy {
         Ok(proxy)
     }
 
-    /// The address clients connect to; it never changes.
+    /// Returns the address for clients, which never changes.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// The address as `http://127.0.0.1:port`.
+    /// Returns the address as `http://127.0.0.1:port`.
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// Ends every fault: connections are accepted, what was held back flows on, no rule is left. Responses that
-    /// are stalled already stay so.
+    /// Ends every fault: connections are accepted, held bytes flow, no rule is left. A response that is stalled
+    /// stays so.
     ///
     /// # Panics
     ///
-    /// When the port cannot be listened on again.
+    /// When it cannot listen on its port again.
     #[track_caller]
     pub fn pass(&self) {
         self.shared.clear_rules();
@@ -100,23 +100,23 @@ impl FaultProxy {
         self.command(Command::Listen);
     }
 
-    /// Turns new connections away until [`pass`](Self::pass); those that are open stay.
+    /// Refuses new connections until [`pass`](Self::pass); open ones stay.
     ///
     /// # Panics
     ///
-    /// When the proxy is gone.
+    /// When the proxy has ended.
     #[track_caller]
     pub fn refuse(&self, how: Refusal) {
         self.command(Command::Refuse(how));
     }
 
-    /// Plays dead until [`pass`](Self::pass): accepts connections, keeps those that are open, and forwards not
-    /// a byte in either direction. What was held back then flows on, as after a hole in the network.
+    /// Falls silent until [`pass`](Self::pass): accepts connections, keeps open ones, and forwards no byte in either
+    /// direction. Held bytes flow then, as after packet loss.
     pub fn silence(&self) {
         self.shared.silence(true);
     }
 
-    /// Closes every connection that is open now, and returns how many there were once they are closed.
+    /// Closes every open connection, and returns their number once they are closed.
     ///
     /// # Panics
     ///
@@ -126,32 +126,32 @@ impl FaultProxy {
         self.shared.cut(how)
     }
 
-    /// Adds a rule for responses. The first rule that fits a request and is not used up applies.
+    /// Adds a rule for responses. The first rule that matches a request and is not used up applies.
     pub fn inject(&self, rule: Rule) {
         self.shared.add_rule(rule);
     }
 
-    /// What has passed so far.
+    /// Returns the counters.
     pub fn stats(&self) -> ProxyStats {
         self.shared.stats()
     }
 
-    /// The connections that are open now.
+    /// Returns the number of open connections.
     pub fn open(&self) -> usize {
         self.stats().open
     }
 
-    /// The requests seen so far, the last ten thousand of them; none in a raw proxy.
+    /// Returns the last ten thousand requests; none in a raw proxy.
     pub fn requests(&self) -> Vec<SeenRequest> {
         self.shared.seen()
     }
 
-    /// Waits until exactly `n` connections are open. It blocks the thread: where the client under test runs on
-    /// it, use [`until_open`](Self::until_open).
+    /// Waits until exactly `n` connections are open. It blocks the thread: if the client under test runs there, use
+    /// [`until_open`](Self::until_open).
     ///
     /// # Panics
     ///
-    /// When that does not come within `within`.
+    /// When it does not come within `within`.
     #[track_caller]
     pub fn wait_until_open(&self, n: usize, within: Duration) {
         self.wait_until(within, &format!("{n} open connections"), |stats| {
@@ -159,12 +159,12 @@ impl FaultProxy {
         });
     }
 
-    /// Waits until at least `n` requests were seen. It blocks the thread: where the client under test runs on
-    /// it, use [`until`](Self::until).
+    /// Waits for at least `n` requests. It blocks the thread: if the client under test runs there, use
+    /// [`until`](Self::until).
     ///
     /// # Panics
     ///
-    /// When that does not come within `within`.
+    /// When it does not come within `within`.
     #[track_caller]
     pub fn wait_until_requests(&self, n: u64, within: Duration) {
         self.wait_until(within, &format!("{n} requests"), |stats| {
@@ -176,7 +176,7 @@ impl FaultProxy {
     ///
     /// # Panics
     ///
-    /// When that does not come within `within`; the message names `what` and shows the counters.
+    /// When they do not within `within`; the message names `what` and holds the counters.
     #[track_caller]
     pub fn wait_until(
         &self,
@@ -196,7 +196,7 @@ impl FaultProxy {
     ///
     /// # Panics
     ///
-    /// When that does not come within `within`.
+    /// When it does not come within `within`.
     pub async fn until_open(&self, n: usize, within: Duration) {
         self.until(within, &format!("{n} open connections"), |stats| {
             stats.open == n
@@ -208,7 +208,7 @@ impl FaultProxy {
     ///
     /// # Panics
     ///
-    /// When that does not come within `within`; the message names `what`.
+    /// When they do not within `within`; the message names `what`.
     pub async fn until(
         &self,
         within: Duration,
@@ -237,7 +237,7 @@ impl fmt::Debug for FaultProxy {
 
 impl Drop for FaultProxy {
     fn drop(&mut self) {
-        // Already ended is as good as ended now.
+        // Fails only when it has ended already.
         let _ = self.commands.send(Command::End);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

@@ -3,7 +3,7 @@
 //! Consul leaves them out of a list as if they were not there
 //! (<https://developer.hashicorp.com/consul/docs/security/acl/acl-rules#key-value-rules>).
 
-use consul_watch::{FailureClass, Key, KeyPrefix};
+use consul_watch::{FailureClass, Key, KeyPrefix, client::Consistency};
 use consul_watch_harness::{
     Acl, Canned, DEADLINE, Feed, ResponseFault, Rule, described, eventually_async, log_capture,
 };
@@ -60,7 +60,7 @@ impl Folder {
         self.acl.allow(&["all"]);
     }
 
-    /// How many warnings there were.
+    /// Returns the number of warnings.
     fn warnings(&self) -> usize {
         let part = format!("path=keyprefix:{}?token", self.name);
         let records = log_capture::captured(&part);
@@ -70,7 +70,7 @@ impl Folder {
         warnings.count()
     }
 
-    /// How many requests of this method contain `part`.
+    /// Returns the number of requests of this method that contain `part`.
     fn requests(&self, method: &str, part: &str) -> usize {
         let seen = self.acl.fixture.proxy.requests();
         let fitting = seen
@@ -176,7 +176,7 @@ async fn a_right_that_comes_back_between_the_list_and_the_proof() {
     assert_eq!(folder.warnings(), 0);
 }
 
-/// An answer that contradicts Consul's own word for ever delivers no removal, and nothing else is lost.
+/// An answer that contradicts Consul's own word again and again delivers no removal, and nothing else is lost.
 #[actix_rt::test]
 async fn a_list_that_lacks_a_key_for_ever_although_it_is_there() {
     let mut folder = Folder::start("odd", &["open", "secret"]).await;
@@ -254,6 +254,53 @@ async fn a_proxy_that_lets_no_transaction_through() {
     folder.show();
     folder.put("secret", "2");
     folder.says(&["updated /secret=1→2"]).await;
+}
+
+/// A hidden key of a decoded folder is a field that keeps its value.
+#[actix_rt::test]
+async fn a_hidden_key_of_a_decoded_folder() {
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Web {
+        #[serde(default)]
+        open: u32,
+        #[serde(default)]
+        secret: u32,
+    }
+    let mut folder = Folder::start("decoded", &["ignored", "open", "secret"]).await;
+    let fixture = &folder.acl.fixture;
+    // Of another consistency, so that it has a query of its own.
+    let query = KeyPrefix::new("decoded")
+        .with_token(folder.acl.secret.as_str())
+        .with_consistency(Consistency::Consistent);
+    let mut web = fixture.watch(query.decode::<Web>()).await;
+    let first = web.next("the first value").await;
+    assert_eq!((first.current.open, first.current.secret), (1, 1));
+    folder.hide().await;
+    // The folder is asked for again and again, and nothing else is worth a line.
+    let lists = || folder.requests("GET", "/v1/kv/decoded/?recurse");
+    let asked = lists();
+    eventually_async(DEADLINE, "further answers", || lists() > asked + 4).await;
+    let mut lines = log_capture::captured("path=keyprefix:decoded/?consistent");
+    lines.retain(|line| line.level == tracing::Level::WARN);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    folder.put("open", "2");
+    let next = web.next("an update").await;
+    assert_eq!((next.current.open, next.current.secret), (2, 1));
+    folder.acl.fixture.agent.delete("decoded/ignored");
+    folder.show();
+    folder.put("secret", "3");
+    let next = web.next("an update").await;
+    assert_eq!((next.current.open, next.current.secret), (2, 3));
+    folder
+        .feed
+        .until("the same of the keys", |changed| {
+            changed
+                .current
+                .iter()
+                .all(|pair| pair.hidden_since.is_none())
+                && changed.current.len() == 2
+        })
+        .await;
 }
 
 /// That rights come back wakes no query, so queries are short while a key is hidden.

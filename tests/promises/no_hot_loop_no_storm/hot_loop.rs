@@ -16,7 +16,7 @@ const WARM_UP: u64 = 10;
 /// The interval of the throttle then: 64 times its 10 ms.
 const SLOWED: Duration = Duration::from_millis(640);
 
-/// Consul's answer as it would come at once and for ever.
+/// Consul's answer, to come at once and again and again.
 fn unchanged(fixture: &Fixture, key: &str, index: Option<u64>) -> ResponseFault {
     let reply = fixture
         .agent

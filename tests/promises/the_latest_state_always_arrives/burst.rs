@@ -1,4 +1,4 @@
-//! However quickly things change, the latest state arrives; what was left out is told by its number.
+//! The latest state arrives after any burst of changes, with the number of coalesced states.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ async fn the_last_state_arrives_and_the_deltas_chain() {
     let done = |state: &std::collections::BTreeMap<String, Vec<u8>>| {
         state.contains_key("app/last") && !state.contains_key("app/0")
     };
-    // The feed judges that each `previous` is the last `current`.
+    // The feed checks that each `previous` is the last `current`.
     let all = feed
         .until("the last state", |changed| done(&state(&*changed.current)))
         .await;
@@ -44,15 +44,18 @@ async fn the_last_state_arrives_and_the_deltas_chain() {
         all.is_sorted_by_key(|changed| changed.index),
         "the index never falls"
     );
-    let told = all.iter().map(|changed| 1 + changed.coalesced).sum::<u64>();
-    assert!(told <= PUTS as u64 + 2, "{told} states told of {PUTS}");
+    let states = all.iter().map(|changed| 1 + changed.coalesced).sum::<u64>();
+    assert!(
+        states <= PUTS as u64 + 2,
+        "{states} states of {PUTS} writes"
+    );
     fixture.agent.put("app/last", "no");
     feed.says(&["updated app/last=yes→no"]).await;
 }
 
-/// Both are offered the same states: what the slow one is not shown is in its count.
+/// Both are offered the same states: those that the slow one does not get are in its count.
 #[actix_rt::test]
-async fn a_slow_handler_is_given_the_last_state_and_the_number_of_those_in_between() {
+async fn a_slow_handler_gets_the_last_state_and_the_number_of_coalesced_ones() {
     let fixture = Fixture::dev();
     let gate = Arc::new(Semaphore::new(0));
     let mut fast = fixture.watch(KeyPrefix::new("app")).await;
@@ -65,7 +68,7 @@ async fn a_slow_handler_is_given_the_last_state_and_the_number_of_those_in_betwe
         fixture.agent.put("app/n", turn.to_string());
         states += 1 + fast.next("a change").await.coalesced;
     }
-    assert_eq!(states, 20, "the fast one was shown every state");
+    assert_eq!(states, 20, "the fast one got every state");
     slow.has_nothing("its handler has not come to an end");
     gate.add_permits(1);
     let coalesced = slow.says(&["added app/n=19"]).await;
@@ -75,9 +78,9 @@ async fn a_slow_handler_is_given_the_last_state_and_the_number_of_those_in_betwe
     assert_eq!(slow.says(&["updated app/n=19→end"]).await.coalesced, 0);
 }
 
-/// What was taken back before the slow one could see it is no news to it.
+/// A change that was undone before the slow one received it is no change to it.
 #[actix_rt::test]
-async fn a_change_that_was_taken_back_meanwhile_is_not_delivered() {
+async fn a_change_that_was_undone_meanwhile_is_not_delivered() {
     let fixture = Fixture::dev();
     let gate = Arc::new(Semaphore::new(0));
     fixture.agent.put("app/n", "0");
@@ -119,7 +122,7 @@ async fn with_a_quiet_period_a_burst_is_one_delivery() {
         fixture.agent.put("app/n", turn.to_string());
         states += 1 + plain.next("a change").await.coalesced;
     }
-    // How many deliveries it takes hangs on how long the burst took; what they add up to does not.
+    // The number of deliveries depends on how long the burst took; the number of states does not.
     let all = feed
         .until("the last state", |changed| {
             state(&*changed.current)["app/n"] == b"9"

@@ -1,4 +1,4 @@
-//! Whatever happens to Consul or the network, the latest state arrives when it can, and once.
+//! The latest state arrives after any outage of Consul or the network, and once.
 
 use consul_watch::{FailureClass, Key, KeyPrefix, Reason, WatchState};
 use consul_watch_harness::{
@@ -87,7 +87,7 @@ async fn connections_that_are_cut_again_and_again() {
     }
 }
 
-/// Nobody says that the peer is gone: only the deadline of the request can tell.
+/// Nothing reports that the peer is gone: only the request's deadline shows it.
 #[actix_rt::test]
 async fn a_peer_that_falls_silent() {
     let fixture = Fixture::of(TestAgent::dev(), impatient);
@@ -99,7 +99,7 @@ async fn a_peer_that_falls_silent() {
     let told = status.state.to_string();
     assert!(
         told.contains("within"),
-        "the error tells of a deadline: {told}"
+        "the error names a deadline: {told}"
     );
     fixture.agent.put("app/a", "2");
     fixture
@@ -117,7 +117,7 @@ async fn a_peer_that_falls_silent() {
 }
 
 #[actix_rt::test]
-async fn an_agent_that_hangs_and_goes_on() {
+async fn an_agent_that_hangs_and_resumes() {
     let fixture = Fixture::of(TestAgent::dev(), impatient);
     let mut feed = fixture.watch(KeyPrefix::new("app")).await;
     feed.next("the first delivery").await;
@@ -156,7 +156,7 @@ async fn connections_that_are_refused() {
 }
 
 #[actix_rt::test]
-async fn a_consul_that_is_not_there_yet_is_told_once_and_waited_for() {
+async fn a_consul_that_is_not_there_yet_is_reported_once_and_awaited() {
     capture();
     let agent = TestAgent::dev();
     let proxy = FaultProxy::start(agent.http_addr());

@@ -32,7 +32,7 @@ pub(crate) use self::{delayed_release::InUseLease, size::ConnectionPermit};
 /// [`http_max_conns_per_client`](https://developer.hashicorp.com/consul/docs/agent/config/config-files#http_max_conns_per_client))
 /// and cut off the others. A watch that finds no permit queues for one, in the order of arrival, and polls
 /// meanwhile every [`poll_interval`](Self::poll_interval) without being held, on one of a few short
-/// permits; so it is late, never lost.
+/// permits; so it is late, never lost. That is the engine's backpressure towards the server.
 ///
 /// The permit of a query that was cut off, by its watch or by the network, is released when the server drops
 /// the query ([`Query::hold`](crate::Query::hold)), which may be long after. It is released at once where the
@@ -77,8 +77,8 @@ pub(crate) struct ShortPermit(
 /// A position in the queue for a permit.
 pub(crate) struct PendingPermit(Pin<Box<dyn Future<Output = Option<ConnectionPermit>> + Send>>);
 
-/// What a watch queries on. It keeps its lease from one query to the next, so that a watch beyond the
-/// budget delays itself and no other.
+/// The right to a connection that a watch keeps from one query to the next, so that a watch beyond the budget
+/// delays itself and no other.
 #[derive(Debug)]
 pub(crate) enum Lease {
     /// A permit of its own: its queries may be held.
@@ -88,10 +88,13 @@ pub(crate) enum Lease {
 }
 
 impl ConnectionBudget {
-    /// The default number of short permits: 16.
+    /// The default number of short permits: 16 (ours).
     pub const DEFAULT_SHORT_PERMITS: usize = 16;
-    /// The default interval at which a queued watch polls: 10 s.
+    /// The default interval at which a queued watch polls: 10 s (ours).
     pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(10);
+
+    /// The largest number of permits: some million.
+    const MAX: usize = 1 << 20;
 
     /// Makes a budget of `max` permits (at least 1) for queries that are held.
     pub fn new(max: usize) -> Self {
@@ -178,7 +181,7 @@ impl ConnectionBudget {
         self.shared().size.available()
     }
 
-    /// How often a watch without a permit polls.
+    /// The interval at which a watch without a permit polls.
     pub fn poll_interval(&self) -> Duration {
         self.shared().settings.poll_interval
     }
@@ -244,7 +247,7 @@ impl ConnectionBudget {
 
 impl Handle {
     fn new(shared: Arc<Shared>, max: Option<usize>) -> Arc<Self> {
-        let max = max.map(|max| max.max(1));
+        let max = max.map(|max| max.clamp(1, ConnectionBudget::MAX));
         if let Some(max) = max {
             shared.size.add(max);
         }

@@ -24,7 +24,7 @@ use super::backoff::Backoff;
 /// A gate that keeps watches from storming a server that comes back. A clone shares it.
 ///
 /// All watches of one server share a gate ([`Source::reconnect_gate`](crate::Source::reconnect_gate)). A
-/// failure that shows that the server is down ([`Failure::outage`](crate::Failure::outage)) queues the next
+/// failure that shows that the server is down ([`Failure::with_outage`](crate::Failure::with_outage)) queues the next
 /// attempts of all of them, so that no thundering herd meets the server when it comes back:
 ///
 /// - **While the server is down, one watch probes it**: the one with the fewest failures in a row, and among
@@ -50,12 +50,12 @@ struct Shared {
 }
 
 impl ReconnectGate {
-    /// The number of watches that reconnect at a time when the server is back: 32, enough to keep it busy.
+    /// The number of watches that reconnect at a time when the server is back: 32 (ours), enough to keep it busy.
     pub const MAX_CONCURRENT: usize = 32;
-    /// How long an attempt counts among these, and how long a probe may take before another watch probes
-    /// too: 2 s.
+    /// The time that an attempt counts among these, and that a probe may take before another watch probes,
+    /// too: 2 s (ours).
     pub const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-    /// The longest pause between two probes while the server is down: 5 s. It can be short, since one watch
+    /// The longest pause between two probes while the server is down: 5 s (ours). It can be short, since one watch
     /// probes for all.
     pub const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(5);
 

@@ -9,7 +9,7 @@ use actix::{
 use consul_watch_actors::Changed;
 use tokio::sync::{oneshot, watch};
 
-use crate::handlers::Payload;
+use crate::handlers::HandlerPayload;
 
 /// The end of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl<A: Actor, M: Message<Result = ()>> MessageResponse<A, M> for ReplyLater {
 }
 
 /// Delivers an update to the handler in `current`, or to the next one while there is none.
-pub(super) async fn deliver<Q: Payload>(
+pub(super) async fn deliver<Q: HandlerPayload>(
     changed: &Changed<Q>,
     current: watch::Receiver<Option<Recipient<Changed<Q>>>>,
     reply: &mut Reply,
@@ -83,7 +83,7 @@ pub(super) async fn deliver<Q: Payload>(
     }
 }
 
-async fn send<Q: Payload>(
+async fn send<Q: HandlerPayload>(
     changed: &Changed<Q>,
     mut current: watch::Receiver<Option<Recipient<Changed<Q>>>>,
 ) -> Delivery {

@@ -3,11 +3,12 @@
 use consul_watch_actors::{Changed, Reason};
 
 use crate::{
-    checkpoint::Checkpoint, daemon::runtime::checkpoint_writer::CheckpointWriter, handlers::Payload,
+    checkpoint::Checkpoint, daemon::runtime::checkpoint_writer::CheckpointWriter,
+    handlers::HandlerPayload,
 };
 
 /// The record of one watch. It writes the checkpoint file, if there is one.
-pub(super) struct HandledState<Q: Payload> {
+pub(super) struct HandledState<Q: HandlerPayload> {
     latest: Option<LatestUpdate<Q>>,
     /// The state that was handled last, by this proxy or before it existed.
     seen: Option<Checkpoint>,
@@ -16,7 +17,7 @@ pub(super) struct HandledState<Q: Payload> {
     marked_begun: bool,
 }
 
-struct LatestUpdate<Q: Payload> {
+struct LatestUpdate<Q: HandlerPayload> {
     changed: Changed<Q>,
     outcome: HandlerOutcome,
 }
@@ -33,7 +34,7 @@ pub(super) enum HandlerOutcome {
     Succeeded,
 }
 
-impl<Q: Payload> HandledState<Q> {
+impl<Q: HandlerPayload> HandledState<Q> {
     pub(super) fn new(writer: Option<CheckpointWriter>, seen: Option<Checkpoint>) -> Self {
         Self {
             latest: None,

@@ -28,14 +28,14 @@ use crate::{
             running_handler::{HandlerError, RunningHandler},
         },
     },
-    handlers::{Delivered, Payload, RunEnded},
+    handlers::{HandlerPayload, RunEnded, WebhookDelivered},
 };
 
 /// The interval of the check whether the handler has ended unexpectedly.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Forwards each update to a handler, and records which state was handled last.
-pub(super) struct HandlerProxy<Q: Payload> {
+pub(super) struct HandlerProxy<Q: HandlerPayload> {
     label: Arc<str>,
     spec: HandlerSpec,
     handler: HandlerState,
@@ -76,7 +76,7 @@ pub(super) struct StopProxy {
     pub(super) grace: Duration,
 }
 
-impl<Q: Payload> HandlerProxy<Q> {
+impl<Q: HandlerPayload> HandlerProxy<Q> {
     /// Creates a proxy, which starts the handler when it starts. The state `seen` was handled before.
     pub(super) fn new(
         label: Arc<str>,
@@ -223,7 +223,7 @@ impl<Q: Payload> HandlerProxy<Q> {
     }
 }
 
-impl<Q: Payload> Actor for HandlerProxy<Q> {
+impl<Q: HandlerPayload> Actor for HandlerProxy<Q> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
@@ -233,7 +233,7 @@ impl<Q: Payload> Actor for HandlerProxy<Q> {
     }
 }
 
-impl<Q: Payload> Handler<Changed<Q>> for HandlerProxy<Q> {
+impl<Q: HandlerPayload> Handler<Changed<Q>> for HandlerProxy<Q> {
     type Result = ReplyLater;
 
     fn handle(&mut self, mut changed: Changed<Q>, ctx: &mut Self::Context) -> Self::Result {
@@ -248,34 +248,34 @@ impl<Q: Payload> Handler<Changed<Q>> for HandlerProxy<Q> {
     }
 }
 
-impl<Q: Payload> Handler<RunEnded> for HandlerProxy<Q> {
+impl<Q: HandlerPayload> Handler<RunEnded> for HandlerProxy<Q> {
     type Result = ();
 
     fn handle(&mut self, ended: RunEnded, ctx: &mut Self::Context) {
         self.ended(
             ended.index,
             ended.exit.is_success(),
-            ended.again_in.is_some(),
+            ended.retry_in.is_some(),
             ctx,
         );
     }
 }
 
-impl<Q: Payload> Handler<Delivered> for HandlerProxy<Q> {
+impl<Q: HandlerPayload> Handler<WebhookDelivered> for HandlerProxy<Q> {
     type Result = ();
 
-    fn handle(&mut self, ended: Delivered, ctx: &mut Self::Context) {
+    fn handle(&mut self, ended: WebhookDelivered, ctx: &mut Self::Context) {
         self.ended(
             ended.index,
             ended.outcome.is_ok(),
-            ended.again_in.is_some(),
+            ended.retry_in.is_some(),
             ctx,
         );
     }
 }
 
 /// Forwards failures and recoveries of the watch itself to the error program of a script.
-impl<Q: Payload> Handler<WatchEvent> for HandlerProxy<Q> {
+impl<Q: HandlerPayload> Handler<WatchEvent> for HandlerProxy<Q> {
     type Result = ();
 
     fn handle(&mut self, event: WatchEvent, _: &mut Self::Context) {
@@ -285,7 +285,7 @@ impl<Q: Payload> Handler<WatchEvent> for HandlerProxy<Q> {
     }
 }
 
-impl<Q: Payload> Handler<ReplaceHandler> for HandlerProxy<Q> {
+impl<Q: HandlerPayload> Handler<ReplaceHandler> for HandlerProxy<Q> {
     type Result = ResponseActFuture<Self, Result<(), HandlerError>>;
 
     fn handle(&mut self, message: ReplaceHandler, _: &mut Self::Context) -> Self::Result {
@@ -310,7 +310,7 @@ impl<Q: Payload> Handler<ReplaceHandler> for HandlerProxy<Q> {
     }
 }
 
-impl<Q: Payload> Handler<StopProxy> for HandlerProxy<Q> {
+impl<Q: HandlerPayload> Handler<StopProxy> for HandlerProxy<Q> {
     type Result = ResponseActFuture<Self, Option<Checkpoint>>;
 
     fn handle(&mut self, message: StopProxy, _: &mut Self::Context) -> Self::Result {

@@ -114,7 +114,7 @@ impl Query for Number {
     }
 }
 
-impl Payload for Number {
+impl HandlerPayload for Number {
     fn payload(changed: &Changed<Self>) -> serde_json::Result<Vec<u8>> {
         let text = text(changed.current.as_deref());
         if text == "bad" {

@@ -12,10 +12,10 @@ use crate::http::Http;
 /// Written and deleted again to see that writes work.
 const READY_KEY: &str = "consul-watch-harness/ready";
 
-/// What an agent lacks until it is ready.
+/// The reason why an agent is not ready.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// Something that may still come.
+    /// It may still become ready.
     NotYet(String),
     /// Another agent, with this node id, answers at the port.
     OtherAgent(String),

@@ -1,18 +1,18 @@
-//! What can go wrong.
+//! The faults of a proxy.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-/// How new connections are turned away.
+/// A way to refuse new connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Nobody listens: the client's connect is refused.
+    /// No listener: the client's connect is refused.
     Closed,
     /// The connection is accepted and reset at once.
     Reset,
 }
 
-/// How a connection is closed.
+/// A way to close a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
     /// By RST, as when the peer's machine restarts.
@@ -21,7 +21,7 @@ pub enum Cut {
     Fin,
 }
 
-/// What happens to one response.
+/// A fault of one response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResponseFault {
     /// The connection is closed after the head and this many bytes of the body as it is on the wire. A shorter
@@ -29,7 +29,7 @@ pub enum ResponseFault {
     CutBody {
         /// The bytes that pass.
         after: usize,
-        /// How the connection is closed.
+        /// The way to close the connection.
         how: Cut,
     },
     /// Nothing more comes after the head and this many bytes of the body; the connection stays open until the
@@ -45,8 +45,8 @@ pub enum ResponseFault {
         /// The pause before each.
         every: Duration,
     },
-    /// Another response is sent instead: at once, and without a word to Consul, if the request comes while
-    /// the rule is there; in place of Consul's response if it came before.
+    /// Another response is sent instead: at once and without Consul if the request comes after the rule, else in
+    /// place of Consul's response.
     Replace(Canned),
     /// A header of the response is set or replaced.
     SetHeader {
@@ -55,22 +55,22 @@ pub enum ResponseFault {
         /// The new value.
         value: String,
     },
-    /// A header of the response is taken away.
+    /// A header of the response is removed.
     DropHeader(String),
 }
 
 impl ResponseFault {
-    /// A plain text response with this status.
+    /// Returns a plain text response with this status.
     pub fn status(status: u16, text: &str) -> Self {
         Self::Replace(Canned::new(status, text).header("Content-Type", "text/plain; charset=utf-8"))
     }
 
-    /// An HTML page, such as a gateway between Consul and its client shows.
+    /// Returns an HTML page, such as a gateway between Consul and its client sends.
     pub fn html(status: u16, page: &str) -> Self {
         Self::Replace(Canned::new(status, page).header("Content-Type", "text/html"))
     }
 
-    /// Another `X-Consul-Index`.
+    /// Replaces `X-Consul-Index`.
     pub fn index(value: u64) -> Self {
         Self::SetHeader {
             name: "X-Consul-Index".to_owned(),
@@ -78,12 +78,12 @@ impl ResponseFault {
         }
     }
 
-    /// No `X-Consul-Index`.
+    /// Removes `X-Consul-Index`.
     pub fn no_index() -> Self {
         Self::DropHeader("X-Consul-Index".to_owned())
     }
 
-    /// Only the head of the response comes.
+    /// Stalls after the head of the response.
     pub fn stall_after_headers() -> Self {
         Self::Stall { after: 0 }
     }
@@ -98,7 +98,7 @@ pub struct Canned {
 }
 
 impl Canned {
-    /// A response with this status and body and the body's length, and no other header.
+    /// Returns a response with this status and body, and no header but the body's length.
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status,
@@ -128,7 +128,7 @@ impl Canned {
     }
 }
 
-/// Which responses a fault befalls.
+/// A fault and the responses that it applies to.
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub(super) fault: ResponseFault,
@@ -137,7 +137,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Every response until [`pass`](super::FaultProxy::pass).
+    /// Applies to every response until [`pass`](super::FaultProxy::pass).
     pub fn always(fault: ResponseFault) -> Self {
         Self {
             fault,
@@ -146,7 +146,7 @@ impl Rule {
         }
     }
 
-    /// The next `k` responses.
+    /// Applies to the next `k` responses.
     pub fn next(k: usize, fault: ResponseFault) -> Self {
         Self {
             fault,
@@ -155,7 +155,7 @@ impl Rule {
         }
     }
 
-    /// Only responses to requests whose path and query contain `part`.
+    /// Applies only to requests whose path and query contain `part`.
     #[must_use]
     pub fn for_target(mut self, part: &str) -> Self {
         self.target = Some(part.to_owned());
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_is_used_up_and_fits_its_target_only() {
+    fn a_rule_is_used_up_and_matches_its_target_only() {
         let mut rule = Rule::next(2, ResponseFault::status(500, "no")).for_target("/kv/a");
         assert!(rule.fits("/v1/kv/a?index=3") && !rule.fits("/v1/kv/b"));
         rule.used();
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_canned_response_tells_its_length() {
+    fn a_canned_response_has_its_length() {
         let bytes = Canned::new(429, "slow down")
             .header("Retry-After", "1")
             .encode(true);

@@ -1,4 +1,4 @@
-//! The proxy's thread: it listens, or does not, and gives each connection a task.
+//! The proxy's thread, which listens and spawns a task per connection.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ pub(super) enum Command {
 
 type Order = (Command, mpsc::Sender<io::Result<()>>);
 
-/// Tells the thread what to do, and waits until it is done.
+/// Sends commands to the thread, and waits until each is done.
 pub(super) struct Commands(UnboundedSender<Order>);
 
 impl Commands {
@@ -52,7 +52,7 @@ async fn listen(addr: SocketAddr, shared: Arc<Shared>, mut orders: UnboundedRece
     let mut reset = false;
     loop {
         tokio::select! {
-            // Orders first: who has told it to refuse sees no connection accepted after that.
+            // Orders first: after `refuse` has returned, no connection is accepted.
             biased;
             order = orders.recv() => {
                 let Some((command, done)) = order else { return };
@@ -71,7 +71,7 @@ async fn listen(addr: SocketAddr, shared: Arc<Shared>, mut orders: UnboundedRece
                         open(&mut listener, addr).await
                     }
                 };
-                // Nobody waits any more: nobody has to know.
+                // Fails only when the caller no longer waits.
                 let _ = done.send(outcome);
             }
             Some(client) = accept(listener.as_ref()) => {
@@ -105,14 +105,14 @@ async fn open(listener: &mut Option<TcpListener>, addr: SocketAddr) -> io::Resul
 
 async fn accept(listener: Option<&TcpListener>) -> Option<TcpStream> {
     match listener {
-        // A client that left while it waited is none.
+        // A client that has left is skipped.
         Some(listener) => listener.accept().await.ok().map(|(client, _)| client),
         None => std::future::pending().await,
     }
 }
 
 async fn close(mut client: TcpStream, how: Cut) {
-    // Either fails only on a connection that is closed already.
+    // Both fail only on a closed connection.
     match how {
         Cut::Reset => {
             let _ = client.set_zero_linger();

@@ -14,9 +14,9 @@ use super::wire::{Body, Head};
 /// Beyond this a peer that sends out of turn is not read any more.
 const AHEAD: usize = 1024 * 1024;
 
-/// Forwards until either side is done or a fault ends it; says how to close the client's connection.
+/// Forwards until either side ends or a fault does; returns the way to close the client's connection.
 pub(super) async fn relay(client: &mut TcpStream, shared: &Shared, id: u64) -> Cut {
-    // A proxy must not add delays of its own to what a test measures.
+    // The proxy must not add delays to what a test measures.
     let _ = client.set_nodelay(true);
     let client = Peer::new(client);
     let ended = if shared.raw {
@@ -24,7 +24,7 @@ pub(super) async fn relay(client: &mut TcpStream, shared: &Shared, id: u64) -> C
     } else {
         http(client, shared, id).await
     };
-    // Errors are of a side that is gone: the other is to see a broken connection, not an orderly end.
+    // An error means that one side is gone: the other has to see a broken connection, not an orderly end.
     ended.unwrap_or(Cut::Reset)
 }
 
@@ -110,7 +110,7 @@ async fn http(mut client: Peer<&mut TcpStream>, shared: &Shared, id: u64) -> io:
     }
 }
 
-/// Forwards one response; says how to close the connection if it is not to go on.
+/// Forwards one response; returns the way to close the connection if it ends.
 async fn respond(
     client: &mut Peer<&mut TcpStream>,
     up: &mut Peer<TcpStream>,

@@ -1,4 +1,4 @@
-//! What the proxy's thread and the test share.
+//! The state that the proxy's thread and the test share.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use super::fault::{Cut, ResponseFault, Rule};
 /// Enough for any test, little enough for one that runs into a hot loop.
 const SEEN: usize = 10_000;
 
-/// What has passed through a proxy.
+/// The counters of a proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProxyStats {
     /// Connections accepted, those that were reset at once included.

@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as a proxy has to read: heads, and where bodies end.
+//! The part of HTTP/1.1 that a proxy reads: heads, and the ends of bodies.
 
 use std::fmt::Write;
 use std::io;
@@ -121,7 +121,7 @@ impl Head {
 pub(super) enum Body {
     /// Past its last byte.
     Done,
-    /// In one that goes on until the connection is closed.
+    /// In one that ends with the connection.
     ToTheEnd,
     /// This many bytes before its end.
     Length(usize),

@@ -1,0 +1,57 @@
+//! Replies to [`Ready`](crate::Ready).
+
+use tokio::sync::oneshot;
+
+use crate::{ReadyError, Source, WatchPath, WatchState, WatchSupervisor, key::WatchKey};
+
+/// A [`Ready`](crate::Ready) that waits for its watches.
+pub(super) struct Waiting {
+    /// The watches, with their names for the error if one of them is stopped.
+    pub(super) watches: Vec<(WatchKey, WatchPath)>,
+    pub(super) reply: oneshot::Sender<Result<(), ReadyError>>,
+}
+
+impl<S: Source> WatchSupervisor<S> {
+    /// Answers each [`Ready`](crate::Ready) whose watches are ready now, or one of whose watches is not going to be.
+    pub(super) fn answer_waiting(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for Waiting { watches, reply } in waiting {
+            match self.readiness(&watches) {
+                Some(answer) => drop(reply.send(answer)),
+                None if reply.is_closed() => {}
+                None => self.waiting.push(Waiting { watches, reply }),
+            }
+        }
+    }
+
+    pub(super) fn readiness(
+        &self,
+        watches: &[(WatchKey, WatchPath)],
+    ) -> Option<Result<(), ReadyError>> {
+        let mut ready = true;
+        for (key, path) in watches {
+            let Some(entry) = self.entries.get(key) else {
+                return Some(Err(ReadyError::Stopped(path.to_string())));
+            };
+            match entry.slot.state() {
+                WatchState::Stopped { error } => {
+                    return Some(Err(ReadyError::Invalid {
+                        path: entry.path.to_string(),
+                        error,
+                    }));
+                }
+                _ if entry.slot.read().value.is_some() => {}
+                _ => {
+                    if let Some(reason) = entry.slot.status().rejection {
+                        return Some(Err(ReadyError::Rejected {
+                            path: entry.path.to_string(),
+                            reason,
+                        }));
+                    }
+                    ready = false;
+                }
+            }
+        }
+        ready.then_some(Ok(()))
+    }
+}

@@ -1,0 +1,148 @@
+//! The state that a checkpointed subscription shares with the engine: the update that was handed on, and the
+//! right to write the checkpoint.
+//!
+//! The engine ends a subscription by dropping what it holds of it, on its own thread, before it replies to
+//! `Stop`. The session ends with it, on that thread: when the reply is there, the update has been taken back
+//! from the subscriber's mailbox, and no checkpoint is written any more.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
+};
+
+use actix::{MailboxError, Message, dev::RecipientRequest};
+use consul_watch_actors::Subscriber;
+
+use super::{
+    Checkpoint,
+    file::{CheckpointError, CheckpointFile},
+};
+
+/// One subscription, from its beginning to its end.
+pub(super) struct SharedState<M: Message<Result = ()> + Send>(Mutex<Inner<M>>);
+
+struct Inner<M: Message<Result = ()> + Send> {
+    /// The update that the subscriber has not answered.
+    request: Option<Pin<Box<RecipientRequest<M>>>>,
+    /// Who waits for that answer.
+    waiting: Option<Waker>,
+    /// Whether the subscription has ended.
+    ended: bool,
+    /// What is in the file.
+    checkpoint: Option<Checkpoint>,
+    /// How many writes were begun.
+    begun: u64,
+    /// No write is committed that was begun before this one.
+    committed: u64,
+}
+
+/// Ends the session when it is dropped: held by the engine as long as the subscription lives.
+pub(super) struct EndGuard<M: Message<Result = ()> + Send>(Arc<SharedState<M>>);
+
+/// The right to write the checkpoint once. A later one outdates it.
+pub(super) struct PendingWrite(u64);
+
+impl<M: Message<Result = ()> + Send + 'static> SharedState<M> {
+    pub(super) fn new(checkpoint: Option<Checkpoint>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Inner {
+            request: None,
+            waiting: None,
+            ended: false,
+            checkpoint,
+            begun: 0,
+            committed: 0,
+        })))
+    }
+
+    pub(super) fn end_guard(self: &Arc<Self>) -> EndGuard<M> {
+        EndGuard(Arc::clone(self))
+    }
+
+    /// What is in the file.
+    pub(super) fn checkpoint(&self) -> Option<Checkpoint> {
+        self.lock().checkpoint.clone()
+    }
+
+    /// Hands an update on: false if nobody is there any more, or if the subscription has ended.
+    pub(super) fn send(&self, subscriber: &Subscriber<M>, message: M) -> bool {
+        let mut state = self.lock();
+        if state.ended {
+            return false;
+        }
+        state.request = subscriber.send(message).map(Box::pin);
+        state.request.is_some()
+    }
+
+    /// Waits for the subscriber's answer: an error if its actor lost the update, or if the subscription has ended.
+    pub(super) async fn answer(&self) -> Result<(), MailboxError> {
+        poll_fn(|task| {
+            let mut state = self.lock();
+            let answer = match &mut state.request {
+                Some(request) => request.as_mut().poll(task),
+                None => Poll::Ready(Err(MailboxError::Closed)),
+            };
+            state.waiting = answer.is_pending().then(|| task.waker().clone());
+            if answer.is_ready() {
+                state.request = None;
+            }
+            answer
+        })
+        .await
+    }
+
+    /// Begins a write.
+    pub(super) fn write(&self) -> PendingWrite {
+        let mut state = self.lock();
+        state.begun += 1;
+        PendingWrite(state.begun)
+    }
+
+    /// Writes the checkpoint, unless the subscription has ended meanwhile or a later write was committed.
+    pub(super) fn commit(
+        &self,
+        PendingWrite(number): PendingWrite,
+        file: &CheckpointFile,
+        checkpoint: Checkpoint,
+    ) -> Result<(), CheckpointError> {
+        let outdated = |state: &Inner<M>| state.ended || number <= state.committed;
+        if outdated(&self.lock()) {
+            return Ok(());
+        }
+        let prepared = file.prepare(&checkpoint)?;
+        // Held until the file is in place, so that no end comes between. The disk was waited for before.
+        let mut state = self.lock();
+        if !outdated(&state) {
+            prepared.replace()?;
+            state.committed = number;
+            state.checkpoint = Some(checkpoint);
+        }
+        Ok(())
+    }
+}
+
+impl<M: Message<Result = ()> + Send> SharedState<M> {
+    fn lock(&self) -> MutexGuard<'_, Inner<M>> {
+        // Nothing that panics is called while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self) {
+        let mut state = self.lock();
+        state.ended = true;
+        let (request, waiting) = (state.request.take(), state.waiting.take());
+        drop(state);
+        // Takes the update back.
+        drop(request);
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
+    }
+}
+
+impl<M: Message<Result = ()> + Send> Drop for EndGuard<M> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}

@@ -1,0 +1,69 @@
+//! [`CheckpointFile::watch`]: a subscription that resumes at its checkpoint.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use consul_watch_actors::{Changed, Query, Snapshot, Subscriber, Watch};
+use serde::Serialize;
+
+use super::{
+    file::{CheckpointError, CheckpointFile},
+    shared_state::SharedState,
+    subscriber::{CheckpointingSubscriber, Skipped},
+};
+
+impl CheckpointFile {
+    /// The subscription of `subscriber` to `query` that resumes where this file says, and writes it anew
+    /// each time the subscriber's handler has finished.
+    ///
+    /// An update is delivered again after a restart if its handler did not finish, or if its checkpoint could
+    /// not be written, which is logged. The file also says when a handler has begun. After a crash in the
+    /// middle of an update, the state that holds then is delivered even if it is the one before that update.
+    ///
+    /// A state that a projection or a predicate of the subscription leaves out counts as handled. Changes that
+    /// happen while the application is away are compared as a whole: the first update after a restart may
+    /// hold nothing but what these leave out.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load), and [`CheckpointError::OtherWatch`].
+    pub fn watch<Q: Query>(
+        &self,
+        query: Q,
+        subscriber: impl Into<Subscriber<Changed<Q>>>,
+    ) -> Result<Watch<Q>, CheckpointError>
+    where
+        <Q::Value as Snapshot>::Item: Serialize,
+    {
+        let wanted = query.path().to_string();
+        let seen = self.load()?;
+        if let Some(seen) = &seen
+            && seen.watch() != wanted
+        {
+            return Err(CheckpointError::OtherWatch {
+                path: self.path().to_owned(),
+                found: seen.watch.clone(),
+                wanted,
+            });
+        }
+        let subscriber = subscriber.into();
+        let shared = SharedState::new(seen.clone());
+        let guard = shared.end_guard();
+        let proxy = CheckpointingSubscriber::new(self.clone(), subscriber.clone(), shared).start();
+        let (writer, skipped) = (proxy.clone(), Arc::new(query.clone()));
+        let proxy = Subscriber::from(proxy).on_behalf_of(subscriber);
+        let watch = Watch::new(query, proxy).on_skipped(move |value, index| {
+            // Dropped with this closure, and thereby with the subscription.
+            let _ = &guard;
+            writer.do_send(Skipped {
+                query: Arc::clone(&skipped),
+                value: Arc::clone(value),
+                index,
+            });
+        });
+        Ok(match seen {
+            None => watch,
+            Some(seen) => seen.resume(watch),
+        })
+    }
+}

@@ -1,0 +1,16 @@
+//! A subscriber that calls a URL on each change.
+
+mod error;
+mod handler;
+mod options;
+mod request;
+mod signature;
+mod stats;
+mod target_url;
+
+pub use self::{
+    error::{DeliveryError, WebhookError},
+    handler::WebhookHandler,
+    options::Webhook,
+    stats::{GetWebhookStats, WebhookDelivered, WebhookStats},
+};

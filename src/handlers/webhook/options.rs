@@ -1,0 +1,119 @@
+//! What is called on each change, and how.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use super::stats::WebhookDelivered;
+use crate::{
+    client::Secret,
+    handlers::{
+        options::{HandlerOptions, handler_setters},
+        retry_policy::RetryPolicy,
+    },
+};
+
+/// A URL to call on each change, and how.
+///
+/// | setting | default | that of Consul's `watches` |
+/// |---|---|---|
+/// | method | POST | POST |
+/// | timeout | 10 s | 10 s |
+/// | a failed call | [tried again](RetryPolicy) until it succeeds, 1 s to 60 s apart | lost |
+/// | TLS | the system's authorities, verified | the same |
+/// | signature | none | none |
+///
+/// Consul's are those of "Watches Overview and Reference", `http_handler_config`.
+#[derive(Clone)]
+pub struct Webhook {
+    pub(super) url: Secret,
+    pub(super) method: String,
+    pub(super) headers: Vec<(String, Secret)>,
+    pub(super) timeout: Duration,
+    pub(super) options: HandlerOptions<WebhookDelivered>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) verify: bool,
+    pub(super) signature: Option<Secret>,
+}
+
+impl Webhook {
+    /// The default timeout of a call, Consul's own: 10 s.
+    pub const TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// Calls this `webhook://` or `https://` URL. A user and a password in it are sent as HTTP basic
+    /// authentication. It is never printed but for scheme, host and port.
+    pub fn new(url: impl Into<Secret>) -> Self {
+        Self {
+            url: url.into(),
+            method: "POST".to_owned(),
+            headers: Vec::new(),
+            timeout: Self::TIMEOUT,
+            options: HandlerOptions {
+                retry: Some(RetryPolicy::default().without_end()),
+                ..HandlerOptions::default()
+            },
+            ca_file: None,
+            verify: true,
+            signature: None,
+        }
+    }
+
+    handler_setters!(retry, events(WebhookDelivered));
+
+    /// Sets the method (default `POST`).
+    #[must_use]
+    pub fn method(mut self, method: impl Into<String>) -> Self {
+        self.method = method.into();
+        self
+    }
+
+    /// Adds a header; one name may have several values. Its value is never printed. A `Content-Type`,
+    /// `User-Agent`, `Authorization` or `Host` takes the place of the default one.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets how long a call may take until its answer's status is there (default 10 s).
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets a PEM file of the authorities to trust, instead of the system's.
+    #[must_use]
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca_file = Some(path.into());
+        self
+    }
+
+    /// Sets whether the server's certificate is checked (default: yes). A warning tells when it is not.
+    #[must_use]
+    pub fn verify(mut self, verify: bool) -> Self {
+        self.verify = verify;
+        self
+    }
+
+    /// Signs each body: `X-Consul-Watch-Signature: sha256=` and the HMAC-SHA256 of the body under this key, in
+    /// hex. The receiver computes the same, and compares in constant time. Default: no signature.
+    #[must_use]
+    pub fn sign_with(mut self, key: impl Into<Secret>) -> Self {
+        self.signature = Some(key.into());
+        self
+    }
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Http")
+            .field("method", &self.method)
+            .field("headers", &names)
+            .field("timeout", &self.timeout)
+            .field("retry", &self.options.retry)
+            .field("ca_file", &self.ca_file)
+            .field("verify", &self.verify)
+            .field("signed", &self.signature.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,379 @@
+//! One call of the URL.
+
+use std::time::Duration;
+
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
+use awc::{
+    Client, Connector,
+    error::SendRequestError,
+    http::{
+        Method, Uri,
+        header::{HeaderMap, HeaderName, HeaderValue},
+    },
+};
+use bytes::Bytes;
+use tokio::time::{Instant, timeout};
+
+use super::{
+    error::{DeliveryError, WebhookError},
+    options::Webhook,
+    signature::signature,
+    target_url::TargetUrl,
+};
+use crate::client::{Scheme, Secret, USER_AGENT, read_start, retry_after, sanitized};
+#[cfg(feature = "tls")]
+use crate::client::{TlsClient, TlsConnector, TlsSettings, secure, warn_unverified};
+
+const SIGNATURE: &str = "x-consul-watch-signature";
+const INDEX: &str = "x-consul-index";
+const KEY: &str = "idempotency-key";
+
+/// What the handler, or the connection, sets by itself.
+const RESERVED: [&str; 10] = [
+    SIGNATURE,
+    INDEX,
+    KEY,
+    "connection",
+    "content-length",
+    "expect",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// How much of an answer is read, and for how long: it is only for the log.
+const ANSWER_TEXT: usize = 4096;
+const ANSWER_TIME: Duration = Duration::from_secs(2);
+
+/// Everything that is the same in all calls, checked. It may go to any thread.
+pub(super) struct RequestTemplate {
+    method: Method,
+    url: TargetUrl,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    signature: Option<Secret>,
+    timeout: Duration,
+    /// What must not come back in what an answer says.
+    secrets: Vec<Secret>,
+    #[cfg(feature = "tls")]
+    dialer: Option<TlsConnector>,
+}
+
+/// A state, ready to be sent.
+#[derive(Debug, Clone)]
+pub(in crate::handlers) struct WebhookBody {
+    pub(super) index: u64,
+    pub(super) idempotency_key: String,
+    pub(super) bytes: Bytes,
+}
+
+impl RequestTemplate {
+    /// Checks everything, and reads the files of TLS.
+    pub(super) fn new(webhook: &Webhook) -> Result<Self, WebhookError> {
+        let url = TargetUrl::read(webhook.url.expose())?;
+        let method = Method::from_bytes(webhook.method.as_bytes());
+        let method = method.map_err(|_| WebhookError::Method {
+            method: shorten(&webhook.method),
+        })?;
+        if webhook.timeout.is_zero() {
+            return Err(WebhookError::Timeout);
+        }
+        if webhook.signature.as_ref().is_some_and(Secret::is_empty) {
+            return Err(WebhookError::EmptyKey);
+        }
+        let mut headers = Vec::new();
+        for (name, value) in &webhook.headers {
+            headers.push(header(name, value)?);
+        }
+        let mut default = |name, value: &str| {
+            if !headers.iter().any(|(given, _)| *given == name)
+                && let Ok(mut value) = HeaderValue::from_str(value)
+            {
+                value.set_sensitive(true);
+                headers.push((name, value));
+            }
+        };
+        default(HeaderName::from_static("content-type"), "application/json");
+        default(HeaderName::from_static("user-agent"), USER_AGENT);
+        default(HeaderName::from_static("accept-encoding"), "identity");
+        if let Some(authorization) = &url.authorization {
+            default(
+                HeaderName::from_static("authorization"),
+                authorization.expose(),
+            );
+        }
+        let secrets = [&webhook.signature, &url.authorization]
+            .into_iter()
+            .flatten();
+        let secrets = secrets
+            .chain(webhook.headers.iter().map(|(_, value)| value))
+            .cloned()
+            .collect();
+        Ok(Self {
+            method,
+            headers,
+            signature: webhook.signature.clone(),
+            timeout: webhook.timeout,
+            secrets,
+            #[cfg(feature = "tls")]
+            dialer: dialer(webhook, &url)?,
+            #[cfg(not(feature = "tls"))]
+            url: if url.address.scheme() == Scheme::Http {
+                url
+            } else {
+                return Err(WebhookError::Unsupported);
+            },
+            #[cfg(feature = "tls")]
+            url,
+        })
+    }
+
+    /// Scheme, host and port.
+    pub(super) fn target(&self) -> String {
+        self.url.address.to_string()
+    }
+
+    /// The connections of this thread.
+    pub(super) fn client(&self) -> Client {
+        #[cfg(feature = "tls")]
+        if let Some(dialer) = &self.dialer {
+            return finish(secure(dialer), self.timeout);
+        }
+        finish(Connector::new(), self.timeout)
+    }
+
+    /// Sends one state; the status of a success.
+    pub(super) async fn send(
+        &self,
+        client: &Client,
+        body: &WebhookBody,
+    ) -> Result<u16, DeliveryError> {
+        let started = Instant::now();
+        let mut request = client
+            .request(self.method.clone(), self.url.uri.clone())
+            .no_decompress();
+        for (name, value) in &self.headers {
+            request = request.append_header((name.clone(), value.clone()));
+        }
+        request = request
+            .insert_header((INDEX, body.index))
+            .insert_header((KEY, body.idempotency_key.as_str()));
+        if let Some(signature) = self
+            .signature
+            .as_ref()
+            .and_then(|key| signature(key, &body.bytes))
+        {
+            request = request.insert_header((SIGNATURE, signature));
+        }
+        let late = || DeliveryError::Timeout {
+            target: self.target(),
+            timeout: self.timeout,
+        };
+        let mut answer = match timeout(self.timeout, request.send_body(body.bytes.clone())).await {
+            Err(_) | Ok(Err(SendRequestError::Timeout)) => return Err(late()),
+            Ok(Err(error)) => return Err(self.unreachable(error)),
+            Ok(Ok(answer)) => answer,
+        };
+        // Read in any case: the connection is then good for the next call.
+        let left = ANSWER_TIME.min(self.timeout.saturating_sub(started.elapsed()));
+        let said = timeout(left, read_start(&mut answer, ANSWER_TEXT))
+            .await
+            .unwrap_or_default();
+        let status = answer.status().as_u16();
+        if answer.status().is_success() {
+            Ok(status)
+        } else {
+            Err(self.refused(status, answer.headers(), &said))
+        }
+    }
+
+    fn refused(&self, status: u16, headers: &HeaderMap, said: &[u8]) -> DeliveryError {
+        let secrets: Vec<&Secret> = self.secrets.iter().collect();
+        let text = match status {
+            300..=399 => "a redirect, which is not followed: give the URL it leads to".to_owned(),
+            _ => sanitized(said, &secrets),
+        };
+        DeliveryError::Status {
+            target: self.target(),
+            status,
+            text,
+            retry_after: retry_after(headers),
+        }
+    }
+
+    fn unreachable(&self, error: SendRequestError) -> DeliveryError {
+        use awc::error::ConnectError as Connect;
+        let source = match error {
+            SendRequestError::Connect(Connect::Io(source)) | SendRequestError::Send(source) => {
+                source.into()
+            }
+            // awc's errors may not leave the thread.
+            other => other.to_string().into(),
+        };
+        DeliveryError::Unreachable {
+            target: self.target(),
+            source,
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+fn dialer(webhook: &Webhook, url: &TargetUrl) -> Result<Option<TlsConnector>, WebhookError> {
+    if url.address.scheme() != Scheme::Https {
+        return Ok(None);
+    }
+    let tls = TlsClient::new(&TlsSettings::of_handler(
+        webhook.ca_file.clone(),
+        webhook.verify,
+    ))?;
+    if !webhook.verify {
+        warn_unverified(&url.address.to_string());
+    }
+    Ok(Some(TlsConnector::new(&tls, url.address.host_and_port())?))
+}
+
+fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), WebhookError> {
+    let known = HeaderName::from_bytes(name.as_bytes());
+    let known = known.map_err(|_| WebhookError::HeaderName {
+        name: shorten(name),
+    })?;
+    if RESERVED.contains(&known.as_str()) {
+        return Err(WebhookError::Reserved {
+            name: shorten(name),
+        });
+    }
+    let value = HeaderValue::from_bytes(value.expose().as_bytes());
+    let mut value = value.map_err(|_| WebhookError::HeaderValue {
+        name: shorten(name),
+    })?;
+    value.set_sensitive(true);
+    Ok((known, value))
+}
+
+fn finish<S, Io>(connector: Connector<S>, patience: Duration) -> Client
+where
+    Io: actix_rt::net::ActixStream + std::fmt::Debug + 'static,
+    S: actix_service::Service<
+            ConnectInfo<Uri>,
+            Response = Connection<Uri, Io>,
+            Error = ConnectError,
+        > + Clone
+        + 'static,
+{
+    // A call has its own timeout; awc's must not come before it.
+    let connector = connector.timeout(patience);
+    Client::builder()
+        .connector(connector)
+        .disable_timeout()
+        .disable_redirects()
+        .finish()
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(60).flat_map(char::escape_debug).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fails(change: impl FnOnce(Webhook) -> Webhook) -> WebhookError {
+        let made = RequestTemplate::new(&change(Webhook::new("http://host/hunter2")));
+        let Err(error) = made else {
+            panic!("it cannot be called so")
+        };
+        assert!(
+            !format!("{error} {error:?}").contains("hunter2"),
+            "{error:?}"
+        );
+        error
+    }
+
+    #[test]
+    fn headers_and_methods_cannot_end_a_line() {
+        for name in ["", "a b", "a:", "a\r\nb", "ä", "a\0"] {
+            assert!(
+                matches!(
+                    fails(|webhook| webhook.header(name, "x")),
+                    WebhookError::HeaderName { .. }
+                ),
+                "{name:?}"
+            );
+        }
+        for value in ["hunter2\r\nX-Evil: 1", "hunter2\n", "hunter2\0"] {
+            assert!(matches!(
+                fails(|webhook| webhook.header("a", value)),
+                WebhookError::HeaderValue { .. }
+            ));
+        }
+        for method in ["", "PO ST", "POST / HTTP/1.1\r\n"] {
+            assert!(
+                matches!(
+                    fails(|webhook| webhook.method(method)),
+                    WebhookError::Method { .. }
+                ),
+                "{method:?}"
+            );
+        }
+        assert!(
+            RequestTemplate::new(
+                &Webhook::new("http://host")
+                    .method("PATCH")
+                    .header("A", "ä\tb")
+                    .header("A", "")
+            )
+            .is_ok()
+        );
+    }
+
+    #[test]
+    fn what_the_handler_sets_cannot_be_set() {
+        for name in [
+            "Content-Length",
+            "X-Consul-Index",
+            "idempotency-key",
+            "Transfer-Encoding",
+        ] {
+            assert!(
+                matches!(
+                    fails(|webhook| webhook.header(name, "hunter2")),
+                    WebhookError::Reserved { .. }
+                ),
+                "{name}"
+            );
+        }
+        assert!(matches!(
+            fails(|webhook| webhook.timeout(Duration::ZERO)),
+            WebhookError::Timeout
+        ));
+        assert!(matches!(
+            fails(|webhook| webhook.sign_with("")),
+            WebhookError::EmptyKey
+        ));
+    }
+
+    #[test]
+    fn a_given_header_takes_the_place_of_the_default() {
+        let template = RequestTemplate::new(
+            &Webhook::new("http://host")
+                .header("Content-Type", "text/x")
+                .header("user-agent", "me"),
+        );
+        let template = template.unwrap_or_else(|error| panic!("{error}"));
+        let all = |name: &str| {
+            template
+                .headers
+                .iter()
+                .filter(|(given, _)| given == name)
+                .count()
+        };
+        assert_eq!(
+            (
+                all("content-type"),
+                all("user-agent"),
+                template.headers.len()
+            ),
+            (1, 1, 3)
+        );
+    }
+}

@@ -1,0 +1,199 @@
+//! All keys of a folder, decoded into a struct.
+
+use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
+
+use consul_watch_actors::{
+    Answer, Extracted, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
+};
+use serde::de::DeserializeOwned;
+
+use super::{
+    consul_query::{Answering, ConsulQuery, impl_query},
+    key_prefix::KeyPrefix,
+    query_options::QueryOptions,
+    typed_query::typed_query,
+};
+use crate::{
+    client::{ConsulClient, ConsulConfig},
+    decode::{Decoded, UnknownFields, from_pairs},
+    kv::KvPair,
+};
+
+/// Watches a folder as one value of the type `T`: made by [`KeyPrefix::decode`].
+pub struct DecodedPrefix<T> {
+    folder: KeyPrefix,
+    unknown: UnknownFields,
+    decoded: PhantomData<fn() -> T>,
+}
+
+impl KeyPrefix {
+    /// Watches what lies beneath the folder as one value of the type `T`: each key is a field, each `/`
+    /// goes one deeper. [`decode::from_pairs`](crate::decode::from_pairs) tells how texts become fields.
+    ///
+    /// There is always a value: a key that is missing or deleted is the field's `#[serde(default)]`. What
+    /// does not decode is told to observers as [`EventKind::Rejected`](crate::EventKind::Rejected), and
+    /// the last good value stays.
+    ///
+    /// ```no_run
+    /// # use actix::prelude::*;
+    /// use consul_watch::{Changed, KeyPrefix, Watch, watch::DecodedPrefix};
+    ///
+    /// #[derive(Debug, PartialEq, serde::Deserialize)]
+    /// struct Web { #[serde(default = "http")] port: u16, #[serde(default)] timeout: std::time::Duration }
+    /// fn http() -> u16 { 80 }
+    ///
+    /// # struct Server;
+    /// # impl Actor for Server { type Context = Context<Self>; }
+    /// impl Handler<Changed<DecodedPrefix<Web>>> for Server {
+    ///     type Result = ();
+    ///     fn handle(&mut self, changed: Changed<DecodedPrefix<Web>>, _: &mut Self::Context) {
+    ///         println!("port {}, timeout {:?}", changed.current.port, changed.current.timeout);
+    ///     }
+    /// }
+    /// # async fn example(watches: Addr<consul_watch::WatchSupervisor>) -> Result<(), Box<dyn std::error::Error>> {
+    /// watches.send(Watch::new(KeyPrefix::new("web").decode::<Web>(), Server.start())).await??;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn decode<T>(self) -> DecodedPrefix<T> {
+        DecodedPrefix::new(self)
+    }
+}
+
+impl<T> DecodedPrefix<T> {
+    fn new(folder: KeyPrefix) -> Self {
+        Self {
+            folder: folder.as_folder(),
+            unknown: UnknownFields::Ignore,
+            decoded: PhantomData,
+        }
+    }
+
+    /// Refuses a folder with keys that the type has no field for; otherwise they are passed over.
+    #[must_use]
+    pub fn deny_unknown_fields(mut self) -> Self {
+        self.unknown = UnknownFields::Deny;
+        self
+    }
+}
+
+typed_query!(DecodedPrefix { folder, unknown });
+
+impl<T> ConsulQuery for DecodedPrefix<T>
+where
+    T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static,
+{
+    fn options(&self) -> &QueryOptions {
+        self.folder.options()
+    }
+
+    fn watch_path(&self) -> WatchPath {
+        let path = self.folder.path().option("decode");
+        if self.unknown == UnknownFields::Deny {
+            path.option("deny_unknown_fields")
+        } else {
+            path
+        }
+    }
+
+    fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
+        let folder = self.folder.full_prefix(client.config());
+        let unknown = self.unknown;
+        let previous = request
+            .previous
+            .map(|settings| Arc::clone(settings.pairs()));
+        let fetch = self.folder.run(
+            client,
+            Request {
+                cursor: request.cursor,
+                previous,
+            },
+        );
+        Box::pin(async move {
+            let Answer {
+                position,
+                outcome,
+                last_contact,
+            } = fetch.await?;
+            let outcome = decoded(&folder, outcome, unknown);
+            Ok(Answer {
+                position,
+                outcome,
+                last_contact,
+            })
+        })
+    }
+
+    fn sharing(&self) -> Option<&dyn SharedBy<Self>> {
+        Some(self)
+    }
+}
+
+impl_query!([T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static] DecodedPrefix<T> => Decoded<T>);
+
+impl<T> SharedBy<Self> for DecodedPrefix<T>
+where
+    T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static,
+{
+    fn wider_queries(&self) -> Vec<Input<Self>> {
+        // The folder itself holds all that it is made of.
+        std::iter::once(self.folder.clone())
+            .chain(self.folder.wider())
+            .map(Input::of)
+            .collect()
+    }
+
+    fn key_selector(&self, source: &ConsulConfig) -> KeySelector {
+        self.folder.key_selector(source)
+    }
+
+    fn extract(
+        &self,
+        source: &ConsulConfig,
+        whole: &dyn Any,
+        index: u64,
+        previous: Option<&Decoded<T>>,
+    ) -> Option<Extracted<Decoded<T>>> {
+        let pairs = previous.map(|settings| &**settings.pairs());
+        let Extracted {
+            index,
+            outcome,
+            confirm,
+        } = self.folder.extract(source, whole, index, pairs)?;
+        let outcome = decoded(&self.folder.full_prefix(source), outcome, self.unknown);
+        Some(Extracted {
+            index,
+            outcome,
+            confirm,
+        })
+    }
+}
+
+fn decoded<T: DeserializeOwned>(
+    folder: &str,
+    pairs: Outcome<Vec<Arc<KvPair>>>,
+    unknown: UnknownFields,
+) -> Outcome<Decoded<T>> {
+    match pairs {
+        Outcome::Value(pairs) => match from_pairs(folder, &pairs, unknown) {
+            Ok(value) => Outcome::Value(Decoded::from_parts(value, pairs)),
+            Err(error) => Outcome::Rejected(Arc::new(error)),
+        },
+        Outcome::Rejected(reason) => Outcome::Rejected(reason),
+        _ => Outcome::Unchanged,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_reaches_it_by_the_name_that_it_was_made_with() {
+        for name in ["cfg", "cfg/"] {
+            let path = KeyPrefix::new(name).decode::<String>().path();
+            assert!(path.matches_name(name), "{path} by {name}");
+            assert!(path.matches_name("keyprefix:cfg/?decode"), "{path}");
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Reading a list of KV pairs, sharing what did not change with the list before.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Error as _, SeqAccess, Visitor},
+};
+
+use crate::{
+    absence,
+    client::{ClientError, Cursor, QueryAnswer},
+    kv::KvPair,
+};
+
+/// What the answer is read against.
+pub(super) struct KvListReader<'a> {
+    /// The pairs of the last answer.
+    pub(super) previous: &'a [Arc<KvPair>],
+    /// Whether equal indexes mean equal content.
+    pub(super) indexes_comparable: bool,
+    /// Which keys belong to what is watched.
+    pub(super) keep: &'a dyn Fn(&str) -> bool,
+}
+
+impl KvListReader<'_> {
+    /// Indexes identify content only while one server's count goes on: not after a break, and not when
+    /// the index fell.
+    pub(super) fn comparable(cursor: &Cursor, answer: &QueryAnswer) -> bool {
+        matches!((cursor, answer.index), (Cursor::Index(before), Some(now)) if now >= *before)
+    }
+
+    /// The pairs of the answer, in Consul's order; none when it found nothing.
+    pub(super) fn read(&self, answer: &QueryAnswer) -> Result<Vec<Arc<KvPair>>, ClientError> {
+        if !answer.found {
+            return Ok(Vec::new());
+        }
+        self.parse(&answer.body).or_else(|_| {
+            // Read again by the slow way, which can say where it fails.
+            let pairs: Vec<Arc<KvPair>> = answer.json()?;
+            if pairs.is_empty() {
+                return Err(answer.undecodable(absence::of_empty_kv_list().text()));
+            }
+            Ok(pairs
+                .into_iter()
+                .filter(|pair| (self.keep)(&pair.key))
+                .collect())
+        })
+    }
+
+    pub(super) fn parse(&self, body: &[u8]) -> serde_json::Result<Vec<Arc<KvPair>>> {
+        // Told once that all of it is text, the reader does not look at each of thousands of strings.
+        let text = std::str::from_utf8(body).map_err(serde_json::Error::custom)?;
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let pairs = self.deserialize(&mut reader)?;
+        reader.end()?;
+        Ok(pairs)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &KvListReader<'_> {
+    type Value = Vec<Arc<KvPair>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &KvListReader<'_> {
+    type Value = Vec<Arc<KvPair>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of KV pairs")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut pairs = Vec::with_capacity(self.previous.len());
+        let mut is_empty = true;
+        // Both lists are in the order of the keys, so one walk along the old one finds every partner.
+        let mut old = self.previous.iter().peekable();
+        while let Some(raw) = list.next_element::<RawPair<'de>>()? {
+            is_empty = false;
+            if !(self.keep)(&raw.key) {
+                continue;
+            }
+            // Nearly always it is the next one, which one comparison finds.
+            let partner = old.next_if(|pair| *pair.key == *raw.key).or_else(|| {
+                while old.next_if(|pair| *pair.key < *raw.key).is_some() {}
+                old.next_if(|pair| *pair.key == *raw.key)
+            });
+            pairs.push(
+                raw.shared(partner, self.indexes_comparable)
+                    .map_err(A::Error::custom)?,
+            );
+        }
+        if is_empty {
+            Err(A::Error::custom(absence::of_empty_kv_list()))
+        } else {
+            Ok(pairs)
+        }
+    }
+}
+
+/// A pair as it stands in the body, borrowed from it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawPair<'a> {
+    #[serde(borrow)]
+    key: Cow<'a, str>,
+    create_index: u64,
+    modify_index: u64,
+    lock_index: u64,
+    #[serde(default)]
+    flags: u64,
+    #[serde(borrow, default)]
+    value: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    session: Option<Text<'a>>,
+}
+
+/// A text that is borrowed: within an `Option` a `Cow` by itself would always be a copy.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl RawPair<'_> {
+    /// The old pair where this is the same, else a new one.
+    fn shared(
+        self,
+        old: Option<&Arc<KvPair>>,
+        indexes_comparable: bool,
+    ) -> Result<Arc<KvPair>, base64::DecodeError> {
+        match old {
+            Some(old)
+                if indexes_comparable
+                    && old.hidden_since.is_none()
+                    && old.modify_index == self.modify_index
+                    && old.create_index == self.create_index
+                    && old.lock_index == self.lock_index =>
+            {
+                Ok(Arc::clone(old))
+            }
+            Some(old) => {
+                let new = self.owned()?;
+                Ok(if **old == new {
+                    Arc::clone(old)
+                } else {
+                    Arc::new(new)
+                })
+            }
+            None => self.owned().map(Arc::new),
+        }
+    }
+
+    fn owned(self) -> Result<KvPair, base64::DecodeError> {
+        Ok(KvPair {
+            key: self.key.into_owned(),
+            create_index: self.create_index,
+            modify_index: self.modify_index,
+            lock_index: self.lock_index,
+            flags: self.flags,
+            value: self
+                .value
+                .map(|Text(text)| STANDARD.decode(&*text))
+                .transpose()?
+                .map(Into::into),
+            session: self.session.map(|Text(text)| text.into_owned()),
+            hidden_since: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(pairs: &[(&str, u64, &str)]) -> String {
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(key, index, value)| {
+                format!(
+                    r#"{{"LockIndex":0,"Key":"{key}","Flags":0,"Value":"{}","CreateIndex":1,"ModifyIndex":{index}}}"#,
+                    STANDARD.encode(value)
+                )
+            })
+            .collect();
+        format!("[{}]", pairs.join(","))
+    }
+
+    fn read(previous: &[Arc<KvPair>], indexes_comparable: bool, text: &str) -> Vec<Arc<KvPair>> {
+        KvListReader {
+            previous,
+            indexes_comparable,
+            keep: &|_| true,
+        }
+        .parse(text.as_bytes())
+        .unwrap()
+    }
+
+    #[test]
+    fn what_did_not_change_is_shared() {
+        let old = read(
+            &[],
+            false,
+            &body(&[("a", 1, "x"), ("b", 2, "y"), ("d", 3, "z")]),
+        );
+        let new = read(
+            &old,
+            true,
+            &body(&[("a", 1, "x"), ("b", 9, "w"), ("c", 9, ""), ("d", 3, "z")]),
+        );
+        assert!(Arc::ptr_eq(&old[0], &new[0]));
+        assert_eq!(new[1].value.as_deref(), Some(&b"w"[..]));
+        assert!(
+            Arc::ptr_eq(&old[2], &new[3]),
+            "a key that came in between does not end the sharing"
+        );
+    }
+
+    #[test]
+    fn after_a_break_equal_indexes_prove_nothing() {
+        let old = read(&[], false, &body(&[("a", 1, "x"), ("b", 2, "y")]));
+        let new = read(&old, false, &body(&[("a", 1, "other"), ("b", 2, "y")]));
+        assert_eq!(new[0].value.as_deref(), Some(&b"other"[..]));
+        assert!(Arc::ptr_eq(&old[1], &new[1]));
+    }
+
+    #[test]
+    fn nothing_is_copied_that_need_not_be() {
+        let text = body(&[("a", 1, "x")]).replace("}]", r#","Session":"s"}]"#);
+        let pairs: Vec<RawPair<'_>> = serde_json::from_str(&text).unwrap();
+        let borrowed = |text: &Option<Text<'_>>| matches!(text, Some(Text(Cow::Borrowed(_))));
+        assert!(matches!(pairs[0].key, Cow::Borrowed(_)));
+        assert!(borrowed(&pairs[0].value) && borrowed(&pairs[0].session));
+    }
+
+    #[test]
+    fn keys_that_are_not_watched_are_left_out() {
+        let text = body(&[("test", 1, "x"), ("test/a", 1, "y"), ("test2", 1, "z")]);
+        let keep = |key: &str| key == "test" || key.starts_with("test/");
+        let pairs = KvListReader {
+            previous: &[],
+            indexes_comparable: false,
+            keep: &keep,
+        }
+        .parse(text.as_bytes())
+        .unwrap();
+        assert_eq!(pairs.len(), 2);
+    }
+
+    #[test]
+    fn escapes_nulls_and_unknown_fields_are_read_and_bad_base64_is_not() {
+        let text = r#"[{"LockIndex":0,"Key":"a\"b","Flags":7,"Value":null,"CreateIndex":1,"ModifyIndex":2,"Session":"s","New":[1]}]"#;
+        let pairs = read(&[], false, text);
+        assert_eq!(
+            (&*pairs[0].key, pairs[0].flags, &pairs[0].value),
+            ("a\"b", 7, &None)
+        );
+        assert_eq!(pairs[0].session.as_deref(), Some("s"));
+        let bad = text.replace("null", "\"***\"");
+        assert!(
+            KvListReader {
+                previous: &[],
+                indexes_comparable: false,
+                keep: &|_| true
+            }
+            .parse(bad.as_bytes())
+            .is_err()
+        );
+    }
+}

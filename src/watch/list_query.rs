@@ -1,0 +1,251 @@
+//! What the queries of the catalogue and of health have in common.
+
+use std::sync::Arc;
+
+use consul_watch_actors::{Failure, FailureClass, Item, Request, WatchPath};
+use serde::de::DeserializeOwned;
+
+use super::{
+    consul_query::{Answering, ask_and_read, unless_same},
+    source::failure,
+};
+use crate::{
+    absence::{self, Absence},
+    client::{ConsulClient, KeyPath, QueryAnswer, QueryRequest},
+};
+
+/// The parameters that narrow or order a list.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct ListParams {
+    pub(super) filter: Option<String>,
+    pub(super) near: Option<String>,
+    pub(super) node_meta: Vec<(String, String)>,
+    pub(super) peer: Option<String>,
+}
+
+impl ListParams {
+    /// The request with these parameters.
+    pub(super) fn apply(&self, mut request: QueryRequest) -> QueryRequest {
+        for (name, value) in [
+            ("filter", &self.filter),
+            ("near", &self.near),
+            ("peer", &self.peer),
+        ] {
+            if let Some(value) = value {
+                request = request.with_param(name, value);
+            }
+        }
+        for (name, value) in &self.node_meta {
+            request = request.with_param("node-meta", format!("{name}:{value}"));
+        }
+        request
+    }
+
+    /// The path with these parameters.
+    pub(super) fn describe(&self, mut path: WatchPath) -> WatchPath {
+        for (name, value) in [
+            ("filter", &self.filter),
+            ("near", &self.near),
+            ("peer", &self.peer),
+        ] {
+            if let Some(value) = value {
+                path = path.option(format_args!("{name}={value}"));
+            }
+        }
+        for (name, value) in &self.node_meta {
+            path = path.option(format_args!("node-meta={name}:{value}"));
+        }
+        path
+    }
+}
+
+/// The setters of [`ListParams`], for a type that has them in a field `list_params`: those named.
+macro_rules! list_param_setters {
+    ($($name:ident),+) => {
+        $( $crate::watch::list_query::list_param_setters!(@ $name); )+
+    };
+    (@ filter) => {
+        /// Keeps only what this expression holds for ("Filtering": `Meta.env == "prod"`). What it may say
+        /// depends on the watch type; an expression that Consul cannot read ends the watch. Default: none.
+        #[must_use]
+        pub fn with_filter(mut self, expression: impl Into<String>) -> Self {
+            self.list_params.filter = Some(expression.into());
+            self
+        }
+    };
+    (@ near) => {
+        /// Puts what is nearest to this node first, by the round trips that Consul measures; `_agent` is
+        /// the agent that is asked ("Network Coordinates"). Another order alone is no change. Default: none.
+        #[must_use]
+        pub fn with_near(mut self, node: impl Into<String>) -> Self {
+            self.list_params.near = Some(node.into());
+            self
+        }
+    };
+    (@ node_meta) => {
+        /// Keeps only what is on nodes with this metadata; given several times, with all of it. Default: none.
+        #[must_use]
+        pub fn with_node_meta(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+            self.list_params.node_meta.push((name.into(), value.into()));
+            self
+        }
+    };
+    (@ peer) => {
+        /// Asks for what was imported from this cluster peer (Consul 1.14, "Cluster Peering"). Default: this
+        /// cluster.
+        #[must_use]
+        pub fn with_peer(mut self, peer: impl Into<String>) -> Self {
+            self.list_params.peer = Some(peer.into());
+            self
+        }
+    };
+}
+pub(super) use list_param_setters;
+
+/// A name that cannot be asked for.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(
+    "{what} cannot be called {name:?}: a URL cannot name it; give the name it is registered with"
+)]
+pub(super) struct BadName {
+    what: &'static str,
+    name: String,
+}
+
+/// `name` as the last part of a URL's path.
+pub(super) fn segment(what: &'static str, name: &str) -> Result<String, Failure> {
+    match KeyPath::of_key(name) {
+        Ok(KeyPath::Direct(path)) => Ok(path.trim_start_matches("/v1/kv/").to_owned()),
+        Ok(KeyPath::NearestPrefix(_)) | Err(_) => Err(Failure::new(
+            FailureClass::Invalid,
+            BadName {
+                what,
+                name: name.to_owned(),
+            },
+        )),
+    }
+}
+
+/// Asks for a list.
+pub(super) fn list<T>(
+    client: &ConsulClient,
+    query: Result<QueryRequest, Failure>,
+    request: Request<Vec<Arc<T>>>,
+) -> Answering<Vec<Arc<T>>>
+where
+    T: Item + PartialEq + DeserializeOwned,
+{
+    ask_and_read(client, query, request, |answer, previous| {
+        let list: Option<Vec<T>> = answer.json().map_err(failure)?;
+        let list: Vec<_> = list.unwrap_or_default().into_iter().map(Arc::new).collect();
+        reject_hidden(answer, list.is_empty())?;
+        let (list, same) = reuse_unchanged(list, previous.map(Vec::as_slice));
+        Ok(unless_same(list, same))
+    })
+}
+
+/// Fails for an empty list that the token filtered. See [`absence::of_empty_list`].
+pub(super) fn reject_hidden(answer: &QueryAnswer, is_empty: bool) -> Result<(), Failure> {
+    match absence::of_empty_list(answer.meta.results_filtered_by_acls) {
+        Absence::Unproven(why) if is_empty => Err(Failure::new(FailureClass::Denied, why)),
+        _ => Ok(()),
+    }
+}
+
+/// `list` with the entries of `previous` in the place of those that are equal, and whether it is `previous`.
+pub(super) fn reuse_unchanged<T: Item + PartialEq>(
+    mut list: Vec<Arc<T>>,
+    previous: Option<&[Arc<T>]>,
+) -> (Vec<Arc<T>>, bool) {
+    let old = previous.unwrap_or_default();
+    let mut same = previous.is_some() && old.len() == list.len();
+    // Made only when the two are not in step.
+    let mut by_id: Option<Vec<&Arc<T>>> = None;
+    for (at, entry) in list.iter_mut().enumerate() {
+        let in_step = old.get(at).filter(|partner| partner.id() == entry.id());
+        let partner = in_step.or_else(|| {
+            let by_id = by_id.get_or_insert_with(|| {
+                let mut sorted: Vec<_> = old.iter().collect();
+                sorted.sort_by(|a, b| a.id().cmp(&b.id()));
+                sorted
+            });
+            let found = by_id.binary_search_by(|partner| partner.id().cmp(&entry.id()));
+            found.ok().map(|at| by_id[at])
+        });
+        let equal = partner.filter(|partner| *partner == entry);
+        same = same && in_step.is_some() && equal.is_some();
+        if let Some(partner) = equal {
+            *entry = Arc::clone(partner);
+        }
+    }
+    (list, same)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::Node;
+
+    fn node(name: &str, address: &str) -> Arc<Node> {
+        let mut node = Node::default();
+        (node.node, node.address) = (name.to_owned(), address.to_owned());
+        Arc::new(node)
+    }
+
+    #[test]
+    fn what_is_equal_is_shared_wherever_it_stands() {
+        let old = [node("a", "1"), node("b", "2"), node("c", "3")];
+        let (new, same) = reuse_unchanged(
+            vec![node("c", "3"), node("b", "9"), node("a", "1")],
+            Some(&old),
+        );
+        assert!(!same);
+        assert!(
+            Arc::ptr_eq(&new[0], &old[2])
+                && Arc::ptr_eq(&new[2], &old[0])
+                && !Arc::ptr_eq(&new[1], &old[1])
+        );
+        assert!(
+            reuse_unchanged(
+                vec![node("a", "1"), node("b", "2"), node("c", "3")],
+                Some(&old)
+            )
+            .1
+        );
+        assert!(!reuse_unchanged(vec![node("a", "1"), node("b", "2")], Some(&old)).1);
+        assert!(reuse_unchanged::<Node>(Vec::new(), Some(&[])).1);
+        assert!(
+            !reuse_unchanged::<Node>(Vec::new(), None).1,
+            "the first value is one even when it is empty"
+        );
+    }
+
+    #[test]
+    fn a_name_that_a_url_cannot_carry_ends_the_watch() {
+        assert_eq!(
+            segment("a service", "web app/ü").unwrap(),
+            "web%20app/%C3%BC"
+        );
+        for name in ["", ".", "..", "a//b", "a/../b", "a\n"] {
+            let error = segment("a service", name).unwrap_err();
+            assert_eq!(error.class(), FailureClass::Invalid, "{name:?}");
+            assert!(error.to_string().contains("a service"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sharing_changes_no_value(
+            old in prop::collection::btree_map("[a-e]", "[12]", 0..5),
+            new in prop::collection::vec(("[a-e]", "[12]"), 0..5),
+        ) {
+            let old: Vec<_> = old.iter().map(|(name, address)| node(name, address)).collect();
+            let new: Vec<_> = new.iter().map(|(name, address)| node(name, address)).collect();
+            let (list, same) = reuse_unchanged(new.clone(), Some(&old));
+            prop_assert_eq!(&list, &new);
+            prop_assert_eq!(same, old == new);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What every watch type may say about how it is asked.
+
+use std::{sync::Arc, time::Duration};
+
+use consul_watch_actors::WatchPath;
+
+use crate::client::{Consistency, ConsulConfig, QueryRequest, Secret};
+
+/// The parameters that all endpoints take. What is not set comes from the configuration.
+///
+/// Most watches set none of them, so that is all they carry: nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct QueryOptions(Option<Arc<Overrides>>);
+
+/// Parameters of which at least one is set.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Overrides {
+    pub(super) datacenter: Option<String>,
+    pub(super) namespace: Option<String>,
+    pub(super) partition: Option<String>,
+    pub(super) token: Option<Secret>,
+    pub(super) consistency: Option<Consistency>,
+    pub(super) wait: Option<Duration>,
+}
+
+impl QueryOptions {
+    /// The parameters, for one that is about to be set.
+    pub(super) fn overrides_mut(&mut self) -> &mut Overrides {
+        Arc::make_mut(self.0.get_or_insert_default())
+    }
+
+    /// The same without a wait of its own, if it has one.
+    pub(super) fn without_wait(&self) -> Option<Self> {
+        let overrides_mut = self
+            .0
+            .as_deref()
+            .filter(|overrides_mut| overrides_mut.wait.is_some())?;
+        let overrides_mut = Overrides {
+            wait: None,
+            ..overrides_mut.clone()
+        };
+        // What sets nothing is equal to what never did.
+        Some(Self(
+            (overrides_mut != Overrides::default()).then(|| Arc::new(overrides_mut)),
+        ))
+    }
+
+    /// The request with these parameters.
+    pub(super) fn apply(&self, mut request: QueryRequest) -> QueryRequest {
+        let Some(overrides_mut) = self.0.as_deref() else {
+            return request;
+        };
+        if let Some(datacenter) = &overrides_mut.datacenter {
+            request = request.with_datacenter(datacenter);
+        }
+        if let Some(namespace) = &overrides_mut.namespace {
+            request = request.with_namespace(namespace);
+        }
+        if let Some(partition) = &overrides_mut.partition {
+            request = request.with_partition(partition);
+        }
+        if let Some(token) = &overrides_mut.token {
+            request = request.with_token(token.clone());
+        }
+        if let Some(consistency) = overrides_mut.consistency {
+            request = request.with_consistency(consistency);
+        }
+        if let Some(wait) = overrides_mut.wait {
+            request = request.with_wait(wait);
+        }
+        request
+    }
+
+    /// How long Consul holds a query: it does not notice that a client is gone until the wait ends, and adds
+    /// up to a sixteenth to it.
+    pub(super) fn hold(&self, config: &ConsulConfig) -> Duration {
+        let wait = self.wait(config);
+        wait.saturating_add(wait / 16)
+    }
+
+    /// How long Consul holds a query when nothing changes.
+    pub(super) fn wait(&self, config: &ConsulConfig) -> Duration {
+        self.0
+            .as_deref()
+            .and_then(|overrides_mut| overrides_mut.wait)
+            .unwrap_or(config.wait())
+    }
+
+    /// The path with these parameters, so that two watches that differ in them have two names.
+    pub(super) fn describe(&self, mut path: WatchPath) -> WatchPath {
+        let Some(overrides_mut) = self.0.as_deref() else {
+            return path;
+        };
+        let named = [
+            ("dc", &overrides_mut.datacenter),
+            ("ns", &overrides_mut.namespace),
+            ("partition", &overrides_mut.partition),
+        ];
+        for (name, value) in named {
+            if let Some(value) = value {
+                path = path.option(format_args!("{name}={value}"));
+            }
+        }
+        match overrides_mut.consistency {
+            Some(Consistency::Stale { .. }) => path = path.option("stale"),
+            Some(Consistency::Consistent) => path = path.option("consistent"),
+            Some(_) | None => {}
+        }
+        if overrides_mut.token.is_some() {
+            path = path.option("token");
+        }
+        path
+    }
+}
+
+/// The setters of [`QueryOptions`], for a type that has them in a field `options`: all of them, or those named.
+macro_rules! option_setters {
+    () => {
+        $crate::watch::query_options::option_setters!(datacenter, namespace, partition, token, consistency, wait);
+    };
+    ($($name:ident),+) => {
+        $( $crate::watch::query_options::option_setters!(@ $name); )+
+    };
+    (@ datacenter) => {
+        /// Asks this datacenter. Default: the configuration's, else the agent's own.
+        #[must_use]
+        pub fn with_datacenter(mut self, datacenter: impl Into<String>) -> Self {
+            self.options.overrides_mut().datacenter = Some(datacenter.into());
+            self
+        }
+    };
+    (@ namespace) => {
+        /// Asks within this namespace (Consul Enterprise). Default: the configuration's.
+        #[must_use]
+        pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
+            self.options.overrides_mut().namespace = Some(namespace.into());
+            self
+        }
+    };
+    (@ partition) => {
+        /// Asks within this admin partition (Consul Enterprise). Default: the configuration's.
+        #[must_use]
+        pub fn with_partition(mut self, partition: impl Into<String>) -> Self {
+            self.options.overrides_mut().partition = Some(partition.into());
+            self
+        }
+    };
+    (@ token) => {
+        /// Asks with a token of its own. Default: the configuration's.
+        #[must_use]
+        pub fn with_token(mut self, token: impl Into<$crate::client::Secret>) -> Self {
+            self.options.overrides_mut().token = Some(token.into());
+            self
+        }
+    };
+    (@ consistency) => {
+        /// How fresh an answer must be ("Consistency Modes"). Default: the configuration's.
+        #[must_use]
+        pub fn with_consistency(mut self, consistency: $crate::client::Consistency) -> Self {
+            self.options.overrides_mut().consistency = Some(consistency);
+            self
+        }
+    };
+    (@ wait) => {
+        /// How long Consul holds a query when nothing changes ("Blocking Queries"; at most 10 minutes).
+        /// Default: the configuration's.
+        #[must_use]
+        pub fn with_wait(mut self, wait: ::std::time::Duration) -> Self {
+            self.options.overrides_mut().wait = Some(wait);
+            self
+        }
+    };
+}
+pub(super) use option_setters;
