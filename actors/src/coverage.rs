@@ -26,6 +26,20 @@ pub trait SharedBy<Q: Query> {
         index: u64,
         previous: Option<&Q::Value>,
     ) -> Option<Extracted<Q::Value>>;
+
+    /// The same with the entries of `previous` kept that the wider value lacks: the value that holds until
+    /// their removal is confirmed, so that everything else is delivered at once. By default nothing of a
+    /// value is delivered before that.
+    fn extract_retaining(
+        &self,
+        source: &Q::Source,
+        whole: &dyn Any,
+        index: u64,
+        previous: &Q::Value,
+    ) -> Option<Extracted<Q::Value>> {
+        let _ = (source, whole, index, previous);
+        None
+    }
 }
 
 /// Which entries, by [`Item::text`](crate::Item::text).

@@ -1,29 +1,25 @@
-//! Values that are made of other watched values.
+//! Values that are computed from other watched values, their inputs.
+//!
+//! A derived query names its inputs by [`Input`]; which actors watch them is not known here.
 
 use std::{any::Any, collections::HashMap, fmt, sync::Arc};
 
-use actix::{WeakAddr, prelude::*};
-use futures_util::{
-    FutureExt,
-    future::{LocalBoxFuture, Shared},
-};
+use actix::{Message, WeakRecipient};
+use futures_util::future::{LocalBoxFuture, Shared};
 
-use crate::{
-    Answer, Failure, FailureClass, Outcome, Query, SubscriptionId, View, Watch, WatchError,
-    WatchPath, WatchSupervisor, WatcherActor, covered::CoveredActor, key::WatchKey,
-};
+use crate::{Outcome, Query, Source, SubscriptionId, WatchEvent, WatchPath, key::WatchKey};
 
-/// How a query's value is made of other watched values, its inputs.
+/// How a query's value is computed from other watched values.
 ///
-/// The inputs are watches of their own, shared with whoever else watches them. They come and go as
-/// [`inputs`](Derivation::inputs) says.
-pub trait Derivation<Q: Query> {
-    /// What it is made of, given what is known. It is asked again after each change of an input, so a
-    /// value may decide what else is watched.
+/// The inputs are watches of their own, shared with all others that watch them. They come and go as
+/// [`inputs`](Derived::inputs) says.
+pub trait Derived<Q: Query = Self> {
+    /// The inputs, given the values that are known. Called again after each change of an input, so a value
+    /// may decide what else is watched.
     fn inputs(&self, known: &Inputs) -> Vec<Input<Q>>;
 
-    /// The value as it follows from what is known; `None` while too little is.
-    fn derive(&self, known: &Inputs, previous: Option<&Q::Value>) -> Option<Outcome<Q::Value>>;
+    /// The value that follows from what is known; `None` while too little is.
+    fn compute(&self, known: &Inputs, previous: Option<&Q::Value>) -> Option<Outcome<Q::Value>>;
 }
 
 /// The latest values of a derived query's inputs.
@@ -41,19 +37,19 @@ impl Inputs {
 
     /// The highest index among them.
     pub(crate) fn index(&self) -> u64 {
+        let indexes = self.values.values().map(|(_, index)| *index);
+        indexes.max().unwrap_or(0)
+    }
+
+    /// Takes over an input's new value.
+    pub(crate) fn insert(&mut self, changed: InputChanged) {
         self.values
-            .values()
-            .map(|(_, index)| *index)
-            .max()
-            .unwrap_or(0)
+            .insert(changed.input, (changed.value, changed.index));
     }
 
-    pub(crate) fn insert(&mut self, key: WatchKey, value: Arc<dyn Any + Send + Sync>, index: u64) {
-        self.values.insert(key, (value, index));
-    }
-
-    pub(crate) fn remove(&mut self, key: &WatchKey) {
-        self.values.remove(key);
+    /// Forgets the values that are not inputs any more.
+    pub(crate) fn retain(&mut self, is_input: impl Fn(&WatchKey) -> bool) {
+        self.values.retain(|key, _| is_input(key));
     }
 }
 
@@ -65,10 +61,10 @@ impl fmt::Debug for Inputs {
     }
 }
 
-/// One input of the derived query `Q`, or a query that covers it.
+/// One input of the derived query `Q`, or a query that is wider than it.
 pub struct Input<Q: Query> {
     pub(crate) key: WatchKey,
-    query: Arc<dyn Follow<Q>>,
+    query: Arc<dyn ErasedQuery<Q::Source>>,
 }
 
 impl<Q: Query> Input<Q> {
@@ -82,25 +78,17 @@ impl<Q: Query> Input<Q> {
     }
 
     pub(crate) fn path(&self) -> WatchPath {
-        self.query.name()
+        self.query.erased_path()
     }
 
-    /// Subscribes the watcher of a derived query to it.
-    pub(crate) fn follow(
+    /// Watches it for a derived query: `supervisor` is the address of the supervisor to do that.
+    pub(crate) fn watch(
         &self,
-        supervisor: &Addr<WatchSupervisor<Q::Source>>,
-        follower: WeakAddr<WatcherActor<Q>>,
-    ) -> Asked {
-        asked(self.query.follow(supervisor, follower))
-    }
-
-    /// Subscribes the actor behind covered watches to it.
-    pub(crate) fn serve(
-        &self,
-        supervisor: &Addr<WatchSupervisor<Q::Source>>,
-        server: WeakAddr<CoveredActor<Q>>,
-    ) -> Asked {
-        asked(self.query.serve(supervisor, server))
+        supervisor: &dyn Any,
+        subscriber: WeakRecipient<InputChanged>,
+        observer: WeakRecipient<WatchEvent>,
+    ) -> PendingSubscription {
+        self.query.watch_input(supervisor, subscriber, observer)
     }
 }
 
@@ -110,71 +98,28 @@ impl<Q: Query> fmt::Debug for Input<Q> {
     }
 }
 
-/// A subscription as soon as the supervisor has told it: waited for by whoever follows, and at its end by
-/// whoever ends it.
-pub(crate) type Asked = Shared<LocalBoxFuture<'static, Option<SubscriptionId>>>;
-
-type Answered = LocalBoxFuture<'static, Result<Result<SubscriptionId, WatchError>, MailboxError>>;
-
-fn asked(answer: Answered) -> Asked {
-    let id = answer.map(|answer| match answer {
-        Ok(Ok(id)) => Some(id),
-        // It was followed before, and the word of an earlier end came late.
-        Ok(Err(WatchError::AlreadyWatching { subscription, .. })) => Some(subscription),
-        Ok(Err(WatchError::SubscriberGone { .. })) | Err(_) => None,
-    });
-    id.boxed_local().shared()
+/// An input has another value.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct InputChanged {
+    pub(crate) input: WatchKey,
+    pub(crate) value: Arc<dyn Any + Send + Sync>,
+    pub(crate) index: u64,
+    /// It was found after a break.
+    pub(crate) resync: bool,
 }
 
-trait Follow<Q: Query>: Send + Sync {
-    fn name(&self) -> WatchPath;
+/// The subscription to an input, as soon as the supervisor has replied; `None` if there is none.
+pub(crate) type PendingSubscription = Shared<LocalBoxFuture<'static, Option<SubscriptionId>>>;
 
-    fn follow(
-        &self,
-        supervisor: &Addr<WatchSupervisor<Q::Source>>,
-        follower: WeakAddr<WatcherActor<Q>>,
-    ) -> Answered;
+/// A query of any type, as an input. The supervisor implements it, for all queries.
+pub(crate) trait ErasedQuery<S: Source>: Send + Sync {
+    fn erased_path(&self) -> WatchPath;
 
-    fn serve(
+    fn watch_input(
         &self,
-        supervisor: &Addr<WatchSupervisor<Q::Source>>,
-        server: WeakAddr<CoveredActor<Q>>,
-    ) -> Answered;
+        supervisor: &dyn Any,
+        subscriber: WeakRecipient<InputChanged>,
+        observer: WeakRecipient<WatchEvent>,
+    ) -> PendingSubscription;
 }
-
-impl<Q: Query, I: Query<Source = Q::Source>> Follow<Q> for I {
-    fn name(&self) -> WatchPath {
-        self.path()
-    }
-
-    fn follow(
-        &self,
-        supervisor: &Addr<WatchSupervisor<Q::Source>>,
-        follower: WeakAddr<WatcherActor<Q>>,
-    ) -> Answered {
-        let watch = Watch::new(self.clone(), follower.clone()).observer(follower);
-        Box::pin(supervisor.send(watch))
-    }
-
-    fn serve(
-        &self,
-        supervisor: &Addr<WatchSupervisor<Q::Source>>,
-        server: WeakAddr<CoveredActor<Q>>,
-    ) -> Answered {
-        // An entry that was read anew may differ in what a view overlooks.
-        let view = View::default().with_equality(|a, b| std::ptr::eq(a, b));
-        Box::pin(supervisor.send(Watch::new(self.clone(), server).view(view)))
-    }
-}
-
-/// What [`Query::run`] of a derived query returns: it is never asked.
-pub fn never_asked<V: 'static>() -> LocalBoxFuture<'static, Result<Answer<V>, Failure>> {
-    Box::pin(std::future::ready(Err(Failure::new(
-        FailureClass::Invalid,
-        NeverAsked,
-    ))))
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("a derived query has no answer of its own: its value follows from its inputs")]
-struct NeverAsked;

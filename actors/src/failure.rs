@@ -2,6 +2,9 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
+/// The longest pause that a peer can ask for: whatever it says, the next attempt comes within the hour.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
+
 /// What kind of failure this is: it decides what the watcher does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -66,7 +69,7 @@ impl Failure {
     /// counts as the longest.
     #[must_use]
     pub fn with_retry_after(mut self, pause: Option<Duration>) -> Self {
-        self.retry_after = pause;
+        self.retry_after = pause.map(|pause| pause.min(MAX_RETRY_AFTER));
         self
     }
 

@@ -52,8 +52,8 @@ pub(crate) struct Subscribed<Q: Query> {
 
 /// What an answer was good for.
 pub(crate) enum Taken {
-    /// News, which every subscriber is owed now; with whether it is the first value of all.
-    News { first: bool },
+    /// News, which every subscriber is owed now: whether it is the first value of all, and comes after a break.
+    News { first: bool, resync: bool },
     /// Nothing new.
     NoNews,
     /// Nothing that can be used.
@@ -110,7 +110,7 @@ impl<Q: Query> Feeds<Q> {
                 link.accept(&mut self.rejection);
                 // After the lock, which a large value would hold for long.
                 discard(replaced);
-                Taken::News { first }
+                Taken::News { first, resync }
             }
             Step::NoNews => {
                 link.accept(&mut self.rejection);

@@ -19,7 +19,6 @@ mod caught;
 mod change;
 mod compared;
 mod coverage;
-mod covered;
 mod derive;
 mod failure;
 mod feeds;
@@ -36,6 +35,7 @@ mod outage;
 mod path;
 mod progress;
 mod query;
+mod shared_query;
 mod snapshot;
 mod snapshots;
 mod status;
@@ -49,7 +49,7 @@ mod watcher;
 pub use self::{
     change::{Change, ChangeKind, changes},
     coverage::{Extracted, KeySelector, SharedBy},
-    derive::{Derivation, Input, Inputs, never_asked},
+    derive::{Derived, Input, Inputs},
     failure::{Failure, FailureClass},
     limits::{
         backoff::{Backoff, BackoffError},
@@ -63,7 +63,7 @@ pub use self::{
         WatchError, WatchEvent,
     },
     path::WatchPath,
-    query::{Answer, Cursor, Outcome, Position, Query, Request, Source},
+    query::{Answer, Ask, Cursor, Evaluation, Outcome, Position, Query, Request, Source},
     snapshot::{Item, Snapshot},
     snapshots::Snapshots,
     status::{WatchState, WatchStatus},

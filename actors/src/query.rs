@@ -1,10 +1,16 @@
 //! What can be watched: a query, the source that answers it, and the shape of an answer.
 
-use std::{error::Error, fmt::Debug, hash::Hash, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fmt::{self, Debug},
+    hash::Hash,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::future::LocalBoxFuture;
 
-use crate::{ConnectionBudget, Derivation, Failure, ReconnectGate, SharedBy, Snapshot, WatchPath};
+use crate::{ConnectionBudget, Derived, Failure, ReconnectGate, SharedBy, Snapshot, WatchPath};
 
 /// A place that answers queries: a configuration that any thread may hold.
 ///
@@ -62,31 +68,73 @@ pub trait Query: Clone + Eq + Hash + Debug + Send + Sync + Unpin + 'static {
     /// The name that logs, [`Status`](crate::Status) and [`Stop`](crate::Stop) use. It holds no secret.
     fn path(&self) -> WatchPath;
 
+    /// How its value comes about: `Evaluation::Asked(self)` or `Evaluation::Derived(self)`.
+    fn evaluation(&self) -> Evaluation<'_, Self>;
+
+    /// How its value is a part of a wider query's, for a query that need not be asked itself.
+    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
+        None
+    }
+}
+
+/// How a query's value comes about.
+pub enum Evaluation<'a, Q: Query> {
+    /// The source is asked for it.
+    Asked(&'a dyn Ask<Q>),
+    /// It is computed from other watched values.
+    Derived(&'a dyn Derived<Q>),
+}
+
+/// A query that a source answers.
+pub trait Ask<Q: Query = Self> {
     /// Asks once. With a cursor other than [`Cursor::Start`] the source may hold the answer back until
     /// there is something newer; the future ends by itself in every case (it has a deadline of its
     /// own), and dropping it ends the request.
     fn run(
         &self,
-        client: &<Self::Source as Source>::Client,
-        request: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>>;
+        client: &<Q::Source as Source>::Client,
+        request: Request<Q::Value>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Q::Value>, Failure>>;
 
-    /// How long after its start the server goes on holding it although it was dropped: its place among the
-    /// [`places`](Source::places) is not free before. Zero by default, where a server lets go at once.
-    fn hold(&self, source: &Self::Source) -> Duration {
+    /// How long after its start the server keeps a query that was cancelled: its permit of the
+    /// [`connection_budget`](Source::connection_budget) is not released before. Zero by default, for a server that
+    /// lets go at once.
+    fn server_hold(&self, source: &Q::Source) -> Duration {
         let _ = source;
         Duration::ZERO
     }
+}
 
-    /// How its value is made of other watched values, for a query that is not asked itself: its
-    /// [`run`](Query::run) then returns [`never_asked`](crate::never_asked).
-    fn derivation(&self) -> Option<&dyn Derivation<Self>> {
-        None
+impl<Q: Query> Clone for Evaluation<'_, Q> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Q: Query> Copy for Evaluation<'_, Q> {}
+
+impl<Q: Query> Debug for Evaluation<'_, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Asked(_) => "Asked",
+            Self::Derived(_) => "Derived",
+        })
+    }
+}
+
+impl<'a, Q: Query> Evaluation<'a, Q> {
+    pub(crate) fn asked(self) -> Option<&'a dyn Ask<Q>> {
+        match self {
+            Self::Asked(asked) => Some(asked),
+            Self::Derived(_) => None,
+        }
     }
 
-    /// How its value is a part of a wider query's, for a query that need not be asked itself.
-    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
-        None
+    pub(crate) fn derived(self) -> Option<&'a dyn Derived<Q>> {
+        match self {
+            Self::Asked(_) => None,
+            Self::Derived(derived) => Some(derived),
+        }
     }
 }
 

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use crate::{
     Query, WatchState, WatchStatus,
     caught::{discard, text_of},
-    covered::Cover,
     key::WatchKey,
     outage::{Notice, Outage},
 };
@@ -66,10 +65,8 @@ pub(crate) struct Content {
     pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
     /// The current outage, and its reports.
     outage: Option<Box<Outage>>,
-    /// The watch that serves this one, if it does not ask by itself.
-    pub(crate) cover: Option<Arc<Cover>>,
-    /// How many watches this one serves.
-    pub(crate) serves: usize,
+    /// The cell of the wide watch that serves this one, if one does.
+    pub(crate) upstream: Option<Arc<Slot>>,
 }
 
 impl Content {
@@ -96,7 +93,7 @@ impl Content {
 
     /// How many would miss it: its subscribers, and the watches that it serves.
     pub(crate) fn missed_by(&self) -> usize {
-        self.status.subscribers + self.serves
+        self.status.subscribers + self.status.members
     }
 }
 
@@ -114,26 +111,25 @@ impl Slot {
             status,
             value: None,
             outage: None,
-            cover: None,
-            serves: 0,
+            upstream: None,
         }))
     }
 
     /// The status as everybody is told it.
     pub(crate) fn status(&self) -> WatchStatus {
-        let (mut status, cover) = {
+        let (mut status, upstream) = {
             let content = self.read();
-            (content.status.clone(), content.cover.clone())
+            (content.status.clone(), content.upstream.clone())
         };
-        if let Some(covering) = cover.and_then(|cover| cover.slot()) {
-            covering.read().status.show_through(&mut status);
+        if let Some(upstream) = upstream {
+            upstream.read().status.show_through(&mut status);
         }
         status
     }
 
-    /// Whether another watch serves this one.
-    pub(crate) fn is_covered(&self) -> bool {
-        self.read().cover.is_some()
+    /// Whether a wide watch serves this one.
+    pub(crate) fn is_member(&self) -> bool {
+        self.read().upstream.is_some()
     }
 
     /// The state as everybody is told it.

@@ -114,8 +114,10 @@ pub struct WatchStatus {
     /// The reason for which the last answer could not be taken as a value; `None` where it could. Subscribers and
     /// snapshots keep the last good value meanwhile.
     pub rejection: Option<Arc<dyn Error + Send + Sync>>,
-    /// The number of its subscribers.
+    /// The number of its own subscribers.
     pub subscribers: usize,
+    /// The number of watches that share its query ([`SharedBy`](crate::SharedBy)): it runs for them too.
+    pub members: usize,
     /// The number of restarts of its watcher, after an error, a panic or a reset.
     pub restarts: u64,
 }
@@ -130,6 +132,7 @@ impl WatchStatus {
             last_contact: None,
             rejection: None,
             subscribers: 0,
+            members: 0,
             restarts: 0,
         }
     }

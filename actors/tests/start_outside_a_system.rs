@@ -1,5 +1,11 @@
 //! A supervisor that is started outside an actix system says so, and does not abort the process.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot continue has failed"
+)]
+
 mod common;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,6 +1,12 @@
 //! Code that a subscriber, a query or a source comes with may panic: it is reported once, and neither the
 //! supervisor nor any other subscriber is affected.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot continue has failed"
+)]
+
 mod common;
 
 use std::{
@@ -14,8 +20,8 @@ use common::{
     until,
 };
 use consul_watch_actors::{
-    Answer, Change, Changed, EventKind, Failure, Item, Observe, Outcome, Query, Ready, Request,
-    Snapshot, Status, Stop, SubscriberCode, SubscriptionId, View, Watch, WatchPath,
+    Answer, Ask, Change, Changed, Evaluation, EventKind, Failure, Item, Observe, Outcome, Query,
+    Ready, Request, Snapshot, Status, Stop, SubscriberCode, SubscriptionId, View, Watch, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 
@@ -288,6 +294,17 @@ impl Query for FragileFolder {
         WatchPath::new("fragile", self.0)
     }
 
+    fn evaluation(&self) -> Evaluation<'_, Self> {
+        Evaluation::Asked(self)
+    }
+
+    fn shared_with(&self) -> Option<&dyn consul_watch_actors::SharedBy<Self>> {
+        assert!(self.0 != "unshareable", "a panic, as the test wants it");
+        None
+    }
+}
+
+impl Ask for FragileFolder {
     fn run(
         &self,
         client: &std::rc::Rc<Store>,
@@ -311,11 +328,6 @@ impl Query for FragileFolder {
                 last_contact,
             })
         })
-    }
-
-    fn shared_with(&self) -> Option<&dyn consul_watch_actors::SharedBy<Self>> {
-        assert!(self.0 != "unshareable", "a panic, as the test wants it");
-        None
     }
 }
 

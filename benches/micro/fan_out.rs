@@ -8,7 +8,7 @@ use actix::{Actor, Addr, Context, Handler};
 use consul_watch_actors::{Changed, Throttle, Watch, WatchSupervisor};
 use criterion::Criterion;
 
-use super::memory::{Ask, Memory};
+use super::memory::{MemoryQuery, Memory};
 
 /// Counts the updates that all its instances have handled.
 struct Counter(Rc<Cell<usize>>);
@@ -17,10 +17,10 @@ impl Actor for Counter {
     type Context = Context<Self>;
 }
 
-impl Handler<Changed<Ask>> for Counter {
+impl Handler<Changed<MemoryQuery>> for Counter {
     type Result = ();
 
-    fn handle(&mut self, _: Changed<Ask>, _: &mut Context<Self>) {
+    fn handle(&mut self, _: Changed<MemoryQuery>, _: &mut Context<Self>) {
         self.0.set(self.0.get() + 1);
     }
 }
@@ -48,7 +48,7 @@ async fn changes(subscribers: usize, rounds: u64) -> Duration {
     for _ in 0..subscribers {
         let counter = Counter(Rc::clone(&handled)).start();
         assert!(
-            matches!(watches.send(Watch::new(Ask, counter)).await, Ok(Ok(_))),
+            matches!(watches.send(Watch::new(MemoryQuery, counter)).await, Ok(Ok(_))),
             "it is watched"
         );
     }

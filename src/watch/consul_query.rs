@@ -51,20 +51,26 @@ macro_rules! impl_query {
                 $crate::watch::consul_query::ConsulQuery::watch_path(self)
             }
 
-            fn hold(&self, config: &$crate::client::ConsulConfig) -> ::std::time::Duration {
+            fn evaluation(&self) -> ::consul_watch_actors::Evaluation<'_, Self> {
+                ::consul_watch_actors::Evaluation::Asked(self)
+            }
+
+            fn shared_with(&self) -> Option<&dyn ::consul_watch_actors::SharedBy<Self>> {
+                $crate::watch::consul_query::ConsulQuery::sharing(self)
+            }
+        }
+
+        impl<$($parameters)*> ::consul_watch_actors::Ask for $query {
+            fn server_hold(&self, config: &$crate::client::ConsulConfig) -> ::std::time::Duration {
                 $crate::watch::consul_query::ConsulQuery::options(self).hold(config)
             }
 
             fn run(
                 &self,
                 client: &$crate::client::ConsulClient,
-                request: ::consul_watch_actors::Request<Self::Value>,
-            ) -> $crate::watch::consul_query::Answering<Self::Value> {
+                request: ::consul_watch_actors::Request<$value>,
+            ) -> $crate::watch::consul_query::Answering<$value> {
                 $crate::watch::consul_query::ConsulQuery::ask(self, client, request)
-            }
-
-            fn shared_with(&self) -> Option<&dyn ::consul_watch_actors::SharedBy<Self>> {
-                $crate::watch::consul_query::ConsulQuery::sharing(self)
             }
         }
     };
@@ -143,7 +149,7 @@ fn refusal(error: ClientError) -> Failure {
 mod tests {
     use std::time::Duration;
 
-    use consul_watch_actors::Query as _;
+    use consul_watch_actors::Ask as _;
 
     use super::*;
     use crate::watch::{Key, KeyPrefix};
@@ -152,16 +158,19 @@ mod tests {
     fn a_value_that_is_decoded_is_held_as_long_as_what_it_is_decoded_of() {
         let (config, wait) = (ConsulConfig::default(), Duration::from_secs(160));
         let held = Duration::from_secs(170);
-        assert_eq!(Key::new("a").with_wait(wait).hold(&config), held);
+        assert_eq!(Key::new("a").with_wait(wait).server_hold(&config), held);
         assert_eq!(
-            Key::new("a").with_wait(wait).json::<u8>().hold(&config),
+            Key::new("a")
+                .with_wait(wait)
+                .json::<u8>()
+                .server_hold(&config),
             held
         );
         assert_eq!(
             KeyPrefix::new("a")
                 .with_wait(wait)
                 .decode::<Vec<u8>>()
-                .hold(&config),
+                .server_hold(&config),
             held
         );
     }

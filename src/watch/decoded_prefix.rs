@@ -3,7 +3,7 @@
 use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
 use consul_watch_actors::{
-    Answer, Extracted, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
+    Answer, Ask as _, Extracted, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
 };
 use serde::de::DeserializeOwned;
 
@@ -165,6 +165,23 @@ where
             index,
             outcome,
             confirm,
+        })
+    }
+
+    fn extract_retaining(
+        &self,
+        source: &ConsulConfig,
+        whole: &dyn Any,
+        index: u64,
+        previous: &Decoded<T>,
+    ) -> Option<Extracted<Decoded<T>>> {
+        let pairs = &**previous.pairs();
+        let part = self.folder.extract_retaining(source, whole, index, pairs)?;
+        let outcome = decoded(&self.folder.full_prefix(source), part.outcome, self.unknown);
+        Some(Extracted {
+            index: part.index,
+            outcome,
+            confirm: part.confirm,
         })
     }
 }

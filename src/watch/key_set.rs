@@ -2,16 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use consul_watch_actors::{
-    Answer, Derivation, Failure, Input, Inputs, Outcome, Query, Request, WatchPath, never_asked,
-};
-use futures_util::future::LocalBoxFuture;
+use consul_watch_actors::{Derived, Evaluation, Input, Inputs, Outcome, Query, WatchPath};
 
 use super::{key::Key, key_prefix::KeyPrefix};
-use crate::{
-    client::{ConsulClient, ConsulConfig},
-    kv::KvPair,
-};
+use crate::{client::ConsulConfig, kv::KvPair};
 
 /// Watches several keys and prefixes as one: one value, one message per change.
 ///
@@ -78,27 +72,19 @@ impl Query for KeySet {
         WatchPath::new("keyset", members.join(","))
     }
 
-    fn run(
-        &self,
-        _: &ConsulClient,
-        _: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
-        never_asked()
-    }
-
-    fn derivation(&self) -> Option<&dyn Derivation<Self>> {
-        Some(self)
+    fn evaluation(&self) -> Evaluation<'_, Self> {
+        Evaluation::Derived(self)
     }
 }
 
-impl Derivation<Self> for KeySet {
+impl Derived for KeySet {
     fn inputs(&self, _: &Inputs) -> Vec<Input<Self>> {
         let keys = self.keys.iter().cloned().map(Input::of);
         keys.chain(self.prefixes.iter().cloned().map(Input::of))
             .collect()
     }
 
-    fn derive(
+    fn compute(
         &self,
         known: &Inputs,
         _: Option<&Vec<Arc<KvPair>>>,

@@ -2,20 +2,14 @@
 
 use std::sync::Arc;
 
-use consul_watch_actors::{
-    Answer, Derivation, Failure, Input, Inputs, Outcome, Query, Request, WatchPath, never_asked,
-};
-use futures_util::future::LocalBoxFuture;
+use consul_watch_actors::{Derived, Evaluation, Input, Inputs, Outcome, Query, WatchPath};
 
 use super::{
     query_options::{QueryOptions, option_setters},
     service::Service,
     services::Services,
 };
-use crate::{
-    client::{ConsulClient, ConsulConfig},
-    model::ServiceEntry,
-};
+use crate::{client::ConsulConfig, model::ServiceEntry};
 
 /// Watches the healthy instances of all services as one value: [`Services`], and a [`Service`] for each of
 /// them, which come and go with the services.
@@ -118,20 +112,12 @@ impl Query for ServiceCatalog {
         })
     }
 
-    fn run(
-        &self,
-        _: &ConsulClient,
-        _: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
-        never_asked()
-    }
-
-    fn derivation(&self) -> Option<&dyn Derivation<Self>> {
-        Some(self)
+    fn evaluation(&self) -> Evaluation<'_, Self> {
+        Evaluation::Derived(self)
     }
 }
 
-impl Derivation<Self> for ServiceCatalog {
+impl Derived for ServiceCatalog {
     fn inputs(&self, known: &Inputs) -> Vec<Input<Self>> {
         let services = self.members(known).unwrap_or_default();
         std::iter::once(Input::of(self.services()))
@@ -139,7 +125,7 @@ impl Derivation<Self> for ServiceCatalog {
             .collect()
     }
 
-    fn derive(
+    fn compute(
         &self,
         known: &Inputs,
         previous: Option<&Vec<Arc<ServiceEntry>>>,

@@ -170,6 +170,25 @@ impl SharedBy<Self> for KeyPrefix {
             confirm: lost && !absence::of_wider_list().is_proven(),
         })
     }
+
+    fn extract_retaining(
+        &self,
+        source: &ConsulConfig,
+        whole: &dyn Any,
+        index: u64,
+        previous: &Vec<Arc<KvPair>>,
+    ) -> Option<Extracted<Vec<Arc<KvPair>>>> {
+        let mut part = self.extract(source, whole, index, None)?;
+        if let Outcome::Value(pairs) = &mut part.outcome {
+            let missing = previous
+                .iter()
+                .filter(|old| find(pairs, &old.key).is_none());
+            let missing: Vec<_> = missing.cloned().collect();
+            pairs.extend(missing);
+            pairs.sort_by(|a, b| a.key.as_str().cmp(b.key.as_str()));
+        }
+        Some(part)
+    }
 }
 
 impl KeyPrefix {
@@ -354,6 +373,25 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn missing_pairs_are_retained_and_all_others_are_as_they_are() {
+        let pair = |key: &str, index: u64| {
+            let text =
+                format!(r#"{{"Key":"{key}","Value":null,"CreateIndex":1,"ModifyIndex":{index}}}"#);
+            Arc::new(serde_json::from_str::<KvPair>(&text).unwrap())
+        };
+        let source = ConsulConfig::default();
+        let before = vec![pair("a/b", 1), pair("a/c", 2)];
+        let whole = vec![pair("a/a", 9), pair("a/c", 8), pair("b", 3)];
+        let query = KeyPrefix::new("a");
+        let part = query.extract_retaining(&source, &whole, 9, &before);
+        let Outcome::Value(found) = part.unwrap().outcome else {
+            panic!("it is another value")
+        };
+        let wanted = [&whole[0], &before[0], &whole[1]].map(Arc::clone);
+        assert_eq!(found, wanted);
     }
 
     #[test]

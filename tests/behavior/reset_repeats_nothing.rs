@@ -138,7 +138,7 @@ async fn a_bad_configuration_is_refused_and_everything_goes_on() {
             .expect("it runs")
         {
             Err(ResetError::Refused(why)) => {
-                assert_eq!(why.class(), FailureClass::Invalid, "{why}")
+                assert_eq!(why.class(), FailureClass::Invalid, "{why}");
             }
             other => panic!("bad configuration {turn} was not refused: {other:?}"),
         }

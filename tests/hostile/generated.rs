@@ -160,7 +160,7 @@ fn keys() {
         match way {
             KeyPath::Direct(_) => prop_assert_eq!(sent, &key),
             KeyPath::NearestPrefix(_) => {
-                prop_assert!(key.starts_with(sent) && sent.len() < key.len())
+                prop_assert!(key.starts_with(sent) && sent.len() < key.len());
             }
         }
         prop_assert_eq!(KeyPath::of_key(&key).is_err(), key.is_empty());

@@ -100,7 +100,7 @@ async fn delivers<Q: Query>(feed: &mut Feed<Q>, kind: ChangeKind) {
     let kinds: Vec<_> = changed
         .changes()
         .iter()
-        .map(|change| change.kind())
+        .map(consul_watch::Change::kind)
         .collect();
     assert_eq!((kinds, changed.current.items().len()), (vec![kind], 1));
 }

@@ -279,7 +279,6 @@ async fn a_new_watch_begins_with_the_current_state() {
         stop(&fixture, Stop::path("app")).await;
         fixture.agent.put("app/a", (turn + 1).to_string());
         feed.has_nothing("the watch was stopped");
-        feed.begin_again();
         feed = subscribe(&fixture.watches, KeyPrefix::new("app"), feed, |watch| watch).await;
         let first = feed.says(&[&format!("added app/a={}", turn + 1)]).await;
         assert_eq!(

@@ -9,11 +9,9 @@ use std::panic;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use consul_watch::actors::{Answer, Derivation, Input, Inputs, Outcome, Query, Request};
-use consul_watch::client::ConsulClient;
-use consul_watch::{ConsulConfig, Failure, Item, KeyPrefix, KvPair, Watch, WatchPath};
+use consul_watch::actors::{Derived, Evaluation, Input, Inputs, Outcome, Query};
+use consul_watch::{ConsulConfig, Item, KeyPrefix, KvPair, Watch, WatchPath};
 use consul_watch_harness::random::{Choices, Rng};
-use futures_util::future::LocalBoxFuture;
 use serde::{Deserialize, Deserializer};
 
 use crate::checker::WatchedKeys;
@@ -192,25 +190,17 @@ impl Query for DerivedFolder {
         WatchPath::new("derived", self.0.path().name())
     }
 
-    fn run(
-        &self,
-        _: &ConsulClient,
-        _: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
-        consul_watch::actors::never_asked()
-    }
-
-    fn derivation(&self) -> Option<&dyn Derivation<Self>> {
-        Some(self)
+    fn evaluation(&self) -> Evaluation<'_, Self> {
+        Evaluation::Derived(self)
     }
 }
 
-impl Derivation<Self> for DerivedFolder {
+impl Derived for DerivedFolder {
     fn inputs(&self, _: &Inputs) -> Vec<Input<Self>> {
         vec![Input::of(self.0.clone())]
     }
 
-    fn derive(
+    fn compute(
         &self,
         known: &Inputs,
         _: Option<&Vec<Arc<KvPair>>>,

@@ -3,9 +3,12 @@
 
 use actix::Addr;
 use consul_watch::{ConsulConfig, WatchState, WatchSupervisor};
-use consul_watch_harness::{Cut, FaultProxy, Refusal, TestAgent};
+use consul_watch_harness::{
+    Cut, FaultProxy, Refusal, TestAgent,
+    fixture::{supervisor, until},
+};
 
-use crate::feed::{Feed, supervisor, until};
+use crate::values::Values;
 
 const KEYS: [&str; 3] = ["broken/a", "broken/b", "broken/c"];
 
@@ -13,16 +16,16 @@ const KEYS: [&str; 3] = ["broken/a", "broken/b", "broken/c"];
 async fn a_broken_connection_counts_until_its_agent_is_known_to_be_gone() {
     let agent = TestAgent::dev();
     let proxy = FaultProxy::start(agent.http_addr());
-    // With Consul's own wait of 5 min, so that no permit is released for its end while this test runs.
+    // With Consul's own wait of 5 min, so that no permit is released while this test runs.
     let config = ConsulConfig::default()
         .with_address(proxy.url())
         .expect("an address")
         .with_max_watch_connections(KEYS.len());
     let watches = supervisor(&config);
-    let mut feed = Feed::start();
+    let mut values = Values::start();
     for key in KEYS {
-        feed.watch(&watches, key).await;
-        assert_eq!(feed.value("the first state").await, None);
+        values.watch(&watches, key).await;
+        assert_eq!(values.next("the first state").await, None);
     }
     all_are(&watches, WatchState::is_live).await;
 
@@ -32,7 +35,7 @@ async fn a_broken_connection_counts_until_its_agent_is_known_to_be_gone() {
     all_are(&watches, is_polling).await;
     agent.put(KEYS[0], "late, never lost");
     assert_eq!(
-        feed.value("a change").await.as_deref(),
+        values.next("a change").await.as_deref(),
         Some("late, never lost")
     );
 
@@ -42,11 +45,11 @@ async fn a_broken_connection_counts_until_its_agent_is_known_to_be_gone() {
     all_are(&watches, is_retrying).await;
     proxy.pass();
     all_are(&watches, WatchState::is_live).await;
-    feed.has_nothing();
+    values.has_nothing();
 }
 
 async fn all_are(watches: &Addr<WatchSupervisor>, is: impl Fn(&WatchState) -> bool) {
     for key in KEYS {
-        until(watches, key, |status| is(&status.state)).await;
+        until(watches, key, "the state", |status| is(&status.state)).await;
     }
 }

@@ -1,14 +1,14 @@
-//! Consul holds a query that was cut off until its wait ends. Watches that come and go stay below its limit of
-//! connections nevertheless.
+//! Consul continues a query that was cut until its wait ends. Watches that come and go stay below its limit of
+//! connections all the same.
 
 use std::time::{Duration, Instant};
 
 use consul_watch::{ConsulConfig, Ready, Status, Stop};
-use consul_watch_harness::TestAgent;
+use consul_watch_harness::{DEADLINE, TestAgent, fixture::supervisor};
 
-use crate::feed::{Feed, SOON, supervisor};
+use crate::values::Values;
 
-/// Twice that is more than the 200 connections that Consul accepts.
+/// Twice that is more than the 200 connections that Consul takes.
 const WATCHES: usize = 150;
 
 #[actix_rt::test]
@@ -19,20 +19,20 @@ async fn watches_that_come_and_go_do_not_exceed_consuls_limit() {
         .expect("an address");
     let watches = supervisor(&config.with_wait(Duration::from_secs(8)));
     for round in 0..3 {
-        let mut feed = Feed::start();
+        let mut values = Values::start();
         for n in 0..WATCHES {
-            feed.watch(&watches, format!("{round}/{n}")).await;
+            values.watch(&watches, format!("{round}/{n}")).await;
         }
-        let ready = tokio::time::timeout(SOON, watches.send(Ready::all())).await;
+        let ready = tokio::time::timeout(DEADLINE, watches.send(Ready::all())).await;
         ready
             .expect("in time")
             .expect("the supervisor runs")
             .expect("they can be answered");
         for _ in 0..WATCHES {
-            assert_eq!(feed.value("the first state").await, None);
+            assert_eq!(values.next("the first state").await, None);
         }
-        // Some of them wait for the permits of the last round, and are late at most.
-        let deadline = Instant::now() + 2 * SOON;
+        // Some of them wait for the places of the last round, and are late at most.
+        let deadline = Instant::now() + 2 * DEADLINE;
         loop {
             let all = watches
                 .send(Status::all())
@@ -46,16 +46,16 @@ async fn watches_that_come_and_go_do_not_exceed_consuls_limit() {
                 failed[0]
             );
             let waiting = all.iter().filter(|status| !status.state.is_live()).count();
-            println!("round {round}: {waiting} are polling");
+            println!("round {round}: {waiting} are waiting");
             if waiting == 0 {
                 break;
             }
-            assert!(Instant::now() < deadline, "{waiting} have no permit yet");
+            assert!(Instant::now() < deadline, "{waiting} have no place yet");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
-        // Consul still answers other clients of this machine.
+        // Consul still answers others of this machine.
         agent.put(&format!("{round}/0"), "x");
-        assert_eq!(feed.value("the change").await.as_deref(), Some("x"));
+        assert_eq!(values.next("the change").await.as_deref(), Some("x"));
         watches
             .send(Stop::all())
             .await

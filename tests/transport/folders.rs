@@ -1,60 +1,36 @@
-//! Many folders without a shared query, a watch of each, and their deliveries.
-
-use std::time::Duration;
+//! Many folders that no common query shares, with a watch of each, all of one subscriber.
 
 use actix::prelude::*;
-use consul_watch::{Changed, KeyPrefix, Ready, Watch, WatchSupervisor};
-use consul_watch_harness::TestAgent;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::{Instant, timeout_at};
+use consul_watch::{KeyPrefix, Ready, WatchSupervisor};
+use consul_watch_harness::{DEADLINE, Feed, TestAgent};
 
-struct Recorder(UnboundedSender<Changed<KeyPrefix>>);
-
-impl Actor for Recorder {
-    type Context = Context<Self>;
-}
-
-impl Handler<Changed<KeyPrefix>> for Recorder {
-    type Result = ();
-
-    fn handle(&mut self, changed: Changed<KeyPrefix>, _: &mut Self::Context) {
-        // The test may have failed meanwhile.
-        let _ = self.0.send(changed);
-    }
-}
-
-/// Folders with one key each, all watched by one subscriber.
+/// Folders with one key each.
 pub(crate) struct Folders {
     count: usize,
-    received: UnboundedReceiver<Changed<KeyPrefix>>,
+    feed: Feed<KeyPrefix>,
 }
 
 impl Folders {
-    /// Writes them, watches them, and waits until all of them are held or stand in line.
+    /// Writes them, watches them, and waits until each has its first state.
     pub(crate) async fn watch(
         count: usize,
         agent: &TestAgent,
         watches: &Addr<WatchSupervisor>,
-        within: Duration,
     ) -> Self {
-        let (out, received) = unbounded_channel();
-        let subscriber = Recorder(out).start();
-        let mut folders = Self { count, received };
+        let mut folders = Self {
+            count,
+            feed: Feed::start(),
+        };
         folders.write(agent, "first");
         for n in 0..count {
-            let watch = Watch::new(KeyPrefix::new(name(n)), subscriber.clone());
-            watches
-                .send(watch)
-                .await
-                .expect("the supervisor runs")
-                .expect("a new subscription");
+            folders.feed.watch(watches, KeyPrefix::new(name(n))).await;
         }
-        let ready = tokio::time::timeout(within, watches.send(Ready::all())).await;
+        let ready = tokio::time::timeout(DEADLINE, watches.send(Ready::all())).await;
         ready
             .expect("ready in time")
             .expect("the supervisor runs")
             .expect("they can be answered");
-        folders.are_delivered("first", within).await;
+        folders.deliver("first").await;
         folders
     }
 
@@ -65,15 +41,11 @@ impl Folders {
         }
     }
 
-    /// Waits until each watch has delivered this value of its folder, once and nothing else.
-    pub(crate) async fn are_delivered(&mut self, value: &str, within: Duration) {
-        let deadline = Instant::now() + within;
+    /// Waits until each watch has delivered this value of its folder, once, and nothing else.
+    pub(crate) async fn deliver(&mut self, value: &str) {
         let mut delivered = vec![false; self.count];
         for left in (1..=self.count).rev() {
-            let changed = timeout_at(deadline, self.received.recv()).await;
-            let changed =
-                changed.unwrap_or_else(|_| panic!("{left} were not delivered within {within:?}"));
-            let changed = changed.expect("the recorder runs");
+            let changed = self.feed.next(&format!("{left} deliveries")).await;
             let [pair] = changed.current.as_slice() else {
                 panic!("one key each: {changed:?}")
             };
@@ -92,10 +64,7 @@ impl Folders {
                 pair.key
             );
         }
-        assert!(
-            self.received.try_recv().is_err(),
-            "nothing else has changed"
-        );
+        self.feed.has_nothing("nothing else has changed");
     }
 }
 

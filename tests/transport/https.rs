@@ -1,13 +1,13 @@
-//! Trust over HTTPS: authorities, names and client certificates, and the errors where they fail.
+//! Trust over HTTPS: authorities, names and client certificates, and the errors without it.
 
 use std::error::Error;
 
 use consul_watch::client::{ClientError, ConfigError, ConnectStage, Secret};
 use consul_watch::kv::KvError;
 use consul_watch::{ConsulConfig, KvStore, Reset};
-use consul_watch_harness::{Authority, TestAgent};
+use consul_watch_harness::{Authority, TestAgent, fixture::supervisor};
 
-use crate::feed::{Feed, supervisor};
+use crate::values::Values;
 
 fn config(agent: &TestAgent) -> ConsulConfig {
     let address = format!("https://{}", agent.https_addr());
@@ -32,17 +32,17 @@ async fn works(config: &ConsulConfig) {
     // Over the shared connections, compressed and not.
     for gzip in [true, false] {
         let watches = supervisor(&config.clone().with_gzip(gzip));
-        let mut feed = Feed::start();
-        feed.watch(&watches, "tls/a").await;
-        assert_eq!(feed.value("the first value").await.as_deref(), Some("1"));
+        let mut values = Values::start();
+        values.watch(&watches, "tls/a").await;
+        assert_eq!(values.next("the first value").await.as_deref(), Some("1"));
         let large = "x".repeat(300_000);
         store.put("tls/a", large.as_str()).await.expect("written");
         assert_eq!(
-            feed.value("a change").await.map(|value| value.len()),
+            values.next("a change").await.map(|value| value.len()),
             Some(300_000)
         );
         store.put("tls/a", "1").await.expect("written");
-        assert_eq!(feed.value("a change").await.as_deref(), Some("1"));
+        assert_eq!(values.next("a change").await.as_deref(), Some("1"));
     }
 }
 
@@ -149,9 +149,9 @@ async fn certificates_are_read_again_on_reset() {
     std::fs::copy(first.certificate(), &trusted).expect("copied");
     let (before, after) = (first.agent().start(), second.agent().start());
     let watches = supervisor(&config(&before).with_ca_file(&trusted));
-    let mut feed = Feed::start();
-    feed.watch(&watches, "tls/b").await;
-    assert_eq!(feed.value("the first value").await, None);
+    let mut values = Values::start();
+    values.watch(&watches, "tls/b").await;
+    assert_eq!(values.next("the first value").await, None);
 
     // Another server, of another authority, whose certificate lies in the same file by now.
     std::fs::copy(second.certificate(), &trusted).expect("copied");
@@ -163,11 +163,11 @@ async fn certificates_are_read_again_on_reset() {
         .expect("the supervisor runs")
         .expect("it can be used");
     assert_eq!(
-        feed.value("the value there").await.as_deref(),
+        values.next("the value there").await.as_deref(),
         Some("after")
     );
 
-    // A file that cannot be used is refused, and the running watches continue.
+    // A file that cannot be used is refused, and the running configuration stays.
     std::fs::write(&trusted, "damaged").expect("written");
     let refused = watches
         .send(Reset::with(config(&before).with_ca_file(&trusted)))
@@ -176,7 +176,7 @@ async fn certificates_are_read_again_on_reset() {
         .expect("the supervisor runs")
         .expect_err("no certificate is in it");
     after.put("tls/b", "still");
-    assert_eq!(feed.value("a change").await.as_deref(), Some("still"));
+    assert_eq!(values.next("a change").await.as_deref(), Some("still"));
 }
 
 #[actix_rt::test]

@@ -1,5 +1,5 @@
-//! Transports to Consul: TLS, unix sockets, shared connections, tokens that change, several addresses, and the
-//! limit of connections.
+//! The connections to Consul: TLS, unix sockets, shared connections, tokens that change, several addresses, and many
+//! watches.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,12 +9,12 @@
 
 mod broken_connections;
 mod cut_queries;
-mod feed;
 mod folders;
 mod plain_budget;
 mod several_addresses;
 mod tokens_are_reread;
 mod unix_sockets;
+mod values;
 
 #[cfg(feature = "tls")]
 mod https;

@@ -1,30 +1,26 @@
 //! Thousands of watches over HTTPS: as many connections as their streams need, and every change is delivered.
 
-use std::time::Duration;
-
 use consul_watch::{Status, WatchState};
 
 use crate::folders::Folders;
-use crate::secure::{Stage, stage};
+use crate::secure::{SecureFixture, start};
 
 const WATCHES: usize = 2_000;
 
 /// Of Consul's 250 streams a connection, 240 are used.
 const CONNECTIONS: u64 = 2_000 / 240 + 1;
 
-const WITHIN: Duration = Duration::from_secs(30);
-
 #[actix_rt::test]
 async fn two_thousand_folders_share_nine_connections_and_all_changes_come() {
-    let Stage {
+    let SecureFixture {
         agent,
         proxy,
         watches,
         ..
-    } = &stage(|config| config);
-    let mut folders = Folders::watch(WATCHES, agent, watches, WITHIN).await;
+    } = &start(|config| config);
+    let mut folders = Folders::watch(WATCHES, agent, watches).await;
     folders.write(agent, "second");
-    folders.are_delivered("second", WITHIN).await;
+    folders.deliver("second").await;
 
     let statuses = watches
         .send(Status::all())

@@ -1,20 +1,18 @@
-//! More watches over plain HTTP than Consul accepts connections: the budget is used, and no change is lost.
-
-use std::time::Duration;
+//! More watches over plain HTTP than Consul takes connections: the budget is used, nobody is lost.
 
 use consul_watch::{ConsulConfig, Status, WatchState};
-use consul_watch_harness::{FaultProxy, TestAgent};
+use consul_watch_harness::{
+    FaultProxy, TestAgent,
+    fixture::{supervisor, until},
+};
 
-use crate::feed::{Feed, supervisor, until};
 use crate::folders::Folders;
+use crate::values::Values;
 
 const WATCHES: usize = 1_000;
 
-/// A watch without a permit polls every 10 s, give or take a quarter, and all of them share a few connections.
-const A_TURN_OF_ALL: Duration = Duration::from_secs(25);
-
 #[actix_rt::test]
-async fn a_thousand_watches_use_the_budget_and_the_rest_polls() {
+async fn a_thousand_watches_use_the_budget_and_the_rest_waits_and_is_told() {
     let agent = TestAgent::dev();
     let proxy = FaultProxy::start(agent.http_addr());
     let config = ConsulConfig::default()
@@ -22,7 +20,7 @@ async fn a_thousand_watches_use_the_budget_and_the_rest_polls() {
         .expect("an address");
     let budget = config.max_watch_connections();
     let watches = supervisor(&config);
-    let mut folders = Folders::watch(WATCHES, &agent, &watches, A_TURN_OF_ALL).await;
+    let mut folders = Folders::watch(WATCHES, &agent, &watches).await;
 
     let statuses = watches
         .send(Status::all())
@@ -32,15 +30,11 @@ async fn a_thousand_watches_use_the_budget_and_the_rest_polls() {
         |is: fn(&WatchState) -> bool| statuses.iter().filter(|status| is(&status.state)).count();
     assert_eq!(count(WatchState::is_live), budget);
     let waiting = |state: &WatchState| matches!(state, WatchState::Polling { .. });
-    assert_eq!(
-        count(waiting),
-        WATCHES - budget,
-        "the others report that they poll"
-    );
+    assert_eq!(count(waiting), WATCHES - budget, "who is not held says so");
     assert!(proxy.open() < 200, "{:?}", proxy.stats());
 
     folders.write(&agent, "second");
-    folders.are_delivered("second", A_TURN_OF_ALL).await;
+    folders.deliver("second").await;
     let statuses = watches
         .send(Status::all())
         .await
@@ -58,13 +52,13 @@ async fn two_supervisors_of_one_process_share_the_smaller_budget() {
         .with_address(agent.url())
         .expect("an address");
     let all = [3, 2].map(|max| supervisor(&config.clone().with_max_watch_connections(max)));
-    let mut feed = Feed::start();
+    let mut values = Values::start();
     for (n, watches) in all.iter().enumerate() {
         for key in ["a", "b", "c"] {
-            feed.watch(watches, format!("{n}/{key}")).await;
-            feed.value("the first state").await;
+            values.watch(watches, format!("{n}/{key}")).await;
+            values.next("the first state").await;
             // Either is final: nobody gives a connection back.
-            until(watches, &format!("{n}/{key}"), |status| {
+            until(watches, &format!("{n}/{key}"), "an answer", |status| {
                 status.state.is_live() || matches!(status.state, WatchState::Polling { .. })
             })
             .await;

@@ -2,20 +2,18 @@
 
 use actix::prelude::*;
 use consul_watch::{ConsulConfig, WatchSupervisor};
-use consul_watch_harness::{Authority, FaultProxy, TestAgent};
+use consul_watch_harness::{Authority, FaultProxy, TestAgent, fixture::supervisor};
 
-use crate::feed::supervisor;
-
-/// The setup of a test of watches over HTTPS.
-pub(crate) struct Stage {
+/// The agent, the proxy, and the supervisor.
+pub(crate) struct SecureFixture {
     pub(crate) agent: TestAgent,
     pub(crate) proxy: FaultProxy,
     pub(crate) watches: Addr<WatchSupervisor>,
     _authority: Authority,
 }
 
-/// A stock agent behind a proxy that counts connections.
-pub(crate) fn stage(change: impl FnOnce(ConsulConfig) -> ConsulConfig) -> Stage {
+/// Starts a stock agent behind a proxy that counts connections.
+pub(crate) fn start(change: impl FnOnce(ConsulConfig) -> ConsulConfig) -> SecureFixture {
     let authority = Authority::new();
     let agent = authority.agent().start();
     let proxy = FaultProxy::raw(agent.https_addr());
@@ -23,7 +21,7 @@ pub(crate) fn stage(change: impl FnOnce(ConsulConfig) -> ConsulConfig) -> Stage 
         .with_address(format!("https://{}", proxy.addr()))
         .expect("an address")
         .with_ca_file(authority.certificate());
-    Stage {
+    SecureFixture {
         agent,
         proxy,
         watches: supervisor(&change(config)),

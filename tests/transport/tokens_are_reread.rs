@@ -3,9 +3,12 @@
 use std::fs;
 
 use consul_watch::{ConsulConfig, FailureClass, KvStore};
-use consul_watch_harness::TestAgent;
+use consul_watch_harness::{
+    TestAgent,
+    fixture::{supervisor, until},
+};
 
-use crate::feed::{Feed, supervisor, until};
+use crate::values::Values;
 
 const MASTER: &str = "the-master-token";
 
@@ -38,11 +41,11 @@ async fn a_rotated_token_is_found_without_a_restart() {
         .with_token_file(&file);
     let store = KvStore::connect(&config).expect("a client");
     let watches = supervisor(&config);
-    let mut feed = Feed::start();
-    feed.watch(&watches, "rotated/a").await;
-    assert_eq!(feed.value("the first state").await, None);
+    let mut values = Values::start();
+    values.watch(&watches, "rotated/a").await;
+    assert_eq!(values.next("the first state").await, None);
 
-    // The new one is in the file before the old one goes: nobody notices.
+    // The new token is in the file before the old one is deleted: nothing fails.
     let (second, secret) = token(&agent);
     fs::write(&file, format!("{secret}\n")).expect("written");
     agent.request("DELETE", &format!("/v1/acl/token/{first}"), &[], b"");
@@ -50,12 +53,12 @@ async fn a_rotated_token_is_found_without_a_restart() {
         .put("rotated/a", "1")
         .await
         .expect("the call is sent again with the new token");
-    assert_eq!(feed.value("a change").await.as_deref(), Some("1"));
+    assert_eq!(values.next("a change").await.as_deref(), Some("1"));
 
-    // The old one goes first: the watch is denied until the file has the new one, and then continues.
+    // The old token is deleted first: the watch is denied until the file has the new one, and then continues.
     agent.request("DELETE", &format!("/v1/acl/token/{second}"), &[], b"");
     agent.put("rotated/a", "2");
-    until(&watches, "rotated/a", |status| {
+    until(&watches, "rotated/a", "a denial", |status| {
         status
             .state
             .error()
@@ -63,18 +66,25 @@ async fn a_rotated_token_is_found_without_a_restart() {
     })
     .await;
     fs::write(&file, token(&agent).1).expect("written");
-    until(&watches, "rotated/a", |status| status.state.is_live()).await;
+    until(&watches, "rotated/a", "that it is live", |status| {
+        status.state.is_live()
+    })
+    .await;
     agent.put("rotated/a", "3");
-    // Consul may have answered with the change before it looked at the token again: it comes once all the same.
+    // Consul may have answered with the change before it looked up the token again: it comes once in any case.
     let mut seen = Vec::new();
     while seen.last().is_none_or(|last| last != "3") {
         seen.push(
-            feed.value("what changed meanwhile")
+            values
+                .next("what changed meanwhile")
                 .await
                 .expect("a denied key is not a deleted one"),
         );
     }
     assert!(seen == ["2", "3"] || seen == ["3"], "{seen:?}");
-    until(&watches, "rotated/a", |status| status.state.is_live()).await;
-    feed.has_nothing();
+    until(&watches, "rotated/a", "that it is live", |status| {
+        status.state.is_live()
+    })
+    .await;
+    values.has_nothing();
 }

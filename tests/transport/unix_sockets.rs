@@ -1,15 +1,15 @@
 //! Consul on a unix socket.
 
 use consul_watch::{ConsulConfig, KvStore};
-use consul_watch_harness::TestAgent;
+use consul_watch_harness::{TestAgent, fixture::supervisor};
 
-use crate::feed::{Feed, supervisor};
+use crate::values::Values;
 
 #[actix_rt::test]
 async fn a_unix_socket_is_as_good_as_a_port() {
     let home = tempfile::tempdir().expect("a directory");
     let socket = home.path().join("consul.sock");
-    // The harness looks for the agent at its port, so it listens at both.
+    // The harness finds the agent at its port, so it listens at both.
     let addresses = format!(
         r#"addresses {{ http = "127.0.0.1 unix://{}" }}"#,
         socket.display()
@@ -24,11 +24,11 @@ async fn a_unix_socket_is_as_good_as_a_port() {
     assert_eq!(agent.get("unix/a").expect("written").0, b"1");
 
     let watches = supervisor(&config);
-    let mut feed = Feed::start();
-    feed.watch(&watches, "unix/a").await;
-    assert_eq!(feed.value("the first value").await.as_deref(), Some("1"));
+    let mut values = Values::start();
+    values.watch(&watches, "unix/a").await;
+    assert_eq!(values.next("the first value").await.as_deref(), Some("1"));
     agent.put("unix/a", "2");
-    assert_eq!(feed.value("a change").await.as_deref(), Some("2"));
+    assert_eq!(values.next("a change").await.as_deref(), Some("2"));
 
     let nowhere = ConsulConfig::default()
         .with_address("unix:///nonexistent/consul.sock")

@@ -7,16 +7,16 @@ use consul_watch::model::{CheckStatus, HealthCheck, Transitions};
 use consul_watch::watch::predicates;
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::fixture::{is_written_back, start};
 
 #[actix_rt::test]
 async fn checks_of_a_service_come_change_and_go() {
-    let stage = Stage::start();
-    let mut feed = stage.watch(Checks::of_service("web")).await;
+    let fixture = start();
+    let mut feed = fixture.watch(Checks::of_service("web")).await;
     assert!(feed.next("the first value").await.current.is_empty());
-    stage.register("web1", "web", &["v1"]);
+    fixture.agent.register("web1", "web", &["v1"]);
     feed.says(&["added service:web1 on here is passing"]).await;
-    stage.report("web1", "warn", "hm");
+    fixture.agent.report("web1", "warn", "hm");
     let warned = feed
         .says(&["updated service:web1 on here is warning"])
         .await;
@@ -25,8 +25,12 @@ async fn checks_of_a_service_come_change_and_go() {
         (transition.to_string().as_str(), transition.is_worse()),
         ("passing → warning", true)
     );
-    stage.is_written_back::<Vec<Arc<HealthCheck>>>("/v1/health/checks/web", &warned.current);
-    stage.deregister("web1");
+    is_written_back::<Vec<Arc<HealthCheck>>>(
+        &fixture.agent,
+        "/v1/health/checks/web",
+        &warned.current,
+    );
+    fixture.agent.deregister("web1");
     let emptied = feed
         .says(&["removed service:web1 on here is warning"])
         .await;
@@ -35,16 +39,16 @@ async fn checks_of_a_service_come_change_and_go() {
 
 #[actix_rt::test]
 async fn a_check_that_leaves_a_state_is_removed_from_it() {
-    let stage = Stage::start();
-    stage.register("web1", "web", &[]);
-    let mut feed = stage.watch(Checks::in_state(CheckStatus::Critical)).await;
+    let fixture = start();
+    fixture.agent.register("web1", "web", &[]);
+    let mut feed = fixture.watch(Checks::in_state(CheckStatus::Critical)).await;
     assert!(feed.next("the first value").await.current.is_empty());
-    stage.report("web1", "fail", "no");
+    fixture.agent.report("web1", "fail", "no");
     feed.says(&["added service:web1 on here is critical"]).await;
-    stage.report("web1", "pass", "ok");
+    fixture.agent.report("web1", "pass", "ok");
     feed.says(&["removed service:web1 on here is critical"])
         .await;
-    stage.put(
+    fixture.agent.put_json(
         "/v1/agent/service/maintenance/web1?enable=true",
         &serde_json::Value::Null,
     );
@@ -54,9 +58,9 @@ async fn a_check_that_leaves_a_state_is_removed_from_it() {
 
 #[actix_rt::test]
 async fn any_check_with_a_definition_is_written_back() {
-    let stage = Stage::start();
-    stage.register("web1", "web", &["a", "b"]);
-    stage.catalogue(&json!({
+    let fixture = start();
+    fixture.agent.register("web1", "web", &["a", "b"]);
+    fixture.agent.register_in_catalog(&json!({
         "Node": "far", "Address": "10.0.0.1",
         "Check": {
             "CheckID": "ping", "Name": "<ping> & ü", "Status": "critical", "Notes": "n", "Output": "a\nb",
@@ -66,9 +70,13 @@ async fn any_check_with_a_definition_is_written_back() {
             },
         },
     }));
-    let mut feed = stage.watch(Checks::any()).await;
+    let mut feed = fixture.watch(Checks::any()).await;
     let changed = feed.next("the first value").await;
-    stage.is_written_back::<Vec<Arc<HealthCheck>>>("/v1/health/state/any", &changed.current);
+    is_written_back::<Vec<Arc<HealthCheck>>>(
+        &fixture.agent,
+        "/v1/health/state/any",
+        &changed.current,
+    );
     let ping = changed
         .current
         .iter()
@@ -88,47 +96,47 @@ async fn any_check_with_a_definition_is_written_back() {
 
 #[actix_rt::test]
 async fn a_filter_keeps_the_others_out_and_a_bad_one_ends_the_watch() {
-    let stage = Stage::start();
-    let mut feed = stage
+    let fixture = start();
+    let mut feed = fixture
         .watch(Checks::any().with_filter(r#"ServiceName == "web""#))
         .await;
     assert!(feed.next("the first value").await.current.is_empty());
-    stage.register("db1", "db", &[]);
-    stage.register("web1", "web", &[]);
+    fixture.agent.register("db1", "db", &[]);
+    fixture.agent.register("web1", "web", &[]);
     feed.says(&["added service:web1 on here is passing"]).await;
-    stage.watch(Checks::any().with_filter("?")).await;
-    let status = stage.until("checks?filter=?", "stopped").await;
+    fixture.watch(Checks::any().with_filter("?")).await;
+    let status = fixture.until_state("checks?filter=?", "stopped").await;
     assert!(
         status
             .to_string()
             .contains("Failed to create boolean expression evaluator"),
         "{status}"
     );
-    stage.watch(Checks::of_service("")).await;
-    let status = stage.until("checks", "stopped").await;
+    fixture.watch(Checks::of_service("")).await;
+    let status = fixture.until_state("checks", "stopped").await;
     assert!(status.to_string().contains("cannot be called"), "{status}");
 }
 
 #[actix_rt::test]
 async fn a_change_of_output_is_news_unless_only_the_status_counts() {
-    let stage = Stage::start();
-    stage.register("web1", "web", &[]);
-    let mut all = stage.watch(Checks::of_service("web")).await;
-    let mut status = stage
-        .watch_so(Checks::of_service("web"), |watch| {
+    let fixture = start();
+    fixture.agent.register("web1", "web", &[]);
+    let mut all = fixture.watch(Checks::of_service("web")).await;
+    let mut status = fixture
+        .watch_with(Checks::of_service("web"), |watch| {
             watch.project(HealthCheck::health)
         })
         .await;
     let broke = predicates::transition(CheckStatus::Passing, CheckStatus::Critical);
-    let mut broke = stage
-        .watch_so(Checks::of_service("web"), |watch| watch.only(broke))
+    let mut broke = fixture
+        .watch_with(Checks::of_service("web"), |watch| watch.only(broke))
         .await;
     for feed in [&mut all, &mut status, &mut broke] {
         feed.next("the first value").await;
     }
     // An agent writes output that changes alone only now and then, so the catalogue is written by hand.
     let check = |status: &str, output: &str| {
-        stage.catalogue(&json!({
+        fixture.agent.register_in_catalog(&json!({
             "Node": "far", "Address": "10.0.0.1", "Service": { "ID": "web9", "Service": "web" },
             "Check": { "CheckID": "c", "ServiceID": "web9", "Status": status, "Output": output },
         }));
@@ -143,7 +151,7 @@ async fn a_change_of_output_is_news_unless_only_the_status_counts() {
     all.says(&["updated c on far is critical"]).await;
     status.says(&["updated c on far is critical"]).await;
     broke.says(&["updated c on far is critical"]).await;
-    stage.report("web1", "fail", "no");
+    fixture.agent.report("web1", "fail", "no");
     broke
         .says(&["updated service:web1 on here is critical"])
         .await;

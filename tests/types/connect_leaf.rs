@@ -3,28 +3,28 @@
 use consul_watch::model::LeafCert;
 use consul_watch::{ChangeKind, ConnectLeaf};
 
-use crate::stage::Stage;
+use crate::fixture::{is_written_back, start};
 
 #[actix_rt::test]
 async fn a_leaf_is_delivered_written_back_and_never_shown() {
-    let stage = Stage::start();
-    let mut feed = stage.watch(ConnectLeaf::new("web")).await;
+    let fixture = start();
+    let mut feed = fixture.watch(ConnectLeaf::new("web")).await;
     let first = feed.next("the first value").await;
     let leaf = (*first.current).as_ref().expect("a certificate").clone();
     assert_eq!(leaf.service, "web");
     assert!(leaf.private_key_pem.expose().contains("PRIVATE KEY"));
     assert!(leaf.extra.is_empty(), "{:?}", leaf.extra);
     assert!(!format!("{first:?} {leaf:?} {leaf}").contains("PRIVATE KEY"));
-    stage.is_written_back::<LeafCert>("/v1/agent/connect/ca/leaf/web", &leaf);
+    is_written_back::<LeafCert>(&fixture.agent, "/v1/agent/connect/ca/leaf/web", &leaf);
 }
 
 #[actix_rt::test]
 async fn another_certificate_takes_the_place_of_the_first() {
-    let stage = Stage::start();
-    let mut feed = stage.watch(ConnectLeaf::new("web")).await;
+    let fixture = start();
+    let mut feed = fixture.watch(ConnectLeaf::new("web")).await;
     let first = feed.next("the first value").await;
     // Another authority signs another certificate, with the same serial number or a higher one.
-    stage.agent.restart_empty();
+    fixture.agent.restart_empty();
     let second = feed.next("another certificate").await;
     let pem = |leaf: &Option<std::sync::Arc<LeafCert>>| {
         leaf.as_ref().expect("a certificate").cert_pem.clone()
@@ -43,14 +43,16 @@ async fn another_certificate_takes_the_place_of_the_first() {
 
 #[actix_rt::test]
 async fn wrong_parameters_are_told() {
-    let stage = Stage::start();
-    stage.watch(ConnectLeaf::new("")).await;
-    let status = stage.until("connect_leaf", "stopped").await;
+    let fixture = start();
+    fixture.watch(ConnectLeaf::new("")).await;
+    let status = fixture.until_state("connect_leaf", "stopped").await;
     assert!(status.to_string().contains("cannot be called"), "{status}");
-    stage
+    fixture
         .watch(ConnectLeaf::new("web").with_datacenter("nowhere"))
         .await;
-    let status = stage.until("connect_leaf:web?dc=nowhere", "retrying").await;
+    let status = fixture
+        .until_state("connect_leaf:web?dc=nowhere", "retrying")
+        .await;
     assert!(
         status.to_string().contains("No path to datacenter"),
         "{status}"

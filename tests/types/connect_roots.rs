@@ -2,16 +2,19 @@
 
 use consul_watch::model::CaRoots;
 use consul_watch::{ChangeKind, ConnectRoots};
+use consul_watch_harness::Fixture;
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::fixture::{is_written_back, start};
 
 /// Has the authority make a new root, with the private key that this service was given.
-pub(crate) fn rotate(stage: &Stage, key_of: &str) {
-    let leaf = stage.get(&format!("/v1/agent/connect/ca/leaf/{key_of}"));
+pub(crate) fn rotate(fixture: &Fixture, key_of: &str) {
+    let leaf = fixture
+        .agent
+        .get_json(&format!("/v1/agent/connect/ca/leaf/{key_of}"));
     let key = &leaf["PrivateKeyPEM"];
     let config = json!({ "LeafCertTTL": "72h", "RotationPeriod": "2160h", "PrivateKey": key, "RootCert": "" });
-    stage.put(
+    fixture.agent.put_json(
         "/v1/connect/ca/configuration",
         &json!({ "Provider": "consul", "Config": config }),
     );
@@ -19,16 +22,16 @@ pub(crate) fn rotate(stage: &Stage, key_of: &str) {
 
 #[actix_rt::test]
 async fn a_rotation_adds_a_root_and_updates_the_old_one() {
-    let stage = Stage::start();
-    let mut feed = stage.watch(ConnectRoots::new()).await;
+    let fixture = start();
+    let mut feed = fixture.watch(ConnectRoots::new()).await;
     let first = feed.next("the first value").await;
     let old = first.current.active().expect("an active root").clone();
     assert_eq!(first.current.roots.len(), 1);
     assert!(old.extra.is_empty() && first.current.extra.is_empty());
     assert!(old.not_before.system_time() < old.not_after.system_time());
-    stage.is_written_back::<CaRoots>("/v1/agent/connect/ca/roots", &first.current);
+    is_written_back::<CaRoots>(&fixture.agent, "/v1/agent/connect/ca/roots", &first.current);
 
-    rotate(&stage, "a");
+    rotate(&fixture, "a");
     let second = feed.next("the rotation").await;
     let kinds: Vec<_> = second
         .changes()
@@ -41,15 +44,19 @@ async fn a_rotation_adds_a_root_and_updates_the_old_one() {
     );
     let new = second.current.active().expect("an active root");
     assert!(new.active && new.id != old.id);
-    stage.is_written_back::<CaRoots>("/v1/agent/connect/ca/roots", &second.current);
+    is_written_back::<CaRoots>(
+        &fixture.agent,
+        "/v1/agent/connect/ca/roots",
+        &second.current,
+    );
 }
 
 #[actix_rt::test]
 async fn another_authority_removes_the_roots() {
-    let stage = Stage::start();
-    let mut feed = stage.watch(ConnectRoots::new()).await;
+    let fixture = start();
+    let mut feed = fixture.watch(ConnectRoots::new()).await;
     feed.next("the first value").await;
-    stage.agent.restart_empty();
+    fixture.agent.restart_empty();
     let kinds: Vec<_> = feed
         .next("another authority")
         .await
@@ -67,11 +74,13 @@ async fn another_authority_removes_the_roots() {
 
 #[actix_rt::test]
 async fn a_datacenter_that_is_not_there_is_told_in_consuls_words() {
-    let stage = Stage::start();
-    let mut feed = stage
+    let fixture = start();
+    let mut feed = fixture
         .watch(ConnectRoots::new().with_datacenter("nowhere"))
         .await;
-    let status = stage.until("connect_roots?dc=nowhere", "retrying").await;
+    let status = fixture
+        .until_state("connect_roots?dc=nowhere", "retrying")
+        .await;
     assert!(
         status.to_string().contains("No path to datacenter"),
         "{status}"

@@ -1,15 +1,14 @@
 //! `event`.
 
 use consul_watch::Event;
-use consul_watch_harness::{Canned, ResponseFault, Rule};
+use consul_watch_harness::{Canned, Feed, Fixture, ResponseFault, Rule};
 use serde_json::Value;
 
-use crate::recorder::Feed;
-use crate::stage::Stage;
+use crate::fixture::{settle, start};
 
 /// Fires one and gives its id.
-fn fire(stage: &Stage, name: &str, payload: &str) -> String {
-    let reply = stage.agent.request(
+fn fire(fixture: &Fixture, name: &str, payload: &str) -> String {
+    let reply = fixture.agent.request(
         "PUT",
         &format!("/v1/event/fire/{name}"),
         &[],
@@ -37,12 +36,12 @@ async fn ids(feed: &mut Feed<Event>) -> Vec<String> {
 
 #[actix_rt::test]
 async fn each_event_is_delivered_once_though_the_index_goes_up_and_down() {
-    let stage = Stage::start();
-    let mut feed = stage.watch(Event::any()).await;
+    let fixture = start();
+    let mut feed = fixture.watch(Event::any()).await;
     assert!(feed.next("the first value").await.current.kept().is_empty());
     let (mut last, mut fell) = (0, 0);
     for turn in 0..20 {
-        let id = fire(&stage, "deploy", &turn.to_string());
+        let id = fire(&fixture, "deploy", &turn.to_string());
         let changed = feed.next("an event").await;
         let changes = changed.changes();
         assert_eq!(changes.len(), 1, "{changes:?}");
@@ -61,10 +60,10 @@ async fn each_event_is_delivered_once_though_the_index_goes_up_and_down() {
 
 #[actix_rt::test]
 async fn the_first_delivery_brings_what_the_agent_keeps_and_is_written_back() {
-    let stage = Stage::start();
-    let mut before = stage.watch(Event::any()).await;
+    let fixture = start();
+    let mut before = fixture.watch(Event::any()).await;
     before.next("the first value").await;
-    let fired = [fire(&stage, "deploy", "<&>"), fire(&stage, "empty", "")];
+    let fired = [fire(&fixture, "deploy", "<&>"), fire(&fixture, "empty", "")];
     let mut seen = Vec::new();
     while seen.len() < 2 {
         seen.extend(ids(&mut before).await);
@@ -73,11 +72,11 @@ async fn the_first_delivery_brings_what_the_agent_keeps_and_is_written_back() {
     let mut expected = fired.clone();
     expected.sort();
     assert_eq!(seen, expected);
-    let mut late = stage.watch(Event::named("deploy")).await;
+    let mut late = fixture.watch(Event::named("deploy")).await;
     assert_eq!(ids(&mut late).await, [fired[0].clone()]);
-    let mut all = stage.watch(Event::any()).await;
+    let mut all = fixture.watch(Event::any()).await;
     let changed = all.next("the first value").await;
-    let sent = stage.get("/v1/event/list");
+    let sent = fixture.agent.get_json("/v1/event/list");
     assert_eq!(serde_json::to_value(&*changed.current).unwrap(), sent);
     assert_eq!(changed.current.since(None).len(), 2);
     assert!(
@@ -91,31 +90,31 @@ async fn the_first_delivery_brings_what_the_agent_keeps_and_is_written_back() {
 
 #[actix_rt::test]
 async fn only_events_of_the_name_are_delivered() {
-    let stage = Stage::start();
-    let mut feed = stage.watch(Event::named("deploy")).await;
+    let fixture = start();
+    let mut feed = fixture.watch(Event::named("deploy")).await;
     feed.next("the first value").await;
-    fire(&stage, "other", "");
-    let id = fire(&stage, "deploy", "");
+    fire(&fixture, "other", "");
+    let id = fire(&fixture, "deploy", "");
     assert_eq!(ids(&mut feed).await, [id]);
 }
 
 #[actix_rt::test]
 async fn an_event_is_news_once_over_a_restart_of_the_agent() {
-    let stage = Stage::start();
-    let mut feed = stage.watch(Event::any()).await;
+    let fixture = start();
+    let mut feed = fixture.watch(Event::any()).await;
     feed.next("the first value").await;
-    let first = fire(&stage, "deploy", "one");
+    let first = fire(&fixture, "deploy", "one");
     assert_eq!(ids(&mut feed).await, [first]);
-    let told = stage.agent.request("GET", "/v1/event/list", &[], b"");
-    stage.agent.restart_empty();
-    stage.settle();
-    // The agent has forgotten everything; then somebody tells it what it knew.
+    let told = fixture.agent.request("GET", "/v1/event/list", &[], b"");
+    fixture.agent.restart_empty();
+    settle(&fixture.agent);
+    // The agent has forgotten everything; then its old answer comes again.
     let index = told.header("X-Consul-Index").expect("an index");
     let again = Canned::new(200, told.body.clone()).header("X-Consul-Index", index);
-    stage
+    fixture
         .proxy
         .inject(Rule::next(2, ResponseFault::Replace(again)).for_target("/v1/event/list"));
-    let second = fire(&stage, "deploy", "two");
+    let second = fire(&fixture, "deploy", "two");
     assert_eq!(
         ids(&mut feed).await,
         [second],
@@ -125,8 +124,8 @@ async fn an_event_is_news_once_over_a_restart_of_the_agent() {
 
 #[actix_rt::test]
 async fn a_name_of_nothing_is_an_empty_list_and_not_an_error() {
-    let stage = Stage::start();
-    let mut feed = stage.watch(Event::named("a b&c=d")).await;
+    let fixture = start();
+    let mut feed = fixture.watch(Event::named("a b&c=d")).await;
     assert!(feed.next("the first value").await.current.kept().is_empty());
-    stage.until("event:a b&c=d", "live").await;
+    fixture.until_state("event:a b&c=d", "live").await;
 }

@@ -3,24 +3,24 @@
 use consul_watch::Service;
 use consul_watch::model::{CheckStatus, ServiceEntry, Transitions};
 
-use crate::stage::Stage;
+use crate::fixture::start;
 
 const SERVICES: usize = 300;
 const FLIPS: usize = 100;
 
 #[actix_rt::test]
 async fn who_wants_the_status_gets_each_and_who_wants_the_address_gets_nothing() {
-    let stage = Stage::start();
+    let fixture = start();
     for at in 0..SERVICES {
-        stage.register(&format!("web{at}"), "web", &[]);
+        fixture.agent.register(&format!("web{at}"), "web", &[]);
     }
-    let mut status = stage
-        .watch_so(Service::new("web"), |watch| {
+    let mut status = fixture
+        .watch_with(Service::new("web"), |watch| {
             watch.project(ServiceEntry::health)
         })
         .await;
-    let mut address = stage
-        .watch_so(Service::new("web"), |watch| {
+    let mut address = fixture
+        .watch_with(Service::new("web"), |watch| {
             watch.project(ServiceEntry::endpoint)
         })
         .await;
@@ -35,7 +35,7 @@ async fn who_wants_the_status_gets_each_and_who_wants_the_address_gets_nothing()
         } else {
             ("pass", CheckStatus::Passing)
         };
-        stage.report("web7", how, &flip.to_string());
+        fixture.agent.report("web7", how, &flip.to_string());
         let changed = status.next("a flip").await;
         let changes = changed.changes();
         assert_eq!(changes.len(), 1, "one of {SERVICES} changed: {changes:?}");
@@ -46,7 +46,7 @@ async fn who_wants_the_status_gets_each_and_who_wants_the_address_gets_nothing()
         );
     }
     // A marker: the next thing that the other one hears of is an address.
-    stage.register("web7", "web", &["marked"]);
+    fixture.agent.register("web7", "web", &["marked"]);
     let changed = address.next("the marker").await;
     let changes = changed.changes();
     assert_eq!(changes.len(), 1);
@@ -64,24 +64,26 @@ async fn who_wants_the_status_gets_each_and_who_wants_the_address_gets_nothing()
 
 #[actix_rt::test]
 async fn after_a_burst_of_flips_the_last_state_is_delivered() {
-    let stage = Stage::start();
-    stage.register("web1", "web", &[]);
-    let mut feed = stage
-        .watch_so(Service::new("web"), |watch| {
+    let fixture = start();
+    fixture.agent.register("web1", "web", &[]);
+    let mut feed = fixture
+        .watch_with(Service::new("web"), |watch| {
             watch.project(ServiceEntry::health)
         })
         .await;
     let mut last = feed.next("the first value").await;
     for flip in 0..FLIPS {
-        stage.report("web1", ["fail", "warn", "pass"][flip % 3], "x");
+        fixture
+            .agent
+            .report("web1", ["fail", "warn", "pass"][flip % 3], "x");
     }
-    stage.report("web1", "fail", "x");
-    stage.register("web2", "web", &[]);
+    fixture.agent.report("web1", "fail", "x");
+    fixture.agent.register("web2", "web", &[]);
     while last.current.len() < 2 || last.current[0].health() != CheckStatus::Critical {
         last = feed.next("the last state").await;
         assert!(!last.changes().is_empty());
     }
-    stage.deregister("web2");
+    fixture.agent.deregister("web2");
     feed.says(&["removed web2 on here at 127.0.0.1:80 is passing"])
         .await;
 }

@@ -1,19 +1,19 @@
-//! What `model::handler` gives is what `consul watch` hands to its handler.
+//! `model::handler` writes the JSON that `consul watch` passes to its handler.
 
 use std::process::Command;
 
 use consul_watch::model::handler;
 use consul_watch::{Checks, Event, Nodes, Service, Services};
-use consul_watch_harness::consul;
+use consul_watch_harness::{Fixture, consul};
 use serde::Serialize;
 
+use crate::fixture::start;
 use crate::service::register_proxy;
-use crate::stage::Stage;
 
-/// What the command prints for these arguments.
-fn printed(stage: &Stage, arguments: &[&str]) -> String {
+/// Returns the command's output for these arguments.
+fn printed(fixture: &Fixture, arguments: &[&str]) -> String {
     let output = Command::new(consul().expect("Consul"))
-        .args(["watch", &format!("-http-addr={}", stage.agent.url())])
+        .args(["watch", &format!("-http-addr={}", fixture.agent.url())])
         .args(arguments)
         .output()
         .expect("the command runs");
@@ -55,37 +55,37 @@ async fn to_the_letter() {
     if !is_measured() {
         return;
     }
-    let stage = Stage::start();
-    register_proxy(&stage);
-    stage.register("web1", "web", &["v1"]);
-    stage
+    let fixture = start();
+    register_proxy(&fixture);
+    fixture.agent.register("web1", "web", &["v1"]);
+    fixture
         .agent
         .request("PUT", "/v1/event/fire/deploy", &[], b"<hello>");
 
-    let services = stage.watch(Services::new()).await.next("services").await;
+    let services = fixture.watch(Services::new()).await.next("services").await;
     assert_eq!(
         ours(&*services.current),
-        printed(&stage, &["-type=services"])
+        printed(&fixture, &["-type=services"])
     );
-    let nodes = stage.watch(Nodes::new()).await.next("nodes").await;
-    assert_eq!(ours(&*nodes.current), printed(&stage, &["-type=nodes"]));
+    let nodes = fixture.watch(Nodes::new()).await.next("nodes").await;
+    assert_eq!(ours(&*nodes.current), printed(&fixture, &["-type=nodes"]));
     for name in ["web", "web-proxy", "none"] {
-        let service = stage.watch(Service::new(name)).await.next(name).await;
-        let expected = printed(&stage, &["-type=service", &format!("-service={name}")]);
+        let service = fixture.watch(Service::new(name)).await.next(name).await;
+        let expected = printed(&fixture, &["-type=service", &format!("-service={name}")]);
         assert_eq!(ours(&handler::entries(&service.current)), expected);
     }
-    let checks = stage.watch(Checks::any()).await.next("checks").await;
+    let checks = fixture.watch(Checks::any()).await.next("checks").await;
     assert_eq!(
         ours(&handler::checks(&checks.current)),
-        printed(&stage, &["-type=checks"])
+        printed(&fixture, &["-type=checks"])
     );
-    let mut events = stage.watch(Event::any()).await;
+    let mut events = fixture.watch(Event::any()).await;
     let mut changed = events.next("events").await;
     while changed.current.kept().is_empty() {
         changed = events.next("the event").await;
     }
     assert_eq!(
         ours(&changed.current.since(None)),
-        printed(&stage, &["-type=event"])
+        printed(&fixture, &["-type=event"])
     );
 }

@@ -1,13 +1,12 @@
-//! Every watch type but the keys', on a real agent: what is delivered first, what is added, updated, removed
-//! and emptied, what a wrong parameter does, and that each value's JSON is Consul's.
+//! Every watch type but the keys', on a real agent: the first value, additions, updates, removals and emptied lists,
+//! wrong parameters, and each value's JSON, which is Consul's.
 //!
-//! No test takes a time for its verdict. That nothing was delivered is shown by a marker: a change that has
-//! to be the very next delivery.
+//! A marker shows that nothing was delivered: a change that has to be the very next delivery.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test that cannot go on has failed"
+    reason = "a test that cannot continue has failed"
 )]
 
 mod agent_service;
@@ -16,11 +15,10 @@ mod checks;
 mod connect_leaf;
 mod connect_roots;
 mod event;
+mod fixture;
 mod flapping;
 mod handler_json;
 mod nodes;
-mod recorder;
 mod service;
 mod services;
-mod stage;
 mod two_messages;

@@ -51,6 +51,13 @@ impl Throttle {
         (full_at - now).saturating_sub(every.saturating_mul(self.burst))
     }
 
+    /// Returns the tokens of queries that were never sent, since their waits were cut short: the bucket is
+    /// empty at most.
+    pub(crate) fn forgive(&mut self, now: Instant) {
+        let empty = now + self.every.saturating_mul(self.burst);
+        self.full_at = self.full_at.map(|at| at.min(empty));
+    }
+
     /// Records that the last query brought a change.
     pub fn on_change(&mut self) {
         self.empty_wakeups = 0;
@@ -100,6 +107,17 @@ mod tests {
         throttle.on_change();
         now += Duration::from_secs(10);
         assert_eq!(throttle.take(now), Duration::ZERO);
+        assert_eq!(throttle.take(now), Duration::from_millis(10));
+    }
+
+    #[test]
+    fn queries_that_were_never_sent_cost_no_more_than_one() {
+        let mut throttle = Throttle::new(2, Duration::from_millis(10));
+        let now = Instant::now();
+        for _ in 0..10_000 {
+            throttle.take(now);
+            throttle.forgive(now);
+        }
         assert_eq!(throttle.take(now), Duration::from_millis(10));
     }
 

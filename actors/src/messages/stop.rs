@@ -54,6 +54,8 @@ pub struct Stopped {
     pub ended: Vec<WatchPath>,
     /// The number of subscriptions that have ended, with their watches or alone.
     pub subscriptions: usize,
+    /// The watches that run on for the members of their shared queries, without subscribers of their own.
+    pub continue_for_members: Vec<WatchPath>,
     /// The names and ids that select no watch, as they were given.
     pub not_watched: Vec<String>,
 }

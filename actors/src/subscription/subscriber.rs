@@ -1,6 +1,10 @@
 //! The address that updates go to.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use actix::{
     Actor, Addr, Handler, Message, Recipient, WeakAddr, WeakRecipient,
@@ -33,6 +37,18 @@ where
 {
     Strong(Recipient<M>),
     Weak(WeakRecipient<M>),
+    Adapted(Arc<dyn Receive<M>>),
+}
+
+/// A receiver of updates that is no actor for `M` itself.
+pub(crate) trait Receive<M>: fmt::Debug + Send + Sync {
+    /// Sends an update, to be kept in flight; `None` when the receiver is gone.
+    fn deliver(&self, message: M) -> Option<Reply>;
+
+    fn is_connected(&self) -> bool;
+
+    /// As [`Subscriber::identity`].
+    fn identity(&self) -> Option<u64>;
 }
 
 impl<M> Subscriber<M>
@@ -45,6 +61,11 @@ where
             kind,
             principal: None,
         }
+    }
+
+    /// A subscriber whose updates go to this receiver.
+    pub(crate) fn received_by(receiver: impl Receive<M> + 'static) -> Self {
+        Self::new(Kind::Adapted(Arc::new(receiver)))
     }
 
     /// Receives on behalf of `principal`, to whom the receiving actor forwards the updates.
@@ -63,6 +84,7 @@ where
         let recipient = match &self.kind {
             Kind::Strong(recipient) => recipient.clone(),
             Kind::Weak(weak) => weak.upgrade()?,
+            Kind::Adapted(_) => return None,
         };
         // A weak recipient upgrades even after its actor is gone.
         recipient.connected().then_some(recipient)
@@ -73,6 +95,7 @@ where
         let connected = match &self.kind {
             Kind::Strong(recipient) => recipient.connected(),
             Kind::Weak(_) => self.recipient().is_some(),
+            Kind::Adapted(receiver) => receiver.is_connected(),
         };
         connected && self.principal.as_ref().is_none_or(|it| it.is_connected())
     }
@@ -82,6 +105,8 @@ where
         match &self.kind {
             Kind::Strong(recipient) => recipient.connected().then(|| recipient.send(message)),
             Kind::Weak(_) => Some(self.recipient()?.send(message)),
+            // The engine makes these for itself, and delivers to them.
+            Kind::Adapted(_) => None,
         }
     }
 
@@ -90,7 +115,10 @@ where
     where
         M: Message<Result = ()> + 'static,
     {
-        Some(Box::pin(self.send(message)?))
+        match &self.kind {
+            Kind::Adapted(receiver) => receiver.deliver(message),
+            _ => Some(Box::pin(self.send(message)?)),
+        }
     }
 
     /// A number that no other living actor has; `None` when the actor is gone.
@@ -100,6 +128,9 @@ where
     pub(crate) fn identity(&self) -> Option<u64> {
         if let Some(principal) = &self.principal {
             return principal.identity();
+        }
+        if let Kind::Adapted(receiver) = &self.kind {
+            return receiver.identity();
         }
         let mut hasher = DefaultHasher::new();
         self.recipient()?.hash(&mut hasher);
@@ -116,6 +147,7 @@ where
         let kind = match &self.kind {
             Kind::Strong(recipient) => Kind::Strong(recipient.clone()),
             Kind::Weak(recipient) => Kind::Weak(recipient.clone()),
+            Kind::Adapted(receiver) => Kind::Adapted(Arc::clone(receiver)),
         };
         Self {
             kind,

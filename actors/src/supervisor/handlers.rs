@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
+use futures_util::future::LocalBoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Entry, all_of, handle::Watcher, readiness::Waiting};
+use super::{Entry, all_of, readiness::Waiting, shared_queries::Joined, watch_handle::Watcher};
 use crate::{
     EventKind, Failure, FailureClass, GetSnapshots, Observe, Query, QueryId, Ready, ReadyError,
     Reset, ResetError, Selection, SharedBy, Source, Status, Stop, Stopped, Subscriber,
@@ -36,9 +37,8 @@ impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
             .ok_or_else(|| WatchError::SubscriberGone { path: path.clone() })?;
         let id = SubscriptionId(self.number());
         if !self.entries.contains_key(&key) {
-            let entry = self.start_watcher(&key, path.clone(), query, ctx);
-            self.entries.insert(key.clone(), entry);
-            self.tell(&key, &path, &EventKind::State(WatchState::Connecting));
+            let joined = self.wide_watch_of(&query, &path, ctx);
+            self.start_watch(&key, path.clone(), query, joined, ctx);
         }
         let Some(entry) = self.entries.get_mut(&key) else {
             unreachable!("it was just put there")
@@ -69,60 +69,75 @@ impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
 }
 
 impl<S: Source> WatchSupervisor<S> {
-    fn start_watcher<Q: Query<Source = S>>(
+    /// The wide watch that serves this query, if one is watched or declared as a root.
+    fn wide_watch_of<Q: Query<Source = S>>(
+        &mut self,
+        query: &Arc<Q>,
+        path: &WatchPath,
+        ctx: &mut Context<Self>,
+    ) -> Option<Joined<S>> {
+        let Ok(wider) = caught(|| query.shared_with().map(SharedBy::wider_queries)) else {
+            tracing::warn!(%path, "`SharedBy::wider_queries` panicked: the watch sends queries of its own");
+            return None;
+        };
+        self.join_one_of(&wider?, ctx)
+    }
+
+    /// Starts a watch, without subscribers yet.
+    pub(super) fn start_watch<Q: Query<Source = S>>(
         &mut self,
         key: &WatchKey,
         path: WatchPath,
         query: Arc<Q>,
+        joined: Option<Joined<S>>,
         ctx: &mut Context<Self>,
-    ) -> Entry<S> {
+    ) {
         tracing::debug!(%path, "the watch begins");
         let slot = Arc::new(Slot::new(WatchStatus::new(path.clone())));
         self.snapshots.insert(key.clone(), Arc::clone(&slot));
         let incarnation = self.number();
-        let supervisor = ctx.address().downgrade();
-        self.show_served(key, &slot);
-        // One that serves others asks by itself, so that no state has to show through two.
-        let wider = if self.coverings.contains_key(key) {
-            None
-        } else {
-            caught(|| query.shared_with().map(SharedBy::wider_queries)).unwrap_or_else(|Panicked| {
-                tracing::warn!(%path, "`SharedBy::wider_queries` panicked: the watch sends queries of its own");
-                None
-            })
-        };
-        let server = wider.and_then(|wider| self.cover_of::<Q>(wider, ctx));
-        let (own_key, own_path, own_slot) = (key.clone(), path.clone(), Arc::clone(&slot));
         let ends = Arc::new(Ends {
-            key: own_key,
-            path: own_path,
+            key: key.clone(),
+            path: path.clone(),
             query,
-            slot: own_slot,
-            supervisor,
+            slot: Arc::clone(&slot),
+            supervisor: ctx.address().downgrade(),
         });
-        let state = WatcherState::new(
-            self.settings.backoff.clone_reset(),
-            self.settings.throttle.clone(),
-        );
-        let (watcher, told) = if let Some((cover, server)) = server {
-            slot.write().cover = Some(cover);
-            (
-                Watcher::join(ends, incarnation, server, state),
-                Some(Box::new(WatchState::Connecting)),
-            )
+        let mut told = None;
+        let mut membership = None;
+        let watcher = if let Some(joined) = joined {
+            slot.write().upstream = Some(joined.slot);
+            told = Some(Box::new(WatchState::Connecting));
+            membership = Some(Box::new(joined.membership));
+            Watcher::member(ends, incarnation, joined.host)
         } else {
-            (
-                Watcher::start(ends, incarnation, &self.source, &mut self.arbiters, state),
-                None,
-            )
+            let state = WatcherState::new(
+                self.settings.backoff.clone_reset(),
+                self.settings.throttle.clone(),
+            );
+            Watcher::start(ends, incarnation, &self.source, &mut self.arbiters, state)
         };
-        Entry {
-            path,
+        let entry = Entry {
+            path: path.clone(),
             slot,
             incarnation,
             handle: Box::new(watcher),
             told,
-        }
+            membership,
+        };
+        self.entries.insert(key.clone(), entry);
+        self.tell(key, &path, &EventKind::State(WatchState::Connecting));
+    }
+
+    /// Ends the subscriptions of a watch that runs on for others: how many, and the futures that resolve when
+    /// nothing more is delivered.
+    fn end_subscriptions(&mut self, key: &WatchKey) -> (usize, Vec<LocalBoxFuture<'static, ()>>) {
+        self.lingering.remove(key);
+        let entry = self.entries.get(key);
+        let ids = entry.map_or_else(Vec::new, |entry| entry.handle.subscriptions());
+        let ended = ids.iter().filter_map(|id| self.unsubscribe(*id));
+        let ended: Vec<_> = ended.map(|(.., ended)| ended).collect();
+        (ids.len(), ended)
     }
 
     /// Takes an observer on and tells it how things stand; one that comes with a `watch` ends with it.
@@ -169,20 +184,29 @@ impl<S: Source> Handler<Stop> for WatchSupervisor<S> {
         } else {
             let (mut keys, missing) = self.select(&selection);
             stopped.not_watched = missing;
-            // Those that are served go before those that serve them, which are begun anew for the rest.
-            keys.sort_by_key(|key| self.coverings.contains_key(key));
-            for (entry, ended) in keys
+            // Members go before the watches that serve them, of which the last member takes some along.
+            keys.sort_by_key(|key| self.shared.contains_key(key));
+            let paths = keys
                 .iter()
-                .filter_map(|key| self.remove(key))
-                .collect::<Vec<_>>()
-            {
-                stopped.subscriptions += entry.handle.count();
-                stopped.ended.push(entry.path);
-                ends.push(ended);
+                .map(|key| Some(self.entries.get(key)?.path.clone()));
+            let paths: Vec<_> = paths.collect();
+            for (key, path) in keys.iter().zip(paths) {
+                if self.shared.contains_key(key) {
+                    let (count, mut left) = self.end_subscriptions(key);
+                    stopped.subscriptions += count;
+                    stopped.continue_for_members.extend(path);
+                    ends.append(&mut left);
+                } else if let Some((entry, ended)) = self.remove(key) {
+                    stopped.subscriptions += entry.handle.count();
+                    stopped.ended.push(entry.path);
+                    ends.push(ended);
+                } else {
+                    stopped.ended.extend(path);
+                }
             }
         }
         stopped.ended.sort();
-        self.follow_again();
+        stopped.continue_for_members.sort();
         self.pump_observers(ctx);
         let all = all_of(ends, ctx.address());
         Box::pin(async move {
@@ -211,13 +235,16 @@ impl<S: Source> Handler<Reset<S>> for WatchSupervisor<S> {
             Ok(source) => discard(std::mem::replace(&mut self.source, Arc::new(source))),
             Err(refused) => return Box::pin(std::future::ready(Err(ResetError::Refused(refused)))),
         }
-        // Before the watches that serve others, so that a value of the new source is taken by it.
-        self.renew_covered();
-        let restarts: Vec<_> = self
-            .entries
-            .values_mut()
+        // Members that have detached come back at once, behind the restart of the watch that serves them.
+        let (detached, others): (Vec<_>, Vec<_>) = self.entries.values_mut().partition(|entry| {
+            let membership = entry.membership.as_ref();
+            membership.is_some_and(|membership| membership.detached.is_some())
+        });
+        let mut restarts: Vec<_> = others
+            .into_iter()
             .map(|entry| entry.handle.restart(Some(Arc::clone(&self.source))))
             .collect();
+        restarts.extend(detached.iter().map(|entry| entry.handle.hand_over()));
         let count = restarts.len();
         let all = all_of(restarts, ctx.address());
         Box::pin(async move {
@@ -270,7 +297,14 @@ impl<S: Source> Handler<Ready> for WatchSupervisor<S> {
     type Result = ResponseFuture<Result<(), ReadyError>>;
 
     fn handle(&mut self, Ready(selection): Ready, _: &mut Self::Context) -> Self::Result {
-        let (keys, missing) = self.select(&selection);
+        let (mut keys, missing) = self.select(&selection);
+        if matches!(selection, Selection::All) {
+            // Members stand for the shared query that runs for them alone.
+            keys.retain(|key| {
+                let entry = self.entries.get(key);
+                !self.shared.contains_key(key) || entry.is_some_and(|it| it.handle.count() > 0)
+            });
+        }
         if let Some(missing) = missing.into_iter().next() {
             return Box::pin(std::future::ready(Err(ReadyError::NotWatched(missing))));
         }

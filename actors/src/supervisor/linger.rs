@@ -96,7 +96,7 @@ impl<S: Source> WatchSupervisor<S> {
         if self
             .entries
             .get(key)
-            .is_some_and(|entry| entry.handle.count() == 0)
+            .is_some_and(|entry| entry.handle.count() == 0 && !self.shared.contains_key(key))
             && let Some((_, ended)) = self.remove(key)
         {
             ctx.spawn(ended.into_actor(self));

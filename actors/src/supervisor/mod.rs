@@ -1,17 +1,18 @@
 //! The actor that owns the watchers.
 
-mod covering;
 mod events;
-mod handle;
 mod handlers;
+mod inputs;
 mod linger;
 mod readiness;
 mod reports;
+mod shared_queries;
 mod shutdown;
 mod start;
+mod watch_handle;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
     sync::Arc,
     time::Duration,
@@ -21,9 +22,13 @@ use actix::prelude::*;
 use futures_util::future::{LocalBoxFuture, join_all};
 use tokio::time::Instant;
 
-pub(crate) use self::reports::{Died, Report, ReportKind, Why};
+pub(crate) use self::reports::{DetachReason, Died, Report, ReportKind, Why};
 pub use self::start::StartError;
-use self::{covering::Covering, handle::Handle, readiness::Waiting};
+use self::{
+    readiness::Waiting,
+    shared_queries::{Membership, SharedQueryHandle, StartRoot},
+    watch_handle::Handle,
+};
 use crate::{
     Backoff, EndReason, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle,
     WatchPath, WatchState, arbiters::Arbiters, key::WatchKey, observers::Observer, snapshots::Slot,
@@ -43,10 +48,12 @@ pub struct WatchSupervisor<S: Source> {
     settings: Settings,
     arbiters: Arbiters,
     entries: HashMap<WatchKey, Entry<S>>,
-    /// Those that were declared to be asked instead of what they cover.
-    roots: HashSet<WatchKey>,
-    /// By the watches that serve others.
-    coverings: HashMap<WatchKey, Vec<Covering<S>>>,
+    /// The declared roots, and how each starts.
+    roots: HashMap<WatchKey, StartRoot<S>>,
+    /// By the wide watches that serve others.
+    shared: HashMap<WatchKey, SharedQueryHandle<S>>,
+    /// When members that have detached come back.
+    rejoins: BTreeMap<(Instant, u64), WatchKey>,
     subscriptions: HashMap<SubscriptionId, WatchKey>,
     snapshots: Snapshots,
     observers: Vec<Observer>,
@@ -80,6 +87,8 @@ struct Entry<S: Source> {
     handle: Box<dyn Handle<S>>,
     /// The state it was told to be in last, if another watch serves it: it follows from that one's too.
     told: Option<Box<WatchState>>,
+    /// Its place in a shared query, if it has one.
+    membership: Option<Box<Membership>>,
 }
 
 impl<S: Source> WatchSupervisor<S> {
@@ -99,8 +108,9 @@ impl<S: Source> WatchSupervisor<S> {
             },
             arbiters: Arbiters::default(),
             entries: HashMap::new(),
-            roots: HashSet::new(),
-            coverings: HashMap::new(),
+            roots: HashMap::new(),
+            shared: HashMap::new(),
+            rejoins: BTreeMap::new(),
             subscriptions: HashMap::new(),
             snapshots: Snapshots::default(),
             observers: Vec::new(),
@@ -152,7 +162,15 @@ impl<S: Source> WatchSupervisor<S> {
         reason = "a query is given away, as it is to `Watch::new`"
     )]
     pub fn shared_root<Q: Query<Source = S>>(mut self, query: Q) -> Self {
-        self.roots.insert(WatchKey::shared(&Arc::new(query)));
+        let query = Arc::new(query);
+        let key = WatchKey::shared(&query);
+        let path = query.path();
+        let root = key.clone();
+        let start: StartRoot<S> = Arc::new(move |supervisor, ctx| {
+            let (path, query) = (path.clone(), Arc::clone(&query));
+            supervisor.start_watch(&root, path, query, None, ctx);
+        });
+        self.roots.insert(key, start);
         self
     }
 
@@ -209,12 +227,12 @@ impl<S: Source> WatchSupervisor<S> {
     fn remove(&mut self, key: &WatchKey) -> Option<(Entry<S>, LocalBoxFuture<'static, ()>)> {
         let mut entry = self.entries.remove(key)?;
         let mut ended = entry.handle.end();
-        let cover = entry.slot.read().cover.clone();
-        if let Some(cover) = cover {
-            let finished = self.leave(&cover);
+        if let Some(membership) = entry.membership.take()
+            && let Some(wide) = self.leave(&membership)
+        {
             ended = Box::pin(async move {
                 ended.await;
-                finished.await;
+                wide.await;
             });
         }
         self.snapshots.remove(key);
@@ -241,7 +259,7 @@ impl<S: Source> WatchSupervisor<S> {
         let actor = entry.handle.actor(id);
         let told = entry.handle.remove(id);
         entry.slot.write().status.subscribers = entry.handle.count();
-        if entry.handle.count() > 0 {
+        if entry.handle.count() > 0 || self.shared.contains_key(&key) {
             self.subscriptions.remove(&id);
             // A subscriber that is its own observer leaves with its subscription.
             self.observers
@@ -277,6 +295,7 @@ impl<S: Source> WatchSupervisor<S> {
             self.subscriber_gone(id, EndReason::ActorEnded, ctx);
         }
         self.gone_actors.clear();
+        self.run_rejoins();
         self.observers.retain(Observer::is_connected);
         self.answer_waiting();
         self.pump_observers(ctx);
@@ -299,9 +318,6 @@ impl<S: Source> Actor for WatchSupervisor<S> {
 
     fn stopped(&mut self, _: &mut Self::Context) {
         self.end_all();
-        for covering in self.coverings.values().flatten() {
-            drop(covering.server.finish());
-        }
     }
 }
 

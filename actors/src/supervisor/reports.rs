@@ -1,10 +1,18 @@
 //! What watchers tell their supervisor.
 
-use std::{any::Any, error::Error, fmt, sync::Arc, time::SystemTime};
+use std::{
+    any::Any,
+    collections::HashSet,
+    error::Error,
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use actix::prelude::*;
 use tokio::time::Instant;
 
+use super::watch_handle::Spawn;
 use crate::{
     EndReason, EventKind, Failure, FailureClass, Source, SubscriberCode, SubscriptionId,
     WatchState, WatchSupervisor, key::WatchKey, outage::Notice,
@@ -46,8 +54,23 @@ pub(crate) struct Died {
 pub(crate) enum Why {
     /// Its actor panicked, or its arbiter has stopped.
     Panicked,
-    /// The wider watch that served it does so no more.
-    Uncovered,
+    /// It is not served by a wider watch any more.
+    Detached(DetachReason),
+    /// Its watcher was asked for its state, to make a member of the watch.
+    HandedOver,
+}
+
+/// Why a member left its shared query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DetachReason {
+    #[error("the wider query was refused")]
+    Refused,
+    #[error("its own query was refused")]
+    OwnQueryRefused,
+    #[error("its own answers contradicted the wider value")]
+    Contradicted,
+    #[error("extracting its value from the wider one failed or panicked")]
+    Panicked,
 }
 
 impl fmt::Debug for Died {
@@ -77,8 +100,8 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
         let path = entry.path.clone();
         match report.kind {
             ReportKind::State(state) => {
-                // One that is served by another shows what that one's state makes of it.
-                let shown = if entry.slot.is_covered() {
+                // A member shows what it inherits from the wide watch.
+                let shown = if entry.slot.is_member() {
                     entry.slot.state()
                 } else {
                     state.clone()
@@ -86,7 +109,7 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
                 if entry.is_news(&shown) {
                     self.tell(&report.key, &path, &EventKind::State(shown));
                 }
-                self.tell_covered(&report.key, &state);
+                self.tell_members(&report.key, &state);
                 self.answer_waiting();
             }
             ReportKind::FirstValue => self.answer_waiting(),
@@ -108,31 +131,71 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
     }
 }
 
+impl<S: Source> WatchSupervisor<S> {
+    /// Brings the members in the state of a dead watcher to what was promised to them: messages that it had not
+    /// read are lost. Runs no code of an application.
+    fn restore_members(&mut self, wide: &WatchKey, state: &mut (dyn Any + Send)) {
+        if !self.shared.contains_key(wide) {
+            return;
+        }
+        let Some(wide_entry) = self.entries.remove(wide) else {
+            return;
+        };
+        if let Some((shared, in_flight)) = wide_entry.handle.members_of(state) {
+            let mut wanted = HashSet::new();
+            for entry in self.entries.values_mut().filter(|it| it.is_member_of(wide)) {
+                wanted.insert(entry.incarnation);
+                entry.handle.restore_member(shared, in_flight);
+            }
+            shared.retain(&wanted, in_flight);
+        }
+        self.entries.insert(wide.clone(), wide_entry);
+    }
+}
+
 impl<S: Source> Handler<Died> for WatchSupervisor<S> {
     type Result = ();
 
-    fn handle(&mut self, died: Died, ctx: &mut Self::Context) {
+    fn handle(&mut self, mut died: Died, ctx: &mut Self::Context) {
+        let entry = self.entries.get(&died.key);
+        if entry.is_none_or(|entry| entry.incarnation != died.incarnation) {
+            return;
+        }
+        if died.why == Why::HandedOver {
+            match self.rejoin(died) {
+                Ok(()) => return,
+                Err(back) => died = back,
+            }
+        }
+        let delay = match died.why {
+            Why::Detached(reason) => self.detached(&died.key, reason),
+            Why::Panicked | Why::HandedOver => Duration::ZERO,
+        };
         let incarnation = self.number();
+        self.restore_members(&died.key, &mut *died.state);
         let Some(entry) = self.entries.get_mut(&died.key) else {
             return;
         };
-        if entry.incarnation != died.incarnation {
-            return;
-        }
         entry.incarnation = incarnation;
         if let Some(told) = entry.told.take() {
-            // What it tells by itself goes on from what was told of it.
+            // Its own watcher continues from what was reported last.
             entry.slot.write().status.state = *told;
         }
-        let cover = entry.slot.write().cover.take();
-        let pause = entry.handle.revive(
-            died.state,
-            died.why,
+        entry.slot.write().upstream = None;
+        let spawn = Spawn {
             incarnation,
-            &self.source,
-            &mut self.arbiters,
-        );
+            source: &self.source,
+            settings: &self.settings,
+            delay,
+        };
+        let pause = entry
+            .handle
+            .respawn(died.state, died.why, &spawn, &mut self.arbiters);
         let path = entry.path.clone();
+        let slot = Arc::clone(&entry.slot);
+        if let Some(host) = entry.handle.members_host() {
+            self.rehost(&died.key, host);
+        }
         if let Some((attempt, pause)) = pause {
             let error = Failure::new(FailureClass::Transient, WatcherPanicked);
             let state = WatchState::Retrying {
@@ -141,7 +204,7 @@ impl<S: Source> Handler<Died> for WatchSupervisor<S> {
                 next: SystemTime::now() + pause,
             };
             let notice = {
-                let mut slot = entry.slot.write();
+                let mut slot = slot.write();
                 slot.status.restarts += 1;
                 slot.enter(state.clone(), Instant::now())
             };
@@ -151,13 +214,9 @@ impl<S: Source> Handler<Died> for WatchSupervisor<S> {
             if notice == Notice::Event {
                 tracing::error!(%path, "a watcher has panicked, another one takes over");
                 self.tell(&died.key, &path, &EventKind::State(state.clone()));
-                self.tell_covered(&died.key, &state);
+                self.tell_members(&died.key, &state);
                 self.pump_observers(ctx);
             }
-        }
-        if let Some(cover) = cover {
-            let finished = self.leave(&cover);
-            ctx.spawn(finished.into_actor(self));
         }
     }
 }

@@ -46,8 +46,8 @@ impl<S: Source> WatchSupervisor<S> {
     /// Ends all watches, without waiting until their requests are closed.
     pub(super) fn end_all(&mut self) {
         let mut keys: Vec<_> = self.entries.keys().cloned().collect();
-        // Members of a shared query end before the watch that serves them.
-        keys.sort_by_key(|key| self.coverings.contains_key(key));
+        // Members go before the watches that serve them.
+        keys.sort_by_key(|key| self.shared.contains_key(key));
         for key in keys {
             drop(self.remove(&key));
         }

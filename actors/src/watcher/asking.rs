@@ -13,6 +13,7 @@ use crate::{
         connection_budget::{InUseLease, Lease},
         reconnect_gate::Permit,
     },
+    shared_query::DETACH_AFTER_ATTEMPTS,
 };
 
 /// An answer without news that took less than this is a wake-up for nothing, not the end of a wait.
@@ -29,8 +30,8 @@ type Asked<Q> = (
 impl<Q: Query> WatcherActor<Q> {
     /// Sends the next query as soon as the throttle allows it.
     pub(super) fn ask(&mut self, ctx: &mut Context<Self>) {
-        if self.following.is_some() {
-            return self.remake(ctx);
+        if self.inputs.is_some() {
+            return self.recompute(ctx);
         }
         if self.ended || self.state.halted || self.query.is_some() {
             return;
@@ -111,7 +112,7 @@ impl<Q: Query> WatcherActor<Q> {
         };
         let blocking = request.cursor != Cursor::Start;
         let turn = self.turn(blocking);
-        let hold = query.hold(&self.source).min(EFFECTIVELY_FOREVER);
+        let hold = hold(&*query, &self.source);
         async move {
             // Dropped in the opposite order: the request is closed, its place is free, and that is told.
             let _guard = guard;
@@ -129,7 +130,7 @@ impl<Q: Query> WatcherActor<Q> {
                 _ => None,
             };
             let begun = Instant::now();
-            let answer = query.run(&client, request).await;
+            let answer = run(&*query, &client, request).await;
             let seat = match &answer {
                 // The server does not notice that a connection broke: it holds the query until its wait is over.
                 Err(failure) if !failure.is_released() => {
@@ -162,9 +163,13 @@ impl<Q: Query> WatcherActor<Q> {
         if failure.class() == FailureClass::Invalid {
             self.state.halted = true;
             self.link.transition(WatchState::Stopped { error: failure });
-            return;
+            return self.refuse_members(ctx);
         }
+        let refused = failure.class().is_of_the_query();
         let next = self.postpone(&failure, turn);
+        if refused && self.state.backoff.attempt() >= DETACH_AFTER_ATTEMPTS {
+            self.refuse_members(ctx);
+        }
         self.link.transition(WatchState::Retrying {
             error: failure,
             attempt: self.state.backoff.attempt(),
@@ -172,4 +177,22 @@ impl<Q: Query> WatcherActor<Q> {
         });
         ctx.stop();
     }
+}
+
+/// Asks once; a derived query is never asked.
+async fn run<Q: Query>(
+    query: &Q,
+    client: &<Q::Source as Source>::Client,
+    request: Request<Q::Value>,
+) -> Result<Answer<Q::Value>, Failure> {
+    match query.evaluation().asked() {
+        Some(asked) => asked.run(client, request).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn hold<Q: Query>(query: &Q, source: &Q::Source) -> Duration {
+    let asked = query.evaluation().asked();
+    let hold = asked.map(|asked| asked.server_hold(source));
+    hold.unwrap_or_default().min(EFFECTIVELY_FOREVER)
 }

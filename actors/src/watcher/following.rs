@@ -1,186 +1,174 @@
-//! A watcher of a derived query: it asks nobody, and follows other watchers.
+//! The watcher of a derived query: it sends no queries, and subscribes to the watches of its inputs.
+//!
+//! The known values of the inputs are part of the watcher's state: a watcher that takes over after a panic
+//! computes from all of them.
 
-use std::{
-    any::Any,
-    collections::HashMap,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    time::SystemTime,
-};
+use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
 use actix::{fut::wrap_future, prelude::*};
 use futures_util::future::join_all;
 
 use super::WatcherActor;
 use crate::{
-    Answer, Changed, EventKind, Input, Inputs, Outcome, Position, Query, Reason, Stop,
-    SubscriptionId, WatchEvent, WatchPath, WatchState, WatchSupervisor, derive::Asked,
+    Answer, EventKind, Input, Outcome, Position, Query, Stop, SubscriptionId, WatchEvent,
+    WatchPath, WatchState, WatchSupervisor,
+    caught::{Panicked, caught},
+    derive::{InputChanged, PendingSubscription},
     key::WatchKey,
 };
 
-/// What a watcher of a derived query follows.
+/// The subscriptions of a derived query's watcher to its inputs.
 #[derive(Debug, Default)]
-pub(super) struct Following {
-    inputs: Inputs,
-    followed: HashMap<WatchKey, Followed>,
-    /// An input has changed, and the value is about to be made anew.
+pub(super) struct DerivedInputs {
+    subscribed: HashMap<WatchKey, InputState>,
+    /// An input has changed, and the value is about to be computed.
     stale: bool,
 }
 
 /// One input.
 #[derive(Debug)]
-struct Followed {
+struct InputState {
     path: WatchPath,
-    subscription: Asked,
+    subscription: PendingSubscription,
     state: WatchState,
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the derivation has panicked (its message is on standard error)")]
-struct DerivationPanicked;
+#[error("computing a derived value panicked (the panic is on standard error)")]
+struct ComputationPanicked;
 
 impl<Q: Query> WatcherActor<Q> {
-    /// Follows what is to be followed now, and makes the value of it.
-    pub(super) fn remake(&mut self, ctx: &mut Context<Self>) {
-        let (Some(derivation), Some(following)) =
-            (self.link.query.derivation(), &mut self.following)
-        else {
+    /// Subscribes to the inputs as they are now, and computes the value.
+    pub(super) fn recompute(&mut self, ctx: &mut Context<Self>) {
+        let Some(inputs) = &mut self.inputs else {
             return;
         };
-        following.stale = false;
-        // A derivation does not know what its panic would cost: the queries of all its inputs.
-        let Ok(inputs) = catch_unwind(AssertUnwindSafe(|| derivation.inputs(&following.inputs)))
-        else {
-            return self.reject(Arc::new(DerivationPanicked));
-        };
-        self.follow(inputs, ctx);
-        self.derive(ctx);
+        inputs.stale = false;
+        let known = self.state.known_inputs.get_or_insert_default();
+        // Its panic must not cost the queries of all inputs.
+        let inputs = caught(|| {
+            let derived = self.link.query.evaluation().derived()?;
+            Some(derived.inputs(known))
+        });
+        match inputs {
+            Ok(Some(inputs)) => {
+                self.subscribe_to(inputs, ctx);
+                self.compute(ctx);
+            }
+            Ok(None) => {}
+            Err(Panicked) => self.reject(Arc::new(ComputationPanicked)),
+        }
     }
 
-    /// Does so when the messages that have come are read: what changed together is derived once.
-    fn remake_soon(&mut self, ctx: &mut Context<Self>) {
-        let Some(following) = &mut self.following else {
+    /// Recomputes when the messages that have come are read: changes that come together are coalesced.
+    fn recompute_soon(&mut self, ctx: &mut Context<Self>) {
+        let Some(inputs) = &mut self.inputs else {
             return;
         };
-        if !std::mem::replace(&mut following.stale, true) {
+        if !std::mem::replace(&mut inputs.stale, true) {
             let read = wrap_future::<_, Self>(async {});
             ctx.spawn(ActorFutureExt::map(read, |(), watcher, ctx| {
-                watcher.remake(ctx);
+                watcher.recompute(ctx);
             }));
         }
     }
 
-    /// Follows the inputs it should, and lets the others go.
-    fn follow(&mut self, inputs: Vec<Input<Q>>, ctx: &mut Context<Self>) {
+    /// Subscribes to these inputs, and ends the subscriptions to others.
+    fn subscribe_to(&mut self, inputs: Vec<Input<Q>>, ctx: &mut Context<Self>) {
         let Some(supervisor) = self.link.supervisor.upgrade() else {
             return;
         };
-        let Some(following) = &mut self.following else {
+        let Some(current) = &mut self.inputs else {
             return;
         };
-        let mut left = std::mem::take(&mut following.followed);
+        let mut left = std::mem::take(&mut current.subscribed);
         for input in inputs {
-            // Named twice is followed once.
-            if following.followed.contains_key(&input.key) {
+            // An input that is named twice counts once (dedup by key).
+            if current.subscribed.contains_key(&input.key) {
                 continue;
             }
-            let followed = left.remove(&input.key).unwrap_or_else(|| Followed {
+            let subscribed = left.remove(&input.key).unwrap_or_else(|| InputState {
                 path: input.path(),
                 subscription: subscribe(&input, &supervisor, ctx),
                 state: WatchState::Connecting,
             });
-            following.followed.insert(input.key, followed);
+            current.subscribed.insert(input.key, subscribed);
         }
-        for (key, followed) in left {
-            following.inputs.remove(&key);
-            // One that is not told yet is stopped when it is.
-            if let Some(Some(id)) = followed.subscription.peek() {
+        if let Some(known) = &mut self.state.known_inputs {
+            known.retain(|key| current.subscribed.contains_key(key));
+        }
+        for left in left.into_values() {
+            // A subscription without its reply yet is stopped when that comes.
+            if let Some(Some(id)) = left.subscription.peek() {
                 supervisor.do_send(Stop::subscription(*id));
             }
         }
     }
 
-    /// The supervisor has told an input's subscription.
-    fn told(&mut self, key: &WatchKey, id: SubscriptionId) {
-        let Some(following) = &self.following else {
+    /// The supervisor has replied with the subscription to an input.
+    fn subscribed(&mut self, key: &WatchKey, id: SubscriptionId) {
+        let Some(inputs) = &self.inputs else {
             return;
         };
-        if following.followed.contains_key(key) {
+        if inputs.subscribed.contains_key(key) {
             return;
         }
-        // It was let go in the meantime.
+        // It is no input any more.
         if let Some(supervisor) = self.link.supervisor.upgrade() {
             supervisor.do_send(Stop::subscription(id));
         }
     }
 
-    /// Lets all inputs go; the future resolves when nothing of them comes any more.
-    pub(super) fn let_go(&mut self) -> impl Future<Output = ()> + 'static + use<Q> {
-        let followed = self
-            .following
-            .take()
-            .map(|following| following.followed)
-            .unwrap_or_default();
+    /// Ends the subscriptions to all inputs; the future resolves when nothing more comes from them.
+    pub(super) fn unsubscribe_all(&mut self) -> impl Future<Output = ()> + 'static + use<Q> {
+        let inputs = self.inputs.take().unwrap_or_default();
         let supervisor = self.link.supervisor.upgrade();
         async move {
             let Some(supervisor) = supervisor else { return };
-            let stop = |followed: Followed| async {
-                if let Some(id) = followed.subscription.await {
+            let stop = |input: InputState| async {
+                if let Some(id) = input.subscription.await {
                     // A supervisor that has gone has ended its watches itself.
                     let _ = supervisor.send(Stop::subscription(id)).await;
                 }
             };
-            join_all(followed.into_values().map(stop)).await;
+            join_all(inputs.subscribed.into_values().map(stop)).await;
         }
     }
 
-    /// Makes the value anew from what is known.
-    fn derive(&mut self, ctx: &mut Context<Self>) {
-        let (Some(derivation), Some(following)) = (self.link.query.derivation(), &self.following)
-        else {
+    /// Computes the value from what is known.
+    fn compute(&mut self, ctx: &mut Context<Self>) {
+        let known = self.state.known_inputs.get_or_insert_default();
+        let current = self.state.feeds.progress.current();
+        let previous = current.map(|version| &*version.value);
+        let computed = caught(|| {
+            let derived = self.link.query.evaluation().derived()?;
+            derived.compute(known, previous)
+        });
+        let rejected = |Panicked| Some(Outcome::Rejected(Arc::new(ComputationPanicked)));
+        let Some(outcome) = computed.unwrap_or_else(rejected) else {
             return;
         };
-        let previous = self
-            .state
-            .feeds
-            .progress
-            .current()
-            .map(|version| Arc::clone(&version.value));
-        let derived = catch_unwind(AssertUnwindSafe(|| {
-            derivation.derive(&following.inputs, previous.as_deref())
-        }));
-        let Some(outcome) =
-            derived.unwrap_or_else(|_| Some(Outcome::Rejected(Arc::new(DerivationPanicked))))
-        else {
-            return;
+        let answer = Answer {
+            // Indexes of several inputs say nothing together but that something moved.
+            position: Position::Opaque(known.index()),
+            outcome,
+            last_contact: None,
         };
-        // Indexes of several inputs say nothing together but that something moved.
-        let position = Position::Opaque(following.inputs.index());
-        self.take_in(
-            Answer {
-                position,
-                outcome,
-                last_contact: None,
-            },
-            false,
-            ctx,
-        );
+        self.take_in(answer, false, ctx);
     }
 
-    /// The state that the inputs' states come to: the worst there is.
+    /// The worst of the inputs' states.
     ///
-    /// Among equals the first by name counts, so that it does not change by itself.
+    /// Among equals the first by name counts, so that the state is stable.
     pub(super) fn state_of_inputs(&self) -> WatchState {
-        let followed = self
-            .following
-            .iter()
-            .flat_map(|following| following.followed.values());
-        let worst = followed
-            .filter_map(|followed| Some((severity(&followed.state)?, followed)))
+        let inputs = self.inputs.iter();
+        let worst = inputs
+            .flat_map(|inputs| inputs.subscribed.values())
+            .filter_map(|input| Some((severity(&input.state)?, input)))
             .min_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.path.cmp(&other.path)));
         let has_value = self.state.feeds.progress.current().is_some();
-        match worst.map(|(_, followed)| followed.state.clone()) {
-            // What is made of it goes on with what it has.
+        match worst.map(|(_, input)| input.state.clone()) {
+            // The derived watch continues with the value it has.
             Some(WatchState::Stopped { error }) if has_value => WatchState::Retrying {
                 error,
                 attempt: 1,
@@ -208,39 +196,36 @@ fn subscribe<Q: Query>(
     input: &Input<Q>,
     supervisor: &Addr<WatchSupervisor<Q::Source>>,
     ctx: &mut Context<WatcherActor<Q>>,
-) -> Asked {
-    let asked = input.follow(supervisor, ctx.address().downgrade());
+) -> PendingSubscription {
+    let address = ctx.address().downgrade();
+    let pending = input.watch(supervisor, address.clone().recipient(), address.recipient());
     let key = input.key.clone();
-    let told = wrap_future::<_, WatcherActor<Q>>(asked.clone());
-    ctx.spawn(ActorFutureExt::map(told, move |id, watcher, _| {
+    let replied = wrap_future::<_, WatcherActor<Q>>(pending.clone());
+    ctx.spawn(ActorFutureExt::map(replied, move |id, watcher, _| {
         if let Some(id) = id {
-            watcher.told(&key, id);
+            watcher.subscribed(&key, id);
         }
     }));
-    asked
+    pending
 }
 
 /// An input has another value.
-impl<Q: Query, I: Query<Source = Q::Source>> Handler<Changed<I>> for WatcherActor<Q> {
+impl<Q: Query> Handler<InputChanged> for WatcherActor<Q> {
     type Result = ();
 
-    fn handle(&mut self, changed: Changed<I>, ctx: &mut Self::Context) {
-        let Some(following) = &mut self.following else {
+    fn handle(&mut self, changed: InputChanged, ctx: &mut Self::Context) {
+        let Some(inputs) = &self.inputs else {
             return;
         };
-        let key = WatchKey::of(&*changed.query);
-        if !following.followed.contains_key(&key) {
+        if !inputs.subscribed.contains_key(&changed.input) {
             return;
         }
-        following.inputs.insert(
-            key,
-            changed.current as Arc<dyn Any + Send + Sync>,
-            changed.index,
-        );
-        if changed.reason == Reason::Resync {
+        if changed.resync {
             self.state.feeds.progress.interrupted();
         }
-        self.remake_soon(ctx);
+        let known = self.state.known_inputs.get_or_insert_default();
+        known.insert(changed);
+        self.recompute_soon(ctx);
     }
 }
 
@@ -249,26 +234,26 @@ impl<Q: Query> Handler<WatchEvent> for WatcherActor<Q> {
     type Result = ();
 
     fn handle(&mut self, event: WatchEvent, ctx: &mut Self::Context) {
-        let Some(following) = &mut self.following else {
+        let Some(inputs) = &mut self.inputs else {
             return;
         };
-        let Some(followed) = following.followed.get_mut(&event.key) else {
+        let Some(input) = inputs.subscribed.get_mut(&event.key) else {
             return;
         };
         match event.kind {
             EventKind::State(state) => {
-                followed.state = state;
+                input.state = state;
                 if self.state.feeds.rejection.is_some() {
                     // It may have been this input's, which can be read again.
-                    self.remake_soon(ctx);
+                    self.recompute_soon(ctx);
                 }
             }
             EventKind::Rejected(reason) => return self.reject(reason),
             EventKind::SubscriberPanicked { .. } | EventKind::SubscriptionEnded { .. } => {}
-            // Somebody stopped the watch; what is made of it still needs it.
+            // The watch was stopped, and is still an input.
             EventKind::Ended => {
-                following.followed.remove(&event.key);
-                return self.remake_soon(ctx);
+                inputs.subscribed.remove(&event.key);
+                return self.recompute_soon(ctx);
             }
         }
         self.link.transition(self.state_of_inputs());

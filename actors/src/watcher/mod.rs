@@ -3,6 +3,7 @@
 mod asking;
 mod following;
 mod guarded;
+mod members;
 mod orders;
 mod state;
 
@@ -11,8 +12,9 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 use actix::prelude::*;
 use tokio::{sync::oneshot, time::Instant};
 
-use self::following::Following;
+use self::following::DerivedInputs;
 pub(crate) use self::{
+    members::HandOver,
     orders::{End, Registration, Restart, Subscribe, Unsubscribe},
     state::WatcherState,
 };
@@ -49,10 +51,14 @@ pub struct WatcherActor<Q: Query> {
     query: Option<oneshot::Receiver<()>>,
     /// The earliest time at which a subscription wants to be looked at again.
     timer: Option<Instant>,
+    /// The next members are about to be updated.
+    stepping: bool,
+    /// It hands its state over as soon as its request is closed. Dropped when it has.
+    handing_over: Option<oneshot::Sender<()>>,
     /// What it asks on between two queries, if places are counted.
     seat: Option<Lease>,
-    /// What it follows, if its query is a derived one.
-    following: Option<Following>,
+    /// Its inputs, if its query is a derived one.
+    inputs: Option<DerivedInputs>,
     ended: bool,
 }
 
@@ -78,8 +84,10 @@ impl<Q: Query> WatcherActor<Q> {
             client: None,
             query: None,
             timer: None,
+            stepping: false,
+            handing_over: None,
             seat: None,
-            following: None,
+            inputs: None,
             ended: false,
         }
     }
@@ -88,8 +96,8 @@ impl<Q: Query> WatcherActor<Q> {
     fn look_up(&mut self) {
         self.places = self.source.connection_budget();
         self.guard = self.source.reconnect_gate();
-        if self.following.is_none() && self.link.query.derivation().is_some() {
-            self.following = Some(Following::default());
+        if self.inputs.is_none() && self.link.query.evaluation().derived().is_some() {
+            self.inputs = Some(DerivedInputs::default());
         }
     }
 
@@ -98,18 +106,24 @@ impl<Q: Query> WatcherActor<Q> {
         let now = Instant::now();
         self.state.backoff.succeeded(now);
         self.state.next_attempt = None;
+        let previous = self.state.shared.as_ref().and_then(|_| {
+            let current = self.state.feeds.progress.current();
+            current.map(|version| Arc::clone(&version.value))
+        });
         match self.state.feeds.take_in(answer, &self.link, now) {
-            Taken::News { first } => {
+            Taken::News { first, resync } => {
                 self.state.throttle.on_change();
                 self.link.transition(self.good_state());
                 if first {
                     self.link.report(ReportKind::FirstValue);
                 }
                 self.pump_all(ctx);
+                self.upstream_changed(previous.as_deref(), resync, ctx);
             }
             Taken::NoNews => {
                 self.on_empty_wakeup(early);
                 self.link.transition(self.good_state());
+                self.upstream_unchanged(ctx);
             }
             Taken::Rejected(reason) => {
                 self.on_empty_wakeup(early);
@@ -121,7 +135,7 @@ impl<Q: Query> WatcherActor<Q> {
 
     /// The state after a good answer.
     fn good_state(&self) -> WatchState {
-        match (&self.following, &self.seat, &self.places) {
+        match (&self.inputs, &self.seat, &self.places) {
             (Some(_), ..) => self.state_of_inputs(),
             (None, Some(Lease::Queued(_)), Some(places)) => WatchState::Polling {
                 limit: places.max(),
@@ -180,6 +194,7 @@ impl<Q: Query> WatcherActor<Q> {
         ctx.run_later(due - Instant::now(), move |watcher, ctx| {
             watcher.timer = watcher.timer.filter(|at| *at != due);
             watcher.pump_all(ctx);
+            watcher.drive_members(ctx);
         });
     }
 
@@ -196,6 +211,20 @@ impl<Q: Query> WatcherActor<Q> {
     }
 }
 
+impl<Q: Query> WatcherActor<Q> {
+    /// Leaves the watch and its state to the supervisor.
+    fn exit(&mut self, why: Why) {
+        if let Some(supervisor) = self.link.supervisor.upgrade() {
+            supervisor.do_send(Died {
+                key: self.link.key.clone(),
+                incarnation: self.link.incarnation,
+                why,
+                state: Box::new(std::mem::take(&mut self.state)),
+            });
+        }
+    }
+}
+
 impl<Q: Query> DeliveryHost for WatcherActor<Q> {
     fn in_flight(&mut self) -> &mut InFlight {
         &mut self.state.in_flight
@@ -203,6 +232,9 @@ impl<Q: Query> DeliveryHost for WatcherActor<Q> {
 
     fn acknowledged(&mut self, acknowledgement: Acknowledgement, ctx: &mut Context<Self>) {
         let id = acknowledgement.id;
+        if !self.state.feeds.subscribers.contains_key(id) {
+            return self.member_acknowledged(acknowledgement, ctx);
+        }
         let WatcherState {
             feeds, in_flight, ..
         } = &mut self.state;
@@ -222,6 +254,7 @@ impl<Q: Query> Actor for WatcherActor<Q> {
         self.look_up();
         ctx.spawn(DriveDeliveries);
         self.pump_all(ctx);
+        self.resume_members(ctx);
         let pause = self.state.next_attempt.map_or(Duration::ZERO, |at| {
             at.saturating_duration_since(Instant::now())
         });
@@ -238,6 +271,10 @@ impl<Q: Query> Supervised for WatcherActor<Q> {
         // They ended with the last life.
         self.query = None;
         self.timer = None;
+        self.stepping = false;
+        if self.handing_over.is_some() {
+            return self.hand_over();
+        }
         if !self.ended {
             self.link.slot.write().status.restarts += 1;
         }
@@ -250,13 +287,6 @@ impl<Q: Query> Drop for WatcherActor<Q> {
         if self.ended {
             return;
         }
-        if let Some(supervisor) = self.link.supervisor.upgrade() {
-            supervisor.do_send(Died {
-                key: self.link.key.clone(),
-                incarnation: self.link.incarnation,
-                why: Why::Panicked,
-                state: Box::new(std::mem::take(&mut self.state)),
-            });
-        }
+        self.exit(Why::Panicked);
     }
 }

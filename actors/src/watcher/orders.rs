@@ -72,15 +72,17 @@ impl<Q: Query> Handler<End> for WatcherActor<Q> {
         self.ended = true;
         self.state.feeds.subscribers.clear();
         self.state.in_flight = InFlight::default();
+        let members = self.close_members();
         self.seat = None;
-        let let_go = self.let_go();
+        let inputs = self.unsubscribe_all();
         // Alive until its inputs are let go: one that found it gone would be ended by the way, and a stop
         // that comes behind would not wait for its request.
         let alive = ctx.address();
         let closed = self.end_life(ctx);
         Box::pin(async move {
             closed.await;
-            let_go.await;
+            members.await;
+            inputs.await;
             drop((alive, done));
         })
     }
@@ -107,9 +109,9 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
             self.guard = source.reconnect_gate();
             self.source = source;
         }
-        if self.following.is_some() {
+        if self.inputs.is_some() {
             // Its inputs are watches that start afresh themselves, and tell what they find.
-            return Box::pin(std::future::ready(()));
+            return Box::pin(self.members_of_new_source(ctx));
         }
         self.state.feeds.progress.interrupted();
         self.client = None;
@@ -117,9 +119,14 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
         self.state.backoff.reset();
         // What slowed the old one down says nothing of the new one.
         self.state.throttle.on_change();
+        self.state.throttle.forgive(Instant::now());
         self.state.next_attempt = None;
         self.state.halted = false;
         self.link.transition(WatchState::Connecting);
-        Box::pin(self.end_life(ctx))
+        let (members, closed) = (self.members_of_new_source(ctx), self.end_life(ctx));
+        Box::pin(async move {
+            closed.await;
+            members.await;
+        })
     }
 }

@@ -1,26 +1,27 @@
 //! What a watcher knows, and hands on when it dies.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use tokio::time::Instant;
 
 use super::Subscribe;
 use crate::{
-    Backoff, Query, SubscriptionId, Throttle,
+    Backoff, Inputs, Query, SubscriptionId, Throttle,
     feeds::Feeds,
+    shared_query::SharedQuery,
     subscription::in_flight::{InFlight, Outbox},
 };
 
-/// The longest pause that a peer can ask for: whatever it says, it is asked again within the hour.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
-
 /// What outlives restarts, and panics too: it is handed to the watcher that takes over.
-#[derive(Debug)]
 pub(crate) struct WatcherState<Q: Query> {
     pub(crate) feeds: Feeds<Q>,
     pub(crate) backoff: Backoff,
     pub(crate) throttle: Throttle,
     pub(crate) in_flight: InFlight,
+    /// The known values of the inputs, if its query is a derived one.
+    pub(crate) known_inputs: Option<Box<Inputs>>,
+    /// The watches that this one serves. Most serve none.
+    pub(crate) shared: Option<Box<SharedQuery<Q::Source>>>,
     pub(crate) next_attempt: Option<Instant>,
     /// The query can never be answered.
     pub(super) halted: bool,
@@ -39,6 +40,8 @@ impl<Q: Query> WatcherState<Q> {
             backoff,
             throttle,
             in_flight: InFlight::default(),
+            known_inputs: None,
+            shared: None,
             next_attempt: None,
             halted: false,
         }
@@ -63,7 +66,18 @@ impl<Q: Query> WatcherState<Q> {
 
     /// Schedules the next attempt after this pause, or after the one that was asked for if that is longer.
     pub(crate) fn postpone_by(&mut self, pause: Duration, at_least: Option<Duration>) {
-        let at_least = at_least.unwrap_or_default().min(LONGEST_PAUSE);
+        let at_least = at_least.unwrap_or_default();
         self.next_attempt = Some(Instant::now() + pause.max(at_least));
+    }
+}
+
+impl<Q: Query> fmt::Debug for WatcherState<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatcherState")
+            .field("feeds", &self.feeds)
+            .field("in_flight", &self.in_flight)
+            .field("shared", &self.shared)
+            .field("next_attempt", &self.next_attempt)
+            .finish_non_exhaustive()
     }
 }

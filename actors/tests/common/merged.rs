@@ -10,10 +10,7 @@ use std::{
     },
 };
 
-use consul_watch_actors::{
-    Answer, Derivation, Failure, Input, Inputs, Outcome, Query, Request, WatchPath, never_asked,
-};
-use futures_util::future::LocalBoxFuture;
+use consul_watch_actors::{Derived, Evaluation, Input, Inputs, Outcome, Query, WatchPath};
 
 use super::{Folder, Row, Rows, Store};
 
@@ -102,20 +99,12 @@ impl Query for Merged {
         WatchPath::new("merged", self.name.clone())
     }
 
-    fn run(
-        &self,
-        _: &Rc<Store>,
-        _: Request<Rows>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
-        never_asked()
-    }
-
-    fn derivation(&self) -> Option<&dyn Derivation<Self>> {
-        Some(self)
+    fn evaluation(&self) -> Evaluation<'_, Self> {
+        Evaluation::Derived(self)
     }
 }
 
-impl Derivation<Self> for Merged {
+impl Derived for Merged {
     fn inputs(&self, known: &Inputs) -> Vec<Input<Self>> {
         self.count.0.0.fetch_add(1, Ordering::Relaxed);
         let folders = self.folders(known).unwrap_or_default();
@@ -130,7 +119,7 @@ impl Derivation<Self> for Merged {
             .collect()
     }
 
-    fn derive(&self, known: &Inputs, _: Option<&Rows>) -> Option<Outcome<Rows>> {
+    fn compute(&self, known: &Inputs, _: Option<&Rows>) -> Option<Outcome<Rows>> {
         self.count.0.1.fetch_add(1, Ordering::Relaxed);
         let mut merged = BTreeMap::new();
         for folder in self.folders(known)? {

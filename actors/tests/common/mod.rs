@@ -20,6 +20,7 @@ pub mod logs;
 pub mod merged;
 pub mod outage;
 pub mod part;
+pub mod shared;
 pub mod store;
 
 use std::time::Duration;

@@ -3,7 +3,8 @@
 use std::{any::Any, rc::Rc, sync::Arc};
 
 use consul_watch_actors::{
-    Answer, Extracted, Failure, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
+    Answer, Ask, Evaluation, Extracted, Failure, Input, KeySelector, Outcome, Query, Request,
+    SharedBy, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 
@@ -65,6 +66,16 @@ impl Query for Part {
         WatchPath::new("part", self.name())
     }
 
+    fn evaluation(&self) -> Evaluation<'_, Self> {
+        Evaluation::Asked(self)
+    }
+
+    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
+        Some(self)
+    }
+}
+
+impl Ask for Part {
     fn run(
         &self,
         client: &Rc<Store>,
@@ -76,10 +87,6 @@ impl Query for Part {
             move |key: &str, _hidden: bool| part.has(&store, key)
         };
         store.serve(&self.folder, &self.name(), request.cursor, keep)
-    }
-
-    fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
-        Some(self)
     }
 }
 
@@ -138,5 +145,27 @@ impl SharedBy<Self> for Part {
             },
             confirm: lost || missing,
         })
+    }
+
+    fn extract_retaining(
+        &self,
+        store: &Store,
+        whole: &dyn Any,
+        index: u64,
+        previous: &Rows,
+    ) -> Option<Extracted<Rows>> {
+        if self.exact {
+            return None;
+        }
+        let mut part = self.extract(store, whole, index, None)?;
+        if let Outcome::Value(rows) = &mut part.outcome {
+            for old in &previous.0 {
+                if !rows.0.iter().any(|row| row.key == old.key) {
+                    rows.0.push(Arc::clone(old));
+                }
+            }
+            rows.0.sort_by(|a, b| a.key.cmp(&b.key));
+        }
+        Some(part)
     }
 }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use consul_watch_actors::{
-    Answer, ConnectionBudget, Cursor, Failure, FailureClass, Item, Outcome, Position, Query,
-    ReconnectGate, Request, Snapshot, Source, WatchPath,
+    Answer, Ask, ConnectionBudget, Cursor, Evaluation, Failure, FailureClass, Item, Outcome,
+    Position, Query, ReconnectGate, Request, Snapshot, Source, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 use tokio::{sync::watch, time::Instant};
@@ -493,7 +493,13 @@ impl Query for Folder {
         WatchPath::new("folder", self.0.clone())
     }
 
-    fn hold(&self, store: &Store) -> Duration {
+    fn evaluation(&self) -> Evaluation<'_, Self> {
+        Evaluation::Asked(self)
+    }
+}
+
+impl Ask for Folder {
+    fn server_hold(&self, store: &Store) -> Duration {
         store.hold
     }
 

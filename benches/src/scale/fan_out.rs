@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
 use super::ipc::{Commands, print_line};
-use super::memory::{Ask, Memory, Number};
+use super::memory::{MemoryQuery, Memory, Number};
 use super::sinks::{Arrivals, Bare, Sink};
 use crate::measure::{monotonic_ns, own_cpu_ns};
 
@@ -37,7 +37,7 @@ pub(super) fn run(args: &[&str]) -> Result<(), String> {
         arrivals.expect(count);
         for sink in &sinks {
             let reply = watches
-                .send(Watch::new(Ask, sink.clone()))
+                .send(Watch::new(MemoryQuery, sink.clone()))
                 .await
                 .map_err(|error| error.to_string())?;
             reply.map_err(|error| error.to_string())?;

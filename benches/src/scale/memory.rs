@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use consul_watch_actors::{
-    Answer, Cursor, Failure, FailureClass, Item, Outcome, Position, Query, Request, Source,
+    Answer, Ask, Cursor, Evaluation, Failure, FailureClass, Item, Outcome, Position, Query, Request, Source,
     WatchPath,
 };
 use futures_util::FutureExt as _;
@@ -48,9 +48,9 @@ impl Item for Number {
 
 /// Queries the number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Ask;
+pub(super) struct MemoryQuery;
 
-impl Query for Ask {
+impl Query for MemoryQuery {
     type Source = Memory;
     type Value = Option<Arc<Number>>;
 
@@ -58,11 +58,17 @@ impl Query for Ask {
         WatchPath::new("memory", "number")
     }
 
+    fn evaluation(&self) -> Evaluation<'_, Self> {
+        Evaluation::Asked(self)
+    }
+}
+
+impl Ask for MemoryQuery {
     fn run(
         &self,
         client: &Memory,
-        request: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+        request: Request<Option<Arc<Number>>>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Option<Arc<Number>>>, Failure>> {
         let mut numbers = client.0.subscribe();
         async move {
             let seen = if let Cursor::Index(index) = request.cursor {

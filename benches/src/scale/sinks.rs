@@ -7,7 +7,7 @@ use actix::{Actor, Addr, Arbiter, Context, Handler, Message};
 use consul_watch_actors::Changed;
 use tokio::sync::Notify;
 
-use super::memory::{Ask, Number};
+use super::memory::{MemoryQuery, Number};
 use crate::measure::monotonic_ns;
 
 /// The number of messages outstanding in this round, and the time of the last one.
@@ -71,10 +71,10 @@ impl Actor for Sink {
     type Context = Context<Self>;
 }
 
-impl Handler<Changed<Ask>> for Sink {
+impl Handler<Changed<MemoryQuery>> for Sink {
     type Result = ();
 
-    fn handle(&mut self, changed: Changed<Ask>, _: &mut Context<Self>) {
+    fn handle(&mut self, changed: Changed<MemoryQuery>, _: &mut Context<Self>) {
         self.take(
             changed
                 .current

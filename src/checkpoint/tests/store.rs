@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use consul_watch_actors::{
-    Answer, Cursor, Failure, Outcome, Position, Query, Request, Snapshot, Source, WatchPath,
-    WatchSupervisor,
+    Answer, Ask, Cursor, Evaluation, Failure, Outcome, Position, Query, Request, Snapshot, Source,
+    WatchPath, WatchSupervisor,
 };
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::watch;
@@ -93,11 +93,17 @@ impl Query for Pairs {
         WatchPath::new("pairs", "all")
     }
 
+    fn evaluation(&self) -> Evaluation<'_, Self> {
+        Evaluation::Asked(self)
+    }
+}
+
+impl Ask for Pairs {
     fn run(
         &self,
         store: &Store,
-        request: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+        request: Request<Vec<Arc<KvPair>>>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Vec<Arc<KvPair>>>, Failure>> {
         ask(store, request, |content, _| content.pairs.clone())
     }
 }
@@ -110,6 +116,12 @@ impl Query for Events {
         WatchPath::new("events", "all")
     }
 
+    fn evaluation(&self) -> Evaluation<'_, Self> {
+        Evaluation::Asked(self)
+    }
+}
+
+impl Ask for Events {
     fn run(
         &self,
         store: &Store,

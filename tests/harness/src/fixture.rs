@@ -57,6 +57,15 @@ impl Fixture {
         watch(&self.watches, query).await
     }
 
+    /// Subscribes a new recorder by a changed [`Watch`], whose view may differ from the default one.
+    pub async fn watch_with<Q: Query<Source = ConsulConfig>>(
+        &self,
+        query: Q,
+        change: impl FnOnce(Watch<Q>) -> Watch<Q>,
+    ) -> Feed<Q> {
+        subscribe(&self.watches, query, Feed::start().projected(), change).await
+    }
+
     /// Returns the status of the only watch of this path.
     pub async fn status(&self, path: &str) -> WatchStatus {
         status(&self.watches, path).await
@@ -70,6 +79,13 @@ impl Fixture {
         fits: impl FnMut(&WatchStatus) -> bool,
     ) -> WatchStatus {
         until(&self.watches, path, what, fits).await
+    }
+
+    /// Waits until the watch is in the state of this name.
+    pub async fn until_state(&self, path: &str, state: &str) -> WatchStatus {
+        let what = format!("the state `{state}`");
+        self.until(path, &what, |status| status.state.name() == state)
+            .await
     }
 
     /// Waits until the watch retries after a failure of this class.
@@ -184,10 +200,7 @@ pub async fn subscribe<Q: Query<Source = ConsulConfig>>(
     change: impl FnOnce(Watch<Q>) -> Watch<Q>,
 ) -> Feed<Q> {
     let watch = change(Watch::new(query, feed.address.clone()));
-    feed.subscription = match watches.send(watch).await {
-        Ok(Ok(subscription)) => subscription,
-        other => panic!("not a new subscription: {other:?}"),
-    };
+    feed.subscribe(watches, watch).await;
     feed
 }
 

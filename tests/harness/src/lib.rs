@@ -30,6 +30,7 @@ mod agent;
 mod authority;
 mod binary;
 mod builder;
+mod catalog;
 mod cluster;
 #[cfg(feature = "fixture")]
 mod describe;

@@ -1,10 +1,11 @@
 //! A subscriber that hands its deliveries to the test, and the laws that every delivery keeps.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix::prelude::*;
-use consul_watch::actors::{Query, changes};
-use consul_watch::{Changed, Reason, Snapshot, SubscriptionId, View};
+use consul_watch::actors::{Query, Source, WatchSupervisor, changes};
+use consul_watch::{Changed, Reason, Snapshot, SubscriptionId, View, Watch, WatchPath};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -52,15 +53,16 @@ impl<Q: Query> Handler<StopActor> for Recorder<Q> {
     }
 }
 
-/// The deliveries to one subscriber, in order.
+/// The deliveries to one subscriber, in order. The laws hold for each of its subscriptions.
 #[derive(Debug)]
 pub struct Feed<Q: Query> {
     /// The subscriber.
     pub address: Addr<Recorder<Q>>,
-    /// Its subscription, set by [`subscribe`](crate::subscribe).
+    /// Its last subscription.
     pub subscription: SubscriptionId,
     received: UnboundedReceiver<Changed<Q>>,
-    last: Option<Arc<Q::Value>>,
+    /// By subscription; the path distinguishes those of different supervisors.
+    last: BTreeMap<(WatchPath, SubscriptionId), Arc<Q::Value>>,
     changes_only: bool,
     projected: bool,
 }
@@ -82,7 +84,7 @@ impl<Q: Query> Feed<Q> {
             address: Recorder { out, gate }.start(),
             subscription: SubscriptionId::default(),
             received,
-            last: None,
+            last: BTreeMap::new(),
             changes_only: false,
             projected: false,
         }
@@ -102,9 +104,29 @@ impl<Q: Query> Feed<Q> {
         self
     }
 
-    /// Expects a first delivery again: the actor is subscribed anew.
-    pub fn begin_again(&mut self) {
-        self.last = None;
+    /// Subscribes the recorder, also to several queries of one type.
+    ///
+    /// # Panics
+    ///
+    /// When the supervisor refuses it.
+    pub async fn watch<S>(&mut self, watches: &Addr<WatchSupervisor<S>>, query: Q)
+    where
+        S: Source,
+        Q: Query<Source = S>,
+    {
+        self.subscribe(watches, Watch::new(query, self.address.clone()))
+            .await;
+    }
+
+    pub(crate) async fn subscribe<S>(&mut self, watches: &Addr<WatchSupervisor<S>>, watch: Watch<Q>)
+    where
+        S: Source,
+        Q: Query<Source = S>,
+    {
+        self.subscription = match watches.send(watch).await {
+            Ok(Ok(subscription)) => subscription,
+            other => panic!("not a new subscription: {other:?}"),
+        };
     }
 
     /// Returns the next delivery, which has to come and to keep the laws of all deliveries.
@@ -176,7 +198,8 @@ impl<Q: Query> Feed<Q> {
     }
 
     fn judge(&mut self, what: &str, changed: &Changed<Q>) {
-        match (&self.last, &changed.previous) {
+        let subscription = (changed.query.path(), changed.subscription);
+        match (self.last.get(&subscription), &changed.previous) {
             (None, None) => {
                 assert_eq!(
                     changed.reason,
@@ -210,7 +233,7 @@ impl<Q: Query> Feed<Q> {
                 "{what}: a delivery without a change: {changed:?}"
             );
         }
-        self.last = Some(Arc::clone(&changed.current));
+        self.last.insert(subscription, Arc::clone(&changed.current));
     }
 }
 

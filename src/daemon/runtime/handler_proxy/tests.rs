@@ -11,8 +11,8 @@ use std::{
 };
 
 use consul_watch_actors::{
-    Answer, Cursor, Failure, Outcome, Position, Query, Request, Stop, SubscriptionId, Watch,
-    WatchPath, WatchSupervisor,
+    Answer, Ask, Cursor, Evaluation, Failure, Outcome, Position, Query, Request, Stop,
+    SubscriptionId, Watch, WatchPath, WatchSupervisor,
 };
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
@@ -96,11 +96,17 @@ impl Query for Number {
         WatchPath::new("key", "number")
     }
 
+    fn evaluation(&self) -> Evaluation<'_, Self> {
+        Evaluation::Asked(self)
+    }
+}
+
+impl Ask for Number {
     fn run(
         &self,
         _: &ConsulClient,
-        request: Request<Self::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Self::Value>, Failure>> {
+        request: Request<Option<Arc<KvPair>>>,
+    ) -> LocalBoxFuture<'static, Result<Answer<Option<Arc<KvPair>>>, Failure>> {
         let mut value = self.0.value.subscribe();
         Box::pin(async move {
             let newer = |(index, _): &(u64, String)| request.cursor != Cursor::Index(*index);

@@ -1,0 +1,463 @@
+//! The members of one type, and the queue in which they are updated.
+
+use std::{
+    any::{Any, TypeId},
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::future::join_all;
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{
+    Confirmed, Group, GroupHost, UpstreamValue,
+    key_index::KeyIndex,
+    member::Member,
+    subscription_timers::{MemberId, SubscriptionTimers},
+};
+use crate::{
+    Answer, Extracted, Position, Query, Source, SubscriptionId, WatchState,
+    caught::{caught, discard},
+    feeds::{Pumped, Taken},
+    link::Link,
+    subscription::in_flight::{Acknowledgement, InFlight, Outbox},
+    supervisor::{DetachReason, Died, ReportKind, Why},
+    watcher::{Registration, Subscribe, WatcherState},
+};
+
+/// The state of a watch on its way to a group, which its supervisor takes back if the message is never read.
+pub(crate) type Joining<N> = Arc<Mutex<Option<Box<WatcherState<N>>>>>;
+
+/// The members whose queries are of type `N`.
+pub(crate) struct MemberGroup<N: Query> {
+    pub(super) members: HashMap<u64, Box<Member<N>>>,
+    index: KeyIndex,
+    /// The members to update, each once.
+    pub(super) queue: VecDeque<u64>,
+    /// The members that are to be confirmed by queries of their own.
+    pub(super) to_confirm: VecDeque<u64>,
+    /// How many of these queries are in flight.
+    pub(super) confirming: usize,
+    /// The number of the last of these queries.
+    pub(super) last_query: u64,
+}
+
+impl<N: Query> Default for MemberGroup<N> {
+    fn default() -> Self {
+        Self {
+            members: HashMap::new(),
+            index: KeyIndex::default(),
+            queue: VecDeque::new(),
+            to_confirm: VecDeque::new(),
+            confirming: 0,
+            last_query: 0,
+        }
+    }
+}
+
+pub(super) fn member_id<N: Query>(number: u64) -> MemberId {
+    MemberId {
+        group: TypeId::of::<N>(),
+        number,
+    }
+}
+
+impl<N: Query> MemberGroup<N> {
+    pub(crate) fn contains(&self, number: u64) -> bool {
+        self.members.contains_key(&number)
+    }
+
+    /// Adds a watch, with the state of the watcher that it had before, if it had one. Runs no code of an
+    /// application.
+    pub(crate) fn add(
+        &mut self,
+        link: Link<N>,
+        joining: Option<&Joining<N>>,
+        timers: &mut SubscriptionTimers,
+        in_flight: &mut InFlight,
+    ) {
+        let number = link.incarnation;
+        let state =
+            joining.and_then(|state| state.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let mut state = state.map(|state| *state).unwrap_or_default();
+        for id in state.feeds.subscribers.keys() {
+            timers.insert(id, member_id::<N>(number));
+            timers.deliver_at(id, Instant::now());
+            state.in_flight.transfer(id, in_flight);
+        }
+        let member = Member::new(link, std::mem::take(&mut state.feeds));
+        self.members.insert(number, Box::new(member));
+        self.enqueue(number);
+    }
+
+    /// The subscriptions of a member.
+    pub(crate) fn subscriptions(&self, number: u64) -> Vec<SubscriptionId> {
+        let member = self.members.get(&number);
+        member.map_or_else(Vec::new, |member| member.feeds.subscribers.keys().collect())
+    }
+
+    /// Adds a subscriber to a member, which runs no code of an application.
+    pub(crate) fn subscribe(
+        &mut self,
+        number: u64,
+        id: SubscriptionId,
+        registration: Arc<Registration<N>>,
+        timers: &mut SubscriptionTimers,
+    ) {
+        if let Some(member) = self.members.get_mut(&number) {
+            timers.insert(id, member_id::<N>(number));
+            timers.deliver_at(id, Instant::now());
+            let message = Subscribe { id, registration };
+            member.feeds.subscribe(message, Instant::now());
+        }
+    }
+
+    pub(crate) fn unsubscribe(
+        &mut self,
+        number: u64,
+        id: SubscriptionId,
+        timers: &mut SubscriptionTimers,
+        in_flight: &mut InFlight,
+    ) {
+        if let Some(member) = self.members.get_mut(&number) {
+            discard(member.feeds.subscribers.remove(id));
+        }
+        timers.remove(id);
+        in_flight.retract(id);
+    }
+
+    /// Sends a subscriber what it is owed.
+    pub(crate) fn deliver(
+        &mut self,
+        number: u64,
+        id: SubscriptionId,
+        host: &mut GroupHost<'_, N::Source>,
+    ) {
+        let Some(member) = self.members.get_mut(&number) else {
+            return;
+        };
+        let Member { link, feeds, .. } = &mut **member;
+        let outcome = feeds.pump(id, link, host.in_flight, Instant::now());
+        Self::delivered(id, outcome, host);
+    }
+
+    fn delivered(id: SubscriptionId, outcome: Pumped, host: &mut GroupHost<'_, N::Source>) {
+        match outcome {
+            Pumped::Done => {}
+            Pumped::Wait(due) => host.timers.deliver_at(id, due),
+            Pumped::Gone => {
+                host.timers.remove(id);
+                host.in_flight.retract(id);
+            }
+        }
+    }
+
+    /// Ends a member. `done` is dropped when its request is closed.
+    pub(crate) fn end(
+        &mut self,
+        number: u64,
+        done: oneshot::Sender<()>,
+        host: &mut GroupHost<'_, N::Source>,
+    ) {
+        let closed = self.remove(number, host.timers, host.in_flight);
+        actix::spawn(async move {
+            join_all(closed).await;
+            drop(done);
+        });
+    }
+
+    fn remove(
+        &mut self,
+        number: u64,
+        timers: &mut SubscriptionTimers,
+        in_flight: &mut InFlight,
+    ) -> Option<oneshot::Receiver<()>> {
+        let mut member = self.take(number)?;
+        for id in member.feeds.subscribers.keys() {
+            timers.remove(id);
+            in_flight.retract(id);
+        }
+        let closed = member.close();
+        discard(member);
+        closed
+    }
+
+    fn take(&mut self, number: u64) -> Option<Box<Member<N>>> {
+        let member = self.members.remove(&number)?;
+        if let Some(selector) = &member.selector {
+            self.index.remove(selector, number);
+        }
+        Some(member)
+    }
+
+    pub(super) fn enqueue(&mut self, number: u64) {
+        if let Some(member) = self.members.get_mut(&number)
+            && !std::mem::replace(&mut member.queued, true)
+        {
+            self.queue.push_back(number);
+        }
+    }
+
+    /// Extracts a member's value from the wider value.
+    fn update(&mut self, number: u64, host: &mut GroupHost<'_, N::Source>) {
+        let Some(member) = self.members.get_mut(&number) else {
+            return;
+        };
+        if host.refused && member.detaching.is_none() {
+            member.detaching = Some(DetachReason::Refused);
+        }
+        if let Some(reason) = member.detaching {
+            return self.detach(number, reason, host);
+        }
+        if member.selector.is_none() {
+            let Ok(Some(selector)) = caught(|| {
+                let shared_with = member.link.query.shared_with()?;
+                Some(shared_with.key_selector(host.source))
+            }) else {
+                return self.detach(number, DetachReason::Panicked, host);
+            };
+            self.index.insert(&selector, number);
+            member.selector = Some(selector);
+        }
+        let Some(upstream) = host.upstream.clone() else {
+            return;
+        };
+        let Some(part) = extract(host.source, member, &upstream) else {
+            return self.detach(number, DetachReason::Panicked, host);
+        };
+        if !part.confirm {
+            member.abandon_confirmation();
+            return self.apply(number, part, host);
+        }
+        // Everything but the removal is delivered at once.
+        if let Some(part) = extract_retaining(host.source, member, &upstream) {
+            self.apply(number, part, host);
+        }
+        self.begin_confirmation(number, host);
+    }
+
+    /// Applies what was extracted, and delivers it.
+    pub(super) fn apply(
+        &mut self,
+        number: u64,
+        part: Extracted<N::Value>,
+        host: &mut GroupHost<'_, N::Source>,
+    ) {
+        let Some(member) = self.members.get_mut(&number) else {
+            return;
+        };
+        let answer = Answer {
+            position: Position::Opaque(part.index),
+            outcome: part.outcome,
+            last_contact: None,
+        };
+        let Member { link, feeds, .. } = &mut **member;
+        let applied = feeds.take_in(answer, link, Instant::now());
+        // Reported as a state of its own only the first time: later it inherits the wide watch's.
+        link.transition(WatchState::Live);
+        match applied {
+            Taken::News { first, .. } => {
+                if first {
+                    link.report(ReportKind::FirstValue);
+                }
+                for id in feeds.subscribers.keys().collect::<Vec<_>>() {
+                    self.deliver(number, id, host);
+                }
+            }
+            Taken::NoNews => {}
+            Taken::Rejected(reason) => link.reject(reason, &mut feeds.rejection),
+        }
+    }
+
+    /// Hands a member back to the supervisor, once its own request is closed.
+    pub(super) fn detach(
+        &mut self,
+        number: u64,
+        reason: DetachReason,
+        host: &mut GroupHost<'_, N::Source>,
+    ) {
+        let Some(member) = self.members.get_mut(&number) else {
+            return;
+        };
+        member.detaching = Some(reason);
+        member.abandon_confirmation();
+        if member.query.is_some() {
+            // It goes when the query has been dropped.
+            return;
+        }
+        let Some(member) = self.take(number) else {
+            return;
+        };
+        let link = &member.link;
+        tracing::info!(path = %link.path, %reason, "falling back to the watch's own query");
+        let mut state = WatcherState::<N>::default();
+        for id in member.feeds.subscribers.keys() {
+            host.timers.remove(id);
+            host.in_flight.transfer(id, &mut state.in_flight);
+        }
+        let (key, incarnation) = (link.key.clone(), link.incarnation);
+        let supervisor = link.supervisor.upgrade();
+        state.feeds = member.feeds;
+        if let Some(supervisor) = supervisor {
+            supervisor.do_send(Died {
+                key,
+                incarnation,
+                why: Why::Detached(reason),
+                state: Box::new(state),
+            });
+        }
+    }
+}
+
+/// A member's part of the wider value; `None` if its query does not know such a value, or panics.
+pub(super) fn extract<N: Query>(
+    source: &Arc<N::Source>,
+    member: &Member<N>,
+    upstream: &UpstreamValue,
+) -> Option<Extracted<N::Value>> {
+    let current = member.feeds.progress.current();
+    let previous = current.map(|version| &*version.value);
+    caught(|| {
+        let shared_with = member.link.query.shared_with()?;
+        shared_with.extract(source, &*upstream.value, upstream.index, previous)
+    })
+    .ok()?
+}
+
+/// The same with the entries kept that it lacks, if the query can do that.
+fn extract_retaining<N: Query>(
+    source: &Arc<N::Source>,
+    member: &Member<N>,
+    upstream: &UpstreamValue,
+) -> Option<Extracted<N::Value>> {
+    let previous = &*member.feeds.progress.current()?.value;
+    caught(|| {
+        let shared_with = member.link.query.shared_with()?;
+        shared_with.extract_retaining(source, &*upstream.value, upstream.index, previous)
+    })
+    .ok()?
+}
+
+impl<S: Source, N: Query<Source = S>> Group<S> for MemberGroup<N> {
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn touch(&mut self, key: &str) {
+        let Self {
+            index,
+            members,
+            queue,
+            ..
+        } = self;
+        index.find(key, |number| {
+            if let Some(member) = members.get_mut(&number)
+                && !std::mem::replace(&mut member.queued, true)
+            {
+                queue.push_back(number);
+            }
+        });
+    }
+
+    fn touch_all(&mut self, resync: bool) {
+        for (number, member) in &mut self.members {
+            if resync {
+                member.feeds.progress.interrupted();
+            }
+            if !std::mem::replace(&mut member.queued, true) {
+                self.queue.push_back(*number);
+            }
+        }
+    }
+
+    fn detach_all(&mut self, reason: DetachReason) {
+        for member in self.members.values_mut() {
+            member.detaching.get_or_insert(reason);
+        }
+        self.touch_all(false);
+    }
+
+    fn keep_all(&mut self) {
+        for member in self.members.values_mut() {
+            if member.detaching == Some(DetachReason::Refused) && member.query.is_none() {
+                member.detaching = None;
+            }
+        }
+    }
+
+    fn step(&mut self, host: &mut GroupHost<'_, S>) {
+        if let Some(number) = self.queue.pop_front()
+            && let Some(member) = self.members.get_mut(&number)
+        {
+            member.queued = false;
+            self.update(number, host);
+        }
+    }
+
+    fn has_queue(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    fn confirmed(&mut self, confirmed: Confirmed, host: &mut GroupHost<'_, S>) {
+        self.query_ended(confirmed, host);
+    }
+
+    fn confirm_due(&mut self, member: u64, due: Instant, host: &mut GroupHost<'_, S>) {
+        self.pause_ended(member, due, host);
+    }
+
+    fn deliver_due(&mut self, member: u64, id: SubscriptionId, host: &mut GroupHost<'_, S>) {
+        self.deliver(member, id, host);
+    }
+
+    fn acknowledged(
+        &mut self,
+        number: u64,
+        acknowledgement: Acknowledgement,
+        host: &mut GroupHost<'_, S>,
+    ) {
+        let id = acknowledgement.id;
+        let Some(member) = self.members.get_mut(&number) else {
+            return;
+        };
+        let Member { link, feeds, .. } = &mut **member;
+        let outcome = feeds.acknowledged(acknowledgement, link, host.in_flight);
+        Self::delivered(id, outcome, host);
+    }
+
+    fn replace_source(&mut self) {
+        self.index.clear();
+        for member in self.members.values_mut() {
+            member.selector = None;
+            member.feeds.progress.interrupted();
+        }
+        self.touch_all(false);
+    }
+
+    fn close_queries(&mut self, closed: &mut Vec<oneshot::Receiver<()>>) {
+        closed.extend(
+            self.members
+                .values_mut()
+                .filter_map(|member| member.close()),
+        );
+    }
+
+    fn resume(&mut self, host: &mut GroupHost<'_, S>) {
+        self.resume_confirmations(host);
+    }
+
+    fn retain(
+        &mut self,
+        wanted: &HashSet<u64>,
+        timers: &mut SubscriptionTimers,
+        in_flight: &mut InFlight,
+    ) {
+        let unwanted = self
+            .members
+            .keys()
+            .filter(|number| !wanted.contains(number));
+        for number in unwanted.copied().collect::<Vec<_>>() {
+            self.remove(number, timers, in_flight);
+        }
+    }
+}

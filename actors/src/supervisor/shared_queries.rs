@@ -1,0 +1,355 @@
+//! Which watches are members of which shared query, and when those that have detached come back.
+//!
+//! The wide watch runs as long as it has subscribers of its own or members, detached ones included: their
+//! return depends on its answers.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::prelude::*;
+use futures_util::future::LocalBoxFuture;
+use tokio::time::Instant;
+
+use super::{
+    Entry,
+    reports::{DetachReason, Died},
+};
+use crate::{
+    EventKind, Input, Query, Source, WatchState, WatchSupervisor, key::WatchKey,
+    shared_query::ToMembers, snapshots::Slot,
+};
+
+/// The shortest pause before a member that has detached for a reason of its own comes back. It doubles each time.
+const MIN_REJOIN_PAUSE: Duration = Duration::from_secs(30);
+
+/// The longest such pause; a member that was refused with all others is looked at that often too.
+const MAX_REJOIN_PAUSE: Duration = Duration::from_secs(600);
+
+/// Members that leave or come back together are spread over this much time each.
+const SPREAD_PER_MEMBER: Duration = Duration::from_millis(5);
+
+/// They are spread over this much time at most.
+const MAX_SPREAD: Duration = Duration::from_secs(30);
+
+/// How many members come back in one sweep.
+const MAX_REJOINS: usize = 1_000;
+
+/// A wide watch as its members know it.
+pub(super) struct SharedQueryHandle<S: Source> {
+    /// Each clone of a recipient has room of its own in it, so members share one.
+    pub(super) host: Arc<Recipient<ToMembers<S>>>,
+    /// How many watches are members, detached ones included.
+    pub(super) members: usize,
+}
+
+/// A watch's place in a shared query.
+pub(super) struct Membership {
+    pub(super) wide: WatchKey,
+    pub(super) detached: Option<Detached>,
+    /// How often in a row it has detached for a reason of its own.
+    failures: u32,
+}
+
+/// A member that sends queries of its own for a while.
+pub(super) struct Detached {
+    reason: DetachReason,
+    /// Its place in the schedule of those that come back.
+    rejoin: (Instant, u64),
+}
+
+/// What a watch joins.
+pub(super) struct Joined<S: Source> {
+    pub(super) membership: Membership,
+    pub(super) host: Arc<Recipient<ToMembers<S>>>,
+    pub(super) slot: Arc<Slot>,
+}
+
+/// How a declared root starts.
+pub(super) type StartRoot<S> =
+    Arc<dyn Fn(&mut WatchSupervisor<S>, &mut Context<WatchSupervisor<S>>) + Send + Sync>;
+
+impl<S: Source> WatchSupervisor<S> {
+    /// Joins the first of these queries that is watched or declared as a root.
+    pub(super) fn join_one_of<Q: Query<Source = S>>(
+        &mut self,
+        wider: &[Input<Q>],
+        ctx: &mut Context<Self>,
+    ) -> Option<Joined<S>> {
+        let wide = wider.iter().find(|input| self.may_serve(&input.key))?;
+        let wide = wide.key.clone();
+        if !self.entries.contains_key(&wide) {
+            let start = Arc::clone(self.roots.get(&wide)?);
+            start(self, ctx);
+        }
+        let (host, slot) = self.host_of(&wide)?;
+        self.count_member(&wide, &host);
+        let membership = Membership {
+            wide,
+            detached: None,
+            failures: 0,
+        };
+        Some(Joined {
+            membership,
+            host,
+            slot,
+        })
+    }
+
+    /// Whether this watch may serve others: it is no member itself, so that no state is inherited twice.
+    fn may_serve(&self, key: &WatchKey) -> bool {
+        match self.entries.get(key) {
+            Some(entry) => entry.membership.is_none(),
+            None => self.roots.contains_key(key),
+        }
+    }
+
+    fn host_of(&self, wide: &WatchKey) -> Option<(Arc<Recipient<ToMembers<S>>>, Arc<Slot>)> {
+        let entry = self.entries.get(wide)?;
+        let host = match self.shared.get(wide) {
+            Some(shared) => Arc::clone(&shared.host),
+            None => Arc::new(entry.handle.members_host()?),
+        };
+        Some((host, Arc::clone(&entry.slot)))
+    }
+
+    fn count_member(&mut self, wide: &WatchKey, host: &Arc<Recipient<ToMembers<S>>>) {
+        let shared = self.shared.entry(wide.clone());
+        let shared = shared.or_insert_with(|| SharedQueryHandle {
+            host: Arc::clone(host),
+            members: 0,
+        });
+        shared.members += 1;
+        if let Some(entry) = self.entries.get(wide) {
+            entry.slot.write().status.members = shared.members;
+        }
+    }
+
+    /// A member has ended. The last one takes the wide watch along, unless that has subscribers of its own:
+    /// the future resolves when its request is closed.
+    pub(super) fn leave(&mut self, membership: &Membership) -> Option<LocalBoxFuture<'static, ()>> {
+        if let Some(detached) = &membership.detached {
+            self.rejoins.remove(&detached.rejoin);
+        }
+        let wide = &membership.wide;
+        let shared = self.shared.get_mut(wide)?;
+        shared.members -= 1;
+        let members = shared.members;
+        let entry = self.entries.get(wide)?;
+        entry.slot.write().status.members = members;
+        let unused = entry.handle.count() == 0 && !self.lingering.contains_key(wide);
+        if members > 0 {
+            return None;
+        }
+        self.shared.remove(wide);
+        let (_, ended) = unused.then(|| self.remove(wide))??;
+        Some(ended)
+    }
+
+    /// A watcher takes the place of another one: its members are told to it from now on.
+    pub(super) fn rehost(&mut self, wide: &WatchKey, host: Recipient<ToMembers<S>>) {
+        let Some(shared) = self.shared.get_mut(wide) else {
+            return;
+        };
+        shared.host = Arc::new(host);
+        for entry in self.entries.values_mut() {
+            if entry.is_member_of(wide) {
+                entry.handle.rehost(&shared.host);
+            }
+        }
+    }
+
+    /// Writes down that a member has detached: how long it waits before its first own query.
+    pub(super) fn detached(&mut self, key: &WatchKey, reason: DetachReason) -> Duration {
+        let number = self.number();
+        let Some(entry) = self.entries.get_mut(key) else {
+            return Duration::ZERO;
+        };
+        let Some(membership) = &mut entry.membership else {
+            return Duration::ZERO;
+        };
+        let pause = if reason == DetachReason::Refused {
+            MAX_REJOIN_PAUSE
+        } else {
+            let doublings = membership.failures.min(16);
+            membership.failures += 1;
+            MIN_REJOIN_PAUSE
+                .saturating_mul(1 << doublings)
+                .min(MAX_REJOIN_PAUSE)
+        };
+        let wide = membership.wide.clone();
+        let members = self.shared.get(&wide).map_or(0, |shared| shared.members);
+        let (spread, serves) = (spread(members), self.is_answered(&wide));
+        let pause = match reason {
+            // It was answered while its members were leaving.
+            DetachReason::Refused if serves => Duration::ZERO,
+            _ => pause,
+        };
+        let rejoin = (Instant::now() + pause + at_random(spread), number);
+        let entry = self.entries.get_mut(key);
+        if let Some(membership) = entry.and_then(|entry| entry.membership.as_mut()) {
+            membership.detached = Some(Detached { reason, rejoin });
+            self.rejoins.insert(rejoin, key.clone());
+        }
+        at_random(spread)
+    }
+
+    /// Whether this watch has a value and is answered.
+    fn is_answered(&self, wide: &WatchKey) -> bool {
+        self.entries.get(wide).is_some_and(|entry| {
+            let content = entry.slot.read();
+            content.value.is_some()
+                && matches!(
+                    content.status.state,
+                    WatchState::Live | WatchState::Polling { .. }
+                )
+        })
+    }
+
+    /// The wide watch is answered again: the members that were refused with it come back, spread a little.
+    pub(super) fn hasten_rejoins(&mut self, wide: &WatchKey) {
+        let Some(shared) = self.shared.get(wide) else {
+            return;
+        };
+        let (spread, now) = (spread(shared.members), Instant::now());
+        for (key, entry) in &mut self.entries {
+            let Some(membership) = entry.membership.as_mut().filter(|it| it.wide == *wide) else {
+                continue;
+            };
+            if let Some(detached) = &mut membership.detached
+                && detached.reason == DetachReason::Refused
+            {
+                self.rejoins.remove(&detached.rejoin);
+                detached.rejoin.0 = now + at_random(spread);
+                self.rejoins.insert(detached.rejoin, key.clone());
+            }
+        }
+    }
+
+    /// Asks the members whose time has come to hand their state over.
+    pub(super) fn run_rejoins(&mut self) {
+        let now = Instant::now();
+        for _ in 0..MAX_REJOINS {
+            let due = self
+                .rejoins
+                .first_key_value()
+                .filter(|((at, _), _)| *at <= now);
+            let Some(((_, number), key)) = due.map(|(at, key)| (*at, key.clone())) else {
+                return;
+            };
+            self.rejoins.pop_first();
+            // Looked at again, should nothing come of it.
+            let again = (now + MIN_REJOIN_PAUSE, number);
+            let Some(entry) = self.entries.get_mut(&key) else {
+                continue;
+            };
+            let Some(membership) = &mut entry.membership else {
+                continue;
+            };
+            let Some(detached) = &mut membership.detached else {
+                continue;
+            };
+            detached.rejoin = again;
+            self.rejoins.insert(again, key.clone());
+            let wide = membership.wide.clone();
+            if self.is_answered(&wide)
+                && let Some(entry) = self.entries.get(&key)
+            {
+                drop(entry.handle.hand_over());
+            }
+        }
+    }
+
+    /// A member that had detached is one again.
+    pub(super) fn rejoined(&mut self, key: &WatchKey) {
+        let entry = self.entries.get_mut(key);
+        let membership = entry.and_then(|entry| entry.membership.as_mut());
+        if let Some(membership) = membership
+            && let Some(detached) = membership.detached.take()
+        {
+            self.rejoins.remove(&detached.rejoin);
+        }
+    }
+
+    /// Makes a member of a watch that has handed its state over; the message is given back if that cannot be.
+    pub(super) fn rejoin(&mut self, died: Died) -> Result<(), Died> {
+        let incarnation = self.number();
+        let entry = self.entries.get(&died.key);
+        let wide = entry.and_then(|entry| Some(entry.membership.as_ref()?.wide.clone()));
+        let Some((host, wide)) = wide.and_then(|wide| self.host_of(&wide)) else {
+            return Err(died);
+        };
+        self.rejoined(&died.key);
+        let Some(entry) = self.entries.get_mut(&died.key) else {
+            return Err(died);
+        };
+        entry.incarnation = incarnation;
+        // What was reported last is what changes are compared with.
+        entry.told = Some(Box::new(entry.slot.state()));
+        entry.slot.write().upstream = Some(wide);
+        entry.handle.join(died.state, host, incarnation);
+        tracing::debug!(path = %entry.path, "the watch is served by a wider one again");
+        Ok(())
+    }
+
+    /// A wide watch is in another state, which its members inherit.
+    pub(super) fn tell_members(&mut self, wide: &WatchKey, state: &WatchState) {
+        if !self.shared.contains_key(wide) {
+            return;
+        }
+        if matches!(state, WatchState::Live | WatchState::Polling { .. }) {
+            self.hasten_rejoins(wide);
+        }
+        if self.observers.is_empty() || state.is_refused() {
+            return;
+        }
+        let members = self.entries.iter_mut().filter(|(_, entry)| {
+            // Before its own first value it is not live, whatever the other is.
+            entry.is_member_of(wide)
+                && (!state.is_live() || entry.slot.read().status.last_answer.is_some())
+        });
+        let changed: Vec<_> = members
+            .filter_map(|(key, entry)| {
+                let news = entry.is_news(state);
+                news.then(|| (key.clone(), entry.path.clone()))
+            })
+            .collect();
+        for (key, path) in changed {
+            self.tell(&key, &path, &EventKind::State(state.clone()));
+        }
+    }
+
+    /// Records the current states as reported: an observer that joins now sees only later changes.
+    pub(super) fn note_told(&mut self) {
+        let members = self.entries.values_mut();
+        for entry in members.filter(|entry| entry.told.is_some()) {
+            entry.told = Some(Box::new(entry.slot.state()));
+        }
+    }
+}
+
+impl<S: Source> Entry<S> {
+    /// Whether this wide watch serves it now.
+    pub(super) fn is_member_of(&self, wide: &WatchKey) -> bool {
+        let membership = self.membership.as_ref();
+        membership.is_some_and(|it| it.wide == *wide && it.detached.is_none())
+    }
+
+    /// Whether this state is worth reporting. It counts as reported from here on.
+    pub(super) fn is_news(&mut self, state: &WatchState) -> bool {
+        // A watcher of its own has compared it already.
+        let Some(told) = &mut self.told else {
+            return true;
+        };
+        let news = told.is_news(state);
+        **told = state.clone();
+        news
+    }
+}
+
+fn spread(members: usize) -> Duration {
+    let members = u32::try_from(members).unwrap_or(u32::MAX);
+    SPREAD_PER_MEMBER.saturating_mul(members).min(MAX_SPREAD)
+}
+
+fn at_random(spread: Duration) -> Duration {
+    spread.mul_f64(fastrand::f64())
+}

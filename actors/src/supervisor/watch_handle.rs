@@ -1,0 +1,418 @@
+//! One watcher as its supervisor holds it, whatever the type of its query.
+
+use std::{
+    any::Any,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix::{ArbiterHandle, prelude::*};
+use futures_util::future::LocalBoxFuture;
+use tokio::{sync::oneshot, time::Instant};
+
+use super::Settings;
+use crate::{
+    Query, Source, SubscriptionId, WatcherActor,
+    arbiters::Arbiters,
+    few::Few,
+    link::{Ends, Link},
+    shared_query::{Joining, SharedQuery, ToMembers},
+    subscription::in_flight::InFlight,
+    supervisor::Why,
+    watcher::{End, HandOver, Registration, Restart, Subscribe, Unsubscribe, WatcherState},
+};
+
+/// How often a watcher is given to another arbiter when the one it was given to has stopped.
+const MOST_ARBITERS: usize = 64;
+
+/// What a supervisor does with a watcher without knowing its query.
+pub(super) trait Handle<S: Source>: Any {
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+    fn subscriptions(&self) -> Vec<SubscriptionId>;
+    /// How many subscriptions there are.
+    fn count(&self) -> usize;
+    /// Subscriptions whose actors are gone.
+    fn dead(&self) -> Vec<SubscriptionId>;
+    /// The actor of a subscription, as its identity.
+    fn actor(&self, id: SubscriptionId) -> Option<u64>;
+    fn remove(&mut self, id: SubscriptionId) -> LocalBoxFuture<'static, ()>;
+    fn end(&mut self) -> LocalBoxFuture<'static, ()>;
+    fn restart(&mut self, source: Option<Arc<S>>) -> LocalBoxFuture<'static, ()>;
+    /// Ends its own watcher, which hands its state over; the future resolves when it has.
+    fn hand_over(&self) -> LocalBoxFuture<'static, ()>;
+    /// Starts a watcher of its own from the state that is left. After a panic: the number of its attempt, and
+    /// the pause before it.
+    fn respawn(
+        &mut self,
+        state: Box<dyn Any + Send>,
+        why: Why,
+        spawn: &Spawn<'_, S>,
+        arbiters: &mut Arbiters,
+    ) -> Option<(u32, Duration)>;
+    /// Makes it a member of a shared query, with the state that its own watcher has handed over.
+    fn join(
+        &mut self,
+        state: Box<dyn Any + Send>,
+        host: Arc<Recipient<ToMembers<S>>>,
+        incarnation: u64,
+    );
+    /// Where the members are that its own watcher serves.
+    fn members_host(&self) -> Option<Recipient<ToMembers<S>>>;
+    /// The members in a state of its watcher.
+    fn members_of<'a>(
+        &self,
+        state: &'a mut (dyn Any + Send),
+    ) -> Option<(&'a mut SharedQuery<S>, &'a mut InFlight)>;
+    /// Brings it, as a member, to what was promised to its subscribers.
+    fn restore_member(&mut self, shared: &mut SharedQuery<S>, in_flight: &mut InFlight);
+    /// Another watcher serves it, as a member.
+    fn rehost(&mut self, host: &Arc<Recipient<ToMembers<S>>>);
+}
+
+/// What a watcher is started with.
+pub(super) struct Spawn<'a, S: Source> {
+    pub(super) incarnation: u64,
+    pub(super) source: &'a Arc<S>,
+    pub(super) settings: &'a Settings,
+    /// How long a member that has detached waits.
+    pub(super) delay: Duration,
+}
+
+/// A watcher of this query, and the subscribers that were promised its updates.
+pub(super) struct Watcher<Q: Query> {
+    keeper: Keeper<Q>,
+    /// What its next incarnation is made with.
+    ends: Arc<Ends<Q>>,
+    subscribers: Few<SubscriptionId, Registered<Q>>,
+    /// The subscription of each actor.
+    by_actor: Few<u64, SubscriptionId>,
+}
+
+/// Who keeps a watch.
+enum Keeper<Q: Query> {
+    /// A watcher of its own.
+    Own(Addr<WatcherActor<Q>>),
+    /// The watcher of a wider query, of which it is a member by this number.
+    Shared {
+        host: Arc<Recipient<ToMembers<Q::Source>>>,
+        member: u64,
+        /// Its state on the way there, if it had a watcher of its own before.
+        joining: Option<Joining<Q>>,
+    },
+}
+
+struct Registered<Q: Query> {
+    registration: Arc<Registration<Q>>,
+    actor: u64,
+}
+
+impl<Q: Query> Watcher<Q> {
+    pub(super) fn start(
+        ends: Arc<Ends<Q>>,
+        incarnation: u64,
+        source: &Arc<Q::Source>,
+        arbiters: &mut Arbiters,
+        state: WatcherState<Q>,
+    ) -> Self {
+        let link = Link {
+            ends: Arc::clone(&ends),
+            incarnation,
+        };
+        Self::new(Keeper::Own(launch(link, source, arbiters, state)), ends)
+    }
+
+    /// A member of a shared query.
+    pub(super) fn member(
+        ends: Arc<Ends<Q>>,
+        incarnation: u64,
+        host: Arc<Recipient<ToMembers<Q::Source>>>,
+    ) -> Self {
+        let keeper = add_member(&ends, incarnation, host, None);
+        Self::new(keeper, ends)
+    }
+
+    fn new(keeper: Keeper<Q>, ends: Arc<Ends<Q>>) -> Self {
+        Self {
+            keeper,
+            ends,
+            subscribers: Few::default(),
+            by_actor: Few::default(),
+        }
+    }
+
+    pub(super) fn subscription_of(&self, actor: u64) -> Option<SubscriptionId> {
+        self.by_actor.get(actor).copied()
+    }
+
+    pub(super) fn subscribe(&mut self, message: Subscribe<Q>, actor: u64) {
+        let registered = Registered {
+            registration: Arc::clone(&message.registration),
+            actor,
+        };
+        self.subscribers.insert(message.id, registered);
+        self.by_actor.insert(actor, message.id);
+        match &self.keeper {
+            Keeper::Own(watcher) => watcher.do_send(message),
+            Keeper::Shared { host, member, .. } => {
+                let (member, Subscribe { id, registration }) = (*member, message);
+                host.do_send(ToMembers::new::<Q>(move |group, host| {
+                    group.subscribe(member, id, registration, host.timers);
+                }));
+            }
+        }
+    }
+
+    /// Brings the subscribers of a state to those that were promised its updates. Runs no code of an application.
+    fn reconcile(&self, state: &mut WatcherState<Q>) {
+        let now = Instant::now();
+        for id in self.unknown(state.feeds.subscribers.keys()) {
+            state.unsubscribe(id);
+        }
+        for (id, registered) in self.subscribers.iter() {
+            if !state.feeds.subscribers.contains_key(id) {
+                let registration = Arc::clone(&registered.registration);
+                state.subscribe(Subscribe { id, registration }, now);
+            }
+        }
+    }
+
+    /// The subscriptions among these that have ended.
+    fn unknown(&self, ids: impl Iterator<Item = SubscriptionId>) -> Vec<SubscriptionId> {
+        ids.filter(|id| !self.subscribers.contains_key(*id))
+            .collect()
+    }
+}
+
+/// Adds a member to a shared query.
+fn add_member<Q: Query>(
+    ends: &Arc<Ends<Q>>,
+    member: u64,
+    host: Arc<Recipient<ToMembers<Q::Source>>>,
+    joining: Option<Joining<Q>>,
+) -> Keeper<Q> {
+    let link = Link {
+        ends: Arc::clone(ends),
+        incarnation: member,
+    };
+    let state = joining.clone();
+    host.do_send(ToMembers::new::<Q>(move |group, host| {
+        group.add(link, state.as_ref(), host.timers, host.in_flight);
+    }));
+    Keeper::Shared {
+        host,
+        member,
+        joining,
+    }
+}
+
+/// Starts a watcher on an arbiter that takes it: the supervisor's own one, if all others have stopped.
+fn launch<Q: Query>(
+    link: Link<Q>,
+    source: &Arc<Q::Source>,
+    arbiters: &mut Arbiters,
+    state: WatcherState<Q>,
+) -> Addr<WatcherActor<Q>> {
+    let source = Arc::clone(source);
+    let watcher = move |_: &mut Context<WatcherActor<Q>>| WatcherActor::new(link, source, state);
+    actix::Supervisor::start_in_arbiter(&working(arbiters), watcher)
+}
+
+/// The next arbiter that works, or the supervisor's own one.
+pub(super) fn working(arbiters: &mut Arbiters) -> ArbiterHandle {
+    // An arbiter that has stopped refuses everything; one that works takes the first thing it is sent.
+    let arbiter = (0..MOST_ARBITERS)
+        .map(|_| arbiters.next())
+        .find(|arbiter| arbiter.spawn_fn(|| {}));
+    arbiter.unwrap_or_else(Arbiter::current)
+}
+
+impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn subscriptions(&self) -> Vec<SubscriptionId> {
+        self.subscribers.keys().collect()
+    }
+
+    fn count(&self) -> usize {
+        self.subscribers.len()
+    }
+
+    fn dead(&self) -> Vec<SubscriptionId> {
+        self.subscribers
+            .iter()
+            .filter(|(_, registered)| !registered.registration.subscriber.is_connected())
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    fn actor(&self, id: SubscriptionId) -> Option<u64> {
+        self.subscribers.get(id).map(|registered| registered.actor)
+    }
+
+    fn remove(&mut self, id: SubscriptionId) -> LocalBoxFuture<'static, ()> {
+        if let Some(registered) = self.subscribers.remove(id) {
+            self.by_actor.remove(registered.actor);
+        }
+        match &self.keeper {
+            Keeper::Own(watcher) => ask(watcher.send(Unsubscribe(id))),
+            Keeper::Shared { host, member, .. } => {
+                let member = *member;
+                let (done, ended) = oneshot::channel();
+                host.do_send(ToMembers::new::<Q>(move |group, host| {
+                    group.unsubscribe(member, id, host.timers, host.in_flight);
+                    drop(done);
+                }));
+                dropped(ended)
+            }
+        }
+    }
+
+    fn end(&mut self) -> LocalBoxFuture<'static, ()> {
+        let (done, closed) = oneshot::channel();
+        match &self.keeper {
+            Keeper::Own(watcher) => watcher.do_send(End(done)),
+            Keeper::Shared { host, member, .. } => {
+                let member = *member;
+                host.do_send(ToMembers::new::<Q>(move |group, host| {
+                    group.end(member, done, host);
+                }));
+            }
+        }
+        dropped(closed)
+    }
+
+    fn restart(&mut self, source: Option<Arc<Q::Source>>) -> LocalBoxFuture<'static, ()> {
+        match &self.keeper {
+            Keeper::Own(watcher) => ask(watcher.send(Restart(source))),
+            // Its requests are closed with those of the wide watch.
+            Keeper::Shared { .. } => Box::pin(std::future::ready(())),
+        }
+    }
+
+    fn hand_over(&self) -> LocalBoxFuture<'static, ()> {
+        let (done, handed_over) = oneshot::channel();
+        if let Keeper::Own(watcher) = &self.keeper {
+            watcher.do_send(HandOver(done));
+        }
+        dropped(handed_over)
+    }
+
+    fn respawn(
+        &mut self,
+        state: Box<dyn Any + Send>,
+        why: Why,
+        spawn: &Spawn<'_, Q::Source>,
+        arbiters: &mut Arbiters,
+    ) -> Option<(u32, Duration)> {
+        let Ok(mut state) = state.downcast::<WatcherState<Q>>() else {
+            unreachable!("equal keys are of equal types")
+        };
+        self.reconcile(&mut state);
+        state.feeds.progress.interrupted();
+        let now = Instant::now();
+        let mut pause = None;
+        match why {
+            Why::Panicked => {
+                state.postpone(None);
+                let until = state.next_attempt;
+                let left = until.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+                pause = Some((state.backoff.attempt(), left));
+            }
+            Why::Detached(_) => {
+                state.backoff = spawn.settings.backoff.clone_reset();
+                state.throttle = spawn.settings.throttle.clone();
+                state.next_attempt = Some(now + spawn.delay);
+            }
+            Why::HandedOver => {}
+        }
+        let link = Link {
+            ends: Arc::clone(&self.ends),
+            incarnation: spawn.incarnation,
+        };
+        self.keeper = Keeper::Own(launch(link, spawn.source, arbiters, *state));
+        pause
+    }
+
+    fn join(
+        &mut self,
+        state: Box<dyn Any + Send>,
+        host: Arc<Recipient<ToMembers<Q::Source>>>,
+        incarnation: u64,
+    ) {
+        let Ok(mut state) = state.downcast::<WatcherState<Q>>() else {
+            unreachable!("equal keys are of equal types")
+        };
+        self.reconcile(&mut state);
+        state.feeds.progress.interrupted();
+        let joining = Some(Arc::new(Mutex::new(Some(state))));
+        self.keeper = add_member(&self.ends, incarnation, host, joining);
+    }
+
+    fn members_host(&self) -> Option<Recipient<ToMembers<Q::Source>>> {
+        match &self.keeper {
+            Keeper::Own(watcher) => Some(watcher.clone().recipient()),
+            Keeper::Shared { .. } => None,
+        }
+    }
+
+    fn members_of<'a>(
+        &self,
+        state: &'a mut (dyn Any + Send),
+    ) -> Option<(&'a mut SharedQuery<Q::Source>, &'a mut InFlight)> {
+        let state = state.downcast_mut::<WatcherState<Q>>()?;
+        let shared = state.shared.get_or_insert_default();
+        Some((&mut **shared, &mut state.in_flight))
+    }
+
+    fn restore_member(&mut self, shared: &mut SharedQuery<Q::Source>, in_flight: &mut InFlight) {
+        let Keeper::Shared {
+            member, joining, ..
+        } = &self.keeper
+        else {
+            return;
+        };
+        let (number, timers) = (*member, &mut shared.timers);
+        let group = shared.groups.of::<Q>();
+        if !group.contains(number) {
+            let link = Link {
+                ends: Arc::clone(&self.ends),
+                incarnation: number,
+            };
+            group.add(link, joining.as_ref(), timers, in_flight);
+        }
+        let found = group.subscriptions(number);
+        for id in self.unknown(found.iter().copied()) {
+            group.unsubscribe(number, id, timers, in_flight);
+        }
+        for (id, registered) in self.subscribers.iter() {
+            if !found.contains(&id) {
+                let registration = Arc::clone(&registered.registration);
+                group.subscribe(number, id, registration, timers);
+            }
+        }
+    }
+
+    fn rehost(&mut self, new: &Arc<Recipient<ToMembers<Q::Source>>>) {
+        if let Keeper::Shared { host, .. } = &mut self.keeper {
+            *host = Arc::clone(new);
+        }
+    }
+}
+
+/// Resolves when the sender is dropped: by the watcher, or with the mailbox of a dead one.
+fn dropped(sender: oneshot::Receiver<()>) -> LocalBoxFuture<'static, ()> {
+    Box::pin(async move { drop(sender.await) })
+}
+
+/// A watcher that does not answer has panicked: its supervisor is told by other means.
+fn ask<A, M>(request: Request<A, M>) -> LocalBoxFuture<'static, ()>
+where
+    A: Actor + Handler<M>,
+    A::Context: actix::dev::ToEnvelope<A, M>,
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    Box::pin(async move { drop(request.await) })
+}

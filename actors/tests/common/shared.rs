@@ -1,0 +1,62 @@
+//! What the tests of shared queries have in common.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+use consul_watch_actors::{Status, SubscriptionId, Watch, WatchStatus, WatchSupervisor};
+
+use super::{Folder, Part, Recorder, Sight, Store, supervisor, until};
+
+pub type Watches = Addr<WatchSupervisor<Store>>;
+
+/// A supervisor whose root is the folder `app`, by a paused clock.
+pub fn rooted(store: &Store) -> Watches {
+    tokio::time::pause();
+    supervisor(store)
+        .arbiters(0)
+        .shared_root(Folder::new("app"))
+        .start()
+}
+
+pub fn row(key: &str) -> Part {
+    Part::row("app", key)
+}
+
+pub async fn watch(watches: &Watches, part: &Part, subscriber: &Addr<Recorder>) -> SubscriptionId {
+    watches
+        .send(Watch::new(part.clone(), subscriber.clone()))
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+/// Watches it, and waits for the first state.
+pub async fn follow(watches: &Watches, part: &Part) -> (SubscriptionId, Addr<Recorder>, Sight) {
+    let (subscriber, sight) = Recorder::prompt();
+    let id = watch(watches, part, &subscriber).await;
+    let first = sight.clone();
+    until("the first state arrives", move || first.count() > 0).await;
+    (id, subscriber, sight)
+}
+
+pub async fn status(watches: &Watches, part: &Part) -> WatchStatus {
+    watches.send(Status::query(part)).await.unwrap().remove(0)
+}
+
+pub async fn until_state(watches: &Watches, part: &Part, name: &str) {
+    for _ in 0..10_000 {
+        if status(watches, part).await.state.name() == name {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("it is never {name}: {:?}", status(watches, part).await);
+}
+
+/// Nobody is left over: no request, and no actor that holds the source.
+pub async fn until_as_before(store: &Store, handles: usize) {
+    until("nothing of them is left", || {
+        store.open() == 0 && store.handles() == handles
+    })
+    .await;
+}

@@ -1,0 +1,155 @@
+//! Resets of a source whose queries are shared.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{
+    Folder, Mode, Part, Recorder, Say, Store, pass,
+    shared::{follow, rooted, row},
+    supervisor, until,
+};
+use consul_watch_actors::{Reason, Reset, Stop};
+
+#[actix::test]
+async fn resets_repeat_nothing_and_close_confirming_queries() {
+    let store = Store::new();
+    for key in ["a", "b"] {
+        store.put("app", key, 1);
+    }
+    let watches = rooted(&store);
+    let (_, _a, a) = follow(&watches, &row("a")).await;
+    let (_, _b, b) = follow(&watches, &row("b")).await;
+    store.mode("app/a", Mode::Silent);
+    store.delete("app", "a");
+    until("it asks by itself", || store.open() == 2).await;
+    for round in 1..=10 {
+        let dropped = store.dropped();
+        assert_eq!(watches.send(Reset::new()).await.unwrap().unwrap(), 3);
+        assert!(
+            store.dropped() >= dropped + 2,
+            "the old ones are closed by now, in round {round}"
+        );
+        until("both ask again", || (store.open(), store.held()) == (2, 1)).await;
+    }
+    store.mode("app/a", Mode::Honest);
+    until("it is gone", || a.count() == 2).await;
+    pass(60).await;
+    assert_eq!((a.count(), b.count(), store.open()), (2, 1, 1));
+    store.put("app", "b", 2);
+    until("the next change arrives", || b.count() == 2).await;
+}
+
+#[actix::test]
+async fn a_reset_to_other_entries_shows_those_and_a_stop_behind_it_leaves_nothing_open() {
+    let store = Store::new();
+    store.put("app", "a", 1);
+    store.put("app", "xa", 2);
+    let watches = rooted(&store);
+    let (_, _a, a) = follow(&watches, &row("a")).await;
+    let (_, _all, all) = follow(&watches, &Part::beneath("app", "")).await;
+    assert_eq!(all.last().unwrap().rows.len(), 2);
+    for (prefix, key, value) in [("x", "xa", 2), ("", "a", 1)] {
+        watches
+            .send(Reset::with(store.clone().with_prefix(prefix)))
+            .await
+            .unwrap()
+            .unwrap();
+        until("its entry is shown", || {
+            a.last().unwrap().rows.get(key) == Some(&value)
+        })
+        .await;
+        assert_eq!(a.last().unwrap().reason, Reason::Resync);
+        store.put("app", key, value + 5);
+        until("and its changes", || {
+            a.last().unwrap().rows.get(key) == Some(&(value + 5))
+        })
+        .await;
+    }
+    assert_eq!(a.count(), 5);
+    until("the rest too", || {
+        all.last().unwrap().rows == store.rows("app")
+    })
+    .await;
+    // Each right behind the other.
+    let to = |prefix: &str| watches.send(Reset::with(store.clone().with_prefix(prefix)));
+    let resets = [to("x"), to(""), to("x")];
+    let stop = watches.send(Stop::paths(["app/a", "app/*"]));
+    let (resets, stopped) =
+        futures_util::future::join(futures_util::future::join_all(resets), stop).await;
+    assert!(resets.into_iter().all(|reset| reset.unwrap().is_ok()));
+    assert_eq!((stopped.unwrap().ended.len(), store.open()), (2, 0));
+    pass(5).await;
+    assert_eq!(store.open(), 0);
+}
+
+#[actix::test]
+async fn a_watch_right_behind_a_reset_gets_nothing_of_the_source_before() {
+    let store = Store::new();
+    store.put("app", "a", 1);
+    store.put("app", "xa", 2);
+    let watches = rooted(&store.clone().with_prefix("x"));
+    let (user, _) = Recorder::prompt();
+    watches.watch("app", user).await;
+    let (_, _a, a) = follow(&watches, &row("a")).await;
+    store.set_latency(Duration::from_secs(1));
+    let reset = watches.send(Reset::with(store.clone()));
+    let (_, _all, all) = follow(&watches, &Part::beneath("app", "")).await;
+    reset.await.unwrap().unwrap();
+    until("both show all there is", || {
+        a.shows(1) && all.last().unwrap().rows == store.rows("app")
+    })
+    .await;
+    assert_eq!((a.count(), all.count()), (2, 1));
+}
+
+#[actix::test]
+async fn members_follow_after_many_resets_at_once() {
+    let store = Store::new();
+    store.put("app", "a", 1);
+    store.put("app", "xa", 2);
+    let watches = rooted(&store);
+    let (user, folder) = Recorder::prompt();
+    watches.watch("app", user).await;
+    let (_, _a, a) = follow(&watches, &row("a")).await;
+    for round in 10..40 {
+        let prefixes = ["", "x", "", "x", ""]
+            .into_iter()
+            .skip(round % 5)
+            .chain(["x", ""]);
+        let to = |prefix| watches.send(Reset::with(store.clone().with_prefix(prefix)));
+        let resets: Vec<_> = prefixes.map(to).collect();
+        for reset in futures_util::future::join_all(resets).await {
+            assert!(reset.unwrap().is_ok());
+        }
+        let value = u64::try_from(round).unwrap();
+        store.put("app", "a", value);
+        until("the change arrives", || a.shows(value)).await;
+    }
+    until("and for the other", || folder.shows(39)).await;
+}
+
+/// On arbiters of their own, where the resets pile up.
+#[actix::test]
+async fn ten_thousand_resets_at_once_do_not_grow_the_stack() {
+    let store = Store::new();
+    store.put("app", "a", 1);
+    store.put("app", "x.a", 7);
+    let watches = supervisor(&store)
+        .arbiters(1)
+        .shared_root(Folder::new("app"))
+        .start();
+    let (_, _a, sight) = follow(&watches, &row("a")).await;
+    for n in 0..10_000 {
+        let prefix = if n % 2 == 0 { "x." } else { "" };
+        watches.do_send(Reset::with(store.clone().with_prefix(prefix)));
+    }
+    let last = Reset::with(store.clone().with_prefix("x."));
+    watches.send(last).await.unwrap().unwrap();
+    until("the last configuration holds", || {
+        sight.last().unwrap().rows.get("x.a") == Some(&7)
+    })
+    .await;
+}
