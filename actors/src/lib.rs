@@ -72,3 +72,8 @@ pub use self::{
     view::View,
     watcher::WatcherActor,
 };
+
+/// Runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
