@@ -297,7 +297,7 @@ impl ConsulConfig {
         self.0.max_body_size
     }
 
-    /// Whether Consul may compress its answers.
+    /// Returns whether Consul may compress its answers.
     pub fn gzip(&self) -> bool {
         self.0.gzip.unwrap_or_else(|| !self.address().is_local())
     }

@@ -28,7 +28,7 @@ impl Secret {
         &self.0
     }
 
-    /// Whether it is empty, which Consul's clients treat as not set.
+    /// Returns whether it is empty, which Consul's clients treat as not set.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

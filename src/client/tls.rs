@@ -52,7 +52,7 @@ impl TlsSettings {
         self.server_name.as_deref()
     }
 
-    /// Whether the server's certificate is verified (`CONSUL_HTTP_SSL_VERIFY`). Default: yes.
+    /// Returns whether the server's certificate is verified (`CONSUL_HTTP_SSL_VERIFY`). Default: yes.
     pub fn verify(&self) -> bool {
         self.verify
     }

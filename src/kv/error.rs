@@ -110,7 +110,7 @@ pub enum KvError {
 }
 
 impl KvError {
-    /// Whether it only means that nothing is there: no key, or no such field in it.
+    /// Returns whether it only means that nothing is there: no key, or no such field in it.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::KeyNotFound { .. } | Self::FieldNotFound { .. })
     }

@@ -21,7 +21,7 @@ impl Folder {
         Self(key.into())
     }
 
-    /// Whether a full key belongs to it.
+    /// Returns whether a full key belongs to it.
     pub fn has(&self, key: &str) -> bool {
         match key.strip_prefix(self.0.as_str()) {
             Some(rest) => self.is_prefix() || rest.is_empty() || rest.starts_with('/'),

@@ -18,7 +18,7 @@ impl<T> Listing<T> {
         self.index
     }
 
-    /// Whether the token hides some of it (`X-Consul-Results-Filtered-By-ACLs`). Consul before 1.11
+    /// Returns whether the token hides some of it (`X-Consul-Results-Filtered-By-ACLs`). Consul before 1.11
     /// hides without this header.
     pub fn filtered_by_acls(&self) -> bool {
         self.filtered_by_acls

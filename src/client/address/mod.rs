@@ -56,7 +56,7 @@ impl Address {
         self.scheme
     }
 
-    /// Whether the agent is on this machine, with no network in between.
+    /// Returns whether the agent is on this machine, with no network in between.
     pub fn is_local(&self) -> bool {
         let (host, _) = self.host_and_port();
         self.scheme == Scheme::Unix

@@ -25,7 +25,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Whether the program succeeded.
+    /// Returns whether the program succeeded.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Code(0))
     }

@@ -36,7 +36,7 @@ impl Output {
         self.total
     }
 
-    /// Whether nothing was printed or kept.
+    /// Returns whether nothing was printed or kept.
     pub fn is_empty(&self) -> bool {
         self.tail.is_empty()
     }

@@ -107,7 +107,7 @@ pub enum DeliveryError {
 }
 
 impl DeliveryError {
-    /// Whether a retry may succeed: there was no response, or one with 429 or 5xx.
+    /// Returns whether a retry may succeed: there was no response, or one with 429 or 5xx.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Timeout { .. } => true,
