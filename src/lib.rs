@@ -26,10 +26,10 @@
 //! # }
 //! ```
 //!
-//! | feature | default | brings |
+//! | feature | default | adds |
 //! |---|---|---|
 //! | `cli` | yes | the command, and the module `daemon`: watches from files |
-//! | `tls` | yes | `https://` addresses, by rustls |
+//! | `tls` | yes | `https://` addresses, with rustls |
 //!
 //! Unix only: handlers use process groups and signals.
 

@@ -1,5 +1,4 @@
-//! Every key reaches Consul as it is, whatever its name: by the URL where one can carry it, and by a
-//! transaction where none can.
+//! Every key reaches Consul unchanged, whatever its name: in a URL where possible, otherwise in a transaction.
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on says so")]
 
@@ -211,7 +210,7 @@ async fn folders_with_awkward_names_are_deleted_and_their_neighbours_are_not() {
 }
 
 #[actix_rt::test]
-async fn the_way_of_a_blocking_query_leads_to_each() {
+async fn a_blocking_query_finds_each() {
     let agent = TestAgent::dev();
     let kv = store(&agent, "");
     for key in KEYS {
@@ -250,7 +249,7 @@ async fn giant_keys_pass() {
 }
 
 #[actix_rt::test]
-async fn a_transaction_too_large_is_told_as_a_value_too_large() {
+async fn a_transaction_that_is_too_large_is_an_error_of_the_value() {
     let agent = TestAgent::dev();
     let kv = store(&agent, "");
     kv.put("a//b", vec![b'x'; 380 * 1024])

@@ -156,7 +156,7 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         if !self.is_json('{') {
             return Err(self.fault(
-                "a struct is wanted: write a JSON object, or put its fields in keys beneath it",
+                "a struct is expected: write a JSON object, or store its fields in keys of a folder",
             ));
         }
         self.json(|reader| reader.deserialize_map(visitor))

@@ -42,7 +42,7 @@ mod source;
 mod typed_query;
 
 #[cfg(feature = "cli")]
-pub(crate) use self::shared_query::{LONGEST_ROOT, nearest_root};
+pub(crate) use self::shared_query::{MAX_ROOT_LENGTH, nearest_root};
 pub use self::{
     agent_service::AgentService, checks::Checks, connect_leaf::ConnectLeaf,
     connect_roots::ConnectRoots, decoded_prefix::DecodedPrefix, event::Event, json_key::JsonKey,

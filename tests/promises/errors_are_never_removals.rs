@@ -8,7 +8,7 @@ use consul_watch_harness::{
 
 mod hidden_keys;
 
-/// A response with an index, so that nothing but its status and body is wrong.
+/// Returns a response with an index, so that only its status and body are wrong.
 fn canned(status: u16, body: &str) -> ResponseFault {
     ResponseFault::Replace(Canned::new(status, body).header("X-Consul-Index", "7777"))
 }
@@ -41,7 +41,7 @@ impl Case {
     }
 
     /// Injects the fault for several attempts: it has to fail with this class and text, and to deliver nothing.
-    async fn suffers(
+    async fn rejects(
         &mut self,
         name: &str,
         fault: ResponseFault,
@@ -86,31 +86,31 @@ impl Case {
 async fn a_status_of_failure() {
     use FailureClass::{Denied, Transient};
     let mut case = Case::start().await;
-    case.suffers(
+    case.rejects(
         "403",
         canned(403, "Permission denied"),
         Denied,
         "403: Permission denied",
     )
     .await;
-    case.suffers("401", ResponseFault::status(401, "who"), Denied, "401")
+    case.rejects("401", ResponseFault::status(401, "who"), Denied, "401")
         .await;
     let page = "<html><h1>404 Not Found</h1></html>";
-    case.suffers(
+    case.rejects(
         "a gateway's 404",
         ResponseFault::html(404, page),
         Transient,
         "HTML page",
     )
     .await;
-    case.suffers(
+    case.rejects(
         "a bare 404",
         ResponseFault::status(404, ""),
         Transient,
         "404",
     )
     .await;
-    case.suffers(
+    case.rejects(
         "429",
         ResponseFault::status(429, "slow down"),
         Transient,
@@ -118,19 +118,19 @@ async fn a_status_of_failure() {
     )
     .await;
     let no_leader = "rpc error: No cluster leader";
-    case.suffers(
+    case.rejects(
         "500",
         canned(500, no_leader),
         Transient,
         "No cluster leader",
     )
     .await;
-    case.suffers("502", ResponseFault::html(502, page), Transient, "502")
+    case.rejects("502", ResponseFault::html(502, page), Transient, "502")
         .await;
-    case.suffers("503", ResponseFault::status(503, ""), Transient, "503")
+    case.rejects("503", ResponseFault::status(503, ""), Transient, "503")
         .await;
     let moved = Canned::new(301, "").header("Location", "/ui/");
-    case.suffers(
+    case.rejects(
         "a redirect",
         ResponseFault::Replace(moved),
         Transient,
@@ -144,39 +144,39 @@ async fn an_invalid_body() {
     use FailureClass::Transient;
     let mut case = Case::start().await;
     let page = "<!DOCTYPE html><p>Sign in</p>";
-    case.suffers(
+    case.rejects(
         "a page",
         ResponseFault::html(200, page),
         Transient,
         "HTML page",
     )
     .await;
-    case.suffers(
+    case.rejects(
         "a page with an index",
         canned(200, page),
         Transient,
         "HTML page",
     )
     .await;
-    case.suffers("an empty body", canned(200, ""), Transient, "empty")
+    case.rejects("an empty body", canned(200, ""), Transient, "empty")
         .await;
-    case.suffers(
+    case.rejects(
         "half a JSON",
         canned(200, r#"[{"Key":"app/a","#),
         Transient,
         "cannot be read",
     )
     .await;
-    case.suffers(
+    case.rejects(
         "another JSON",
         canned(200, r#"{"Errors":[]}"#),
         Transient,
         "cannot be read",
     )
     .await;
-    case.suffers("null", canned(200, "null"), Transient, "cannot be read")
+    case.rejects("null", canned(200, "null"), Transient, "cannot be read")
         .await;
-    case.suffers(
+    case.rejects(
         "two JSONs",
         canned(200, "[] []"),
         Transient,
@@ -184,7 +184,7 @@ async fn an_invalid_body() {
     )
     .await;
     let base64 = r#"[{"LockIndex":0,"Key":"app/a","Flags":0,"Value":"***","CreateIndex":1,"ModifyIndex":2}]"#;
-    case.suffers(
+    case.rejects(
         "no base64",
         canned(200, base64),
         Transient,
@@ -193,11 +193,11 @@ async fn an_invalid_body() {
     .await;
 }
 
-/// Consul's answer for what is not there is a 404, never an empty list.
+/// Consul answers 404 if there is no key, never an empty list.
 #[actix_rt::test]
 async fn an_empty_list_which_consul_never_sends() {
     let mut case = Case::start().await;
-    case.suffers(
+    case.rejects(
         "an empty list",
         canned(200, "[]"),
         FailureClass::Transient,
@@ -216,7 +216,7 @@ async fn an_incomplete_body() {
         ("cut late by FIN", 40, Cut::Fin),
         ("cut late by RST", 40, Cut::Reset),
     ] {
-        // A reset overtakes even the head, and then looks as if the connection was turned away.
+        // A reset overtakes even the head, and then looks like a refused connection.
         let fault = ResponseFault::CutBody { after, how };
         case.fixture.proxy.inject(Rule::always(fault));
         for path in PATHS {
@@ -230,14 +230,14 @@ async fn an_incomplete_body() {
         }
         case.recovers(name).await;
     }
-    case.suffers(
+    case.rejects(
         "a stall",
         ResponseFault::stall_after_headers(),
         Transient,
         "end of the answer",
     )
     .await;
-    case.suffers(
+    case.rejects(
         "a late stall",
         ResponseFault::Stall { after: 30 },
         Transient,
@@ -246,7 +246,7 @@ async fn an_incomplete_body() {
     .await;
 }
 
-/// Without an index there is nothing to wait from, but the value is good.
+/// Without an index the watch cannot block, but the value is valid.
 #[actix_rt::test]
 async fn an_answer_without_its_index() {
     let mut case = Case::start().await;
@@ -273,10 +273,8 @@ async fn an_answer_without_its_index() {
             .until_retrying(path, FailureClass::Transient)
             .await;
     }
-    case.key
-        .has_nothing("it is not known who says that it is gone");
-    case.prefix
-        .has_nothing("it is not known who says that it is gone");
+    case.key.has_nothing("the 404 may come from a proxy");
+    case.prefix.has_nothing("the 404 may come from a proxy");
     case.fixture.proxy.pass();
     let expected = format!("removed app/a={}", case.value);
     case.key.says(&[&expected]).await;

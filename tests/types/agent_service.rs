@@ -9,7 +9,7 @@ use crate::fixture::{is_written_back, start};
 use crate::service::register_proxy;
 
 #[actix_rt::test]
-async fn an_instance_comes_changes_goes_and_comes_back_as_it_was() {
+async fn an_instance_is_registered_changed_deregistered_and_registered_again() {
     let fixture = start();
     let mut feed = fixture.watch(AgentService::new("web1")).await;
     assert_eq!(*feed.next("the first value").await.current, None);
@@ -23,7 +23,7 @@ async fn an_instance_comes_changes_goes_and_comes_back_as_it_was() {
     fixture.agent.deregister("web1");
     assert_eq!(*feed.says(&["removed web1 at :81"]).await.current, None);
     fixture.until_state("agent_service:web1", "live").await;
-    // With the hash it had, which must not hold the query.
+    // With its old hash, which must not block the query.
     fixture
         .agent
         .register_service(&json!({ "ID": "web1", "Name": "web", "Port": 81 }));
@@ -31,7 +31,7 @@ async fn an_instance_comes_changes_goes_and_comes_back_as_it_was() {
 }
 
 #[actix_rt::test]
-async fn what_is_not_there_is_asked_for_calmly() {
+async fn an_absent_instance_is_polled_at_a_bounded_rate() {
     let fixture = start();
     let mut feed = fixture.watch(AgentService::new("none")).await;
     feed.next("the first value").await;
@@ -48,11 +48,11 @@ async fn what_is_not_there_is_asked_for_calmly() {
         "a pause before each: {:?}",
         begin.elapsed()
     );
-    feed.has_nothing("it is still not there");
+    feed.has_nothing("it is still absent");
 }
 
 #[actix_rt::test]
-async fn a_404_of_somebody_between_is_no_deregistration() {
+async fn a_404_of_a_proxy_is_no_deregistration() {
     let fixture = start();
     fixture.agent.register("web1", "web", &[]);
     let mut feed = fixture.watch(AgentService::new("web1")).await;
@@ -63,7 +63,7 @@ async fn a_404_of_somebody_between_is_no_deregistration() {
             .proxy
             .inject(Rule::next(1, page).for_target("/v1/agent/service/web1"));
     }
-    // Wakes what is held, which then gets the pages.
+    // Wakes the held query, which then receives the page.
     fixture.agent.register("web1", "web", &["v2"]);
     let changed = feed.next("the instance as it is").await;
     assert_eq!(
@@ -80,7 +80,7 @@ async fn a_404_of_somebody_between_is_no_deregistration() {
 }
 
 #[actix_rt::test]
-async fn a_proxy_is_written_back() {
+async fn the_json_of_a_proxy_is_consuls() {
     let fixture = start();
     register_proxy(&fixture);
     let mut feed = fixture.watch(AgentService::new("web-proxy")).await;

@@ -1,4 +1,4 @@
-//! The law of changes: applied to what was, they give what is.
+//! The law of changes: applied to the previous value, they result in the current one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ prop_compose! {
     }
 }
 
-/// In any order, with few names, so that the same ones are common.
+/// Entries in any order, with few names, so that common ones are frequent.
 fn entries() -> impl Strategy<Value = Entries> {
     prop::collection::btree_map(("[ab]", "[a-c]"), entry(), 0..6)
         .prop_map(|map| {

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::fixture::{is_written_back, start};
 
 #[actix_rt::test]
-async fn checks_of_a_service_come_change_and_go() {
+async fn checks_of_a_service_are_added_updated_and_removed() {
     let fixture = start();
     let mut feed = fixture.watch(Checks::of_service("web")).await;
     assert!(feed.next("the first value").await.current.is_empty());
@@ -57,7 +57,7 @@ async fn a_check_that_leaves_a_state_is_removed_from_it() {
 }
 
 #[actix_rt::test]
-async fn any_check_with_a_definition_is_written_back() {
+async fn the_json_of_a_check_with_a_definition_is_consuls() {
     let fixture = start();
     fixture.agent.register("web1", "web", &["a", "b"]);
     fixture.agent.register_in_catalog(&json!({
@@ -95,7 +95,7 @@ async fn any_check_with_a_definition_is_written_back() {
 }
 
 #[actix_rt::test]
-async fn a_filter_keeps_the_others_out_and_a_bad_one_ends_the_watch() {
+async fn a_filter_selects_checks_and_an_invalid_one_ends_the_watch() {
     let fixture = start();
     let mut feed = fixture
         .watch(Checks::any().with_filter(r#"ServiceName == "web""#))
@@ -118,7 +118,7 @@ async fn a_filter_keeps_the_others_out_and_a_bad_one_ends_the_watch() {
 }
 
 #[actix_rt::test]
-async fn a_change_of_output_is_news_unless_only_the_status_counts() {
+async fn a_change_of_output_is_delivered_unless_only_the_status_counts() {
     let fixture = start();
     fixture.agent.register("web1", "web", &[]);
     let mut all = fixture.watch(Checks::of_service("web")).await;
@@ -134,7 +134,7 @@ async fn a_change_of_output_is_news_unless_only_the_status_counts() {
     for feed in [&mut all, &mut status, &mut broke] {
         feed.next("the first value").await;
     }
-    // An agent writes output that changes alone only now and then, so the catalogue is written by hand.
+    // An agent writes a change of output alone only now and then, so the test writes the catalog.
     let check = |status: &str, output: &str| {
         fixture.agent.register_in_catalog(&json!({
             "Node": "far", "Address": "10.0.0.1", "Service": { "ID": "web9", "Service": "web" },

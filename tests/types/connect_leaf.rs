@@ -6,7 +6,7 @@ use consul_watch::{ChangeKind, ConnectLeaf};
 use crate::fixture::{is_written_back, start};
 
 #[actix_rt::test]
-async fn a_leaf_is_delivered_written_back_and_never_shown() {
+async fn a_leaf_is_delivered_as_consuls_json_and_never_displayed() {
     let fixture = start();
     let mut feed = fixture.watch(ConnectLeaf::new("web")).await;
     let first = feed.next("the first value").await;
@@ -19,7 +19,7 @@ async fn a_leaf_is_delivered_written_back_and_never_shown() {
 }
 
 #[actix_rt::test]
-async fn another_certificate_takes_the_place_of_the_first() {
+async fn another_certificate_replaces_the_first() {
     let fixture = start();
     let mut feed = fixture.watch(ConnectLeaf::new("web")).await;
     let first = feed.next("the first value").await;
@@ -42,7 +42,7 @@ async fn another_certificate_takes_the_place_of_the_first() {
 }
 
 #[actix_rt::test]
-async fn wrong_parameters_are_told() {
+async fn wrong_parameters_are_reported() {
     let fixture = start();
     fixture.watch(ConnectLeaf::new("")).await;
     let status = fixture.until_state("connect_leaf", "stopped").await;

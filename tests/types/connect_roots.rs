@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::fixture::{is_written_back, start};
 
-/// Has the authority make a new root, with the private key that this service was given.
+/// Rotates the authority to a new root with this private key.
 pub(crate) fn rotate(fixture: &Fixture, key_of: &str) {
     let leaf = fixture
         .agent
@@ -73,7 +73,7 @@ async fn another_authority_removes_the_roots() {
 }
 
 #[actix_rt::test]
-async fn a_datacenter_that_is_not_there_is_told_in_consuls_words() {
+async fn an_unknown_datacenter_is_reported_with_consuls_text() {
     let fixture = start();
     let mut feed = fixture
         .watch(ConnectRoots::new().with_datacenter("nowhere"))

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::fixture::{settle, start};
 
-/// Fires one and gives its id.
+/// Fires an event and returns its id.
 fn fire(fixture: &Fixture, name: &str, payload: &str) -> String {
     let reply = fixture.agent.request(
         "PUT",
@@ -54,12 +54,12 @@ async fn each_event_is_delivered_once_though_the_index_goes_up_and_down() {
         fell += usize::from(changed.index < last);
         last = changed.index;
     }
-    // One in two, by chance: that none fell among twenty happens once in a million times.
+    // Each index falls with a probability of one half: none among twenty falls once in a million runs.
     assert!(fell > 0, "the index of events is not monotonic");
 }
 
 #[actix_rt::test]
-async fn the_first_delivery_brings_what_the_agent_keeps_and_is_written_back() {
+async fn the_first_delivery_is_the_list_of_the_agent() {
     let fixture = start();
     let mut before = fixture.watch(Event::any()).await;
     before.next("the first value").await;
@@ -99,7 +99,7 @@ async fn only_events_of_the_name_are_delivered() {
 }
 
 #[actix_rt::test]
-async fn an_event_is_news_once_over_a_restart_of_the_agent() {
+async fn an_event_is_delivered_once_across_a_restart_of_the_agent() {
     let fixture = start();
     let mut feed = fixture.watch(Event::any()).await;
     feed.next("the first value").await;
@@ -123,7 +123,7 @@ async fn an_event_is_news_once_over_a_restart_of_the_agent() {
 }
 
 #[actix_rt::test]
-async fn a_name_of_nothing_is_an_empty_list_and_not_an_error() {
+async fn an_unknown_name_is_an_empty_list_and_not_an_error() {
     let fixture = start();
     let mut feed = fixture.watch(Event::named("a b&c=d")).await;
     assert!(feed.next("the first value").await.current.kept().is_empty());

@@ -1,4 +1,4 @@
-//! Many services, one check that goes up and down.
+//! Many services with one flapping check.
 
 use consul_watch::Service;
 use consul_watch::model::{CheckStatus, ServiceEntry, Transitions};
@@ -9,7 +9,7 @@ const SERVICES: usize = 300;
 const FLIPS: usize = 100;
 
 #[actix_rt::test]
-async fn who_wants_the_status_gets_each_and_who_wants_the_address_gets_nothing() {
+async fn a_view_of_the_status_receives_each_and_a_view_of_the_address_none() {
     let fixture = start();
     for at in 0..SERVICES {
         fixture.agent.register(&format!("web{at}"), "web", &[]);
@@ -45,7 +45,7 @@ async fn who_wants_the_status_gets_each_and_who_wants_the_address_gets_nothing()
             Some(expected)
         );
     }
-    // A marker: the next thing that the other one hears of is an address.
+    // A marker: the next delivery to the other one is an address.
     fixture.agent.register("web7", "web", &["marked"]);
     let changed = address.next("the marker").await;
     let changes = changed.changes();

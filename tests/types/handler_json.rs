@@ -25,7 +25,7 @@ fn printed(fixture: &Fixture, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// Ours, in the command's layout: four blanks, and the characters escaped that Go escapes for HTML.
+/// Returns our JSON in the layout of the command: four blanks, and characters escaped as Go does for HTML.
 fn ours(value: &impl Serialize) -> String {
     let mut out = Vec::new();
     let layout = serde_json::ser::PrettyFormatter::with_indent(b"    ");
@@ -41,7 +41,7 @@ fn ours(value: &impl Serialize) -> String {
         + "\n"
 }
 
-/// Later versions hand over more fields, which their own client library invents.
+/// Returns whether the JSON of this release is measured. Later ones pass more fields of their client library.
 fn is_measured() -> bool {
     let version = Command::new(consul().expect("Consul"))
         .arg("version")

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::fixture::{is_written_back, start};
 
 #[actix_rt::test]
-async fn nodes_come_move_and_go() {
+async fn nodes_are_added_updated_and_removed() {
     let fixture = start();
     let mut feed = fixture.watch(Nodes::new()).await;
     feed.says(&["added here (127.0.0.1)"]).await;
@@ -31,11 +31,11 @@ async fn nodes_come_move_and_go() {
         .deregister_from_catalog(&json!({ "Node": "far" }));
     let removed = feed.says(&["removed far (10.0.0.2)"]).await;
     let kept = (&changed.current[1], &removed.current[0]);
-    assert!(Arc::ptr_eq(kept.0, kept.1), "what did not change is shared");
+    assert!(Arc::ptr_eq(kept.0, kept.1), "unchanged entries are shared");
 }
 
 #[actix_rt::test]
-async fn a_filter_keeps_the_others_out_and_an_emptied_list_is_delivered() {
+async fn a_filter_selects_nodes_and_an_empty_list_is_delivered() {
     let fixture = start();
     let mut feed = fixture
         .watch(Nodes::new().with_filter(r#"Meta.rack == "r1""#))
@@ -60,7 +60,7 @@ async fn a_filter_keeps_the_others_out_and_an_emptied_list_is_delivered() {
 }
 
 #[actix_rt::test]
-async fn a_filter_that_cannot_be_read_ends_the_watch() {
+async fn an_invalid_filter_ends_the_watch() {
     let fixture = start();
     let mut feed = fixture
         .watch(Nodes::new().with_filter("Meta.rack =="))

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::fixture::{is_written_back, start};
 
 #[actix_rt::test]
-async fn instances_come_change_and_go() {
+async fn instances_are_added_updated_and_removed() {
     let fixture = start();
     let mut feed = fixture.watch(Service::new("web")).await;
     assert!(feed.next("the first value").await.current.is_empty());
@@ -33,7 +33,7 @@ async fn instances_come_change_and_go() {
         .says(&["added web2 on here at 10.0.0.9:81 is passing"])
         .await;
     let (before, after) = (&failed.current[0], &two.current[0]);
-    assert!(Arc::ptr_eq(before, after), "what did not change is shared");
+    assert!(Arc::ptr_eq(before, after), "unchanged entries are shared");
     fixture.agent.deregister("web1");
     feed.says(&["removed web1 on here at 127.0.0.1:80 is critical"])
         .await;
@@ -45,7 +45,7 @@ async fn instances_come_change_and_go() {
 }
 
 #[actix_rt::test]
-async fn all_tags_must_be_there_and_all_checks_pass() {
+async fn all_tags_are_required_and_all_checks_have_to_pass() {
     let fixture = start();
     fixture.agent.register("none", "web", &["v1"]);
     fixture.agent.register("one", "web", &["v1", "eu"]);
@@ -64,7 +64,7 @@ async fn all_tags_must_be_there_and_all_checks_pass() {
 }
 
 #[actix_rt::test]
-async fn a_filter_keeps_the_others_out() {
+async fn a_filter_selects_instances() {
     let fixture = start();
     let query = Service::new("web")
         .with_filter(r#"Service.Meta.ring == "canary""#)
@@ -100,7 +100,7 @@ async fn wrong_parameters_end_the_watch() {
 }
 
 #[actix_rt::test]
-async fn what_the_token_hides_is_not_gone() {
+async fn hidden_instances_are_not_removed() {
     let fixture = start();
     fixture.agent.register("web1", "web", &[]);
     let mut feed = fixture.watch(Service::new("web")).await;
@@ -151,7 +151,7 @@ async fn predicates_choose_the_changes() {
 }
 
 #[actix_rt::test]
-async fn a_proxy_and_everything_else_is_written_back() {
+async fn the_json_of_an_instance_with_all_fields_is_consuls() {
     let fixture = start();
     register_proxy(&fixture);
     let mut feed = fixture.watch(Service::new("web-proxy")).await;
@@ -174,7 +174,7 @@ async fn a_proxy_and_everything_else_is_written_back() {
     );
 }
 
-/// One that says something in every field.
+/// Returns a registration with every field.
 pub(crate) fn register_proxy(fixture: &Fixture) {
     fixture.agent.register_service(&json!({
         "ID": "web-proxy", "Name": "web-proxy", "Kind": "connect-proxy", "Port": 1, "Tags": ["b"],

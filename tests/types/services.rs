@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::fixture::{is_written_back, start};
 
 #[actix_rt::test]
-async fn services_come_change_their_tags_and_go() {
+async fn services_are_added_updated_and_removed() {
     let fixture = start();
     let mut feed = fixture.watch(Services::new()).await;
     feed.says(&["added consul"]).await;
@@ -17,7 +17,7 @@ async fn services_come_change_their_tags_and_go() {
     feed.says(&["updated web (v2)"]).await;
     fixture.agent.register("web1", "web", &[]);
     feed.says(&["updated web"]).await;
-    // Another check, another instance with the same tags: the catalogue moves, the list does not.
+    // Another check, another instance with the same tags: the index changes, the list does not.
     fixture.agent.report("web1", "fail", "no");
     fixture.agent.register("web2", "web", &[]);
     fixture.agent.deregister("web1");
@@ -30,7 +30,7 @@ async fn services_come_change_their_tags_and_go() {
 }
 
 #[actix_rt::test]
-async fn an_emptied_list_is_delivered() {
+async fn an_empty_list_is_delivered() {
     let fixture = start();
     let mut feed = fixture
         .watch(Services::new().with_node_meta("rack", "r1"))
@@ -47,7 +47,7 @@ async fn an_emptied_list_is_delivered() {
 }
 
 #[actix_rt::test]
-async fn a_datacenter_that_is_not_there_is_told_in_consuls_words() {
+async fn an_unknown_datacenter_is_reported_with_consuls_text() {
     let fixture = start();
     let mut feed = fixture
         .watch(Services::new().with_datacenter("nowhere"))

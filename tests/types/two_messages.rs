@@ -1,5 +1,4 @@
-//! For each type: the first value, then one change, and nothing else: exactly two messages, and the third is
-//! the marker's.
+//! Exactly two messages for each type: the first value, then one change. The third is the marker's.
 
 use consul_watch::{AgentService, Checks, ConnectRoots, Event, Nodes, Service, Services};
 use consul_watch_harness::Fixture;
@@ -23,9 +22,9 @@ macro_rules! two_messages {
                 assert_eq!(second.previous.as_ref(), Some(&first.current));
                 marker(&fixture);
                 let third = feed.next("the marker").await;
-                assert_eq!(third.previous.as_ref(), Some(&second.current), "nothing came in between");
+                assert_eq!(third.previous.as_ref(), Some(&second.current), "there is no update in between");
                 assert_eq!(third.coalesced, 0);
-                feed.has_nothing("there is no more to tell");
+                feed.has_nothing("there is no further change");
             }
         )*
     };

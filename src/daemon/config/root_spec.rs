@@ -11,7 +11,7 @@ use crate::{
         parse::tree::{ConfigNode, NodeData},
     },
     definition::DefinitionError,
-    watch::{KeyPrefix, LONGEST_ROOT},
+    watch::{KeyPrefix, MAX_ROOT_LENGTH},
 };
 
 /// A prefix whose single query serves the watches under it.
@@ -97,9 +97,9 @@ fn checked(name: &str, entry: &ConfigNode, before: &[RootSpec]) -> Result<String
             "it starts with a slash, which no URL of Consul can name, so the query would read all keys; {remedy}"
         ));
     }
-    if prefix.len() > LONGEST_ROOT {
+    if prefix.len() > MAX_ROOT_LENGTH {
         return unusable(format!(
-            "it is {} bytes long, and a root may have {LONGEST_ROOT}; shorten it",
+            "it is {} bytes long, and a root may have {MAX_ROOT_LENGTH}; shorten it",
             prefix.len()
         ));
     }

@@ -1,6 +1,6 @@
-//! Keys that the token may not read are not removed keys.
+//! Keys that the token may not read are not removed.
 //!
-//! Consul leaves them out of a list as if they were not there
+//! Consul omits them from a list
 //! (<https://developer.hashicorp.com/consul/docs/security/acl/acl-rules#key-value-rules>).
 
 use consul_watch::{FailureClass, Key, KeyPrefix, client::Consistency};
@@ -16,8 +16,8 @@ struct Folder {
 }
 
 impl Folder {
-    /// Watches a folder that holds these keys, each with the value 1. The name is the test's own, since the
-    /// log of all tests is one.
+    /// Watches a folder with these keys, each with the value 1. Each test uses another name, because all tests
+    /// share one log.
     async fn start(name: &'static str, keys: &[&str]) -> Self {
         log_capture::capture();
         let acl = Acl::start();
@@ -46,7 +46,7 @@ impl Folder {
         self.acl.fixture.agent.put(&key, value);
     }
 
-    /// Takes the right to `secret` away, and waits until the watch has noticed.
+    /// Withdraws the right to `secret`, and waits until the watch has noticed.
     async fn hide(&self) {
         self.acl.allow(&["but-secret"]);
         let part = format!("keys=\"{}/secret\"", self.name);
@@ -79,7 +79,7 @@ impl Folder {
         fitting.count()
     }
 
-    /// A list of the folder without this key, as Consul answers it to a token without the right.
+    /// Returns a list of the folder without this key, as Consul sends it for a token without the right.
     fn list_without(&self, key: &str, index: u64) -> ResponseFault {
         let agent = &self.acl.fixture.agent;
         let mut pairs = agent.get_json(&format!("/v1/kv/{}/?recurse", self.name));
@@ -100,7 +100,7 @@ impl Folder {
     }
 }
 
-/// All of them are asked about: a sample of 16 took the hidden one along.
+/// Every missing key is checked: a sample of 16 would miss the hidden one.
 #[actix_rt::test]
 async fn a_hidden_key_among_forty_that_are_deleted_at_once() {
     let keys: Vec<String> = (0..40).map(|number| format!("old/{number:02}")).collect();
@@ -139,7 +139,7 @@ async fn a_hidden_key_does_not_hold_back_the_others() {
     folder.acl.fixture.until_live("keyprefix:busy?token").await;
     folder.put("secret", "2");
     folder.put("open", "7");
-    // What is written to a hidden key is not known.
+    // A write to a hidden key stays unknown.
     folder.says(&["updated /open=6→7"]).await;
     assert_eq!(folder.warnings(), 1, "one warning names the key");
     folder.show();
@@ -158,14 +158,14 @@ async fn a_hidden_key_that_is_deleted_is_removed_when_that_is_proven() {
     folder.says(&["removed /secret=1"]).await;
 }
 
-/// The list was made without the right, and the proof is asked for with it.
+/// The list was read without the right, and the proof with it.
 #[actix_rt::test]
 async fn a_right_that_comes_back_between_the_list_and_the_proof() {
     let mut folder = Folder::start("back", &["open", "secret"]).await;
     let list = folder.list_without("secret", 1_000_000);
     let rule = Rule::next(1, list).for_target("recurse");
     folder.acl.fixture.proxy.inject(rule);
-    // Consul answers the proof, and the list that is read again.
+    // Consul itself answers the proof and the second list.
     eventually_async(DEADLINE, "a proof", || {
         folder.requests("PUT", "/v1/txn") > 0
     })
@@ -194,7 +194,7 @@ async fn a_list_that_lacks_a_key_for_ever_although_it_is_there() {
     folder.says(&["updated /open=1→2"]).await;
 }
 
-/// Without a proof, every key keeps its value, and the rest is delivered.
+/// Without a proof, every key keeps its value, and all other changes are delivered.
 #[actix_rt::test]
 async fn a_proof_that_fails() {
     let mut folder = Folder::start("unproven", &["gone", "open", "secret"]).await;
@@ -227,7 +227,7 @@ async fn a_proof_that_fails() {
     }
 }
 
-/// Behind a proxy that only lets reads through, keys are asked for by name.
+/// Behind a proxy that forwards reads only, each key is read by name.
 #[actix_rt::test]
 async fn a_proxy_that_lets_no_transaction_through() {
     let mut folder = Folder::start("readonly", &["gone", "open", "secret"]).await;
@@ -268,7 +268,7 @@ async fn a_hidden_key_of_a_decoded_folder() {
     }
     let mut folder = Folder::start("decoded", &["ignored", "open", "secret"]).await;
     let fixture = &folder.acl.fixture;
-    // Of another consistency, so that it has a query of its own.
+    // Another consistency, so that it has a query of its own.
     let query = KeyPrefix::new("decoded")
         .with_token(folder.acl.secret.as_str())
         .with_consistency(Consistency::Consistent);
@@ -276,7 +276,7 @@ async fn a_hidden_key_of_a_decoded_folder() {
     let first = web.next("the first value").await;
     assert_eq!((first.current.open, first.current.secret), (1, 1));
     folder.hide().await;
-    // The folder is asked for again and again, and nothing else is worth a line.
+    // Further answers without the key add no warning.
     let lists = || folder.requests("GET", "/v1/kv/decoded/?recurse");
     let asked = lists();
     eventually_async(DEADLINE, "further answers", || lists() > asked + 4).await;
@@ -303,7 +303,7 @@ async fn a_hidden_key_of_a_decoded_folder() {
         .await;
 }
 
-/// That rights come back wakes no query, so queries are short while a key is hidden.
+/// Restored rights wake no query, so queries are short while a key is hidden.
 #[actix_rt::test]
 async fn the_wait_is_short_while_a_key_is_hidden() {
     log_capture::capture();
@@ -322,7 +322,7 @@ async fn the_wait_is_short_while_a_key_is_hidden() {
     feed.says(&["added wait/open=1", "added wait/secret=1"])
         .await;
     acl.allow(&["open"]);
-    // A query has the rights of the moment it began.
+    // A query has the rights of its beginning.
     for turn in 2..=3 {
         agent.put("wait/open", turn.to_string());
         let update = format!("updated wait/open={}→{turn}", turn - 1);
@@ -339,7 +339,7 @@ async fn the_wait_is_short_while_a_key_is_hidden() {
     feed.says(&["updated wait/secret=1→2"]).await;
 }
 
-/// A key that no URL can name is looked for in a list.
+/// A key that cannot be part of a URL is looked up in a list.
 #[actix_rt::test]
 async fn a_hidden_key_that_no_url_can_name() {
     let acl = Acl::start();
