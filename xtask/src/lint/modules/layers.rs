@@ -14,7 +14,7 @@ pub(crate) const ENGINE: &[&[&str]] = &[
     &["messages"],
     &["value", "query"],
     &["limits"],
-    &["vec_map"],
+    &["caught", "vec_map"],
 ];
 
 pub(crate) fn check(tree: &Crate, edges: &[Edge], layers: &[&[&str]]) -> Vec<Finding> {
