@@ -14,8 +14,13 @@ use super::{
     member::{ConfirmQuery, Confirmation},
 };
 use crate::{
-    Answer, Cursor, Failure, FailureClass, Item, Outcome, Query, Request, Snapshot, caught::caught,
-    supervisor::DetachReason,
+    caught::caught,
+    query::{
+        Answer, Cursor, Outcome, Query, Request,
+        failure::{Failure, FailureClass},
+    },
+    topic::report::DetachReason,
+    value::snapshot::{Item, Snapshot},
 };
 
 /// How many confirming queries of a group are in flight at once.

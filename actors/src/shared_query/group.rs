@@ -16,13 +16,19 @@ use super::{
     subscription_timers::{MemberId, SubscriptionTimers},
 };
 use crate::{
-    Answer, Extracted, Position, Query, Source, SubscriptionId, WatchState,
     caught::{caught, discard},
-    feeds::{Pumped, Taken},
-    link::Link,
-    subscription::in_flight::{Acknowledgement, InFlight, Outbox},
-    supervisor::{DetachReason, Died, ReportKind, Why},
-    watcher::{Registration, Subscribe, WatcherState},
+    messages::{subscription_id::SubscriptionId, watch_status::WatchState},
+    query::{Answer, Position, Query, Source, shared::Extracted},
+    subscription::{
+        in_flight::{Acknowledgement, InFlight, Outbox},
+        registration::{Registration, Subscribe},
+    },
+    topic::{
+        Pumped, Taken,
+        report::{DetachReason, ReportKind, Why},
+        reporter::Link,
+        state::WatcherState,
+    },
 };
 
 /// The state of a watch on its way to a group, which its supervisor takes back if the message is never read.
@@ -295,17 +301,10 @@ impl<N: Query> MemberGroup<N> {
             host.timers.remove(id);
             host.in_flight.transfer(id, &mut state.in_flight);
         }
-        let (key, incarnation) = (link.key.clone(), link.incarnation);
-        let supervisor = link.supervisor.upgrade();
         state.feeds = member.feeds;
-        if let Some(supervisor) = supervisor {
-            supervisor.do_send(Died {
-                key,
-                incarnation,
-                why: Why::Detached(reason),
-                state: Box::new(state),
-            });
-        }
+        member
+            .link
+            .exit(Why::Detached(reason), Box::new(state), None);
     }
 }
 

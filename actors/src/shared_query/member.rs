@@ -3,7 +3,11 @@
 use futures_util::future::AbortHandle;
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::{Backoff, KeySelector, Query, feeds::Feeds, link::Link, supervisor::DetachReason};
+use crate::{
+    limits::backoff::Backoff,
+    query::{Query, shared::KeySelector},
+    topic::{Feeds, report::DetachReason, reporter::Link},
+};
 
 /// A watch whose value is extracted from a wider watch's value.
 pub(super) struct Member<N: Query> {

@@ -27,11 +27,17 @@ use tokio::{sync::oneshot, time::Instant};
 pub(crate) use self::group::{Joining, MemberGroup};
 use self::subscription_timers::{MemberId, SubscriptionTimers};
 use crate::{
-    Backoff, ConnectionBudget, Failure, Item, Query, Snapshot, Source, SubscriptionId, View,
     caught::caught,
-    change::changes,
+    limits::{backoff::Backoff, connection_budget::ConnectionBudget},
+    messages::subscription_id::SubscriptionId,
+    query::{Query, Source, failure::Failure},
     subscription::in_flight::{Acknowledgement, InFlight},
-    supervisor::DetachReason,
+    topic::report::DetachReason,
+    value::{
+        diff::changes,
+        snapshot::{Item, Snapshot},
+        view::View,
+    },
 };
 
 /// Attempts of the wide query that have to be refused in a row before its members detach.

@@ -3,27 +3,23 @@
 //! States that come while an update is in flight are coalesced into one (backpressure), and with a
 //! [`Quiescence`] they are debounced.
 
+use crate::{
+    caught::discard,
+    limits::backoff::Backoff,
+    messages::{changed::Reason, quiescence::Quiescence, watch::SkipFirst},
+    value::{diff_cache::Compared, snapshot::Snapshot, version::Version, view::View},
+};
+
 pub(crate) mod acknowledgements;
 pub(crate) mod in_flight;
-pub(crate) mod quiescence;
-pub(crate) mod subscriber;
+pub(crate) mod input;
+pub(crate) mod registration;
 #[cfg(test)]
 mod tests;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
-
-use crate::{
-    Backoff, Quiescence, Reason, Snapshot, View, caught::discard, compared::Compared,
-    progress::Version,
-};
-
-/// Decides whether a first state counts as seen.
-pub(crate) type SkipFirst<S> = Arc<dyn Fn(&S) -> bool + Send + Sync>;
-
-/// Learns of a state that was not delivered, and of its index.
-pub(crate) type OnSkipped<S> = Arc<dyn Fn(&Arc<S>, u64) + Send + Sync>;
 
 /// The feed of one subscriber. It outlives restarts of its watcher.
 pub(crate) struct Subscription<S: Snapshot> {

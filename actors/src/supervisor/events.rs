@@ -2,7 +2,11 @@
 
 use actix::prelude::*;
 
-use crate::{EventKind, Selection, Source, WatchPath, WatchSupervisor, key::WatchKey};
+use crate::{
+    messages::{event::EventKind, selection::Selection},
+    query::{Source, path::WatchPath, watch_key::WatchKey},
+    supervisor::WatchSupervisor,
+};
 
 impl<S: Source> WatchSupervisor<S> {
     /// Queues an event for every observer that wants it.

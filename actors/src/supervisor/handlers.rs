@@ -8,16 +8,34 @@ use tokio::sync::oneshot;
 
 use super::{Entry, all_of, readiness::Waiting, shared_queries::Joined, watch_handle::Watcher};
 use crate::{
-    EventKind, Failure, FailureClass, GetSnapshots, Observe, Query, QueryId, Ready, ReadyError,
-    Reset, ResetError, Selection, SharedBy, Source, Status, Stop, Stopped, Subscriber,
-    SubscriptionId, Watch, WatchError, WatchEvent, WatchPath, WatchState, WatchStatus,
-    WatchSupervisor,
     caught::{Panicked, caught, discard},
-    key::WatchKey,
-    link::Ends,
-    observers::Observer,
-    snapshots::Slot,
-    watcher::{Registration, Subscribe, WatcherState},
+    messages::{
+        event::{EventKind, WatchEvent},
+        observe::Observe,
+        ready::{Ready, ReadyError},
+        reset::{Reset, ResetError},
+        selection::{QueryId, Selection},
+        status::Status,
+        stop::{Stop, Stopped},
+        subscriber::Subscriber,
+        subscription_id::SubscriptionId,
+        watch::{Watch, WatchError},
+        watch_status::{WatchState, WatchStatus},
+    },
+    query::{
+        Query, Source,
+        failure::{Failure, FailureClass},
+        path::WatchPath,
+        shared::SharedBy,
+        watch_key::WatchKey,
+    },
+    subscription::registration::{Registration, Subscribe},
+    supervisor::{WatchSupervisor, observers::Observer},
+    topic::{
+        reporter::Ends,
+        snapshots::{GetSnapshots, Slot},
+        state::WatcherState,
+    },
 };
 
 impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
@@ -101,7 +119,7 @@ impl<S: Source> WatchSupervisor<S> {
             path: path.clone(),
             query,
             slot: Arc::clone(&slot),
-            supervisor: ctx.address().downgrade(),
+            supervisor: self.link(ctx),
         });
         let mut told = None;
         let mut membership = None;

@@ -4,7 +4,14 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use crate::{EndReason, EventKind, Source, SubscriptionId, WatchSupervisor, key::WatchKey};
+use crate::{
+    messages::{
+        event::{EndReason, EventKind},
+        subscription_id::SubscriptionId,
+    },
+    query::{Source, watch_key::WatchKey},
+    supervisor::WatchSupervisor,
+};
 
 impl<S: Source> WatchSupervisor<S> {
     /// The time for which a watch outlives the actor of its last subscriber: 2 s.

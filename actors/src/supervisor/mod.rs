@@ -1,14 +1,16 @@
 //! The actor that owns the watchers.
 
+mod arbiter_pool;
 mod events;
 mod handlers;
 mod inputs;
 mod linger;
+mod observers;
 mod readiness;
 mod reports;
 mod shared_queries;
 mod shutdown;
-mod start;
+pub(crate) mod start;
 mod watch_handle;
 
 use std::{
@@ -22,16 +24,26 @@ use actix::prelude::*;
 use futures_util::future::{LocalBoxFuture, join_all};
 use tokio::time::Instant;
 
-pub(crate) use self::reports::{DetachReason, Died, Report, ReportKind, Why};
-pub use self::start::StartError;
 use self::{
+    arbiter_pool::Arbiters,
+    observers::Observer,
     readiness::Waiting,
     shared_queries::{Membership, SharedQueryHandle, StartRoot},
     watch_handle::Handle,
 };
 use crate::{
-    Backoff, EndReason, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle,
-    WatchPath, WatchState, arbiters::Arbiters, key::WatchKey, observers::Observer, snapshots::Slot,
+    limits::{backoff::Backoff, throttle::Throttle},
+    messages::{
+        event::{EndReason, EventKind},
+        selection::Selection,
+        subscription_id::SubscriptionId,
+        watch_status::WatchState,
+    },
+    query::{Query, Source, path::WatchPath, watch_key::WatchKey},
+    topic::{
+        report::SupervisorLink,
+        snapshots::{Slot, Snapshots},
+    },
 };
 
 /// How often subscribers and observers that are gone are looked for.
@@ -45,6 +57,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// its watches with it: observers receive their [`EventKind::Ended`](crate::EventKind::Ended).
 pub struct WatchSupervisor<S: Source> {
     source: Arc<S>,
+    /// What watchers know of it, once it has started the first one.
+    link: Option<Arc<SupervisorLink>>,
     settings: Settings,
     arbiters: Arbiters,
     entries: HashMap<WatchKey, Entry<S>>,
@@ -100,6 +114,7 @@ impl<S: Source> WatchSupervisor<S> {
     pub fn new(source: S) -> Self {
         Self {
             source: Arc::new(source),
+            link: None,
             settings: Settings {
                 arbiters: Self::DEFAULT_ARBITERS,
                 backoff: Backoff::default(),
@@ -177,6 +192,20 @@ impl<S: Source> WatchSupervisor<S> {
     /// The latest values of all watches, readable from any thread.
     pub fn snapshots(&self) -> Snapshots {
         self.snapshots.clone()
+    }
+
+    /// What watchers know of this actor.
+    fn link(&mut self, ctx: &Context<Self>) -> Arc<SupervisorLink> {
+        let link = self.link.get_or_insert_with(|| {
+            let address = ctx.address().downgrade();
+            Arc::new(SupervisorLink {
+                reports: address.clone().recipient(),
+                exits: address.clone().recipient(),
+                stops: address.clone().recipient(),
+                address: Arc::new(address),
+            })
+        });
+        Arc::clone(link)
     }
 
     fn number(&mut self) -> u64 {

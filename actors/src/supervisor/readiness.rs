@@ -2,7 +2,11 @@
 
 use tokio::sync::oneshot;
 
-use crate::{ReadyError, Source, WatchPath, WatchState, WatchSupervisor, key::WatchKey};
+use crate::{
+    messages::{ready::ReadyError, watch_status::WatchState},
+    query::{Source, path::WatchPath, watch_key::WatchKey},
+    supervisor::WatchSupervisor,
+};
 
 /// A [`Ready`](crate::Ready) that waits for its watches.
 pub(super) struct Waiting {

@@ -1,10 +1,7 @@
-//! What watchers tell their supervisor.
+//! Handles what watchers report.
 
 use std::{
-    any::Any,
     collections::HashSet,
-    error::Error,
-    fmt,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -14,73 +11,18 @@ use tokio::time::Instant;
 
 use super::watch_handle::Spawn;
 use crate::{
-    EndReason, EventKind, Failure, FailureClass, Source, SubscriberCode, SubscriptionId,
-    WatchState, WatchSupervisor, key::WatchKey, outage::Notice,
+    messages::{event::EventKind, watch_status::WatchState},
+    query::{
+        Source,
+        failure::{Failure, FailureClass},
+    },
+    shared_query::SharedQuery,
+    supervisor::WatchSupervisor,
+    topic::{
+        outage::Notice,
+        report::{Died, Report, ReportKind, Why},
+    },
 };
-
-/// Something happened to a watcher.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Report {
-    pub(crate) key: WatchKey,
-    pub(crate) incarnation: u64,
-    pub(crate) kind: ReportKind,
-}
-
-#[derive(Debug)]
-pub(crate) enum ReportKind {
-    State(WatchState),
-    /// Its first value is there, whatever state it was in before.
-    FirstValue,
-    Rejected(Arc<dyn Error + Send + Sync>),
-    /// The answer after a rejected one could be taken as a value.
-    Accepted,
-    SubscriberPanicked(SubscriptionId, SubscriberCode),
-    SubscriberGone(SubscriptionId, EndReason),
-}
-
-/// Nobody keeps a watch any more that was not ended; with the state that is left.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Died {
-    pub(crate) key: WatchKey,
-    pub(crate) incarnation: u64,
-    pub(crate) why: Why,
-    pub(crate) state: Box<dyn Any + Send>,
-}
-
-/// Why nobody does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// Its actor panicked, or its arbiter has stopped.
-    Panicked,
-    /// It is not served by a wider watch any more.
-    Detached(DetachReason),
-    /// Its watcher was asked for its state, to make a member of the watch.
-    HandedOver,
-}
-
-/// Why a member left its shared query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum DetachReason {
-    #[error("the wider query was refused")]
-    Refused,
-    #[error("its own query was refused")]
-    OwnQueryRefused,
-    #[error("its own answers contradicted the wider value")]
-    Contradicted,
-    #[error("extracting its value from the wider one failed or panicked")]
-    Panicked,
-}
-
-impl fmt::Debug for Died {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Died")
-            .field("key", &self.key)
-            .field("incarnation", &self.incarnation)
-            .finish_non_exhaustive()
-    }
-}
 
 /// What became of a watcher that is no more.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -134,14 +76,20 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
 impl<S: Source> WatchSupervisor<S> {
     /// Brings the members in the state of a dead watcher to what was promised to them: messages that it had not
     /// read are lost. Runs no code of an application.
-    fn restore_members(&mut self, wide: &WatchKey, state: &mut (dyn Any + Send)) {
+    fn restore_members(&mut self, died: &mut Died) {
+        let wide = &died.key;
         if !self.shared.contains_key(wide) {
             return;
         }
         let Some(wide_entry) = self.entries.remove(wide) else {
             return;
         };
-        if let Some((shared, in_flight)) = wide_entry.handle.members_of(state) {
+        let members = died
+            .members
+            .get_or_insert_with(|| Box::<SharedQuery<S>>::default());
+        if let Some(shared) = members.downcast_mut::<SharedQuery<S>>()
+            && let Some(in_flight) = wide_entry.handle.in_flight_of(&mut *died.state)
+        {
             let mut wanted = HashSet::new();
             for entry in self.entries.values_mut().filter(|it| it.is_member_of(wide)) {
                 wanted.insert(entry.incarnation);
@@ -172,7 +120,7 @@ impl<S: Source> Handler<Died> for WatchSupervisor<S> {
             Why::Panicked | Why::HandedOver => Duration::ZERO,
         };
         let incarnation = self.number();
-        self.restore_members(&died.key, &mut *died.state);
+        self.restore_members(&mut died);
         let Some(entry) = self.entries.get_mut(&died.key) else {
             return;
         };
@@ -188,9 +136,13 @@ impl<S: Source> Handler<Died> for WatchSupervisor<S> {
             settings: &self.settings,
             delay,
         };
-        let pause = entry
-            .handle
-            .respawn(died.state, died.why, &spawn, &mut self.arbiters);
+        let pause = entry.handle.respawn(
+            died.state,
+            died.members,
+            died.why,
+            &spawn,
+            &mut self.arbiters,
+        );
         let path = entry.path.clone();
         let slot = Arc::clone(&entry.slot);
         if let Some(host) = entry.handle.members_host() {

@@ -9,13 +9,16 @@ use actix::prelude::*;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Instant;
 
-use super::{
-    Entry,
-    reports::{DetachReason, Died},
-};
+use super::Entry;
 use crate::{
-    EventKind, Input, Query, Source, WatchState, WatchSupervisor, key::WatchKey,
-    shared_query::ToMembers, snapshots::Slot,
+    messages::{event::EventKind, watch_status::WatchState},
+    query::{Query, Source, derived::Input, watch_key::WatchKey},
+    shared_query::ToMembers,
+    supervisor::WatchSupervisor,
+    topic::{
+        report::{DetachReason, Died},
+        snapshots::Slot,
+    },
 };
 
 /// The shortest pause before a member that has detached for a reason of its own comes back. It doubles each time.

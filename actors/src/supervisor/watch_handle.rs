@@ -12,14 +12,25 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::Settings;
 use crate::{
-    Query, Source, SubscriptionId, WatcherActor,
-    arbiters::Arbiters,
-    few::Few,
-    link::{Ends, Link},
+    messages::subscription_id::SubscriptionId,
+    query::{Query, Source},
     shared_query::{Joining, SharedQuery, ToMembers},
-    subscription::in_flight::InFlight,
-    supervisor::Why,
-    watcher::{End, HandOver, Registration, Restart, Subscribe, Unsubscribe, WatcherState},
+    subscription::{
+        in_flight::InFlight,
+        registration::{Registration, Subscribe},
+    },
+    supervisor::arbiter_pool::Arbiters,
+    topic::{
+        report::Why,
+        reporter::{Ends, Link},
+        state::WatcherState,
+    },
+    vec_map::Few,
+    watcher::{
+        WatcherActor,
+        commands::{End, Restart, Unsubscribe},
+        members::HandOver,
+    },
 };
 
 /// How often a watcher is given to another arbiter when the one it was given to has stopped.
@@ -45,6 +56,7 @@ pub(super) trait Handle<S: Source>: Any {
     fn respawn(
         &mut self,
         state: Box<dyn Any + Send>,
+        members: Option<Box<dyn Any + Send>>,
         why: Why,
         spawn: &Spawn<'_, S>,
         arbiters: &mut Arbiters,
@@ -58,11 +70,8 @@ pub(super) trait Handle<S: Source>: Any {
     );
     /// Where the members are that its own watcher serves.
     fn members_host(&self) -> Option<Recipient<ToMembers<S>>>;
-    /// The members in a state of its watcher.
-    fn members_of<'a>(
-        &self,
-        state: &'a mut (dyn Any + Send),
-    ) -> Option<(&'a mut SharedQuery<S>, &'a mut InFlight)>;
+    /// The updates in flight in a state of its watcher.
+    fn in_flight_of<'a>(&self, state: &'a mut (dyn Any + Send)) -> Option<&'a mut InFlight>;
     /// Brings it, as a member, to what was promised to its subscribers.
     fn restore_member(&mut self, shared: &mut SharedQuery<S>, in_flight: &mut InFlight);
     /// Another watcher serves it, as a member.
@@ -118,7 +127,10 @@ impl<Q: Query> Watcher<Q> {
             ends: Arc::clone(&ends),
             incarnation,
         };
-        Self::new(Keeper::Own(launch(link, source, arbiters, state)), ends)
+        Self::new(
+            Keeper::Own(launch(link, source, arbiters, state, None)),
+            ends,
+        )
     }
 
     /// A member of a shared query.
@@ -211,9 +223,11 @@ fn launch<Q: Query>(
     source: &Arc<Q::Source>,
     arbiters: &mut Arbiters,
     state: WatcherState<Q>,
+    members: Option<Box<SharedQuery<Q::Source>>>,
 ) -> Addr<WatcherActor<Q>> {
     let source = Arc::clone(source);
-    let watcher = move |_: &mut Context<WatcherActor<Q>>| WatcherActor::new(link, source, state);
+    let watcher =
+        move |_: &mut Context<WatcherActor<Q>>| WatcherActor::new(link, source, state, members);
     actix::Supervisor::start_in_arbiter(&working(arbiters), watcher)
 }
 
@@ -302,6 +316,7 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
     fn respawn(
         &mut self,
         state: Box<dyn Any + Send>,
+        members: Option<Box<dyn Any + Send>>,
         why: Why,
         spawn: &Spawn<'_, Q::Source>,
         arbiters: &mut Arbiters,
@@ -309,6 +324,7 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
         let Ok(mut state) = state.downcast::<WatcherState<Q>>() else {
             unreachable!("equal keys are of equal types")
         };
+        let members = members.and_then(|members| members.downcast().ok());
         self.reconcile(&mut state);
         state.feeds.progress.interrupted();
         let now = Instant::now();
@@ -331,7 +347,7 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
             ends: Arc::clone(&self.ends),
             incarnation: spawn.incarnation,
         };
-        self.keeper = Keeper::Own(launch(link, spawn.source, arbiters, *state));
+        self.keeper = Keeper::Own(launch(link, spawn.source, arbiters, *state, members));
         pause
     }
 
@@ -357,13 +373,9 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
         }
     }
 
-    fn members_of<'a>(
-        &self,
-        state: &'a mut (dyn Any + Send),
-    ) -> Option<(&'a mut SharedQuery<Q::Source>, &'a mut InFlight)> {
+    fn in_flight_of<'a>(&self, state: &'a mut (dyn Any + Send)) -> Option<&'a mut InFlight> {
         let state = state.downcast_mut::<WatcherState<Q>>()?;
-        let shared = state.shared.get_or_insert_default();
-        Some((&mut **shared, &mut state.in_flight))
+        Some(&mut state.in_flight)
     }
 
     fn restore_member(&mut self, shared: &mut SharedQuery<Q::Source>, in_flight: &mut InFlight) {

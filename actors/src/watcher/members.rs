@@ -6,15 +6,15 @@ use actix::{fut::wrap_future, prelude::*};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use super::{WatcherActor, WatcherState};
+use super::WatcherActor;
 use crate::{
-    Query,
+    query::Query,
     shared_query::{
         Confirmed, Group, GroupHost, Groups, SharedQuery, ToMembers, UpstreamValue,
         subscription_timers::Timer,
     },
     subscription::in_flight::Acknowledgement,
-    supervisor::Why,
+    topic::{report::Why, state::WatcherState},
 };
 
 /// How many members are updated before messages and acknowledgements get their turn.
@@ -30,16 +30,15 @@ impl<W: Query> WatcherActor<W> {
         ctx: &mut Context<Self>,
         code: impl FnOnce(&mut Groups<W::Source>, &mut GroupHost<'_, W::Source>),
     ) {
+        let Some(shared) = &mut self.shared else {
+            return;
+        };
         let WatcherState {
             feeds,
             in_flight,
-            shared: Some(shared),
             backoff,
             ..
-        } = &mut self.state
-        else {
-            return;
-        };
+        } = &mut self.state;
         let SharedQuery {
             groups,
             timers,
@@ -72,7 +71,7 @@ impl<W: Query> WatcherActor<W> {
 
     /// Updates members and runs their timers, and yields between chunks of them.
     pub(super) fn drive_members(&mut self, ctx: &mut Context<Self>) {
-        if self.ended || self.stepping || self.state.shared.is_none() {
+        if self.ended || self.stepping || self.shared.is_none() {
             return;
         }
         let mut unfinished = false;
@@ -113,7 +112,7 @@ impl<W: Query> WatcherActor<W> {
     }
 
     fn next_member_timer(&self) -> Option<Instant> {
-        self.state.shared.as_ref()?.timers.next_due()
+        self.shared.as_ref()?.timers.next_due()
     }
 
     fn member_confirmed(&mut self, confirmed: Confirmed, ctx: &mut Context<Self>) {
@@ -151,7 +150,7 @@ impl<W: Query> WatcherActor<W> {
         resync: bool,
         ctx: &mut Context<Self>,
     ) {
-        let Some(shared) = &mut self.state.shared else {
+        let Some(shared) = &mut self.shared else {
             return;
         };
         shared.accept();
@@ -167,7 +166,7 @@ impl<W: Query> WatcherActor<W> {
 
     /// The query was answered, and the value is the one before.
     pub(super) fn upstream_unchanged(&mut self, ctx: &mut Context<Self>) {
-        let Some(shared) = &mut self.state.shared else {
+        let Some(shared) = &mut self.shared else {
             return;
         };
         shared.accept();
@@ -179,7 +178,7 @@ impl<W: Query> WatcherActor<W> {
 
     /// The query is refused: its members send queries of their own.
     pub(super) fn refuse_members(&mut self, ctx: &mut Context<Self>) {
-        if let Some(shared) = &mut self.state.shared {
+        if let Some(shared) = &mut self.shared {
             shared.refuse();
             self.drive_members(ctx);
         }
@@ -201,7 +200,7 @@ impl<W: Query> WatcherActor<W> {
         ctx: &mut Context<Self>,
     ) -> impl Future<Output = ()> + 'static + use<W> {
         let derived = self.inputs.is_some();
-        let closed = self.state.shared.as_mut().map(|shared| {
+        let closed = self.shared.as_mut().map(|shared| {
             let closed = shared.replace_source();
             // A derived value is of the new source as soon as its inputs are.
             shared.stale &= !derived;
@@ -213,7 +212,7 @@ impl<W: Query> WatcherActor<W> {
 
     /// Drops all members; the future resolves when their requests are closed.
     pub(super) fn close_members(&mut self) -> impl Future<Output = ()> + 'static + use<W> {
-        let shared = self.state.shared.take();
+        let shared = self.shared.take();
         let closed = shared.map(|mut shared| shared.replace_source());
         async move { drop(join_all(closed.into_iter().flatten()).await) }
     }
@@ -233,7 +232,7 @@ impl<W: Query> Handler<ToMembers<W::Source>> for WatcherActor<W> {
         if self.ended {
             return;
         }
-        self.state.shared.get_or_insert_default();
+        self.shared.get_or_insert_default();
         self.with_members(ctx, command);
         self.drive_members(ctx);
     }
@@ -249,7 +248,7 @@ impl<W: Query> Handler<HandOver> for WatcherActor<W> {
 
     fn handle(&mut self, HandOver(done): HandOver, ctx: &mut Self::Context) {
         // One that serves others itself keeps its query.
-        if !self.ended && self.state.shared.is_none() {
+        if !self.ended && self.shared.is_none() {
             self.seat = None;
             self.handing_over = Some(done);
             ctx.stop();

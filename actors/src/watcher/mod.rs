@@ -1,33 +1,35 @@
 //! The actor that watches one path.
 
-mod asking;
-mod following;
-mod guarded;
-mod members;
-mod orders;
-mod state;
+pub(crate) mod commands;
+mod derived;
+pub(crate) mod members;
+mod poll_loop;
+mod reconnect;
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{any::Any, error::Error, fmt, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use tokio::{sync::oneshot, time::Instant};
 
-use self::following::DerivedInputs;
-pub(crate) use self::{
-    members::HandOver,
-    orders::{End, Registration, Restart, Subscribe, Unsubscribe},
-    state::WatcherState,
-};
+use self::derived::DerivedInputs;
 use crate::{
-    Answer, ConnectionBudget, Query, ReconnectGate, Source, SubscriptionId, WatchState,
-    feeds::{Pumped, Taken},
-    limits::connection_budget::Lease,
-    link::Link,
+    limits::{
+        connection_budget::{ConnectionBudget, Lease},
+        reconnect_gate::ReconnectGate,
+    },
+    messages::{subscription_id::SubscriptionId, watch_status::WatchState},
+    query::{Answer, Query, Source},
+    shared_query::SharedQuery,
     subscription::{
         acknowledgements::{DeliveryHost, DriveDeliveries},
         in_flight::{Acknowledgement, InFlight, Outbox},
     },
-    supervisor::{Died, ReportKind, Why},
+    topic::{
+        Pumped, Taken,
+        report::{ReportKind, Why},
+        reporter::Link,
+        state::WatcherState,
+    },
 };
 
 /// Watches one path: runs one query after the other and feeds its subscribers.
@@ -43,6 +45,8 @@ pub struct WatcherActor<Q: Query> {
     /// The source's guard, likewise.
     guard: Option<ReconnectGate>,
     state: WatcherState<Q>,
+    /// The watches that this one serves. Most serve none.
+    shared: Option<Box<SharedQuery<Q::Source>>>,
     client: Option<<Q::Source as Source>::Client>,
     /// A query is on its way; with the word that it has been dropped.
     ///
@@ -74,13 +78,19 @@ impl<Q: Query> fmt::Debug for WatcherActor<Q> {
 
 impl<Q: Query> WatcherActor<Q> {
     /// Runs no code of an application: until the actor is there, nobody reports its panic.
-    pub(crate) fn new(link: Link<Q>, source: Arc<Q::Source>, state: WatcherState<Q>) -> Self {
+    pub(crate) fn new(
+        link: Link<Q>,
+        source: Arc<Q::Source>,
+        state: WatcherState<Q>,
+        shared: Option<Box<SharedQuery<Q::Source>>>,
+    ) -> Self {
         Self {
             link,
             places: None,
             guard: None,
             source,
             state,
+            shared,
             client: None,
             query: None,
             timer: None,
@@ -106,7 +116,7 @@ impl<Q: Query> WatcherActor<Q> {
         let now = Instant::now();
         self.state.backoff.succeeded(now);
         self.state.next_attempt = None;
-        let previous = self.state.shared.as_ref().and_then(|_| {
+        let previous = self.shared.as_ref().and_then(|_| {
             let current = self.state.feeds.progress.current();
             current.map(|version| Arc::clone(&version.value))
         });
@@ -214,14 +224,10 @@ impl<Q: Query> WatcherActor<Q> {
 impl<Q: Query> WatcherActor<Q> {
     /// Leaves the watch and its state to the supervisor.
     fn exit(&mut self, why: Why) {
-        if let Some(supervisor) = self.link.supervisor.upgrade() {
-            supervisor.do_send(Died {
-                key: self.link.key.clone(),
-                incarnation: self.link.incarnation,
-                why,
-                state: Box::new(std::mem::take(&mut self.state)),
-            });
-        }
+        let state = Box::new(std::mem::take(&mut self.state));
+        let members = self.shared.take();
+        let members = members.map(|members| members as Box<dyn Any + Send>);
+        self.link.exit(why, state, members);
     }
 }
 

@@ -1,22 +1,36 @@
 //! A watched value and those it is told to: what every keeper of a watch has.
 
+pub(crate) mod blocking_query;
+pub(crate) mod outage;
+pub(crate) mod report;
+pub(crate) mod reporter;
+pub(crate) mod snapshots;
+pub(crate) mod state;
+
 use std::{any::Any, error::Error, sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
 
 use crate::{
-    Answer, Changed, EndReason, Query, Snapshot, SubscriberCode, SubscriptionId, View,
     caught::{caught, discard},
-    compared::Compared,
-    few::Few,
-    link::Link,
-    progress::{Progress, Step},
+    messages::{
+        changed::Changed,
+        event::{EndReason, SubscriberCode},
+        subscription_id::SubscriptionId,
+    },
+    query::{Answer, Query},
     subscription::{
         Delivery, Next, Subscription,
         in_flight::{Acknowledgement, Outbox},
+        registration::{Registration, Subscribe},
     },
-    supervisor::ReportKind,
-    watcher::{Registration, Subscribe},
+    topic::{
+        blocking_query::{Progress, Step},
+        report::ReportKind,
+        reporter::Link,
+    },
+    value::{diff_cache::Compared, snapshot::Snapshot, view::View},
+    vec_map::Few,
 };
 
 type Item<Q> = <<Q as Query>::Value as Snapshot>::Item;

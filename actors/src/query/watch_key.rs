@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Query, caught::caught};
+use crate::{caught::caught, query::Query};
 
 trait Erased: Any + Send + Sync {
     fn equals(&self, other: &dyn Erased) -> bool;

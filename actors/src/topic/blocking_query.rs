@@ -3,25 +3,10 @@
 use std::{error::Error, sync::Arc};
 
 use crate::{
-    Answer, Cursor, Outcome, Position, Request,
     caught::{caught, discard},
+    query::{Answer, Cursor, Outcome, Position, Request},
+    value::version::Version,
 };
-
-/// A value and the index it was read at.
-#[derive(Debug)]
-pub(crate) struct Version<V> {
-    pub(crate) value: Arc<V>,
-    pub(crate) index: u64,
-}
-
-impl<V> Clone for Version<V> {
-    fn clone(&self) -> Self {
-        Self {
-            value: Arc::clone(&self.value),
-            index: self.index,
-        }
-    }
-}
 
 /// Where a watcher stands. It outlives the watcher's restarts.
 #[derive(Debug)]

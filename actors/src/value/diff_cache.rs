@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use crate::{Snapshot, View, change::differ};
+use crate::value::{diff::differ, snapshot::Snapshot, view::View};
 
 /// The last two values that were compared for a subscriber without a view of its own, and the result.
 ///

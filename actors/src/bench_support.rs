@@ -3,8 +3,8 @@
 use std::fmt::{self, Debug};
 
 use crate::{
-    Answer,
-    progress::{Progress, Step},
+    query::Answer,
+    topic::blocking_query::{Progress, Step},
 };
 
 /// A watcher's progress, without the watcher.

@@ -3,15 +3,17 @@
 use std::{
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
+    pin::Pin,
     sync::Arc,
 };
 
 use actix::{
-    Actor, Addr, Handler, Message, Recipient, WeakAddr, WeakRecipient,
+    Actor, Addr, Handler, MailboxError, Message, Recipient, WeakAddr, WeakRecipient,
     dev::{RecipientRequest, ToEnvelope},
 };
 
-use super::in_flight::Reply;
+/// The reply to one update. Dropping it takes the update back, unless its handler has begun.
+pub(crate) type Reply = Pin<Box<dyn Future<Output = Result<(), MailboxError>> + Send>>;
 
 /// Where updates go: an actor's recipient, held so that it keeps the actor alive or not.
 ///

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use crate::{Input, Outcome, Query};
+use crate::query::{Outcome, Query, derived::Input};
 
 /// How a query's value is a part of a wider query's value, so that it need not be asked by itself.
 ///

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{Failure, WatchPath, caught::text_of};
+use crate::{
+    caught::text_of,
+    query::{failure::Failure, path::WatchPath},
+};
 
 /// The state of a watch.
 #[derive(Debug, Clone)]

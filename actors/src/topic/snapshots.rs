@@ -5,15 +5,16 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
+use actix::Message;
 use dashmap::DashMap;
 
 use tokio::time::Instant;
 
 use crate::{
-    Query, WatchState, WatchStatus,
     caught::{discard, text_of},
-    key::WatchKey,
-    outage::{Notice, Outage},
+    messages::watch_status::{WatchState, WatchStatus},
+    query::{Query, watch_key::WatchKey},
+    topic::outage::{Notice, Outage},
 };
 
 /// The latest value of every watch, readable from any thread without asking an actor.
@@ -146,3 +147,8 @@ impl Slot {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Asks for the [`Snapshots`], by which any thread reads the latest values.
+#[derive(Debug, Message)]
+#[rtype(result = "Snapshots")]
+pub struct GetSnapshots;

@@ -6,15 +6,25 @@
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
 use actix::{fut::wrap_future, prelude::*};
-use futures_util::future::join_all;
+use futures_util::{FutureExt as _, future::join_all};
 
 use super::WatcherActor;
 use crate::{
-    Answer, EventKind, Input, Outcome, Position, Query, Stop, SubscriptionId, WatchEvent,
-    WatchPath, WatchState, WatchSupervisor,
     caught::{Panicked, caught},
-    derive::{InputChanged, PendingSubscription},
-    key::WatchKey,
+    messages::{
+        event::{EventKind, WatchEvent},
+        stop::Stop,
+        subscription_id::SubscriptionId,
+        watch_status::WatchState,
+    },
+    query::{
+        Answer, Outcome, Position, Query,
+        derived::{Input, InputChanged},
+        path::WatchPath,
+        watch_key::WatchKey,
+    },
+    subscription::input::{PendingSubscription, WatchInput},
+    topic::report::SupervisorLink,
 };
 
 /// The subscriptions of a derived query's watcher to its inputs.
@@ -75,7 +85,7 @@ impl<Q: Query> WatcherActor<Q> {
 
     /// Subscribes to these inputs, and ends the subscriptions to others.
     fn subscribe_to(&mut self, inputs: Vec<Input<Q>>, ctx: &mut Context<Self>) {
-        let Some(supervisor) = self.link.supervisor.upgrade() else {
+        let Some(supervisor) = self.link.supervisor.stops.upgrade() else {
             return;
         };
         let Some(current) = &mut self.inputs else {
@@ -89,7 +99,7 @@ impl<Q: Query> WatcherActor<Q> {
             }
             let subscribed = left.remove(&input.key).unwrap_or_else(|| InputState {
                 path: input.path(),
-                subscription: subscribe(&input, &supervisor, ctx),
+                subscription: subscribe(&input, &self.link.supervisor, ctx),
                 state: WatchState::Connecting,
             });
             current.subscribed.insert(input.key, subscribed);
@@ -114,7 +124,7 @@ impl<Q: Query> WatcherActor<Q> {
             return;
         }
         // It is no input any more.
-        if let Some(supervisor) = self.link.supervisor.upgrade() {
+        if let Some(supervisor) = self.link.supervisor.stops.upgrade() {
             supervisor.do_send(Stop::subscription(id));
         }
     }
@@ -122,7 +132,7 @@ impl<Q: Query> WatcherActor<Q> {
     /// Ends the subscriptions to all inputs; the future resolves when nothing more comes from them.
     pub(super) fn unsubscribe_all(&mut self) -> impl Future<Output = ()> + 'static + use<Q> {
         let inputs = self.inputs.take().unwrap_or_default();
-        let supervisor = self.link.supervisor.upgrade();
+        let supervisor = self.link.supervisor.stops.upgrade();
         async move {
             let Some(supervisor) = supervisor else { return };
             let stop = |input: InputState| async {
@@ -194,11 +204,19 @@ fn severity(state: &WatchState) -> Option<u8> {
 /// Subscribes the watcher to an input.
 fn subscribe<Q: Query>(
     input: &Input<Q>,
-    supervisor: &Addr<WatchSupervisor<Q::Source>>,
+    supervisor: &SupervisorLink,
     ctx: &mut Context<WatcherActor<Q>>,
 ) -> PendingSubscription {
     let address = ctx.address().downgrade();
-    let pending = input.watch(supervisor, address.clone().recipient(), address.recipient());
+    let mut request = WatchInput {
+        supervisor: Arc::clone(&supervisor.address),
+        subscriber: address.clone().recipient(),
+        observer: address.recipient(),
+        pending: None,
+    };
+    input.watch(&mut request);
+    let none = || async { None }.boxed_local().shared();
+    let pending = request.pending.unwrap_or_else(none);
     let key = input.key.clone();
     let replied = wrap_future::<_, WatcherActor<Q>>(pending.clone());
     ctx.spawn(ActorFutureExt::map(replied, move |id, watcher, _| {

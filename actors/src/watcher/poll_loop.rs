@@ -7,11 +7,15 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::WatcherActor;
 use crate::{
-    Answer, ConnectionBudget, Cursor, Failure, FailureClass, Query, Request, Source, WatchState,
     limits::{
         backoff::EFFECTIVELY_FOREVER,
-        connection_budget::{InUseLease, Lease},
+        connection_budget::{ConnectionBudget, InUseLease, Lease},
         reconnect_gate::Permit,
+    },
+    messages::watch_status::WatchState,
+    query::{
+        Answer, Cursor, Query, Request, Source,
+        failure::{Failure, FailureClass},
     },
     shared_query::DETACH_AFTER_ATTEMPTS,
 };

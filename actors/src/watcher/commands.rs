@@ -7,25 +7,10 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::WatcherActor;
 use crate::{
-    Changed, Query, Source, Subscriber, SubscriptionId, WatchState, messages::SubscribeOptions,
-    subscription::in_flight::InFlight,
+    messages::{subscription_id::SubscriptionId, watch_status::WatchState},
+    query::{Query, Source},
+    subscription::{in_flight::InFlight, registration::Subscribe},
 };
-
-/// Takes a subscriber on.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Subscribe<Q: Query> {
-    pub(crate) id: SubscriptionId,
-    /// Shared with the supervisor, which promises it again to the watcher that comes after.
-    pub(crate) registration: Arc<Registration<Q>>,
-}
-
-/// A subscriber, and how it wants its updates.
-#[derive(Debug)]
-pub(crate) struct Registration<Q: Query> {
-    pub(crate) subscriber: Subscriber<Changed<Q>>,
-    pub(crate) options: SubscribeOptions<Q::Value>,
-}
 
 impl<Q: Query> Handler<Subscribe<Q>> for WatcherActor<Q> {
     type Result = ();

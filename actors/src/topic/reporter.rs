@@ -1,17 +1,18 @@
 //! What ties the keeper of a watch to the supervisor.
 
-use std::{error::Error, ops::Deref, sync::Arc};
+use std::{any::Any, error::Error, ops::Deref, sync::Arc};
 
-use actix::WeakAddr;
 use tokio::time::Instant;
 
 use crate::{
-    Query, WatchPath, WatchState, WatchSupervisor,
     caught::{discard, text_of},
-    key::WatchKey,
-    outage::Notice,
-    snapshots::Slot,
-    supervisor::{Report, ReportKind},
+    messages::watch_status::WatchState,
+    query::{Query, path::WatchPath, watch_key::WatchKey},
+    topic::{
+        outage::Notice,
+        report::{Died, Report, ReportKind, SupervisorLink, Why},
+        snapshots::Slot,
+    },
 };
 
 /// One watch, as whoever keeps it tells the supervisor and everybody of it.
@@ -27,7 +28,7 @@ pub(crate) struct Ends<Q: Query> {
     pub(crate) path: WatchPath,
     pub(crate) query: Arc<Q>,
     pub(crate) slot: Arc<Slot>,
-    pub(crate) supervisor: WeakAddr<WatchSupervisor<Q::Source>>,
+    pub(crate) supervisor: Arc<SupervisorLink>,
 }
 
 impl<Q: Query> Deref for Link<Q> {
@@ -70,8 +71,26 @@ impl<Q: Query> Link<Q> {
         self.report(ReportKind::State(next));
     }
 
+    /// Leaves the watch, and the state of its host, to the supervisor.
+    pub(crate) fn exit(
+        &self,
+        why: Why,
+        state: Box<dyn Any + Send>,
+        members: Option<Box<dyn Any + Send>>,
+    ) {
+        if let Some(supervisor) = self.supervisor.exits.upgrade() {
+            supervisor.do_send(Died {
+                key: self.key.clone(),
+                incarnation: self.incarnation,
+                why,
+                state,
+                members,
+            });
+        }
+    }
+
     pub(crate) fn report(&self, kind: ReportKind) {
-        if let Some(supervisor) = self.supervisor.upgrade() {
+        if let Some(supervisor) = self.supervisor.reports.upgrade() {
             supervisor.do_send(Report {
                 key: self.key.clone(),
                 incarnation: self.incarnation,

@@ -4,12 +4,15 @@ use std::{fmt, time::Duration};
 
 use tokio::time::Instant;
 
-use super::Subscribe;
 use crate::{
-    Backoff, Inputs, Query, SubscriptionId, Throttle,
-    feeds::Feeds,
-    shared_query::SharedQuery,
-    subscription::in_flight::{InFlight, Outbox},
+    limits::{backoff::Backoff, throttle::Throttle},
+    messages::subscription_id::SubscriptionId,
+    query::{Query, derived::Inputs},
+    subscription::{
+        in_flight::{InFlight, Outbox},
+        registration::Subscribe,
+    },
+    topic::Feeds,
 };
 
 /// What outlives restarts, and panics too: it is handed to the watcher that takes over.
@@ -20,11 +23,9 @@ pub(crate) struct WatcherState<Q: Query> {
     pub(crate) in_flight: InFlight,
     /// The known values of the inputs, if its query is a derived one.
     pub(crate) known_inputs: Option<Box<Inputs>>,
-    /// The watches that this one serves. Most serve none.
-    pub(crate) shared: Option<Box<SharedQuery<Q::Source>>>,
     pub(crate) next_attempt: Option<Instant>,
     /// The query can never be answered.
-    pub(super) halted: bool,
+    pub(crate) halted: bool,
 }
 
 impl<Q: Query> Default for WatcherState<Q> {
@@ -41,7 +42,6 @@ impl<Q: Query> WatcherState<Q> {
             throttle,
             in_flight: InFlight::default(),
             known_inputs: None,
-            shared: None,
             next_attempt: None,
             halted: false,
         }
@@ -76,7 +76,6 @@ impl<Q: Query> fmt::Debug for WatcherState<Q> {
         f.debug_struct("WatcherState")
             .field("feeds", &self.feeds)
             .field("in_flight", &self.in_flight)
-            .field("shared", &self.shared)
             .field("next_attempt", &self.next_attempt)
             .finish_non_exhaustive()
     }

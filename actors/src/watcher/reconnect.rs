@@ -7,8 +7,12 @@ use tokio::time::Instant;
 
 use super::WatcherActor;
 use crate::{
-    Answer, Failure, FailureClass, Query, ReconnectGate, WatchState,
-    limits::reconnect_gate::{Candidate, Permit},
+    limits::reconnect_gate::{Candidate, Permit, ReconnectGate},
+    messages::watch_status::WatchState,
+    query::{
+        Answer, Query,
+        failure::{Failure, FailureClass},
+    },
 };
 
 impl<Q: Query> WatcherActor<Q> {
