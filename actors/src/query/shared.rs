@@ -22,7 +22,7 @@ pub trait SharedBy<Q: Query> {
     fn extract(
         &self,
         source: &Q::Source,
-        whole: &dyn Any,
+        wider: &dyn Any,
         index: u64,
         previous: Option<&Q::Value>,
     ) -> Option<Extracted<Q::Value>>;
@@ -33,11 +33,11 @@ pub trait SharedBy<Q: Query> {
     fn extract_retaining(
         &self,
         source: &Q::Source,
-        whole: &dyn Any,
+        wider: &dyn Any,
         index: u64,
         previous: &Q::Value,
     ) -> Option<Extracted<Q::Value>> {
-        let _ = (source, whole, index, previous);
+        let _ = (source, wider, index, previous);
         None
     }
 }

@@ -200,7 +200,7 @@ impl<S: Source> Groups<S> {
     }
 
     /// Runs code of a group. Its panic detaches the members of the group and nobody else.
-    pub(crate) fn guarded(
+    pub(crate) fn run_caught(
         group: &mut dyn Group<S>,
         host: &mut GroupHost<'_, S>,
         code: impl FnOnce(&mut dyn Group<S>, &mut GroupHost<'_, S>),

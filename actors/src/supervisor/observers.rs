@@ -81,7 +81,7 @@ impl Observer {
         self.address.is_connected()
     }
 
-    pub(crate) fn tell(&mut self, key: &WatchKey, path: &WatchPath, kind: EventKind) {
+    pub(crate) fn notify(&mut self, key: &WatchKey, path: &WatchPath, kind: EventKind) {
         if self.ending {
             return;
         }

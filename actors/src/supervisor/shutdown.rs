@@ -24,7 +24,7 @@ impl<S: Source> WatchSupervisor<S> {
             );
             self.end_all();
         }
-        self.pump_observers(ctx);
+        self.send_events(ctx);
         if Instant::now() >= deadline {
             ctx.stop();
         } else {

@@ -17,7 +17,7 @@ use crate::{
 /// The supervisor, as a watcher knows it.
 pub(crate) struct SupervisorLink {
     pub(crate) reports: WeakRecipient<Report>,
-    pub(crate) exits: WeakRecipient<Died>,
+    pub(crate) exits: WeakRecipient<WatcherExited>,
     pub(crate) stops: WeakRecipient<Stop>,
     /// Its address, by the type that the supervisor knows.
     pub(crate) address: Arc<dyn Any + Send + Sync>,
@@ -47,10 +47,10 @@ pub(crate) enum ReportKind {
 /// Nobody keeps a watch any more that was not ended; with the state that is left.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Died {
+pub(crate) struct WatcherExited {
     pub(crate) key: WatchKey,
     pub(crate) incarnation: u64,
-    pub(crate) why: Why,
+    pub(crate) reason: ExitReason,
     pub(crate) state: Box<dyn Any + Send>,
     /// The members of its query, if it is a shared one.
     pub(crate) members: Option<Box<dyn Any + Send>>,
@@ -58,7 +58,7 @@ pub(crate) struct Died {
 
 /// Why nobody does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Why {
+pub(crate) enum ExitReason {
     /// Its actor panicked, or its arbiter has stopped.
     Panicked,
     /// It is not served by a wider watch any more.
@@ -80,7 +80,7 @@ pub(crate) enum DetachReason {
     Panicked,
 }
 
-impl fmt::Debug for Died {
+impl fmt::Debug for WatcherExited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Died")
             .field("key", &self.key)

@@ -12,12 +12,12 @@ use crate::{
         in_flight::{InFlight, Outbox},
         registration::Subscribe,
     },
-    topic::Feeds,
+    topic::Topic,
 };
 
 /// What outlives restarts, and panics too: it is handed to the watcher that takes over.
 pub(crate) struct WatcherState<Q: Query> {
-    pub(crate) feeds: Feeds<Q>,
+    pub(crate) topic: Topic<Q>,
     pub(crate) backoff: Backoff,
     pub(crate) throttle: Throttle,
     pub(crate) in_flight: InFlight,
@@ -37,7 +37,7 @@ impl<Q: Query> Default for WatcherState<Q> {
 impl<Q: Query> WatcherState<Q> {
     pub(crate) fn new(backoff: Backoff, throttle: Throttle) -> Self {
         Self {
-            feeds: Feeds::default(),
+            topic: Topic::default(),
             backoff,
             throttle,
             in_flight: InFlight::default(),
@@ -49,12 +49,12 @@ impl<Q: Query> WatcherState<Q> {
 
     /// Takes a subscriber on; it is owed the current state, if there is one.
     pub(crate) fn subscribe(&mut self, message: Subscribe<Q>, now: Instant) {
-        self.feeds.subscribe(message, now);
+        self.topic.subscribe(message, now);
     }
 
     /// Lets a subscriber go, and takes back what it has not begun to handle.
     pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {
-        self.feeds.subscribers.remove(id);
+        self.topic.subscribers.remove(id);
         self.in_flight.retract(id);
     }
 
@@ -74,7 +74,7 @@ impl<Q: Query> WatcherState<Q> {
 impl<Q: Query> fmt::Debug for WatcherState<Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WatcherState")
-            .field("feeds", &self.feeds)
+            .field("feeds", &self.topic)
             .field("in_flight", &self.in_flight)
             .field("next_attempt", &self.next_attempt)
             .finish_non_exhaustive()

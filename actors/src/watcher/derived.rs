@@ -57,7 +57,7 @@ impl<Q: Query> WatcherActor<Q> {
         let known = self.state.known_inputs.get_or_insert_default();
         // Its panic must not cost the queries of all inputs.
         let inputs = caught(|| {
-            let derived = self.link.query.evaluation().derived()?;
+            let derived = self.reporter.query.evaluation().derived()?;
             Some(derived.inputs(known))
         });
         match inputs {
@@ -85,7 +85,7 @@ impl<Q: Query> WatcherActor<Q> {
 
     /// Subscribes to these inputs, and ends the subscriptions to others.
     fn subscribe_to(&mut self, inputs: Vec<Input<Q>>, ctx: &mut Context<Self>) {
-        let Some(supervisor) = self.link.supervisor.stops.upgrade() else {
+        let Some(supervisor) = self.reporter.supervisor.stops.upgrade() else {
             return;
         };
         let Some(current) = &mut self.inputs else {
@@ -99,7 +99,7 @@ impl<Q: Query> WatcherActor<Q> {
             }
             let subscribed = left.remove(&input.key).unwrap_or_else(|| InputState {
                 path: input.path(),
-                subscription: subscribe(&input, &self.link.supervisor, ctx),
+                subscription: subscribe(&input, &self.reporter.supervisor, ctx),
                 state: WatchState::Connecting,
             });
             current.subscribed.insert(input.key, subscribed);
@@ -124,7 +124,7 @@ impl<Q: Query> WatcherActor<Q> {
             return;
         }
         // It is no input any more.
-        if let Some(supervisor) = self.link.supervisor.stops.upgrade() {
+        if let Some(supervisor) = self.reporter.supervisor.stops.upgrade() {
             supervisor.do_send(Stop::subscription(id));
         }
     }
@@ -132,7 +132,7 @@ impl<Q: Query> WatcherActor<Q> {
     /// Ends the subscriptions to all inputs; the future resolves when nothing more comes from them.
     pub(super) fn unsubscribe_all(&mut self) -> impl Future<Output = ()> + 'static + use<Q> {
         let inputs = self.inputs.take().unwrap_or_default();
-        let supervisor = self.link.supervisor.stops.upgrade();
+        let supervisor = self.reporter.supervisor.stops.upgrade();
         async move {
             let Some(supervisor) = supervisor else { return };
             let stop = |input: InputState| async {
@@ -148,10 +148,10 @@ impl<Q: Query> WatcherActor<Q> {
     /// Computes the value from what is known.
     fn compute(&mut self, ctx: &mut Context<Self>) {
         let known = self.state.known_inputs.get_or_insert_default();
-        let current = self.state.feeds.progress.current();
+        let current = self.state.topic.query_state.current();
         let previous = current.map(|version| &*version.value);
         let computed = caught(|| {
-            let derived = self.link.query.evaluation().derived()?;
+            let derived = self.reporter.query.evaluation().derived()?;
             derived.compute(known, previous)
         });
         let rejected = |Panicked| Some(Outcome::Rejected(Arc::new(ComputationPanicked)));
@@ -164,7 +164,7 @@ impl<Q: Query> WatcherActor<Q> {
             outcome,
             last_contact: None,
         };
-        self.take_in(answer, false, ctx);
+        self.apply(answer, false, ctx);
     }
 
     /// The worst of the inputs' states.
@@ -176,7 +176,7 @@ impl<Q: Query> WatcherActor<Q> {
             .flat_map(|inputs| inputs.subscribed.values())
             .filter_map(|input| Some((severity(&input.state)?, input)))
             .min_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.path.cmp(&other.path)));
-        let has_value = self.state.feeds.progress.current().is_some();
+        let has_value = self.state.topic.query_state.current().is_some();
         match worst.map(|(_, input)| input.state.clone()) {
             // The derived watch continues with the value it has.
             Some(WatchState::Stopped { error }) if has_value => WatchState::Retrying {
@@ -239,7 +239,7 @@ impl<Q: Query> Handler<InputChanged> for WatcherActor<Q> {
             return;
         }
         if changed.resync {
-            self.state.feeds.progress.interrupted();
+            self.state.topic.query_state.interrupted();
         }
         let known = self.state.known_inputs.get_or_insert_default();
         known.insert(changed);
@@ -261,7 +261,7 @@ impl<Q: Query> Handler<WatchEvent> for WatcherActor<Q> {
         match event.kind {
             EventKind::State(state) => {
                 input.state = state;
-                if self.state.feeds.rejection.is_some() {
+                if self.state.topic.rejection.is_some() {
                     // It may have been this input's, which can be read again.
                     self.recompute_soon(ctx);
                 }
@@ -274,6 +274,6 @@ impl<Q: Query> Handler<WatchEvent> for WatcherActor<Q> {
                 return self.recompute_soon(ctx);
             }
         }
-        self.link.transition(self.state_of_inputs());
+        self.reporter.transition(self.state_of_inputs());
     }
 }

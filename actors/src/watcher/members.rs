@@ -14,7 +14,7 @@ use crate::{
         subscription_timers::Timer,
     },
     subscription::in_flight::Acknowledgement,
-    topic::{report::Why, state::WatcherState},
+    topic::{report::ExitReason, state::WatcherState},
 };
 
 /// How many members are updated before messages and acknowledgements get their turn.
@@ -34,7 +34,7 @@ impl<W: Query> WatcherActor<W> {
             return;
         };
         let WatcherState {
-            feeds,
+            topic,
             in_flight,
             backoff,
             ..
@@ -45,10 +45,10 @@ impl<W: Query> WatcherActor<W> {
             refused,
             stale,
         } = &mut **shared;
-        let current = feeds.progress.current().filter(|_| !*stale);
+        let current = topic.query_state.current().filter(|_| !*stale);
         let mut host = GroupHost {
             source: &self.source,
-            budget: self.places.as_ref(),
+            budget: self.budget.as_ref(),
             client: &mut self.client,
             upstream: current.map(|version| UpstreamValue {
                 value: Arc::clone(&version.value) as Arc<dyn Any + Send + Sync>,
@@ -81,12 +81,12 @@ impl<W: Query> WatcherActor<W> {
             let now = Instant::now();
             for _ in 0..MAX_STEPS {
                 if let Some(group) = groups.queued() {
-                    Groups::guarded(group, host, Group::step);
+                    Groups::run_caught(group, host, Group::step);
                 } else if let Some((due, member, timer)) = host.timers.pop_due(now) {
                     let Some(group) = groups.get(member.group) else {
                         continue;
                     };
-                    Groups::guarded(group, host, |group, host| match timer {
+                    Groups::run_caught(group, host, |group, host| match timer {
                         Timer::Delivery(id) => group.deliver_due(member.number, id, host),
                         Timer::Confirmation => group.confirm_due(member.number, due, host),
                     });
@@ -107,7 +107,7 @@ impl<W: Query> WatcherActor<W> {
                 watcher.drive_members(ctx);
             }));
         } else if let Some(due) = self.next_member_timer() {
-            self.look_again(due, ctx);
+            self.wake_at(due, ctx);
         }
     }
 
@@ -118,7 +118,7 @@ impl<W: Query> WatcherActor<W> {
     fn member_confirmed(&mut self, confirmed: Confirmed, ctx: &mut Context<Self>) {
         self.with_members(ctx, |groups, host| {
             if let Some(group) = groups.get(confirmed.member.group) {
-                Groups::guarded(group, host, |group, host| group.confirmed(confirmed, host));
+                Groups::run_caught(group, host, |group, host| group.confirmed(confirmed, host));
             }
         });
         self.drive_members(ctx);
@@ -135,7 +135,7 @@ impl<W: Query> WatcherActor<W> {
             if let Some(member) = member
                 && let Some(group) = groups.get(member.group)
             {
-                Groups::guarded(group, host, |group, host| {
+                Groups::run_caught(group, host, |group, host| {
                     group.acknowledged(member.number, acknowledgement, host);
                 });
             }
@@ -155,7 +155,7 @@ impl<W: Query> WatcherActor<W> {
         };
         shared.accept();
         let stale = std::mem::take(&mut shared.stale);
-        match (previous, self.state.feeds.progress.current()) {
+        match (previous, self.state.topic.query_state.current()) {
             (Some(previous), Some(current)) if !resync && !stale => {
                 shared.touch_changed(previous, &*current.value);
             }
@@ -188,7 +188,7 @@ impl<W: Query> WatcherActor<W> {
     pub(super) fn resume_members(&mut self, ctx: &mut Context<Self>) {
         self.with_members(ctx, |groups, host| {
             for group in groups.iter_mut() {
-                Groups::guarded(group, host, Group::resume);
+                Groups::run_caught(group, host, Group::resume);
             }
         });
         self.drive_members(ctx);
@@ -220,7 +220,7 @@ impl<W: Query> WatcherActor<W> {
     /// Leaves its state to the supervisor, which makes a member of the watch.
     pub(super) fn hand_over(&mut self) {
         self.ended = true;
-        self.exit(Why::HandedOver);
+        self.exit(ExitReason::HandedOver);
         self.handing_over = None;
     }
 }
@@ -249,7 +249,7 @@ impl<W: Query> Handler<HandOver> for WatcherActor<W> {
     fn handle(&mut self, HandOver(done): HandOver, ctx: &mut Self::Context) {
         // One that serves others itself keeps its query.
         if !self.ended && self.shared.is_none() {
-            self.seat = None;
+            self.lease = None;
             self.handing_over = Some(done);
             ctx.stop();
         }
