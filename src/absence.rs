@@ -1,55 +1,54 @@
-//! Whether something that an answer lacks is gone: the one home of the promise that no data is ever
-//! mistaken for a delete.
+//! Rules that decide whether something that an answer lacks is gone: the one home of the promise that no
+//! data is ever mistaken for a delete.
 //!
 //! # Invariants
 //!
 //! - Nothing counts as removed, and no list as empty, unless a rule of this module returns
-//!   [`Absence::Proven`] for it. What is [`Absence::Unproven`] keeps its last good value.
-//! - A rule is a pure function of what Consul answered. Who asks, how often, and what happens to the rest
-//!   of an update stand elsewhere: `watch::kv_proof` asks for keys, the engine asks for members of shared
-//!   queries.
-//! - A rule that does not know an answer returns `Unproven`.
+//!   [`Absence::Proven`] for it. Anything [`Absence::Unproven`] keeps its last good value.
+//! - A rule is a pure function of Consul's answer. The requests are elsewhere: `watch::kv_proof` sends them
+//!   for keys, the engine for members of shared queries. `watch::kv_removals` handles the rest of an update.
+//! - For an answer that it does not know, a rule returns `Unproven`.
 //!
 //! # Rules
 //!
-//! | what is missing | proof | rule |
+//! | missing | proof | rule |
 //! |---|---|---|
-//! | a key that was asked for by name | 404 with `X-Consul-Index` | [`of_kv_status`] |
+//! | a key that was read by name | 404 with `X-Consul-Index` | [`of_kv_status`] |
 //! | a key that a list lacks | a transaction of `check-index` says that it does not exist | [`of_check_index`] |
-//! | every key of a list | the same, for each; an empty list is none of Consul's answers | [`of_empty_kv_list`] |
-//! | a key that a wider list lacks | none: the member's own query has to agree | [`of_wider_list`] |
+//! | every key of a list | the same for each; Consul never sends an empty list | [`of_empty_kv_list`] |
+//! | a key that the list of a shared query lacks | none: the member's own query has to agree | [`of_wider_list`] |
 //! | every entry of a catalog or health list | an answer that the token did not filter | [`of_empty_list`] |
 //! | an instance at its agent | the agent's own 404 | [`of_agent_service`] |
 //! | every root certificate | none: a mesh always has one | [`of_no_roots`] |
 //! | the body of an answer | none | [`of_body`] |
-//! | anything, by the status of another request | none | [`of_other_status`] |
+//! | anything, by the status of any other request | none | [`of_other_status`] |
 //!
-//! A query that starts from nothing is `consistent` where nobody chose otherwise ([`starts_consistent`]):
-//! only then does an answer of a leader that was just elected show absence
+//! A query without an index is `consistent` unless another consistency was chosen ([`starts_consistent`]):
+//! otherwise the answer of a newly elected leader does not show absence
 //! (<https://developer.hashicorp.com/consul/api-docs/features/consistency>).
 //!
-//! # What is still open
+//! # Known gaps
 //!
-//! - A first answer has nothing to compare with. A list of keys that the token hides entirely is a 404 with
-//!   an index, as if the folder were empty: [`KeyPrefix`](crate::KeyPrefix) delivers an empty list for it,
-//!   and [`DecodedPrefix`](crate::watch::DecodedPrefix) its type's defaults.
-//! - A list of the catalog that is only shorter is believed. So is an answer of the streaming backend
-//!   (<https://developer.hashicorp.com/consul/api-docs/features/blocking#streaming-backend>), which may be
-//!   empty while its view is filled again and never says that it was filtered.
+//! - A first answer has nothing to compare with. If the token hides every key of a folder, Consul answers
+//!   404 with an index, as for an empty folder: [`KeyPrefix`](crate::KeyPrefix) delivers an empty list, and
+//!   [`DecodedPrefix`](crate::watch::DecodedPrefix) the defaults of its type.
+//! - A catalog or health list that is shorter, but not empty, is trusted. So is an answer of the streaming
+//!   backend (<https://developer.hashicorp.com/consul/api-docs/features/blocking#streaming-backend>), which
+//!   may be empty while its view is rebuilt and never says that it was filtered.
 //! - `X-Consul-Results-Filtered-By-ACLs` is missing without a token and before Consul 1.11.
-//! - A key that is not UTF-8 reaches clients with U+FFFD in place of the odd bytes. Whether such a key may
-//!   be read is decided by the rules for that text.
+//! - Consul sends a key that is not valid UTF-8 with U+FFFD in place of the invalid bytes. The proof asks
+//!   for that text, so it depends on the rules for that text.
 //! - After a change of the configuration's address or datacenter, a key that the new token may not read
-//!   keeps its value from the old one.
+//!   keeps its value from the old source.
 
 use std::{error::Error, fmt};
 
-/// What is known of something that an answer lacks.
+/// The state of something that an answer lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Absence {
-    /// Consul itself says that there is no such thing.
+    /// Consul itself says that it does not exist.
     Proven,
-    /// It may be there.
+    /// It may exist.
     Unproven(Why),
 }
 
@@ -59,35 +58,35 @@ impl Absence {
     }
 }
 
-/// Why something that an answer lacks may still be there.
+/// The reason why something that an answer lacks may exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
     /// The token may not read it.
     Hidden,
-    /// Consul says that it is there: the answer that lacks it is older, or was read with other rights.
+    /// Consul says that it exists: the answer that lacks it is older, or was read with other rights.
     Present,
-    /// A wider list lacks it, which leaves out what the token may not read and may be older.
+    /// The list of a wider query lacks it. Such a list omits what the token may not read, and may be older.
     WiderList,
-    /// The token filtered the list, and nothing is left of it.
+    /// The token filtered the list, and no entry is left.
     Filtered,
     /// A list of keys without a key.
     EmptyKvList,
     /// A body without a byte in it.
     EmptyBody,
-    /// A page for people.
+    /// An HTML page.
     HtmlPage,
     /// The certificate authority is not set up yet.
     NoRoots,
-    /// An answer that no rule knows.
+    /// No rule knows the answer.
     Unknown,
 }
 
 impl Why {
-    /// The reason, as errors and hints show it.
+    /// Returns the text that errors and hints show.
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Hidden => "the token may not read it",
-            Self::Present => "Consul's list lacks it, although Consul says that it is there",
+            Self::Present => "Consul's list lacks it, although Consul says that it exists",
             Self::WiderList => "a wider list lacks it, which proves nothing",
             Self::Filtered => {
                 "the token hides all there is (X-Consul-Results-Filtered-By-ACLs); check the token and its \
@@ -99,7 +98,7 @@ impl Why {
             Self::NoRoots => {
                 "the mesh has no root certificate yet; its authority is still being set up"
             }
-            Self::Unknown => "the answer does not say whether it is there",
+            Self::Unknown => "the answer does not say whether it exists",
         }
     }
 }
@@ -112,8 +111,8 @@ impl fmt::Display for Why {
 
 impl Error for Why {}
 
-/// The status of a read of the KV store, with its `X-Consul-Index`: a 404 is Consul's own answer only with
-/// an index, and a proxy's otherwise
+/// Judges the status of a read of the KV store and its `X-Consul-Index`: a 404 without an index comes from a
+/// proxy
 /// (<https://developer.hashicorp.com/consul/api-docs/kv#read-key>).
 pub(crate) fn of_kv_status(status: u16, index: Option<u64>) -> Absence {
     match (status, index) {
@@ -124,12 +123,12 @@ pub(crate) fn of_kv_status(status: u16, index: Option<u64>) -> Absence {
     }
 }
 
-/// The status of any other request, which proves nothing.
+/// Judges the status of any other request: it proves nothing.
 pub(crate) fn of_other_status() -> Absence {
     Absence::Unproven(Why::Unknown)
 }
 
-/// A body that a successful answer cannot have: no body at all, or a page for people.
+/// Returns what is wrong with a body that Consul never sends with success: an empty one or an HTML page.
 pub(crate) fn of_body(body: &[u8]) -> Option<Why> {
     match body.trim_ascii_start().first() {
         None => Some(Why::EmptyBody),
@@ -138,22 +137,22 @@ pub(crate) fn of_body(body: &[u8]) -> Option<Why> {
     }
 }
 
-/// A list of keys without a key: where there is none, Consul answers 404
+/// Judges a list of keys without a key: for no key, Consul answers 404
 /// (<https://developer.hashicorp.com/consul/api-docs/kv#read-key>).
 pub(crate) fn of_empty_kv_list() -> Why {
     Why::EmptyKvList
 }
 
-/// A key that the list of a wider query lacks.
+/// Judges a key that the list of a wider query lacks.
 pub(crate) fn of_wider_list() -> Absence {
     Absence::Unproven(Why::WiderList)
 }
 
-/// What Consul says of one `check-index` with an index that no key has
+/// Judges Consul's error for one `check-index` operation with an index that no key has
 /// (<https://developer.hashicorp.com/consul/api-docs/txn#kv-operations>).
 ///
-/// Consul has texts for this and no codes; each text ends with words of Consul's or with the key, so only
-/// its beginning and its end are compared. The texts are those of Consul 1.8 to 1.22.
+/// Consul sends texts and no codes. The texts contain the key, so only their beginning and end are compared.
+/// They are the same in Consul 1.8 to 1.22.
 pub(crate) fn of_check_index(text: &str) -> Absence {
     if text.starts_with("failed to check index, key ") && text.ends_with("doesn't exist") {
         Absence::Proven
@@ -166,7 +165,7 @@ pub(crate) fn of_check_index(text: &str) -> Absence {
     }
 }
 
-/// A list of the catalog or of health without an entry. `filtered` is `X-Consul-Results-Filtered-By-ACLs`
+/// Judges a catalog or health list without an entry. `filtered` is `X-Consul-Results-Filtered-By-ACLs`
 /// (<https://developer.hashicorp.com/consul/api-docs/api-structure#results-filtered-by-acls>).
 pub(crate) fn of_empty_list(filtered: bool) -> Absence {
     if filtered {
@@ -176,8 +175,8 @@ pub(crate) fn of_empty_list(filtered: bool) -> Absence {
     }
 }
 
-/// A failed request for an instance at its agent. The agent's own text proves that it has none; any other
-/// 404 comes from a proxy
+/// Judges a failed request for an instance at its agent. The agent's own text proves absence; any other 404
+/// comes from a proxy
 /// (<https://developer.hashicorp.com/consul/api-docs/agent/service#get-service-configuration>).
 pub(crate) fn of_agent_service(status: u16, from_consul: bool, text: &str) -> Absence {
     if status == 404 && from_consul && text.starts_with("unknown service ID") {
@@ -187,17 +186,17 @@ pub(crate) fn of_agent_service(status: u16, from_consul: bool, text: &str) -> Ab
     }
 }
 
-/// A list of root certificates without a certificate. An agent that has just started answers so until its
-/// authority is set up
+/// Judges a list of root certificates without a certificate: an agent that has just started sends it until
+/// its authority is set up
 /// (<https://developer.hashicorp.com/consul/api-docs/agent/connect#certificate-authority-ca-roots>).
 pub(crate) fn of_no_roots() -> Why {
     Why::NoRoots
 }
 
-/// Whether a query has to be `consistent`: one that starts from nothing, where nobody chose a consistency.
+/// Returns whether a query has to be `consistent`: one without an index whose consistency is the default.
 ///
-/// A leader that was just elected, as after a restart, may not have replayed its log to the end. In the
-/// default mode it then answers with keys that are older than they are, or lacks them
+/// A newly elected leader, as after a restart, may not have replayed its log to the end. In the default mode
+/// its answers may hold older values and lack keys
 /// (<https://developer.hashicorp.com/consul/api-docs/features/consistency>).
 pub(crate) fn starts_consistent(resumes: bool, is_default: bool) -> bool {
     !resumes && is_default
@@ -251,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_key_is_not_taken_for_consuls_words() {
+    fn the_name_of_a_key_is_not_mistaken_for_consuls_text() {
         for (key, absence) in [
             ("x doesn't exist", unproven(Why::Present)),
             ("Permission denied", unproven(Why::Present)),
@@ -264,13 +263,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_that_the_token_filtered_is_none() {
+    fn a_filtered_empty_list_proves_nothing() {
         assert_eq!(of_empty_list(false), Absence::Proven);
         assert_eq!(of_empty_list(true), unproven(Why::Filtered));
     }
 
     #[test]
-    fn only_the_agents_own_words_mean_that_an_instance_is_gone() {
+    fn only_the_agents_own_text_proves_that_an_instance_is_gone() {
         let gone = "unknown service ID: web";
         assert!(of_agent_service(404, true, gone).is_proven());
         assert!(!of_agent_service(404, false, gone).is_proven());
@@ -280,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn no_body_and_a_page_are_no_answers() {
+    fn an_empty_body_and_a_page_are_no_answers() {
         assert_eq!(of_body(b" \n"), Some(Why::EmptyBody));
         assert_eq!(of_body(b" \n<html>"), Some(Why::HtmlPage));
         assert_eq!(of_body(b"[1"), None);
@@ -293,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_proof_is_never_proven() {
+    fn cases_without_a_proof_are_never_proven() {
         assert!(!of_wider_list().is_proven());
         assert_eq!(of_empty_kv_list().to_string(), Why::EmptyKvList.text());
         assert_eq!(of_no_roots().to_string(), Why::NoRoots.text());

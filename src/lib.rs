@@ -30,6 +30,11 @@
 //! |---|---|---|
 //! | `cli` | yes | the command, and the module `daemon`: watches from files |
 //! | `tls` | yes | `https://` addresses, by rustls |
+//!
+//! Unix only: handlers use process groups and signals.
+
+#[cfg(not(unix))]
+compile_error!("consul-watch is for Unix only, since its handlers use process groups and signals");
 
 mod absence;
 pub mod checkpoint;

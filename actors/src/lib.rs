@@ -70,3 +70,8 @@ pub use self::{
     },
     watcher::WatcherActor,
 };
+
+/// Runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -8,7 +8,7 @@ use actix::{Actor, Addr, Context, Handler};
 use consul_watch_actors::{Changed, Throttle, Watch, WatchSupervisor};
 use criterion::Criterion;
 
-use super::memory::{MemoryQuery, Memory};
+use super::memory::{Memory, MemoryQuery};
 
 /// Counts the updates that all its instances have handled.
 struct Counter(Rc<Cell<usize>>);
@@ -48,7 +48,10 @@ async fn changes(subscribers: usize, rounds: u64) -> Duration {
     for _ in 0..subscribers {
         let counter = Counter(Rc::clone(&handled)).start();
         assert!(
-            matches!(watches.send(Watch::new(MemoryQuery, counter)).await, Ok(Ok(_))),
+            matches!(
+                watches.send(Watch::new(MemoryQuery, counter)).await,
+                Ok(Ok(_))
+            ),
             "it is watched"
         );
     }

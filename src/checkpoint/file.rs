@@ -41,7 +41,7 @@ pub enum CheckpointError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -50,7 +50,7 @@ pub enum CheckpointError {
     NotACheckpoint {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error in it.
         #[source]
         source: serde_json::Error,
     },
@@ -69,7 +69,7 @@ pub enum CheckpointError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -120,12 +120,12 @@ impl CheckpointFile {
         self.prepare(checkpoint)?.replace()
     }
 
-    /// Writes a checkpoint to the disk beside the file, whose place it has yet to take.
+    /// Writes a checkpoint to the disk beside the file, which it does not replace yet.
     pub(super) fn prepare(
         &self,
         checkpoint: &Checkpoint,
     ) -> Result<PreparedFile<'_>, CheckpointError> {
-        // Several may be under way for one file, the last one of a subscription that has just ended.
+        // A subscription that has just ended may still be writing beside its successor.
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
@@ -152,7 +152,7 @@ impl CheckpointFile {
     }
 }
 
-/// A checkpoint on the disk that has yet to take its file's place. Dropped, it leaves nothing behind.
+/// A checkpoint on the disk that has not replaced its file yet. Dropped, it leaves nothing behind.
 pub(super) struct PreparedFile<'a> {
     new: PathBuf,
     file: &'a CheckpointFile,
@@ -166,7 +166,7 @@ impl PreparedFile<'_> {
 
 impl Drop for PreparedFile<'_> {
     fn drop(&mut self) {
-        // There is none once it has been renamed. A half-written one is of no use; if it stays, it does no harm.
+        // It does not exist once it was renamed. A half-written one is of no use. If it stays, it does no harm.
         let _ = fs::remove_file(&self.new);
     }
 }

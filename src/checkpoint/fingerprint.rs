@@ -1,4 +1,4 @@
-//! The content of a state as a checkpoint keeps it: comparable, and without any of its values.
+//! [`Fingerprint`]: the content of a state as a checkpoint keeps it, comparable and without any of its values.
 
 use std::{collections::HashSet, fmt::Write as _};
 
@@ -10,10 +10,11 @@ use sha2::{Digest, Sha256};
 /// Fields that only say when something was written.
 const INDEXES: [&str; 3] = ["CreateIndex", "ModifyIndex", "LockIndex"];
 
-/// How many entries are remembered beyond those of the value itself: as many as a watch of events remembers.
+/// The number of entries that are remembered at most, unless the value has more. A watch of events remembers as
+/// many.
 const MAX_REMEMBERED: usize = 1280;
 
-/// What was handled.
+/// A digest of what was handled.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Fingerprint {
@@ -99,7 +100,7 @@ fn short<I: Serialize>(item: &I) -> String {
 }
 
 fn entry<I: Serialize>(item: &I) -> [u8; 32] {
-    // What cannot be JSON never was: our values all came from it.
+    // Every value was JSON before, so this does not fail.
     let mut json = serde_json::to_value(item).unwrap_or_default();
     leave_out_indexes(&mut json);
     Sha256::digest(json.to_string()).into()

@@ -1,7 +1,7 @@
-//! Checkpoints: where a subscriber left off, kept over restarts of the application.
+//! Checkpoints: the last state that a subscriber handled, kept over restarts of the application.
 //!
-//! Start with [`CheckpointFile`], which keeps it in a file. A subscriber that keeps it itself takes a
-//! [`Checkpoint`] from each [`Changed`] and gives it back with [`Checkpoint::resume`].
+//! Start with [`CheckpointFile`], which keeps it in a file. To keep it elsewhere, take a [`Checkpoint`] from each
+//! [`Changed`] that was handled, and begin with [`Checkpoint::resume`].
 
 mod file;
 mod fingerprint;
@@ -20,11 +20,11 @@ use serde::{Deserialize, Serialize};
 
 use self::fingerprint::Fingerprint;
 
-/// What a subscriber handled last: the index, and a digest of the content.
+/// The state that a subscriber handled last: its index and a digest of its content.
 ///
-/// The digest leaves out what only says when something was written. Content that was deleted and written
-/// again the same while the application was away is therefore no change. Of events, which only ever come in
-/// addition, the checkpoint knows each one that was handled.
+/// The digest leaves out the indexes. Content that was deleted and written again the same while the application
+/// was away is therefore no change. Of events, which are only ever added, the checkpoint knows each one that was
+/// handled.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// The name of the watch.
@@ -39,7 +39,7 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The checkpoint of the state that this update brought, to be kept once it has been handled.
+    /// Returns the checkpoint of the state that this update brought, to be kept once it has been handled.
     pub fn of<Q: Query>(changed: &Changed<Q>) -> Self
     where
         <Q::Value as Snapshot>::Item: Serialize,
@@ -59,7 +59,7 @@ impl Checkpoint {
         }
     }
 
-    /// The same, with the events that were handled before `earlier` and that the agent has forgotten since.
+    /// Adds the events that `earlier` knows as handled and that the agent has forgotten since.
     #[must_use]
     pub fn following(mut self, earlier: &Self) -> Self {
         if self.watch == earlier.watch {
@@ -68,22 +68,22 @@ impl Checkpoint {
         self
     }
 
-    /// This checkpoint once the handling of the next update has begun, to be kept until that is handled.
+    /// Marks that the handling of a later update has begun. Keep the result until that update has been handled.
     ///
-    /// The update may have had effects when the application crashes in the middle of it. What holds after a
-    /// restart is then delivered in any case, even if it equals the state that was handled last.
+    /// If the application crashes in the middle of the update, its effects may be there. After a restart the
+    /// current state is then delivered in any case, even if it equals the one that was handled last.
     #[must_use]
     pub fn begun(mut self) -> Self {
         self.begun = true;
         self
     }
 
-    /// The index of the state; Consul may have started its count over since.
+    /// Returns the index of the state. Consul may have started its count over since.
     pub fn index(&self) -> u64 {
         self.index
     }
 
-    /// The name of the watch it was made of.
+    /// Returns the name of the watch.
     pub fn watch(&self) -> &str {
         &self.watch
     }
@@ -106,10 +106,10 @@ impl Checkpoint {
         self.watch == changed.query.path().to_string() && self.covers(&*changed.current)
     }
 
-    /// The watch, beginning after this checkpoint: the first update comes only if the content differs.
+    /// Begins the watch after this checkpoint: the first update comes only if the content differs.
     ///
-    /// That update has no `previous`, since what was handled is known by its digest alone; but see
-    /// [`restore_previous`](Self::restore_previous) for events.
+    /// That update has no `previous`, since only the digest of the last state is known. For events, see
+    /// [`restore_previous`](Self::restore_previous).
     #[must_use]
     pub fn resume<Q: Query>(self, watch: Watch<Q>) -> Watch<Q>
     where
@@ -118,8 +118,8 @@ impl Checkpoint {
         watch.skip_first_when(move |first| self.covers(first))
     }
 
-    /// Gives the first update after this checkpoint the events that were handled as its `previous`, so that
-    /// its changes are those that are new. An update of any other value stays as it is.
+    /// Sets `previous` of the first update after this checkpoint to the events that were handled, so that its
+    /// changes are the new ones. An update of another value is not changed.
     pub fn restore_previous<Q: Query>(&self, changed: &mut Changed<Q>)
     where
         <Q::Value as Snapshot>::Item: Serialize,

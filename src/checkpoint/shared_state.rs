@@ -1,9 +1,8 @@
-//! The state that a checkpointed subscription shares with the engine: the update that was handed on, and the
-//! right to write the checkpoint.
+//! [`SharedState`]: the state that a checkpointed subscription shares with the engine.
 //!
 //! The engine ends a subscription by dropping what it holds of it, on its own thread, before it replies to
-//! `Stop`. The session ends with it, on that thread: when the reply is there, the update has been taken back
-//! from the subscriber's mailbox, and no checkpoint is written any more.
+//! `Stop`. That ends this state too. When the reply arrives, the update has been taken back from the
+//! subscriber's mailbox, and no checkpoint is written any more.
 
 use std::{
     future::poll_fn,
@@ -20,28 +19,28 @@ use super::{
     file::{CheckpointError, CheckpointFile},
 };
 
-/// One subscription, from its beginning to its end.
+/// The update that was forwarded and the checkpoint of one subscription.
 pub(super) struct SharedState<M: Message<Result = ()> + Send>(Mutex<Inner<M>>);
 
 struct Inner<M: Message<Result = ()> + Send> {
-    /// The update that the subscriber has not answered.
+    /// The update that the subscriber has not handled yet.
     request: Option<Pin<Box<RecipientRequest<M>>>>,
-    /// Who waits for that answer.
+    /// The task that waits for its reply.
     waiting: Option<Waker>,
     /// Whether the subscription has ended.
     ended: bool,
-    /// What is in the file.
+    /// The checkpoint in the file.
     checkpoint: Option<Checkpoint>,
-    /// How many writes were begun.
+    /// The number of the last write that was begun.
     begun: u64,
-    /// No write is committed that was begun before this one.
+    /// The number of the last write that was committed.
     committed: u64,
 }
 
-/// Ends the session when it is dropped: held by the engine as long as the subscription lives.
+/// Ends the subscription's state when it is dropped. The engine holds it as long as the subscription lives.
 pub(super) struct EndGuard<M: Message<Result = ()> + Send>(Arc<SharedState<M>>);
 
-/// The right to write the checkpoint once. A later one outdates it.
+/// A write that was begun, by its number. It is not committed after a later one.
 pub(super) struct PendingWrite(u64);
 
 impl<M: Message<Result = ()> + Send + 'static> SharedState<M> {
@@ -60,12 +59,12 @@ impl<M: Message<Result = ()> + Send + 'static> SharedState<M> {
         EndGuard(Arc::clone(self))
     }
 
-    /// What is in the file.
+    /// Returns the checkpoint in the file.
     pub(super) fn checkpoint(&self) -> Option<Checkpoint> {
         self.lock().checkpoint.clone()
     }
 
-    /// Hands an update on: false if nobody is there any more, or if the subscription has ended.
+    /// Forwards an update. Returns false if the subscriber is gone or the subscription has ended.
     pub(super) fn send(&self, subscriber: &Subscriber<M>, message: M) -> bool {
         let mut state = self.lock();
         if state.ended {
@@ -75,7 +74,8 @@ impl<M: Message<Result = ()> + Send + 'static> SharedState<M> {
         state.request.is_some()
     }
 
-    /// Waits for the subscriber's answer: an error if its actor lost the update, or if the subscription has ended.
+    /// Waits for the subscriber's reply. It is an error if its actor lost the update or the subscription has
+    /// ended.
     pub(super) async fn answer(&self) -> Result<(), MailboxError> {
         poll_fn(|task| {
             let mut state = self.lock();
@@ -111,7 +111,8 @@ impl<M: Message<Result = ()> + Send + 'static> SharedState<M> {
             return Ok(());
         }
         let prepared = file.prepare(&checkpoint)?;
-        // Held until the file is in place, so that no end comes between. The disk was waited for before.
+        // Held until the file is in place, so that the subscription cannot end in between. The disk was waited
+        // for before.
         let mut state = self.lock();
         if !outdated(&state) {
             prepared.replace()?;
@@ -124,7 +125,7 @@ impl<M: Message<Result = ()> + Send + 'static> SharedState<M> {
 
 impl<M: Message<Result = ()> + Send> SharedState<M> {
     fn lock(&self) -> MutexGuard<'_, Inner<M>> {
-        // Nothing that panics is called while it is held.
+        // Nothing that could panic is called while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

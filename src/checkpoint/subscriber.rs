@@ -1,4 +1,4 @@
-//! The actor between a watch and a subscriber that writes the checkpoint.
+//! [`CheckpointingSubscriber`]: the actor between a watch and its subscriber that writes the checkpoint.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,19 +21,19 @@ const SKIPPED_PAUSE: Duration = Duration::from_secs(1);
 
 /// Forwards each update, and writes the checkpoint when it has been handled.
 ///
-/// An update that the subscriber lost is not repeated here. It is left unanswered, so that the engine
-/// delivers the newest state at its own pace.
+/// It does not repeat an update that the subscriber lost. It drops the reply, so that the engine delivers the
+/// newest state at its own pace.
 pub(super) struct CheckpointingSubscriber<Q: Query> {
     file: CheckpointFile,
     subscriber: Subscriber<Changed<Q>>,
     shared: Arc<SharedState<Changed<Q>>>,
-    /// The newest state that was skipped and is not in the file.
+    /// The newest state that was skipped and not written yet.
     skipped: Option<Skipped<Q>>,
     /// Whether a skipped state was written a moment ago.
     pausing: bool,
 }
 
-/// A state that was not delivered, since it holds nothing that counts for the subscriber.
+/// A state that was not delivered, since nothing in it counts for the subscriber.
 pub(super) struct Skipped<Q: Query> {
     pub(super) query: Arc<Q>,
     pub(super) value: Arc<Q::Value>,
@@ -62,7 +62,7 @@ where
         }
     }
 
-    /// Writes the state that was skipped last, at most once in a while.
+    /// Writes the state that was skipped last, unless one was written a moment ago.
     fn write_skipped(&mut self, ctx: &mut Context<Self>) {
         if self.pausing {
             return;
@@ -126,7 +126,7 @@ where
     }
 }
 
-/// An update on its way to the subscriber; the reply follows when it has been handled.
+/// An update on its way to the subscriber. The reply follows when it has been handled.
 pub(super) struct Forward<Q: Query> {
     changed: Changed<Q>,
     file: CheckpointFile,
@@ -143,7 +143,7 @@ where
         ctx: &mut Context<CheckpointingSubscriber<Q>>,
         reply: Option<OneshotSender<()>>,
     ) {
-        // Only the engine has this actor's address, and it waits for each reply.
+        // Only the engine has the address of this actor, and it waits for each reply.
         if let Some(reply) = reply {
             ctx.spawn(actix::fut::wrap_future(self.run(reply)));
         }
@@ -154,7 +154,7 @@ impl<Q: Query> Forward<Q>
 where
     <Q::Value as Snapshot>::Item: Serialize,
 {
-    /// The reply is dropped where the update was not handled.
+    /// Drops the reply if the update was not handled.
     async fn run(self, reply: OneshotSender<()>) {
         let Self {
             mut changed,
@@ -178,12 +178,12 @@ where
             shared.commit(write, &file, checkpoint)
         })
         .await;
-        // The engine may have gone.
+        // The engine may be gone.
         let _ = reply.send(());
     }
 }
 
-/// Marks the checkpoint before an update is handed on, whose effects may outlive a crash.
+/// Marks the checkpoint before an update is forwarded, since its effects may outlive a crash.
 async fn mark_begun<Q: Query>(
     earlier: Checkpoint,
     file: &CheckpointFile,
@@ -197,7 +197,7 @@ async fn mark_begun<Q: Query>(
     run(move || shared.commit(write, &file, earlier.begun())).await;
 }
 
-/// Runs a write off this thread: the disk is waited for, and a large state is digested.
+/// Runs a write on another thread, since it waits for the disk and may digest a large state.
 async fn run(write: impl FnOnce() -> Result<(), CheckpointError> + Send + 'static) {
     match spawn_blocking(write).await {
         Ok(Ok(())) => {}

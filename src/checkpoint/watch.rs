@@ -13,12 +13,12 @@ use super::{
 };
 
 impl CheckpointFile {
-    /// The subscription of `subscriber` to `query` that resumes where this file says, and writes it anew
+    /// Returns the subscription of `subscriber` to `query` that resumes at this checkpoint, and that writes it
     /// each time the subscriber's handler has finished.
     ///
     /// An update is delivered again after a restart if its handler did not finish, or if its checkpoint could
     /// not be written, which is logged. The file also says when a handler has begun. After a crash in the
-    /// middle of an update, the state that holds then is delivered even if it is the one before that update.
+    /// middle of an update, the current state is delivered even if it is the one before that update.
     ///
     /// A state that a projection or a predicate of the subscription leaves out counts as handled. Changes that
     /// happen while the application is away are compared as a whole: the first update after a restart may
@@ -53,7 +53,7 @@ impl CheckpointFile {
         let (writer, skipped) = (proxy.clone(), Arc::new(query.clone()));
         let proxy = Subscriber::from(proxy).on_behalf_of(subscriber);
         let watch = Watch::new(query, proxy).on_skipped(move |value, index| {
-            // Dropped with this closure, and thereby with the subscription.
+            // It is dropped with this closure, which the engine drops with the subscription.
             let _ = &guard;
             writer.do_send(Skipped {
                 query: Arc::clone(&skipped),

@@ -34,11 +34,11 @@ Exit status:
   2  invalid arguments or configuration files
   3  `--once` timed out";
 
-/// Watch Consul and run a program on each change. A superset of `consul watch`.
+/// Watch Consul and run a program on each change. Accepts the options of `consul watch`, and more.
 ///
-/// Without a program, it prints the current value as JSON and exits. With a program, it runs it for the first
-/// value and for each change, with the value as JSON on standard input and CONSUL_INDEX in the environment.
-/// Options may start with one dash or two.
+/// Without a program, the command prints the current value as JSON and exits. With a program, it runs the program
+/// for the first value and for each change, with the value as JSON on standard input and CONSUL_INDEX in the
+/// environment. Options may start with one dash or two.
 #[derive(Debug, Parser)]
 #[command(
     name = "consul-watch",

@@ -1,4 +1,4 @@
-//! [`Secret`]: a string that is sent, compared and wiped, but never printed.
+//! [`Secret`]: a string that is sent, compared and wiped, and redacted wherever it would be printed.
 
 use std::{
     fmt,

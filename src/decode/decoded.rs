@@ -1,4 +1,4 @@
-//! A decoded value as the engine delivers it.
+//! Decoded values as the engine delivers them.
 
 use std::{fmt, ops::Deref, sync::Arc};
 
@@ -6,14 +6,14 @@ use consul_watch_actors::{Item, Snapshot};
 
 use crate::kv::KvPair;
 
-/// A value of the application's own type. It is read as one, by [`Deref`].
+/// A value of a type of the application, decoded from one key. It dereferences to the value.
 ///
-/// Two are the same when the values are, whatever was written: another order of the fields is no news.
+/// Two documents are equal if their values are: a different order of the fields in the JSON is no change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JsonDocument<T>(T);
 
 impl<T> JsonDocument<T> {
-    /// Wraps a value, as the watch of a key does with what it has decoded. For tests of an application's handlers:
+    /// Wraps a value as the watch of a key does, for tests of an application's handlers:
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -37,7 +37,7 @@ impl<T> JsonDocument<T> {
         Self(value)
     }
 
-    /// The value itself.
+    /// Returns the value.
     pub fn into_inner(self) -> T {
         self.0
     }
@@ -67,17 +67,16 @@ impl<T: PartialEq + fmt::Debug + Send + Sync + 'static> Item for JsonDocument<T>
     }
 }
 
-/// A folder decoded into the application's own type. It is read as one, by [`Deref`]; a clone shares it.
+/// A value of a type of the application, decoded from a folder. It dereferences to the value; clones share it.
 #[derive(Debug)]
 pub struct Decoded<T> {
     document: Arc<JsonDocument<T>>,
-    /// What it was decoded from.
+    /// The pairs that it was decoded from.
     pairs: Arc<Vec<Arc<KvPair>>>,
 }
 
 impl<T> Decoded<T> {
-    /// Wraps a value, as the watch of a folder does with what it has decoded. For tests of an application's
-    /// handlers:
+    /// Wraps a value as the watch of a folder does, for tests of an application's handlers:
     ///
     /// ```
     /// use consul_watch::{Changed, KeyPrefix, decode::Decoded};
@@ -123,7 +122,7 @@ impl<T> Deref for Decoded<T> {
     }
 }
 
-/// Compares the keys too: what is delivered as a change depends on the value alone.
+/// Compares the pairs too, so that the engine keeps the latest ones. Only the value decides about a change.
 impl<T: PartialEq> PartialEq for Decoded<T> {
     fn eq(&self, other: &Self) -> bool {
         self.document == other.document && self.pairs == other.pairs

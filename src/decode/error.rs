@@ -1,4 +1,4 @@
-//! Why a value cannot be decoded.
+//! Errors of decoding. None shows the value.
 
 use std::fmt;
 
@@ -6,31 +6,31 @@ use serde::de::{self, DeserializeOwned};
 
 use crate::client::without_value;
 
-/// A value that is not what the application's type says. The value itself is not shown.
+/// A value that does not fit the application's type. The error does not show the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// A field's text does not fit its type, or the field is missing.
+    /// The text of a field does not fit its type, or the field is missing.
     #[error("`{key}` cannot be used{}: {reason}", in_field(field))]
     Field {
         /// The key.
         key: String,
         /// The field, as a path through the type; empty for the whole.
         field: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// One key has a value and keys beneath it.
+    /// A key has a value and is a folder of other keys.
     #[error(
-        "`{leaf}` has a value, and `{deeper}` lies beneath it, so it is a text and a folder at once: delete one of them"
+        "`{leaf}` has a value and contains `{deeper}`, so it is a text and a folder at once: delete one of them"
     )]
     LeafAndFolder {
         /// The key that has a value.
         leaf: String,
-        /// A key beneath it.
+        /// A key in that folder.
         deeper: String,
     },
-    /// The key's bytes are not text.
+    /// The value is not UTF-8 text.
     #[error("`{key}` is not UTF-8 text, so no field can be read from it")]
     NotText {
         /// The key.
@@ -67,16 +67,16 @@ pub(crate) fn from_json<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<
     Ok(value)
 }
 
-/// A failure inside a tree of keys, before it is known where.
+/// An error within a tree of keys whose position is not known yet.
 #[derive(Debug)]
 pub(super) struct TreeError {
-    /// The key, when the failure is of one key and not of the field around it.
+    /// The key, if the error is about one key and not about the field around it.
     pub(super) key: Option<String>,
     pub(super) reason: String,
 }
 
 impl TreeError {
-    /// The error with the place it happened at.
+    /// Returns the error with its position.
     pub(super) fn at(self, folder: &str, path: &serde_path_to_error::Path) -> DecodeError {
         let field = path.to_string();
         let field = if field == "." { String::new() } else { field };
@@ -116,7 +116,7 @@ mod tests {
     fn the_field_is_named_and_the_value_is_not_shown() {
         #[derive(serde::Deserialize, Debug)]
         struct Web {
-            #[expect(dead_code, reason = "only whether it decodes is of interest")]
+            #[expect(dead_code, reason = "the test only decodes it")]
             port: u16,
         }
         let error = from_json::<Web>("app", br#"{"port": "hunter2, expected"}"#).unwrap_err();
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_json_is_an_error() {
+    fn text_after_the_json_is_an_error() {
         assert!(from_json::<u8>("app", b"1 2").is_err());
         assert_eq!(from_json::<u8>("app", b" 1\n").unwrap(), 1);
     }

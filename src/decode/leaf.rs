@@ -1,4 +1,4 @@
-//! One key's text as whatever type is asked of it.
+//! Deserializer for the text of one key.
 
 use std::str::FromStr;
 
@@ -36,7 +36,7 @@ impl<'a> Leaf<'a> {
         self.text.trim_start().starts_with(open)
     }
 
-    /// Hands the text over to a JSON reader; what that says is about this key.
+    /// Deserializes the text as JSON; errors name this key.
     fn json<T>(
         self,
         read: impl FnOnce(
@@ -86,7 +86,7 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
         match self.text.trim().to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => visitor.visit_bool(true),
             "false" | "0" | "no" | "off" => visitor.visit_bool(false),
-            _ => Err(self.fault("its text is none of true, false, 1, 0, yes, no, on, off")),
+            _ => Err(self.fault("its text has to be one of true, false, 1, 0, yes, no, on, off")),
         }
     }
 
@@ -168,7 +168,7 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, TreeError> {
-        // The one struct of the standard library that people write as a text.
+        // The one struct of the standard library that has a text form.
         if name == "Duration" && fields == ["secs", "nanos"] && !self.is_json('{') {
             let duration = parse_duration(self.text.trim())
                 .ok_or_else(|| self.fault("its text is not a duration such as `1m30s`"))?;
@@ -208,7 +208,7 @@ impl<'de> Deserializer<'de> for Leaf<'de> {
     serde::forward_to_deserialize_any! { str string identifier ignored_any }
 }
 
-/// A part of a list between commas.
+/// Deserializer for one entry of a comma-separated list.
 struct Part<'a>(Leaf<'a>);
 
 impl<'de> IntoDeserializer<'de, TreeError> for Part<'de> {

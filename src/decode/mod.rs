@@ -1,8 +1,8 @@
-//! From the text of keys to an application's own types.
+//! Decoding of keys into types of the application.
 //!
 //! Start with [`Key::json`](crate::Key::json) for one key that holds JSON, and with
 //! [`KeyPrefix::decode`](crate::KeyPrefix::decode) for a folder whose keys are the fields of a struct.
-//! [`from_pairs`] does the latter without a watch.
+//! [`from_pairs`] decodes a folder without a watch.
 
 mod decoded;
 mod error;
@@ -22,32 +22,32 @@ use serde::de::DeserializeOwned;
 
 use crate::kv::KvPair;
 
-/// What becomes of keys that the struct has no field for.
+/// The treatment of keys that the struct has no field for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum UnknownFields {
-    /// They are passed over.
+    /// They are ignored.
     #[default]
     Ignore,
-    /// They are an error that names the key and the fields there are.
+    /// They are an error that names the key and the known fields.
     Deny,
 }
 
-/// Decodes the keys below `folder` into one value: each `/` goes one field deeper.
+/// Decodes the keys in `folder` into one value: each `/` is one level of nesting.
 ///
-/// What a field's text may be follows from its type:
+/// The type of a field decides about its text:
 ///
 /// | type | text |
 /// |---|---|
 /// | `String`, `char`, a unit enum | as it is |
-/// | numbers | decimal, white space around it is passed over |
+/// | numbers | decimal, surrounding white space is ignored |
 /// | `bool` | `true`, `false`, `1`, `0`, `yes`, `no`, `on`, `off` |
 /// | `std::time::Duration` | `1m30s`, `250ms`, `2h` |
-/// | a list | keys in their order, a JSON array, or parts between commas |
+/// | a list | keys in their order, a JSON array, or a comma-separated text |
 /// | a struct or map | deeper keys, or a JSON object |
-/// | `Option<T>` | as `T`; without the key `None` |
+/// | `Option<T>` | as `T`; `None` without the key |
 ///
-/// A key that is missing is the field's `#[serde(default)]`, if it has one. A folder's own entry (`a/`
-/// with no value, as Consul's user interface makes it) is passed over.
+/// A missing key is the field's `#[serde(default)]`, if it has one. The entry of a folder itself (`a/` without
+/// a value, as Consul's user interface creates it) is ignored.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
@@ -68,8 +68,8 @@ pub enum UnknownFields {
 ///
 /// # Errors
 ///
-/// [`DecodeError`] names the key, the field and the reason. `a` and `a/b` both there is an error that
-/// names both, since a field cannot be a text and a struct at once.
+/// [`DecodeError`] names the key, the field and the reason. If both `a` and `a/b` exist, the error names both,
+/// because a field cannot be a text and a struct at once.
 pub fn from_pairs<T: DeserializeOwned>(
     folder: &str,
     pairs: &[Arc<KvPair>],

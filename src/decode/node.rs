@@ -1,4 +1,4 @@
-//! A tree of keys as whatever type is asked of it.
+//! Deserializer for a tree of keys.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde::{
 
 use super::{UnknownFields, error::TreeError, leaf::Leaf, tree::Tree};
 
-/// Reads a tree.
+/// Deserializes a tree.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     pub(super) tree: &'a Tree<'a>,
@@ -29,7 +29,7 @@ impl<'de> Reader<'de> {
     }
 }
 
-/// Sends what a leaf knows to the leaf; a folder has an answer of its own.
+/// Delegates to the leaf, unless it is a folder.
 macro_rules! of_leaf {
     ($($method:ident ( $($argument:ident : $kind:ty),* )),* $(,)?) => {
         $(fn $method<V: Visitor<'de>>(self, $($argument: $kind,)* visitor: V) -> Result<V::Value, TreeError> {
@@ -72,13 +72,13 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// Keys beneath a list are its entries, in the order of the keys: `hosts/0`, `hosts/1`.
+    /// The keys in a folder are the entries of the list, in their order: `hosts/0`, `hosts/1`.
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         match self.tree {
             Tree::Leaf { key, text } => Leaf { key, text }.deserialize_seq(visitor),
             Tree::Folder(entries) => {
                 let mut entries: Vec<_> = entries.iter().collect();
-                // By number where all are numbers, so that 10 comes after 9.
+                // Numeric order if all are numbers, so that 10 follows 9.
                 if entries.iter().all(|(name, _)| name.parse::<u64>().is_ok()) {
                     entries.sort_by_key(|(name, _)| name.parse::<u64>().ok());
                 }
@@ -144,7 +144,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
             Tree::Leaf { key, text } => {
                 Leaf { key, text }.deserialize_enum(name, variants, visitor)
             }
-            // One key beneath it names the variant, and what is beneath that is its content.
+            // The one key in the folder names the variant and holds its content.
             Tree::Folder(entries) => visitor.visit_enum(
                 serde::de::value::MapAccessDeserializer::new(self.map(entries)),
             ),
@@ -156,7 +156,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 }
 
-/// The entries of a folder as those of a map.
+/// The entries of a folder as entries of a map.
 struct Entries<'a> {
     rest: std::collections::btree_map::Iter<'a, &'a str, Tree<'a>>,
     value: Option<Reader<'a>>,
@@ -255,7 +255,7 @@ mod tests {
     ];
 
     #[test]
-    fn texts_become_what_the_fields_are() {
+    fn texts_are_read_by_the_type_of_the_field() {
         let mut entries = LEAST.to_vec();
         entries.extend([
             ("app/debug", "on"),
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_may_be_parts_between_commas() {
+    fn lists_may_be_comma_separated() {
         let mut entries = LEAST.to_vec();
         entries.push(("app/hosts", "a, b ,c,"));
         assert_eq!(app(&entries).unwrap().hosts, ["a", "b", "c"]);
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_are_ignored_or_refused() {
+    fn unknown_keys_are_ignored_or_denied() {
         let mut entries = LEAST.to_vec();
         entries.push(("app/prot", "1"));
         assert!(app(&entries).is_ok());

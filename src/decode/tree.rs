@@ -1,14 +1,14 @@
-//! Keys as a tree.
+//! Keys as a tree. Its depth is bounded.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::DecodeError;
 use crate::kv::KvPair;
 
-/// How deep keys may lie, as deep as JSON may: whoever may write keys must not be able to exhaust the stack.
-const DEEPEST: usize = 128;
+/// The deepest nesting, as in `serde_json`: the writer of a key must not be able to exhaust the stack.
+const MAX_DEPTH: usize = 128;
 
-/// A key's text, or the keys beneath it.
+/// The text of a key, or the keys in a folder.
 #[derive(Debug, PartialEq)]
 pub(super) enum Tree<'a> {
     Leaf { key: &'a str, text: &'a str },
@@ -16,7 +16,7 @@ pub(super) enum Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    /// The keys below `folder`, nested by `/`.
+    /// Builds the tree of the keys in `folder`, nested by `/`.
     pub(super) fn build(folder: &str, pairs: &'a [Arc<KvPair>]) -> Result<Self, DecodeError> {
         let mut root = BTreeMap::new();
         for pair in pairs {
@@ -31,11 +31,11 @@ impl<'a> Tree<'a> {
             if rest.ends_with('/') && value.is_empty() {
                 continue;
             }
-            if rest.matches('/').count() > DEEPEST {
+            if rest.matches('/').count() > MAX_DEPTH {
                 return Err(DecodeError::Field {
                     key: pair.key.clone(),
                     field: String::new(),
-                    reason: format!("it lies more than {DEEPEST} folders deep"),
+                    reason: format!("it is nested more than {MAX_DEPTH} folders deep"),
                 });
             }
             let text = std::str::from_utf8(value).map_err(|_| DecodeError::NotText {
@@ -53,7 +53,7 @@ impl<'a> Tree<'a> {
         Ok(Self::Folder(root))
     }
 
-    /// Any key in it, to name it by.
+    /// Returns any key of the tree, for errors.
     fn some_key(&self) -> Option<&'a str> {
         match self {
             Self::Leaf { key, .. } => Some(key),
@@ -117,7 +117,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn slashes_nest_and_folder_entries_are_passed_over() {
+    fn slashes_nest_and_folder_entries_are_ignored() {
         let pairs = pairs(&[
             ("app/", ""),
             ("app/a", "1"),
@@ -142,12 +142,12 @@ pub(super) mod tests {
     #[test]
     fn a_key_of_slashes_does_not_exhaust_the_stack() {
         let key = |depth: usize| format!("app/{}x", "a/".repeat(depth));
-        assert!(Tree::build("app/", &pairs(&[(&key(DEEPEST), "1")])).is_ok());
+        assert!(Tree::build("app/", &pairs(&[(&key(MAX_DEPTH), "1")])).is_ok());
         let error = Tree::build("app/", &pairs(&[(&key(100_000), "1")])).unwrap_err();
         assert!(
             error
                 .to_string()
-                .ends_with("it lies more than 128 folders deep")
+                .ends_with("it is nested more than 128 folders deep")
         );
     }
 

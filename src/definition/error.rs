@@ -1,49 +1,49 @@
-//! What is wrong with a definition.
+//! Errors of definitions. None shows a value that may be secret.
 
 use std::{error::Error, fmt};
 
 use serde_json::Value;
 
-/// One thing that is wrong with a definition. It names the field, what was found and what is allowed.
+/// One error of a definition. It names the field, the value found and the values allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DefinitionError {
-    /// A field that must be there is not.
-    #[error("`{field}` is missing: {mend}")]
+    /// A required field is missing.
+    #[error("`{field}` is missing: {remedy}")]
     Missing {
         /// The field.
         field: String,
-        /// What to give.
-        mend: String,
+        /// The value to add.
+        remedy: String,
     },
-    /// A field is of another type.
+    /// A field has the wrong type.
     #[error("{}must be {expected}, but it is {found}", of(field))]
     WrongType {
-        /// The field, with its place in a list: `tag[1]`.
+        /// The field, with its index in a list: `tag[1]`.
         field: String,
-        /// What it must be.
+        /// The expected type.
         expected: String,
-        /// What it is.
+        /// The type found.
         found: String,
     },
-    /// A field's value is not one of those there are.
+    /// The value of a field is not one of the allowed ones.
     #[error("`{field}` cannot be `{found}`{}: it is one of {allowed}", suggestion(nearest.as_deref()))]
     NotAllowed {
         /// The field.
         field: String,
-        /// What was found.
+        /// The value found.
         found: String,
-        /// What is allowed.
+        /// The allowed values.
         allowed: String,
-        /// The nearest of them.
+        /// The nearest allowed value.
         nearest: Option<String>,
     },
-    /// A field's value is of the right type, and cannot be used.
+    /// The value of a field has the right type but cannot be used.
     #[error("`{field}` cannot be used: {reason}")]
     Unusable {
         /// The field.
         field: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// Two fields exclude each other.
@@ -54,14 +54,14 @@ pub enum DefinitionError {
         /// The other.
         second: String,
     },
-    /// There is no such field here.
+    /// The field does not exist for this type.
     #[error("`{field}` is not a field here{}: there are {allowed}", suggestion(nearest.as_deref()))]
     Unknown {
         /// The field.
         field: String,
-        /// What is allowed.
+        /// The existing fields.
         allowed: String,
-        /// The nearest of them.
+        /// The nearest existing field.
         nearest: Option<String>,
     },
 }
@@ -79,10 +79,10 @@ impl DefinitionError {
         }
     }
 
-    pub(crate) fn missing(field: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub(crate) fn missing(field: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::Missing {
             field: field.into(),
-            mend: mend.into(),
+            remedy: remedy.into(),
         }
     }
 
@@ -93,7 +93,7 @@ impl DefinitionError {
         }
     }
 
-    /// The field it is about.
+    /// Returns the field of the error.
     pub fn field(&self) -> &str {
         match self {
             Self::Missing { field, .. }
@@ -120,7 +120,7 @@ fn suggestion(nearest: Option<&str>) -> String {
         .unwrap_or_default()
 }
 
-/// What a value is; not the value, which may be a token.
+/// Returns the type of a value. The value itself may be a token.
 fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -132,7 +132,7 @@ fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-/// The nearest of `names`, if one is near enough to be a slip of the hand.
+/// Returns the nearest of `names`, if it is near enough for a typing error.
 pub(crate) fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
     let most = (word.chars().count() / 3).max(1);
     names
@@ -143,7 +143,7 @@ pub(crate) fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) 
         .map(|(_, name)| name.to_owned())
 }
 
-/// All that is wrong with a definition; one a line.
+/// All errors of a definition, displayed one per line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DefinitionErrors(Vec<DefinitionError>);
 
@@ -152,12 +152,12 @@ impl DefinitionErrors {
         self.0.push(error);
     }
 
-    /// Whether nothing is wrong.
+    /// Returns whether there is no error.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Each of them.
+    /// Iterates over the errors.
     pub fn iter(&self) -> impl Iterator<Item = &DefinitionError> {
         self.0.iter()
     }

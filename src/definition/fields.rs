@@ -1,4 +1,4 @@
-//! The fields of a definition, and which of them somebody has asked for.
+//! The fields of a definition, and which of them have been read.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::error::{DefinitionError, DefinitionErrors, nearest};
 
-/// Reads the fields of an object one by one, and tells at the end which nobody knows.
+/// Reads the fields of an object one by one, and reports those that were not read.
 #[derive(Debug)]
 pub struct Fields<'a> {
     map: &'a Map<String, Value>,
@@ -14,7 +14,7 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of this object.
+    /// Reads the fields of this object.
     pub fn new(map: &'a Map<String, Value>) -> Self {
         Self {
             map,
@@ -22,13 +22,13 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A field as it is. A null counts as not given.
+    /// Returns a field. `null` counts as missing.
     pub fn get(&mut self, name: &'static str) -> Option<&'a Value> {
         self.known.insert(name);
         self.map.get(name).filter(|value| !value.is_null())
     }
 
-    /// A field that is text.
+    /// Returns a text field.
     pub fn string(&mut self, name: &'static str, errors: &mut DefinitionErrors) -> Option<String> {
         let value = self.get(name)?;
         let text = value.as_str().map(str::to_owned);
@@ -38,29 +38,29 @@ impl<'a> Fields<'a> {
         text
     }
 
-    /// A field that is text and must be there, not empty.
+    /// Returns a required text field that must not be empty.
     pub fn required(
         &mut self,
         name: &'static str,
-        mend: &str,
+        remedy: &str,
         errors: &mut DefinitionErrors,
     ) -> Option<String> {
         if self.get(name).is_none() {
-            errors.push(DefinitionError::missing(name, mend));
+            errors.push(DefinitionError::missing(name, remedy));
             return None;
         }
         let text = self.string(name, errors)?;
         if text.is_empty() {
             errors.push(DefinitionError::unusable(
                 name,
-                format!("it is empty; {mend}"),
+                format!("it is empty; {remedy}"),
             ));
             return None;
         }
         Some(text)
     }
 
-    /// A field that is true or false.
+    /// Returns a boolean field.
     pub fn boolean(&mut self, name: &'static str, errors: &mut DefinitionErrors) -> Option<bool> {
         let value = self.get(name)?;
         if value.as_bool().is_none() {
@@ -69,7 +69,7 @@ impl<'a> Fields<'a> {
         value.as_bool()
     }
 
-    /// A field that is a text or a list of texts.
+    /// Returns a field that is a text or a list of texts.
     pub fn strings(&mut self, name: &'static str, errors: &mut DefinitionErrors) -> Vec<String> {
         match self.get(name) {
             None => Vec::new(),
@@ -100,7 +100,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Refuses every field that has not been asked for, with the nearest one that was.
+    /// Adds an error for every field that was not read, with the nearest known field.
     pub fn refuse_unread(&self, errors: &mut DefinitionErrors) {
         for field in self
             .map

@@ -1,7 +1,8 @@
-//! A watch as data: its type and parameters, as the agent's `watches` stanza and `consul watch` name them.
+//! Watches as data: their type and parameters, with the names of the agent's `watches` stanza and of
+//! `consul watch` (<https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches>).
 //!
-//! Start with [`Definition::from_json`]; [`Definition::to_json`] prints it again. A stanza that says more
-//! than the watch (its handler) is read with [`Fields`], which knows what nobody has asked for.
+//! Start with [`Definition::from_json`]; [`Definition::to_json`] is its inverse. A stanza with further fields
+//! (a handler) is read with [`Fields`], which reports the fields that were not read.
 
 mod error;
 mod fields;
@@ -20,23 +21,25 @@ use serde_json::{Map, Value, json};
 
 use crate::client::Secret;
 
-/// What to watch, and how to ask for it ("Watches Overview and Reference").
+/// A watch and the parameters of its query
+/// (<https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches>).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Definition {
     /// The watch type and its parameters.
     pub watch_type: WatchType,
-    /// `datacenter`: which one to ask. Default: the agent's own.
+    /// `datacenter`: the datacenter to query. Default: the agent's own.
     pub datacenter: Option<String>,
-    /// `token`: the ACL token to ask with. Default: the client's.
+    /// `token`: the ACL token of the query. Default: the client's.
     pub token: Option<Secret>,
     /// `namespace` (Consul Enterprise).
     pub namespace: Option<String>,
     /// `partition` (Consul Enterprise).
     pub partition: Option<String>,
-    /// `stale`: whether any server may answer, not the leader alone. Default: no.
+    /// `stale`: whether any server may answer, not only the leader. Default: no.
     pub stale: bool,
-    /// `filter`: an expression of Consul's filter language.
+    /// `filter`: an expression of Consul's filter language
+    /// (<https://developer.hashicorp.com/consul/api-docs/features/filtering>).
     pub filter: Option<String>,
 }
 
@@ -46,7 +49,7 @@ pub struct Definition {
 pub enum WatchType {
     /// `key`: one key.
     Key {
-        /// Its name.
+        /// The name of the key.
         key: String,
     },
     /// `keyprefix`: every key that begins with a text.
@@ -60,9 +63,9 @@ pub enum WatchType {
     Nodes,
     /// `service`: the instances of a service, with their checks.
     Service {
-        /// Its name.
+        /// The name of the service.
         service: String,
-        /// `tag`: only instances that have all of these.
+        /// `tag`: only instances with all of these tags.
         tags: Vec<String>,
         /// `passingonly`: only instances whose checks all pass.
         passing_only: bool,
@@ -76,7 +79,7 @@ pub enum WatchType {
     },
     /// `event`: user events.
     Event {
-        /// Only those of this name.
+        /// Only events with this name.
         name: Option<String>,
     },
     /// `connect_roots`: the certificates of the service mesh's authorities.
@@ -88,13 +91,13 @@ pub enum WatchType {
     },
     /// `agent_service`: one service as its agent has it.
     AgentService {
-        /// Its id.
+        /// The id of the service.
         service_id: String,
     },
 }
 
 impl WatchType {
-    /// Consul's names of all types.
+    /// Consul's names of all watch types.
     pub const TYPES: [&'static str; 10] = [
         "key",
         "keyprefix",
@@ -108,7 +111,7 @@ impl WatchType {
         "agent_service",
     ];
 
-    /// Consul's name of the type.
+    /// Returns Consul's name of the type.
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::Key { .. } => "key",
@@ -126,7 +129,7 @@ impl WatchType {
 }
 
 impl Definition {
-    /// A definition of this target, with everything else at its default.
+    /// Returns a definition of this type with default parameters.
     pub fn new(watch_type: WatchType) -> Self {
         Self {
             watch_type,
@@ -139,7 +142,7 @@ impl Definition {
         }
     }
 
-    /// Reads a definition that says nothing beyond the watch.
+    /// Reads a definition without further fields.
     ///
     /// ```
     /// use consul_watch::definition::Definition;
@@ -155,7 +158,7 @@ impl Definition {
     ///
     /// # Errors
     ///
-    /// All that is wrong with it, at once: see [`DefinitionError`].
+    /// All errors at once: see [`DefinitionError`].
     pub fn from_json(json: &Value) -> Result<Self, DefinitionErrors> {
         let mut errors = DefinitionErrors::default();
         let Some(map) = json.as_object() else {
@@ -171,7 +174,7 @@ impl Definition {
         }
     }
 
-    /// The definition as JSON, its token included; defaults are left out.
+    /// Returns the definition as JSON, including its token and without defaults.
     pub fn to_json(&self) -> Value {
         let mut map = Map::new();
         let mut put = |name: &str, value: Value| {

@@ -1,4 +1,4 @@
-//! From the fields of a stanza to a definition.
+//! Parser for the fields of a definition.
 
 use super::{
     Definition, WatchType,
@@ -7,12 +7,13 @@ use super::{
 };
 use crate::client::Secret;
 
-/// The states of checks that can be asked for ("Health HTTP Endpoint").
+/// The states of checks that can be queried
+/// (<https://developer.hashicorp.com/consul/api-docs/health#list-checks-in-state>).
 const STATES: [&str; 4] = ["any", "passing", "warning", "critical"];
 
 impl Definition {
-    /// Reads what a stanza says of the watch, and leaves the rest of its fields to others. What is wrong
-    /// goes to `errors`; there is a definition only when its type and parameters could be read.
+    /// Reads the fields of a watch and leaves all others. Errors are added to `errors`; the result is `None`
+    /// if the type or its parameters could not be read.
     pub fn read(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Self> {
         let watch_type = read_watch_type(fields, errors);
         let kind = watch_type.as_ref().map(WatchType::type_name);
@@ -56,7 +57,7 @@ fn read_watch_type(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Op
             key: missing("key", "the name of a single key")?,
         },
         "keyprefix" => {
-            // Empty is a prefix too: of everything.
+            // The empty prefix matches every key.
             if fields.get("prefix").is_none() {
                 errors.push(DefinitionError::missing(
                     "prefix",
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_with_its_mend() {
+    fn a_missing_field_is_named_with_its_remedy() {
         assert!(
             errors(&json!({}))
                 .starts_with("`type` is missing: say what to watch, one of key, keyprefix")
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_is_not_there_gets_the_nearest() {
+    fn an_unknown_type_is_reported_with_the_nearest_one() {
         let text = errors(&json!({ "type": "servics" }));
         assert!(
             text.starts_with("`type` cannot be `servics` (did you mean `service`?)")
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_types_are_named_with_their_place() {
+    fn wrong_types_are_named_with_their_index() {
         let text = errors(
             &json!({ "type": "service", "service": "web", "tag": ["a", 1], "passingonly": "yes" }),
         );
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn all_errors_come_at_once_and_a_token_is_not_shown() {
+    fn all_errors_are_reported_at_once_without_the_token() {
         let text = errors(
             &json!({ "type": "checks", "service": "a", "state": "passng", "token": ["s3cret"], "x": 1 }),
         );
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_another_type_is_unknown_here() {
+    fn a_field_of_another_watch_type_is_unknown() {
         let text = errors(&json!({ "type": "key", "key": "a", "filter": "x" }));
         assert!(text.starts_with("`filter` is not a field here"), "{text}");
         let text = errors(&json!({ "type": "key", "key": "a", "datacentre": "x" }));

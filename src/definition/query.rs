@@ -1,4 +1,4 @@
-//! From a definition to the query of its type.
+//! Conversion of a definition into the query of its type.
 
 use super::{Definition, WatchType};
 use crate::{
@@ -11,16 +11,16 @@ use crate::{
     },
 };
 
-/// Something that is done with a query, whatever its type.
+/// A visitor for a query of any type.
 pub trait QueryVisitor {
-    /// What comes of it.
+    /// The result.
     type Output;
 
-    /// Does it.
+    /// Visits a query.
     fn visit_query<Q: HandlerPayload>(self, query: Q) -> Self::Output;
 }
 
-/// Sets what the definition says and the type takes.
+/// Sets the named parameters of a query from the definition.
 macro_rules! configured {
     ($definition:ident, $query:expr $(, $part:ident)*) => {{
         let mut query = $query;
@@ -46,8 +46,8 @@ macro_rules! configured {
 }
 
 impl Definition {
-    /// Does something with the query that this defines. What a type has no parameter for is left out, as
-    /// Consul does (the datacenter of an agent's own service).
+    /// Passes the query of this definition to a visitor. As in Consul, parameters that the type does not have
+    /// are ignored (the datacenter of an agent's service).
     pub fn visit<V: QueryVisitor>(&self, visitor: V) -> V::Output {
         let d = self;
         match &self.watch_type {

@@ -1,4 +1,4 @@
-//! A change of any type of watch, as a program is given it.
+//! [`ErasedChange`]: a change of any type of watch, as a program receives it.
 
 use std::{any::Any, collections::BTreeMap, sync::Arc};
 
@@ -6,27 +6,28 @@ use consul_watch_actors::{ChangeKind, Changed, Reason, WatchPath};
 
 use super::{job::Supersede, payload::HandlerPayload};
 
-/// A change whose type is forgotten.
+/// A change whose type is erased.
 pub(super) trait ErasedChange {
-    /// Which watch it comes from.
+    /// The watch that it comes from.
     fn path(&self) -> WatchPath;
 
-    /// Its index.
+    /// The index of its state.
     fn index(&self) -> u64;
 
-    /// What the program's stdin gets.
+    /// The input of the program: the JSON of the state and a newline.
     fn input(&self) -> serde_json::Result<Vec<u8>>;
 
-    /// What the program's environment tells.
+    /// The summary that the program's environment has.
     fn summary(&self) -> ChangeSummary;
 
-    /// An older state was never handled: this one's changes are reckoned from what the older's were.
+    /// Takes the place of an older change that was not handled. The changes count from where those of the
+    /// older one did.
     fn supersede(&mut self, older: &dyn ErasedChange);
 
     fn as_any(&self) -> &dyn Any;
 }
 
-/// What the environment of a run tells about its state.
+/// The summary of a change: what was added, updated and removed, and why it came.
 #[derive(Debug)]
 pub(super) struct ChangeSummary {
     index: u64,
@@ -40,7 +41,7 @@ impl ChangeSummary {
     pub(super) fn variables(&self) -> BTreeMap<&'static str, String> {
         let [added, updated, removed] = self.counts;
         BTreeMap::from([
-            // Consul's own; the others are ours.
+            // Consul's own variable. The others are additions.
             ("CONSUL_INDEX", self.index.to_string()),
             ("CONSUL_WATCH_TYPE", self.path.kind().to_owned()),
             ("CONSUL_WATCH_NAME", self.path.name().to_owned()),
@@ -104,7 +105,7 @@ impl<Q: HandlerPayload> ErasedChange for Changed<Q> {
             .coalesced
             .saturating_add(older.coalesced)
             .saturating_add(1);
-        // The query is the same; so is its allocation from here on.
+        // The queries are equal, so that one of them can be dropped.
         self.query = Arc::clone(&older.query);
     }
 
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_tells_what_changed() {
+    fn the_environment_has_a_summary_of_the_change() {
         let variables = state(Some("x"), 7).summary().variables();
         let get = |name: &str| variables[format!("CONSUL_{name}").as_str()].as_str();
         assert_eq!(get("INDEX"), "7");
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_reckoned_from_what_was_handled_last() {
+    fn changes_count_from_the_state_that_was_handled_last() {
         let [handled, missed] = [state(Some("x"), 1), state(None, 2)];
         let mut missed = missed;
         missed.previous = Some(Arc::clone(&handled.current));

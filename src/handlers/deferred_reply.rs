@@ -1,4 +1,4 @@
-//! The answer that a subscriber owes for a change.
+//! [`DeferredReply`]: a handler's reply that is sent once its change has been handled.
 
 use std::{cell::RefCell, fmt, rc::Rc};
 
@@ -7,35 +7,36 @@ use actix::{
     dev::{MessageResponse, OneshotSender},
 };
 
-/// An answer that is given when its change was handled: the result of a handler's `Handler<Changed<Q>>`.
+/// A reply that is sent once its change has been handled: the result of a handler's `Handler<Changed<Q>>`.
 ///
-/// Given up instead, the sender is told that the mailbox is closed: the change counts as not handled.
+/// If its handle is dropped, the sender receives [`MailboxError::Closed`](actix::MailboxError): the change
+/// counts as not handled.
 pub struct DeferredReply(Rc<RefCell<Slot>>);
 
-/// The right to give that answer. Dropped, it gives it up.
+/// The handle that sends the reply. Dropped, it gives the reply up.
 #[derive(Debug)]
 pub(super) struct ReplyHandle(Rc<RefCell<Slot>>);
 
 enum Slot {
-    /// The handler has not returned yet, so the way back is not known.
+    /// The handler has not returned yet, so the sender is not known.
     Unknown,
     Waiting(Option<OneshotSender<()>>),
-    /// Answered before the way back was known.
+    /// Replied, perhaps before the sender was known.
     Answered,
     GivenUp,
 }
 
-/// A debt, and the right to pay it.
+/// Returns a reply and its handle.
 pub(super) fn deferred_reply() -> (ReplyHandle, DeferredReply) {
     let slot = Rc::new(RefCell::new(Slot::Unknown));
     (ReplyHandle(Rc::clone(&slot)), DeferredReply(slot))
 }
 
 impl ReplyHandle {
-    /// The change was handled.
+    /// Sends the reply: the change has been handled.
     pub(super) fn send(self) {
         if let Slot::Waiting(Some(sender)) = self.0.replace(Slot::Answered) {
-            // Whoever has sent it may be gone.
+            // The sender may be gone.
             let _ = sender.send(());
         }
     }
@@ -56,7 +57,7 @@ impl<A: Actor, M: Message<Result = ()>> MessageResponse<A, M> for DeferredReply 
         match *slot {
             Slot::Unknown => *slot = Slot::Waiting(sender),
             Slot::Answered => {
-                // Whoever has sent it may be gone.
+                // The sender may be gone.
                 let _ = sender.map(|sender| sender.send(()));
             }
             Slot::Waiting(_) | Slot::GivenUp => {}
@@ -66,7 +67,9 @@ impl<A: Actor, M: Message<Result = ()>> MessageResponse<A, M> for DeferredReply 
 
 impl fmt::Debug for DeferredReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Owed").field(&self.0.borrow()).finish()
+        f.debug_tuple("DeferredReply")
+            .field(&self.0.borrow())
+            .finish()
     }
 }
 
@@ -87,8 +90,8 @@ mod tests {
 
     use super::*;
 
-    /// Keeps what it owes, or not.
-    struct Debtor(Option<ReplyHandle>);
+    /// Keeps a handle, or not.
+    struct Replier(Option<ReplyHandle>);
 
     struct Do(&'static str);
 
@@ -96,34 +99,34 @@ mod tests {
         type Result = ();
     }
 
-    impl Actor for Debtor {
+    impl Actor for Replier {
         type Context = Context<Self>;
     }
 
-    impl Handler<Do> for Debtor {
+    impl Handler<Do> for Replier {
         type Result = DeferredReply;
 
         fn handle(&mut self, Do(what): Do, _: &mut Self::Context) -> DeferredReply {
-            let (right, debt) = deferred_reply();
+            let (handle, reply) = deferred_reply();
             match what {
-                "give" => right.send(),
-                "keep" => self.0 = Some(right),
-                "give the kept" => {
-                    right.send();
+                "send" => handle.send(),
+                "keep" => self.0 = Some(handle),
+                "send both" => {
+                    handle.send();
                     self.0.take().unwrap().send();
                 }
-                _ => drop(right),
+                _ => drop(handle),
             }
-            debt
+            reply
         }
     }
 
     #[actix::test]
-    async fn an_answer_is_given_at_once_later_or_never() {
-        let debtor = Debtor(None).start();
-        assert_eq!(debtor.send(Do("give")).await, Ok(()));
-        assert_eq!(debtor.send(Do("drop")).await, Err(MailboxError::Closed));
-        let (kept, gave) = tokio::join!(debtor.send(Do("keep")), debtor.send(Do("give the kept")));
-        assert_eq!((kept, gave), (Ok(()), Ok(())));
+    async fn a_reply_is_sent_at_once_later_or_never() {
+        let replier = Replier(None).start();
+        assert_eq!(replier.send(Do("send")).await, Ok(()));
+        assert_eq!(replier.send(Do("drop")).await, Err(MailboxError::Closed));
+        let (kept, sent) = tokio::join!(replier.send(Do("keep")), replier.send(Do("send both")));
+        assert_eq!((kept, sent), (Ok(()), Ok(())));
     }
 }

@@ -1,4 +1,4 @@
-//! The handling of one state: what is to be done, for whom, and how often it has failed.
+//! [`Job`]: the handling of one state, with its sender and its failed attempts.
 
 use std::{any::TypeId, time::Duration};
 
@@ -17,21 +17,21 @@ pub(super) struct StreamKey {
     path: WatchPath,
 }
 
-/// What is done with a state.
+/// The content of a job, which may replace that of an older one.
 pub(super) trait Supersede {
     /// Takes the place of an older one that was not handled.
     fn supersede(&mut self, older: &Self);
 }
 
-/// A state, its sender who waits until it is handled, and its failed attempts.
+/// A state to be handled, the reply that its sender waits for, and its failed attempts.
 #[derive(Debug)]
 pub(super) struct Job<W> {
     stream: StreamKey,
     pub(super) content: W,
-    /// Taken when the sender was let go on.
+    /// `None` once the reply was sent.
     reply_handle: Option<ReplyHandle>,
     attempts: u32,
-    /// The pauses since the last success.
+    /// The back-off since the last success.
     backoff: Option<Backoff>,
 }
 
@@ -64,7 +64,7 @@ impl<W: Supersede> Job<W> {
         &self.stream.path
     }
 
-    /// How often this very state was tried.
+    /// The number of attempts at this very state.
     pub(super) fn attempts(&self) -> u32 {
         self.attempts
     }
@@ -73,12 +73,12 @@ impl<W: Supersede> Job<W> {
         self.attempts = self.attempts.saturating_add(1);
     }
 
-    /// The pause after a failed attempt, if there is to be another one.
+    /// Returns the pause after a failed attempt, or `None` if there is to be no other one.
     pub(super) fn pause(&mut self, retry: Option<&RetryPolicy>) -> Option<Duration> {
         retry?.pause(&mut self.backoff, self.attempts)
     }
 
-    /// Gives the state up: for its sender it was not handled.
+    /// Gives the state up. Its sender learns that it was not handled.
     pub(super) fn abandon(&mut self) {
         self.reply_handle = None;
     }

@@ -1,4 +1,5 @@
-//! The life of a handler actor: it starts what is due, passes signals on, and stops when nothing of it is left.
+//! The lifecycle that the handler actors share: they start the jobs that are due, and stop when nothing of
+//! theirs is running any more.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::{
     task_queue::{NextTask, QueueMode, TaskId, TaskQueue},
 };
 
-/// Stops a handler actor. What it is doing has this long to finish, and is then ended.
+/// Stops a handler actor. What it is running may take `grace` to finish, and is then ended.
 ///
 /// The reply comes when nothing of it is left: no program that still runs, no request that is still open.
 /// States that were waiting for their turn are given up without an acknowledgement, so that a
@@ -18,7 +19,7 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
 pub struct StopHandler {
-    /// How long what is running may take to finish.
+    /// The time that what is running may take to finish.
     pub grace: Duration,
 }
 
@@ -36,7 +37,7 @@ impl StopHandler {
     }
 }
 
-/// Whether a handler is stopping, and who waits for the end.
+/// The callers that wait for a handler to stop; `None` until the first asks for it.
 #[derive(Debug, Default)]
 pub(super) struct Shutdown(Option<Vec<oneshot::Sender<()>>>);
 
@@ -50,7 +51,7 @@ impl Shutdown {
     }
 }
 
-/// A handler actor as it comes to its end.
+/// A handler actor that can be stopped.
 pub(super) trait Lifecycle: Actor<Context = Context<Self>> {
     fn shutdown(&mut self) -> &mut Shutdown;
 
@@ -71,7 +72,7 @@ pub(super) trait Lifecycle: Actor<Context = Context<Self>> {
         self.begin_shutdown(grace, ctx);
         self.stop_when_idle(ctx);
         Box::pin(async {
-            // An error is as good: the actor is gone, and all that it ran with it.
+            // After an error the actor is gone too, and all that it ran with it.
             let _ = stopped.await;
         })
     }
@@ -86,9 +87,9 @@ pub(super) trait Lifecycle: Actor<Context = Context<Self>> {
     fn end(&mut self, ctx: &mut Context<Self>) {
         ctx.stop();
         for waiting in self.shutdown().0.iter_mut().flat_map(|all| all.drain(..)) {
-            // Behind the end of the context, which drops the futures that hold programs and requests.
+            // Replies after the context has ended, which drops the futures that hold programs and requests.
             actix_rt::spawn(async move {
-                // Whoever has asked may be gone.
+                // The caller may be gone.
                 let _ = waiting.send(());
             });
         }
@@ -119,14 +120,14 @@ impl<W: Supersede> Jobs<W> {
     }
 }
 
-/// A handler actor that works its jobs off.
+/// A handler actor that runs the jobs of a queue.
 pub(super) trait RunsJobs: Lifecycle {
-    type Supersede: Supersede;
+    type Content: Supersede;
 
-    fn jobs(&mut self) -> &mut Jobs<Self::Supersede>;
+    fn jobs(&mut self) -> &mut Jobs<Self::Content>;
 
-    /// Starts a job. At its end the queue gets it back by [`TaskQueue::ended`].
-    fn start_job(&mut self, id: TaskId, job: Job<Self::Supersede>, ctx: &mut Context<Self>);
+    /// Starts a job, which is handed back to [`TaskQueue::ended`] at its end.
+    fn start_job(&mut self, id: TaskId, job: Job<Self::Content>, ctx: &mut Context<Self>);
 
     /// Starts the jobs that are due.
     fn start_due(&mut self, ctx: &mut Context<Self>) {

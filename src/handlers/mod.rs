@@ -1,12 +1,12 @@
-//! Ready-made subscribers: what Consul's own watches do with a change.
+//! Ready-made subscribers that do with a change what Consul's own watches do.
 //!
-//! | to do with each change | handler |
+//! | on each change | handler |
 //! |---|---|
 //! | run a program | [`ScriptHandler`], made of a [`Script`] |
-//! | signal or restart a program that goes on running | [`ExecHandler`], made of an [`Exec`] |
-//! | call a URL | [`WebhookHandler`], made of an [`Webhook`] |
+//! | signal or restart a program that keeps running | [`ExecHandler`], made of an [`Exec`] |
+//! | call a URL | [`WebhookHandler`], made of a [`Webhook`] |
 //!
-//! All of them are ended by [`StopHandler`], and told of signals by [`ForwardSignal`].
+//! [`StopHandler`] stops each of them. [`ForwardSignal`] passes a signal on to their programs.
 
 mod change;
 mod deferred_reply;

@@ -6,7 +6,7 @@ use actix::{Message, Recipient};
 
 use super::{process::OutputTo, retry_policy::RetryPolicy, signal::Signal};
 
-/// Each handler's options hold these, and have the setters of those that mean something to it.
+/// The settings that handlers share. Each handler has the setters of those that apply to it.
 #[derive(Debug)]
 pub(super) struct HandlerOptions<E>
 where
@@ -14,13 +14,13 @@ where
     E::Result: Send,
 {
     pub(super) retry: Option<RetryPolicy>,
-    /// The longest random delay.
+    /// The maximum of the random delay.
     pub(super) splay: Duration,
     pub(super) stop_signal: Signal,
     /// The time between `stop_signal` and SIGKILL.
     pub(super) grace: Duration,
     pub(super) output: OutputTo,
-    /// Where it reports.
+    /// The recipient of the reports.
     pub(super) events: Option<Recipient<E>>,
 }
 
@@ -32,12 +32,12 @@ where
     /// The default time between the stop signal and SIGKILL.
     pub(super) const GRACE: Duration = Duration::from_secs(5);
 
-    /// A random delay.
+    /// Returns a random delay.
     pub(super) fn delay(&self) -> Duration {
         self.splay.mul_f64(fastrand::f64())
     }
 
-    /// Sends an event to whoever asked for them.
+    /// Sends a report to its recipient, if there is one.
     pub(super) fn report(&self, event: E) {
         if let Some(events) = &self.events {
             events.do_send(event);

@@ -1,4 +1,4 @@
-//! A change as Consul's own handlers get it.
+//! [`HandlerPayload`]: the JSON of a change as Consul's own handlers receive it.
 
 use std::sync::Arc;
 
@@ -16,24 +16,24 @@ use crate::{
     },
 };
 
-/// A query whose changes can be handed to a handler of Consul's `watches`: as the JSON that Consul itself
-/// writes to its handlers ("Watches Overview and Reference").
+/// A query whose changes a handler of Consul's `watches` can take: as the JSON that Consul itself writes to
+/// its [handlers](https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches#handlers).
 pub trait HandlerPayload: Query<Source = ConsulConfig, Value: Snapshot<Item: Serialize>> {
     /// The JSON of the new state, compact and without a newline.
     ///
     /// # Errors
     ///
-    /// None is known: every value was JSON before.
+    /// None is known, since every value was JSON before.
     fn payload(changed: &Changed<Self>) -> serde_json::Result<Vec<u8>>;
 
-    /// What an entry is called: its key, its name, its id.
+    /// The name of an entry: its key, its name or its id.
     fn name(item: &<Self::Value as Snapshot>::Item) -> String;
 
-    /// What an entry holds, as a person reads it. By default its JSON.
+    /// The content of an entry as a person reads it. By default its JSON.
     ///
     /// # Errors
     ///
-    /// None is known: every value was JSON before.
+    /// None is known, since every value was JSON before.
     fn value(item: &<Self::Value as Snapshot>::Item) -> serde_json::Result<Value> {
         serde_json::to_value(item)
     }
@@ -60,7 +60,7 @@ impl HandlerPayload for KeyPrefix {
             .iter()
             .map(|pair| GoPair::of(pair))
             .collect();
-        // Consul's handlers get null for a prefix without keys.
+        // Consul writes null for a prefix without keys.
         written(&(!pairs.is_empty()).then_some(pairs))
     }
 
@@ -73,8 +73,8 @@ impl HandlerPayload for KeyPrefix {
     }
 }
 
-/// Types of which Consul's handlers get what `$handed` makes of the new state, and whose entries are named
-/// by their identity.
+/// Implements [`HandlerPayload`] for types of which Consul writes `$handed` to its handlers, and whose entries
+/// are named by `$name`.
 macro_rules! payloads {
     ($($query:ty: |$changed:ident| $handed:expr, |$item:ident| $name:expr;)*) => {
         $(impl HandlerPayload for $query {
@@ -100,10 +100,10 @@ payloads! {
     AgentService: |changed| changed.current.as_deref().map(handler::instance), |service| service.id.clone();
 }
 
-/// Compact JSON with the escapes that Go's encoder makes, which handlers of Consul have always seen.
+/// Compact JSON with the escapes of Go's encoder, as Consul writes it.
 fn written<T: Serialize>(value: &T) -> serde_json::Result<Vec<u8>> {
     let json = serde_json::to_string(value)?;
-    // Outside of strings none of these occurs.
+    // None of these occurs outside of strings.
     let escaped = ["<", ">", "&", "\u{2028}", "\u{2029}"]
         .iter()
         .any(|text| json.contains(text));
@@ -120,7 +120,7 @@ fn written<T: Serialize>(value: &T) -> serde_json::Result<Vec<u8>> {
         .into_bytes())
 }
 
-/// The events that this subscriber has not seen: what Consul's handlers get of a log.
+/// The events that this subscriber has not seen: what Consul writes of a log.
 fn new_events(changed: &Changed<Event>) -> Vec<Arc<crate::model::UserEvent>> {
     changed.current.since(changed.previous.as_deref())
 }
@@ -129,7 +129,7 @@ fn path_of(parts: &[&str]) -> String {
     parts.join("/")
 }
 
-/// A value as text; one that is none, as `{"base64": …}`.
+/// A value as text, or as `{"base64": …}` if it is not UTF-8.
 fn text_or_base64(pair: &KvPair) -> Value {
     let value = pair.value.as_deref().unwrap_or_default();
     match std::str::from_utf8(value) {
@@ -143,7 +143,7 @@ fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// A pair in the order of the fields of Consul's API client, which has a session even where there is none.
+/// A pair with the fields of Consul's API client in their order. It has a session even where there is none.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct GoPair<'a> {

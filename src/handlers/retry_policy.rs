@@ -1,24 +1,24 @@
-//! How a failed run is tried again.
+//! [`RetryPolicy`]: when and how often a failure is retried.
 
 use std::time::Duration;
 
 use consul_watch_actors::Backoff;
 use tokio::time::Instant;
 
-/// The shortest pause: a newer state that has waited for the failed run comes before its repetition.
+/// The shortest pause, so that a newer state that has waited for a failed run comes before its retry.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 
-/// How a failed run is tried again: after a pause that grows, always with the newest state.
+/// The policy for retries: after a pause that grows, and always with the newest state.
 ///
-/// A newer state takes the place of a failed one and is run at once; the pauses grow until a run succeeds.
+/// A newer state replaces a failed one and is run at once. The pauses grow until a run succeeds.
 #[derive(Debug, Clone)]
 pub struct RetryPolicy {
     backoff: Backoff,
     tries: Option<u32>,
 }
 
-/// From 1 s to 60 s with full jitter, ten tries of a state in all: what has failed for minutes is in need of
-/// somebody who looks, and every further run repeats its side effects.
+/// Pauses from 1 s to 60 s with full jitter, and ten attempts at a state in all. What has failed for minutes
+/// needs an operator, and each further run repeats its side effects.
 impl Default for RetryPolicy {
     fn default() -> Self {
         const SHORTEST: Duration = Duration::from_secs(1);
@@ -39,21 +39,21 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets how often one state is tried in all (default 10); at least once.
+    /// Sets the number of attempts at one state in all (default 10, at least 1).
     #[must_use]
     pub fn tries(mut self, tries: u32) -> Self {
         self.tries = Some(tries.max(1));
         self
     }
 
-    /// Tries until a run succeeds.
+    /// Retries until a run succeeds.
     #[must_use]
     pub fn without_end(mut self) -> Self {
         self.tries = None;
         self
     }
 
-    /// The pause after this many failed tries of a state, if there is to be another one.
+    /// Returns the pause after this many failed attempts at a state, or `None` if there is to be no other one.
     pub(super) fn pause(&self, history: &mut Option<Backoff>, tries: u32) -> Option<Duration> {
         let pause = history
             .get_or_insert_with(|| self.backoff.clone_reset())
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_is_tried_so_often_and_no_more() {
+    fn attempts_are_limited() {
         let (retry, mut history) = (RetryPolicy::default().tries(3), None);
         assert!(
             retry

@@ -1,4 +1,4 @@
-//! What a handler tells about its runs.
+//! Reports and statistics of the runs of a program.
 
 use std::time::Duration;
 
@@ -7,24 +7,24 @@ use consul_watch_actors::WatchPath;
 
 use super::process::{Exit, Output};
 
-/// A run has come to its end.
+/// The end of a run.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 #[non_exhaustive]
 pub struct RunEnded {
-    /// The watch whose state it was run for; `None` for a child that was started before there was one.
+    /// The watch whose state it was run for. `None` for a program that was started before there was one.
     pub path: Option<WatchPath>,
     /// The index of that state.
     pub index: u64,
-    /// How it ended.
+    /// The way it ended.
     pub exit: Exit,
-    /// How long it took.
+    /// The time it took.
     pub duration: Duration,
-    /// What it printed, if that is kept.
+    /// The end of its output, if that is kept.
     pub output: Output,
-    /// Which try of this state it was, beginning with 1; of a long-running child, which start.
+    /// The number of the attempt at this state, beginning with 1; of a program that keeps running, of the start.
     pub attempt: u32,
-    /// How long until it is run again by itself; `None` when it is not.
+    /// The time until it is retried; `None` if it is not.
     pub retry_in: Option<Duration>,
 }
 
@@ -33,19 +33,19 @@ pub struct RunEnded {
 #[rtype(result = "RunStats")]
 pub struct GetRunStats;
 
-/// What a handler has done so far.
+/// The numbers of a handler's runs.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct RunStats {
-    /// How many runs have ended.
+    /// Runs that have ended.
     pub ended: u64,
-    /// How many of them have failed.
+    /// Runs among them that failed.
     pub failed: u64,
-    /// How many are running now.
+    /// Programs that are running now.
     pub running: usize,
-    /// How many states wait for their turn, a failed one that is tried again among them.
+    /// States that wait for their turn or for a retry.
     pub waiting: usize,
-    /// The last that ended.
+    /// The run that ended last.
     pub last: Option<RunEnded>,
 }
 
@@ -58,7 +58,7 @@ impl RunStats {
 }
 
 impl RunEnded {
-    /// Tells the log: quietly of a success, with what it printed of a failure.
+    /// Logs the run: a success at the level debug, a failure as a warning.
     pub(super) fn log(&self, program: &str) {
         let Self {
             path,
@@ -70,9 +70,9 @@ impl RunEnded {
         } = self;
         let path = path.as_ref().map(tracing::field::display);
         if exit.is_success() || matches!(exit, Exit::Stopped) {
-            tracing::debug!(path, program, %exit, ?duration, %output, "handler has run");
+            tracing::debug!(path, program, %exit, ?duration, %output, "handler program succeeded");
         } else {
-            tracing::warn!(path, program, %exit, ?duration, ?retry_in, %output, "handler has failed");
+            tracing::warn!(path, program, %exit, ?duration, ?retry_in, %output, "handler program failed");
         }
     }
 }

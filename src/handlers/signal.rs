@@ -1,4 +1,4 @@
-//! Signals, by their names.
+//! [`Signal`]: a signal by its name or number.
 
 use std::{fmt, str::FromStr};
 
@@ -7,7 +7,7 @@ use rustix::process;
 
 /// A signal that can be sent to a handler's program.
 ///
-/// It reads and prints as its name (`SIGHUP`); `HUP`, in any case, and the number are read too.
+/// It parses from and prints as its name (`SIGHUP`). `HUP`, in any case, and the number parse too.
 ///
 /// ```
 /// use consul_watch::handlers::Signal;
@@ -19,26 +19,26 @@ use rustix::process;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Signal(process::Signal);
 
-/// What a signal's name should have been.
+/// A text that is not the name of a signal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is no signal that can be sent to a program; give a name such as SIGHUP or USR1, or its number"
+    "`{text}` is not a signal that can be sent to a program; use a name such as SIGHUP or USR1, or its number"
 )]
 pub struct SignalError {
-    /// What was given.
+    /// The text.
     pub text: String,
 }
 
 impl Signal {
-    /// Hang-up: by custom, "read your configuration again".
+    /// Hang-up: by convention, a request to reload the configuration.
     pub const HUP: Self = Self(process::Signal::HUP);
     /// Interrupt, as ctrl-c sends it.
     pub const INT: Self = Self(process::Signal::INT);
     /// Quit, as ctrl-\ sends it.
     pub const QUIT: Self = Self(process::Signal::QUIT);
-    /// Terminate: the polite one.
+    /// Terminate: a request to exit.
     pub const TERM: Self = Self(process::Signal::TERM);
-    /// Kill: the one that cannot be refused.
+    /// Kill, which a program cannot refuse.
     pub const KILL: Self = Self(process::Signal::KILL);
     /// User-defined 1.
     pub const USR1: Self = Self(process::Signal::USR1);
@@ -67,12 +67,12 @@ impl Signal {
         ("WINCH", process::Signal::WINCH),
     ];
 
-    /// The signal of this number; `None` when the system has none of it.
+    /// Returns the signal of this number; `None` if the system has none.
     pub fn from_raw(number: i32) -> Option<Self> {
         process::Signal::from_named_raw(number).map(Self)
     }
 
-    /// Its number on this system.
+    /// Returns its number on this system.
     pub fn as_raw(self) -> i32 {
         self.0.as_raw()
     }
@@ -114,9 +114,9 @@ impl fmt::Debug for Signal {
     }
 }
 
-/// Passes a signal on to the programs that a handler is running: to their whole process groups.
+/// Passes a signal on to the process groups of the programs that a handler is running.
 ///
-/// The reply is the number of groups it was sent to. `consul watch` passes SIGINT and SIGTERM on in this way.
+/// The reply is the number of groups. `consul watch` passes SIGINT and SIGTERM on in this way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "usize")]
 pub struct ForwardSignal(pub Signal);
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_as_they_print() {
+    fn names_parse_as_they_print() {
         for (_, signal) in Signal::NAMES {
             let signal = Signal(signal);
             assert_eq!(signal.to_string().parse(), Ok(signal));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_refused_by_its_text() {
+    fn other_texts_are_refused_by_their_text() {
         for text in ["", "SIG", "HUPP", "0", "-1", "9999"] {
             assert!(text.parse::<Signal>().is_err(), "{text}");
         }

@@ -1,10 +1,11 @@
-//! The queue of a handler: which state is handled next, and what becomes of those that arrive meanwhile.
+//! [`TaskQueue`]: the order in which a handler handles states, and the coalescing of those that wait.
 //!
 //! It knows no clock and does no I/O. Its invariants, for each stream of states:
 //!
-//! - The newest state is handled, or handed out until its caller gives it up.
-//! - No state is handled twice, except to retry it, and none after a newer one, unless they run in parallel.
-//! - Each sender is let go on exactly once, as soon as the mode allows.
+//! - The newest state is handled, unless its caller gives it up.
+//! - A state that was handled is not handled again, and none is handled after a newer one unless they run in
+//!   parallel.
+//! - Each state is acknowledged exactly once, as soon as the mode allows.
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use std::{
 
 use tokio::time::Instant;
 
-/// How many tasks run at a time, and what becomes of those that arrive meanwhile.
+/// The number of tasks that run at a time, and of those that wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum QueueMode {
     /// One; only the newest of each stream waits.
@@ -31,7 +32,7 @@ pub(super) enum QueueMode {
 
 /// The handling of one state.
 pub(super) trait Task {
-    /// What tells whose states may replace each other.
+    /// The identity of a stream. States of one stream may replace each other.
     type Stream: Clone + Eq + Hash;
 
     fn stream(&self) -> &Self::Stream;
@@ -39,7 +40,7 @@ pub(super) trait Task {
     /// Takes the place of an older one that was not handled.
     fn supersede(&mut self, older: Self);
 
-    /// Lets the sender go on. The second time it does nothing.
+    /// Lets the sender continue. The second time it does nothing.
     fn acknowledge(&mut self);
 }
 
@@ -54,7 +55,7 @@ pub(super) struct RetryAt {
     pub(super) binding: bool,
 }
 
-/// What to do next.
+/// The next thing to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NextTask<T> {
     /// Nothing, until a task ends or arrives.
@@ -72,7 +73,7 @@ pub(super) struct TaskQueue<T: Task> {
     waiting: VecDeque<QueuedTask<T>>,
     /// The streams of which at least one task runs.
     running: HashMap<T::Stream, RunningTasks>,
-    /// How many tasks run.
+    /// The number of tasks that run.
     count: usize,
     last: TaskId,
 }
@@ -91,7 +92,7 @@ struct QueuedTask<T> {
     binding: bool,
     /// Whether it was run and failed.
     failed: bool,
-    /// Whether its sender was let go on.
+    /// Whether it was acknowledged.
     acknowledged: bool,
 }
 
@@ -106,12 +107,12 @@ impl<T: Task> TaskQueue<T> {
         }
     }
 
-    /// How many tasks wait, those that are to be retried among them.
+    /// Returns the number of tasks that wait, including those that are to be retried.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
-    /// How many tasks run.
+    /// Returns the number of tasks that run.
     pub(super) fn running(&self) -> usize {
         self.count
     }
@@ -183,7 +184,7 @@ impl<T: Task> TaskQueue<T> {
                     waiting.task.acknowledge();
                     waiting.acknowledged = true;
                 }
-                // It leaves room for the sender that waits behind it.
+                // It leaves room for the next sender.
                 task.acknowledge();
             }
         }

@@ -1,4 +1,4 @@
-//! A health check.
+//! Health checks.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -10,21 +10,21 @@ use super::{
 };
 
 text_enum! {
-    /// How a check, or what it checks, is doing.
+    /// The status of a check, or of a service or node.
     CheckStatus {
-        /// All is well.
+        /// Healthy.
         Passing = "passing",
-        /// Something is about to go wrong.
+        /// A problem is developing.
         Warning = "warning",
-        /// It does not work.
+        /// Not working.
         Critical = "critical",
-        /// Somebody took it out of service (`consul maint`). No check has this status in Consul's JSON: it
-        /// is a check of a certain name, see [`HealthCheck::health`].
+        /// Taken out of service by an operator (`consul maint`). No check has this status in Consul's JSON: a
+        /// check with a reserved id stands for it, see [`HealthCheck::health`].
         Maintenance = "maintenance",
     }
 }
 
-/// Critical, as Consul takes a check that has not said anything yet.
+/// Critical, like a check that has not reported yet.
 impl Default for CheckStatus {
     fn default() -> Self {
         Self::Critical
@@ -32,7 +32,7 @@ impl Default for CheckStatus {
 }
 
 impl CheckStatus {
-    /// A status that is not known says nothing good; somebody's own decision to take it out says more.
+    /// An unknown status ranks as bad; maintenance, a decision of an operator, ranks above critical.
     pub(super) fn badness(&self) -> u8 {
         match self {
             Self::Passing => 0,
@@ -45,44 +45,44 @@ impl CheckStatus {
 }
 
 record! {
-    /// A check ("Health HTTP Endpoint", "List Checks in State"). It is identified by its node and its id.
+    /// A check (<https://developer.hashicorp.com/consul/api-docs/health#list-checks-in-state>), identified by its node and its id.
     #[derive(Debug)]
     HealthCheck {
-        /// The node it runs on.
+        /// The name of its node.
         node: String = "Node" required,
-        /// Its id, unique on its node.
+        /// The id, unique on its node.
         check_id: String = "CheckID" required,
-        /// Its name, for people.
+        /// The name.
         name: String = "Name" always,
-        /// How it last ended.
+        /// The status.
         status: CheckStatus = "Status" always,
-        /// What was written down about it.
+        /// Notes of its author.
         notes: String = "Notes" always,
-        /// What it last said.
+        /// The output of its last run.
         output: String = "Output" always,
-        /// The service instance it belongs to; empty for a check of the node itself.
+        /// The id of its service instance; empty for a check of the node.
         service_id: String = "ServiceID" always,
-        /// That service's name.
+        /// The name of that service.
         service_name: String = "ServiceName" always,
-        /// That service's tags.
+        /// The tags of that service.
         service_tags: Nullable<Vec<String>> = "ServiceTags" nullable,
-        /// How it checks: `http`, `ttl` …; empty when that is not known. Consul 1.7 and later.
+        /// The type: `http`, `ttl` …; empty if unknown. Consul 1.7 and later.
         kind: Nullable<String> = "Type" nullable,
-        /// How often it runs (later Consuls than 1.8).
+        /// The interval between runs (later than Consul 1.8).
         interval: Nullable<GoDuration> = "Interval" nullable,
-        /// How long it may take (later Consuls than 1.8).
+        /// The timeout of a run (later than Consul 1.8).
         timeout: Nullable<GoDuration> = "Timeout" nullable,
-        /// The port through which a proxy exposes it; 0 for none (later Consuls than 1.8).
+        /// The port at which a proxy exposes it; 0 for none (later than Consul 1.8).
         exposed_port: Nullable<u32> = "ExposedPort" nullable,
-        /// The cluster peer it was imported from (Consul 1.14); empty for this cluster.
+        /// The cluster peer that it was imported from (Consul 1.14); empty for this cluster.
         peer_name: String = "PeerName" omit_empty,
-        /// What it does, as far as the catalogue knows: for checks that an agent runs, nothing.
+        /// The definition in the catalog; empty for checks that an agent runs.
         definition: Nullable<CheckDefinition> = "Definition" nullable,
-        /// Its namespace (Consul Enterprise); empty otherwise.
+        /// The namespace (Consul Enterprise); otherwise empty.
         namespace: String = "Namespace" omit_empty,
-        /// Its admin partition (Consul Enterprise); empty otherwise.
+        /// The admin partition (Consul Enterprise); otherwise empty.
         partition: String = "Partition" omit_empty,
-        /// The index at which it was registered.
+        /// The index of its registration.
         create_index: u64 = "CreateIndex" bookkeeping,
         /// The index of its last change.
         modify_index: u64 = "ModifyIndex" bookkeeping,
@@ -90,73 +90,72 @@ record! {
 }
 
 record! {
-    /// What a check does, for one that was registered in the catalogue with its definition.
+    /// The definition of a check that was registered in the catalog.
     #[derive(Debug)]
     CheckDefinition {
-        /// How often it runs.
+        /// The interval between runs.
         interval: Nullable<GoDuration> = "Interval" nullable,
-        /// How long it may take.
+        /// The timeout of a run.
         timeout: Nullable<GoDuration> = "Timeout" nullable,
-        /// How long it may be critical before its service is deregistered.
+        /// The time after which its service is deregistered if the check stays critical.
         deregister_critical_service_after: Nullable<GoDuration> = "DeregisterCriticalServiceAfter" nullable,
-        /// For how long a status that was reported holds.
+        /// The time for which a reported status is valid.
         ttl: Nullable<GoDuration> = "TTL" nullable,
-        /// The URL it calls.
+        /// The URL that it requests.
         http: Nullable<String> = "HTTP" nullable,
-        /// The headers it sends there.
+        /// The headers of the request.
         header: Nullable<BTreeMap<String, Vec<String>>> = "Header" nullable,
-        /// The HTTP method it uses.
+        /// The HTTP method.
         method: Nullable<String> = "Method" nullable,
-        /// The body it sends.
+        /// The body of the request.
         body: Nullable<String> = "Body" nullable,
-        /// Whether it takes a redirect as it is and does not follow it.
+        /// Whether redirects are not followed.
         disable_redirects: bool = "DisableRedirects" omit_empty,
-        /// The name it expects in the certificate.
+        /// The expected name in the certificate.
         tls_server_name: String = "TLSServerName" omit_empty,
-        /// Whether it takes any certificate.
+        /// Whether the certificate is not verified.
         tls_skip_verify: Nullable<bool> = "TLSSkipVerify" nullable,
-        /// The TCP address it connects to.
+        /// The TCP address to connect to.
         tcp: Nullable<String> = "TCP" nullable,
-        /// Whether it does so with TLS.
+        /// Whether the connection uses TLS.
         tcp_use_tls: bool = "TCPUseTLS" omit_empty,
-        /// The UDP address it sends to.
+        /// The UDP address to send to.
         udp: String = "UDP" omit_empty,
-        /// The HTTP/2 address it pings.
+        /// The HTTP/2 address to ping.
         h2ping: String = "H2PING" omit_empty,
-        /// Whether it does so with TLS.
+        /// Whether the connection uses TLS.
         h2ping_use_tls: bool = "H2PingUseTLS" omit_empty,
-        /// The gRPC service it asks.
+        /// The gRPC service to query.
         grpc: String = "GRPC" omit_empty,
-        /// Whether it does so with TLS.
+        /// Whether the connection uses TLS.
         grpc_use_tls: bool = "GRPCUseTLS" omit_empty,
-        /// The operating system's service it looks at.
+        /// The service of the operating system to inspect.
         os_service: String = "OSService" omit_empty,
-        /// The program it runs, and its arguments.
+        /// The program to run, with its arguments.
         script_args: Nullable<Vec<String>> = "ScriptArgs" nullable,
-        /// The container it runs that in.
+        /// The container to run the program in.
         docker_container_id: String = "DockerContainerID" omit_empty,
-        /// The shell it runs that with.
+        /// The shell to run the program with.
         shell: String = "Shell" omit_empty,
-        /// The node whose health it repeats.
+        /// The node whose health it mirrors.
         alias_node: String = "AliasNode" omit_empty,
-        /// The service whose health it repeats.
+        /// The service whose health it mirrors.
         alias_service: String = "AliasService" omit_empty,
-        /// How much of its output is kept, in bytes.
+        /// The maximum size of the stored output, in bytes.
         output_max_size: u64 = "OutputMaxSize" omit_empty,
     }
 }
 
-/// The check that a node in maintenance has.
+/// The id of the check of a node in maintenance.
 const NODE_MAINTENANCE: &str = "_node_maintenance";
-/// What the check of a service in maintenance is called, before the service's id.
+/// The prefix of the id of the check of a service in maintenance; the id of the service follows.
 const SERVICE_MAINTENANCE: &str = "_service_maintenance:";
 
 impl HealthCheck {
-    /// Its status; [`Maintenance`](CheckStatus::Maintenance) for the check that puts a node or a service into
-    /// maintenance ("Agent HTTP API", "Enable Maintenance Mode").
+    /// Returns the status; [`Maintenance`](CheckStatus::Maintenance) for the check that puts a node or a service
+    /// into maintenance (<https://developer.hashicorp.com/consul/api-docs/agent#enable-maintenance-mode>).
     ///
-    /// To hear of a check only when its status changes, and not its output:
-    /// `Watch::new(…).project(HealthCheck::health)`.
+    /// `Watch::new(…).project(HealthCheck::health)` delivers changes of the status alone, not of the output.
     pub fn health(&self) -> CheckStatus {
         if self.check_id == NODE_MAINTENANCE || self.check_id.starts_with(SERVICE_MAINTENANCE) {
             CheckStatus::Maintenance
@@ -166,7 +165,7 @@ impl HealthCheck {
     }
 }
 
-/// Node and check id; with namespaces, the namespace too.
+/// The node, the id and the namespace.
 impl Item for HealthCheck {
     type Id<'a> = (&'a str, &'a str, &'a str);
 
@@ -179,7 +178,7 @@ impl Item for HealthCheck {
     }
 }
 
-/// Its id, its node and how it is doing.
+/// Displays the id, the node and the status.
 impl fmt::Display for HealthCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {} is {}", self.check_id, self.node, self.health())

@@ -1,4 +1,4 @@
-//! The root certificates of the mesh.
+//! Root certificates of the mesh.
 
 use std::{fmt, sync::Arc};
 
@@ -11,52 +11,51 @@ use super::{
 };
 
 record! {
-    /// The roots that the mesh trusts ("Certificate Authority - Connect HTTP API", "List CA Root
-    /// Certificates").
+    /// The roots that the mesh trusts (<https://developer.hashicorp.com/consul/api-docs/connect/ca#list-ca-root-certificates>).
     #[derive(Debug)]
     CaRoots {
-        /// The root that signs now.
+        /// The id of the root that signs now.
         active_root_id: String = "ActiveRootID" always,
         /// The trust domain of the mesh.
         trust_domain: String = "TrustDomain" always,
-        /// All roots that are trusted: while the authority is rotated, the old one too.
+        /// All trusted roots; during a rotation of the authority also the old one.
         roots: Nullable<Vec<Arc<CaRoot>>> = "Roots" nullable,
     }
 }
 
 record! {
-    /// A root certificate. It is identified by its id.
+    /// A root certificate, identified by its id.
     #[derive(Debug)]
     CaRoot {
-        /// Its id: the fingerprint of the certificate.
+        /// The id: the fingerprint of the certificate.
         id: String = "ID" required,
-        /// Its name, for people.
+        /// The name.
         name: String = "Name" always,
-        /// The certificate's serial number.
+        /// The serial number of the certificate.
         serial_number: u64 = "SerialNumber" always,
-        /// The id of the key that signs with it.
+        /// The id of its signing key.
         signing_key_id: String = "SigningKeyID" always,
-        /// The trust domain it was made for.
+        /// The trust domain that it was created for.
         external_trust_domain: String = "ExternalTrustDomain" always,
-        /// From when on it is valid.
+        /// The start of its validity.
         not_before: Timestamp = "NotBefore" always,
-        /// Until when it is valid.
+        /// The end of its validity.
         not_after: Timestamp = "NotAfter" always,
         /// The certificate, as PEM.
         root_cert: String = "RootCert" always,
         /// The certificates between this one and the leaves, as PEM.
         intermediate_certs: Nullable<Vec<String>> = "IntermediateCerts" nullable,
-        /// The certificate that signs, as PEM; agents do not send it.
+        /// The signing certificate, as PEM; agents do not send it.
         signing_cert: String = "SigningCert" omit_empty,
-        /// The key that signs, as PEM; agents do not send it.
+        /// The signing key, as PEM; agents do not send it.
         signing_key: PrivateKey = "SigningKey" omit_empty,
         /// Whether it signs now.
         active: bool = "Active" always,
-        /// The kind of its key: `ec`, `rsa`.
+        /// The type of its key: `ec`, `rsa`.
         private_key_type: String = "PrivateKeyType" always,
         /// The size of its key.
         private_key_bits: u64 = "PrivateKeyBits" always,
-        /// The index at which it was made.
+        /// The index of its creation.
         create_index: u64 = "CreateIndex" bookkeeping,
         /// The index of its last change.
         modify_index: u64 = "ModifyIndex" bookkeeping,
@@ -64,7 +63,7 @@ record! {
 }
 
 impl CaRoots {
-    /// The root that signs now.
+    /// Returns the root that signs now.
     pub fn active(&self) -> Option<&Arc<CaRoot>> {
         self.roots
             .iter()
@@ -72,7 +71,7 @@ impl CaRoots {
     }
 }
 
-/// The entries are the roots: which of them signs is a part of each.
+/// The items are the roots. Whether a root signs is part of the root.
 impl Snapshot for CaRoots {
     type Item = CaRoot;
 
@@ -93,7 +92,7 @@ impl Item for CaRoot {
     }
 }
 
-/// Its name and id.
+/// Displays the name and the id.
 impl fmt::Display for CaRoot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -1,4 +1,4 @@
-//! One instance of a service, with its node and its checks.
+//! Instances of a service, with their nodes and checks.
 
 use std::fmt;
 
@@ -12,37 +12,36 @@ use super::{
 };
 
 record! {
-    /// An instance of a service, with the node it runs on and the checks of both ("Health HTTP Endpoint",
-    /// "List Service Instances for Service"). It is identified by its node and its id.
+    /// An instance of a service, with its node and the checks of both
+    /// (<https://developer.hashicorp.com/consul/api-docs/health#list-service-instances-for-service>), identified by its node and its id.
     #[derive(Debug)]
     ServiceEntry {
         /// The node.
         node: Node = "Node" required,
         /// The instance.
         service: ServiceInstance = "Service" required,
-        /// Its checks, and its node's.
+        /// The checks of the instance and of its node.
         checks: Nullable<Vec<HealthCheck>> = "Checks" nullable,
     }
 }
 
-/// Where an instance can be reached, and its tags: what is left of a [`ServiceEntry`] for one that only
-/// wants to know whom to talk to.
+/// The addresses and tags of an instance: the part of a [`ServiceEntry`] that a client needs to connect.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Endpoint {
-    /// The instance's own address, or its node's.
+    /// The address of the instance, otherwise of its node.
     pub address: String,
-    /// Its port.
+    /// The port.
     pub port: i64,
-    /// Its Unix socket; empty for none.
+    /// The Unix socket; empty for none.
     pub socket_path: String,
-    /// Its tags.
+    /// The tags.
     pub tags: Vec<String>,
-    /// Its other addresses, by name.
+    /// The other addresses, by name.
     pub tagged_addresses: Vec<(String, ServiceAddress)>,
 }
 
-/// Prints as `address:port`.
+/// Displays `address:port`.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let brackets = self.address.contains(':');
@@ -52,9 +51,9 @@ impl fmt::Display for Endpoint {
 }
 
 impl ServiceEntry {
-    /// Its addresses and tags, without its health.
+    /// Returns the addresses and tags, without the health.
     ///
-    /// To hear of a service only when these change: `Watch::new(…).project(ServiceEntry::endpoint)`.
+    /// `Watch::new(…).project(ServiceEntry::endpoint)` delivers changes of these alone.
     pub fn endpoint(&self) -> Endpoint {
         let own = &self.service;
         let tagged = own.tagged_addresses.iter();
@@ -73,10 +72,9 @@ impl ServiceEntry {
         }
     }
 
-    /// How it is doing: the worst of its checks, passing when it has none. Maintenance is worse than
-    /// critical.
+    /// Returns the worst status of its checks; passing if it has none. Maintenance is worse than critical.
     ///
-    /// To hear of a service only when this changes: `Watch::new(…).project(ServiceEntry::health)`.
+    /// `Watch::new(…).project(ServiceEntry::health)` delivers changes of this status alone.
     pub fn health(&self) -> CheckStatus {
         self.checks
             .iter()
@@ -85,7 +83,7 @@ impl ServiceEntry {
             .unwrap_or(CheckStatus::Passing)
     }
 
-    /// The checks, in whatever order they come, hold the same.
+    /// Returns whether the checks are equal in any order.
     fn same_checks(&self, other: &Self) -> bool {
         let (ours, theirs) = (&*self.checks, &*other.checks);
         if ours.len() != theirs.len() {
@@ -118,7 +116,7 @@ impl Identity for ServiceInstance {
     }
 }
 
-/// Node and service id; with namespaces, the namespace too.
+/// The node, the id and the namespace.
 impl Item for ServiceEntry {
     type Id<'a> = (&'a str, &'a str, &'a str);
 
@@ -134,7 +132,7 @@ impl Item for ServiceEntry {
     }
 }
 
-/// Its id, its node, where it is and how it is doing.
+/// Displays the id, the node, the address and the status.
 impl fmt::Display for ServiceEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -169,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_check_tells_how_it_is_doing() {
+    fn the_health_is_that_of_the_worst_check() {
         assert_eq!(entry(&[]).health(), CheckStatus::Passing);
         assert_eq!(
             entry(&[("a", "passing", 1), ("b", "warning", 1)]).health(),
@@ -193,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_or_another_order_is_no_difference() {
+    fn indexes_and_the_order_of_checks_are_no_difference() {
         let old = entry(&[("a", "passing", 1), ("b", "passing", 2)]);
         assert!(old.same(&entry(&[("b", "passing", 7), ("a", "passing", 9)])));
         assert!(!old.same(&entry(&[("b", "passing", 7), ("a", "critical", 1)])));
@@ -201,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_without_an_address_is_at_its_nodes() {
+    fn an_instance_without_an_address_has_that_of_its_node() {
         let mut entry = entry(&[]);
         assert_eq!(entry.endpoint().to_string(), "10.0.0.1:80");
         entry.service.address = "::1".to_owned();
@@ -209,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_without_its_identity_is_refused() {
+    fn an_entry_without_its_identity_is_an_error() {
         for text in [
             r#"{"Node":{"Node":"n"},"Service":{},"Checks":[]}"#,
             r#"{"Node":{"Node":"n"}}"#,

@@ -1,4 +1,4 @@
-//! Events that somebody fired.
+//! User events.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,42 +14,42 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use super::record::record;
 
 record! {
-    /// An event ("Event HTTP Endpoint", "List Events"). It is identified by its id, and never changes.
+    /// A user event (<https://developer.hashicorp.com/consul/api-docs/event#list-events>), identified by its id. It never changes.
     ///
-    /// `Debug` shows the length of the payload and not the payload.
+    /// `Debug` shows the length of the payload, not the payload.
     UserEvent {
-        /// Its UUID.
+        /// The UUID.
         id: String = "ID" required,
-        /// Its name.
+        /// The name.
         name: String = "Name" always,
-        /// What was sent along; Consul does not tell an empty payload from none.
+        /// The payload; Consul does not distinguish an empty payload from none.
         payload: Payload = "Payload" always,
-        /// The nodes it was for, as a regular expression; empty for all.
+        /// A regular expression for the target nodes; empty for all.
         node_filter: String = "NodeFilter" always,
-        /// The services it was for, as a regular expression; empty for all.
+        /// A regular expression for the target services; empty for all.
         service_filter: String = "ServiceFilter" always,
-        /// The tags it was for, as a regular expression; empty for all.
+        /// A regular expression for the target tags; empty for all.
         tag_filter: String = "TagFilter" always,
-        /// The version of its format.
+        /// The version of the format.
         version: u64 = "Version" always,
-        /// When it was fired, by the cluster's Lamport clock.
+        /// The time of the event by the cluster's Lamport clock.
         l_time: u64 = "LTime" always,
     }
 }
 
-/// What an event carries: bytes, which Consul writes as base64, or nothing, which it writes as `null`.
+/// The payload of an event: bytes, which Consul writes as base64, or nothing, which it writes as `null`.
 ///
-/// It derefs to the bytes.
+/// It dereferences to the bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Payload(Option<Bytes>);
 
 impl Payload {
-    /// The bytes, if there are any.
+    /// Returns the bytes, if any.
     pub fn bytes(&self) -> Option<&Bytes> {
         self.0.as_ref()
     }
 
-    /// The text, if it is some.
+    /// Returns the payload as text, if it is UTF-8.
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(self).ok()
     }
@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for Payload {
         let Some(text) = Option::<String>::deserialize(deserializer)? else {
             return Ok(Self(None));
         };
-        // The decoder's own words would show a byte of the payload.
+        // The decoder's own error would show a byte of the payload.
         let bytes = STANDARD
             .decode(text)
             .map_err(|_| D::Error::custom("not base64"))?;
@@ -107,14 +107,14 @@ impl fmt::Debug for UserEvent {
     }
 }
 
-/// Its name and id.
+/// Displays the name and the id.
 impl fmt::Display for UserEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.id)
     }
 }
 
-/// The Lamport time puts the changes into the order of their causes; the id makes it one event.
+/// The Lamport time sorts changes causally; the id identifies the event.
 impl Item for UserEvent {
     type Id<'a> = (u64, &'a str);
 
@@ -129,24 +129,24 @@ impl Item for UserEvent {
 
 /// The events that a watch has seen.
 ///
-/// An agent keeps 256 events, in no promised order, and forgets them when it restarts; afterwards the
-/// others may tell it some of them again ("Event HTTP Endpoint"). So a watch remembers which it has seen,
-/// and an event is news once, however often it comes.
+/// An agent keeps 256 events in no guaranteed order, and forgets them when it restarts; other agents may send
+/// it some of them again (<https://developer.hashicorp.com/consul/api-docs/event#list-events>). A watch remembers the events it has seen, so each is a change
+/// once, however often it comes.
 ///
-/// Its JSON is what the agent's is: the list of the events that it keeps now.
+/// The JSON is the agent's: the list of the events that it keeps now.
 #[derive(Debug, Clone, Default)]
 pub struct EventLog {
-    /// Those the agent keeps now, in its order, and behind them those it has forgotten.
+    /// The events that the agent keeps now, in its order, followed by those it has forgotten.
     seen: Vec<Arc<UserEvent>>,
     kept: usize,
 }
 
 impl EventLog {
-    /// How many events that the agent has forgotten are remembered: four times what it keeps, since the
-    /// members of a cluster may tell it again twice as many.
+    /// The number of remembered events that the agent has forgotten: four times what an agent keeps, because
+    /// other members of the cluster may send it twice as many again.
     const REMEMBERED: usize = 1024;
 
-    /// The log of a watch that had seen `previous` and is answered with these events, in the agent's order.
+    /// Returns the log of a watch that has seen `previous` and receives these events, in the agent's order.
     ///
     /// ```
     /// use consul_watch::{Changed, Event, model::{EventLog, UserEvent}};
@@ -181,13 +181,13 @@ impl EventLog {
         Self { seen, kept }
     }
 
-    /// The events that the agent keeps now, in its order: the oldest first.
+    /// Returns the events that the agent keeps now, in its order: the oldest first.
     pub fn kept(&self) -> &[Arc<UserEvent>] {
         &self.seen[..self.kept]
     }
 
-    /// Those of [`kept`](Self::kept) that `previous` had not seen, in the agent's order: what `consul watch`
-    /// hands to its handler.
+    /// Returns the events of [`kept`](Self::kept) that `previous` has not seen, in the agent's order: the input
+    /// that `consul watch` passes to its handler.
     ///
     /// ```
     /// use consul_watch::{Changed, Event};
@@ -210,7 +210,7 @@ impl EventLog {
     }
 }
 
-/// Equal when the agent keeps the same events in the same order, whatever is remembered besides.
+/// Compares the events that the agent keeps, in their order, not the remembered ones.
 impl PartialEq for EventLog {
     fn eq(&self, other: &Self) -> bool {
         self.kept() == other.kept()
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_news_once() {
+    fn an_event_is_a_change_once() {
         let first = EventLog::next(None, events([1, 2]));
         assert_eq!(added(None, &first), ["e1", "e2"]);
         let second = EventLog::next(Some(&first), events([2, 3]));
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_forgotten_long_ago_is_let_go() {
+    fn events_forgotten_long_ago_are_dropped() {
         let mut log = EventLog::next(None, events(0..256));
         for turn in 1..20 {
             log = EventLog::next(Some(&log), events(turn * 256..(turn + 1) * 256));

@@ -1,16 +1,16 @@
-//! Values as `consul watch` and the agent's `watches` hand them to a handler.
+//! Values as `consul watch` and the agent's `watches` stanza pass them to a handler.
 //!
-//! Consul passes what its API answers through structs of its own client library before a handler gets it,
-//! which changes it a little. Measured on Consul 1.8.7, against the API's own JSON:
+//! Consul converts the answers of its API through structs of its client library, which changes the JSON.
+//! Measured on Consul 1.8.7, against the JSON of the API:
 //!
-//! | in | the handler's JSON |
+//! | values | JSON for the handler |
 //! |---|---|
 //! | services, nodes, events, roots, leaves | the same |
 //! | checks, also within a service's entries | `Definition` always has `Interval`, `Timeout` and `DeregisterCriticalServiceAfter` (`"0s"`), `HTTP`, `Header` (`null`), `Method`, `Body`, `TLSSkipVerify` and `TCP` |
-//! | upstreams of a proxy | an empty `Datacenter` is left out |
+//! | upstreams of a proxy | an empty `Datacenter` is omitted |
 //!
-//! Later Consuls add more such fields with every version of the library. Here those of 1.8.7 are written, and
-//! with them whatever else the API sent.
+//! Later releases of Consul add more such fields. This module writes those of 1.8.7, and all other fields that
+//! the API sent.
 //!
 //! ```
 //! use consul_watch::{Changed, Service, model::handler};
@@ -30,17 +30,17 @@ use super::{
     time::GoDuration,
 };
 
-/// A service's entries, for a handler of the type `service`.
+/// Returns the entries of a service for a handler of the type `service`.
 pub fn entries(entries: &[Arc<ServiceEntry>]) -> Vec<ServiceEntry> {
     entries.iter().map(|entry| self::entry(entry)).collect()
 }
 
-/// Checks, for a handler of the type `checks`.
+/// Returns checks for a handler of the type `checks`.
 pub fn checks(checks: &[Arc<HealthCheck>]) -> Vec<HealthCheck> {
     checks.iter().map(|check| self::check(check)).collect()
 }
 
-/// An instance, for a handler of the type `agent_service`.
+/// Returns an instance for a handler of the type `agent_service`.
 pub fn instance(instance: &ServiceInstance) -> ServiceInstance {
     let mut handed = instance.clone();
     if handed.proxy.is_given() {
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_definition_has_all_that_a_handler_knows() {
+    fn a_definition_has_all_fields_of_a_handler() {
         let text = r#"{"Node":"n","CheckID":"c","Name":"","Status":"passing","Notes":"","Output":"","ServiceID":"","ServiceName":"","ServiceTags":[],"Type":"","Definition":{},"CreateIndex":1,"ModifyIndex":1}"#;
         let sent: HealthCheck = serde_json::from_str(text).unwrap();
         let handed = serde_json::to_string(&check(&sent)).unwrap();
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_definition_says_stays() {
+    fn the_fields_of_a_definition_stay() {
         let text = r#"{"Interval":10000000000,"Timeout":"1m","HTTP":"http://x","Header":{"A":["b"]},"TLSSkipVerify":true,"H2PING":"y"}"#;
         let sent: CheckDefinition = serde_json::from_str(text).unwrap();
         let handed = serde_json::to_string(&definition(&sent)).unwrap();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upstream_without_a_datacenter_names_none() {
+    fn an_empty_datacenter_of_an_upstream_is_omitted() {
         let text = r#"{"ID":"p","Service":"p","Port":1,"Address":"","EnableTagOverride":false,"Proxy":{"Upstreams":[{"DestinationName":"db","Datacenter":""}]}}"#;
         let sent: ServiceInstance = serde_json::from_str(text).unwrap();
         let handed = serde_json::to_string(&instance(&sent)).unwrap();

@@ -1,4 +1,4 @@
-//! How something's health changed.
+//! Changes of health.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use super::{
     entry::ServiceEntry,
 };
 
-/// What has a health: a check, or an instance with all of its checks.
+/// An item with a health: a check, or an instance with all of its checks.
 pub trait Health {
-    /// How it is doing.
+    /// Returns the health.
     fn health(&self) -> CheckStatus;
 }
 
@@ -27,17 +27,17 @@ impl Health for ServiceEntry {
     }
 }
 
-/// The step from one health to another.
+/// A change from one health to another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Transition {
-    /// How it was doing; `None` when it was not there.
+    /// The health before; `None` if the item did not exist.
     pub from: Option<CheckStatus>,
-    /// How it is doing; `None` when it is gone.
+    /// The health now; `None` if the item is gone.
     pub to: Option<CheckStatus>,
 }
 
 impl Transition {
-    /// Whether it got worse, as seen from what was there before: it is doing worse, or it is gone.
+    /// Returns whether the health of an item that existed before got worse, or the item is gone.
     pub fn is_worse(&self) -> bool {
         match (&self.from, &self.to) {
             (Some(from), Some(to)) => to.badness() > from.badness(),
@@ -47,7 +47,7 @@ impl Transition {
     }
 }
 
-/// Prints as `passing → critical`, with `absent` for what is not there.
+/// Displays `passing → critical`, with `absent` for `None`.
 impl fmt::Display for Transition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |status: &Option<CheckStatus>| {
@@ -59,7 +59,7 @@ impl fmt::Display for Transition {
     }
 }
 
-/// Tells how health changed, for each [`Change`] of a [`HealthCheck`] or a [`ServiceEntry`].
+/// Extends a [`Change`] of a [`HealthCheck`] or a [`ServiceEntry`] with its change of health.
 ///
 /// ```
 /// use consul_watch::{Change, model::{HealthCheck, Transitions}};
@@ -71,7 +71,7 @@ impl fmt::Display for Transition {
 /// }
 /// ```
 pub trait Transitions {
-    /// From which health to which; `None` when it is the same and something else changed.
+    /// Returns the change of health; `None` if only something else changed.
     fn transition(&self) -> Option<Transition>;
 }
 
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transition_is_from_one_health_to_another() {
+    fn a_transition_names_both_healths() {
         let (good, bad) = (check("passing"), check("critical"));
         let worse = Change::Updated {
             old: Arc::clone(&good),

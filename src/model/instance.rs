@@ -1,4 +1,4 @@
-//! One instance of a service, as its registration says.
+//! Registrations of service instances.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,13 +11,13 @@ use super::{
 };
 
 text_enum! {
-    /// What a service is to the mesh.
+    /// The role of a service in the mesh.
     #[derive(Default)]
     ServiceKind {
-        /// A service of its own.
+        /// An ordinary service.
         #[default]
         Typical = "",
-        /// A proxy of another one.
+        /// A proxy for another service.
         ConnectProxy = "connect-proxy",
         /// A gateway between datacenters.
         MeshGateway = "mesh-gateway",
@@ -25,61 +25,60 @@ text_enum! {
         TerminatingGateway = "terminating-gateway",
         /// A gateway into the mesh.
         IngressGateway = "ingress-gateway",
-        /// A gateway into the mesh by the Gateway API's model (Consul 1.15).
+        /// A gateway into the mesh after the model of the Gateway API (Consul 1.15).
         ApiGateway = "api-gateway",
-        /// A destination outside of the mesh.
+        /// A destination outside the mesh.
         Destination = "destination",
     }
 }
 
 record! {
-    /// An instance of a service ("Service - Agent HTTP API", "Get Service Configuration"; within
-    /// "Health HTTP Endpoint", "List Service Instances for Service"). It is identified by its id.
+    /// An instance of a service (<https://developer.hashicorp.com/consul/api-docs/agent/service#get-service-configuration>), identified by its id.
     #[derive(Debug)]
     ServiceInstance {
-        /// What it is to the mesh.
+        /// The role in the mesh.
         kind: ServiceKind = "Kind" omit_empty,
-        /// Its id, unique on its node.
+        /// The id, unique on its node.
         id: String = "ID" required,
-        /// The service's name.
+        /// The name of the service.
         service: String = "Service" always,
-        /// Its tags.
+        /// The tags.
         tags: Nullable<Vec<String>> = "Tags" nullable,
-        /// What was attached to it.
+        /// The metadata.
         meta: Nullable<BTreeMap<String, String>> = "Meta" nullable,
-        /// Its port, 0 for none. Consul does not check that it is one.
+        /// The port, 0 for none. Consul does not validate it.
         port: i64 = "Port" always,
-        /// Its ports by name, where it has more than one (Consul 1.22).
+        /// The ports by name, if there are several (Consul 1.22).
         ports: Nullable<Vec<ServicePort>> = "Ports" nullable,
-        /// Its address; empty when it is its node's.
+        /// The address; empty for the address of the node.
         address: String = "Address" always,
-        /// The Unix socket it listens at (Consul 1.10).
+        /// The Unix socket that it listens on (Consul 1.10).
         socket_path: String = "SocketPath" omit_empty,
-        /// More addresses, by what they are for: `lan`, `wan` …
+        /// Further addresses, by their purpose: `lan`, `wan` …
         tagged_addresses: Nullable<BTreeMap<String, ServiceAddress>> = "TaggedAddresses" nullable,
-        /// Its weight among its fellows, by how it is doing.
+        /// The weight among the instances, by health.
         weights: Nullable<Weights> = "Weights" nullable,
-        /// Whether others than its agent may change its tags.
+        /// Whether other agents may change its tags.
         enable_tag_override: bool = "EnableTagOverride" always,
-        /// The index at which it was registered; 0 from the agent's own endpoints.
+        /// The index of its registration; 0 from the agent's own endpoints.
         create_index: u64 = "CreateIndex" bookkeeping,
         /// The index of its last change; 0 from the agent's own endpoints.
         modify_index: u64 = "ModifyIndex" bookkeeping,
-        /// The hash that the agent's endpoint blocks by.
+        /// The hash that the agent's endpoint blocks on.
         content_hash: String = "ContentHash" bookkeeping,
-        /// What it does as a proxy.
+        /// The configuration as a proxy.
         proxy: Nullable<Proxy> = "Proxy" nullable,
-        /// How it belongs to the mesh.
+        /// The connection to the mesh.
         connect: Nullable<ServiceConnect> = "Connect" nullable,
-        /// The cluster peer it was imported from (Consul 1.14); empty for this cluster.
+        /// The cluster peer that it was imported from (Consul 1.14); empty for this cluster.
         peer_name: String = "PeerName" omit_empty,
-        /// Its namespace (Consul Enterprise); empty otherwise.
+        /// The namespace (Consul Enterprise); otherwise empty.
         namespace: String = "Namespace" omit_empty,
-        /// Its admin partition (Consul Enterprise); empty otherwise.
+        /// The admin partition (Consul Enterprise); otherwise empty.
         partition: String = "Partition" omit_empty,
-        /// Its datacenter, from the agent's own endpoints of later Consuls than 1.8.
+        /// The datacenter, from the agent's own endpoints later than Consul 1.8.
         datacenter: String = "Datacenter" omit_empty,
-        /// Where it stands (Consul 1.16).
+        /// The locality (Consul 1.16).
         locality: Nullable<Locality> = "Locality" nullable,
     }
 }
@@ -88,11 +87,11 @@ record! {
     /// One of several ports of an instance.
     #[derive(Debug)]
     ServicePort {
-        /// Its name.
+        /// The name.
         name: String = "Name" always,
         /// The port.
         port: i64 = "Port" always,
-        /// Whether it is the one that is meant when none is named.
+        /// Whether it is the default port.
         default: bool = "Default" always,
     }
 }
@@ -109,21 +108,21 @@ record! {
 }
 
 record! {
-    /// An instance's weight in DNS answers, by how it is doing.
+    /// The weight of an instance in DNS answers, by health.
     #[derive(Debug, Eq, Hash)]
     Weights {
-        /// While it passes.
+        /// The weight while it is passing.
         passing: i64 = "Passing" always,
-        /// While it warns.
+        /// The weight while it is warning.
         warning: i64 = "Warning" always,
     }
 }
 
 record! {
-    /// How an instance belongs to the mesh.
+    /// The connection of an instance to the mesh.
     #[derive(Debug)]
     ServiceConnect {
-        /// Whether it speaks the mesh's protocol by itself.
+        /// Whether it speaks the protocol of the mesh natively.
         native: bool = "Native" omit_empty,
     }
 }
@@ -140,7 +139,7 @@ impl Item for ServiceInstance {
     }
 }
 
-/// Its id, address and port.
+/// Displays the id, the address and the port.
 impl fmt::Display for ServiceInstance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {}:{}", self.id, self.address, self.port)

@@ -1,4 +1,4 @@
-//! A service's certificate in the mesh.
+//! Certificates of services in the mesh.
 
 use std::fmt;
 
@@ -9,55 +9,54 @@ use super::{record::record, time::Timestamp};
 use crate::client::Secret;
 
 record! {
-    /// A certificate and its key ("Certificate Authority - Connect HTTP API", "Service Leaf Certificate"). It
-    /// is identified by its serial number, so a renewed one is another.
+    /// A certificate and its key (<https://developer.hashicorp.com/consul/api-docs/agent/connect#service-leaf-certificate>), identified by its serial number:
+    /// a renewed certificate is another one.
     ///
-    /// `Debug` does not show the key, nor what is not known. Its JSON holds the key, as Consul's handlers
-    /// need it.
+    /// `Debug` shows neither the key nor unknown fields. The JSON contains the key, because handlers need it.
     LeafCert {
         /// The serial number, in hexadecimal.
         serial_number: String = "SerialNumber" required,
-        /// The certificate and those between it and the root, as PEM.
+        /// The certificate and the intermediate ones up to the root, as PEM.
         cert_pem: String = "CertPEM" omit_empty,
         /// The private key, as PEM.
         private_key_pem: PrivateKey = "PrivateKeyPEM" omit_empty,
-        /// The service it is for.
+        /// The name of its service.
         service: String = "Service" omit_empty,
-        /// That service's SPIFFE id.
+        /// The SPIFFE id of that service.
         service_uri: String = "ServiceURI" omit_empty,
-        /// The agent it is for, if it is for one.
+        /// The name of its agent, for the certificate of an agent.
         agent: String = "Agent" omit_empty,
-        /// That agent's SPIFFE id.
+        /// The SPIFFE id of that agent.
         agent_uri: String = "AgentURI" omit_empty,
-        /// The kind of gateway it is for, if it is for one (Consul 1.13).
+        /// The kind of its gateway, for the certificate of a gateway (Consul 1.13).
         kind: String = "Kind" omit_empty,
-        /// That gateway's SPIFFE id.
+        /// The SPIFFE id of that gateway.
         kind_uri: String = "KindURI" omit_empty,
-        /// Whether it is for servers (Consul 1.14).
+        /// Whether it is the certificate of servers (Consul 1.14).
         server: bool = "Server" omit_empty,
-        /// The servers' SPIFFE id.
+        /// The SPIFFE id of the servers.
         server_uri: String = "ServerURI" omit_empty,
-        /// From when on it is valid.
+        /// The start of its validity.
         valid_after: Timestamp = "ValidAfter" always,
-        /// Until when it is valid. Consul renews it long before.
+        /// The end of its validity. Consul renews it long before.
         valid_before: Timestamp = "ValidBefore" always,
-        /// Its namespace (Consul Enterprise); empty otherwise.
+        /// The namespace (Consul Enterprise); otherwise empty.
         namespace: String = "Namespace" omit_empty,
-        /// Its admin partition (Consul Enterprise); empty otherwise.
+        /// The admin partition (Consul Enterprise); otherwise empty.
         partition: String = "Partition" omit_empty,
-        /// The index at which it was issued.
+        /// The index of its issue.
         create_index: u64 = "CreateIndex" bookkeeping,
         /// The index of its last change.
         modify_index: u64 = "ModifyIndex" bookkeeping,
     }
 }
 
-/// A private key as PEM: printed by nothing, wiped from memory when dropped, but written to JSON.
+/// A private key as PEM. It is never displayed, and wiped from memory when dropped; the JSON contains it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PrivateKey(Secret);
 
 impl PrivateKey {
-    /// The text itself, for the one place that needs it.
+    /// Returns the text.
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
@@ -111,7 +110,7 @@ impl Item for LeafCert {
     }
 }
 
-/// Its service, serial number and end.
+/// Displays the service, the serial number and the end of validity.
 impl fmt::Display for LeafCert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -127,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_key_is_written_to_json_and_shown_nowhere_else() {
+    fn only_the_json_contains_the_key() {
         let text = r#"{"SerialNumber":"08","CertPEM":"c","PrivateKeyPEM":"hunter2","Service":"web","ServiceURI":"u","ValidAfter":"2026-11-22T20:19:34Z","ValidBefore":"2026-11-25T20:19:34Z","CreateIndex":17,"ModifyIndex":17,"NewKey":"hunter2"}"#;
         let leaf: LeafCert = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&leaf).unwrap(), text);

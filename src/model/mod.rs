@@ -1,16 +1,14 @@
-//! What Consul answers, as values.
+//! Consul's answers as values.
 //!
-//! Every struct has Consul's fields in Rust spelling ("Catalog HTTP API", "Health HTTP Endpoint", "Service -
-//! Agent HTTP API", "Event HTTP Endpoint", "Certificate Authority - Connect HTTP API"), from Consul 1.8 on.
-//! Fields that a newer Consul adds are kept in `extra`, and enumerations have a variant for names that are
-//! not known yet.
+//! Every struct has the fields of Consul 1.8 and later, in Rust spelling (<https://developer.hashicorp.com/consul/api-docs>). `extra` keeps fields that a
+//! newer Consul adds, and enumerations have a variant for unknown names.
 //!
-//! **Written back** with serde, a value is the JSON that Consul's API sent, field for field: what was `null`,
-//! empty or left out is so again ([`Nullable`]). `consul watch` hands its handlers something else for services
-//! and checks, since it passes the JSON through structs of its own: [`handler`] gives that.
+//! **Serialization** with serde writes the JSON that Consul's API sent, field for field: `null`, empty and
+//! omitted fields stay so ([`Nullable`]). `consul watch` passes different JSON to its handlers for services and
+//! checks: [`handler`] writes that.
 //!
-//! **What counts as the same** ([`Item`](crate::Item)): two entries that differ only in their indexes are
-//! the same, since those only say that something was written again.
+//! **Equality** of items ([`Item`](crate::Item)): entries that differ only in their indexes are equal, because
+//! an index only says that an entry was written again.
 
 mod check;
 mod connect;

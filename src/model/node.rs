@@ -1,4 +1,4 @@
-//! A node of the catalogue.
+//! Nodes of the catalog.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -7,28 +7,28 @@ use consul_watch_actors::Item;
 use super::record::{Nullable, record};
 
 record! {
-    /// A node ("Catalog HTTP API", "List Nodes"). It is identified by its name.
+    /// A node (<https://developer.hashicorp.com/consul/api-docs/catalog#list-nodes>), identified by its name.
     #[derive(Debug)]
     Node {
-        /// Its UUID; empty for one that was registered without.
+        /// The UUID; empty if it was registered without one.
         id: String = "ID" always,
-        /// Its name, unique within its datacenter and partition.
+        /// The name, unique within its datacenter and partition.
         node: String = "Node" required,
-        /// Its address.
+        /// The address.
         address: String = "Address" always,
-        /// The datacenter it belongs to.
+        /// The datacenter.
         datacenter: String = "Datacenter" always,
-        /// Its admin partition (Consul Enterprise 1.11); empty for the default one.
+        /// The admin partition (Consul Enterprise 1.11); empty for the default one.
         partition: String = "Partition" omit_empty,
-        /// The cluster peer it was imported from (Consul 1.14); empty for a node of this cluster.
+        /// The cluster peer that it was imported from (Consul 1.14); empty for this cluster.
         peer_name: String = "PeerName" omit_empty,
-        /// More addresses, by what they are for: `lan`, `wan`, `lan_ipv4` …
+        /// Further addresses, by their purpose: `lan`, `wan`, `lan_ipv4` …
         tagged_addresses: Nullable<BTreeMap<String, String>> = "TaggedAddresses" nullable,
-        /// What was attached to it.
+        /// The metadata.
         meta: Nullable<BTreeMap<String, String>> = "Meta" nullable,
-        /// Where it stands (Consul 1.16).
+        /// The locality (Consul 1.16).
         locality: Nullable<Locality> = "Locality" nullable,
-        /// The index at which it was registered.
+        /// The index of its registration.
         create_index: u64 = "CreateIndex" bookkeeping,
         /// The index of its last change.
         modify_index: u64 = "ModifyIndex" bookkeeping,
@@ -36,7 +36,7 @@ record! {
 }
 
 record! {
-    /// Where a node or a service stands, as the cloud it runs in calls it.
+    /// The locality of a node or a service, in the terms of its cloud.
     #[derive(Debug)]
     Locality {
         /// The region.
@@ -51,7 +51,7 @@ impl Item for Node {
 
     #[expect(
         clippy::misnamed_getters,
-        reason = "a node is told by its name, its UUID may be missing"
+        reason = "the name identifies a node, its UUID may be missing"
     )]
     fn id(&self) -> &str {
         &self.node
@@ -62,7 +62,7 @@ impl Item for Node {
     }
 }
 
-/// Its name and address.
+/// Displays the name and the address.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.node, self.address)

@@ -1,26 +1,26 @@
-//! What an instance does as a proxy.
+//! Configurations of proxies.
 
 use super::record::{Extra, Nullable, record, text_enum};
 
 text_enum! {
-    /// How traffic comes to a proxy.
+    /// The way in which a proxy receives traffic.
     #[derive(Default)]
     ProxyMode {
-        /// As the mesh's defaults say.
+        /// The default of the mesh.
         #[default]
         Default = "",
-        /// The operating system sends it all traffic.
+        /// The operating system redirects all traffic to it.
         Transparent = "transparent",
-        /// Applications connect to it.
+        /// Applications connect to it explicitly.
         Direct = "direct",
     }
 }
 
 text_enum! {
-    /// How an upstream's instances are found.
+    /// The way in which the instances of an upstream are found.
     #[derive(Default)]
     UpstreamType {
-        /// By the service's name; also when nothing is said.
+        /// By the name of the service; the default.
         #[default]
         Service = "service",
         /// By a prepared query.
@@ -29,109 +29,110 @@ text_enum! {
 }
 
 text_enum! {
-    /// Which gateways traffic to another datacenter goes through.
+    /// The gateways for traffic to another datacenter.
     #[derive(Default)]
     MeshGatewayMode {
-        /// As the mesh's defaults say.
+        /// The default of the mesh.
         #[default]
         Default = "",
-        /// None.
+        /// No gateway.
         None = "none",
-        /// One of this datacenter.
+        /// A gateway of this datacenter.
         Local = "local",
-        /// One of the other datacenter.
+        /// A gateway of the other datacenter.
         Remote = "remote",
     }
 }
 
 record! {
-    /// A proxy's configuration ("Connect Proxy Configuration").
+    /// The configuration of a proxy
+    /// (<https://developer.hashicorp.com/consul/docs/connect/proxies/proxy-config-reference>).
     #[derive(Debug)]
     Proxy {
-        /// What Envoy is extended with (Consul 1.15), as it was configured.
+        /// The extensions of Envoy (Consul 1.15), as configured.
         envoy_extensions: Nullable<Vec<Extra>> = "EnvoyExtensions" nullable,
-        /// The service it takes traffic for.
+        /// The service that it receives traffic for.
         destination_service_name: String = "DestinationServiceName" omit_empty,
-        /// The one instance it stands before, for a sidecar.
+        /// The id of its instance, for a sidecar.
         destination_service_id: String = "DestinationServiceID" omit_empty,
-        /// That instance's address.
+        /// The address of that instance.
         local_service_address: String = "LocalServiceAddress" omit_empty,
-        /// That instance's port.
+        /// The port of that instance.
         local_service_port: i64 = "LocalServicePort" omit_empty,
-        /// That instance's Unix socket.
+        /// The Unix socket of that instance.
         local_service_socket_path: String = "LocalServiceSocketPath" omit_empty,
-        /// How traffic comes to it (Consul 1.10).
+        /// The way in which it receives traffic (Consul 1.10).
         mode: Nullable<ProxyMode> = "Mode" nullable,
-        /// What else it was configured with; Consul does not look at it.
+        /// Further configuration that Consul does not interpret.
         config: Nullable<Extra> = "Config" nullable,
-        /// What it connects to.
+        /// The upstreams.
         upstreams: Nullable<Vec<Upstream>> = "Upstreams" nullable,
-        /// Which gateways its traffic goes through.
+        /// The gateways for its traffic.
         mesh_gateway: Nullable<MeshGateway> = "MeshGateway" nullable,
-        /// What can be reached through it without the mesh's TLS.
+        /// The paths that are exposed without TLS of the mesh.
         expose: Nullable<Expose> = "Expose" nullable,
-        /// How it stands between, when all traffic is sent to it.
+        /// The settings for redirected traffic.
         transparent_proxy: Nullable<TransparentProxy> = "TransparentProxy" nullable,
-        /// What it logs (Consul 1.15).
+        /// The access log (Consul 1.15).
         access_logs: Nullable<AccessLogs> = "AccessLogs" nullable,
     }
 }
 
 record! {
-    /// What a proxy connects to.
+    /// An upstream of a proxy.
     #[derive(Debug)]
     Upstream {
-        /// How its instances are found.
+        /// The way in which its instances are found.
         destination_type: Nullable<UpstreamType> = "DestinationType" nullable,
-        /// Its namespace (Consul Enterprise).
+        /// The namespace (Consul Enterprise).
         destination_namespace: String = "DestinationNamespace" omit_empty,
-        /// Its admin partition (Consul Enterprise).
+        /// The admin partition (Consul Enterprise).
         destination_partition: String = "DestinationPartition" omit_empty,
-        /// The cluster peer it belongs to (Consul 1.14).
+        /// The cluster peer (Consul 1.14).
         destination_peer: String = "DestinationPeer" omit_empty,
-        /// The service or the prepared query.
+        /// The name of the service or of the prepared query.
         destination_name: String = "DestinationName" always,
-        /// Its datacenter; empty for the proxy's own.
+        /// The datacenter; empty for that of the proxy.
         datacenter: Nullable<String> = "Datacenter" nullable,
-        /// Where the proxy listens for traffic to it.
+        /// The address at which the proxy listens for its traffic.
         local_bind_address: String = "LocalBindAddress" omit_empty,
-        /// The port it does so at.
+        /// The port at which the proxy listens.
         local_bind_port: i64 = "LocalBindPort" omit_empty,
-        /// The Unix socket it does so at.
+        /// The Unix socket at which the proxy listens.
         local_bind_socket_path: String = "LocalBindSocketPath" omit_empty,
-        /// That socket's mode, octal.
+        /// The mode of that socket, octal.
         local_bind_socket_mode: String = "LocalBindSocketMode" omit_empty,
-        /// What else it was configured with; Consul does not look at it.
+        /// Further configuration that Consul does not interpret.
         config: Nullable<Extra> = "Config" nullable,
-        /// Which gateways traffic to it goes through.
+        /// The gateways for its traffic.
         mesh_gateway: Nullable<MeshGateway> = "MeshGateway" nullable,
-        /// Whether it comes from a configuration entry and not from the registration.
+        /// Whether it was added by a configuration entry.
         centrally_configured: bool = "CentrallyConfigured" omit_empty,
     }
 }
 
 record! {
-    /// Which gateways traffic goes through.
+    /// The gateways for traffic.
     #[derive(Debug)]
     MeshGateway {
-        /// Which ones.
+        /// The mode.
         mode: MeshGatewayMode = "Mode" omit_empty,
     }
 }
 
 record! {
-    /// What can be reached through a proxy without the mesh's TLS.
+    /// The paths that a proxy exposes without TLS of the mesh.
     #[derive(Debug)]
     Expose {
-        /// Whether the paths of the instance's checks can.
+        /// Whether the paths of the instance's checks are exposed.
         checks: bool = "Checks" omit_empty,
-        /// Which paths can.
+        /// The exposed paths.
         paths: Nullable<Vec<ExposePath>> = "Paths" nullable,
     }
 }
 
 record! {
-    /// A path that can be reached through a proxy without the mesh's TLS.
+    /// A path that a proxy exposes without TLS of the mesh.
     #[derive(Debug)]
     ExposePath {
         /// The port of the proxy.
@@ -142,37 +143,37 @@ record! {
         local_path_port: i64 = "LocalPathPort" omit_empty,
         /// `http` or `http2`.
         protocol: String = "Protocol" omit_empty,
-        /// Whether it was taken from a check.
+        /// Whether it was derived from a check.
         parsed_from_check: Nullable<bool> = "ParsedFromCheck" nullable,
     }
 }
 
 record! {
-    /// How a proxy stands between, when all traffic is sent to it.
+    /// Settings of a proxy for redirected traffic.
     #[derive(Debug)]
     TransparentProxy {
-        /// The port that outgoing traffic is sent to.
+        /// The port that outgoing traffic is redirected to.
         outbound_listener_port: i64 = "OutboundListenerPort" omit_empty,
-        /// Whether the instance is dialed by its own address and not through a service's virtual one.
+        /// Whether clients connect to the instance's own address and not to the service's virtual one.
         dialed_directly: bool = "DialedDirectly" omit_empty,
     }
 }
 
 record! {
-    /// What a proxy logs.
+    /// The access log of a proxy.
     #[derive(Debug)]
     AccessLogs {
-        /// Whether it does.
+        /// Whether it is enabled.
         enabled: bool = "Enabled" omit_empty,
-        /// Whether it leaves connections out that no filter took.
+        /// Whether connections without a matching filter are omitted.
         disable_listener_logs: bool = "DisableListenerLogs" omit_empty,
-        /// Where to: `file`, `stdout` or `stderr`.
+        /// The target: `file`, `stdout` or `stderr`.
         kind: String = "Type" omit_empty,
-        /// Which file.
+        /// The path of the file.
         path: String = "Path" omit_empty,
-        /// The format, as JSON.
+        /// The JSON format.
         json_format: String = "JSONFormat" omit_empty,
-        /// The format, as text.
+        /// The text format.
         text_format: String = "TextFormat" omit_empty,
     }
 }

@@ -1,17 +1,16 @@
-//! How one of Consul's JSON objects becomes a struct and is written back as it came.
+//! Structs and enumerations for Consul's JSON that are written as they were read.
 
 use std::{borrow::Cow, fmt, ops::Deref};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// Fields that this version of the library does not know, as a newer Consul may send them. They are kept
-/// and written back.
+/// Fields of a newer Consul that this version of the library does not know. They are kept and written back.
 pub type Extra = serde_json::Map<String, serde_json::Value>;
 
-/// A value and whether Consul sent it, sent `null`, or left it out.
+/// A value, and whether Consul sent it, sent `null`, or omitted it.
 ///
-/// It derefs to the value, which is the default one (an empty list, 0) when there was none. Two of them
-/// are equal when their values are: that one Consul writes `[]` where another writes `null` is no news.
+/// It dereferences to the value, or to the default (an empty list, 0) if there was none. Two of them are equal
+/// if their values are: releases of Consul differ in writing `[]` or `null`.
 ///
 /// ```
 /// use consul_watch::model::Nullable;
@@ -37,7 +36,7 @@ enum Presence {
 }
 
 impl<T> Nullable<T> {
-    /// The default value, written as `null`.
+    /// Returns the default value, written as `null`.
     pub(crate) fn null() -> Self
     where
         T: Default,
@@ -48,22 +47,22 @@ impl<T> Nullable<T> {
         }
     }
 
-    /// Whether it was left out, and will be when written.
+    /// Returns whether it was omitted; then it is omitted again when written.
     pub fn is_absent(&self) -> bool {
         self.presence == Presence::Absent
     }
 
-    /// Whether it was there and not `null`.
+    /// Returns whether it was present and not `null`.
     pub fn is_given(&self) -> bool {
         self.presence == Presence::Given
     }
 
-    /// The value, if it was there and not `null`.
+    /// Returns the value, if it was present and not `null`.
     pub fn given(&self) -> Option<&T> {
         self.is_given().then_some(&self.value)
     }
 
-    /// The value, whatever its presence.
+    /// Returns the value or the default.
     pub fn into_inner(self) -> T {
         self.value
     }
@@ -119,9 +118,9 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Nullable<T> {
     }
 }
 
-/// What an object is told by, and cannot be without.
+/// The type of a field that identifies an object.
 pub(super) trait Identity {
-    /// Whether it was not there.
+    /// Returns whether it was missing.
     fn is_missing(&self) -> bool;
 }
 
@@ -131,7 +130,7 @@ impl Identity for String {
     }
 }
 
-/// A field's name, borrowed from the text where that is possible.
+/// The name of a field, borrowed from the text where possible.
 pub(super) struct Name<'de>(pub(super) Cow<'de, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
@@ -158,16 +157,17 @@ impl<'de> de::Visitor<'de> for NameVisitor {
     }
 }
 
-/// Defines a struct of Consul's. Each field is followed by its name in the JSON and a word:
+/// Defines a struct for one of Consul's objects. The name of each field in the JSON is followed by a keyword:
 ///
-/// - `required`: it is an identity; without it the object cannot be read;
-/// - `always`: it is always written;
-/// - `omit_empty`: it is left out when it has its default, as Go's `omitempty` does;
-/// - `nullable`: a [`Nullable`], written the way it came;
-/// - `bookkeeping`: as `omit_empty`; it only tells when something was written, so it is no part of `alike`.
+/// - `required`: an identity; an object without it is an error;
+/// - `always`: always written;
+/// - `omit_empty`: omitted if it has its default, like Go's `omitempty`;
+/// - `nullable`: a [`Nullable`], written as it was read;
+/// - `bookkeeping`: like `omit_empty`, but not compared by `alike`, because it only says when an object was
+///   written.
 ///
-/// A derive with a flattened map would do as much, but it reads every field into a buffer first, which
-/// costs a catalogue of thousands of checks more than the rest of the reading.
+/// A derive with a flattened map would do the same, but buffers every field first. For a catalog of thousands
+/// of checks, that costs more than the rest of the parser.
 macro_rules! record {
     (
         $(#[$meta:meta])*
@@ -178,13 +178,13 @@ macro_rules! record {
         #[non_exhaustive]
         pub struct $name {
             $( $(#[$doc])* pub $field: $type, )*
-            /// What this version of the library does not know.
+            /// Fields that this version of the library does not know.
             pub extra: $crate::model::Extra,
         }
 
         impl $name {
-            /// Whether the two hold the same, apart from when it was written.
-            #[allow(dead_code, reason = "not every record is compared by itself")]
+            /// Returns whether the two are equal but for bookkeeping.
+            #[allow(dead_code, reason = "some records are only compared as parts of others")]
             pub(crate) fn alike(&self, other: &Self) -> bool {
                 $( $crate::model::record::record!(@alike $word self other $field) && )* self.extra == other.extra
             }
@@ -257,7 +257,7 @@ macro_rules! record {
 }
 pub(super) use record;
 
-/// Defines an enumeration that Consul writes as text, with room for what is new.
+/// Defines an enumeration that Consul writes as text, with a variant for unknown names.
 macro_rules! text_enum {
     (
         $(#[$meta:meta])*
@@ -268,12 +268,12 @@ macro_rules! text_enum {
         #[non_exhaustive]
         pub enum $name {
             $( $(#[$doc])* $variant, )*
-            /// One that this version of the library does not know, as Consul names it.
+            /// A name that this version of the library does not know.
             Other(Box<str>),
         }
 
         impl $name {
-            /// The name that Consul gives it.
+            /// Returns Consul's name.
             pub fn as_str(&self) -> &str {
                 match self {
                     $( Self::$variant => $text, )*
@@ -314,7 +314,7 @@ macro_rules! text_enum {
 pub(super) use text_enum;
 
 #[cfg(test)]
-#[allow(unreachable_pub, reason = "the macros make what they define public")]
+#[allow(unreachable_pub, reason = "the macros define public types")]
 mod tests {
     use super::*;
 
@@ -324,11 +324,11 @@ mod tests {
         Thing {
             /// Its identity.
             id: String = "ID" required,
-            /// Always there.
+            /// Always present.
             size: u32 = "Size" always,
-            /// There when it is not empty.
+            /// Present if it is not empty.
             note: String = "Note" omit_empty,
-            /// There when it was there.
+            /// Present if it was present.
             tags: Nullable<Vec<String>> = "Tags" nullable,
             /// When it was written.
             index: u64 = "Index" bookkeeping,
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_is_written_back() {
+    fn fields_are_written_as_they_were_read() {
         for text in [
             r#"{"ID":"a","Size":0}"#,
             r#"{"ID":"a","Size":1,"Note":"x","Tags":null,"Index":3}"#,
@@ -360,14 +360,14 @@ mod tests {
     }
 
     #[test]
-    fn an_object_without_its_identity_is_refused_and_named() {
+    fn an_object_without_its_identity_is_an_error_that_names_it() {
         let error = serde_json::from_str::<Thing>(r#"{"Size":0}"#).unwrap_err();
         assert!(error.to_string().contains("ID"), "{error}");
         assert!(serde_json::from_str::<Thing>("[]").is_err());
     }
 
     #[test]
-    fn only_what_says_something_counts() {
+    fn null_and_bookkeeping_do_not_count() {
         let read = |text| serde_json::from_str::<Thing>(text).unwrap();
         let one = read(r#"{"ID":"a","Size":0,"Tags":null,"Index":3}"#);
         assert!(one.alike(&read(r#"{"ID":"a","Size":0,"Tags":[],"Index":4}"#)));
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_with_an_escape_is_known_too() {
+    fn an_escaped_name_is_recognized() {
         assert_eq!(
             back(r#"{"\u0049D":"a","Size":0}"#),
             r#"{"ID":"a","Size":0}"#
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_enumeration_does_not_know_it_keeps() {
+    fn an_enumeration_keeps_unknown_names() {
         let read = |text| serde_json::from_str::<Colour>(text).unwrap();
         assert_eq!(read(r#""red""#), Colour::Red);
         assert_eq!(read(r#""blue""#), Colour::Other("blue".into()));

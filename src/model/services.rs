@@ -1,4 +1,4 @@
-//! The services of a datacenter, by name.
+//! Names and tags of services.
 
 use std::{fmt, sync::Arc};
 
@@ -11,18 +11,18 @@ use serde::{
 
 use super::record::{Name, Nullable};
 
-/// A service and the tags that its instances have between them. It is identified by its name.
+/// A service and the tags of all its instances, identified by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ServiceTags {
-    /// The service's name.
+    /// The name of the service.
     pub name: String,
-    /// The tags of all its instances, each once, in no order that means anything.
+    /// The tags of all its instances, each once, in no particular order.
     pub tags: Nullable<Vec<String>>,
 }
 
-/// Consul collects the tags anew for each answer, so another order is no difference.
+/// Consul collects the tags for each answer, so a different order is no difference.
 impl Item for ServiceTags {
     type Id<'a> = &'a str;
 
@@ -41,7 +41,7 @@ impl Item for ServiceTags {
     }
 }
 
-/// Its name and tags.
+/// Displays the name and the tags.
 impl fmt::Display for ServiceTags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
@@ -53,10 +53,9 @@ impl fmt::Display for ServiceTags {
     }
 }
 
-/// The services of a datacenter and their tags ("Catalog HTTP API", "List Services"), in the order Consul
-/// lists them in: that of their names.
+/// The services of a datacenter and their tags (<https://developer.hashicorp.com/consul/api-docs/catalog#list-services>), sorted by name as in Consul.
 ///
-/// It derefs to the list. Its JSON is Consul's: an object with a list of tags for each name.
+/// It dereferences to the list. The JSON is Consul's: an object with a list of tags for each name.
 ///
 /// ```
 /// use consul_watch::model::ServiceList;
@@ -71,7 +70,7 @@ impl fmt::Display for ServiceTags {
 pub struct ServiceList(pub(crate) Vec<Arc<ServiceTags>>);
 
 impl ServiceList {
-    /// The tags of the service of this name; `None` when there is no such service.
+    /// Returns the tags of the service with this name; `None` if there is no such service.
     pub fn tags(&self, name: &str) -> Option<&[String]> {
         self.0
             .iter()
@@ -80,7 +79,7 @@ impl ServiceList {
     }
 }
 
-/// Makes a list of services and their tags.
+/// Collects a list of services and their tags.
 impl<N: Into<String>> FromIterator<(N, Vec<String>)> for ServiceList {
     fn from_iter<I: IntoIterator<Item = (N, Vec<String>)>>(services: I) -> Self {
         let services = services.into_iter().map(|(name, tags)| {
@@ -153,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_came_is_written_back() {
+    fn services_are_written_as_they_were_read() {
         for text in [r"{}", r#"{"b":["x"],"a":null,"c":[]}"#] {
             assert_eq!(
                 serde_json::to_string(&serde_json::from_str::<ServiceList>(text).unwrap()).unwrap(),
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn another_order_of_tags_is_no_difference() {
+    fn the_order_of_tags_is_no_difference() {
         let service = |tags: &[&str]| ServiceTags {
             name: "a".to_owned(),
             tags: tags

@@ -1,4 +1,4 @@
-//! Durations and times as Consul writes them.
+//! Durations and times in Consul's notation.
 
 use std::{
     fmt,
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::client::parse_duration;
 
-/// A duration in Go's notation (`10s`, `1h30m0s`), kept as it was sent.
+/// A duration in Go's notation (`10s`, `1h30m0s`), which keeps the text that was sent.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,7 +35,7 @@ impl Default for Written {
 }
 
 impl GoDuration {
-    /// The duration; `None` when what was sent is empty, negative or not in this notation.
+    /// Returns the duration; `None` if the text is empty, negative or not in this notation.
     pub fn duration(&self) -> Option<Duration> {
         match &self.0 {
             Written::Text(text) => parse_duration(text),
@@ -109,7 +109,7 @@ impl<'de> Deserialize<'de> for GoDuration {
     }
 }
 
-/// As Go's `Duration.String` writes it: `1h30m0s`, `1.5s`, `250ms`, `0s`.
+/// Formats a duration like Go's `Duration.String`: `1h30m0s`, `1.5s`, `250ms`, `0s`.
 fn go(duration: Duration) -> String {
     let nanos = duration.subsec_nanos();
     let seconds = duration.as_secs();
@@ -144,7 +144,7 @@ fn decimal(whole: u64, fraction: u32, digits: usize) -> String {
         .to_owned()
 }
 
-/// A time in the notation of RFC 3339 (`2026-11-22T20:20:30Z`), kept as it was sent.
+/// A time in the notation of RFC 3339 (`2026-11-22T20:20:30Z`), which keeps the text that was sent.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -159,7 +159,7 @@ fn decimal(whole: u64, fraction: u32, digits: usize) -> String {
 pub struct Timestamp(Box<str>);
 
 impl Timestamp {
-    /// The time; `None` when what was sent is not in this notation.
+    /// Returns the time; `None` if the text is not in this notation.
     pub fn system_time(&self) -> Option<SystemTime> {
         let (seconds, nanos) = seconds_and_nanos(&self.0)?;
         let since = Duration::from_secs(seconds.unsigned_abs());
@@ -171,7 +171,7 @@ impl Timestamp {
         whole?.checked_add(Duration::from_nanos(nanos))
     }
 
-    /// The text as it was sent.
+    /// Returns the text that was sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -195,7 +195,7 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// Seconds since 1970, which may be negative, and the nanoseconds after them.
+/// Parses a time into seconds since 1970, which may be negative, and nanoseconds.
 fn seconds_and_nanos(text: &str) -> Option<(i64, u64)> {
     let (date, rest) = text.split_at_checked(10)?;
     let (clock, rest) = rest.strip_prefix(['T', 't'])?.split_at_checked(8)?;
@@ -228,7 +228,7 @@ fn numbers<const N: usize>(text: &str, separator: char, lengths: [usize; N]) -> 
     parts.next().is_none().then_some(found)
 }
 
-/// The nanoseconds of `.123…`, if there are any, and what follows; digits below them are dropped.
+/// Parses the nanoseconds of `.123…`, if present, and returns the rest; further digits are dropped.
 fn fraction(text: &str) -> Option<(u64, &str)> {
     let Some(digits) = text.strip_prefix('.') else {
         return Some((0, text));
@@ -265,7 +265,7 @@ fn days_in(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Counts in years that begin in March, so that the leap day is their last.
+/// Counts days in years that begin in March, so that the leap day is the last day.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let before = (month + 9) % 12;
@@ -294,7 +294,7 @@ mod tests {
             seconds_and_nanos("1970-01-01T00:00:00.0123456789Z"),
             Some((0, 12_345_678))
         );
-        // What Go prints for a time that is not set.
+        // Go's text for the zero time.
         assert!(
             Timestamp::from("0001-01-01T00:00:00Z")
                 .system_time()
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_none() {
+    fn a_text_that_is_no_time_is_none() {
         for text in [
             "",
             "now",
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_is_written_back_as_it_came() {
+    fn a_duration_is_written_as_it_was_read() {
         for text in [
             r#""10s""#,
             r#""""#,

@@ -1,4 +1,4 @@
-//! One instance, as its agent knows it.
+//! Watches of one instance as its agent has it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,19 +16,18 @@ use crate::{
     model::ServiceInstance,
 };
 
-/// How long an instance that is gone is left alone before the agent is asked again: it does not hold such a
-/// query.
+/// The pause before the next query for an instance that is gone. The agent does not hold such a query.
 const GONE: Duration = Duration::from_secs(1);
 
-/// Watches one instance that is registered with the agent that is asked (Consul's watch type
-/// `agent_service`; "Service - Agent HTTP API", "Get Service Configuration").
+/// Watches one instance that is registered with the agent it asks: Consul's watch type `agent_service`
+/// (<https://developer.hashicorp.com/consul/api-docs/agent/service#get-service-configuration>).
 ///
-/// The value is the instance, or `None` when the agent has none of this id: that it was deregistered is a
-/// change, and that it comes back another, noticed within about a second since the agent does not hold a
-/// query for what is not there.
+/// The value is the instance, or `None` if the agent has none with this id. Deregistration is a change. So is
+/// a new registration; the watch notices it within about a second, because the agent does not hold a query
+/// for an instance that it does not have.
 ///
-/// This is the agent's own state, without health: the datacenter and the consistency of the configuration
-/// mean nothing here, and [`index`](crate::Changed::index) is no index, for the agent blocks by a hash.
+/// The value is the agent's own state, without health. The datacenter and the consistency of the
+/// configuration have no effect. The agent blocks by a hash, so [`index`](crate::Changed::index) is 0.
 ///
 /// ```no_run
 /// use actix::prelude::*;
@@ -60,7 +59,7 @@ pub struct AgentService {
 }
 
 impl AgentService {
-    /// The instance of this id.
+    /// Watches the instance with this id.
     pub fn new(id: impl Into<String>) -> Self {
         Self {
             id: id.into(),
@@ -68,7 +67,7 @@ impl AgentService {
         }
     }
 
-    /// The instance's id.
+    /// Returns the id of the instance.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -107,7 +106,7 @@ impl ConsulQuery for AgentService {
                         .unwrap_or_else(|| instance.content_hash.clone());
                     (Some(Arc::new(instance)), Position::Hash(hash))
                 }
-                // Not by the hash it had: when it comes back as it was, the agent would hold the query.
+                // Without the old hash: for an unchanged instance that returns, the agent would hold the query.
                 Err(error) if is_gone(&error) => (None, Position::Opaque(0)),
                 Err(error) => return Err(failure(error)),
             };
@@ -123,7 +122,7 @@ impl ConsulQuery for AgentService {
 
 impl_query!(AgentService => Option<Arc<ServiceInstance>>);
 
-/// Whether the agent itself says that it has no such instance. See [`absence::of_agent_service`].
+/// Returns whether the agent itself reports that it has no such instance: see [`absence::of_agent_service`].
 fn is_gone(error: &ClientError) -> bool {
     let ClientError::Status {
         status,

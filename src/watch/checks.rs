@@ -1,4 +1,4 @@
-//! Checks: of a service, in a state, or all.
+//! Watches of checks: of one service, in one state, or all.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use crate::{
     model::{CheckStatus, HealthCheck},
 };
 
-/// Watches checks (Consul's watch type `checks`; "Health HTTP Endpoint", "List Checks for Service" and
-/// "List Checks in State").
+/// Watches checks: Consul's watch type `checks`
+/// (<https://developer.hashicorp.com/consul/api-docs/health#list-checks-for-service>,
+/// <https://developer.hashicorp.com/consul/api-docs/health#list-checks-in-state>).
 ///
-/// By default all about a check counts, even its output. To hear of its status alone, use the projection
-/// [`HealthCheck::health`]; what a change means is told by
-/// [`transition`](crate::model::Transitions::transition).
+/// By default every field of a check counts, even its output. The projection [`HealthCheck::health`] reduces
+/// a check to its status; [`transition`](crate::model::Transitions::transition) interprets a change of it.
 ///
 /// ```no_run
 /// use actix::prelude::*;
@@ -63,17 +63,17 @@ enum Scope {
 }
 
 impl Checks {
-    /// All checks.
+    /// Watches all checks.
     pub fn any() -> Self {
         Self::scope(Scope::Any)
     }
 
-    /// The checks of a service's instances, without those of their nodes.
+    /// Watches the checks of a service's instances, without those of their nodes.
     pub fn of_service(name: impl Into<String>) -> Self {
         Self::scope(Scope::Service(name.into()))
     }
 
-    /// The checks in this state. A check that goes into another one is removed. No check is in
+    /// Watches the checks in this state. A check that enters another state is removed. No check is in
     /// [`Maintenance`](CheckStatus::Maintenance) or in a state that Consul does not know.
     pub fn in_state(state: CheckStatus) -> Self {
         Self::scope(Scope::State(state))

@@ -1,4 +1,4 @@
-//! A service's certificate in the mesh.
+//! Watches of a service's certificate in the mesh.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ use crate::{
     model::LeafCert,
 };
 
-/// Watches a service's certificate (Consul's watch type `connect_leaf`; "Connect - Agent HTTP API", "Service
-/// Leaf Certificate").
+/// Watches a service's certificate: Consul's watch type `connect_leaf`
+/// (<https://developer.hashicorp.com/consul/api-docs/agent/connect#service-leaf-certificate>).
 ///
-/// The agent makes one when it is first asked for, and another one long before the last ends or when the
-/// authority is rotated: one serial number is removed then and another added. The agent answers from its
-/// cache, so there is no choice of consistency. The service need not be registered.
+/// The agent creates a certificate at the first query. It creates the next one long before the last expires,
+/// and when the authority is rotated: one serial number is removed then and another added. The agent answers
+/// from its cache, so the consistency cannot be chosen. The service need not be registered.
 ///
 /// ```no_run
 /// use actix::prelude::*;
@@ -51,7 +51,7 @@ pub struct ConnectLeaf {
 }
 
 impl ConnectLeaf {
-    /// The certificate of the service of this name.
+    /// Watches the certificate of the service with this name.
     pub fn new(service: impl Into<String>) -> Self {
         Self {
             service: service.into(),
@@ -59,7 +59,7 @@ impl ConnectLeaf {
         }
     }
 
-    /// The service's name.
+    /// Returns the name of the service.
     pub fn service(&self) -> &str {
         &self.service
     }
@@ -89,5 +89,5 @@ impl ConsulQuery for ConnectLeaf {
     }
 }
 
-// There is always one; the kind of value is that of all single entries.
+// The certificate is always there; the type is that of all values of one entry.
 impl_query!(ConnectLeaf => Option<Arc<LeafCert>>);

@@ -1,4 +1,4 @@
-//! The roots that the mesh trusts.
+//! Watches of the root certificates of the mesh.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use crate::{
     model::CaRoots,
 };
 
-/// Watches the root certificates that the mesh trusts (Consul's watch type `connect_roots`; "Connect -
-/// Agent HTTP API", "Certificate Authority (CA) Roots").
+/// Watches the root certificates that the mesh trusts: Consul's watch type `connect_roots`
+/// (<https://developer.hashicorp.com/consul/api-docs/agent/connect#certificate-authority-ca-roots>).
 ///
-/// While the authority is rotated the old root stays beside the new one. The agent answers from its cache,
-/// so there is no choice of consistency. An agent that has just started may answer that there are none, since
-/// its authority is not ready: that is reported to observers, and the last roots stay.
+/// During a rotation of the authority the old root stays beside the new one. The agent answers from its
+/// cache, so the consistency cannot be chosen. An agent that has just started may answer without a root,
+/// because its authority is not ready: the watch reports that to observers and keeps the last roots.
 ///
 /// ```no_run
 /// use actix::prelude::*;
@@ -50,7 +50,7 @@ pub struct ConnectRoots {
 }
 
 impl ConnectRoots {
-    /// The roots.
+    /// Watches the root certificates.
     pub fn new() -> Self {
         Self::default()
     }

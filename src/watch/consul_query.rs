@@ -1,8 +1,8 @@
-//! The queries that Consul answers, as the engine's [`Query`].
+//! Queries that Consul answers, as the engine's [`Query`].
 //!
-//! A watch type implements [`ConsulQuery`] and names itself to [`impl_query!`], which makes the engine's
-//! trait of it. What all of them share stands here once: the source, the time that Consul holds a query,
-//! and how an answer of a blocking endpoint becomes one of the engine's.
+//! A watch type implements [`ConsulQuery`], and [`impl_query!`] implements the engine's trait for it. This
+//! file holds what all watch types share: the source, the time for which Consul holds a query, and the
+//! conversion of an answer into the engine's.
 
 use consul_watch_actors::{
     Answer, Failure, FailureClass, Outcome, Query, Request, SharedBy, WatchPath,
@@ -20,26 +20,26 @@ pub(super) type Answering<V> = LocalBoxFuture<'static, Result<Answer<V>, Failure
 
 /// A query that Consul answers.
 ///
-/// [`impl_query!`] implements the engine's [`Query`] for it. A blanket implementation cannot: `Query` is
-/// of another crate, so Rust's orphan rule forbids one for every `T: ConsulQuery`.
+/// [`impl_query!`] implements the engine's [`Query`] for it. A blanket implementation is not possible:
+/// `Query` belongs to another crate, and Rust's orphan rule forbids one for every `T: ConsulQuery`.
 pub(super) trait ConsulQuery: Query<Source = ConsulConfig> {
-    /// The parameters that all endpoints take.
+    /// Returns the parameters that all endpoints take.
     fn options(&self) -> &QueryOptions;
 
-    /// The engine's `Query::path`, with the options.
+    /// Implements `Query::path`; the path includes the options.
     fn watch_path(&self) -> WatchPath;
 
-    /// Asks once: the engine's `Query::run`.
+    /// Implements `Query::run`: sends one query.
     fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value>;
 
-    /// How its value is a part of a wider query's: the engine's `Query::shared_with`.
+    /// Implements `Query::shared_with`.
     fn sharing(&self) -> Option<&dyn SharedBy<Self>> {
         None
     }
 }
 
-/// Implements the engine's `Query` for a [`ConsulQuery`], with the value that it has:
-/// `impl_query!(Nodes => Vec<Arc<Node>>)`. The parameters of a generic one stand in front:
+/// Implements the engine's `Query` for a [`ConsulQuery`] with this value:
+/// `impl_query!(Nodes => Vec<Arc<Node>>)`. A generic query has its parameters in front:
 /// `impl_query!([T: Debug] JsonKey<T> => Option<Arc<T>>)`.
 macro_rules! impl_query {
     ([$($parameters:tt)*] $query:ty => $value:ty) => {
@@ -80,7 +80,7 @@ macro_rules! impl_query {
 }
 pub(super) use impl_query;
 
-/// Asks an endpoint that blocks by index, and reads its answer against the last value.
+/// Queries an endpoint that blocks by index; `read` compares its answer with the last value.
 pub(super) fn ask_and_read<V: Send + Sync + 'static>(
     client: &ConsulClient,
     query: Result<QueryRequest, Failure>,
@@ -95,7 +95,7 @@ pub(super) fn ask_and_read<V: Send + Sync + 'static>(
     })
 }
 
-/// The value, or that it is the last one.
+/// Returns the value, or `Unchanged` if it equals the last one.
 pub(super) fn changed<V: PartialEq>(value: V, previous: Option<&V>) -> Outcome<V> {
     if previous == Some(&value) {
         Outcome::Unchanged
@@ -104,7 +104,7 @@ pub(super) fn changed<V: PartialEq>(value: V, previous: Option<&V>) -> Outcome<V
     }
 }
 
-/// The value, or that it is the last one where that is known already.
+/// Returns the value, or `Unchanged` if `same`.
 pub(super) fn unless_same<V>(value: V, same: bool) -> Outcome<V> {
     if same {
         Outcome::Unchanged
@@ -113,13 +113,13 @@ pub(super) fn unless_same<V>(value: V, same: bool) -> Outcome<V> {
     }
 }
 
-/// Asks once, from where the last answer left off.
+/// Sends one query that resumes from the last answer.
 pub(super) async fn ask<V>(
     client: &ConsulClient,
     query: QueryRequest,
     request: &Request<V>,
 ) -> Result<QueryAnswer, Failure> {
-    // The agent's own endpoints have no leader behind them.
+    // Only the servers' endpoints have a consistency.
     let of_servers = ["/v1/catalog/", "/v1/health/"]
         .iter()
         .any(|path| query.path().starts_with(path));
@@ -131,8 +131,8 @@ pub(super) async fn ask<V>(
     client.blocking_query(&query).await.map_err(refusal)
 }
 
-/// A failure of the client; a filter that cannot be read will not mend itself, although Consul before 1.9
-/// answers it with a 500 as if it might.
+/// Converts a client error. An invalid filter is a permanent failure, although Consul before 1.9 answers it
+/// with a 500.
 fn refusal(error: ClientError) -> Failure {
     const UNREADABLE: &str = "Failed to create boolean expression evaluator";
     match &error {
@@ -155,7 +155,7 @@ mod tests {
     use crate::watch::{Key, KeyPrefix};
 
     #[test]
-    fn a_value_that_is_decoded_is_held_as_long_as_what_it_is_decoded_of() {
+    fn a_decoded_query_is_held_as_long_as_its_source() {
         let (config, wait) = (ConsulConfig::default(), Duration::from_secs(160));
         let held = Duration::from_secs(170);
         assert_eq!(Key::new("a").with_wait(wait).server_hold(&config), held);

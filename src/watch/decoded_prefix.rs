@@ -1,4 +1,4 @@
-//! All keys of a folder, decoded into a struct.
+//! Watches of a folder that is decoded into a struct.
 
 use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
@@ -19,7 +19,7 @@ use crate::{
     kv::KvPair,
 };
 
-/// Watches a folder as one value of the type `T`: made by [`KeyPrefix::decode`].
+/// Watches a folder as one value of the type `T`. [`KeyPrefix::decode`] creates it.
 pub struct DecodedPrefix<T> {
     folder: KeyPrefix,
     unknown: UnknownFields,
@@ -27,12 +27,12 @@ pub struct DecodedPrefix<T> {
 }
 
 impl KeyPrefix {
-    /// Watches what lies beneath the folder as one value of the type `T`: each key is a field, each `/`
-    /// goes one deeper. [`decode::from_pairs`](crate::decode::from_pairs) tells how texts become fields.
+    /// Watches the keys in the folder as one value of the type `T`: each key is a field, each `/` is one level
+    /// of nesting. [`decode::from_pairs`](crate::decode::from_pairs) says how texts become fields.
     ///
-    /// There is always a value: a key that is missing or deleted is the field's `#[serde(default)]`. What
-    /// does not decode is told to observers as [`EventKind::Rejected`](crate::EventKind::Rejected), and
-    /// the last good value stays.
+    /// There is always a value: a missing or deleted key is the field's `#[serde(default)]`. If the folder
+    /// cannot be decoded, observers receive [`EventKind::Rejected`](crate::EventKind::Rejected) and the last
+    /// good value stays.
     ///
     /// ```no_run
     /// # use actix::prelude::*;
@@ -69,7 +69,7 @@ impl<T> DecodedPrefix<T> {
         }
     }
 
-    /// Refuses a folder with keys that the type has no field for; otherwise they are passed over.
+    /// Rejects a folder with keys that the type has no field for. Default: such keys are ignored.
     #[must_use]
     pub fn deny_unknown_fields(mut self) -> Self {
         self.unknown = UnknownFields::Deny;
@@ -136,7 +136,7 @@ where
     T: DeserializeOwned + PartialEq + fmt::Debug + Send + Sync + 'static,
 {
     fn wider_queries(&self) -> Vec<Input<Self>> {
-        // The folder itself holds all that it is made of.
+        // The plain folder contains all keys of the decoded one.
         std::iter::once(self.folder.clone())
             .chain(self.folder.wider())
             .map(Input::of)

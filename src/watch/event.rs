@@ -1,4 +1,4 @@
-//! Events that somebody fires.
+//! Watches of user events.
 
 use consul_watch_actors::{Answer, Position, Request, WatchPath};
 
@@ -12,16 +12,16 @@ use crate::{
     model::{EventLog, UserEvent},
 };
 
-/// Watches events as the agent that is asked learns of them (Consul's watch type `event`; "Event HTTP
-/// Endpoint", "List Events").
+/// Watches user events as the agent receives them: Consul's watch type `event`
+/// (<https://developer.hashicorp.com/consul/api-docs/event#list-events>).
 ///
-/// [`changes`] are the events that are new, each once, whatever the agent forgets, restarts or is told
-/// again; there are no other changes. The first delivery brings all events that the agent keeps (at most
-/// 256), and to one who joins a watch that is running also those it has seen before. Ask for
-/// [`changes_only`] to be told only what happens from now on.
+/// [`changes`] are the new events, each once, whatever the agent forgets or receives again, and across its
+/// restarts. There are no other changes. The first delivery holds all events that the agent keeps (at most
+/// 256); a subscriber that joins a running watch also receives those that the watch has seen before. Use
+/// [`changes_only`] to receive later events only.
 ///
-/// Consul promises neither that an event arrives nor in which order. The datacenter and the namespace of
-/// the configuration mean nothing here: an agent lists its own.
+/// Consul guarantees neither the delivery of events nor their order. The datacenter and the namespace of the
+/// configuration have no effect: an agent lists its own events.
 ///
 /// ```no_run
 /// use actix::prelude::*;
@@ -55,7 +55,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// All events.
+    /// Watches all events.
     pub fn any() -> Self {
         Self {
             name: None,
@@ -63,7 +63,7 @@ impl Event {
         }
     }
 
-    /// The events of this name.
+    /// Watches the events with this name.
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             name: Some(name.into()),
@@ -98,7 +98,7 @@ impl ConsulQuery for Event {
             let previous = request.previous.as_deref();
             let log = EventLog::next(previous, events.unwrap_or_default());
             Ok(Answer {
-                // It is made of the newest event's id: another one means another event, not a later one.
+                // Derived from the id of the newest event, so it has no order.
                 position: Position::Opaque(answer.index.unwrap_or(0)),
                 outcome: changed(log, previous),
                 last_contact: answer.meta.last_contact,

@@ -1,4 +1,4 @@
-//! One key, decoded from JSON.
+//! Watches of one key that is decoded from JSON.
 
 use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
@@ -20,7 +20,7 @@ use crate::{
     kv::KvPair,
 };
 
-/// Watches one key whose value is JSON: made by [`Key::json`].
+/// Watches one key whose value is JSON. [`Key::json`] creates it.
 pub struct JsonKey<T> {
     key: Key,
     decoded: PhantomData<fn() -> T>,
@@ -29,9 +29,9 @@ pub struct JsonKey<T> {
 impl Key {
     /// Watches the key's value as JSON of the type `T`.
     ///
-    /// The value is `None` when there is no such key. One that does not decode is told to observers as
-    /// [`EventKind::Rejected`](crate::EventKind::Rejected), with the key, the field and the reason, and
-    /// the last good value stays.
+    /// The value is `None` if there is no such key. If the JSON cannot be decoded, observers receive
+    /// [`EventKind::Rejected`](crate::EventKind::Rejected) with the key, the field and the reason, and the
+    /// last good value stays.
     ///
     /// ```no_run
     /// # use actix::prelude::*;

@@ -1,4 +1,4 @@
-//! One key.
+//! Watches of one key.
 
 use std::sync::Arc;
 
@@ -18,14 +18,15 @@ use crate::{
     kv::KvPair,
 };
 
-/// Watches one key (Consul's watch type `key`; "KV Store HTTP API").
+/// Watches one key: Consul's watch type `key`
+/// (<https://developer.hashicorp.com/consul/api-docs/kv#read-key>).
 ///
-/// The value is the pair, or `None` when there is no such key: absence is a value, and deleting the key
-/// a change to it. A key that was deleted and created again with its old value has changed; one that was
-/// written again with the value it had has not, unless the subscriber's view says so
+/// The value is the pair, or `None` if there is no such key: absence is a value, and a deletion is a change.
+/// A key that was deleted and created again with its old value has changed. A key that was written again
+/// with the same value has not, unless the subscriber projects its index
 /// (`view.project(|pair| pair.modify_index)`).
 ///
-/// The key is named beneath the configuration's prefix.
+/// The name is relative to the configuration's prefix.
 ///
 /// ```no_run
 /// use actix::prelude::*;
@@ -57,8 +58,8 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key of this name beneath the configuration's prefix. It is taken as it is: slashes, dots and
-    /// spaces are part of it. An empty name cannot be watched: it ends the watch as invalid.
+    /// Watches the key with this name, relative to the configuration's prefix. The name is used as it is:
+    /// slashes, dots and spaces are part of it. An empty name is invalid and ends the watch.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -66,14 +67,14 @@ impl Key {
         }
     }
 
-    /// Its name, without the configuration's prefix.
+    /// Returns the name, without the configuration's prefix.
     pub fn name(&self) -> &str {
         &self.name
     }
 
     option_setters!();
 
-    /// Asks for the pair once.
+    /// Sends one query for the pair.
     pub(super) fn fetch(
         &self,
         client: &ConsulClient,
@@ -113,7 +114,7 @@ impl Key {
                 .map_err(failure)?
                 .pop();
             let mut rereads = 0;
-            // A list leaves out what the token may not read. Boxed, since few keys need one.
+            // A list omits what the token may not read. Boxed, because few keys need this.
             while pair.is_none() && is_list && !Box::pin(is_gone(&client, &options, &key)).await? {
                 if rereads == MAX_REREADS {
                     return Err(Failure::new(FailureClass::Transient, Why::Present));
@@ -134,7 +135,7 @@ impl Key {
         }
     }
 
-    /// Its key in full.
+    /// Returns the full key.
     pub(super) fn key(&self, source: &ConsulConfig) -> String {
         format!("{}{}", source.prefix(), self.name)
     }
@@ -144,7 +145,7 @@ impl Key {
     }
 }
 
-/// Whether a key that a list lacks is gone. `false`: Consul says that it is there.
+/// Returns whether a key that a list lacks is gone; `false` if Consul says that it exists.
 async fn is_gone(
     client: &ConsulClient,
     options: &QueryOptions,
@@ -165,16 +166,16 @@ async fn is_gone(
     }
 }
 
-/// A key that no URL can name and that the token may not read.
+/// A key that cannot be part of a URL and that the token may not read.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the token may not read the key {0:?}; check the token and its policies")]
 struct HiddenKey(String);
 
-/// What asking for a key brought.
+/// The answer to one query for a key.
 pub(super) struct Fetched {
     pub(super) answer: QueryAnswer,
     pub(super) pair: Option<Arc<KvPair>>,
-    /// It is the pair that the request carried.
+    /// Whether it is the pair of the request.
     pub(super) same: bool,
 }
 
@@ -196,7 +197,7 @@ impl ConsulQuery for Key {
     }
 
     fn sharing(&self) -> Option<&dyn SharedBy<Self>> {
-        // A key without a name is an error that it has to meet itself.
+        // An empty name is an error of the key's own query.
         (!self.name.is_empty()).then_some(self)
     }
 }

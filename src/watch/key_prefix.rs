@@ -1,4 +1,4 @@
-//! All keys with a prefix.
+//! Watches of the keys with a prefix.
 
 use std::sync::Arc;
 
@@ -16,12 +16,14 @@ use crate::{
     kv::{Folder, KvPair},
 };
 
-/// Watches all keys of a folder, or with a prefix (Consul's watch type `keyprefix`; "KV Store HTTP API").
+/// Watches all keys of a folder, or with a prefix: Consul's watch type `keyprefix`
+/// (<https://developer.hashicorp.com/consul/api-docs/kv#read-key>).
 ///
-/// The value is the list of pairs in the order of their keys, empty when there are none. [`changes`]
-/// tells which were added, updated and removed. What counts as a change is told at [`Key`](super::Key).
+/// The value is the list of pairs in the order of their keys, empty if there are none. [`changes`] lists the
+/// added, updated and removed pairs; [`Key`](super::Key) says what counts as a change. A key that the token
+/// may no longer read keeps its last value, see [`hidden_since`](KvPair::hidden_since).
 ///
-/// Names are beneath the configuration's prefix; the keys of the pairs are Consul's own, in full.
+/// The name is relative to the configuration's prefix; the keys of the pairs are Consul's full keys.
 ///
 /// ```no_run
 /// use actix::prelude::*;
@@ -54,9 +56,9 @@ pub struct KeyPrefix {
 }
 
 impl KeyPrefix {
-    /// The folder `name/` and the key `name` itself: `test` means `test` and `test/a`, never `test2`.
+    /// Watches the folder `name/` and the key `name` itself: `test` matches `test` and `test/a`, not `test2`.
     ///
-    /// With a slash at its end it is the folder alone; empty, it is all there is beneath the
+    /// A name with a slash at its end is the folder alone. An empty name is every key with the
     /// configuration's prefix.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -66,7 +68,7 @@ impl KeyPrefix {
         }
     }
 
-    /// Every key that begins with this text, as Consul itself understands a prefix: `test` means `test`,
+    /// Watches every key that begins with this text, as Consul itself defines a prefix: `test` matches `test`,
     /// `test/a` and `test2`.
     pub fn raw(prefix: impl Into<String>) -> Self {
         Self {
@@ -76,12 +78,12 @@ impl KeyPrefix {
         }
     }
 
-    /// Its name, without the configuration's prefix.
+    /// Returns the name, without the configuration's prefix.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What lies beneath it: the folder without its own key.
+    /// Returns the folder without the key of its own name.
     pub(super) fn as_folder(mut self) -> Self {
         if !self.name.is_empty() && !self.name.ends_with('/') {
             self.name.push('/');
@@ -90,7 +92,7 @@ impl KeyPrefix {
         self
     }
 
-    /// Its prefix in full.
+    /// Returns the full prefix.
     pub(super) fn full_prefix(&self, source: &ConsulConfig) -> String {
         format!("{}{}", source.prefix(), self.name)
     }
@@ -107,7 +109,7 @@ impl KeyPrefix {
         &self.options
     }
 
-    /// Which keys belong to it, given its prefix in full.
+    /// Returns a function that tests whether a key belongs to the watch, given the full prefix.
     pub(super) fn matcher(&self, full_prefix: &str) -> impl Fn(&str) -> bool + use<> {
         let folder = (!self.raw).then(|| Folder::new(full_prefix));
         let full_prefix = full_prefix.to_owned();
@@ -135,7 +137,7 @@ impl ConsulQuery for KeyPrefix {
     fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
         let client = client.clone();
         let full_prefix = self.full_prefix(client.config());
-        // A raw prefix may have been too awkward to be asked for whole.
+        // A raw prefix that cannot be part of a URL is queried by a shorter one.
         let keep = self.matcher(&full_prefix);
         let options = self.options.clone();
         let path = self.watch_path();
@@ -164,7 +166,7 @@ impl ConsulQuery for KeyPrefix {
             };
             let indexes_comparable = KvListReader::comparable(&cursor, &answer);
             let pairs = list.read(&answer, indexes_comparable).map_err(failure)?;
-            // Boxed: the requests it makes take no room in queries that lack nothing.
+            // Boxed, so that the requests take no space in queries where no key is missing.
             let Settled {
                 answer,
                 pairs,
@@ -184,7 +186,7 @@ impl ConsulQuery for KeyPrefix {
                 if same {
                     return Err(failure);
                 }
-                // From here Consul answers at once, and what is unknown is asked again.
+                // Consul answers the next query at once, and the proof is tried again.
                 found.position = Position::Index(match cursor {
                     Cursor::Index(index) => index,
                     Cursor::Start | Cursor::Hash(_) => 0,

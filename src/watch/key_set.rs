@@ -1,4 +1,4 @@
-//! Several keys and prefixes as one value.
+//! Watches of several keys and prefixes as one value.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,11 +7,11 @@ use consul_watch_actors::{Derived, Evaluation, Input, Inputs, Outcome, Query, Wa
 use super::{key::Key, key_prefix::KeyPrefix};
 use crate::{client::ConsulConfig, kv::KvPair};
 
-/// Watches several keys and prefixes as one: one value, one message per change.
+/// Watches several keys and prefixes as one value, with one message per change.
 ///
-/// The value is all their pairs in the order of the keys, each key once. The first one comes when every
-/// member has answered, which is also when the watch is [`Ready`](crate::Ready). Each member is a watch of
-/// its own in [`Status`](crate::Status), shared with whoever else watches it.
+/// The value is all their pairs in the order of the keys, each key once. The first value follows the first
+/// answer of the last member; the watch is [`Ready`](crate::Ready) then. Each member is a watch of its own
+/// in [`Status`](crate::Status), shared with its other subscribers.
 ///
 /// ```no_run
 /// # use actix::prelude::*;
@@ -38,7 +38,7 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// No key and no prefix yet; without any the value is empty at once.
+    /// Returns a set without members. Its value is empty at once.
     pub fn new() -> Self {
         Self::default()
     }
@@ -102,7 +102,7 @@ impl Derived for KeySet {
             .flat_map(|key| key.iter())
             .chain(prefixes.iter().flat_map(|prefix| prefix.iter()));
         for pair in found {
-            // Members that overlap may be some moments apart: the newer one counts.
+            // Overlapping members may differ for a moment: the newer pair counts.
             let known = pairs.entry(&pair.key).or_insert(pair);
             if known.modify_index < pair.modify_index {
                 *known = pair;

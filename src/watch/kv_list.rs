@@ -1,4 +1,4 @@
-//! Reading a list of KV pairs, sharing what did not change with the list before.
+//! Reader for lists of KV pairs that shares unchanged pairs with the previous list.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -14,30 +14,30 @@ use crate::{
     kv::KvPair,
 };
 
-/// What the answer is read against.
+/// Reads lists of pairs against the previous one.
 pub(super) struct KvListReader<'a> {
     /// The pairs of the last answer.
     pub(super) previous: &'a [Arc<KvPair>],
-    /// Whether equal indexes mean equal content.
+    /// Whether equal indexes prove equal content.
     pub(super) indexes_comparable: bool,
-    /// Which keys belong to what is watched.
+    /// Tests whether a key belongs to the watch.
     pub(super) keep: &'a dyn Fn(&str) -> bool,
 }
 
 impl KvListReader<'_> {
-    /// Indexes identify content only while one server's count goes on: not after a break, and not when
-    /// the index fell.
+    /// Returns whether equal indexes prove equal content: only while one server counts on, so not after an
+    /// interruption, and not when the index fell.
     pub(super) fn comparable(cursor: &Cursor, answer: &QueryAnswer) -> bool {
         matches!((cursor, answer.index), (Cursor::Index(before), Some(now)) if now >= *before)
     }
 
-    /// The pairs of the answer, in Consul's order; none when it found nothing.
+    /// Returns the pairs of the answer in Consul's order; an empty list if Consul found none.
     pub(super) fn read(&self, answer: &QueryAnswer) -> Result<Vec<Arc<KvPair>>, ClientError> {
         if !answer.found {
             return Ok(Vec::new());
         }
         self.parse(&answer.body).or_else(|_| {
-            // Read again by the slow way, which can say where it fails.
+            // Read again by a slower parser that reports the position of the error.
             let pairs: Vec<Arc<KvPair>> = answer.json()?;
             if pairs.is_empty() {
                 return Err(answer.undecodable(absence::of_empty_kv_list().text()));
@@ -50,7 +50,7 @@ impl KvListReader<'_> {
     }
 
     pub(super) fn parse(&self, body: &[u8]) -> serde_json::Result<Vec<Arc<KvPair>>> {
-        // Told once that all of it is text, the reader does not look at each of thousands of strings.
+        // Checked once here, the text is not checked again for each of thousands of strings.
         let text = std::str::from_utf8(body).map_err(serde_json::Error::custom)?;
         let mut reader = serde_json::Deserializer::from_str(text);
         let pairs = self.deserialize(&mut reader)?;
@@ -77,14 +77,14 @@ impl<'de> Visitor<'de> for &KvListReader<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let mut pairs = Vec::with_capacity(self.previous.len());
         let mut is_empty = true;
-        // Both lists are in the order of the keys, so one walk along the old one finds every partner.
+        // Both lists are in the order of the keys, so one pass over the old one finds every partner.
         let mut old = self.previous.iter().peekable();
         while let Some(raw) = list.next_element::<RawPair<'de>>()? {
             is_empty = false;
             if !(self.keep)(&raw.key) {
                 continue;
             }
-            // Nearly always it is the next one, which one comparison finds.
+            // Nearly always it is the next one, after one comparison.
             let partner = old.next_if(|pair| *pair.key == *raw.key).or_else(|| {
                 while old.next_if(|pair| *pair.key < *raw.key).is_some() {}
                 old.next_if(|pair| *pair.key == *raw.key)
@@ -102,7 +102,7 @@ impl<'de> Visitor<'de> for &KvListReader<'_> {
     }
 }
 
-/// A pair as it stands in the body, borrowed from it.
+/// A pair that borrows from the body.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct RawPair<'a> {
@@ -119,12 +119,12 @@ struct RawPair<'a> {
     session: Option<Text<'a>>,
 }
 
-/// A text that is borrowed: within an `Option` a `Cow` by itself would always be a copy.
+/// A borrowed text. Within an `Option`, a bare `Cow` would always be a copy.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl RawPair<'_> {
-    /// The old pair where this is the same, else a new one.
+    /// Returns the old pair if this one equals it, otherwise a new one.
     fn shared(
         self,
         old: Option<&Arc<KvPair>>,
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_change_is_shared() {
+    fn unchanged_pairs_are_shared() {
         let old = read(
             &[],
             false,
@@ -213,12 +213,12 @@ mod tests {
         assert_eq!(new[1].value.as_deref(), Some(&b"w"[..]));
         assert!(
             Arc::ptr_eq(&old[2], &new[3]),
-            "a key that came in between does not end the sharing"
+            "a new key in between does not end the sharing"
         );
     }
 
     #[test]
-    fn after_a_break_equal_indexes_prove_nothing() {
+    fn equal_indexes_prove_nothing_after_an_interruption() {
         let old = read(&[], false, &body(&[("a", 1, "x"), ("b", 2, "y")]));
         let new = read(&old, false, &body(&[("a", 1, "other"), ("b", 2, "y")]));
         assert_eq!(new[0].value.as_deref(), Some(&b"other"[..]));
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_copied_that_need_not_be() {
+    fn texts_are_borrowed_from_the_body() {
         let text = body(&[("a", 1, "x")]).replace("}]", r#","Session":"s"}]"#);
         let pairs: Vec<RawPair<'_>> = serde_json::from_str(&text).unwrap();
         let borrowed = |text: &Option<Text<'_>>| matches!(text, Some(Text(Cow::Borrowed(_))));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_not_watched_are_left_out() {
+    fn keys_that_are_not_watched_are_omitted() {
         let text = body(&[("test", 1, "x"), ("test/a", 1, "y"), ("test2", 1, "z")]);
         let keep = |key: &str| key == "test" || key.starts_with("test/");
         let pairs = KvListReader {

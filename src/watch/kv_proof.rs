@@ -1,18 +1,18 @@
 //! Proof that keys are gone.
 //!
-//! A list leaves out the keys that the token may not read as if they were not there
+//! A list omits the keys that the token may not read
 //! (<https://developer.hashicorp.com/consul/docs/security/acl/acl-rules#key-value-rules>). A transaction of
-//! `check-index` tells the two apart
-//! (<https://developer.hashicorp.com/consul/api-docs/txn#kv-operations>): Consul decides about rights and
-//! state of up to 64 keys in one request, at the leader.
+//! `check-index` operations distinguishes a hidden key from a deleted one
+//! (<https://developer.hashicorp.com/consul/api-docs/txn#kv-operations>): the leader checks the rights
+//! and the state of up to 64 keys in one request.
 //!
 //! # Invariants
 //!
-//! - Every key is asked about. None is sampled.
+//! - Every key is checked. None is sampled.
 //! - Nothing is written and no value is read: each operation compares with an index that no key has, so
-//!   Consul always answers 409 and says why.
-//! - Where a key is denied, Consul names the denied ones alone. The others are asked about again.
-//! - The requests are bounded: in size, and in how many are on their way at once.
+//!   Consul always answers 409 with a reason for each key.
+//! - If keys are denied, Consul reports only those. The others are checked again.
+//! - The size of a request and the number of concurrent requests are bounded.
 
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -23,39 +23,39 @@ use crate::{
     client::{ClientError, Consistency, ConsulClient, KeyPath, QueryRequest},
 };
 
-/// An index that no key has: the first write to Consul has a higher one.
+/// An index that no key has: the first write to Consul has a higher index.
 const IMPOSSIBLE: u64 = 0;
 
-/// How many operations Consul takes in one transaction.
+/// The number of operations that Consul accepts in one transaction.
 const MAX_OPERATIONS: usize = 64;
 
-/// How many bytes of keys go into one transaction. Consul takes bodies of 512 KiB by default
-/// (<https://developer.hashicorp.com/consul/docs/agent/config/config-files#txn_max_req_len>), and a byte of
-/// a key takes up to six in JSON.
+/// The total length of the keys in one transaction. Consul accepts bodies of 512 KiB by default
+/// (<https://developer.hashicorp.com/consul/docs/agent/config/config-files#txn_max_req_len>), and one byte
+/// of a key takes up to six in JSON.
 const MAX_KEY_BYTES: usize = 64 * 1024;
 
-/// How many requests are on their way at once.
+/// The number of concurrent requests.
 const MAX_CONCURRENT: usize = 4;
 
-/// How often a transaction is repeated because more of its keys were denied each time.
+/// The number of repetitions of a transaction in which more keys were denied each time.
 const MAX_ROUNDS: usize = 4;
 
-/// What is known of each key that was asked about.
+/// The result for each key.
 #[derive(Debug)]
 pub(super) struct KvProof {
-    /// One for each key, in their order.
+    /// One entry per key, in the same order.
     pub(super) absences: Vec<Absence>,
-    /// The request that failed, if some are unknown for that reason.
+    /// The failed request, if it left some keys unknown.
     pub(super) error: Option<ClientError>,
 }
 
-/// Asks Consul whether these keys are gone.
+/// Checks whether these keys are gone.
 ///
-/// Where a proxy lets no transaction through, the keys are read by name instead, one request for each.
+/// If a proxy forwards no transactions, each key is read by name instead.
 pub(super) async fn prove(client: &ConsulClient, options: &QueryOptions, keys: &[&str]) -> KvProof {
     let transactions = chunks(keys).map(|keys| by_transaction(client, options, keys));
     let (mut absences, error) = collect(transactions).await;
-    if absences.is_empty() && error.as_ref().is_some_and(is_not_let_through) {
+    if absences.is_empty() && error.as_ref().is_some_and(is_refused) {
         let reads = keys.iter().map(|key| by_name(client, options, key));
         let (by_name, second) = collect(reads).await;
         absences = by_name;
@@ -69,7 +69,7 @@ fn finished(mut absences: Vec<Absence>, error: Option<ClientError>, keys: &[&str
     KvProof { absences, error }
 }
 
-/// The answers up to the first request that fails, and its error.
+/// Returns the answers up to the first failed request, and its error.
 async fn collect<F>(requests: impl Iterator<Item = F>) -> (Vec<Absence>, Option<ClientError>)
 where
     F: Future<Output = Result<Vec<Absence>, ClientError>>,
@@ -85,7 +85,7 @@ where
     (absences, None)
 }
 
-/// The keys in parts that fit into one transaction each. A part has at least one key.
+/// Splits the keys into parts that fit into one transaction. A part has at least one key.
 fn chunks<'a>(keys: &'a [&'a str]) -> impl Iterator<Item = &'a [&'a str]> {
     let mut rest = keys;
     std::iter::from_fn(move || {
@@ -147,7 +147,7 @@ async fn by_name(
     let absence = match client.read(&request).await {
         Ok(answer) => absence::of_kv_status(if answer.found { 200 } else { 404 }, answer.index),
         Err(ClientError::Denied { status, .. }) => absence::of_kv_status(status, None),
-        // Consul 1.21.5 and later refuse some names in a URL that a transaction takes.
+        // Consul 1.21.5 and later reject some names in a URL that they accept in a transaction.
         Err(ClientError::Status { text, .. }) if text.contains("invalid key name") => {
             Absence::Unproven(Why::Unknown)
         }
@@ -156,9 +156,9 @@ async fn by_name(
     Ok(vec![absence])
 }
 
-/// Whether the request itself was refused, as by a proxy that only lets reads through. Consul refuses no
-/// transaction as a whole but for a token that does not exist or for its size.
-fn is_not_let_through(error: &ClientError) -> bool {
+/// Returns whether the request itself was refused, as by a proxy that forwards reads only. Consul refuses a
+/// transaction as a whole only for its size or for a token that does not exist.
+fn is_refused(error: &ClientError) -> bool {
     match error {
         ClientError::Denied { text, .. } => !text.contains("ACL not found"),
         ClientError::Status { status, .. } => matches!(status, 400..=499 | 501) && *status != 429,
@@ -166,7 +166,7 @@ fn is_not_let_through(error: &ClientError) -> bool {
     }
 }
 
-/// The body of a transaction that compares these keys with [`IMPOSSIBLE`].
+/// Returns the body of a transaction that compares the index of each key with [`IMPOSSIBLE`].
 fn body<'a>(keys: impl Iterator<Item = &'a str>) -> Vec<u8> {
     #[derive(Serialize)]
     struct Operation<'a> {
@@ -189,11 +189,11 @@ fn body<'a>(keys: impl Iterator<Item = &'a str>) -> Vec<u8> {
             },
         })
         .collect();
-    // Texts and numbers are always JSON.
+    // Strings and numbers always serialize.
     serde_json::to_vec(&operations).unwrap_or_default()
 }
 
-/// The part of a transaction's answer that says why it was rolled back.
+/// The part of an answer that says why the transaction was rolled back.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Errors {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_decides_only_where_the_transaction_was_refused() {
+    fn keys_are_read_by_name_only_if_the_transaction_was_refused() {
         let status = |status| ClientError::Status {
             target: String::new(),
             status,
@@ -248,17 +248,17 @@ mod tests {
             from_consul: false,
         };
         for code in [400, 404, 405, 413, 501] {
-            assert!(is_not_let_through(&status(code)), "{code}");
+            assert!(is_refused(&status(code)), "{code}");
         }
         for code in [301, 429, 500, 502, 503] {
-            assert!(!is_not_let_through(&status(code)), "{code}");
+            assert!(!is_refused(&status(code)), "{code}");
         }
         let denied = |text: &str| ClientError::Denied {
             target: String::new(),
             status: 403,
             text: text.to_owned(),
         };
-        assert!(is_not_let_through(&denied("only GET is allowed")));
-        assert!(!is_not_let_through(&denied("ACL not found")));
+        assert!(is_refused(&denied("only GET is allowed")));
+        assert!(!is_refused(&denied("ACL not found")));
     }
 }

@@ -1,13 +1,13 @@
-//! What becomes of the keys that a list lacks.
+//! Treatment of the keys that a list lacks.
 //!
 //! # Invariants
 //!
-//! - A key leaves the list only when it is proven gone ([`crate::absence`]).
-//! - A key that the token may not read keeps its last good value, marked by
-//!   [`KvPair::hidden_since`]. One warning names it. Everything else of the answer is delivered.
-//! - A key of which Consul says that it is there is read again at once.
-//! - Where nothing is known, the last good value stays and the query is repeated. It fails only when there
-//!   is nothing else to deliver.
+//! - A key leaves the list only if it is proven gone ([`crate::absence`]).
+//! - A key that the token may not read keeps its last good value, marked by [`KvPair::hidden_since`]. One
+//!   warning names it.
+//! - If Consul says that a missing key exists, the list is read again at once.
+//! - If a key's state is unknown, its last good value stays, and the next query repeats the proof.
+//! - All other changes of the answer are delivered in every case. The query fails only if there are none.
 
 use std::{
     sync::Arc,
@@ -28,38 +28,38 @@ use crate::{
     kv::KvPair,
 };
 
-/// How often a list is read again because it lacks keys that Consul says are there.
+/// The number of times that a list is read again because it lacks keys that exist.
 pub(super) const MAX_REREADS: usize = 2;
 
-/// How many keys a log line names.
+/// The number of keys that a log line names.
 const MAX_SHOWN: usize = 5;
 
-/// The wait of a query while keys are hidden, at least and at most: that rights come back wakes no query.
+/// The shortest and the longest wait of a query while keys are hidden: restored rights wake no query.
 const MIN_WAIT: Duration = Duration::from_secs(1);
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// A list of keys that is read against the one before.
+/// A query for a list of keys, and the previous list.
 pub(super) struct KvListQuery<'a> {
     pub(super) client: &'a ConsulClient,
     pub(super) options: &'a QueryOptions,
     pub(super) path: &'a WatchPath,
-    /// The request, without where it resumes.
+    /// The request without a cursor.
     pub(super) query: &'a QueryRequest,
     pub(super) previous: &'a [Arc<KvPair>],
-    /// Which keys belong to what is watched.
+    /// Tests whether a key belongs to the watch.
     pub(super) keep: &'a dyn Fn(&str) -> bool,
 }
 
-/// A list that may be delivered.
+/// A list that can be delivered.
 pub(super) struct Settled {
     pub(super) answer: QueryAnswer,
     pub(super) pairs: Vec<Arc<KvPair>>,
-    /// Why some of the pairs are only kept: the query has to be repeated.
+    /// The reason why some pairs are kept without proof. The query has to be repeated.
     pub(super) unsettled: Option<Failure>,
 }
 
 impl KvListQuery<'_> {
-    /// The pairs of an answer.
+    /// Returns the pairs of an answer.
     pub(super) fn read(
         &self,
         answer: &QueryAnswer,
@@ -73,7 +73,7 @@ impl KvListQuery<'_> {
         .read(answer)
     }
 
-    /// The answer with every key that it lacks and that is not proven gone.
+    /// Returns the answer with those missing keys that are not proven gone.
     pub(super) async fn settle(
         &self,
         mut answer: QueryAnswer,
@@ -133,7 +133,7 @@ impl KvListQuery<'_> {
                 }
             }
         }
-        // Two sorted runs, which the sort merges.
+        // The sort merges two sorted runs.
         pairs.sort_by(|a, b| a.key.cmp(&b.key));
         if !newly_hidden.is_empty() {
             tracing::warn!(
@@ -155,7 +155,7 @@ impl KvListQuery<'_> {
         }
     }
 
-    /// Logs the keys that were hidden and are not any more.
+    /// Logs the keys that were hidden before.
     pub(super) fn report_shown(&self, pairs: &[Arc<KvPair>]) {
         let is_hidden = |key: &str| {
             let found = pairs.binary_search_by(|pair| pair.key.as_str().cmp(key));
@@ -180,7 +180,7 @@ impl KvListQuery<'_> {
     }
 }
 
-/// The pairs of the last list that this one lacks, in the order of the keys.
+/// Returns the pairs of the previous list that this one lacks, in the order of the keys.
 pub(super) fn missing<'a>(
     previous: &'a [Arc<KvPair>],
     pairs: &[Arc<KvPair>],
@@ -189,14 +189,14 @@ pub(super) fn missing<'a>(
     let mut there = pairs.iter().peekable();
     let is_missing = |old: &&Arc<KvPair>| {
         while there.next_if(|pair| pair.key < old.key).is_some() {}
-        // After a reset the list may be of another prefix.
+        // After a reset the previous list may be of another prefix.
         there.peek().is_none_or(|pair| pair.key != old.key) && keep(&old.key)
     };
     previous.iter().filter(is_missing).collect()
 }
 
-/// How long the next query waits while keys are hidden: longer the longer they are, from
-/// [`MIN_WAIT`] to [`MAX_WAIT`] and never longer than `wait`. `None` where no key is hidden.
+/// Returns the wait of the next query while keys are hidden: it grows with the time since, from [`MIN_WAIT`]
+/// to [`MAX_WAIT`], and is never longer than `wait`. `None` if no key is hidden.
 pub(super) fn wait_while_hidden(previous: &[Arc<KvPair>], wait: Duration) -> Option<Duration> {
     let latest = previous.iter().filter_map(|pair| pair.hidden_since).max()?;
     let age = latest.elapsed().unwrap_or_default();
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_new_list_lacks_is_missing_unless_another_prefix_is_watched() {
+    fn keys_of_another_prefix_are_not_missing() {
         let old = ["a/1", "a/2", "a/3", "b/1"].map(|key| pair(key, None));
         let new = ["a/0", "a/2"].map(|key| pair(key, None));
         let found = missing(&old, &new, &|key| key.starts_with("a/"));
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_waits_longer_the_longer_keys_are_hidden() {
+    fn the_wait_grows_with_the_time_that_keys_are_hidden() {
         let ago = |seconds| {
             let since = SystemTime::now() - Duration::from_secs(seconds);
             [pair("a", None), pair("b", Some(since))]

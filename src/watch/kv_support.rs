@@ -1,15 +1,15 @@
-//! What the benchmarks measure by itself. Not for applications: it may change or go with any release.
+//! Entry points for the benchmarks. Not for applications: any release may change or remove them.
 
 use std::sync::Arc;
 
 use super::kv_list::KvListReader;
 use crate::kv::KvPair;
 
-/// Reads a list of pairs against the one before, as a live watch does.
+/// Reads a list of pairs against the previous one, as a live watch does.
 ///
 /// # Errors
 ///
-/// What is no list of pairs.
+/// A body that is not a list of pairs.
 pub fn read_pairs(previous: &[Arc<KvPair>], body: &[u8]) -> serde_json::Result<Vec<Arc<KvPair>>> {
     KvListReader {
         previous,

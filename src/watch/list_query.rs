@@ -1,4 +1,5 @@
-//! What the queries of the catalogue and of health have in common.
+//! Common parts of the queries of the catalog and of health: parameters, names in URLs, and lists that share
+//! unchanged entries with the previous one.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::{
     client::{ConsulClient, KeyPath, QueryAnswer, QueryRequest},
 };
 
-/// The parameters that narrow or order a list.
+/// Parameters that filter or order a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct ListParams {
     pub(super) filter: Option<String>,
@@ -24,7 +25,7 @@ pub(super) struct ListParams {
 }
 
 impl ListParams {
-    /// The request with these parameters.
+    /// Adds these parameters to a request.
     pub(super) fn apply(&self, mut request: QueryRequest) -> QueryRequest {
         for (name, value) in [
             ("filter", &self.filter),
@@ -41,7 +42,7 @@ impl ListParams {
         request
     }
 
-    /// The path with these parameters.
+    /// Adds these parameters to a path.
     pub(super) fn describe(&self, mut path: WatchPath) -> WatchPath {
         for (name, value) in [
             ("filter", &self.filter),
@@ -59,14 +60,15 @@ impl ListParams {
     }
 }
 
-/// The setters of [`ListParams`], for a type that has them in a field `list_params`: those named.
+/// Defines the named setters of [`ListParams`], for a type with a field `list_params`.
 macro_rules! list_param_setters {
     ($($name:ident),+) => {
         $( $crate::watch::list_query::list_param_setters!(@ $name); )+
     };
     (@ filter) => {
-        /// Keeps only what this expression holds for ("Filtering": `Meta.env == "prod"`). What it may say
-        /// depends on the watch type; an expression that Consul cannot read ends the watch. Default: none.
+        /// Keeps only entries that match this expression, such as `Meta.env == "prod"`
+        /// (<https://developer.hashicorp.com/consul/api-docs/features/filtering>). Its fields depend on the
+        /// watch type. An invalid expression ends the watch. Default: none.
         #[must_use]
         pub fn with_filter(mut self, expression: impl Into<String>) -> Self {
             self.list_params.filter = Some(expression.into());
@@ -74,8 +76,9 @@ macro_rules! list_param_setters {
         }
     };
     (@ near) => {
-        /// Puts what is nearest to this node first, by the round trips that Consul measures; `_agent` is
-        /// the agent that is asked ("Network Coordinates"). Another order alone is no change. Default: none.
+        /// Sorts entries by their distance from this node, which Consul estimates from round-trip times
+        /// (<https://developer.hashicorp.com/consul/docs/architecture/coordinates>); `_agent` is the agent
+        /// that answers. A different order alone is no change. Default: none.
         #[must_use]
         pub fn with_near(mut self, node: impl Into<String>) -> Self {
             self.list_params.near = Some(node.into());
@@ -83,7 +86,7 @@ macro_rules! list_param_setters {
         }
     };
     (@ node_meta) => {
-        /// Keeps only what is on nodes with this metadata; given several times, with all of it. Default: none.
+        /// Keeps only entries on nodes with this metadata. Several calls require all of it. Default: none.
         #[must_use]
         pub fn with_node_meta(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
             self.list_params.node_meta.push((name.into(), value.into()));
@@ -91,8 +94,8 @@ macro_rules! list_param_setters {
         }
     };
     (@ peer) => {
-        /// Asks for what was imported from this cluster peer (Consul 1.14, "Cluster Peering"). Default: this
-        /// cluster.
+        /// Watches the entries that were imported from this cluster peer (Consul 1.14 and later,
+        /// <https://developer.hashicorp.com/consul/docs/connect/cluster-peering>). Default: this cluster.
         #[must_use]
         pub fn with_peer(mut self, peer: impl Into<String>) -> Self {
             self.list_params.peer = Some(peer.into());
@@ -102,17 +105,17 @@ macro_rules! list_param_setters {
 }
 pub(super) use list_param_setters;
 
-/// A name that cannot be asked for.
+/// A name that cannot be part of a URL.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(
-    "{what} cannot be called {name:?}: a URL cannot name it; give the name it is registered with"
+    "{what} cannot be named {name:?}: no URL can contain that name; use the name it is registered with"
 )]
 pub(super) struct BadName {
     what: &'static str,
     name: String,
 }
 
-/// `name` as the last part of a URL's path.
+/// Returns `name` as the last segment of a URL's path.
 pub(super) fn segment(what: &'static str, name: &str) -> Result<String, Failure> {
     match KeyPath::of_key(name) {
         Ok(KeyPath::Direct(path)) => Ok(path.trim_start_matches("/v1/kv/").to_owned()),
@@ -126,7 +129,7 @@ pub(super) fn segment(what: &'static str, name: &str) -> Result<String, Failure>
     }
 }
 
-/// Asks for a list.
+/// Sends one query for a list.
 pub(super) fn list<T>(
     client: &ConsulClient,
     query: Result<QueryRequest, Failure>,
@@ -144,7 +147,7 @@ where
     })
 }
 
-/// Fails for an empty list that the token filtered. See [`absence::of_empty_list`].
+/// Fails for an empty list that the token filtered: see [`absence::of_empty_list`].
 pub(super) fn reject_hidden(answer: &QueryAnswer, is_empty: bool) -> Result<(), Failure> {
     match absence::of_empty_list(answer.meta.results_filtered_by_acls) {
         Absence::Unproven(why) if is_empty => Err(Failure::new(FailureClass::Denied, why)),
@@ -152,14 +155,14 @@ pub(super) fn reject_hidden(answer: &QueryAnswer, is_empty: bool) -> Result<(), 
     }
 }
 
-/// `list` with the entries of `previous` in the place of those that are equal, and whether it is `previous`.
+/// Replaces entries of `list` by equal ones of `previous`, and returns whether the two lists are equal.
 pub(super) fn reuse_unchanged<T: Item + PartialEq>(
     mut list: Vec<Arc<T>>,
     previous: Option<&[Arc<T>]>,
 ) -> (Vec<Arc<T>>, bool) {
     let old = previous.unwrap_or_default();
     let mut same = previous.is_some() && old.len() == list.len();
-    // Made only when the two are not in step.
+    // Built only if the two lists differ in their order.
     let mut by_id: Option<Vec<&Arc<T>>> = None;
     for (at, entry) in list.iter_mut().enumerate() {
         let in_step = old.get(at).filter(|partner| partner.id() == entry.id());
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_equal_is_shared_wherever_it_stands() {
+    fn equal_entries_are_shared_in_any_order() {
         let old = [node("a", "1"), node("b", "2"), node("c", "3")];
         let (new, same) = reuse_unchanged(
             vec![node("c", "3"), node("b", "9"), node("a", "1")],
@@ -218,12 +221,12 @@ mod tests {
         assert!(reuse_unchanged::<Node>(Vec::new(), Some(&[])).1);
         assert!(
             !reuse_unchanged::<Node>(Vec::new(), None).1,
-            "the first value is one even when it is empty"
+            "the first value counts even if it is empty"
         );
     }
 
     #[test]
-    fn a_name_that_a_url_cannot_carry_ends_the_watch() {
+    fn a_name_that_no_url_can_contain_ends_the_watch() {
         assert_eq!(
             segment("a service", "web app/ü").unwrap(),
             "web%20app/%C3%BC"

@@ -1,4 +1,17 @@
-//! What can be watched in Consul: one type per watch type.
+//! Queries of Consul that can be watched: one type for each of Consul's watch types
+//! (<https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches>), and values derived from them.
+//!
+//! | type | value |
+//! |---|---|
+//! | [`Key`], [`JsonKey`] | one key; its JSON as a type of the application |
+//! | [`KeyPrefix`], [`DecodedPrefix`] | the keys of a folder; the folder as a struct |
+//! | [`KeySet`] | several keys and folders as one value |
+//! | [`Services`], [`Nodes`] | all services, all nodes |
+//! | [`Service`], [`ServiceCatalog`] | the instances of one service, of all services |
+//! | [`Checks`] | health checks |
+//! | [`Event`] | user events |
+//! | [`ConnectRoots`], [`ConnectLeaf`] | certificates of the mesh |
+//! | [`AgentService`] | one instance as its agent has it |
 
 mod agent_service;
 mod checks;

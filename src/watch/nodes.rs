@@ -1,4 +1,4 @@
-//! All nodes of a datacenter.
+//! Watches of the nodes of a datacenter.
 
 use std::sync::Arc;
 
@@ -14,9 +14,10 @@ use crate::{
     model::Node,
 };
 
-/// Watches all nodes (Consul's watch type `nodes`; "Catalog HTTP API", "List Nodes").
+/// Watches all nodes: Consul's watch type `nodes`
+/// (<https://developer.hashicorp.com/consul/api-docs/catalog#list-nodes>).
 ///
-/// A node is there while it is registered, whatever its health.
+/// A node is in the list while it is registered, whatever its health.
 ///
 /// ```no_run
 /// use actix::prelude::*;
@@ -46,7 +47,7 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    /// All nodes.
+    /// Watches all nodes.
     pub fn new() -> Self {
         Self::default()
     }

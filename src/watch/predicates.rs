@@ -1,4 +1,4 @@
-//! Ready-made predicates for [`Watch::only`](crate::Watch::only): which changes a subscriber wants to hear of.
+//! Predicates for [`Watch::only`](crate::Watch::only), which filters the changes that a subscriber receives.
 //!
 //! ```
 //! use consul_watch::{Checks, KeyPrefix, Service, model::CheckStatus, watch::predicates};
@@ -21,10 +21,10 @@ use crate::{
     model::{CheckStatus, Health, ServiceEntry, Transitions},
 };
 
-/// Changes of keys that match a glob: `*` is anything but a slash, `**` between slashes any number of
-/// folders, `?` one character, `[a-z]` one of several, `{a,b}` one of these, and `\` takes the next
-/// character as it is. The key is matched in full, the configuration's prefix included; a glob that is not
-/// well-formed matches nothing.
+/// Selects changes of keys that match a glob: `*` is any text without a slash, `**` between slashes any
+/// number of folders, `?` one character, `[a-z]` a range, `{a,b}` alternatives, and `\` escapes the next
+/// character. The glob has to match the full key, including the configuration's prefix. A malformed glob
+/// matches nothing.
 pub fn key_glob(
     glob: impl Into<String>,
 ) -> impl Fn(&Change<KvPair>) -> bool + Send + Sync + 'static {
@@ -32,7 +32,7 @@ pub fn key_glob(
     move |change| fast_glob::glob_match(&glob, &change.item().key)
 }
 
-/// Changes of instances that have this tag or had it, so that one that loses it is heard of.
+/// Selects changes of instances that have or had this tag, so that the loss of it is one of them.
 pub fn tagged(
     tag: impl Into<String>,
 ) -> impl Fn(&Change<ServiceEntry>) -> bool + Send + Sync + 'static {
@@ -45,12 +45,12 @@ pub fn tagged(
     }
 }
 
-/// Changes of health, of a check or an instance; coming and going are such changes too.
+/// Selects changes of the health of a check or an instance. Additions and removals are among them.
 pub fn health_changed<T: Health>() -> impl Fn(&Change<T>) -> bool + Send + Sync + 'static {
     |change| change.transition().is_some()
 }
 
-/// Changes into this health, of a check or an instance.
+/// Selects changes of a check or an instance to this health.
 pub fn turned<T: Health>(to: CheckStatus) -> impl Fn(&Change<T>) -> bool + Send + Sync + 'static {
     move |change| {
         change
@@ -59,7 +59,7 @@ pub fn turned<T: Health>(to: CheckStatus) -> impl Fn(&Change<T>) -> bool + Send 
     }
 }
 
-/// Changes from one health to another, of a check or an instance.
+/// Selects changes of a check or an instance from one health to another.
 pub fn transition<T: Health>(
     from: CheckStatus,
     to: CheckStatus,
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_that_loses_the_tag_is_heard_of() {
+    fn the_loss_of_the_tag_is_selected() {
         let wanted = tagged("v1");
         assert!(wanted(&Change::Added(entry(&["v1", "eu"]))));
         assert!(wanted(&Change::Updated {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_health_is_known_by_its_ends() {
+    fn changes_of_health_are_selected_by_both_ends() {
         let worse = Change::Updated {
             old: check("passing"),
             new: check("critical"),

@@ -1,4 +1,4 @@
-//! What every watch type may say about how it is asked.
+//! Parameters of queries that all watch types share, and their setters.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,13 +6,13 @@ use consul_watch_actors::WatchPath;
 
 use crate::client::{Consistency, ConsulConfig, QueryRequest, Secret};
 
-/// The parameters that all endpoints take. What is not set comes from the configuration.
+/// The parameters that all endpoints take. A parameter that is not set comes from the configuration.
 ///
-/// Most watches set none of them, so that is all they carry: nothing.
+/// Most watches set none, so the parameters are boxed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct QueryOptions(Option<Arc<Overrides>>);
 
-/// Parameters of which at least one is set.
+/// Parameters that replace those of the configuration. At least one is set.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Overrides {
     pub(super) datacenter: Option<String>,
@@ -24,12 +24,12 @@ pub(super) struct Overrides {
 }
 
 impl QueryOptions {
-    /// The parameters, for one that is about to be set.
+    /// Returns the parameters to set one of them.
     pub(super) fn overrides_mut(&mut self) -> &mut Overrides {
         Arc::make_mut(self.0.get_or_insert_default())
     }
 
-    /// The same without a wait of its own, if it has one.
+    /// Returns the parameters without the wait, if it is set.
     pub(super) fn without_wait(&self) -> Option<Self> {
         let overrides_mut = self
             .0
@@ -39,13 +39,13 @@ impl QueryOptions {
             wait: None,
             ..overrides_mut.clone()
         };
-        // What sets nothing is equal to what never did.
+        // Without any override it has to equal the default.
         Some(Self(
             (overrides_mut != Overrides::default()).then(|| Arc::new(overrides_mut)),
         ))
     }
 
-    /// The request with these parameters.
+    /// Adds these parameters to a request.
     pub(super) fn apply(&self, mut request: QueryRequest) -> QueryRequest {
         let Some(overrides_mut) = self.0.as_deref() else {
             return request;
@@ -71,14 +71,15 @@ impl QueryOptions {
         request
     }
 
-    /// How long Consul holds a query: it does not notice that a client is gone until the wait ends, and adds
-    /// up to a sixteenth to it.
+    /// Returns how long Consul holds a query at most: it adds up to a sixteenth to the wait, and does not
+    /// notice before its end that the client is gone
+    /// (<https://developer.hashicorp.com/consul/api-docs/features/blocking>).
     pub(super) fn hold(&self, config: &ConsulConfig) -> Duration {
         let wait = self.wait(config);
         wait.saturating_add(wait / 16)
     }
 
-    /// How long Consul holds a query when nothing changes.
+    /// Returns how long Consul holds a query without a change.
     pub(super) fn wait(&self, config: &ConsulConfig) -> Duration {
         self.0
             .as_deref()
@@ -86,7 +87,7 @@ impl QueryOptions {
             .unwrap_or(config.wait())
     }
 
-    /// The path with these parameters, so that two watches that differ in them have two names.
+    /// Adds these parameters to a path, so that watches that differ in them have different paths.
     pub(super) fn describe(&self, mut path: WatchPath) -> WatchPath {
         let Some(overrides_mut) = self.0.as_deref() else {
             return path;
@@ -113,7 +114,7 @@ impl QueryOptions {
     }
 }
 
-/// The setters of [`QueryOptions`], for a type that has them in a field `options`: all of them, or those named.
+/// Defines the setters of [`QueryOptions`], for a type with a field `options`: all of them, or those named.
 macro_rules! option_setters {
     () => {
         $crate::watch::query_options::option_setters!(datacenter, namespace, partition, token, consistency, wait);
@@ -122,7 +123,7 @@ macro_rules! option_setters {
         $( $crate::watch::query_options::option_setters!(@ $name); )+
     };
     (@ datacenter) => {
-        /// Asks this datacenter. Default: the configuration's, else the agent's own.
+        /// Queries this datacenter. Default: the configuration's, otherwise the agent's own.
         #[must_use]
         pub fn with_datacenter(mut self, datacenter: impl Into<String>) -> Self {
             self.options.overrides_mut().datacenter = Some(datacenter.into());
@@ -130,7 +131,7 @@ macro_rules! option_setters {
         }
     };
     (@ namespace) => {
-        /// Asks within this namespace (Consul Enterprise). Default: the configuration's.
+        /// Queries this namespace (Consul Enterprise). Default: the configuration's.
         #[must_use]
         pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
             self.options.overrides_mut().namespace = Some(namespace.into());
@@ -138,7 +139,7 @@ macro_rules! option_setters {
         }
     };
     (@ partition) => {
-        /// Asks within this admin partition (Consul Enterprise). Default: the configuration's.
+        /// Queries this admin partition (Consul Enterprise). Default: the configuration's.
         #[must_use]
         pub fn with_partition(mut self, partition: impl Into<String>) -> Self {
             self.options.overrides_mut().partition = Some(partition.into());
@@ -146,7 +147,7 @@ macro_rules! option_setters {
         }
     };
     (@ token) => {
-        /// Asks with a token of its own. Default: the configuration's.
+        /// Queries with this token. Default: the configuration's.
         #[must_use]
         pub fn with_token(mut self, token: impl Into<$crate::client::Secret>) -> Self {
             self.options.overrides_mut().token = Some(token.into());
@@ -154,7 +155,8 @@ macro_rules! option_setters {
         }
     };
     (@ consistency) => {
-        /// How fresh an answer must be ("Consistency Modes"). Default: the configuration's.
+        /// Sets the consistency of answers
+        /// (<https://developer.hashicorp.com/consul/api-docs/features/consistency>). Default: the configuration's.
         #[must_use]
         pub fn with_consistency(mut self, consistency: $crate::client::Consistency) -> Self {
             self.options.overrides_mut().consistency = Some(consistency);
@@ -162,8 +164,8 @@ macro_rules! option_setters {
         }
     };
     (@ wait) => {
-        /// How long Consul holds a query when nothing changes ("Blocking Queries"; at most 10 minutes).
-        /// Default: the configuration's.
+        /// Sets how long Consul holds a query without a change: at most 10 minutes
+        /// (<https://developer.hashicorp.com/consul/api-docs/features/blocking>). Default: the configuration's.
         #[must_use]
         pub fn with_wait(mut self, wait: ::std::time::Duration) -> Self {
             self.options.overrides_mut().wait = Some(wait);

@@ -1,4 +1,4 @@
-//! The instances of one service.
+//! Watches of the instances of one service.
 
 use std::sync::Arc;
 
@@ -14,15 +14,14 @@ use crate::{
     model::ServiceEntry,
 };
 
-/// Watches the instances of one service with their health (Consul's watch type `service`; "Health HTTP
-/// Endpoint", "List Service Instances for Service").
+/// Watches the instances of one service with their health: Consul's watch type `service`
+/// (<https://developer.hashicorp.com/consul/api-docs/health#list-service-instances-for-service>).
 ///
-/// The value is a list of instances, each with its node and its checks; it is empty when there are none, and
-/// then a change too. An instance that is not healthy is in the list, unless [`passing_only`] was asked for.
+/// The value is a list of instances, each with its node and its checks. It is empty if there are none; that
+/// is a change too. Unhealthy instances are in the list unless [`passing_only`] excludes them.
 ///
-/// By default all about an instance counts, even the output of its checks. A [projection] lets a subscriber
-/// say which part does: [`ServiceEntry::endpoint`] is its addresses and tags, [`ServiceEntry::health`] its
-/// health alone.
+/// By default every field of an instance counts, even the output of its checks. A [projection] selects the
+/// part that counts: [`ServiceEntry::endpoint`] its addresses and tags, [`ServiceEntry::health`] its health.
 ///
 /// ```no_run
 /// use actix::prelude::*;
@@ -59,7 +58,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// The service of this name.
+    /// Watches the service with this name.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -70,27 +69,27 @@ impl Service {
         }
     }
 
-    /// Keeps only instances with this tag; given several times, with all of them. Consul does not look at
-    /// the case of a tag. Default: none.
+    /// Keeps only instances with this tag. Several calls require all of the tags. Consul ignores the case of
+    /// a tag. Default: none.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
         self
     }
 
-    /// Keeps only instances of which every check passes, their node's too. Default: no.
+    /// Keeps only instances whose checks all pass, including those of their nodes. Default: no.
     #[must_use]
     pub fn passing_only(mut self) -> Self {
         self.passing_only = true;
         self
     }
 
-    /// Its name.
+    /// Returns the name of the service.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The service of this name, asked for like this.
+    /// Watches the service with this name and these options.
     pub(super) fn with(name: &str, options: QueryOptions) -> Self {
         Self {
             options,
@@ -142,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_is_a_part_of_the_path() {
+    fn the_path_contains_the_parameters() {
         let web = Service::new("web")
             .tag("v1")
             .tag("eu")

@@ -1,4 +1,4 @@
-//! The instances of all services as one value.
+//! Watches of the instances of all services as one value.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use super::{
 };
 use crate::{client::ConsulConfig, model::ServiceEntry};
 
-/// Watches the healthy instances of all services as one value: [`Services`], and a [`Service`] for each of
-/// them, which come and go with the services.
+/// Watches the healthy instances of all services as one value. It is derived from [`Services`] and one
+/// [`Service`] for each of them; these watches start and end with the services.
 ///
-/// The value is the list of instances, service by service. The first one comes when every service has
-/// answered; a service that appears later is in it as soon as it has.
+/// The value is the list of instances, service by service. The first value follows the first answers for all
+/// services. A service that appears later is added with its first answer.
 ///
-/// Each service is a watch of its own in [`Status`](crate::Status). Beyond the budget of connections
-/// ([`ConsulConfig::with_max_watch_connections`]) they are *waiting* there, and ask from time to time.
+/// Each service is a watch of its own in [`Status`](crate::Status). Beyond the connection budget
+/// ([`ConsulConfig::with_max_watch_connections`]) these watches poll at intervals.
 ///
 /// ```no_run
 /// # use actix::prelude::*;
@@ -45,20 +45,20 @@ pub struct ServiceCatalog {
 }
 
 impl ServiceCatalog {
-    /// The healthy instances of all services.
+    /// Watches the healthy instances of all services.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Keeps only services whose names match this glob (`*` any text, `?` one character, `[a-z]`,
-    /// `{a,b}`); given several times, any of them. Default: all.
+    /// `{a,b}`). With several globs, one match is enough. Default: all.
     #[must_use]
     pub fn named(mut self, glob: impl Into<String>) -> Self {
         self.globs.push(glob.into());
         self
     }
 
-    /// Keeps instances with failing checks too. Default: only those of which every check passes.
+    /// Includes instances with failing checks. Default: only instances whose checks all pass.
     #[must_use]
     pub fn include_failing(mut self) -> Self {
         self.failing_too = true;
@@ -88,7 +88,7 @@ impl ServiceCatalog {
                 .any(|glob| fast_glob::glob_match(glob, name))
     }
 
-    /// Its services, as far as they are known.
+    /// Returns the services, once they are known.
     fn members(&self, known: &Inputs) -> Option<Vec<Service>> {
         let list = known.get(&self.services())?;
         let names = list
@@ -134,7 +134,7 @@ impl Derived for ServiceCatalog {
         for service in self.members(known)? {
             match known.get(&service) {
                 Some(instances) => entries.extend(instances.iter().cloned()),
-                // The first value waits for all; a service that appeared since is not there yet.
+                // Only the first value waits for all services.
                 None if previous.is_none() => return None,
                 None => {}
             }

@@ -1,4 +1,4 @@
-//! All services of a datacenter.
+//! Watches of the services of a datacenter.
 
 use consul_watch_actors::{Request, WatchPath};
 
@@ -13,11 +13,11 @@ use crate::{
     model::ServiceList,
 };
 
-/// Watches the names and tags of all services (Consul's watch type `services`; "Catalog HTTP API", "List
-/// Services").
+/// Watches the names and tags of all services: Consul's watch type `services`
+/// (<https://developer.hashicorp.com/consul/api-docs/catalog#list-services>).
 ///
-/// A service is there while an instance of it is registered, whatever its health. Its tags are those of all
-/// its instances; another order of them is no change.
+/// A service is in the list while one of its instances is registered, whatever its health. Its tags are
+/// those of all its instances; a different order of them is no change.
 ///
 /// ```no_run
 /// use actix::prelude::*;
@@ -40,7 +40,7 @@ use crate::{
 /// # }
 /// ```
 ///
-/// Consul 1.8 does not look at a filter here and answers all services; later ones do.
+/// Consul 1.8 ignores a filter here and answers all services; later releases apply it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Services {
     list_params: ListParams,
@@ -48,12 +48,12 @@ pub struct Services {
 }
 
 impl Services {
-    /// All services.
+    /// Watches all services.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// All services, asked for like this.
+    /// Watches all services with these options.
     pub(super) fn with(options: QueryOptions) -> Self {
         Self {
             options,

@@ -1,4 +1,4 @@
-//! Keys and prefixes as parts of wider prefixes.
+//! Keys and prefixes as members of the shared query of a wider prefix.
 
 use std::{any::Any, sync::Arc};
 
@@ -7,14 +7,14 @@ use consul_watch_actors::{Extracted, Input, KeySelector, Outcome, SharedBy};
 use super::{key::Key, key_prefix::KeyPrefix, query_options::QueryOptions};
 use crate::{absence, client::ConsulConfig, kv::KvPair};
 
-/// No wider prefix that is longer than this is looked for, so that a giant name costs nothing.
+/// The length of the longest prefix that is looked up, which bounds the cost of a giant name.
 const LONGEST: usize = 512;
 
-/// The longest raw prefix that deeper ones look for.
+/// The length of the longest raw prefix that narrower queries look up.
 #[cfg(feature = "cli")]
 pub(crate) const LONGEST_ROOT: usize = LONGEST - 1;
 
-/// Which of these declared roots serves the watch of a query: itself, or else the first it looks for.
+/// Returns the declared root that serves a query: the query itself, otherwise the first wider one.
 #[cfg(feature = "cli")]
 pub(crate) fn nearest_root(query: &dyn Any, roots: &[KeyPrefix]) -> Option<usize> {
     let wider = if let Some(prefix) = query.downcast_ref::<KeyPrefix>() {
@@ -29,9 +29,7 @@ pub(crate) fn nearest_root(query: &dyn Any, roots: &[KeyPrefix]) -> Option<usize
         .find_map(|wider| roots.iter().position(|root| root == wider))
 }
 
-/// The prefixes that hold all keys with this text, the nearest first: folders, then raw ones.
-///
-/// `name` itself is among the raw ones only if it is not what is looked for.
+/// Returns the prefixes that contain all keys with this prefix, the nearest first: folders, then raw ones.
 pub(super) fn wider(name: &str, options: &QueryOptions) -> Vec<KeyPrefix> {
     let folders = name
         .match_indices('/')
@@ -52,11 +50,11 @@ pub(super) fn wider(name: &str, options: &QueryOptions) -> Vec<KeyPrefix> {
         .filter(|end| *end > 0)
         .map(|end| &name[..end])
         .collect();
-    // How long a query waits does not change what it finds.
+    // The wait of a query does not affect its result.
     let without_wait = options.without_wait();
     let mut found = Vec::new();
     for options in std::iter::once(options).chain(&without_wait) {
-        // `/a` is beneath a folder of no name, which is everything, and not beneath one called nothing.
+        // The folder without a name contains everything, `/a` too.
         let named = folders
             .iter()
             .rev()
@@ -71,9 +69,9 @@ pub(super) fn wider(name: &str, options: &QueryOptions) -> Vec<KeyPrefix> {
     found
 }
 
-/// The pair of this key.
+/// Finds the pair with this key.
 fn find<'a>(pairs: &'a [Arc<KvPair>], key: &str) -> Option<&'a Arc<KvPair>> {
-    // Consul lists keys in the order of their bytes, as texts are compared here.
+    // Consul sorts keys by their bytes, as `str` does.
     pairs
         .binary_search_by(|pair| pair.key.as_str().cmp(key))
         .ok()
@@ -117,7 +115,7 @@ impl SharedBy<Self> for Key {
 }
 
 impl Key {
-    /// The prefixes that hold it.
+    /// Returns the prefixes that contain the key.
     pub(super) fn wider(&self) -> Vec<KeyPrefix> {
         let mut wider = vec![KeyPrefix::with(self.name(), false, self.options().clone())];
         wider.extend(super::shared_query::wider(self.name(), self.options()));
@@ -160,7 +158,7 @@ impl SharedBy<Self> for KeyPrefix {
             previous.is_some_and(|old| old.iter().any(|old| find(&pairs, &old.key).is_none()));
         let latest = pairs.iter().map(|pair| pair.modify_index).max();
         Some(Extracted {
-            // What is gone was there until the index of the whole, as far as can be told.
+            // The index of a removal is not known more precisely than that of the whole list.
             index: latest.filter(|_| !lost).unwrap_or(index),
             outcome: if same {
                 Outcome::Unchanged
@@ -192,7 +190,7 @@ impl SharedBy<Self> for KeyPrefix {
 }
 
 impl KeyPrefix {
-    /// The prefixes that hold all that it holds.
+    /// Returns the prefixes that contain all keys of this one.
     pub(super) fn wider(&self) -> Vec<Self> {
         wider(self.name(), self.options())
             .into_iter()
@@ -216,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wider_prefixes_of_a_key_hold_it() {
+    fn the_wider_prefixes_of_a_key_contain_it() {
         let key = Key::new("a/ä/b");
         let wider = key.wider();
         assert_eq!(
@@ -231,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wider_prefixes_of_a_prefix_hold_all_that_it_holds() {
+    fn the_wider_prefixes_of_a_prefix_contain_all_of_its_keys() {
         for narrow in [
             KeyPrefix::new("a/b"),
             KeyPrefix::new("a/b/"),
@@ -256,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_place_token_and_consistency_are_shared() {
+    fn only_queries_with_the_same_options_are_shared() {
         let key = Key::new("a/b")
             .with_datacenter("east")
             .with_wait(std::time::Duration::from_secs(9));
@@ -274,7 +272,7 @@ mod tests {
 
     #[cfg(feature = "cli")]
     #[test]
-    fn a_declared_root_serves_what_looks_for_it() {
+    fn the_nearest_declared_root_serves_a_query() {
         let longest = "a".repeat(LONGEST_ROOT);
         let roots = [
             KeyPrefix::raw("app"),
@@ -325,12 +323,12 @@ mod tests {
     }
 
     #[test]
-    fn a_giant_name_costs_nothing() {
+    fn the_cost_of_a_giant_name_is_bounded() {
         assert!(Key::new("a/".repeat(50_000)).wider().len() < 2000);
     }
 
     #[test]
-    fn parts_are_what_a_look_at_each_pair_finds() {
+    fn an_extract_contains_exactly_the_matching_pairs() {
         let pair = |key: &str, index: u64| {
             let text =
                 format!(r#"{{"Key":"{key}","Value":null,"CreateIndex":1,"ModifyIndex":{index}}}"#);
@@ -348,7 +346,7 @@ mod tests {
             for query in [KeyPrefix::new(name), KeyPrefix::raw(name)] {
                 let part = query.extract(&source, &whole, 99, None).unwrap();
                 let Outcome::Value(found) = part.outcome else {
-                    panic!("it is a first value")
+                    panic!("a first value")
                 };
                 let folder = Folder::new(format!("p/{name}"));
                 let wanted: Vec<_> = whole
@@ -388,14 +386,14 @@ mod tests {
         let query = KeyPrefix::new("a");
         let part = query.extract_retaining(&source, &whole, 9, &before);
         let Outcome::Value(found) = part.unwrap().outcome else {
-            panic!("it is another value")
+            panic!("another value")
         };
         let wanted = [&whole[0], &before[0], &whole[1]].map(Arc::clone);
         assert_eq!(found, wanted);
     }
 
     #[test]
-    fn what_is_missing_is_to_be_confirmed_once() {
+    fn missing_keys_are_confirmed_once() {
         let source = ConsulConfig::default();
         let none: Vec<Arc<KvPair>> = Vec::new();
         let key = Key::new("a");

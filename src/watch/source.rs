@@ -1,4 +1,4 @@
-//! Consul as the engine's source of answers.
+//! The Consul configuration as the engine's source, and conversions between the client's types and the engine's.
 
 use consul_watch_actors::{
     Answer, ConnectionBudget, Failure, FailureClass, Outcome, Position, ReconnectGate, Source,
@@ -14,7 +14,7 @@ impl Source for ConsulConfig {
     }
 
     fn validate(&self) -> Result<(), Failure> {
-        // A token file or a transport that is not there would otherwise end every watch.
+        // A missing token file or transport would end every watch otherwise.
         ConsulClient::check(self).map_err(refused)
     }
 
@@ -31,22 +31,22 @@ impl Source for ConsulConfig {
     }
 }
 
-/// A configuration that cannot be used will not mend itself.
+/// Converts an error of the configuration, which no retry can solve.
 fn refused(error: ConfigError) -> Failure {
     Failure::new(FailureClass::Invalid, error)
 }
 
-/// Makes the engine's answer of Consul's, for the endpoints that block by index.
+/// Converts an answer of an endpoint that blocks by index.
 pub(super) fn by_index<V>(answer: &QueryAnswer, outcome: Outcome<V>) -> Answer<V> {
     Answer {
-        // Without the header there is nothing to wait from: ask at once again, at the throttle's pace.
+        // Without the header there is no index to block on: the next query is sent at the throttle's pace.
         position: Position::Index(answer.index.unwrap_or(0)),
         outcome,
         last_contact: answer.meta.last_contact,
     }
 }
 
-/// A failure of the client, as the engine takes it.
+/// Converts a client error.
 pub(super) fn failure(error: ClientError) -> Failure {
     error.into()
 }

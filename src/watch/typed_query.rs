@@ -1,7 +1,7 @@
-//! What derives cannot do for a query whose value is of the application's own type.
+//! Trait implementations for queries whose values are of a type of the application.
 
 /// Implements `Clone`, `PartialEq`, `Eq`, `Hash` and `Debug` for a query with these fields and the marker
-/// `decoded`, whatever its type parameter: a derive would ask the same of the type itself.
+/// `decoded`. A derive would require the same traits of the type parameter.
 macro_rules! typed_query {
     ($query:ident { $($field:ident),+ }) => {
         impl<T> Clone for $query<T> {

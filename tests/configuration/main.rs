@@ -1,28 +1,18 @@
-//! Configuration as the application's own types, and watches that are made of others.
+//! Configuration as the application's own types, and watches that are derived from others or share a query.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test that cannot go on has failed"
+    reason = "a test that cannot continue has failed"
 )]
 
-// What moved to the harness, under the names that these tests have for it.
-mod recorder {
-    pub(crate) use consul_watch_harness::{DEADLINE as SOON, Feed, described as said};
-}
-mod stage {
-    pub(crate) use consul_watch_harness::{
-        Fixture as Stage,
-        fixture::{subscribe, supervisor, until, watch},
-    };
-}
-
-mod a_checkpoint_skips_what_was_seen;
-mod a_folder_as_a_struct;
-mod a_key_as_json;
-mod covered_by_a_wider_prefix;
-mod covered_where_rights_end;
+mod checkpoint;
+mod decoded_folder;
+mod json_key;
 mod key_set;
-mod predicates_and_quiet;
-mod the_web_example;
-mod the_whole_catalog;
+mod predicates_and_quiescence;
+mod service_catalog;
+mod shared_queries;
+mod shared_queries_under_faults;
+mod shared_queries_with_hidden_keys;
+mod web_config_example;

@@ -1,4 +1,4 @@
-//! A program that goes on running: started, signalled, restarted, brought back, ended.
+//! A program that keeps running: started, signalled, restarted, brought back, ended.
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ async fn the_first_state_starts_it_and_the_next_ones_signal_it() {
 }
 
 #[actix::test]
-async fn a_change_can_restart_it_and_states_meanwhile_are_folded() {
+async fn a_change_can_restart_it_and_states_meanwhile_are_coalesced() {
     let mut fixture = Fixture::new();
     let slow = "trap 'echo asked >> log; await go; exit 0' TERM; echo up $CONSUL_INDEX $CONSUL_WATCH_COALESCED >> log; \
                 while :; do sleep 0.01; done";

@@ -1,11 +1,11 @@
 //! The ready-made handlers: real programs, real servers, real watches on a real agent.
 //!
-//! No test takes a time for its verdict; deadlines only end a test that has failed.
+//! Times are asserted as lower bounds only. Deadlines end a test that has failed.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test that cannot go on has failed"
+    reason = "a test that cannot continue has failed"
 )]
 
 mod exec_mode;

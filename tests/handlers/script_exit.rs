@@ -76,7 +76,7 @@ async fn a_fork_may_use_the_grace_that_its_parent_did_not() {
     assert_eq!(
         fixture.read("done"),
         "done\n",
-        "the fork came to its end by itself"
+        "the fork finished on its own"
     );
 }
 
@@ -86,6 +86,7 @@ async fn one_that_is_stopped_ends_all_the_same() {
     let handler = fixture.start(
         Script::service(fixture.sh("kill -STOP $$"))
             .timeout(SHORT)
+            .grace(2 * SOON)
             .retry(None),
     );
     handler.send(state("x", 7)).await.unwrap();
@@ -96,7 +97,7 @@ async fn one_that_is_stopped_ends_all_the_same() {
         ended.exit
     );
     assert!(
-        ended.duration < Script::GRACE,
+        ended.duration < SOON,
         "without the grace: {:?}",
         ended.duration
     );
@@ -185,10 +186,10 @@ async fn what_is_no_program_is_told_by_its_name() {
         (
             Program::new("true").directory("/no/such/folder"),
             "true",
-            "/no/such/folder is not there",
+            "/no/such/folder does not exist",
         ),
     ];
-    for (program, name, mend) in cases {
+    for (program, name, remedy) in cases {
         let handler = fixture.start(Script::service(program).retry(None));
         handler.send(state("x", 7)).await.unwrap();
         let ended = fixture.ended().await;
@@ -197,7 +198,7 @@ async fn what_is_no_program_is_told_by_its_name() {
             matches!(&ended.exit, Exit::Failed(error) if matches!(**error, ProgramError::Start { .. })),
             "{text}"
         );
-        assert!(text.contains(name) && text.contains(mend), "{text}");
+        assert!(text.contains(name) && text.contains(remedy), "{text}");
         assert_eq!(ended.exit.code(), 127);
     }
     drop(folder);

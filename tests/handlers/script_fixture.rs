@@ -1,5 +1,5 @@
-//! What the tests of programs share: a folder, a handler that reports to the test, states, and a look at
-//! what is left of the children.
+//! The fixture of the tests of programs: a folder, a handler that reports to the test, states, and the children
+//! that are left.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use consul_watch_harness::eventually_async;
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// Ends a test that has failed; what comes, comes much sooner.
+/// The deadline that ends a test that has failed.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// Waits in a script until a file is there.
@@ -80,7 +80,7 @@ impl Fixture {
         fs::write(self.path(name), "").unwrap();
     }
 
-    /// What is in a file; nothing when it is not there.
+    /// The text of a file; empty without one.
     pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_default()
     }
@@ -155,7 +155,7 @@ pub(crate) async fn until_runs(
         }
         assert!(
             std::time::Instant::now() < deadline,
-            "waited in vain for {what}: {runs:?}"
+            "{what} did not come: {runs:?}"
         );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -178,7 +178,7 @@ pub(crate) fn lives(pid: &str) -> bool {
     process_state(&Path::new("/proc").join(pid.to_string())).is_some_and(|(state, _)| state != 'Z')
 }
 
-/// Our own children, those that nobody has waited for among them.
+/// The children of this process, including those that were not waited for. See `own_process!`.
 pub(crate) fn children() -> Vec<String> {
     let ours = std::process::id();
     let all = fs::read_dir("/proc")
@@ -191,7 +191,7 @@ pub(crate) fn children() -> Vec<String> {
         .collect()
 }
 
-/// Waits until we have no child.
+/// Waits until this process has no child.
 pub(crate) async fn childless() {
     eventually_async(SOON, "that no child is left", || children().is_empty()).await;
 }
@@ -203,17 +203,17 @@ fn process_state(process: &Path) -> Option<(char, u32)> {
     Some((rest.next()?.chars().next()?, rest.next()?.parse().ok()?))
 }
 
-/// How many descriptors we have open.
+/// The number of descriptors that this process has open.
 pub(crate) fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// The most memory we have ever had, in KiB.
+/// The peak of this process's memory, in KiB.
 pub(crate) fn peak_memory() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))
-        .expect("Linux tells it");
+        .expect("Linux has it");
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }

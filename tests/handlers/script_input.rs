@@ -1,4 +1,4 @@
-//! What a program gets: stdin, environment, directory, arguments.
+//! The input of a program: stdin, environment, directory, arguments.
 
 use consul_watch::handlers::{Environment, Exit, OutputTo, Program, Script};
 use consul_watch::{Changed, Key};

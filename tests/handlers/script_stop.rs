@@ -1,4 +1,4 @@
-//! How a handler ends, and what is left of its programs: nothing.
+//! The end of a handler, after which nothing of its programs is left.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A URL is called on each change: what it gets, what is tried again, what is told.
+//! Calls of a URL on each change: their content, their retries, their reports.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -78,7 +78,7 @@ async fn a_passing_failure_is_tried_again_with_the_same_key() {
     handler
         .send(state("1", 7))
         .await
-        .expect("its sender is let go on");
+        .expect("it is acknowledged");
     let first = target.call().await;
     for _ in 0..3 {
         let again = target.call().await;
@@ -117,7 +117,7 @@ async fn a_server_that_is_not_there_or_hangs_gets_it_later() {
     handler
         .send(state("1", 7))
         .await
-        .expect("its sender is let go on");
+        .expect("it is acknowledged");
     target.call().await;
     target.hung_up().await;
     let report = target.report().await;
@@ -135,7 +135,7 @@ async fn a_server_that_is_not_there_or_hangs_gets_it_later() {
     absent
         .send(state("1", 7))
         .await
-        .expect("its sender is let go on");
+        .expect("it is acknowledged");
     let report = target.report().await;
     assert!(report.retry_in.is_some());
     assert!(matches!(
@@ -153,7 +153,7 @@ async fn the_newest_state_takes_the_place_of_a_failed_one() {
     handler
         .send(first.clone())
         .await
-        .expect("its sender is let go on");
+        .expect("it is acknowledged");
     target.call().await;
     // The second try hangs; meanwhile there is news.
     target.call().await;
@@ -176,7 +176,7 @@ async fn a_server_that_asks_for_a_pause_is_left_alone_for_so_long() {
     handler
         .send(first.clone())
         .await
-        .expect("its sender is let go on");
+        .expect("it is acknowledged");
     target.call().await;
     let asked = Instant::now();
     assert_eq!(
@@ -235,13 +235,13 @@ async fn stopped_means_that_no_call_is_open() {
         "what was not delivered was not handled"
     );
 
-    // An idle one has nothing to wait for, and one in a pause does not go on.
+    // An idle one has nothing to wait for, and one in a pause stays silent.
     let mut target = Target::start(&[Answer::Reply("503 Busy", "Retry-After: 60\r\n", "")]);
     let handler = target.handler(Webhook::new(target.url("/")));
     handler
         .send(state("1", 7))
         .await
-        .expect("its sender is let go on");
+        .expect("it is acknowledged");
     let started = SystemTime::now();
     stop(&handler, StopHandler::within(Duration::from_secs(60))).await;
     assert!(started.elapsed().expect("a clock") < Duration::from_secs(30));

@@ -1,4 +1,4 @@
-//! A server that gets what a handler delivers, and answers as it is told.
+//! A server that receives what a handler delivers, and responds as the test wants.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::script_fixture::SOON;
 
-/// What the server does with a request.
+/// The response of the server to a request.
 #[derive(Clone, Copy)]
 pub(crate) enum Answer {
     /// Status with reason, further headers (each with its line end), body.

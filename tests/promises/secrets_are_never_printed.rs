@@ -3,16 +3,13 @@
 use std::error::Error;
 use std::fmt::Debug;
 
-use actix::prelude::*;
 use consul_watch::{
-    FailureClass, GetSnapshots, Key, KeyPrefix, KvStore, Observe, Reset, Watch, WatchEvent,
-    WatchSupervisor,
+    FailureClass, GetSnapshots, Key, KeyPrefix, KvStore, Reset, Watch, WatchSupervisor,
 };
 use consul_watch_harness::{
-    Acl, Feed, Fixture, ResponseFault, Rule, TestAgent,
+    Acl, Events, Feed, Fixture, ResponseFault, Rule, TestAgent,
     log_capture::{capture, captured},
 };
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 const TOKEN: &str = "c0ffee00-the-configurations-token";
 const OWN_TOKEN: &str = "c0ffee00-the-querys-own-token";
@@ -24,20 +21,6 @@ fn secrets() -> [String; 2] {
     use base64::Engine;
     let credentials = base64::engine::general_purpose::STANDARD.encode(format!("user:{PASSWORD}"));
     ["c0ffee00".to_owned(), credentials]
-}
-
-struct Events(UnboundedSender<WatchEvent>);
-
-impl Actor for Events {
-    type Context = Context<Self>;
-}
-
-impl Handler<WatchEvent> for Events {
-    type Result = ();
-
-    fn handle(&mut self, event: WatchEvent, _: &mut Self::Context) {
-        let _ = self.0.send(event);
-    }
 }
 
 #[derive(Default)]
@@ -91,12 +74,7 @@ async fn nothing_that_can_be_printed_holds_one() {
         &KvStore::connect(&fixture.config).expect("a client"),
     );
 
-    let (told, mut events) = unbounded_channel();
-    fixture
-        .watches
-        .send(Observe::all(Events(told).start()))
-        .await
-        .expect("it runs");
+    let mut events = Events::of(&fixture.watches).await;
     // A proxy that echoes the request's secrets.
     let credentials = &secrets()[1];
     let echo = |token: &str| {
@@ -160,7 +138,7 @@ async fn nothing_that_can_be_printed_holds_one() {
     texts.debug("a snapshot", &snapshots.get(&query));
 
     let mut count = 0;
-    while let Ok(event) = events.try_recv() {
+    while let Some(event) = events.waiting() {
         texts.debug("an event", &event);
         texts.0.push(("an event".to_owned(), event.to_string()));
         count += 1;

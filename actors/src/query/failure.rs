@@ -89,7 +89,7 @@ impl Failure {
     /// Sets whether the server is known to hold the query no longer: it answered, or never took the query.
     ///
     /// Default: no, as when the connection broke; the query then counts in the
-    /// [`ConnectionBudget`](crate::ConnectionBudget) until [`Query::hold`](crate::Query::hold) is over. A
+    /// [`ConnectionBudget`](crate::ConnectionBudget) until [`Ask::server_hold`](crate::Ask::server_hold) is over. A
     /// failure that is denied, invalid or too large always counts as an answer.
     #[must_use]
     pub fn with_released(mut self, released: bool) -> Self {

@@ -1,4 +1,4 @@
-//! What an answer means after the one before: the contract of blocking queries, without clock or I/O.
+//! The state machine of blocking queries: follows their index, and drops repeated values (dedup). No clock, no I/O.
 
 use std::{error::Error, sync::Arc};
 

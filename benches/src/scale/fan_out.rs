@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
 use super::ipc::{Commands, print_line};
-use super::memory::{MemoryQuery, Memory, Number};
+use super::memory::{Memory, MemoryQuery, Number};
 use super::sinks::{Arrivals, Bare, Sink};
 use crate::measure::{monotonic_ns, own_cpu_ns};
 

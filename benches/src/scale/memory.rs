@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use consul_watch_actors::{
-    Answer, Ask, Cursor, Evaluation, Failure, FailureClass, Item, Outcome, Position, Query, Request, Source,
-    WatchPath,
+    Answer, Ask, Cursor, Evaluation, Failure, FailureClass, Item, Outcome, Position, Query,
+    Request, Source, WatchPath,
 };
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;

@@ -18,7 +18,7 @@ use self::{
 };
 use super::CheckpointFile;
 
-/// How long a condition is waited for, by the paused clock.
+/// The time to wait for a condition, by the paused clock.
 const DEADLINE: Duration = Duration::from_secs(100);
 
 /// A source, and a folder for the checkpoint of one subscription.
@@ -89,7 +89,7 @@ impl Fixture {
 async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !condition() {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        assert!(Instant::now() < deadline, "{what} did not come");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }

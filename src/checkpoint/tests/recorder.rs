@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::store::{Events, Pairs};
 
-/// What a recorder has received: of pairs the value of `a`, of events the numbers of the new ones.
+/// The updates that a recorder has received: of pairs the value of `a`, of events the numbers of the new ones.
 #[derive(Clone, Default)]
 pub(super) struct Received(Arc<Mutex<Vec<Vec<u64>>>>);
 
@@ -27,7 +27,7 @@ impl Received {
     }
 }
 
-/// What a recorder does with an update.
+/// The behavior of a recorder.
 #[derive(Clone)]
 pub(super) enum Behavior {
     /// Handles it at once.

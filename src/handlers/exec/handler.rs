@@ -1,4 +1,4 @@
-//! The actor that keeps a program running.
+//! [`ExecHandler`]: the actor that keeps a program running.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -25,41 +25,41 @@ use crate::handlers::{
 
 /// A subscriber that keeps one program running, and signals or restarts it on each change.
 ///
-/// The program is started with the first state, in whose environment it finds what
-/// [`ScriptHandler`](crate::handlers::ScriptHandler) tells; started again when it has exited, with the newest
-/// state; and ended with the actor, with all it has forked. States that come while it cannot take one (before
-/// its start, or during a restart) are folded.
+/// The first state starts the program, with the environment that a
+/// [`ScriptHandler`](crate::handlers::ScriptHandler) gives it. When the program exits, it is started again with
+/// the newest state. When the actor ends, so do the program and all that it forked. States that arrive before
+/// its start or during a restart are coalesced.
 ///
-/// Its messages: `Changed`, [`StopHandler`], [`ForwardSignal`] and [`GetRunStats`].
+/// It handles the messages `Changed`, [`StopHandler`], [`ForwardSignal`] and [`GetRunStats`].
 pub struct ExecHandler {
     exec: Exec,
     backoff: Backoff,
     /// The newest state.
     state: Option<Box<dyn ErasedChange>>,
-    /// Who waits for that state to be handled.
-    deferred_reply: Vec<ReplyHandle>,
-    child: Child,
-    /// What is done later: the start, or what a change does.
+    /// The replies to be sent once that state has been handled.
+    replies: Vec<ReplyHandle>,
+    program_state: ProgramState,
+    /// The timer of what is done after a delay: the start, or the effect of a change.
     timer: Option<SpawnHandle>,
     runs: RunStats,
     starts: u32,
     shutdown: Shutdown,
 }
 
-/// How it stands with the program.
+/// The state of the program.
 #[derive(Debug)]
-enum Child {
-    /// Not started yet.
+enum ProgramState {
+    /// It was not started yet.
     None,
-    /// It has exited, and is started by the timer.
+    /// It has exited, and the timer starts it again.
     Down,
     Up(CommandSender),
-    /// It was asked to end so that it can be started again.
+    /// It was asked to exit, to be started again.
     Restarting(CommandSender),
 }
 
 impl ExecHandler {
-    /// A handler that keeps this running.
+    /// Creates a handler that keeps this program running.
     ///
     /// # Errors
     ///
@@ -70,8 +70,8 @@ impl ExecHandler {
             backoff: exec.backoff.clone_reset(),
             exec,
             state: None,
-            deferred_reply: Vec::new(),
-            child: Child::None,
+            replies: Vec::new(),
+            program_state: ProgramState::None,
             timer: None,
             runs: RunStats::default(),
             starts: 0,
@@ -79,20 +79,20 @@ impl ExecHandler {
         })
     }
 
-    /// Does it now, or after a pause; nothing else is then done later.
-    fn later(
+    /// Does something now, or after a delay. It replaces what else was delayed.
+    fn after(
         &mut self,
         pause: Duration,
         ctx: &mut Context<Self>,
-        what: fn(&mut Self, &mut Context<Self>),
+        action: fn(&mut Self, &mut Context<Self>),
     ) {
         self.cancel(ctx);
         if pause.is_zero() {
-            return what(self, ctx);
+            return action(self, ctx);
         }
         self.timer = Some(ctx.run_later(pause, move |handler, ctx| {
             handler.timer = None;
-            what(handler, ctx);
+            action(handler, ctx);
         }));
     }
 
@@ -102,10 +102,10 @@ impl ExecHandler {
         }
     }
 
-    /// The program has the newest state: its senders may go on.
-    fn handled(&mut self) {
-        for deferred_reply in self.deferred_reply.drain(..) {
-            deferred_reply.send();
+    /// Sends the replies: the program has the newest state.
+    fn send_replies(&mut self) {
+        for reply in self.replies.drain(..) {
+            reply.send();
         }
     }
 
@@ -140,9 +140,9 @@ impl ExecHandler {
         {
             Ok(child) => {
                 let (commands, receiver) = unbounded_channel();
-                self.child = Child::Up(commands);
+                self.program_state = ProgramState::Up(commands);
                 self.backoff.succeeded(Instant::now());
-                self.handled();
+                self.send_replies();
                 let limits = RunLimits {
                     timeout: None,
                     stop_signal: self.exec.options.stop_signal,
@@ -157,8 +157,8 @@ impl ExecHandler {
     }
 
     fn ended(&mut self, ended: ChildOutcome, ctx: &mut Context<Self>) {
-        let restarting = matches!(self.child, Child::Restarting(_));
-        self.child = Child::Down;
+        let restarting = matches!(self.program_state, ProgramState::Restarting(_));
+        self.program_state = ProgramState::Down;
         let retry_in = match (self.shutdown.is_stopping(), restarting) {
             (true, _) => None,
             (false, true) => Some(Duration::ZERO),
@@ -186,14 +186,14 @@ impl ExecHandler {
         self.runs.count(&report);
         self.exec.options.report(report);
         if let Some(pause) = retry_in {
-            self.later(pause, ctx, Self::start_program);
+            self.after(pause, ctx, Self::start_program);
         }
         self.stop_when_idle(ctx);
     }
 
-    /// Does to the running program what a change does.
-    fn tell_program(&mut self, ctx: &mut Context<Self>) {
-        let Child::Up(commands) = &self.child else {
+    /// Signals or restarts the running program, as a change does.
+    fn apply_change(&mut self, ctx: &mut Context<Self>) {
+        let ProgramState::Up(commands) = &self.program_state else {
             return;
         };
         if let Err(error) = self.write_state() {
@@ -201,28 +201,28 @@ impl ExecHandler {
                 .backoff
                 .failed(Instant::now())
                 .max(Duration::from_millis(1));
-            tracing::warn!(error = %Exit::from(error), ?pause, "a change has to wait");
-            return self.later(pause, ctx, Self::tell_program);
+            tracing::warn!(error = %Exit::from(error), ?pause, "the change is not applied yet: the state file was not written");
+            return self.after(pause, ctx, Self::apply_change);
         }
-        // One that has just exited is started again with the newest state.
+        // A program that has just exited is started again with the newest state.
         match self.exec.on_change {
             OnChange::Signal(signal) => {
                 let _ = commands.send(ChildCommand::Signal(signal));
-                self.handled();
+                self.send_replies();
             }
             OnChange::Restart => {
                 let _ = commands.send(ChildCommand::Finish(Duration::ZERO));
-                self.child = Child::Restarting(commands.clone());
+                self.program_state = ProgramState::Restarting(commands.clone());
             }
         }
     }
 
-    fn order(&self, order: ChildCommand) -> usize {
-        match &self.child {
-            Child::Up(commands) | Child::Restarting(commands) => {
-                usize::from(commands.send(order).is_ok())
+    fn command(&self, command: ChildCommand) -> usize {
+        match &self.program_state {
+            ProgramState::Up(commands) | ProgramState::Restarting(commands) => {
+                usize::from(commands.send(command).is_ok())
             }
-            Child::None | Child::Down => 0,
+            ProgramState::None | ProgramState::Down => 0,
         }
     }
 }
@@ -242,16 +242,16 @@ impl Lifecycle for ExecHandler {
         &mut self.shutdown
     }
 
-    /// The program is asked to end at once: it would never finish by itself.
+    /// Asks the program to exit at once, since it would not finish on its own.
     fn begin_shutdown(&mut self, _: Duration, ctx: &mut Context<Self>) {
         self.shutdown.begin();
-        self.deferred_reply.clear();
+        self.replies.clear();
         self.cancel(ctx);
-        self.order(ChildCommand::Finish(Duration::ZERO));
+        self.command(ChildCommand::Finish(Duration::ZERO));
     }
 
     fn is_idle(&self) -> bool {
-        matches!(self.child, Child::None | Child::Down)
+        matches!(self.program_state, ProgramState::None | ProgramState::Down)
     }
 }
 
@@ -262,7 +262,7 @@ impl<Q: HandlerPayload> Handler<Changed<Q>> for ExecHandler {
         let (reply_handle, deferred_reply) = deferred_reply();
         if !self.shutdown.is_stopping() {
             let path = changed.query.path();
-            let waits = !self.deferred_reply.is_empty();
+            let waits = !self.replies.is_empty();
             if let Some(waiting) = self
                 .state
                 .take_if(|waiting| waits && waiting.path() == path)
@@ -270,16 +270,16 @@ impl<Q: HandlerPayload> Handler<Changed<Q>> for ExecHandler {
                 changed.supersede(&*waiting);
             }
             self.state = Some(Box::new(changed));
-            // The older ones are covered by this one.
-            self.handled();
-            self.deferred_reply.push(reply_handle);
+            // This state supersedes the older ones.
+            self.send_replies();
+            self.replies.push(reply_handle);
             let splay = self.exec.options.delay();
-            match self.child {
-                // What is going to be done will be done with this state.
+            match self.program_state {
+                // The delayed action will use this state.
                 _ if self.timer.is_some() => {}
-                Child::None => self.later(splay, ctx, Self::start_program),
-                Child::Up(_) => self.later(splay, ctx, Self::tell_program),
-                Child::Down | Child::Restarting(_) => {}
+                ProgramState::None => self.after(splay, ctx, Self::start_program),
+                ProgramState::Up(_) => self.after(splay, ctx, Self::apply_change),
+                ProgramState::Down | ProgramState::Restarting(_) => {}
             }
         }
         deferred_reply
@@ -290,7 +290,7 @@ impl Handler<ForwardSignal> for ExecHandler {
     type Result = usize;
 
     fn handle(&mut self, ForwardSignal(signal): ForwardSignal, _: &mut Self::Context) -> usize {
-        self.order(ChildCommand::Signal(signal))
+        self.command(ChildCommand::Signal(signal))
     }
 }
 
@@ -306,10 +306,13 @@ impl Handler<GetRunStats> for ExecHandler {
     type Result = MessageResult<GetRunStats>;
 
     fn handle(&mut self, _: GetRunStats, _: &mut Self::Context) -> Self::Result {
-        let running = usize::from(matches!(self.child, Child::Up(_) | Child::Restarting(_)));
+        let running = usize::from(matches!(
+            self.program_state,
+            ProgramState::Up(_) | ProgramState::Restarting(_)
+        ));
         MessageResult(RunStats {
             running,
-            waiting: usize::from(!self.deferred_reply.is_empty()),
+            waiting: usize::from(!self.replies.is_empty()),
             ..self.runs.clone()
         })
     }
@@ -319,7 +322,7 @@ impl fmt::Debug for ExecHandler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExecHandler")
             .field("exec", &self.exec)
-            .field("child", &self.child)
+            .field("program_state", &self.program_state)
             .finish_non_exhaustive()
     }
 }

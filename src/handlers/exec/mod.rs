@@ -1,4 +1,4 @@
-//! A subscriber that keeps one program running.
+//! The subscriber that keeps one program running.
 
 mod handler;
 mod options;

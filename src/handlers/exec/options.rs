@@ -1,4 +1,4 @@
-//! How a program is kept running.
+//! [`Exec`]: the settings of a program that is kept running.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -11,17 +11,18 @@ use crate::handlers::{
     signal::Signal,
 };
 
-/// What a change does to the program that is running.
+/// The effect of a change on the running program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnChange {
-    /// It gets this signal.
+    /// Sends it this signal.
     Signal(Signal),
-    /// It is ended and started again.
+    /// Ends it and starts it again.
     Restart,
 }
 
-/// A program to keep running, and how: consul-template's exec mode.
+/// A program to keep running, as [consul-template's exec mode](https://github.com/hashicorp/consul-template/blob/main/docs/modes.md#exec-mode)
+/// does.
 ///
 /// | setting | default |
 /// |---|---|
@@ -29,12 +30,11 @@ pub enum OnChange {
 /// | on a change | SIGHUP |
 /// | started again after its exit | after 1 s to 60 s, with full jitter, from 1 s again after 10 s of running |
 /// | ended by | SIGTERM, and SIGKILL after 5 s |
-/// | output | where ours goes |
-/// | environment | inherited, but for what systemd says to us |
+/// | output | inherited |
+/// | environment | inherited, without the variables of systemd |
 ///
-/// It stays in the foreground: what it has forked when it exits is ended before it is started again. Its
-/// stdin is empty: what a program that goes on running is to know comes by the
-/// [state file](Self::state_file), or it asks Consul itself.
+/// The program has to stay in the foreground: when it exits, all that it forked is ended before it is started
+/// again. Its stdin is empty. It reads the state from the [state file](Self::state_file), or asks Consul.
 #[derive(Debug, Clone)]
 pub struct Exec {
     pub(super) program: Program,
@@ -46,7 +46,7 @@ pub struct Exec {
 }
 
 impl Exec {
-    /// A program to keep running.
+    /// Keeps this program running.
     pub fn new(program: Program) -> Self {
         const MIN_PAUSE: Duration = Duration::from_secs(1);
         const LONGEST: Duration = Duration::from_secs(60);
@@ -62,49 +62,49 @@ impl Exec {
 
     handler_setters!(stop_signal, output, splay, events(RunEnded));
 
-    /// Sets what a change does to it (default: SIGHUP).
+    /// Sets the effect of a change (default: SIGHUP).
     ///
-    /// A program that is signalled before it has said what to do with the signal may end by it; it is then
-    /// started again, with the newest state.
+    /// A signal may end a program that has not installed its handler yet. The program is then started again
+    /// with the newest state.
     #[must_use]
     pub fn on_change(mut self, on_change: OnChange) -> Self {
         self.on_change = on_change;
         self
     }
 
-    /// Starts it with the handler, not with the first state, which is then a change like any other.
+    /// Starts it with the handler and not with the first state, which is then a change like any other.
     #[must_use]
     pub fn start_at_once(mut self) -> Self {
         self.at_once = true;
         self
     }
 
-    /// Sets the pauses after which it is started again when it has exited, in whatever way.
+    /// Sets the pauses before it is started again after an exit of any kind.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// Sets how long it may take to end before it is killed (default 5 s). At a
-    /// [`StopHandler`](crate::handlers::StopHandler) this grace counts, not the message's: a program that
-    /// goes on running is asked to end at once.
+    /// Sets the time it may take to exit before it is killed (default 5 s). For a
+    /// [`StopHandler`](crate::handlers::StopHandler) too, this time counts and not the message's, since a
+    /// program that keeps running is asked to exit at once.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.options.grace = grace;
         self
     }
 
-    /// Keeps the newest state in this file, as the JSON that Consul's handlers get and a newline: written
-    /// before the program is started, and before it is signalled or restarted. It is replaced as a whole, and
-    /// only our own user may read it.
+    /// Keeps the newest state in this file, as the JSON that Consul's handlers receive and a newline. It is
+    /// written before the program is started, signalled or restarted. It is replaced as a whole, and only our
+    /// own user may read it.
     #[must_use]
     pub fn state_file(mut self, file: impl Into<PathBuf>) -> Self {
         self.state_file = Some(file.into());
         self
     }
 
-    /// Checks what can be checked without running anything.
+    /// Checks the settings without running anything.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The newest state, where a program that is running can read it.
+//! The file with the newest state, for a program that is running.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-/// Puts the file in place as a whole; only our own user may read it, for a value may be a secret.
+/// Replaces the file as a whole. Only our own user may read it, since a value may be a secret.
 pub(super) fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
@@ -23,7 +23,7 @@ pub(super) fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
         fs::rename(&new, file)
     };
     write().inspect_err(|_| {
-        // What is half written is of no use; that it stays would not matter either.
+        // A half-written file is of no use. If it stays, it does no harm.
         let _ = fs::remove_file(&new);
     })
 }
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_but_the_file_stays_and_it_is_ours_alone() {
+    fn only_the_file_stays_and_only_its_owner_may_read_it() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("state");
         replace(&file, b"one").unwrap();

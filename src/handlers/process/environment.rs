@@ -1,4 +1,4 @@
-//! Which variables a program gets.
+//! [`Environment`]: the variables that a program gets.
 
 use std::{
     collections::BTreeMap,
@@ -7,14 +7,14 @@ use std::{
     os::unix::ffi::OsStrExt,
 };
 
-/// The environment of a program: what it inherits of ours, and what is set for it.
+/// The environment of a program: the variables it inherits from this process, and those that are set.
 ///
-/// By default everything is inherited, Consul's own variables included, as the handlers of `consul watch`
-/// and of the agent have it: a handler that runs `consul kv put` finds address and token. A token that was
-/// *configured* rather than inherited is never handed to a program; [`set`](Self::set) it, or its file, if
-/// one needs it. [`without_consul`](Self::without_consul) keeps Consul's credentials away.
+/// By default it inherits all, Consul's own included, as the handlers of `consul watch` and of the agent do.
+/// A handler that runs `consul kv put` thus has the address and the token. A token that was *configured* and
+/// not inherited is never passed to a program. [`set`](Self::set) it or its file for a program that needs it.
+/// [`without_consul`](Self::without_consul) withholds Consul's credentials.
 ///
-/// A name in a list is a whole name, or its beginning followed by `*`.
+/// A name in a list is a whole name, or a prefix followed by `*`.
 ///
 /// ```
 /// use consul_watch::handlers::Environment;
@@ -30,14 +30,14 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// What holds the secrets of Consul's clients.
+    /// The variables with the secrets of Consul's clients.
     pub const CONSUL_SECRETS: [&'static str; 3] = [
         "CONSUL_HTTP_TOKEN",
         "CONSUL_HTTP_TOKEN_FILE",
         "CONSUL_HTTP_AUTH",
     ];
 
-    /// What systemd says to us alone: a child that took it for its own would speak in our name.
+    /// The variables that systemd sets for this process alone. A child that used them would speak in its name.
     pub const SERVICE_MANAGER: [&'static str; 6] = [
         "NOTIFY_SOCKET",
         "WATCHDOG_PID",
@@ -47,13 +47,13 @@ impl Environment {
         "LISTEN_FDNAMES",
     ];
 
-    /// Everything that is in our own environment.
+    /// Inherits all variables of this process.
     pub fn inherited() -> Self {
         Self::default()
     }
 
-    /// Only these are inherited (together with those of earlier calls). Without `PATH` among them, a program
-    /// is looked for where the system looks by default.
+    /// Inherits only these and those of earlier calls. Without `PATH` among them, a program is searched for in
+    /// the system's default path.
     #[must_use]
     pub fn allow<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.allow
@@ -62,14 +62,14 @@ impl Environment {
         self
     }
 
-    /// These are not inherited, even when they are allowed.
+    /// Does not inherit these, even if they are allowed.
     #[must_use]
     pub fn deny<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.deny.extend(names.into_iter().map(Into::into));
         self
     }
 
-    /// Consul's token, token file and password are not inherited.
+    /// Does not inherit Consul's token, token file and password.
     #[must_use]
     pub fn without_consul(self) -> Self {
         self.deny(Self::CONSUL_SECRETS)
@@ -82,14 +82,14 @@ impl Environment {
         self
     }
 
-    /// The variables that are set, for a check.
+    /// The variables that are set.
     pub(super) fn settings(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.set
             .iter()
             .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// The whole environment, made of ours.
+    /// The whole environment, given that of this process.
     pub(super) fn of(
         &self,
         ours: impl IntoIterator<Item = (OsString, OsString)>,
@@ -103,7 +103,7 @@ impl Environment {
     }
 
     fn inherits(&self, name: &OsStr) -> bool {
-        // What a handler that runs us was told is not what ours is told.
+        // Those that this process has as the program of another handler are not about this handler's changes.
         if name == "CONSUL_INDEX" || fits("CONSUL_WATCH_*", name) {
             return false;
         }
@@ -119,7 +119,7 @@ fn fits(pattern: &str, name: &OsStr) -> bool {
     }
 }
 
-/// Names without values, which may be secrets.
+/// Shows names but no values, which may be secrets.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Environment")
@@ -153,12 +153,12 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_inherited_but_what_another_watch_told_us() {
+    fn all_is_inherited_but_the_variables_of_another_handler() {
         assert_eq!(names(&Environment::inherited()).len(), 5);
     }
 
     #[test]
-    fn lists_name_whole_names_or_beginnings() {
+    fn lists_hold_whole_names_or_prefixes() {
         assert_eq!(
             names(&Environment::inherited().allow(["PATH", "LC_*"])),
             ["LC_ALL", "LC_TIME", "PATH"]
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_wins_and_is_not_printed() {
+    fn set_variables_win_and_are_not_printed() {
         let environment = Environment::inherited().deny(["*"]).set("TOKEN", "hunter2");
         assert_eq!(names(&environment), ["TOKEN"]);
         assert!(!format!("{environment:?}").contains("hunter2"));

@@ -1,32 +1,32 @@
-//! Why a program cannot be run.
+//! [`ProgramError`]: a program that cannot be run.
 
 use std::{io, path::PathBuf};
 
-/// A program that cannot be run. Its arguments are never shown: they may hold secrets.
+/// A program that cannot be run. Its arguments are never shown, since they may hold secrets.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProgramError {
-    /// No program is named.
-    #[error("a handler's program is empty; name a program, or give a line for the shell")]
+    /// The program's name or line is empty.
+    #[error("the program of the handler is empty; name a program, or give a line for the shell")]
     Empty,
-    /// Something the system takes as text up to its first NUL holds one.
+    /// A part of it holds a NUL byte, at which the system would cut it off.
     #[error(
-        "{part} of the program `{program}` holds a NUL byte, which no program can be given; remove it"
+        "{part} of the program `{program}` holds a NUL byte, which cannot be passed to a program; remove it"
     )]
     Nul {
         /// The program.
         program: String,
-        /// Which part: `argument 2`, `the variable X` …
+        /// The part: `argument 2`, `the variable X` …
         part: String,
     },
-    /// A variable's name that no environment can hold.
+    /// The name of a variable is empty or holds `=`.
     #[error(
-        "`{name}` is no name of a variable for the program `{program}`: it must not be empty or hold `=`"
+        "`{name}` is not a name for a variable of the program `{program}`; use one that is not empty and has no `=`"
     )]
     Variable {
         /// The program.
         program: String,
-        /// The name given.
+        /// The name.
         name: String,
     },
     /// The system did not start it.
@@ -34,20 +34,20 @@ pub enum ProgramError {
     Start {
         /// The program.
         program: String,
-        /// What to look at.
+        /// The remedy.
         remedy: String,
-        /// What the system says.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// Its end could not be learnt.
+    /// The exit status could not be read.
     #[error(
-        "the exit of `{program}` is lost; does somebody else wait for our children, or is SIGCHLD ignored?"
+        "the exit status of `{program}` is lost; check that this process does not ignore SIGCHLD and that no other code waits for its children"
     )]
     Wait {
         /// The program.
         program: String,
-        /// What the system says.
+        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -58,16 +58,16 @@ pub enum ProgramError {
         program: String,
         /// The watch.
         path: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: serde_json::Error,
     },
-    /// The file that the state is kept in could not be written.
+    /// The state file could not be written.
     #[error("the state file {} cannot be written; check that its folder exists, is writable and not full", file.display())]
     StateFile {
         /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The cause.
         #[source]
         source: io::Error,
     },

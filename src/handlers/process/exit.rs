@@ -1,37 +1,37 @@
-//! How a program came to its end.
+//! [`Exit`]: the way that a run of a program ended.
 
 use std::{fmt, os::unix::process::ExitStatusExt, process::ExitStatus, sync::Arc, time::Duration};
 
 use super::ProgramError;
 use crate::handlers::Signal;
 
-/// How a run came to its end.
+/// The way that a run ended.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Exit {
     /// The program exited with this code; 0 is success.
     Code(i32),
-    /// A signal that did not come from us ended it.
+    /// A signal ended it that the handler did not send.
     Signal(i32),
-    /// It was ended because it took longer than it may.
+    /// The handler ended it because it took longer than its timeout.
     TimedOut {
-        /// How long it may take.
+        /// The timeout.
         after: Duration,
     },
-    /// It was ended because the handler stops or restarts it.
+    /// The handler ended it, to stop or to restart it.
     Stopped,
-    /// It was not run, or its end is unknown.
+    /// It was not run, or its exit status is unknown.
     Failed(Arc<ProgramError>),
 }
 
 impl Exit {
-    /// Whether the program did its work.
+    /// Whether the program succeeded.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Code(0))
     }
 
-    /// The exit code as a shell would tell it: 128 and the signal's number when one ended it, 127 when it
-    /// could not be run.
+    /// Returns the exit code as a shell reports it: 128 plus the number of the signal that ended it, and 127 if
+    /// it could not be run.
     pub fn code(&self) -> i32 {
         match self {
             Self::Code(code) => *code,
@@ -66,7 +66,7 @@ impl fmt::Display for Exit {
                 None => write!(f, "was ended by signal {number}"),
             },
             Self::TimedOut { after } => write!(f, "did not end within {after:?} and was ended"),
-            Self::Stopped => f.write_str("was told to end"),
+            Self::Stopped => f.write_str("was stopped by the handler"),
             Self::Failed(error) => {
                 write!(f, "{error}")?;
                 match std::error::Error::source(error) {
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_codes_from_signals() {
+    fn codes_and_signals_differ() {
         assert_eq!(
             Exit::from(ExitStatus::from_raw(3 << 8)).to_string(),
             "exited with 3"

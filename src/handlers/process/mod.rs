@@ -1,4 +1,4 @@
-//! Programs as children: what to run, how it is watched over, how it came to its end.
+//! Programs as child processes: their settings, their supervision and their exits.
 
 mod environment;
 mod error;

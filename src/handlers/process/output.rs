@@ -1,21 +1,21 @@
-//! What a program prints.
+//! [`Output`]: the end of a program's output.
 
 use std::fmt;
 
-/// Where a program's output goes.
+/// The destination of a program's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OutputTo {
-    /// To where ours goes.
+    /// The program inherits stdout and stderr.
     #[default]
     Inherit,
-    /// Into the log: the last [`Output::KEPT`] bytes of both streams, in the order they were written.
+    /// The log gets the last [`Output::KEPT`] bytes of both streams, in the order they were written.
     Log,
 }
 
-/// The end of what a program printed, both streams in the order they were written.
+/// The end of a program's output, both streams in the order they were written.
 ///
-/// It prints as the agent logs it: what is missing before it is told first.
+/// It prints as Consul's agent logs it. If the beginning is missing, a line before it says how much.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Output {
     tail: Vec<u8>,
@@ -23,20 +23,20 @@ pub struct Output {
 }
 
 impl Output {
-    /// How much is kept: 4 KiB, as the agent keeps of its handlers' output.
+    /// The number of bytes that are kept: 4 KiB, as many as Consul's agent keeps.
     pub const KEPT: usize = 4096;
 
-    /// The last bytes.
+    /// Returns the last bytes.
     pub fn tail(&self) -> &[u8] {
         &self.tail
     }
 
-    /// How many bytes were printed in all.
+    /// Returns the number of bytes that were printed in all.
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// Whether nothing was printed, or nothing was kept of it.
+    /// Whether nothing was printed or kept.
     pub fn is_empty(&self) -> bool {
         self.tail.is_empty()
     }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_is_missing() {
+    fn it_says_how_much_is_missing() {
         let mut output = Output::default();
         output.push(b"short");
         assert_eq!(output.to_string(), "short");

@@ -1,4 +1,4 @@
-//! A process group of ours.
+//! [`ProcessGroup`]: a child and all that it forked.
 
 use rustix::{
     io::Errno,
@@ -7,11 +7,11 @@ use rustix::{
 
 use crate::handlers::Signal;
 
-/// The group that a child leads. Dropped while the child is running, it kills the whole group.
+/// The process group that a child leads. Dropped while the child is running, it kills the whole group.
 ///
-/// The system keeps a group's number from being given away while its leader has not been waited for or any
-/// other member lives; after that, numbers are given out in a circle, so that the moment until the next look
-/// is far too short for ours to come round again.
+/// The system does not reuse the id of a group as long as its leader was not waited for or another member
+/// lives. After that it assigns ids in a circle, so an id is not assigned again within the time between two
+/// checks.
 #[derive(Debug)]
 pub(super) struct ProcessGroup {
     leader: Pid,
@@ -19,7 +19,7 @@ pub(super) struct ProcessGroup {
 }
 
 impl ProcessGroup {
-    /// The group of the child with this number.
+    /// Returns the group of the child with this process id.
     pub(super) fn led_by(child: u32) -> Option<Self> {
         let leader = i32::try_from(child).ok().and_then(Pid::from_raw)?;
         Some(Self {
@@ -28,17 +28,17 @@ impl ProcessGroup {
         })
     }
 
-    /// Sends a signal to every member; that there is none is fine.
+    /// Sends a signal to every member. An empty group is no error.
     pub(super) fn signal(&self, signal: Signal) {
         if let Err(error) = kill_process_group(self.leader, signal.inner())
             && error != Errno::SRCH
         {
-            // A member that runs as somebody else; the others got it.
-            tracing::debug!(group = self.leader.as_raw_pid(), %signal, %error, "signal not delivered to all");
+            // A member runs as another user. The others received it.
+            tracing::debug!(group = self.leader.as_raw_pid(), %signal, %error, "the signal did not reach every member of the group");
         }
     }
 
-    /// Asks every member to end, those that are stopped too.
+    /// Asks every member to exit, including those that are stopped.
     pub(super) fn terminate(&self, by: Signal) {
         self.signal(by);
         self.signal(Signal::CONT);
@@ -49,7 +49,7 @@ impl ProcessGroup {
         test_kill_process_group(self.leader) != Err(Errno::SRCH)
     }
 
-    /// What is left of it is none of our business.
+    /// Leaves the remaining members alone.
     pub(super) fn release(mut self) {
         self.over = true;
     }

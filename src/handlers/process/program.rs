@@ -1,4 +1,4 @@
-//! What is run.
+//! [`Program`]: a program with its arguments and its environment.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use std::{
 
 use super::{Environment, ProgramError};
 
-/// A program with its arguments, or a line for the shell; where it runs, and with which environment.
+/// A program with its arguments, or a line for the shell, with its working directory and its environment.
 ///
 /// ```
 /// use consul_watch::handlers::Program;
@@ -34,13 +34,13 @@ enum Invocation {
 }
 
 impl Program {
-    /// A program that is run directly: a path, or a name that is looked for on the `PATH`.
+    /// Runs a program directly: a path, or a name that is searched for on the `PATH`.
     pub fn new(program: impl Into<OsString>) -> Self {
         Self::of(Invocation::Direct(program.into()))
     }
 
-    /// A line that is run by `$SHELL -c`, or by `/bin/sh -c` when `SHELL` is not set, as `consul watch` and
-    /// the agent's `handler` do. Arguments are its positional parameters, beginning with `$1`.
+    /// Runs a line by `$SHELL -c`, or by `/bin/sh -c` if `SHELL` is not set, as `consul watch` and the agent's
+    /// `handler` do. Arguments are its positional parameters, beginning with `$1`.
     pub fn shell(line: impl Into<OsString>) -> Self {
         Self::of(Invocation::Shell(line.into()))
     }
@@ -68,33 +68,33 @@ impl Program {
         self
     }
 
-    /// Sets the directory it runs in (default: ours).
+    /// Sets the working directory (default: that of this process).
     #[must_use]
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
         self
     }
 
-    /// Sets which variables it gets (default: all of ours).
+    /// Sets the variables that it gets (default: all of this process).
     #[must_use]
     pub fn environment(mut self, environment: Environment) -> Self {
         self.environment = environment;
         self
     }
 
-    /// Changes which variables it gets.
+    /// Changes the variables that it gets.
     #[must_use]
     pub fn with_environment(mut self, change: impl FnOnce(Environment) -> Environment) -> Self {
         self.environment = change(self.environment);
         self
     }
 
-    /// What logs and errors call it: the program without its arguments, which may hold secrets.
+    /// Returns the name for logs and errors: the program without its arguments, which may hold secrets.
     pub fn name(&self) -> String {
         self.program().to_string_lossy().into_owned()
     }
 
-    /// Checks what can be checked without running it.
+    /// Checks the program without running it.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl Program {
         Ok(())
     }
 
-    /// The command, with these variables beside its own.
+    /// Returns the command, with these variables in addition to its own.
     pub(super) fn command(&self, variables: &BTreeMap<&'static str, String>) -> Command {
         let program = self.program();
         let mut command = Command::new(&program);
@@ -153,7 +153,7 @@ impl Program {
         command
             .env_clear()
             .envs(self.environment.of(std::env::vars_os()));
-        // A key's name may hold anything; a variable may not.
+        // A key may hold a NUL byte, and a variable may not.
         command.envs(
             variables
                 .iter()
@@ -165,12 +165,12 @@ impl Program {
         command
     }
 
-    /// The error of a start that failed, with what to look at.
+    /// Returns the error for a start that failed, with its remedy.
     pub(super) fn not_started(&self, source: io::Error) -> ProgramError {
         let remedy = match (&self.directory, source.kind()) {
             (Some(directory), _) if !directory.is_dir() => {
                 format!(
-                    "its working directory {} is not there; create it, or name another",
+                    "its working directory {} does not exist; create it, or name another",
                     directory.display()
                 )
             }
@@ -182,16 +182,16 @@ impl Program {
                 "it is not on the PATH; install it, or give its full path".to_owned()
             }
             (_, io::ErrorKind::PermissionDenied) => {
-                "it may not be executed; make it executable (chmod +x) for the user we run as".to_owned()
+                "it is not executable; make it so (chmod +x) for the user that this process runs as".to_owned()
             }
             (_, io::ErrorKind::ArgumentListTooLong) => {
-                "arguments and environment are too long for the system; pass them less".to_owned()
+                "its arguments and environment are too long for the system; shorten them".to_owned()
             }
             (_, io::ErrorKind::ExecutableFileBusy) => {
-                "it is being written; put programs in place by renaming them".to_owned()
+                "it is open for writing; put programs in place by renaming them".to_owned()
             }
             _ => {
-                "is it a program, or a script that begins with `#!`? The system's own words follow".to_owned()
+                "check that it is a program, or a script that begins with `#!`".to_owned()
             }
         };
         ProgramError::Start {
@@ -212,7 +212,7 @@ impl Program {
     }
 }
 
-/// Neither arguments nor a shell line, which may hold secrets.
+/// Shows neither arguments nor a shell line, which may hold secrets.
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Program")
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_run_is_refused_by_name() {
+    fn invalid_programs_are_refused_by_name() {
         assert!(refused(&Program::new("")).contains("empty"));
         assert!(refused(&Program::shell("  \n")).contains("empty"));
         assert!(
@@ -246,7 +246,7 @@ mod tests {
         let variable = |name: &str, value: &str| {
             Program::new("a").environment(Environment::inherited().set(name, value))
         };
-        assert!(refused(&variable("A=B", "")).contains("`A=B` is no name"));
+        assert!(refused(&variable("A=B", "")).contains("`A=B` is not a name"));
         assert!(refused(&variable("A", "\0")).contains("the variable A"));
         assert!(variable("A", "=").validate().is_ok());
     }

@@ -1,4 +1,4 @@
-//! A child is born.
+//! Spawns a child process in a process group of its own.
 
 use std::{
     collections::BTreeMap,
@@ -14,19 +14,19 @@ use tokio::{
 
 use super::{OutputTo, Program, ProgramError, process_group::ProcessGroup};
 
-/// Which of its streams lead to us.
+/// The streams of a child that are connected to this process.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::handlers) struct Pipes {
-    /// Whether it is fed; otherwise its stdin is empty.
+    /// Whether its stdin is a pipe. Otherwise it is empty.
     pub(in crate::handlers) input: bool,
-    /// Where its output goes.
+    /// The destination of its output.
     pub(in crate::handlers) output: OutputTo,
 }
 
-/// A child that runs, the leader of a process group of its own.
+/// A running child, which leads a process group of its own.
 #[derive(Debug)]
 pub(in crate::handlers) struct SpawnedChild {
-    // Dropped before the child, which is then reaped by the runtime.
+    // Dropped before the child, which the runtime then reaps.
     pub(super) group: ProcessGroup,
     pub(super) child: Child,
     pub(super) stdin: Option<ChildStdin>,
@@ -34,7 +34,7 @@ pub(in crate::handlers) struct SpawnedChild {
     pub(super) program: String,
 }
 
-/// Starts a program, on a runtime.
+/// Starts a program. It needs a runtime.
 ///
 /// # Errors
 ///
@@ -65,7 +65,7 @@ fn start(mut command: Command, to: OutputTo, program: String) -> io::Result<Spaw
             Some(pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?)
         }
     };
-    // The command holds our ends of the pipe, which would never end with it.
+    // The command holds the writing ends of the pipe. It is dropped here, or the pipe would never end.
     let mut child = { tokio::process::Command::from(command) }.spawn()?;
     let group = child
         .id()

@@ -1,4 +1,4 @@
-//! A child's life: fed, listened to, and ended when it must be.
+//! Supervises a child process: writes its input, reads its output, and ends it when it has to.
 
 use std::{future::pending, pin::pin, time::Duration};
 
@@ -19,31 +19,32 @@ use super::{
 };
 use crate::handlers::Signal;
 
-/// How long output is read on after the child's exit: enough for what is in the pipe, whoever holds it open.
+/// The time to read the rest of the output after the child's exit. A process that holds the pipe open cannot
+/// extend it.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// How often a group that was asked to end is looked at.
+/// The time between two checks of a group that was asked to exit.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long a killed group is waited for: killing is a matter of milliseconds, unless the disk hangs.
+/// The time to wait for a killed group. It takes milliseconds, unless the disk hangs.
 const REAP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What becomes of processes that a program has forked and that outlive its own exit.
+/// The policy for processes that a program forked and that outlive its exit.
 ///
-/// Whatever is chosen, they cannot hold up the handler, even if they hold its pipes open; and a program that
-/// has to be ended is ended with all it has forked. A process that has left the program's process group, as a
+/// With either policy they cannot delay the handler, even if they hold its pipes open, and a program that the
+/// handler ends is ended with all that it forked. A process that has left the program's process group, as a
 /// daemon does, is always left alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OrphanPolicy {
-    /// They live on, as Consul has it: handlers start daemons by `daemon &`.
+    /// They live on, as in Consul, where handlers start daemons by `daemon &`.
     #[default]
     Leave,
-    /// They are asked to end, and killed after the grace period.
+    /// They are asked to exit, and killed after the grace period.
     End,
 }
 
-/// How patient to be with a child.
+/// The limits of a child's run.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::handlers) struct RunLimits {
     pub(in crate::handlers) timeout: Option<Duration>,
@@ -52,19 +53,19 @@ pub(in crate::handlers) struct RunLimits {
     pub(in crate::handlers) orphans: OrphanPolicy,
 }
 
-/// Something to do with a child that runs.
+/// A command for the supervision of a child.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::handlers) enum ChildCommand {
     /// Send it a signal.
     Signal(Signal),
-    /// Let it end by itself within this time, and end it then.
+    /// Let it finish within this time, and end it then.
     Finish(Duration),
 }
 
-/// The way orders go.
+/// The sender of commands for one child.
 pub(in crate::handlers) type CommandSender = UnboundedSender<ChildCommand>;
 
-/// How a child came to its end.
+/// The outcome of a child's run.
 #[derive(Debug)]
 pub(in crate::handlers) struct ChildOutcome {
     pub(in crate::handlers) exit: Exit,
@@ -73,7 +74,7 @@ pub(in crate::handlers) struct ChildOutcome {
 }
 
 impl ChildOutcome {
-    /// The end of a child that was never born.
+    /// The outcome of a child that could not be started.
     pub(in crate::handlers) fn not_started(error: ProgramError) -> Self {
         Self {
             exit: error.into(),
@@ -83,14 +84,14 @@ impl ChildOutcome {
     }
 }
 
-/// Accompanies a child until it is reaped. Dropped before, it kills the child's group.
+/// Supervises a child until it is reaped. If the future is dropped before, it kills the child's group.
 pub(in crate::handlers) async fn supervise(
     spawned: SpawnedChild,
     input: Vec<u8>,
     limits: RunLimits,
     mut commands: UnboundedReceiver<ChildCommand>,
 ) -> ChildOutcome {
-    // In this order the group is killed before its leader, if all this is dropped.
+    // The order of these makes a drop kill the group before its leader.
     let SpawnedChild {
         mut child,
         group,
@@ -104,7 +105,7 @@ pub(in crate::handlers) async fn supervise(
     let status = {
         let mut streams =
             pin!(async { tokio::join!(feed(stdin, input), drain(pipe, &mut output)) }.fuse());
-        let mut ordering = true;
+        let mut commanded = true;
         let status = loop {
             tokio::select! {
                 status = child.wait() => break status,
@@ -113,10 +114,10 @@ pub(in crate::handlers) async fn supervise(
                     Some(TerminationStep::Kill) => group.signal(Signal::KILL),
                     None => {}
                 },
-                order = commands.recv(), if ordering => match order {
+                command = commands.recv(), if commanded => match command {
                     Some(ChildCommand::Signal(signal)) => group.signal(signal),
                     Some(ChildCommand::Finish(within)) => termination.finish(within, Instant::now()),
-                    None => ordering = false,
+                    None => commanded = false,
                 },
                 _ = &mut streams, if !streams.is_terminated() => {}
             }
@@ -127,7 +128,7 @@ pub(in crate::handlers) async fn supervise(
                 group.terminate(limits.stop_signal);
                 Some(Termination::Terminating(
                     Instant::now() + limits.grace,
-                    TerminationReason::ChildCommand,
+                    TerminationReason::Requested,
                 ))
             }
             (None, OrphanPolicy::Leave) => None,
@@ -142,7 +143,7 @@ pub(in crate::handlers) async fn supervise(
             }
         }
         if !streams.is_terminated() {
-            // Whoever holds the pipes now is not the child.
+            // Another process holds the pipes now, and not the child.
             let _ = timeout(DRAIN_TIMEOUT, streams).await;
         }
         status
@@ -150,7 +151,7 @@ pub(in crate::handlers) async fn supervise(
     group.release();
     let exit = match (termination.ending(), status) {
         (Some(TerminationReason::Timeout(after)), _) => Exit::TimedOut { after },
-        (Some(TerminationReason::ChildCommand), _) => Exit::Stopped,
+        (Some(TerminationReason::Requested), _) => Exit::Stopped,
         (None, Ok(status)) => status.into(),
         (None, Err(source)) => ProgramError::Wait { program, source }.into(),
     };
@@ -161,14 +162,14 @@ pub(in crate::handlers) async fn supervise(
     }
 }
 
-/// Writes what the child is fed. A child that reads none of it, or a part, may do so.
+/// Writes the child's input. The child may read all of it, a part or none.
 async fn feed(stdin: Option<ChildStdin>, input: Vec<u8>) {
     if let Some(mut stdin) = stdin {
         let _ = stdin.write_all(&input).await;
     }
 }
 
-/// Reads what the child prints, to the end of all who hold the pipe.
+/// Reads the child's output until no process holds the pipe.
 async fn drain(pipe: Option<pipe::Receiver>, output: &mut Output) {
     let Some(mut pipe) = pipe else { return };
     let mut chunk = vec![0; 16 * 1024];
@@ -177,13 +178,13 @@ async fn drain(pipe: Option<pipe::Receiver>, output: &mut Output) {
     }
 }
 
-/// Waits until a group that was told to end has no member, and kills it when its time is over.
+/// Waits until a group that was asked to exit has no member, and kills it when its time is over.
 async fn emptied(group: &ProcessGroup, termination: Termination) {
     let kill_at = termination.due().unwrap_or_else(Instant::now);
     while group.is_alive() && Instant::now() < kill_at {
         sleep(POLL_INTERVAL).await;
     }
-    // A dead member counts until its new parent, the system's first process, has taken note of it.
+    // A dead member counts until its new parent, the system's first process, has reaped it.
     let give_up_at = Instant::now() + REAP_TIMEOUT;
     while group.is_alive() && Instant::now() < give_up_at {
         group.signal(Signal::KILL);

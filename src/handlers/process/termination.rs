@@ -1,30 +1,30 @@
-//! How far the end of a child has come. No clock, no I/O.
+//! [`Termination`]: the steps that end a child. It knows no clock and does no I/O.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Why a child is ended by us.
+/// The reason that the handler ends a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TerminationReason {
-    /// It took longer than this.
+    /// It took longer than this timeout.
     Timeout(Duration),
-    /// Somebody said so.
-    ChildCommand,
+    /// A command asked for it.
+    Requested,
 }
 
-/// What a child may still do.
+/// The state of a child between its start and its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Termination {
-    /// It runs, until this time at most.
+    /// It runs, at most until this time.
     Running(Option<(Instant, TerminationReason)>),
-    /// It was asked to end, and is killed at this time.
+    /// It was asked to exit, and is killed at this time.
     Terminating(Instant, TerminationReason),
     /// It was killed.
     Killed(TerminationReason),
 }
 
-/// What to send now.
+/// The signal to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TerminationStep {
     Terminate,
@@ -41,7 +41,7 @@ impl Termination {
         }))
     }
 
-    /// When the next step is due.
+    /// Returns the time of the next step.
     pub(super) fn due(&self) -> Option<Instant> {
         match self {
             Self::Running(until) => until.map(|(until, _)| until),
@@ -50,18 +50,18 @@ impl Termination {
         }
     }
 
-    /// It is to end within this time by itself.
+    /// Lets it finish within this time.
     pub(super) fn finish(&mut self, within: Duration, now: Instant) {
         let Self::Running(until) = self else { return };
         let Some(at) = now.checked_add(within) else {
             return;
         };
         if until.is_none_or(|(until, _)| at < until) {
-            *until = Some((at, TerminationReason::ChildCommand));
+            *until = Some((at, TerminationReason::Requested));
         }
     }
 
-    /// The step that is due.
+    /// Takes the step that is due.
     pub(super) fn advance(&mut self, grace: Duration, now: Instant) -> Option<TerminationStep> {
         match *self {
             Self::Running(Some((_, why))) => {
@@ -76,7 +76,7 @@ impl Termination {
         }
     }
 
-    /// Why it is being ended, if it is.
+    /// Returns the reason that it is being ended, if it is.
     pub(super) fn ending(&self) -> Option<TerminationReason> {
         match self {
             Self::Running(_) => None,
@@ -126,7 +126,7 @@ mod tests {
         termination.finish(Duration::ZERO, now);
         assert_eq!(
             (termination.due(), termination.ending()),
-            (Some(now + SECOND), Some(TerminationReason::ChildCommand))
+            (Some(now + SECOND), Some(TerminationReason::Requested))
         );
     }
 

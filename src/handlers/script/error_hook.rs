@@ -1,4 +1,4 @@
-//! The program that is told of errors.
+//! [`ErrorHook`]: the program that runs when a run or a watch fails.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::handlers::{
     run_stats::RunEnded,
 };
 
-/// Something that went wrong.
+/// A failure, as the program receives it.
 #[derive(Debug)]
 pub(super) struct ErrorReport {
     path: WatchPath,
@@ -18,7 +18,7 @@ pub(super) struct ErrorReport {
 }
 
 impl ErrorReport {
-    /// A run that has failed.
+    /// Reports a failed run.
     pub(super) fn of_run(run: &RunEnded) -> Option<Self> {
         let (path, error, output) = (
             run.path.clone()?,
@@ -32,7 +32,7 @@ impl ErrorReport {
         })
     }
 
-    /// A watch that cannot see, if the event tells of one.
+    /// Reports a watch in trouble, if the event is about one.
     pub(super) fn of_watch(event: &WatchEvent) -> Option<Self> {
         let error = match &event.kind {
             EventKind::State(state) => state.error()?.to_string(),
@@ -70,12 +70,12 @@ impl ErrorReport {
     }
 }
 
-/// One run at a time, and the newest trouble waiting.
+/// The program, one run of it at a time, and the newest report that waits.
 #[derive(Debug)]
 pub(super) struct ErrorHook {
     program: Program,
     waiting: Option<ErrorReport>,
-    /// The way to the run in progress.
+    /// The sender of commands for the run in progress.
     pub(super) commands: Option<CommandSender>,
 }
 
@@ -92,7 +92,7 @@ impl ErrorHook {
         &self.program
     }
 
-    /// Takes a trouble in, and hands out the one to tell now.
+    /// Takes a report, and returns the one to run the program for now.
     pub(super) fn take(&mut self, report: Option<ErrorReport>) -> Option<ErrorReport> {
         self.waiting = report.or(self.waiting.take());
         if self.commands.is_some() {
@@ -102,12 +102,12 @@ impl ErrorHook {
         }
     }
 
-    /// A run of its program has ended.
+    /// Records the end of a run.
     pub(super) fn ended(&mut self, exit: &Exit, output: &Output) {
         self.commands = None;
         if !exit.is_success() {
             let program = self.program.name();
-            tracing::warn!(program, %exit, %output, "the program that is told of errors has failed");
+            tracing::warn!(program, %exit, %output, "the program for errors failed");
         }
     }
 }

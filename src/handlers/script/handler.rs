@@ -1,4 +1,4 @@
-//! The actor that runs a program on each change.
+//! [`ScriptHandler`]: the actor that runs a program on each change.
 
 use std::{collections::HashMap, fmt, time::Duration};
 
@@ -30,24 +30,25 @@ type Run = Job<Box<dyn ErasedChange>>;
 
 /// A subscriber that runs a program on each change, with the new state as JSON on its stdin.
 ///
-/// It takes changes of every type of watch, and of several watches of one supervisor at a time; for the
-/// watches of another Consul, start another. The program finds on stdin what Consul's own handlers get: the
-/// JSON of the state and a newline. Its environment has:
+/// It takes changes of every type of watch, and of several watches of one supervisor at a time. Start another
+/// one for the watches of another Consul. The program's stdin has what Consul's own
+/// [handlers](https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches#handlers) get: the JSON of the
+/// state and a newline. Its environment has:
 ///
-/// | variable | holds |
+/// | variable | value |
 /// |---|---|
-/// | `CONSUL_INDEX` | the index, as Consul's own handlers get it; 0 for a watch without one |
+/// | `CONSUL_INDEX` | the index, as for Consul's own handlers; 0 for a watch without one |
 /// | `CONSUL_WATCH_TYPE` | `key`, `keyprefix`, `service` … |
-/// | `CONSUL_WATCH_NAME` | what is watched: the key, the prefix, the service |
-/// | `CONSUL_WATCH_PATH` | both, with the watch's options, as logs have it |
+/// | `CONSUL_WATCH_NAME` | the key, the prefix, the service … |
+/// | `CONSUL_WATCH_PATH` | both, with the watch's options, as in the logs |
 /// | `CONSUL_WATCH_REASON` | `first`, `change` or `resync` |
-/// | `CONSUL_WATCH_ADDED`, `_UPDATED`, `_REMOVED` | how many entries were, since the last state that was run |
-/// | `CONSUL_WATCH_COALESCED` | how many states in between were not run |
+/// | `CONSUL_WATCH_ADDED`, `_UPDATED`, `_REMOVED` | numbers of entries, since the last state that was run |
+/// | `CONSUL_WATCH_COALESCED` | number of states in between that were not run |
 ///
-/// A program that does not read its stdin is no error; one that hangs is ended with all it has forked; what
-/// it prints cannot fill our memory. When the actor ends in whatever way, the program ends with it.
+/// A program that does not read its stdin is no error. A program that hangs is ended with all that it forked.
+/// Its output takes a bounded amount of memory. When the actor ends, for whatever reason, the program ends too.
 ///
-/// Its messages: `Changed`, [`StopHandler`], [`ForwardSignal`], [`GetRunStats`], and `WatchEvent` for
+/// It handles the messages `Changed`, [`StopHandler`], [`ForwardSignal`], [`GetRunStats`], and `WatchEvent` for
 /// [`Script::on_error`].
 ///
 /// ```no_run
@@ -72,7 +73,7 @@ pub struct ScriptHandler {
 }
 
 impl ScriptHandler {
-    /// A handler that runs this.
+    /// Creates a handler that runs this program.
     ///
     /// # Errors
     ///
@@ -142,7 +143,7 @@ impl ScriptHandler {
         self.stop_when_idle(ctx);
     }
 
-    /// Tells a trouble to the program for it, if there is one.
+    /// Runs the program for errors, if there is one.
     fn report_error(&mut self, report: Option<ErrorReport>, ctx: &mut Context<Self>) {
         let Some(error_hook) = &mut self.error_hook else {
             return;
@@ -178,8 +179,8 @@ impl ScriptHandler {
         }
     }
 
-    /// Gives an order to all that runs; the number of those it reached.
-    fn order(&self, order: ChildCommand) -> usize {
+    /// Sends a command to all programs that run, and returns their number.
+    fn command(&self, command: ChildCommand) -> usize {
         let error_hook = self
             .error_hook
             .as_ref()
@@ -187,7 +188,7 @@ impl ScriptHandler {
         self.running
             .values()
             .chain(error_hook)
-            .filter(|commands| commands.send(order).is_ok())
+            .filter(|commands| commands.send(command).is_ok())
             .count()
     }
 }
@@ -204,7 +205,7 @@ impl Lifecycle for ScriptHandler {
     fn begin_shutdown(&mut self, grace: Duration, ctx: &mut Context<Self>) {
         self.shutdown.begin();
         self.jobs.clear(ctx);
-        self.order(ChildCommand::Finish(grace));
+        self.command(ChildCommand::Finish(grace));
     }
 
     fn is_idle(&self) -> bool {
@@ -217,9 +218,9 @@ impl Lifecycle for ScriptHandler {
 }
 
 impl RunsJobs for ScriptHandler {
-    type Supersede = Box<dyn ErasedChange>;
+    type Content = Box<dyn ErasedChange>;
 
-    fn jobs(&mut self) -> &mut Jobs<Self::Supersede> {
+    fn jobs(&mut self) -> &mut Jobs<Self::Content> {
         &mut self.jobs
     }
 
@@ -294,7 +295,7 @@ impl Handler<ForwardSignal> for ScriptHandler {
     type Result = usize;
 
     fn handle(&mut self, ForwardSignal(signal): ForwardSignal, _: &mut Self::Context) -> usize {
-        self.order(ChildCommand::Signal(signal))
+        self.command(ChildCommand::Signal(signal))
     }
 }
 

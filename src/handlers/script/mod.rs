@@ -1,4 +1,4 @@
-//! A subscriber that runs a program on each change.
+//! The subscriber that runs a program on each change.
 
 mod error_hook;
 mod handler;

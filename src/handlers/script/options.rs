@@ -1,4 +1,4 @@
-//! How a program is run.
+//! [`Script`]: the settings of a program that is run on each change.
 
 use std::time::Duration;
 
@@ -10,25 +10,27 @@ use crate::handlers::{
     task_queue::QueueMode,
 };
 
-/// A program to run on each change, and how.
+/// A program to run on each change.
 ///
 /// | setting | [`command`](Self::command) | [`service`](Self::service) |
 /// |---|---|---|
 /// | timeout | none | 30 s |
 /// | grace between SIGTERM and SIGKILL | 5 s | 5 s |
-/// | states that come during a run | folded | folded |
-/// | output | where ours goes | the last 4 KiB logged |
-/// | a failed run | ends the handler | is [tried again](RetryPolicy) |
+/// | states that arrive during a run | coalesced | coalesced |
+/// | output | inherited | the last 4 KiB logged |
+/// | a failed run | ends the handler | is [retried](RetryPolicy) |
 /// | splay | none | none |
 /// | forks that outlive the program | left alone | left alone |
-/// | environment | inherited | inherited, but for what systemd says to us |
+/// | environment | inherited | inherited, without the variables of systemd |
 ///
-/// The command's are those of `consul watch` (Consul's docs, "Consul Watch"); the service's are those of the
-/// agent's `watches` ("Watches Overview and Reference") with a timeout and with retries, which those lack.
+/// The settings of a command are those of [`consul watch`](https://developer.hashicorp.com/consul/commands/watch).
+/// The settings of a service are those of the agent's
+/// [`watches`](https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches), with a timeout and with
+/// retries, which those lack.
 ///
-/// When a state counts as handled, for a [checkpoint](crate::checkpoint) and for the next one to come: folding,
-/// when its run has ended, even if it has failed and is to be tried again; in a queue, when it waits there; in
-/// parallel, when its run begins.
+/// The next state arrives, and a [checkpoint](crate::checkpoint) is written, when a state counts as handled:
+/// when its run has ended, even if it failed and is retried; in a queue, when it waits there; in parallel, when
+/// its run begins.
 #[derive(Debug, Clone)]
 pub struct Script {
     pub(super) program: Program,
@@ -46,7 +48,7 @@ impl Script {
     /// The default time between SIGTERM and SIGKILL: 5 s.
     pub const GRACE: Duration = HandlerOptions::<RunEnded>::GRACE;
 
-    /// A program as `consul watch` runs it.
+    /// Runs a program as `consul watch` does.
     pub fn command(program: Program) -> Self {
         Self {
             program,
@@ -59,7 +61,7 @@ impl Script {
         }
     }
 
-    /// A program as a service runs it that nobody looks at.
+    /// Runs a program as an unattended service does.
     pub fn service(program: Program) -> Self {
         let program = program.with_environment(|all| all.deny(Environment::SERVICE_MANAGER));
         Self {
@@ -76,8 +78,8 @@ impl Script {
 
     handler_setters!(stop_signal, output, retry, splay, events(RunEnded));
 
-    /// Sets how long a run may take; `None` is for ever. Then the program and all it has forked get SIGTERM,
-    /// and after the grace period SIGKILL.
+    /// Sets the time that a run may take; `None` is no limit. After it the program and all that it forked get
+    /// SIGTERM, and after the grace period SIGKILL.
     #[must_use]
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
@@ -91,53 +93,54 @@ impl Script {
         self
     }
 
-    /// Sets what becomes of forks that outlive the program.
+    /// Sets the policy for processes that outlive the program that forked them.
     #[must_use]
     pub fn orphans(mut self, orphans: OrphanPolicy) -> Self {
         self.orphans = orphans;
         self
     }
 
-    /// One run at a time; of the states that come meanwhile only the newest is run. The default.
+    /// Runs one program at a time. Of the states that arrive meanwhile only the newest is run. The default.
     #[must_use]
     pub fn coalesce(mut self) -> Self {
         self.mode = QueueMode::Coalesce;
         self
     }
 
-    /// One run at a time, and every state is run, in order, as long as no more than `most` (at least one)
-    /// wait; beyond that they are folded. A failed run is tried again before the next state.
+    /// Runs one program at a time, for every state in order, as long as no more than `most` (at least one)
+    /// wait. Further ones are coalesced. A failed run is retried before the next state.
     #[must_use]
     pub fn queue(mut self, most: usize) -> Self {
         self.mode = QueueMode::Queue(most.max(1));
         self
     }
 
-    /// Up to `most` (at least one) runs at the same time. Further states are folded meanwhile.
+    /// Runs up to `most` (at least one) programs at the same time. Further states are coalesced meanwhile.
     #[must_use]
     pub fn parallel(mut self, most: usize) -> Self {
         self.mode = QueueMode::Parallel(most.max(1));
         self
     }
 
-    /// Whether the handler ends when a run has failed for good, as `consul watch` does. The failed state is
-    /// then not acknowledged: no checkpoint takes it for handled.
+    /// Sets whether the handler ends when a run has failed for good, as `consul watch` does. The failed state is
+    /// then not acknowledged, so that no checkpoint takes it for handled.
     #[must_use]
     pub fn end_on_failure(mut self, ends: bool) -> Self {
         self.ends_on_failure = ends;
         self
     }
 
-    /// Runs this program when a run has failed, and when a watch is in trouble if the handler is given to
-    /// `Observe`. It is told by `CONSUL_WATCH_ERROR`, and on stdin by JSON: `{"path", "error", "output"}`.
-    /// One at a time; of the troubles that come meanwhile the newest is told. Its own failure is logged.
+    /// Runs this program when a run fails, and when a watch is in trouble if the handler observes it
+    /// (`Observe`). It gets the error in `CONSUL_WATCH_ERROR`, and as JSON on stdin:
+    /// `{"path", "error", "output"}`. It runs once at a time, next for the newest failure. Its own failure is
+    /// logged.
     #[must_use]
     pub fn on_error(mut self, program: Program) -> Self {
         self.on_error = Some(program);
         self
     }
 
-    /// Checks what can be checked without running anything.
+    /// Checks the settings without running anything.
     ///
     /// # Errors
     ///

@@ -352,6 +352,6 @@ proptest! {
                 prop_assert!(runs.is_sorted(), "in order: {runs:?}");
             }
         }
-        prop_assert_eq!(fixture.acknowledged().len(), accepted, "each sender is let go on");
+        prop_assert_eq!(fixture.acknowledged().len(), accepted, "each is acknowledged");
     }
 }

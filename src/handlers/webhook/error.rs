@@ -1,55 +1,57 @@
-//! Why a URL cannot be called, and why a call has failed.
+//! [`WebhookError`]: settings that cannot be used. [`DeliveryError`]: a call that failed.
 
 use std::{error::Error, time::Duration};
 
 #[cfg(feature = "tls")]
 use crate::client::TlsError;
 
-/// A handler that cannot be made. No variant shows a password, a header's value or a URL's path, which often
-/// is a secret too.
+/// Settings of a webhook that cannot be used. No variant shows a password, the value of a header or the path of a
+/// URL, which often is a secret too.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WebhookError {
-    /// What is to be called is no URL.
+    /// The URL is not one that can be called.
     #[error(
         "the handler's URL {reason}; write `https://host/path` (it is not shown, as it may hold a secret)"
     )]
     Url {
-        /// What is wrong with it.
+        /// The fault of it.
         reason: &'static str,
     },
-    /// The method is none.
-    #[error("`{method}` is no HTTP method; use POST, PUT or another word of letters")]
+    /// The method is not valid.
+    #[error("`{method}` is not an HTTP method; use POST, PUT or another word of letters")]
     Method {
-        /// What was given, shortened.
+        /// The text, shortened.
         method: String,
     },
-    /// A header's name is none.
-    #[error("`{name}` is no name of a header; use letters, digits and `-`")]
+    /// The name of a header is not valid.
+    #[error("`{name}` is not the name of a header; use letters, digits and `-`")]
     HeaderName {
-        /// What was given, shortened.
+        /// The text, shortened.
         name: String,
     },
-    /// A header's value has a character that would end it, such as a line break.
+    /// The value of a header has a character that would end it, such as a line break.
     #[error(
         "the value of the header `{name}` has a character that a header cannot carry, perhaps a line break from \
-         a copy; correct it (its value is not shown)"
+         a copy; remove it (the value is not shown)"
     )]
     HeaderValue {
         /// The header.
         name: String,
     },
-    /// A header that the handler or the connection sets.
-    #[error("the header `{name}` is set by the handler itself; leave it out")]
+    /// The handler or the connection sets this header.
+    #[error("the handler sets the header `{name}`; leave it out")]
     Reserved {
         /// The header.
         name: String,
     },
-    /// A timeout of zero.
-    #[error("the handler's timeout is zero, in which no answer can come; give at least 1 ms")]
+    /// The timeout is zero.
+    #[error(
+        "the timeout of the handler is zero, in which no response can arrive; use at least 1 ms"
+    )]
     Timeout,
-    /// A signature needs a key.
-    #[error("the key of the signature is empty; give one, or leave the signature out")]
+    /// The key of the signature is empty.
+    #[error("the key of the signature is empty; set one, or leave the signature out")]
     EmptyKey,
     /// TLS cannot be set up.
     #[cfg(feature = "tls")]
@@ -60,50 +62,52 @@ pub enum WebhookError {
     Unsupported,
 }
 
-/// A delivery that has failed. `target` is scheme, host and port of the URL, and no more of it.
+/// A delivery that failed. `target` is the scheme, host and port of the URL, and no more of it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliveryError {
-    /// No connection, or one that ended before an answer.
-    #[error("{target} cannot be reached; is it up, and is the URL right?")]
+    /// There was no connection, or it ended before a response.
+    #[error("{target} cannot be reached; check that it is up and that the URL is right")]
     Unreachable {
-        /// Whom.
+        /// The server.
         target: String,
-        /// What the system says.
+        /// The cause.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// No answer in time.
-    #[error("{target} has not answered within {timeout:?}; it may have got the state all the same")]
+    /// There was no response in time.
+    #[error(
+        "{target} did not respond within {timeout:?}; it may have received the state nevertheless"
+    )]
     Timeout {
-        /// Who.
+        /// The server.
         target: String,
-        /// How long it was waited.
+        /// The timeout.
         timeout: Duration,
     },
-    /// An answer that is no success.
-    #[error("{target} has answered {status}: {text}")]
+    /// The response is not a success.
+    #[error("{target} responded with {status}: {text}")]
     Status {
-        /// Who.
+        /// The server.
         target: String,
         /// The HTTP status.
         status: u16,
-        /// What it says, shortened.
+        /// The text of the response, shortened.
         text: String,
-        /// How long it asks to be left alone.
+        /// The pause that the server asks for.
         retry_after: Option<Duration>,
     },
     /// The state cannot be written as JSON.
     #[error("the state cannot be written as JSON")]
     Payload {
-        /// What the serializer says.
+        /// The cause.
         #[source]
         source: serde_json::Error,
     },
 }
 
 impl DeliveryError {
-    /// Whether another try may succeed: when there was no answer, or one with 429 or 5xx.
+    /// Whether a retry may succeed: there was no response, or one with 429 or 5xx.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Timeout { .. } => true,
@@ -112,7 +116,7 @@ impl DeliveryError {
         }
     }
 
-    /// The HTTP status, if there was an answer.
+    /// Returns the HTTP status, if there was a response.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Status { status, .. } => Some(*status),
@@ -120,7 +124,7 @@ impl DeliveryError {
         }
     }
 
-    /// How long the server asks to be left alone (`RetryPolicy-After`, at most ten minutes).
+    /// Returns the pause that the server asks for (`Retry-After`, at most ten minutes).
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
@@ -134,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_pass_is_tried_again() {
+    fn passing_errors_are_retried() {
         let status = |status| DeliveryError::Status {
             target: String::new(),
             status,

@@ -1,4 +1,4 @@
-//! The actor that calls a URL on each change.
+//! [`WebhookHandler`]: the actor that calls a URL on each change.
 
 use std::{
     fmt,
@@ -30,25 +30,26 @@ use crate::handlers::{
 
 /// A subscriber that calls a URL on each change, with the new state as JSON in the body.
 ///
-/// The body is the JSON that Consul's own handlers get, see [`HandlerPayload`]. The headers, besides those that
-/// were set:
+/// The body is the JSON that Consul's own
+/// [handlers](https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches#http-endpoint) get, see
+/// [`HandlerPayload`]. Besides those that were set, the request has these headers:
 ///
-/// | header | holds |
+/// | header | value |
 /// |---|---|
 /// | `Content-Type` | `application/json` |
-/// | `X-Consul-Index` | the index, as Consul's own handlers get it; 0 for a watch without one |
-/// | `Idempotency-Key` | the same for each try of one state and another for every other state: the index, and a digest of the watch's path and the state |
-/// | `X-Consul-Watch-Signature` | `sha256=` and the HMAC of the body, when [asked for](Webhook::sign_with) |
+/// | `X-Consul-Index` | the index, as for Consul's own handlers; 0 for a watch without one |
+/// | `Idempotency-Key` | the index, and a digest of the watch's path and the state: the same for each attempt at one state, and another one for every other state |
+/// | `X-Consul-Watch-Signature` | `sha256=` and the HMAC of the body, with [`Webhook::sign_with`] |
 ///
-/// The latest state is delivered at least once. A call without an answer, or with 429 or 5xx, is repeated
-/// after a pause ([`Webhook::retry`]; `RetryPolicy-After` is obeyed up to ten minutes) until it succeeds or a newer
-/// state takes the place of the failed one. Any other answer but 2xx is final: it is logged as a warning and
-/// told to the [recipient of events](Webhook::events), and the next change is tried afresh. Redirects are such
-/// answers, for a redirected call would carry secrets to somebody else. A state that was sent and not answered in
-/// time may have arrived; by its key the receiver knows it again.
+/// The latest state is delivered at least once. A call without a response, or with 429 or 5xx, is retried after a
+/// pause ([`Webhook::retry`]; `Retry-After` is obeyed up to ten minutes) until it succeeds or a newer state replaces
+/// the failed one. Any other response but 2xx is final. It is logged as a warning and sent to the
+/// [recipient of events](Webhook::events), and the next change is a new attempt. Redirects are among these, since a
+/// redirected call would carry secrets to another server. A state without a response may have arrived. The receiver
+/// recognizes it by its key.
 ///
 /// It takes changes of every type of watch, and of several watches of one supervisor at a time, each with one
-/// call open; one that hangs does not hold up the others. Its other messages: [`StopHandler`], [`GetWebhookStats`].
+/// call open. A call that hangs does not delay the others. It also handles [`StopHandler`] and [`GetWebhookStats`].
 ///
 /// ```no_run
 /// use actix::Actor;
@@ -65,7 +66,7 @@ use crate::handlers::{
 pub struct WebhookHandler {
     webhook: Webhook,
     template: Arc<RequestTemplate>,
-    /// Made on the thread that the actor runs on.
+    /// Made on the thread of the actor.
     client: Option<Rc<Client>>,
     jobs: Jobs<WebhookBody>,
     done: WebhookStats,
@@ -78,11 +79,11 @@ impl Supersede for WebhookBody {
 }
 
 impl WebhookHandler {
-    /// A handler that calls this. The files of TLS are read now.
+    /// Creates a handler that calls this URL. It reads the TLS files now.
     ///
     /// # Errors
     ///
-    /// [`WebhookError`]: a URL, method or header that cannot be sent, or a file that cannot be used.
+    /// [`WebhookError`]: the URL, a header or another setting cannot be used, or a file cannot be read.
     pub fn new(webhook: Webhook) -> Result<Self, WebhookError> {
         let template = Arc::new(RequestTemplate::new(&webhook)?);
         Ok(Self {
@@ -117,7 +118,7 @@ impl WebhookHandler {
             retry_in: retry.map(|retry| retry.at - now),
         };
         let failed = report.outcome.is_err();
-        self.tell(report, failed && retry.is_none());
+        self.report(report, failed && retry.is_none());
         if failed && self.shutdown.is_stopping() {
             call.abandon();
         }
@@ -125,7 +126,7 @@ impl WebhookHandler {
         self.stop_when_idle(ctx);
     }
 
-    /// When a failed call is retried, if it is.
+    /// Returns the time of the retry of a failed call, if there is one.
     fn retry(&self, call: &mut Job<WebhookBody>, error: &DeliveryError) -> Option<RetryAt> {
         if !error.is_passing() || self.shutdown.is_stopping() {
             return None;
@@ -138,7 +139,7 @@ impl WebhookHandler {
         })
     }
 
-    fn tell(&mut self, report: WebhookDelivered, given_up: bool) {
+    fn report(&mut self, report: WebhookDelivered, given_up: bool) {
         report.log(&self.template.target());
         self.done.count(&report, given_up);
         self.webhook.options.report(report);
@@ -170,7 +171,7 @@ impl WebhookHandler {
                     attempt: 0,
                     retry_in: None,
                 };
-                self.tell(report, true);
+                self.report(report, true);
                 reply_handle.send();
             }
         }
@@ -212,7 +213,7 @@ impl Lifecycle for WebhookHandler {
 }
 
 impl RunsJobs for WebhookHandler {
-    type Supersede = WebhookBody;
+    type Content = WebhookBody;
 
     fn jobs(&mut self) -> &mut Jobs<WebhookBody> {
         &mut self.jobs

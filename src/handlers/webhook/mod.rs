@@ -1,4 +1,4 @@
-//! A subscriber that calls a URL on each change.
+//! The subscriber that calls a URL on each change.
 
 mod error;
 mod handler;

@@ -1,4 +1,4 @@
-//! What is called on each change, and how.
+//! [`Webhook`]: the settings of a URL that is called on each change.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -11,17 +11,18 @@ use crate::{
     },
 };
 
-/// A URL to call on each change, and how.
+/// A URL to call on each change.
 ///
 /// | setting | default | that of Consul's `watches` |
 /// |---|---|---|
 /// | method | POST | POST |
 /// | timeout | 10 s | 10 s |
-/// | a failed call | [tried again](RetryPolicy) until it succeeds, 1 s to 60 s apart | lost |
-/// | TLS | the system's authorities, verified | the same |
+/// | a failed call | [retried](RetryPolicy) until it succeeds, after 1 s to 60 s | lost |
+/// | TLS | verified by the system's authorities | the same |
 /// | signature | none | none |
 ///
-/// Consul's are those of "Watches Overview and Reference", `http_handler_config`.
+/// Consul's are those of
+/// [`http_handler_config`](https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches#http-endpoint).
 #[derive(Clone)]
 pub struct Webhook {
     pub(super) url: Secret,
@@ -35,11 +36,11 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// The default timeout of a call, Consul's own: 10 s.
+    /// The default timeout of a call: 10 s, as in Consul.
     pub const TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// Calls this `webhook://` or `https://` URL. A user and a password in it are sent as HTTP basic
-    /// authentication. It is never printed but for scheme, host and port.
+    /// Calls this `http://` or `https://` URL. It sends a user and a password in it as HTTP basic
+    /// authentication. Of the URL only the scheme, host and port are ever printed.
     pub fn new(url: impl Into<Secret>) -> Self {
         Self {
             url: url.into(),
@@ -65,37 +66,37 @@ impl Webhook {
         self
     }
 
-    /// Adds a header; one name may have several values. Its value is never printed. A `Content-Type`,
-    /// `User-Agent`, `Authorization` or `Host` takes the place of the default one.
+    /// Adds a header. One name may have several values. The value is never printed. A `Content-Type`,
+    /// `User-Agent`, `Authorization` or `Host` replaces the default one.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Sets how long a call may take until its answer's status is there (default 10 s).
+    /// Sets the time that a call may take until the status of its response arrives (default 10 s).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Sets a PEM file of the authorities to trust, instead of the system's.
+    /// Sets a PEM file with the authorities to trust instead of the system's.
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_file = Some(path.into());
         self
     }
 
-    /// Sets whether the server's certificate is checked (default: yes). A warning tells when it is not.
+    /// Sets whether the server's certificate is verified (default: yes). A warning is logged when it is not.
     #[must_use]
     pub fn verify(mut self, verify: bool) -> Self {
         self.verify = verify;
         self
     }
 
-    /// Signs each body: `X-Consul-Watch-Signature: sha256=` and the HMAC-SHA256 of the body under this key, in
-    /// hex. The receiver computes the same, and compares in constant time. Default: no signature.
+    /// Signs each body: `X-Consul-Watch-Signature: sha256=` and the HMAC-SHA256 of the body with this key, in
+    /// hexadecimal. The receiver computes the same and compares in constant time. Default: no signature.
     #[must_use]
     pub fn sign_with(mut self, key: impl Into<Secret>) -> Self {
         self.signature = Some(key.into());

@@ -1,4 +1,4 @@
-//! One call of the URL.
+//! [`RequestTemplate`]: sends one state to the URL.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ const SIGNATURE: &str = "x-consul-watch-signature";
 const INDEX: &str = "x-consul-index";
 const KEY: &str = "idempotency-key";
 
-/// What the handler, or the connection, sets by itself.
+/// The headers that the handler or the connection sets.
 const RESERVED: [&str; 10] = [
     SIGNATURE,
     INDEX,
@@ -42,18 +42,18 @@ const RESERVED: [&str; 10] = [
     "upgrade",
 ];
 
-/// How much of an answer is read, and for how long: it is only for the log.
+/// The limits for reading a response, which is only for the log.
 const ANSWER_TEXT: usize = 4096;
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 
-/// Everything that is the same in all calls, checked. It may go to any thread.
+/// The parts that all requests share, checked. It may be sent to another thread.
 pub(super) struct RequestTemplate {
     method: Method,
     url: TargetUrl,
     headers: Vec<(HeaderName, HeaderValue)>,
     signature: Option<Secret>,
     timeout: Duration,
-    /// What must not come back in what an answer says.
+    /// The texts that must not be shown if a response repeats them.
     secrets: Vec<Secret>,
     #[cfg(feature = "tls")]
     dialer: Option<TlsConnector>,
@@ -68,7 +68,7 @@ pub(in crate::handlers) struct WebhookBody {
 }
 
 impl RequestTemplate {
-    /// Checks everything, and reads the files of TLS.
+    /// Checks the settings, and reads the TLS files.
     pub(super) fn new(webhook: &Webhook) -> Result<Self, WebhookError> {
         let url = TargetUrl::read(webhook.url.expose())?;
         let method = Method::from_bytes(webhook.method.as_bytes());
@@ -128,12 +128,12 @@ impl RequestTemplate {
         })
     }
 
-    /// Scheme, host and port.
+    /// Returns the scheme, host and port of the URL.
     pub(super) fn target(&self) -> String {
         self.url.address.to_string()
     }
 
-    /// The connections of this thread.
+    /// Creates the client of this thread.
     pub(super) fn client(&self) -> Client {
         #[cfg(feature = "tls")]
         if let Some(dialer) = &self.dialer {
@@ -142,7 +142,7 @@ impl RequestTemplate {
         finish(Connector::new(), self.timeout)
     }
 
-    /// Sends one state; the status of a success.
+    /// Sends one state, and returns the status of a success.
     pub(super) async fn send(
         &self,
         client: &Client,
@@ -174,7 +174,7 @@ impl RequestTemplate {
             Ok(Err(error)) => return Err(self.unreachable(error)),
             Ok(Ok(answer)) => answer,
         };
-        // Read in any case: the connection is then good for the next call.
+        // Read in any case, so that the connection can be used for the next call.
         let left = ANSWER_TIME.min(self.timeout.saturating_sub(started.elapsed()));
         let said = timeout(left, read_start(&mut answer, ANSWER_TEXT))
             .await
@@ -190,7 +190,9 @@ impl RequestTemplate {
     fn refused(&self, status: u16, headers: &HeaderMap, said: &[u8]) -> DeliveryError {
         let secrets: Vec<&Secret> = self.secrets.iter().collect();
         let text = match status {
-            300..=399 => "a redirect, which is not followed: give the URL it leads to".to_owned(),
+            300..=399 => {
+                "a redirect, which is not followed; use the URL that it leads to".to_owned()
+            }
             _ => sanitized(said, &secrets),
         };
         DeliveryError::Status {
@@ -207,7 +209,7 @@ impl RequestTemplate {
             SendRequestError::Connect(Connect::Io(source)) | SendRequestError::Send(source) => {
                 source.into()
             }
-            // awc's errors may not leave the thread.
+            // awc's errors cannot be sent to another thread.
             other => other.to_string().into(),
         };
         DeliveryError::Unreachable {
@@ -260,7 +262,7 @@ where
         > + Clone
         + 'static,
 {
-    // A call has its own timeout; awc's must not come before it.
+    // A call has its own timeout, which awc's must not precede.
     let connector = connector.timeout(patience);
     Client::builder()
         .connector(connector)
@@ -327,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_handler_sets_cannot_be_set() {
+    fn headers_of_the_handler_cannot_be_set() {
         for name in [
             "Content-Length",
             "X-Consul-Index",
@@ -353,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_given_header_takes_the_place_of_the_default() {
+    fn a_header_that_is_set_replaces_the_default() {
         let template = RequestTemplate::new(
             &Webhook::new("http://host")
                 .header("Content-Type", "text/x")

@@ -1,4 +1,4 @@
-//! What proves to the receiver who has sent a state, and what tells one state from the other.
+//! The headers that prove the sender of a state and that distinguish one state from another.
 
 use std::fmt::Write;
 
@@ -7,18 +7,18 @@ use sha2::{Digest, Sha256};
 
 use crate::client::Secret;
 
-/// The value of `X-Consul-Watch-Signature`: HMAC-SHA256 over the body.
+/// Returns the value of `X-Consul-Watch-Signature`: HMAC-SHA256 over the body.
 pub(super) fn signature(key: &Secret, body: &[u8]) -> Option<String> {
-    // A key of any length will do; the result is one only by its type.
+    // HMAC takes keys of any length, so this never fails.
     let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).ok()?;
     mac.update(body);
     Some(format!("sha256={}", hex(&mac.finalize().into_bytes())))
 }
 
-/// The value of `Idempotency-Key`: the index, and a digest of the path and the state.
+/// Returns the value of `Idempotency-Key`: the index, and a digest of the path and the state.
 ///
-/// The state is part of it since an index alone does not tell two of them apart: Consul may start over, and
-/// some watches have none (theirs is 0), for which `turn` tells a state that came back from one that stayed.
+/// The state is part of it, since an index alone does not identify it: Consul may start its count over. Some
+/// watches have no index (0). For these, `turn` distinguishes a state that came back from one that stayed.
 pub(super) fn idempotency_key(path: &str, index: u64, turn: u128, body: &[u8]) -> String {
     let mut digest = Sha256::new();
     digest.update(path.as_bytes());
@@ -34,7 +34,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
         .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(text, "{byte:02x}");
             text
         })

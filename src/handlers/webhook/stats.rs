@@ -1,4 +1,4 @@
-//! What a handler tells about its deliveries.
+//! Reports and statistics of the calls of a webhook.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,22 +7,22 @@ use consul_watch_actors::WatchPath;
 
 use super::error::DeliveryError;
 
-/// A call has come to its end.
+/// The end of a call.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 #[non_exhaustive]
 pub struct WebhookDelivered {
-    /// The watch whose state it delivered.
+    /// The watch whose state it was to deliver.
     pub path: WatchPath,
     /// The index of that state.
     pub index: u64,
-    /// The status of a success, or what has failed.
+    /// The status of a success, or the error.
     pub outcome: Result<u16, Arc<DeliveryError>>,
-    /// How long it took.
+    /// The time it took.
     pub duration: Duration,
-    /// Which try of this state it was, beginning with 1.
+    /// The number of the attempt at this state, beginning with 1.
     pub attempt: u32,
-    /// How long until it is tried again by itself; `None` when it is not.
+    /// The time until it is retried; `None` if it is not.
     pub retry_in: Option<Duration>,
 }
 
@@ -31,24 +31,24 @@ pub struct WebhookDelivered {
 #[rtype(result = "WebhookStats")]
 pub struct GetWebhookStats;
 
-/// What a handler has done so far.
+/// The numbers of a handler's calls.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct WebhookStats {
-    /// How many calls were answered with 2xx.
+    /// Calls with a response of 2xx.
     pub delivered: u64,
-    /// How many calls have failed, those that were tried again among them.
+    /// Calls that failed, including those that were retried.
     pub failed: u64,
-    /// How many states were given up: refused, or tried often enough. A state that a newer one took the place
-    /// of is not counted.
+    /// States that were given up: refused, or out of attempts. A state that a newer one replaced is not
+    /// counted.
     pub given_up: u64,
-    /// How many calls are open now.
+    /// Calls that are open now.
     pub open: usize,
-    /// How many states wait for their turn, or for another try.
+    /// States that wait for their turn or for a retry.
     pub waiting: usize,
-    /// The status of the last answer, whatever it was.
+    /// The status of the last response, whatever it was.
     pub last_status: Option<u16>,
-    /// The last call that ended.
+    /// The call that ended last.
     pub last: Option<WebhookDelivered>,
 }
 
@@ -65,14 +65,14 @@ impl WebhookStats {
 }
 
 impl WebhookDelivered {
-    /// The status of the answer, if there was one.
+    /// Returns the status of the response, if there was one.
     pub fn status(&self) -> Option<u16> {
         self.outcome
             .as_ref()
             .map_or_else(|error| error.status(), |status| Some(*status))
     }
 
-    /// Tells the log.
+    /// Logs the call: a success at the level debug, a failure as a warning.
     pub(super) fn log(&self, target: &str) {
         let Self {
             path,
@@ -84,11 +84,11 @@ impl WebhookDelivered {
         } = self;
         match outcome {
             Ok(status) => {
-                tracing::debug!(%path, index, target, status, ?duration, "the state is delivered")
+                tracing::debug!(%path, index, target, status, ?duration, "webhook delivered");
             }
             Err(error) => {
                 let cause = std::error::Error::source(&**error).map(tracing::field::display);
-                tracing::warn!(%path, index, target, %error, cause, ?retry_in, "the state is not delivered");
+                tracing::warn!(%path, index, target, %error, cause, ?retry_in, "webhook not delivered");
             }
         }
     }

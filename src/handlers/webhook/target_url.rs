@@ -1,4 +1,4 @@
-//! The URL of a handler, taken apart so that no secret in it is shown.
+//! [`TargetUrl`]: the URL of a webhook in parts, so that no secret in it is shown.
 
 use awc::http::Uri;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -8,22 +8,22 @@ use zeroize::Zeroizing;
 use super::error::WebhookError;
 use crate::client::{Address, Scheme, Secret};
 
-/// Where to deliver.
+/// The URL to call.
 pub(super) struct TargetUrl {
-    /// As awc gets it: without https, which our connector has seen to, and without credentials.
+    /// The URL for awc: without credentials, and without https, which the connector provides.
     pub(super) uri: Uri,
-    /// The header that carries the URL's user and password.
+    /// The value of the header with the URL's user and password.
     pub(super) authorization: Option<Secret>,
-    /// Scheme, host and port.
+    /// The scheme, host and port.
     pub(super) address: Address,
 }
 
 impl TargetUrl {
     pub(super) fn read(url: &str) -> Result<Self, WebhookError> {
-        let fault = |reason| WebhookError::Url { reason };
-        // What comes after `#` is for the caller alone.
+        let error = |reason| WebhookError::Url { reason };
+        // The fragment is not sent.
         let url = url.trim().split('#').next().unwrap_or_default();
-        let (scheme, rest) = url.split_once("://").ok_or(fault("has no scheme"))?;
+        let (scheme, rest) = url.split_once("://").ok_or(error("has no scheme"))?;
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         let (credentials, host) = match authority.rsplit_once('@') {
@@ -33,9 +33,9 @@ impl TargetUrl {
         let shown = format!("{scheme}://{host}");
         let address: Address = shown
             .parse()
-            .map_err(|_| fault("has no valid scheme, host and port"))?;
+            .map_err(|_| error("has no valid scheme, host and port"))?;
         if address.scheme() == Scheme::Unix {
-            return Err(fault("is neither http nor https"));
+            return Err(error("is neither http nor https"));
         }
         let path = if path.starts_with('/') {
             path.to_owned()
@@ -43,7 +43,7 @@ impl TargetUrl {
             format!("/{path}")
         };
         let uri = Uri::try_from(format!("{}{path}", address.awc_base()));
-        let uri = uri.map_err(|_| fault("has a character that must be percent-encoded"))?;
+        let uri = uri.map_err(|_| error("has a character that must be percent-encoded"))?;
         Ok(Self {
             uri,
             authorization: credentials.map(basic),
@@ -52,7 +52,7 @@ impl TargetUrl {
     }
 }
 
-/// What HTTP makes of the `user:password` of a URL.
+/// Returns the basic authentication for the `user:password` of a URL.
 fn basic(credentials: &str) -> Secret {
     let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
     let mut both = Zeroizing::new(Vec::new());
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_taken_apart() {
+    fn a_url_has_its_parts() {
         assert_eq!(
             parts("https://hooks.example:8443/a/b?c=d#e"),
             (
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_refused_without_being_shown() {
+    fn other_texts_are_refused_without_being_shown() {
         for url in [
             "",
             "hunter2",

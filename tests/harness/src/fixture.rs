@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use consul_watch::actors::Query;
 use consul_watch::{
-    Backoff, ConsulConfig, FailureClass, Ready, Status, Watch, WatchStatus, WatchSupervisor,
+    Backoff, ConsulConfig, FailureClass, KeyPrefix, Ready, Status, Watch, WatchStatus,
+    WatchSupervisor,
 };
 
 use crate::agent::TestAgent;
@@ -50,6 +51,13 @@ impl Fixture {
             proxy,
             agent,
         }
+    }
+
+    /// Replaces the supervisor by one with this root, whose query the keys and prefixes below it share.
+    #[must_use]
+    pub fn with_root(mut self, root: KeyPrefix) -> Self {
+        self.watches = rooted(&self.config, root);
+        self
     }
 
     /// Subscribes a new recorder.
@@ -169,13 +177,18 @@ pub fn impatient(config: ConsulConfig) -> ConsulConfig {
 }
 
 /// Starts a supervisor that retries soon.
-///
-/// # Panics
-///
-/// Never: its back-off is valid.
 pub fn supervisor(config: &ConsulConfig) -> Addr<WatchSupervisor> {
+    retrying_soon(config).start()
+}
+
+/// Starts a supervisor with this root that retries soon.
+pub fn rooted(config: &ConsulConfig, root: KeyPrefix) -> Addr<WatchSupervisor> {
+    retrying_soon(config).shared_root(root).start()
+}
+
+fn retrying_soon(config: &ConsulConfig) -> WatchSupervisor {
     match Backoff::new(Duration::from_millis(20), Duration::from_millis(500)) {
-        Ok(soon) => WatchSupervisor::new(config.clone()).backoff(soon).start(),
+        Ok(soon) => WatchSupervisor::new(config.clone()).backoff(soon),
         Err(error) => panic!("{error}"),
     }
 }

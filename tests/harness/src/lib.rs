@@ -34,6 +34,8 @@ mod catalog;
 mod cluster;
 #[cfg(feature = "fixture")]
 mod describe;
+#[cfg(feature = "fixture")]
+mod events;
 mod fetch;
 #[cfg(feature = "fixture")]
 pub mod fixture;
@@ -59,6 +61,8 @@ pub use builder::{AgentBuilder, AgentError};
 pub use cluster::TestCluster;
 #[cfg(feature = "fixture")]
 pub use describe::{Describe, described, state, text};
+#[cfg(feature = "fixture")]
+pub use events::Events;
 #[cfg(feature = "fixture")]
 pub use fixture::Fixture;
 pub use http::{Http, HttpReply};

@@ -187,7 +187,7 @@ async fn a_list_that_lacks_a_key_for_ever_although_it_is_there() {
         .proxy
         .inject(Rule::always(list).for_target("recurse"));
     let status = fixture.until_retrying(path, FailureClass::Transient).await;
-    assert!(status.state.to_string().contains("it is there"), "{status}");
+    assert!(status.state.to_string().contains("it exists"), "{status}");
     folder.feed.has_nothing("no key was deleted");
     fixture.proxy.pass();
     folder.put("open", "2");

@@ -35,7 +35,7 @@ pub(crate) use self::{delayed_release::InUseLease, size::ConnectionPermit};
 /// permits; so it is late, never lost. That is the engine's backpressure towards the server.
 ///
 /// The permit of a query that was cut off, by its watch or by the network, is released when the server drops
-/// the query ([`Query::hold`](crate::Query::hold)), which may be long after. It is released at once where the
+/// the query ([`Ask::server_hold`](crate::Ask::server_hold)), which may be long after. It is released at once where the
 /// server is known to hold it no longer ([`Failure::with_released`](crate::Failure::with_released),
 /// [`release_pending`](Self::release_pending)).
 ///

@@ -1,5 +1,7 @@
 //! The gate that admits watches to a server that was down, a few at a time (no thundering herd).
 //!
+//! While the server is down, one watch at a time probes it (half-open). Any response opens the gate.
+//!
 //! [`queue`] decides, without clock and without I/O; [`permit`] waits for its decision. Every waiting watch
 //! looks at the clock itself, so a blocked thread delays only its own watches.
 

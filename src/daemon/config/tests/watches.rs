@@ -123,7 +123,7 @@ fn fields_beyond_consuls_are_refused_with_their_location() {
         ),
         (
             "handler_type = \"exec\"\n args = [\"x\"]\n kill_signal = \"SIGWHAT\"",
-            "`SIGWHAT` is no signal",
+            "`SIGWHAT` is not a signal",
         ),
         (
             "handler_type = \"exec\"\n args = [\"x\"]\n restart_on_change = true\n reload_signal = \"HUP\"",

@@ -87,9 +87,12 @@ impl<Q: HandlerPayload> HandledState<Q> {
         Some(writer.write(seen.begun()))
     }
 
-    /// Notes that an update is the engine's again.
+    /// Notes that an unfinished update is the engine's again. A finished one stays so: its outcome may be known
+    /// before its acknowledgement.
     pub(super) fn returned(&mut self, index: u64) {
-        if let Some(latest) = self.latest_of(index) {
+        if let Some(latest) = self.latest_of(index)
+            && latest.outcome == HandlerOutcome::Open
+        {
             latest.outcome = HandlerOutcome::Returned;
         }
     }

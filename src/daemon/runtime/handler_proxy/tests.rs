@@ -199,7 +199,7 @@ impl Fixture {
         config.watches[0].handler.clone()
     }
 
-    fn let_go(&self) {
+    fn release(&self) {
         fs::write(self.path("go"), "").unwrap();
     }
 
@@ -256,7 +256,7 @@ async fn until(what: &str, mut is_met: impl FnMut() -> bool) {
 #[actix::test]
 async fn a_state_that_kills_the_handler_does_not_block_newer_ones() {
     let fixture = Fixture::new();
-    fixture.let_go();
+    fixture.release();
     fixture.start(fixture.handler(""), None).await;
     fixture.until_log(&["1"]).await;
     fixture.query.put("bad");
@@ -276,7 +276,7 @@ async fn an_acknowledged_state_that_kills_the_handler_does_not_block_newer_ones(
     fixture.until_log(&["1"]).await;
     fixture.query.put("bad");
     until_latest(&proxy, (2, 0)).await;
-    fixture.let_go();
+    fixture.release();
     until("two panics", || fixture.query.panics() >= 2).await;
     fixture.query.put("3");
     fixture.until_log(&["1", "3"]).await;
@@ -303,7 +303,7 @@ async fn an_update_that_waits_for_a_handler_is_taken_back_by_stop() {
         .await
         .unwrap();
     until_latest(&proxy, (2, 0)).await;
-    fixture.let_go();
+    fixture.release();
     replaced.await.unwrap().unwrap().unwrap();
     let marker = Changed::first(fixture.query.clone(), Some(pair(9, "marker")), 9);
     proxy.send(marker).await.unwrap();
@@ -313,21 +313,32 @@ async fn an_update_that_waits_for_a_handler_is_taken_back_by_stop() {
 #[actix::test]
 async fn the_checkpoint_says_when_an_update_was_begun() {
     let fixture = Fixture::new();
-    fixture.let_go();
+    fixture.release();
     fixture.start(fixture.handler(""), None).await;
     fixture.until_checkpoint(1, false).await;
     fixture.hold();
     fixture.query.put("2");
     fixture.until_log(&["1", "2"]).await;
     fixture.until_checkpoint(1, true).await;
-    fixture.let_go();
+    fixture.release();
     fixture.until_checkpoint(2, false).await;
+}
+
+#[actix::test]
+async fn an_update_that_was_handled_stays_so_when_stop_takes_it_back() {
+    let mut handled = HandledState::new(None, None);
+    let mut changed = Changed::first(Number::new(), Some(pair(7, "1")), 7);
+    handled.begin(&mut changed);
+    assert!(handled.record(7, true).is_none(), "there is no file");
+    handled.returned(7);
+    let (seen, _) = handled.finish();
+    assert!(!is_begun(&seen.unwrap()));
 }
 
 #[actix::test]
 async fn an_unfinished_update_is_made_good_when_the_value_goes_back() {
     let fixture = Fixture::new();
-    fixture.let_go();
+    fixture.release();
     let handler = fixture.handler("");
     let (proxy, subscription) = fixture.start(handler.clone(), None).await;
     fixture.until_checkpoint(1, false).await;
@@ -344,7 +355,7 @@ async fn an_unfinished_update_is_made_good_when_the_value_goes_back() {
     assert!(is_begun(&seen) && seen.index() == 1, "{seen:?}");
     assert_eq!(fixture.file().load().unwrap(), Some(seen.clone()));
 
-    fixture.let_go();
+    fixture.release();
     fixture.query.put("1");
     fixture.start(handler, Some(seen)).await;
     fixture.until_log(&["1", "2", "1"]).await;

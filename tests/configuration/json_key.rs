@@ -1,8 +1,7 @@
-//! A key's JSON is delivered as a value; what cannot be read is told, and the last good one stays.
+//! A key's JSON is delivered as a value; an invalid one is reported, and the last good one stays.
 
-use consul_watch::{Key, Observe};
-
-use crate::{recorder::Feed, stage::Stage};
+use consul_watch::Key;
+use consul_watch_harness::{Events, Feed, Fixture};
 
 #[derive(Debug, PartialEq, serde::Deserialize)]
 struct Limits {
@@ -12,25 +11,22 @@ struct Limits {
 }
 
 #[actix::test]
-async fn good_values_are_delivered_and_bad_ones_are_told() {
-    let stage = Stage::dev();
-    let mut events = crate::a_folder_as_a_struct::Events::start();
-    stage
-        .watches
-        .send(Observe::all(events.address.clone()))
-        .await
-        .unwrap();
-    let mut feed: Feed<_> = stage.watch(Key::new("limits").json::<Limits>()).await;
+async fn good_values_are_delivered_and_bad_ones_are_reported() {
+    let fixture = Fixture::dev();
+    let mut events = Events::of(&fixture.watches).await;
+    let mut feed: Feed<_> = fixture.watch(Key::new("limits").json::<Limits>()).await;
 
     assert!(feed.next("absence").await.current.is_none());
-    stage.agent.put("limits", br#"{"connections": 5}"#);
+    fixture.agent.put("limits", br#"{"connections": 5}"#);
     let changed = feed.next("the first value").await;
     assert_eq!(
         changed.current.as_deref().map(|limits| limits.connections),
         Some(5)
     );
 
-    stage.agent.put("limits", br#"{"connections": "hunter2"}"#);
+    fixture
+        .agent
+        .put("limits", br#"{"connections": "hunter2"}"#);
     let told = events.rejection().await;
     assert!(
         told.contains("`limits`") && told.contains("`connections`") && told.contains("u32"),
@@ -38,11 +34,11 @@ async fn good_values_are_delivered_and_bad_ones_are_told() {
     );
     assert!(!told.contains("hunter2"), "the value is not shown: {told}");
 
-    // Another way to write the last good value is no news, so this marker is the next delivery.
-    stage
+    // Another spelling of the last good value is no change, so the marker is the next delivery.
+    fixture
         .agent
         .put("limits", br#"{ "connections": 5, "burst": 0 }"#);
-    stage.agent.put("limits", br#"{"connections": 6}"#);
+    fixture.agent.put("limits", br#"{"connections": 6}"#);
     let changed = feed.next("the next good value").await;
     let old = changed
         .previous
@@ -56,16 +52,18 @@ async fn good_values_are_delivered_and_bad_ones_are_told() {
         (Some(5), Some(6))
     );
 
-    stage.agent.delete("limits");
+    fixture.agent.delete("limits");
     assert!(feed.next("the removal").await.current.is_none());
 }
 
 #[actix::test]
-async fn a_type_of_its_own_is_a_watch_of_its_own() {
-    let stage = Stage::dev();
-    stage.agent.put("n", b"7");
-    let mut number = stage.watch(Key::new("n").json::<u32>()).await;
-    let mut text = stage.watch(Key::new("n").json::<serde_json::Value>()).await;
+async fn each_type_is_a_watch_of_its_own() {
+    let fixture = Fixture::dev();
+    fixture.agent.put("n", b"7");
+    let mut number = fixture.watch(Key::new("n").json::<u32>()).await;
+    let mut text = fixture
+        .watch(Key::new("n").json::<serde_json::Value>())
+        .await;
     assert_eq!(
         number
             .next("as a number")

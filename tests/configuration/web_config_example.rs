@@ -1,4 +1,4 @@
-//! The example `web_config`: handlers on threads of their own read the live struct while keys change.
+//! The example `web_config`: handlers on other threads read the live struct while keys change.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -8,9 +8,7 @@ use std::{
     time::Instant,
 };
 
-use consul_watch_harness::{Signal, TestAgent, signal};
-
-use crate::recorder::SOON;
+use consul_watch_harness::{DEADLINE, Signal, TestAgent, signal};
 
 /// The built example, beside the tests.
 fn example() -> PathBuf {
@@ -32,7 +30,7 @@ fn example() -> PathBuf {
     example
 }
 
-fn asked(address: &str) -> String {
+fn answer(address: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("the example listens");
     stream
         .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -48,15 +46,15 @@ fn asked(address: &str) -> String {
 }
 
 fn until(address: &str, wanted: &str) {
-    let deadline = Instant::now() + SOON;
+    let deadline = Instant::now() + DEADLINE;
     loop {
-        let found = asked(address);
+        let found = answer(address);
         if found == wanted {
             return;
         }
         assert!(
             Instant::now() < deadline,
-            "waited {SOON:?} for {wanted:?}, and it says {found:?}"
+            "waited {DEADLINE:?} for {wanted:?}, and it says {found:?}"
         );
     }
 }
@@ -84,7 +82,7 @@ fn started(agent: &TestAgent) -> (Child, String) {
 fn handlers_read_the_live_struct_while_keys_change() {
     let agent = TestAgent::dev();
     let (mut child, address) = started(&agent);
-    assert_eq!(asked(&address), "Hello (at most 10 guests)");
+    assert_eq!(answer(&address), "Hello (at most 10 guests)");
     agent.put("web/greeting", "Good morning");
     until(&address, "Good morning (at most 10 guests)");
 
@@ -96,7 +94,7 @@ fn handlers_read_the_live_struct_while_keys_change() {
         }
     });
     while !writer.is_finished() {
-        let found = asked(&address);
+        let found = answer(&address);
         assert!(found.starts_with("Good morning (at most "), "{found:?}");
     }
     writer.join().expect("the writer wrote");

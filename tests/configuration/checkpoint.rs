@@ -1,66 +1,60 @@
-//! A checkpoint's promise: after a restart of the application the first update comes only if the content
-//! differs.
+//! A checkpoint: after a restart of the application, the first update comes only if the content differs.
 
 use consul_watch::{
     Key, KeyPrefix, Stop,
     checkpoint::{CheckpointError, CheckpointFile},
 };
-use consul_watch_harness::eventually_async;
-
-use crate::{
-    recorder::{Feed, SOON},
-    stage::{Stage, supervisor},
-};
+use consul_watch_harness::{DEADLINE, Feed, Fixture, eventually_async, fixture::supervisor};
 
 /// Starts one run of an application.
-async fn run(stage: &Stage, file: &CheckpointFile) -> Feed<KeyPrefix> {
+async fn run(fixture: &Fixture, file: &CheckpointFile) -> Feed<KeyPrefix> {
     let feed = Feed::start();
     let watch = file
         .watch(KeyPrefix::new("app"), feed.address.clone())
         .expect("a checkpoint of this watch");
-    stage.watches.send(watch).await.unwrap().unwrap();
+    fixture.watches.send(watch).await.unwrap().unwrap();
     feed
 }
 
 #[actix::test]
-async fn what_was_seen_is_not_delivered_again() {
-    let mut stage = Stage::dev();
+async fn a_seen_state_is_not_delivered_again() {
+    let mut fixture = Fixture::dev();
     let folder = tempfile::tempdir().unwrap();
     let file = CheckpointFile::new(folder.path().join("app.checkpoint"));
     assert_eq!(file.load().unwrap(), None);
 
-    stage.agent.put("app/a", b"1");
-    let mut first = run(&stage, &file).await;
+    fixture.agent.put("app/a", b"1");
+    let mut first = run(&fixture, &file).await;
     first.says(&["added app/a=1"]).await;
-    eventually_async(SOON, "the checkpoint", || {
+    eventually_async(DEADLINE, "the checkpoint", || {
         file.load().is_ok_and(|seen| seen.is_some())
     })
     .await;
-    stage.watches.send(Stop::all()).await.unwrap();
+    fixture.watches.send(Stop::all()).await.unwrap();
 
     // The application starts again: nothing has changed, so the marker is its first delivery.
-    stage.watches = supervisor(&stage.config);
-    let mut second = run(&stage, &file).await.of_changes_only();
-    stage.ready().await;
-    stage.agent.put("app/b", b"2");
+    fixture.watches = supervisor(&fixture.config);
+    let mut second = run(&fixture, &file).await.of_changes_only();
+    fixture.ready().await;
+    fixture.agent.put("app/b", b"2");
     second.says(&["added app/b=2"]).await;
-    let seen = stage.agent.entry("app/b").unwrap().modify_index;
-    eventually_async(SOON, "the checkpoint", || {
+    let seen = fixture.agent.entry("app/b").unwrap().modify_index;
+    eventually_async(DEADLINE, "the checkpoint", || {
         file.load()
             .is_ok_and(|kept| kept.is_some_and(|kept| kept.index() >= seen))
     })
     .await;
-    stage.watches.send(Stop::all()).await.unwrap();
+    fixture.watches.send(Stop::all()).await.unwrap();
 
     let before = file.load().unwrap();
 
-    // While it is away something changes and something else is only written again.
-    stage.agent.put("app/a", b"1");
-    stage.agent.delete("app/b");
-    stage.watches = supervisor(&stage.config);
-    let mut third = run(&stage, &file).await;
+    // While it does not run, one key changes and another is written again.
+    fixture.agent.put("app/a", b"1");
+    fixture.agent.delete("app/b");
+    fixture.watches = supervisor(&fixture.config);
+    let mut third = run(&fixture, &file).await;
     third.says(&["added app/a=1"]).await;
-    eventually_async(SOON, "the checkpoint, and no half-written one", || {
+    eventually_async(DEADLINE, "the checkpoint, and no half-written one", || {
         let files = std::fs::read_dir(folder.path()).unwrap().count();
         files == 1 && file.load().is_ok_and(|kept| kept != before)
     })

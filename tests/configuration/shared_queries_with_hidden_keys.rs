@@ -3,8 +3,6 @@
 use consul_watch::{FailureClass, Key, KeyPrefix, Reason};
 use consul_watch_harness::{Acl, DEADLINE, eventually_async, log_capture};
 
-use crate::covered_by_a_wider_prefix::rooted;
-
 /// An agent with a token that may read `FOLDER/`, by the policy `all`, or all of it but `FOLDER/secret`, by
 /// the policy `but-secret`; a supervisor with that token and that root; and the keys `open` and `secret`.
 fn start(folder: &str, policy: &str) -> Acl {
@@ -17,12 +15,12 @@ fn start(folder: &str, policy: &str) -> Acl {
     acl.allow(&[policy]);
     acl.fixture.agent.put(&format!("{folder}/open"), "1");
     acl.fixture.agent.put(&format!("{folder}/secret"), "1");
-    acl.fixture = rooted(acl.fixture, KeyPrefix::new(folder));
+    acl.fixture = acl.fixture.with_root(KeyPrefix::new(folder));
     acl
 }
 
 #[actix::test]
-async fn a_key_that_was_never_readable_is_asked_for_by_its_own_watch() {
+async fn a_key_that_was_never_readable_has_its_own_query() {
     let acl = start("never", "but-secret");
     let fixture = &acl.fixture;
     let mut open = fixture.watch(Key::new("never/open")).await;
