@@ -186,7 +186,7 @@ async fn what_is_no_program_is_told_by_its_name() {
         (
             Program::new("true").directory("/no/such/folder"),
             "true",
-            "/no/such/folder does not exist",
+            "/no/such/folder is not a directory",
         ),
     ];
     for (program, name, remedy) in cases {

@@ -92,7 +92,7 @@ async fn run(program: Program) -> Exit {
 }
 
 #[actix_rt::test]
-async fn what_cannot_be_run_is_named_with_its_mend() {
+async fn what_cannot_be_run_is_named_with_its_remedy() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
     let file = |name: &str, text: &str, mode: u32| {
@@ -116,7 +116,7 @@ async fn what_cannot_be_run_is_named_with_its_mend() {
         (
             Program::new(file("text", "x", 0o644)),
             path("text"),
-            "may not be executed",
+            "is not executable",
         ),
         (
             Program::new(file("no-interpreter", "#!/no/such\n", 0o755)),
@@ -126,9 +126,9 @@ async fn what_cannot_be_run_is_named_with_its_mend() {
         (
             Program::new(file("binary", "\x7fELF\0", 0o755)),
             path("binary"),
-            "is it a program",
+            "check that it is a program",
         ),
-        (Program::new(here.clone()), here, "may not be executed"),
+        (Program::new(here.clone()), here, "is not executable"),
         (
             Program::new("true").directory(path("gone")),
             "true".to_owned(),

@@ -1,5 +1,5 @@
-//! Consul continues a query that was cut until its wait ends. Watches that come and go stay below its limit of
-//! connections all the same.
+//! Consul holds a query that was cut off until its wait ends. Watches that come and go stay below its limit of
+//! connections nevertheless.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use consul_watch_harness::{DEADLINE, TestAgent, fixture::supervisor};
 
 use crate::values::Values;
 
-/// Twice that is more than the 200 connections that Consul takes.
+/// Twice that is more than the 200 connections that Consul accepts.
 const WATCHES: usize = 150;
 
 #[actix_rt::test]

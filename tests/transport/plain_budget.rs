@@ -1,4 +1,4 @@
-//! More watches over plain HTTP than Consul takes connections: the budget is used, nobody is lost.
+//! More watches over plain HTTP than Consul accepts connections: the budget is used, and no change is lost.
 
 use consul_watch::{ConsulConfig, Status, WatchState};
 use consul_watch_harness::{
@@ -12,7 +12,7 @@ use crate::values::Values;
 const WATCHES: usize = 1_000;
 
 #[actix_rt::test]
-async fn a_thousand_watches_use_the_budget_and_the_rest_waits_and_is_told() {
+async fn a_thousand_watches_use_the_budget_and_the_rest_polls() {
     let agent = TestAgent::dev();
     let proxy = FaultProxy::start(agent.http_addr());
     let config = ConsulConfig::default()
@@ -29,8 +29,12 @@ async fn a_thousand_watches_use_the_budget_and_the_rest_waits_and_is_told() {
     let count =
         |is: fn(&WatchState) -> bool| statuses.iter().filter(|status| is(&status.state)).count();
     assert_eq!(count(WatchState::is_live), budget);
-    let waiting = |state: &WatchState| matches!(state, WatchState::Polling { .. });
-    assert_eq!(count(waiting), WATCHES - budget, "who is not held says so");
+    let polling = |state: &WatchState| matches!(state, WatchState::Polling { .. });
+    assert_eq!(
+        count(polling),
+        WATCHES - budget,
+        "the others report that they poll"
+    );
     assert!(proxy.open() < 200, "{:?}", proxy.stats());
 
     folders.write(&agent, "second");

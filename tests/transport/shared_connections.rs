@@ -68,7 +68,7 @@ async fn six_hundred_watches_started_together_need_three_connections_for_each_th
 }
 
 #[actix_rt::test]
-async fn a_silent_connection_is_given_up_long_before_the_wait_ends() {
+async fn a_silent_connection_is_closed_long_before_the_wait_ends() {
     let fixture = start(|config| config.with_wait(Duration::from_secs(600)));
     let mut values = Values::start();
     values.watch(&fixture.watches, "many/0").await;

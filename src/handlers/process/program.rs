@@ -170,7 +170,7 @@ impl Program {
         let remedy = match (&self.directory, source.kind()) {
             (Some(directory), _) if !directory.is_dir() => {
                 format!(
-                    "its working directory {} does not exist; create it, or name another",
+                    "its working directory {} is not a directory; create it, or name another",
                     directory.display()
                 )
             }
