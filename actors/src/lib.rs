@@ -14,43 +14,24 @@
 //! | wait for the first answer | [`Ready`] | `Ok` when it is there |
 //! | the values, from any thread | [`GetSnapshots`] | [`Snapshots`] |
 
-mod arbiters;
-mod caught;
-mod change;
-mod compared;
-mod coverage;
-mod derive;
-mod failure;
-mod feeds;
-mod few;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
-pub mod internals;
-mod key;
+pub mod bench_support;
+mod caught;
 mod limits;
-mod link;
 mod messages;
-mod observers;
-mod outage;
-mod path;
-mod progress;
 mod query;
 mod shared_query;
-mod snapshot;
-mod snapshots;
-mod status;
 mod subscription;
 mod supervisor;
 #[cfg(test)]
 mod testing;
-mod view;
+mod topic;
+mod value;
+mod vec_map;
 mod watcher;
 
 pub use self::{
-    change::{Change, ChangeKind, changes},
-    coverage::{Extracted, KeySelector, SharedBy},
-    derive::{Derived, Input, Inputs},
-    failure::{Failure, FailureClass},
     limits::{
         backoff::{Backoff, BackoffError},
         connection_budget::ConnectionBudget,
@@ -58,18 +39,35 @@ pub use self::{
         throttle::Throttle,
     },
     messages::{
-        Changed, EndReason, EventKind, GetSnapshots, Observe, QueryId, Ready, ReadyError, Reason,
-        Reset, ResetError, Selection, Status, Stop, Stopped, SubscriberCode, SubscriptionId, Watch,
-        WatchError, WatchEvent,
+        changed::{Changed, Reason},
+        event::{EndReason, EventKind, SubscriberCode, WatchEvent},
+        observe::Observe,
+        quiescence::Quiescence,
+        ready::{Ready, ReadyError},
+        reset::{Reset, ResetError},
+        selection::{QueryId, Selection},
+        status::Status,
+        stop::{Stop, Stopped},
+        subscriber::Subscriber,
+        subscription_id::SubscriptionId,
+        watch::{Watch, WatchError},
+        watch_status::{WatchState, WatchStatus},
     },
-    path::WatchPath,
-    query::{Answer, Ask, Cursor, Evaluation, Outcome, Position, Query, Request, Source},
-    snapshot::{Item, Snapshot},
-    snapshots::Snapshots,
-    status::{WatchState, WatchStatus},
-    subscription::{quiescence::Quiescence, subscriber::Subscriber},
-    supervisor::{StartError, WatchSupervisor},
-    view::View,
+    query::{
+        Answer, Ask, Cursor, Evaluation, Outcome, Position, Query, Request, Source,
+        derived::{Derived, Input, Inputs},
+        failure::{Failure, FailureClass},
+        path::WatchPath,
+        shared::{Extracted, KeySelector, SharedBy},
+    },
+    supervisor::{WatchSupervisor, start::StartError},
+    topic::snapshots::{GetSnapshots, Snapshots},
+    value::{
+        change::{Change, ChangeKind},
+        diff::changes,
+        snapshot::{Item, Snapshot},
+        view::View,
+    },
     watcher::WatcherActor,
 };
 

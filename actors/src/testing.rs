@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
 
-use crate::{Item, Snapshot};
+use crate::value::snapshot::{Item, Snapshot};
 
 /// An entry: `value` is its content, `stamp` only says when it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]

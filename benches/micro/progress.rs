@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use consul_watch_actors::internals::Steps;
+use consul_watch_actors::bench_support::Steps;
 use consul_watch_actors::{Answer, Outcome, Position};
 use criterion::Criterion;
 

@@ -4,7 +4,11 @@ use std::{fmt, sync::Arc};
 
 use actix::Message;
 
-use crate::{Change, Query, Snapshot, SubscriptionId, View, change};
+use crate::{
+    messages::subscription_id::SubscriptionId,
+    query::Query,
+    value::{change::Change, diff::changes, snapshot::Snapshot, view::View},
+};
 
 /// The occasion of an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -107,7 +111,7 @@ impl<Q: Query> Changed<Q> {
     pub fn changes(&self) -> Vec<Change<Item<Q>>> {
         let plain = View::default();
         let view = self.view.as_deref().unwrap_or(&plain);
-        change::changes(self.previous.as_deref(), &self.current, view)
+        changes(self.previous.as_deref(), &self.current, view)
     }
 }
 

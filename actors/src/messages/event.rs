@@ -4,7 +4,10 @@ use std::{error::Error, fmt, sync::Arc};
 
 use actix::Message;
 
-use crate::{SubscriptionId, WatchPath, WatchState, key::WatchKey};
+use crate::{
+    messages::{subscription_id::SubscriptionId, watch_status::WatchState},
+    query::{path::WatchPath, watch_key::WatchKey},
+};
 
 /// An event of a watch itself, as opposed to a change of the value it watches.
 #[derive(Debug, Clone, Message)]

@@ -1,24 +1,15 @@
-//! The messages between an application and the engine.
+//! The messages between an application and the engine, and what they carry.
 
-mod changed;
-mod event;
-mod observe;
-mod ready;
-mod reset;
-mod selection;
-mod status;
-mod stop;
-mod watch;
-
-pub(crate) use self::watch::SubscribeOptions;
-pub use self::{
-    changed::{Changed, Reason},
-    event::{EndReason, EventKind, SubscriberCode, WatchEvent},
-    observe::Observe,
-    ready::{Ready, ReadyError},
-    reset::{Reset, ResetError},
-    selection::{QueryId, Selection},
-    status::{GetSnapshots, Status},
-    stop::{Stop, Stopped},
-    watch::{SubscriptionId, Watch, WatchError},
-};
+pub(crate) mod changed;
+pub(crate) mod event;
+pub(crate) mod observe;
+pub(crate) mod quiescence;
+pub(crate) mod ready;
+pub(crate) mod reset;
+pub(crate) mod selection;
+pub(crate) mod status;
+pub(crate) mod stop;
+pub(crate) mod subscriber;
+pub(crate) mod subscription_id;
+pub(crate) mod watch;
+pub(crate) mod watch_status;

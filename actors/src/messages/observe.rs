@@ -2,7 +2,7 @@
 
 use actix::Message;
 
-use crate::{Selection, Subscriber, WatchEvent};
+use crate::messages::{event::WatchEvent, selection::Selection, subscriber::Subscriber};
 
 /// Sends [`WatchEvent`]s to an actor: the state of each selected watch and, if its last answer was rejected, why;
 /// then everything that happens to these watches. An observer ends when its actor does.

@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc};
 
 use actix::Message;
 
-use crate::{Query, Selection};
+use crate::{messages::selection::Selection, query::Query};
 
 /// Waits until every selected watch has its first value; where all have one, the reply is immediate.
 ///
@@ -62,6 +62,6 @@ pub enum ReadyError {
         path: String,
         /// The failure.
         #[source]
-        error: crate::Failure,
+        error: crate::query::failure::Failure,
     },
 }

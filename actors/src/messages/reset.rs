@@ -2,7 +2,7 @@
 
 use actix::Message;
 
-use crate::{Failure, Source};
+use crate::query::{Source, failure::Failure};
 
 /// Restarts every watcher, with a new configuration or the current one.
 ///

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::{Query, SubscriptionId, WatchPath, key::WatchKey};
+use crate::{
+    messages::subscription_id::SubscriptionId,
+    query::{Query, path::WatchPath, watch_key::WatchKey},
+};
 
 /// The watches that a message is about.
 #[derive(Debug, Clone, PartialEq, Eq)]

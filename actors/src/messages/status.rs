@@ -2,7 +2,10 @@
 
 use actix::Message;
 
-use crate::{Query, Selection, Snapshots, WatchStatus};
+use crate::{
+    messages::{selection::Selection, watch_status::WatchStatus},
+    query::Query,
+};
 
 /// Asks for the status of watches, sorted by path. One that is not watched is not in the reply.
 #[derive(Debug, Message)]
@@ -25,8 +28,3 @@ impl Status {
         Self(Selection::query(query))
     }
 }
-
-/// Asks for the [`Snapshots`], by which any thread reads the latest values.
-#[derive(Debug, Message)]
-#[rtype(result = "Snapshots")]
-pub struct GetSnapshots;

@@ -2,7 +2,10 @@
 
 use actix::Message;
 
-use crate::{Query, Selection, SubscriptionId, WatchPath};
+use crate::{
+    messages::{selection::Selection, subscription_id::SubscriptionId},
+    query::{Query, path::WatchPath},
+};
 
 /// Ends watches, or one subscription of a watch.
 ///

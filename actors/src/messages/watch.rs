@@ -5,11 +5,24 @@ use std::{fmt, sync::Arc, time::Duration};
 use actix::Message;
 
 use crate::{
-    Change, Changed, Item, Query, Quiescence, Snapshot, Subscriber, View, WatchEvent, WatchPath,
     caught::discard,
-    key::WatchKey,
-    subscription::{OnSkipped, SkipFirst},
+    messages::{
+        changed::Changed, event::WatchEvent, quiescence::Quiescence, subscriber::Subscriber,
+        subscription_id::SubscriptionId,
+    },
+    query::{Query, path::WatchPath, watch_key::WatchKey},
+    value::{
+        change::Change,
+        snapshot::{Item, Snapshot},
+        view::View,
+    },
 };
+
+/// Decides whether a first state counts as seen.
+pub(crate) type SkipFirst<S> = Arc<dyn Fn(&S) -> bool + Send + Sync>;
+
+/// Learns of a state that was not delivered, and of its index.
+pub(crate) type OnSkipped<S> = Arc<dyn Fn(&Arc<S>, u64) + Send + Sync>;
 
 /// Subscribes an actor to a query's value.
 ///
@@ -190,16 +203,6 @@ impl<Q: Query> Watch<Q> {
 /// The result is the subscription's id, or the reason for which there is none.
 impl<Q: Query> Message for Watch<Q> {
     type Result = Result<SubscriptionId, WatchError>;
-}
-
-/// The number of a subscription, unique within its supervisor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct SubscriptionId(pub(crate) u64);
-
-impl fmt::Display for SubscriptionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
 }
 
 /// The reason for which a [`Watch`] was refused.

@@ -14,8 +14,13 @@ use super::{
     member::{ConfirmQuery, Confirmation},
 };
 use crate::{
-    Answer, Cursor, Failure, FailureClass, Item, Outcome, Query, Request, Snapshot, caught::caught,
-    supervisor::DetachReason,
+    caught::caught,
+    query::{
+        Answer, Cursor, Outcome, Query, Request,
+        failure::{Failure, FailureClass},
+    },
+    topic::report::DetachReason,
+    value::snapshot::{Item, Snapshot},
 };
 
 /// How many confirming queries of a group are in flight at once.
@@ -74,12 +79,12 @@ impl<N: Query> MemberGroup<N> {
                     continue;
                 }
             };
-            let current = member.feeds.progress.current();
+            let current = member.topic.query_state.current();
             let request = Request {
                 cursor: Cursor::Start,
                 previous: current.map(|version| Arc::clone(&version.value)),
             };
-            let (query, budget) = (Arc::clone(&member.link.query), host.budget.cloned());
+            let (query, budget) = (Arc::clone(&member.reporter.query), host.budget.cloned());
             let (guard, closed) = oneshot::channel::<()>();
             let (result, abort) = abortable(async move {
                 // Dropped in reverse order: the request is closed, then `closed` resolves.
@@ -164,7 +169,7 @@ impl<N: Query> MemberGroup<N> {
         let mut immediately = false;
         let pause = match answer {
             Ok(answer) => {
-                let current = member.feeds.progress.current();
+                let current = member.topic.query_state.current();
                 let current = current.map(|version| &*version.value);
                 let Ok(agrees) = caught(|| agrees(&answer.outcome, &part.outcome, current)) else {
                     return self.detach(number, DetachReason::Panicked, host);

@@ -16,13 +16,19 @@ use super::{
     subscription_timers::{MemberId, SubscriptionTimers},
 };
 use crate::{
-    Answer, Extracted, Position, Query, Source, SubscriptionId, WatchState,
     caught::{caught, discard},
-    feeds::{Pumped, Taken},
-    link::Link,
-    subscription::in_flight::{Acknowledgement, InFlight, Outbox},
-    supervisor::{DetachReason, Died, ReportKind, Why},
-    watcher::{Registration, Subscribe, WatcherState},
+    messages::{subscription_id::SubscriptionId, watch_status::WatchState},
+    query::{Answer, Position, Query, Source, shared::Extracted},
+    subscription::{
+        in_flight::{Acknowledgement, InFlight, Outbox},
+        registration::{Registration, Subscribe},
+    },
+    topic::{
+        Applied, DeliveryOutcome,
+        report::{DetachReason, ExitReason, ReportKind},
+        reporter::Reporter,
+        state::WatcherState,
+    },
 };
 
 /// The state of a watch on its way to a group, which its supervisor takes back if the message is never read.
@@ -71,21 +77,21 @@ impl<N: Query> MemberGroup<N> {
     /// application.
     pub(crate) fn add(
         &mut self,
-        link: Link<N>,
+        reporter: Reporter<N>,
         joining: Option<&Joining<N>>,
         timers: &mut SubscriptionTimers,
         in_flight: &mut InFlight,
     ) {
-        let number = link.incarnation;
+        let number = reporter.incarnation;
         let state =
             joining.and_then(|state| state.lock().unwrap_or_else(PoisonError::into_inner).take());
         let mut state = state.map(|state| *state).unwrap_or_default();
-        for id in state.feeds.subscribers.keys() {
+        for id in state.topic.subscribers.keys() {
             timers.insert(id, member_id::<N>(number));
             timers.deliver_at(id, Instant::now());
             state.in_flight.transfer(id, in_flight);
         }
-        let member = Member::new(link, std::mem::take(&mut state.feeds));
+        let member = Member::new(reporter, std::mem::take(&mut state.topic));
         self.members.insert(number, Box::new(member));
         self.enqueue(number);
     }
@@ -93,7 +99,7 @@ impl<N: Query> MemberGroup<N> {
     /// The subscriptions of a member.
     pub(crate) fn subscriptions(&self, number: u64) -> Vec<SubscriptionId> {
         let member = self.members.get(&number);
-        member.map_or_else(Vec::new, |member| member.feeds.subscribers.keys().collect())
+        member.map_or_else(Vec::new, |member| member.topic.subscribers.keys().collect())
     }
 
     /// Adds a subscriber to a member, which runs no code of an application.
@@ -108,7 +114,7 @@ impl<N: Query> MemberGroup<N> {
             timers.insert(id, member_id::<N>(number));
             timers.deliver_at(id, Instant::now());
             let message = Subscribe { id, registration };
-            member.feeds.subscribe(message, Instant::now());
+            member.topic.subscribe(message, Instant::now());
         }
     }
 
@@ -120,7 +126,7 @@ impl<N: Query> MemberGroup<N> {
         in_flight: &mut InFlight,
     ) {
         if let Some(member) = self.members.get_mut(&number) {
-            discard(member.feeds.subscribers.remove(id));
+            discard(member.topic.subscribers.remove(id));
         }
         timers.remove(id);
         in_flight.retract(id);
@@ -136,16 +142,22 @@ impl<N: Query> MemberGroup<N> {
         let Some(member) = self.members.get_mut(&number) else {
             return;
         };
-        let Member { link, feeds, .. } = &mut **member;
-        let outcome = feeds.pump(id, link, host.in_flight, Instant::now());
+        let Member {
+            reporter, topic, ..
+        } = &mut **member;
+        let outcome = topic.deliver_next(id, reporter, host.in_flight, Instant::now());
         Self::delivered(id, outcome, host);
     }
 
-    fn delivered(id: SubscriptionId, outcome: Pumped, host: &mut GroupHost<'_, N::Source>) {
+    fn delivered(
+        id: SubscriptionId,
+        outcome: DeliveryOutcome,
+        host: &mut GroupHost<'_, N::Source>,
+    ) {
         match outcome {
-            Pumped::Done => {}
-            Pumped::Wait(due) => host.timers.deliver_at(id, due),
-            Pumped::Gone => {
+            DeliveryOutcome::Done => {}
+            DeliveryOutcome::Wait(due) => host.timers.deliver_at(id, due),
+            DeliveryOutcome::Gone => {
                 host.timers.remove(id);
                 host.in_flight.retract(id);
             }
@@ -173,7 +185,7 @@ impl<N: Query> MemberGroup<N> {
         in_flight: &mut InFlight,
     ) -> Option<oneshot::Receiver<()>> {
         let mut member = self.take(number)?;
-        for id in member.feeds.subscribers.keys() {
+        for id in member.topic.subscribers.keys() {
             timers.remove(id);
             in_flight.retract(id);
         }
@@ -211,7 +223,7 @@ impl<N: Query> MemberGroup<N> {
         }
         if member.selector.is_none() {
             let Ok(Some(selector)) = caught(|| {
-                let shared_with = member.link.query.shared_with()?;
+                let shared_with = member.reporter.query.shared_with()?;
                 Some(shared_with.key_selector(host.source))
             }) else {
                 return self.detach(number, DetachReason::Panicked, host);
@@ -251,21 +263,23 @@ impl<N: Query> MemberGroup<N> {
             outcome: part.outcome,
             last_contact: None,
         };
-        let Member { link, feeds, .. } = &mut **member;
-        let applied = feeds.take_in(answer, link, Instant::now());
+        let Member {
+            reporter, topic, ..
+        } = &mut **member;
+        let applied = topic.apply(answer, reporter, Instant::now());
         // Reported as a state of its own only the first time: later it inherits the wide watch's.
-        link.transition(WatchState::Live);
+        reporter.transition(WatchState::Live);
         match applied {
-            Taken::News { first, .. } => {
+            Applied::Changed { first, .. } => {
                 if first {
-                    link.report(ReportKind::FirstValue);
+                    reporter.report(ReportKind::FirstValue);
                 }
-                for id in feeds.subscribers.keys().collect::<Vec<_>>() {
+                for id in topic.subscribers.keys().collect::<Vec<_>>() {
                     self.deliver(number, id, host);
                 }
             }
-            Taken::NoNews => {}
-            Taken::Rejected(reason) => link.reject(reason, &mut feeds.rejection),
+            Applied::Unchanged => {}
+            Applied::Rejected(reason) => reporter.reject(reason, &mut topic.rejection),
         }
     }
 
@@ -288,24 +302,17 @@ impl<N: Query> MemberGroup<N> {
         let Some(member) = self.take(number) else {
             return;
         };
-        let link = &member.link;
-        tracing::info!(path = %link.path, %reason, "falling back to the watch's own query");
+        let reporter = &member.reporter;
+        tracing::info!(path = %reporter.path, %reason, "falling back to the watch's own query");
         let mut state = WatcherState::<N>::default();
-        for id in member.feeds.subscribers.keys() {
+        for id in member.topic.subscribers.keys() {
             host.timers.remove(id);
             host.in_flight.transfer(id, &mut state.in_flight);
         }
-        let (key, incarnation) = (link.key.clone(), link.incarnation);
-        let supervisor = link.supervisor.upgrade();
-        state.feeds = member.feeds;
-        if let Some(supervisor) = supervisor {
-            supervisor.do_send(Died {
-                key,
-                incarnation,
-                why: Why::Detached(reason),
-                state: Box::new(state),
-            });
-        }
+        state.topic = member.topic;
+        member
+            .reporter
+            .exit(ExitReason::Detached(reason), Box::new(state), None);
     }
 }
 
@@ -315,10 +322,10 @@ pub(super) fn extract<N: Query>(
     member: &Member<N>,
     upstream: &UpstreamValue,
 ) -> Option<Extracted<N::Value>> {
-    let current = member.feeds.progress.current();
+    let current = member.topic.query_state.current();
     let previous = current.map(|version| &*version.value);
     caught(|| {
-        let shared_with = member.link.query.shared_with()?;
+        let shared_with = member.reporter.query.shared_with()?;
         shared_with.extract(source, &*upstream.value, upstream.index, previous)
     })
     .ok()?
@@ -330,9 +337,9 @@ fn extract_retaining<N: Query>(
     member: &Member<N>,
     upstream: &UpstreamValue,
 ) -> Option<Extracted<N::Value>> {
-    let previous = &*member.feeds.progress.current()?.value;
+    let previous = &*member.topic.query_state.current()?.value;
     caught(|| {
-        let shared_with = member.link.query.shared_with()?;
+        let shared_with = member.reporter.query.shared_with()?;
         shared_with.extract_retaining(source, &*upstream.value, upstream.index, previous)
     })
     .ok()?
@@ -362,7 +369,7 @@ impl<S: Source, N: Query<Source = S>> Group<S> for MemberGroup<N> {
     fn touch_all(&mut self, resync: bool) {
         for (number, member) in &mut self.members {
             if resync {
-                member.feeds.progress.interrupted();
+                member.topic.query_state.interrupted();
             }
             if !std::mem::replace(&mut member.queued, true) {
                 self.queue.push_back(*number);
@@ -420,8 +427,10 @@ impl<S: Source, N: Query<Source = S>> Group<S> for MemberGroup<N> {
         let Some(member) = self.members.get_mut(&number) else {
             return;
         };
-        let Member { link, feeds, .. } = &mut **member;
-        let outcome = feeds.acknowledged(acknowledgement, link, host.in_flight);
+        let Member {
+            reporter, topic, ..
+        } = &mut **member;
+        let outcome = topic.acknowledged(acknowledgement, reporter, host.in_flight);
         Self::delivered(id, outcome, host);
     }
 
@@ -429,7 +438,7 @@ impl<S: Source, N: Query<Source = S>> Group<S> for MemberGroup<N> {
         self.index.clear();
         for member in self.members.values_mut() {
             member.selector = None;
-            member.feeds.progress.interrupted();
+            member.topic.query_state.interrupted();
         }
         self.touch_all(false);
     }

@@ -5,7 +5,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use crate::KeySelector;
+use crate::query::shared::KeySelector;
 
 /// Key selectors of many members. A lookup costs as many steps as there are different lengths of prefixes.
 ///

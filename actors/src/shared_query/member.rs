@@ -3,12 +3,16 @@
 use futures_util::future::AbortHandle;
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::{Backoff, KeySelector, Query, feeds::Feeds, link::Link, supervisor::DetachReason};
+use crate::{
+    limits::backoff::Backoff,
+    query::{Query, shared::KeySelector},
+    topic::{Topic, report::DetachReason, reporter::Reporter},
+};
 
 /// A watch whose value is extracted from a wider watch's value.
 pub(super) struct Member<N: Query> {
-    pub(super) link: Link<N>,
-    pub(super) feeds: Feeds<N>,
+    pub(super) reporter: Reporter<N>,
+    pub(super) topic: Topic<N>,
     /// Which entries it selects, as the key index has it.
     pub(super) selector: Option<KeySelector>,
     /// Whether it waits in the group's queue.
@@ -41,10 +45,10 @@ pub(super) struct ConfirmQuery {
 }
 
 impl<N: Query> Member<N> {
-    pub(super) fn new(link: Link<N>, feeds: Feeds<N>) -> Self {
+    pub(super) fn new(reporter: Reporter<N>, topic: Topic<N>) -> Self {
         Self {
-            link,
-            feeds,
+            reporter,
+            topic,
             selector: None,
             queued: false,
             detaching: None,

@@ -27,11 +27,17 @@ use tokio::{sync::oneshot, time::Instant};
 pub(crate) use self::group::{Joining, MemberGroup};
 use self::subscription_timers::{MemberId, SubscriptionTimers};
 use crate::{
-    Backoff, ConnectionBudget, Failure, Item, Query, Snapshot, Source, SubscriptionId, View,
     caught::caught,
-    change::changes,
+    limits::{backoff::Backoff, connection_budget::ConnectionBudget},
+    messages::subscription_id::SubscriptionId,
+    query::{Query, Source, failure::Failure},
     subscription::in_flight::{Acknowledgement, InFlight},
-    supervisor::DetachReason,
+    topic::report::DetachReason,
+    value::{
+        diff::changes,
+        snapshot::{Item, Snapshot},
+        view::View,
+    },
 };
 
 /// Attempts of the wide query that have to be refused in a row before its members detach.
@@ -194,7 +200,7 @@ impl<S: Source> Groups<S> {
     }
 
     /// Runs code of a group. Its panic detaches the members of the group and nobody else.
-    pub(crate) fn guarded(
+    pub(crate) fn run_caught(
         group: &mut dyn Group<S>,
         host: &mut GroupHost<'_, S>,
         code: impl FnOnce(&mut dyn Group<S>, &mut GroupHost<'_, S>),

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::messages::SubscriptionId;
+use crate::messages::subscription_id::SubscriptionId;
 
 /// A member of a shared query: its group, and its number, which no other member has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

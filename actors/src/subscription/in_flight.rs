@@ -7,7 +7,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
-    pin::{Pin, pin},
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Wake, Waker},
 };
@@ -15,10 +15,7 @@ use std::{
 use actix::MailboxError;
 use tokio::task::unconstrained;
 
-use crate::messages::SubscriptionId;
-
-/// The reply to one update. Dropping it takes the update back, unless its handler has begun.
-pub(crate) type Reply = Pin<Box<dyn Future<Output = Result<(), MailboxError>> + Send>>;
+use crate::messages::{subscriber::Reply, subscription_id::SubscriptionId};
 
 /// An update that was handled, or whose subscriber lost it.
 pub(crate) struct Acknowledgement {

@@ -3,10 +3,17 @@
 //! States that come while an update is in flight are coalesced into one (backpressure), and with a
 //! [`Quiescence`] they are debounced.
 
+use crate::{
+    caught::discard,
+    limits::backoff::Backoff,
+    messages::{changed::Reason, quiescence::Quiescence, watch::SkipFirst},
+    value::{diff_cache::DiffCache, snapshot::Snapshot, version::Version, view::View},
+};
+
 pub(crate) mod acknowledgements;
 pub(crate) mod in_flight;
-pub(crate) mod quiescence;
-pub(crate) mod subscriber;
+pub(crate) mod input;
+pub(crate) mod registration;
 #[cfg(test)]
 mod tests;
 
@@ -14,29 +21,18 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::{
-    Backoff, Quiescence, Reason, Snapshot, View, caught::discard, compared::Compared,
-    progress::Version,
-};
-
-/// Decides whether a first state counts as seen.
-pub(crate) type SkipFirst<S> = Arc<dyn Fn(&S) -> bool + Send + Sync>;
-
-/// Learns of a state that was not delivered, and of its index.
-pub(crate) type OnSkipped<S> = Arc<dyn Fn(&Arc<S>, u64) + Send + Sync>;
-
 /// The feed of one subscriber. It outlives restarts of its watcher.
 pub(crate) struct Subscription<S: Snapshot> {
     view: Option<Arc<View<S::Item>>>,
     // Boxed, since few subscriptions have one.
-    quiet: Option<Box<Quiet>>,
+    quiet: Option<Box<QuietState>>,
     /// Whether the first state counts as seen is not decided yet.
     undecided: Option<Box<Undecided<S>>>,
     /// The state it handled last, or a later one that holds nothing it wants.
     seen: Option<Version<S>>,
     in_flight: Option<(Version<S>, Reason)>,
-    pending: Option<Pending<S>>,
-    trouble: Option<Box<Trouble<S>>>,
+    pending: Option<PendingUpdate<S>>,
+    redelivery: Option<Box<Redelivery<S>>>,
 }
 
 /// The shortest time between two reports of panics in one subscriber's code.
@@ -49,7 +45,7 @@ struct Undecided<S: Snapshot> {
 }
 
 /// The redelivery after an update was lost or the view panicked.
-struct Trouble<S> {
+struct Redelivery<S> {
     /// Paces the updates of a handler that ends with each of them.
     losses: Backoff,
     not_before: Option<Instant>,
@@ -62,7 +58,7 @@ struct Trouble<S> {
     reported: Option<Instant>,
 }
 
-impl<S> Default for Trouble<S> {
+impl<S> Default for Redelivery<S> {
     fn default() -> Self {
         Self {
             losses: Backoff::default(),
@@ -74,7 +70,7 @@ impl<S> Default for Trouble<S> {
     }
 }
 
-impl<S> Trouble<S> {
+impl<S> Redelivery<S> {
     /// Returns the time of the next attempt.
     fn again(&mut self, now: Instant) -> Instant {
         *self.not_before.insert(now + self.losses.failed(now))
@@ -99,7 +95,7 @@ impl<S: Snapshot> fmt::Debug for Subscription<S> {
 }
 
 #[derive(Debug)]
-struct Pending<S> {
+struct PendingUpdate<S> {
     version: Version<S>,
     reason: Reason,
     /// The number of states that were coalesced into it.
@@ -107,7 +103,7 @@ struct Pending<S> {
 }
 
 /// The debounce.
-struct Quiet {
+struct QuietState {
     rule: Quiescence,
     /// The times at which the first and the last of the pending states came.
     came: Option<(Instant, Instant)>,
@@ -115,7 +111,7 @@ struct Quiet {
 
 /// The next step for a subscriber.
 #[derive(Debug)]
-pub(crate) enum Next<S> {
+pub(crate) enum NextDelivery<S> {
     /// Nothing is pending, or its handler is still at work.
     Idle,
     /// Nothing: this state holds nothing that counts for the subscriber.
@@ -142,7 +138,7 @@ impl<S: Snapshot> Subscription<S> {
         skip_first: Option<SkipFirst<S>>,
     ) -> Self {
         let quiet = quiescence.map(|rule| {
-            Box::new(Quiet {
+            Box::new(QuietState {
                 rule: *rule,
                 came: None,
             })
@@ -154,7 +150,7 @@ impl<S: Snapshot> Subscription<S> {
             seen: None,
             in_flight: None,
             pending: None,
-            trouble: None,
+            redelivery: None,
         }
     }
 
@@ -178,7 +174,7 @@ impl<S: Snapshot> Subscription<S> {
         match &mut self.pending {
             None => {
                 let version = version.clone();
-                self.pending = Some(Pending {
+                self.pending = Some(PendingUpdate {
                     version,
                     reason,
                     states: 1,
@@ -222,26 +218,32 @@ impl<S: Snapshot> Subscription<S> {
     }
 
     /// Returns what to do now; a delivery is in flight from here on. Runs code of the subscriber.
-    pub(crate) fn next(&mut self, now: Instant, compared: &mut Compared<S>) -> Next<S> {
+    pub(crate) fn next(&mut self, now: Instant, diff_cache: &mut DiffCache<S>) -> NextDelivery<S> {
         if self.in_flight.is_some() {
-            return Next::Idle;
+            return NextDelivery::Idle;
         }
         let Some(pending) = &self.pending else {
-            return Next::Idle;
+            return NextDelivery::Idle;
         };
-        let not_before = self.trouble.as_ref().and_then(|trouble| trouble.not_before);
+        let not_before = self
+            .redelivery
+            .as_ref()
+            .and_then(|redelivery| redelivery.not_before);
         if let Some(later) = not_before.filter(|later| *later > now) {
-            return Next::Wait(later);
+            return NextDelivery::Wait(later);
         }
         let mut previous = self.seen.as_ref();
         if let Some(seen) = &self.seen
-            && !compared.differ(&seen.value, &pending.version.value, self.view.as_deref())
+            && !diff_cache.differ(&seen.value, &pending.version.value, self.view.as_deref())
         {
-            previous = self.trouble.as_ref().and_then(|it| it.begun.as_ref());
+            previous = self.redelivery.as_ref().and_then(|it| it.begun.as_ref());
             if previous.is_none() {
                 // It holds nothing that counts. The next state is compared with this one.
                 self.seen = self.pending.take().map(|pending| pending.version);
-                return self.seen.clone().map_or(Next::Idle, Next::Skipped);
+                return self
+                    .seen
+                    .clone()
+                    .map_or(NextDelivery::Idle, NextDelivery::Skipped);
             }
         }
         let previous = previous.cloned();
@@ -249,16 +251,16 @@ impl<S: Snapshot> Subscription<S> {
         let due =
             quiet.and_then(|quiet| quiet.came.map(|(first, last)| quiet.rule.due(first, last)));
         if let Some(due) = due.filter(|due| *due > now) {
-            return Next::Wait(due);
+            return NextDelivery::Wait(due);
         }
-        let Some(Pending {
+        let Some(PendingUpdate {
             version,
             reason,
             states,
             ..
         }) = self.pending.take()
         else {
-            return Next::Idle;
+            return NextDelivery::Idle;
         };
         let reason = if self.seen.is_none() {
             Reason::First
@@ -266,7 +268,7 @@ impl<S: Snapshot> Subscription<S> {
             reason
         };
         self.in_flight = Some((version.clone(), reason));
-        Next::Deliver(Delivery {
+        NextDelivery::Deliver(Delivery {
             previous,
             current: version,
             reason,
@@ -284,42 +286,42 @@ impl<S: Snapshot> Subscription<S> {
         if let Some((version, _)) = self.in_flight.take() {
             discard(self.seen.replace(version));
             // The next loss counts as a first one, however soon it comes.
-            match &mut self.trouble {
-                Some(trouble) if trouble.reported.is_some() => {
-                    trouble.losses.reset();
-                    trouble.not_before = None;
-                    discard(trouble.begun.take());
+            match &mut self.redelivery {
+                Some(redelivery) if redelivery.reported.is_some() => {
+                    redelivery.losses.reset();
+                    redelivery.not_before = None;
+                    discard(redelivery.begun.take());
                 }
-                trouble => discard(trouble.take()),
+                redelivery => discard(redelivery.take()),
             }
         }
     }
 
     /// Records that the view panicked: it runs again at the pace of lost updates.
-    pub(crate) fn view_panicked(&mut self, now: Instant) -> Next<S> {
-        let trouble = self.trouble.get_or_insert_default();
-        trouble.panicking = true;
-        Next::Wait(trouble.again(now))
+    pub(crate) fn view_panicked(&mut self, now: Instant) -> NextDelivery<S> {
+        let redelivery = self.redelivery.get_or_insert_default();
+        redelivery.panicking = true;
+        NextDelivery::Wait(redelivery.again(now))
     }
 
     /// Records that the view did not panic.
     pub(crate) fn view_returned(&mut self) {
-        if let Some(trouble) = &mut self.trouble {
-            trouble.panicking = false;
+        if let Some(redelivery) = &mut self.redelivery {
+            redelivery.panicking = false;
         }
     }
 
     /// Returns whether a panic is reported that happens now; called before the panic is recorded.
     pub(crate) fn may_report(&mut self, now: Instant) -> bool {
-        let trouble = self.trouble.get_or_insert_default();
-        if trouble.panicking
-            || trouble
+        let redelivery = self.redelivery.get_or_insert_default();
+        if redelivery.panicking
+            || redelivery
                 .reported
                 .is_some_and(|at| now < at + REPORT_INTERVAL)
         {
             return false;
         }
-        trouble.reported = Some(now);
+        redelivery.reported = Some(now);
         true
     }
 
@@ -328,12 +330,12 @@ impl<S: Snapshot> Subscription<S> {
         let Some((version, reason)) = self.in_flight.take() else {
             return;
         };
-        let trouble = self.trouble.get_or_insert_default();
-        trouble.again(now);
-        discard(trouble.begun.replace(version.clone()));
+        let redelivery = self.redelivery.get_or_insert_default();
+        redelivery.again(now);
+        discard(redelivery.begun.replace(version.clone()));
         match &mut self.pending {
             None => {
-                self.pending = Some(Pending {
+                self.pending = Some(PendingUpdate {
                     version,
                     reason,
                     states: 1,
@@ -357,7 +359,7 @@ impl<S: Snapshot> Drop for Subscription<S> {
         discard(self.undecided.take());
         discard(self.in_flight.take());
         discard(self.pending.take());
-        discard(self.trouble.take());
+        discard(self.redelivery.take());
         discard(self.seen.take());
     }
 }

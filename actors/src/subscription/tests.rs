@@ -18,9 +18,9 @@ fn plain() -> Subscription<Table> {
     Subscription::new(None, None, None)
 }
 
-fn delivery(next: Next<Table>) -> Delivery<Table> {
+fn delivery(next: NextDelivery<Table>) -> Delivery<Table> {
     match next {
-        Next::Deliver(delivery) => delivery,
+        NextDelivery::Deliver(delivery) => delivery,
         other => panic!("expected a delivery, got {other:?}"),
     }
 }
@@ -30,7 +30,7 @@ fn states_in_between_are_folded_and_the_delta_is_from_what_was_seen() {
     let now = Instant::now();
     let mut feed = plain();
     feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
-    let first = delivery(feed.next(now, &mut Compared::default()));
+    let first = delivery(feed.next(now, &mut DiffCache::default()));
     assert_eq!(
         (first.reason, first.coalesced, first.previous.is_none()),
         (Reason::First, 0, true)
@@ -42,12 +42,15 @@ fn states_in_between_are_folded_and_the_delta_is_from_what_was_seen() {
             now,
         );
         assert!(
-            matches!(feed.next(now, &mut Compared::default()), Next::Idle),
+            matches!(
+                feed.next(now, &mut DiffCache::default()),
+                NextDelivery::Idle
+            ),
             "one in flight at most"
         );
     }
     feed.acknowledged();
-    let second = delivery(feed.next(now, &mut Compared::default()));
+    let second = delivery(feed.next(now, &mut DiffCache::default()));
     assert_eq!((second.reason, second.coalesced), (Reason::Change, 2));
     assert_eq!(
         (second.previous.unwrap().index, second.current.index),
@@ -61,13 +64,13 @@ fn a_change_that_was_taken_back_in_flight_is_none() {
     let mut feed = plain();
     let (a, b) = (Table::of(&[("a", 1, 1)]), Table::of(&[("a", 2, 2)]));
     feed.offer(&version(&a, 1), false, now);
-    delivery(feed.next(now, &mut Compared::default()));
+    delivery(feed.next(now, &mut DiffCache::default()));
     feed.offer(&version(&b, 2), false, now);
     feed.offer(&version(&a, 3), false, now);
     feed.acknowledged();
     assert!(matches!(
-        feed.next(now, &mut Compared::default()),
-        Next::Skipped(version) if version.index == 3
+        feed.next(now, &mut DiffCache::default()),
+        NextDelivery::Skipped(version) if version.index == 3
     ));
 }
 
@@ -78,11 +81,11 @@ fn changes_only_skips_the_first_state() {
     feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
     feed.decide_first();
     assert!(matches!(
-        feed.next(now, &mut Compared::default()),
-        Next::Idle
+        feed.next(now, &mut DiffCache::default()),
+        NextDelivery::Idle
     ));
     feed.offer(&version(&Table::of(&[]), 2), false, now);
-    let removed = delivery(feed.next(now, &mut Compared::default()));
+    let removed = delivery(feed.next(now, &mut DiffCache::default()));
     assert_eq!(removed.previous.unwrap().index, 1);
 }
 
@@ -91,11 +94,11 @@ fn a_lost_delivery_is_owed_again_after_a_pause() {
     let now = Instant::now();
     let mut feed = plain();
     feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
-    delivery(feed.next(now, &mut Compared::default()));
+    delivery(feed.next(now, &mut DiffCache::default()));
     feed.lost(now);
     let later = now + Backoff::DEFAULT_CEILING;
     assert_eq!(
-        delivery(feed.next(later, &mut Compared::default()))
+        delivery(feed.next(later, &mut DiffCache::default()))
             .current
             .index,
         1
@@ -108,14 +111,14 @@ fn what_was_begun_and_lost_is_undone_by_the_value_before_it() {
     let mut feed = plain();
     let (a, b) = (Table::of(&[("a", 1, 1)]), Table::of(&[("a", 2, 2)]));
     feed.offer(&version(&a, 1), false, now);
-    delivery(feed.next(now, &mut Compared::default()));
+    delivery(feed.next(now, &mut DiffCache::default()));
     feed.acknowledged();
     feed.offer(&version(&b, 2), false, now);
-    delivery(feed.next(now, &mut Compared::default()));
+    delivery(feed.next(now, &mut DiffCache::default()));
     feed.offer(&version(&a, 3), false, now);
     feed.lost(now);
     let later = now + Backoff::DEFAULT_CEILING;
-    let undone = delivery(feed.next(later, &mut Compared::default()));
+    let undone = delivery(feed.next(later, &mut DiffCache::default()));
     assert_eq!(
         (undone.previous.unwrap().index, undone.current.index),
         (2, 3)
@@ -123,8 +126,8 @@ fn what_was_begun_and_lost_is_undone_by_the_value_before_it() {
     feed.acknowledged();
     feed.offer(&version(&a, 4), false, later);
     assert!(matches!(
-        feed.next(later, &mut Compared::default()),
-        Next::Skipped(_)
+        feed.next(later, &mut DiffCache::default()),
+        NextDelivery::Skipped(_)
     ));
 }
 
@@ -134,15 +137,15 @@ fn quiet_is_waited_for_but_not_by_the_first_value() {
     let quiet = Quiescence::new(Duration::from_secs(1));
     let mut feed = Subscription::new(None, Some(Box::new(quiet)), None);
     feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
-    delivery(feed.next(now, &mut Compared::default()));
+    delivery(feed.next(now, &mut DiffCache::default()));
     feed.acknowledged();
     feed.offer(&version(&Table::of(&[("a", 2, 2)]), 2), false, now);
-    let Next::Wait(due) = feed.next(now, &mut Compared::default()) else {
+    let NextDelivery::Wait(due) = feed.next(now, &mut DiffCache::default()) else {
         panic!("it should wait for quiet")
     };
     assert_eq!(due, now + Duration::from_secs(1));
     assert_eq!(
-        delivery(feed.next(due, &mut Compared::default()))
+        delivery(feed.next(due, &mut DiffCache::default()))
             .current
             .index,
         2
@@ -183,7 +186,7 @@ proptest! {
                 Event::Lose => { feed.lost(now); begun = in_flight.take().or(begun); }
                 Event::Pass => now += Duration::from_secs(31),
             }
-            if let Next::Deliver(delivery) = feed.next(now, &mut Compared::default()) {
+            if let NextDelivery::Deliver(delivery) = feed.next(now, &mut DiffCache::default()) {
                 prop_assert!(in_flight.is_none(), "two in flight");
                 let got = content(&delivery.current.value);
                 // What was begun and lost is made good by whatever holds now.
@@ -199,7 +202,7 @@ proptest! {
         // Left in peace, the feed comes to the latest state.
         for _ in 0..3 {
             now += Duration::from_secs(31);
-            if let Next::Deliver(delivery) = feed.next(now, &mut Compared::default()) { in_flight = Some(content(&delivery.current.value)); }
+            if let NextDelivery::Deliver(delivery) = feed.next(now, &mut DiffCache::default()) { in_flight = Some(content(&delivery.current.value)); }
             feed.acknowledged();
             if let Some(got) = in_flight.take() { handled = Some(got); }
         }

@@ -2,11 +2,15 @@
 
 use actix::prelude::*;
 
-use crate::{EventKind, Selection, Source, WatchPath, WatchSupervisor, key::WatchKey};
+use crate::{
+    messages::{event::EventKind, selection::Selection},
+    query::{Source, path::WatchPath, watch_key::WatchKey},
+    supervisor::WatchSupervisor,
+};
 
 impl<S: Source> WatchSupervisor<S> {
     /// Queues an event for every observer that wants it.
-    pub(super) fn tell(&mut self, key: &WatchKey, path: &WatchPath, kind: &EventKind) {
+    pub(super) fn notify(&mut self, key: &WatchKey, path: &WatchPath, kind: &EventKind) {
         for observer in &mut self.observers {
             let wanted = match &observer.selection {
                 Selection::All => true,
@@ -15,13 +19,13 @@ impl<S: Source> WatchSupervisor<S> {
                 Selection::Subscription(id) => self.subscriptions.get(id) == Some(key),
             };
             if wanted {
-                observer.tell(key, path, kind.clone());
+                observer.notify(key, path, kind.clone());
             }
         }
     }
 
     /// Sends observers the next of the events that are queued for them.
-    pub(super) fn pump_observers(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn send_events(&mut self, ctx: &mut Context<Self>) {
         self.observers.retain(|observer| !observer.is_done());
         let requests: Vec<_> = self
             .observers
@@ -39,7 +43,7 @@ impl<S: Source> WatchSupervisor<S> {
                 {
                     observer.handled();
                 }
-                supervisor.pump_observers(ctx);
+                supervisor.send_events(ctx);
                 supervisor.stop_if_idle(ctx);
             }));
         }

@@ -6,18 +6,38 @@ use actix::prelude::*;
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Entry, all_of, readiness::Waiting, shared_queries::Joined, watch_handle::Watcher};
+use super::{
+    WatchEntry, all_of, readiness::ReadyWaiter, shared_queries::Joined, watch_handle::WatcherHandle,
+};
 use crate::{
-    EventKind, Failure, FailureClass, GetSnapshots, Observe, Query, QueryId, Ready, ReadyError,
-    Reset, ResetError, Selection, SharedBy, Source, Status, Stop, Stopped, Subscriber,
-    SubscriptionId, Watch, WatchError, WatchEvent, WatchPath, WatchState, WatchStatus,
-    WatchSupervisor,
     caught::{Panicked, caught, discard},
-    key::WatchKey,
-    link::Ends,
-    observers::Observer,
-    snapshots::Slot,
-    watcher::{Registration, Subscribe, WatcherState},
+    messages::{
+        event::{EventKind, WatchEvent},
+        observe::Observe,
+        ready::{Ready, ReadyError},
+        reset::{Reset, ResetError},
+        selection::{QueryId, Selection},
+        status::Status,
+        stop::{Stop, Stopped},
+        subscriber::Subscriber,
+        subscription_id::SubscriptionId,
+        watch::{Watch, WatchError},
+        watch_status::{WatchState, WatchStatus},
+    },
+    query::{
+        Query, Source,
+        failure::{Failure, FailureClass},
+        path::WatchPath,
+        shared::SharedBy,
+        watch_key::WatchKey,
+    },
+    subscription::registration::{Registration, Subscribe},
+    supervisor::{WatchSupervisor, observers::Observer},
+    topic::{
+        reporter::WatchMeta,
+        snapshots::{GetSnapshots, WatchCell},
+        state::WatcherState,
+    },
 };
 
 impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
@@ -43,7 +63,7 @@ impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
         let Some(entry) = self.entries.get_mut(&key) else {
             unreachable!("it was just put there")
         };
-        let Some(watcher) = entry.handle.as_any_mut().downcast_mut::<Watcher<Q>>() else {
+        let Some(watcher) = entry.handle.as_any_mut().downcast_mut::<WatcherHandle<Q>>() else {
             unreachable!("equal keys are of equal types")
         };
         if let Some(subscription) = watcher.subscription_of(actor) {
@@ -54,7 +74,7 @@ impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
             options,
         });
         watcher.subscribe(Subscribe { id, registration }, actor);
-        entry.slot.write().status.subscribers += 1;
+        entry.cell.write().status.subscribers += 1;
         self.subscriptions.insert(id, key.clone());
         if let Some(observer) = observer {
             let id = QueryId {
@@ -63,7 +83,7 @@ impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
             };
             self.observe(Selection::Query(id), observer, Some(key));
         }
-        self.pump_observers(ctx);
+        self.send_events(ctx);
         Ok(id)
     }
 }
@@ -93,40 +113,40 @@ impl<S: Source> WatchSupervisor<S> {
         ctx: &mut Context<Self>,
     ) {
         tracing::debug!(%path, "the watch begins");
-        let slot = Arc::new(Slot::new(WatchStatus::new(path.clone())));
-        self.snapshots.insert(key.clone(), Arc::clone(&slot));
+        let cell = Arc::new(WatchCell::new(WatchStatus::new(path.clone())));
+        self.snapshots.insert(key.clone(), Arc::clone(&cell));
         let incarnation = self.number();
-        let ends = Arc::new(Ends {
+        let meta = Arc::new(WatchMeta {
             key: key.clone(),
             path: path.clone(),
             query,
-            slot: Arc::clone(&slot),
-            supervisor: ctx.address().downgrade(),
+            cell: Arc::clone(&cell),
+            supervisor: self.link(ctx),
         });
-        let mut told = None;
+        let mut last_reported = None;
         let mut membership = None;
         let watcher = if let Some(joined) = joined {
-            slot.write().upstream = Some(joined.slot);
-            told = Some(Box::new(WatchState::Connecting));
+            cell.write().upstream = Some(joined.cell);
+            last_reported = Some(Box::new(WatchState::Connecting));
             membership = Some(Box::new(joined.membership));
-            Watcher::member(ends, incarnation, joined.host)
+            WatcherHandle::member(meta, incarnation, joined.host)
         } else {
             let state = WatcherState::new(
                 self.settings.backoff.clone_reset(),
                 self.settings.throttle.clone(),
             );
-            Watcher::start(ends, incarnation, &self.source, &mut self.arbiters, state)
+            WatcherHandle::start(meta, incarnation, &self.source, &mut self.arbiters, state)
         };
-        let entry = Entry {
+        let entry = WatchEntry {
             path: path.clone(),
-            slot,
+            cell,
             incarnation,
             handle: Box::new(watcher),
-            told,
+            last_reported,
             membership,
         };
         self.entries.insert(key.clone(), entry);
-        self.tell(key, &path, &EventKind::State(WatchState::Connecting));
+        self.notify(key, &path, &EventKind::State(WatchState::Connecting));
     }
 
     /// Ends the subscriptions of a watch that runs on for others: how many, and the futures that resolve when
@@ -149,16 +169,16 @@ impl<S: Source> WatchSupervisor<S> {
     ) {
         let mut observer = Observer::new(self.number(), selection, address, watch);
         if self.observers.is_empty() {
-            self.note_told();
+            self.mark_reported();
         }
         // Who asks twice for the same is told once, and from now on.
         self.observers.retain(|other| !other.is_same(&observer));
         for key in self.select(&observer.selection).0 {
             if let Some(entry) = self.entries.get(&key) {
-                let status = entry.slot.status();
-                observer.tell(&key, &entry.path, EventKind::State(status.state));
+                let status = entry.cell.status();
+                observer.notify(&key, &entry.path, EventKind::State(status.state));
                 if let Some(reason) = status.rejection {
-                    observer.tell(&key, &entry.path, EventKind::Rejected(reason));
+                    observer.notify(&key, &entry.path, EventKind::Rejected(reason));
                 }
             }
         }
@@ -171,13 +191,13 @@ impl<S: Source> Handler<Stop> for WatchSupervisor<S> {
 
     fn handle(&mut self, Stop(selection): Stop, ctx: &mut Self::Context) -> Self::Result {
         let mut stopped = Stopped::default();
-        let mut ends = Vec::new();
+        let mut meta = Vec::new();
         if let Selection::Subscription(id) = selection {
             match self.unsubscribe(id) {
-                Some((path, ended, told)) => {
+                Some((path, ended, last_reported)) => {
                     stopped.subscriptions = 1;
                     stopped.ended.extend(ended.then_some(path));
-                    ends.push(told);
+                    meta.push(last_reported);
                 }
                 None => stopped.not_watched.push(selection.to_string()),
             }
@@ -195,11 +215,11 @@ impl<S: Source> Handler<Stop> for WatchSupervisor<S> {
                     let (count, mut left) = self.end_subscriptions(key);
                     stopped.subscriptions += count;
                     stopped.continue_for_members.extend(path);
-                    ends.append(&mut left);
+                    meta.append(&mut left);
                 } else if let Some((entry, ended)) = self.remove(key) {
                     stopped.subscriptions += entry.handle.count();
                     stopped.ended.push(entry.path);
-                    ends.push(ended);
+                    meta.push(ended);
                 } else {
                     stopped.ended.extend(path);
                 }
@@ -207,8 +227,8 @@ impl<S: Source> Handler<Stop> for WatchSupervisor<S> {
         }
         stopped.ended.sort();
         stopped.continue_for_members.sort();
-        self.pump_observers(ctx);
-        let all = all_of(ends, ctx.address());
+        self.send_events(ctx);
+        let all = all_of(meta, ctx.address());
         Box::pin(async move {
             all.await;
             stopped
@@ -262,7 +282,7 @@ impl<S: Source> Handler<Status> for WatchSupervisor<S> {
             .select(&selection)
             .0
             .iter()
-            .filter_map(|key| Some(self.entries.get(key)?.slot.status()))
+            .filter_map(|key| Some(self.entries.get(key)?.cell.status()))
             .collect();
         statuses.sort_by(|a, b| a.path.cmp(&b.path));
         statuses
@@ -289,7 +309,7 @@ impl<S: Source> Handler<Observe> for WatchSupervisor<S> {
         ctx: &mut Self::Context,
     ) {
         self.observe(selection, observer, None);
-        self.pump_observers(ctx);
+        self.send_events(ctx);
     }
 }
 
@@ -316,7 +336,7 @@ impl<S: Source> Handler<Ready> for WatchSupervisor<S> {
             return Box::pin(std::future::ready(answer));
         }
         let (reply, answer) = oneshot::channel();
-        self.waiting.push(Waiting { watches, reply });
+        self.waiting.push(ReadyWaiter { watches, reply });
         let name = selection.to_string();
         // The supervisor itself may go before the watch is ready.
         Box::pin(async move { answer.await.unwrap_or(Err(ReadyError::Stopped(name))) })

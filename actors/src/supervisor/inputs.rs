@@ -6,15 +6,23 @@ use std::{
     sync::Arc,
 };
 
-use actix::{Addr, WeakRecipient};
+use actix::{WeakAddr, WeakRecipient};
 use futures_util::FutureExt;
 
 use crate::{
-    Changed, Query, Reason, Source, Subscriber, Watch, WatchError, WatchEvent, WatchPath,
-    WatchSupervisor,
-    derive::{ErasedQuery, InputChanged, PendingSubscription},
-    key::WatchKey,
-    subscription::{in_flight::Reply, subscriber::Receive},
+    messages::{
+        changed::{Changed, Reason},
+        subscriber::{Receive, Reply, Subscriber},
+        watch::{Watch, WatchError},
+    },
+    query::{
+        Query, Source,
+        derived::{ErasedQuery, InputChanged},
+        path::WatchPath,
+        watch_key::WatchKey,
+    },
+    subscription::input::WatchInput,
+    supervisor::WatchSupervisor,
 };
 
 impl<S: Source, I: Query<Source = S>> ErasedQuery<S> for I {
@@ -22,29 +30,31 @@ impl<S: Source, I: Query<Source = S>> ErasedQuery<S> for I {
         self.path()
     }
 
-    fn watch_input(
-        &self,
-        supervisor: &dyn Any,
-        subscriber: WeakRecipient<InputChanged>,
-        observer: WeakRecipient<WatchEvent>,
-    ) -> PendingSubscription {
-        let supervisor = supervisor.downcast_ref::<Addr<WatchSupervisor<S>>>();
-        let request = supervisor.map(|supervisor| {
+    fn watch_input(&self, request: &mut dyn Any) {
+        let Some(request) = request.downcast_mut::<WatchInput>() else {
+            return;
+        };
+        let address = request
+            .supervisor
+            .downcast_ref::<WeakAddr<WatchSupervisor<S>>>();
+        let supervisor = address.and_then(WeakAddr::upgrade);
+        let reply = supervisor.map(|supervisor| {
             let subscriber = Subscriber::received_by(InputSubscriber {
                 input: WatchKey::of(self),
-                subscriber,
+                subscriber: request.subscriber.clone(),
             });
-            supervisor.send(Watch::new(self.clone(), subscriber).observer(observer))
+            let watch = Watch::new(self.clone(), subscriber);
+            supervisor.send(watch.observer(request.observer.clone()))
         });
-        let reply = async move {
-            match request?.await {
+        let subscription = async move {
+            match reply?.await {
                 Ok(Ok(id)) => Some(id),
                 // It was watched before, and the notice of an earlier end came late.
                 Ok(Err(WatchError::AlreadyWatching { subscription, .. })) => Some(subscription),
                 Ok(Err(_)) | Err(_) => None,
             }
         };
-        reply.boxed_local().shared()
+        request.pending = Some(subscription.boxed_local().shared());
     }
 }
 

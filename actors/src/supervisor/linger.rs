@@ -4,7 +4,14 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use crate::{EndReason, EventKind, Source, SubscriptionId, WatchSupervisor, key::WatchKey};
+use crate::{
+    messages::{
+        event::{EndReason, EventKind},
+        subscription_id::SubscriptionId,
+    },
+    query::{Source, watch_key::WatchKey},
+    supervisor::WatchSupervisor,
+};
 
 impl<S: Source> WatchSupervisor<S> {
     /// The time for which a watch outlives the actor of its last subscriber: 2 s.
@@ -49,10 +56,10 @@ impl<S: Source> WatchSupervisor<S> {
                 subscription,
                 reason,
             };
-            self.tell(&key, &path, &kind);
+            self.notify(&key, &path, &kind);
         }
-        if let Some(told) = self.begin_lingering(id, ctx) {
-            ctx.spawn(told.into_actor(self));
+        if let Some(last_reported) = self.begin_lingering(id, ctx) {
+            ctx.spawn(last_reported.into_actor(self));
         } else if let Some((.., ended)) = self.unsubscribe(id) {
             ctx.spawn(ended.into_actor(self));
         }
@@ -72,8 +79,8 @@ impl<S: Source> WatchSupervisor<S> {
             .filter(|entry| entry.handle.count() == 1 && !linger.is_zero())?;
         tracing::debug!(path = %entry.path, ?linger, "the last subscriber is gone, its watch lingers");
         let actor = entry.handle.actor(id);
-        let told = entry.handle.remove(id);
-        entry.slot.write().status.subscribers = 0;
+        let last_reported = entry.handle.remove(id);
+        entry.cell.write().status.subscribers = 0;
         self.subscriptions.remove(&id);
         // A subscriber that is its own observer is gone too.
         self.observers
@@ -83,7 +90,7 @@ impl<S: Source> WatchSupervisor<S> {
         ctx.run_later(linger, move |supervisor, ctx| {
             supervisor.end_lingering(&key, number, ctx);
         });
-        Some(told)
+        Some(last_reported)
     }
 
     /// Ends the watch if no actor has subscribed meanwhile.
@@ -100,7 +107,7 @@ impl<S: Source> WatchSupervisor<S> {
             && let Some((_, ended)) = self.remove(key)
         {
             ctx.spawn(ended.into_actor(self));
-            self.pump_observers(ctx);
+            self.send_events(ctx);
         }
     }
 }

@@ -1,14 +1,16 @@
 //! The actor that owns the watchers.
 
+mod arbiter_pool;
 mod events;
 mod handlers;
 mod inputs;
 mod linger;
+mod observers;
 mod readiness;
 mod reports;
 mod shared_queries;
 mod shutdown;
-mod start;
+pub(crate) mod start;
 mod watch_handle;
 
 use std::{
@@ -22,16 +24,26 @@ use actix::prelude::*;
 use futures_util::future::{LocalBoxFuture, join_all};
 use tokio::time::Instant;
 
-pub(crate) use self::reports::{DetachReason, Died, Report, ReportKind, Why};
-pub use self::start::StartError;
 use self::{
-    readiness::Waiting,
+    arbiter_pool::ArbiterPool,
+    observers::Observer,
+    readiness::ReadyWaiter,
     shared_queries::{Membership, SharedQueryHandle, StartRoot},
-    watch_handle::Handle,
+    watch_handle::ErasedWatcher,
 };
 use crate::{
-    Backoff, EndReason, EventKind, Query, Selection, Snapshots, Source, SubscriptionId, Throttle,
-    WatchPath, WatchState, arbiters::Arbiters, key::WatchKey, observers::Observer, snapshots::Slot,
+    limits::{backoff::Backoff, throttle::Throttle},
+    messages::{
+        event::{EndReason, EventKind},
+        selection::Selection,
+        subscription_id::SubscriptionId,
+        watch_status::WatchState,
+    },
+    query::{Query, Source, path::WatchPath, watch_key::WatchKey},
+    topic::{
+        report::SupervisorLink,
+        snapshots::{Snapshots, WatchCell},
+    },
 };
 
 /// How often subscribers and observers that are gone are looked for.
@@ -45,9 +57,11 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// its watches with it: observers receive their [`EventKind::Ended`](crate::EventKind::Ended).
 pub struct WatchSupervisor<S: Source> {
     source: Arc<S>,
+    /// What watchers know of it, once it has started the first one.
+    link: Option<Arc<SupervisorLink>>,
     settings: Settings,
-    arbiters: Arbiters,
-    entries: HashMap<WatchKey, Entry<S>>,
+    arbiters: ArbiterPool,
+    entries: HashMap<WatchKey, WatchEntry<S>>,
     /// The declared roots, and how each starts.
     roots: HashMap<WatchKey, StartRoot<S>>,
     /// By the wide watches that serve others.
@@ -57,7 +71,7 @@ pub struct WatchSupervisor<S: Source> {
     subscriptions: HashMap<SubscriptionId, WatchKey>,
     snapshots: Snapshots,
     observers: Vec<Observer>,
-    waiting: Vec<Waiting>,
+    waiting: Vec<ReadyWaiter>,
     /// The watches whose last subscriber is gone; with the number of that time.
     lingering: HashMap<WatchKey, u64>,
     /// How many events observers are handling.
@@ -80,13 +94,13 @@ struct Settings {
 }
 
 /// One watch.
-struct Entry<S: Source> {
+struct WatchEntry<S: Source> {
     path: WatchPath,
-    slot: Arc<Slot>,
+    cell: Arc<WatchCell>,
     incarnation: u64,
-    handle: Box<dyn Handle<S>>,
+    handle: Box<dyn ErasedWatcher<S>>,
     /// The state it was told to be in last, if another watch serves it: it follows from that one's too.
-    told: Option<Box<WatchState>>,
+    last_reported: Option<Box<WatchState>>,
     /// Its place in a shared query, if it has one.
     membership: Option<Box<Membership>>,
 }
@@ -100,13 +114,14 @@ impl<S: Source> WatchSupervisor<S> {
     pub fn new(source: S) -> Self {
         Self {
             source: Arc::new(source),
+            link: None,
             settings: Settings {
                 arbiters: Self::DEFAULT_ARBITERS,
                 backoff: Backoff::default(),
                 throttle: Throttle::default(),
                 linger: Self::DEFAULT_LINGER,
             },
-            arbiters: Arbiters::default(),
+            arbiters: ArbiterPool::default(),
             entries: HashMap::new(),
             roots: HashMap::new(),
             shared: HashMap::new(),
@@ -179,6 +194,20 @@ impl<S: Source> WatchSupervisor<S> {
         self.snapshots.clone()
     }
 
+    /// What watchers know of this actor.
+    fn link(&mut self, ctx: &Context<Self>) -> Arc<SupervisorLink> {
+        let link = self.link.get_or_insert_with(|| {
+            let address = ctx.address().downgrade();
+            Arc::new(SupervisorLink {
+                reports: address.clone().recipient(),
+                exits: address.clone().recipient(),
+                stops: address.clone().recipient(),
+                address: Arc::new(address),
+            })
+        });
+        Arc::clone(link)
+    }
+
     fn number(&mut self) -> u64 {
         self.last_number += 1;
         self.last_number
@@ -224,7 +253,7 @@ impl<S: Source> WatchSupervisor<S> {
     }
 
     /// Forgets a watch and ends its watcher: the future resolves when its request is closed.
-    fn remove(&mut self, key: &WatchKey) -> Option<(Entry<S>, LocalBoxFuture<'static, ()>)> {
+    fn remove(&mut self, key: &WatchKey) -> Option<(WatchEntry<S>, LocalBoxFuture<'static, ()>)> {
         let mut entry = self.entries.remove(key)?;
         let mut ended = entry.handle.end();
         if let Some(membership) = entry.membership.take()
@@ -237,7 +266,7 @@ impl<S: Source> WatchSupervisor<S> {
         }
         self.snapshots.remove(key);
         tracing::debug!(path = %entry.path, "the watch ends");
-        self.tell(key, &entry.path, &EventKind::Ended);
+        self.notify(key, &entry.path, &EventKind::Ended);
         for id in entry.handle.subscriptions() {
             self.subscriptions.remove(&id);
         }
@@ -257,14 +286,14 @@ impl<S: Source> WatchSupervisor<S> {
         let entry = self.entries.get_mut(&key)?;
         let path = entry.path.clone();
         let actor = entry.handle.actor(id);
-        let told = entry.handle.remove(id);
-        entry.slot.write().status.subscribers = entry.handle.count();
+        let last_reported = entry.handle.remove(id);
+        entry.cell.write().status.subscribers = entry.handle.count();
         if entry.handle.count() > 0 || self.shared.contains_key(&key) {
             self.subscriptions.remove(&id);
             // A subscriber that is its own observer leaves with its subscription.
             self.observers
                 .retain(|observer| !actor.is_some_and(|actor| observer.came_with(&key, actor)));
-            return Some((path, false, told));
+            return Some((path, false, last_reported));
         }
         let removed = self.remove(&key);
         self.subscriptions.remove(&id);
@@ -273,7 +302,7 @@ impl<S: Source> WatchSupervisor<S> {
             path,
             true,
             Box::pin(async move {
-                join_all([told, ended]).await;
+                join_all([last_reported, ended]).await;
             }),
         ))
     }
@@ -298,7 +327,7 @@ impl<S: Source> WatchSupervisor<S> {
         self.run_rejoins();
         self.observers.retain(Observer::is_connected);
         self.answer_waiting();
-        self.pump_observers(ctx);
+        self.send_events(ctx);
     }
 }
 
@@ -312,7 +341,7 @@ impl<S: Source> Actor for WatchSupervisor<S> {
             ctx.stop();
             return;
         }
-        self.arbiters = Arbiters::start(self.settings.arbiters);
+        self.arbiters = ArbiterPool::start(self.settings.arbiters);
         ctx.run_interval(SWEEP, Self::sweep);
     }
 
@@ -340,12 +369,12 @@ impl<S: Source> fmt::Debug for WatchSupervisor<S> {
 /// Sent to itself to be behind everything that was said before.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-struct Fence;
+struct Barrier;
 
-impl<S: Source> Handler<Fence> for WatchSupervisor<S> {
+impl<S: Source> Handler<Barrier> for WatchSupervisor<S> {
     type Result = ();
 
-    fn handle(&mut self, _: Fence, _: &mut Self::Context) {}
+    fn handle(&mut self, _: Barrier, _: &mut Self::Context) {}
 }
 
 /// Waits for all of these, and then until what dying watchers said before is done with too.
@@ -356,6 +385,6 @@ fn all_of<S: Source>(
     Box::pin(async move {
         join_all(futures).await;
         // A supervisor that has gone has nothing left to be done.
-        let _ = supervisor.send(Fence).await;
+        let _ = supervisor.send(Barrier).await;
     })
 }

@@ -1,10 +1,7 @@
-//! What watchers tell their supervisor.
+//! Handles what watchers report.
 
 use std::{
-    any::Any,
     collections::HashSet,
-    error::Error,
-    fmt,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -14,73 +11,18 @@ use tokio::time::Instant;
 
 use super::watch_handle::Spawn;
 use crate::{
-    EndReason, EventKind, Failure, FailureClass, Source, SubscriberCode, SubscriptionId,
-    WatchState, WatchSupervisor, key::WatchKey, outage::Notice,
+    messages::{event::EventKind, watch_status::WatchState},
+    query::{
+        Source,
+        failure::{Failure, FailureClass},
+    },
+    shared_query::SharedQuery,
+    supervisor::WatchSupervisor,
+    topic::{
+        outage::Notice,
+        report::{ExitReason, Report, ReportKind, WatcherExited},
+    },
 };
-
-/// Something happened to a watcher.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Report {
-    pub(crate) key: WatchKey,
-    pub(crate) incarnation: u64,
-    pub(crate) kind: ReportKind,
-}
-
-#[derive(Debug)]
-pub(crate) enum ReportKind {
-    State(WatchState),
-    /// Its first value is there, whatever state it was in before.
-    FirstValue,
-    Rejected(Arc<dyn Error + Send + Sync>),
-    /// The answer after a rejected one could be taken as a value.
-    Accepted,
-    SubscriberPanicked(SubscriptionId, SubscriberCode),
-    SubscriberGone(SubscriptionId, EndReason),
-}
-
-/// Nobody keeps a watch any more that was not ended; with the state that is left.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Died {
-    pub(crate) key: WatchKey,
-    pub(crate) incarnation: u64,
-    pub(crate) why: Why,
-    pub(crate) state: Box<dyn Any + Send>,
-}
-
-/// Why nobody does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// Its actor panicked, or its arbiter has stopped.
-    Panicked,
-    /// It is not served by a wider watch any more.
-    Detached(DetachReason),
-    /// Its watcher was asked for its state, to make a member of the watch.
-    HandedOver,
-}
-
-/// Why a member left its shared query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum DetachReason {
-    #[error("the wider query was refused")]
-    Refused,
-    #[error("its own query was refused")]
-    OwnQueryRefused,
-    #[error("its own answers contradicted the wider value")]
-    Contradicted,
-    #[error("extracting its value from the wider one failed or panicked")]
-    Panicked,
-}
-
-impl fmt::Debug for Died {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Died")
-            .field("key", &self.key)
-            .field("incarnation", &self.incarnation)
-            .finish_non_exhaustive()
-    }
-}
 
 /// What became of a watcher that is no more.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -101,47 +43,53 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
         match report.kind {
             ReportKind::State(state) => {
                 // A member shows what it inherits from the wide watch.
-                let shown = if entry.slot.is_member() {
-                    entry.slot.state()
+                let shown = if entry.cell.is_member() {
+                    entry.cell.state()
                 } else {
                     state.clone()
                 };
                 if entry.is_news(&shown) {
-                    self.tell(&report.key, &path, &EventKind::State(shown));
+                    self.notify(&report.key, &path, &EventKind::State(shown));
                 }
-                self.tell_members(&report.key, &state);
+                self.notify_members(&report.key, &state);
                 self.answer_waiting();
             }
             ReportKind::FirstValue => self.answer_waiting(),
             ReportKind::Rejected(reason) => {
-                self.tell(&report.key, &path, &EventKind::Rejected(reason));
+                self.notify(&report.key, &path, &EventKind::Rejected(reason));
                 self.answer_waiting();
             }
             ReportKind::Accepted => {
-                let state = entry.slot.state();
-                self.tell(&report.key, &path, &EventKind::State(state));
+                let state = entry.cell.state();
+                self.notify(&report.key, &path, &EventKind::State(state));
             }
             ReportKind::SubscriberPanicked(subscription, code) => {
                 let kind = EventKind::SubscriberPanicked { subscription, code };
-                self.tell(&report.key, &path, &kind);
+                self.notify(&report.key, &path, &kind);
             }
             ReportKind::SubscriberGone(id, reason) => self.subscriber_gone(id, reason, ctx),
         }
-        self.pump_observers(ctx);
+        self.send_events(ctx);
     }
 }
 
 impl<S: Source> WatchSupervisor<S> {
     /// Brings the members in the state of a dead watcher to what was promised to them: messages that it had not
     /// read are lost. Runs no code of an application.
-    fn restore_members(&mut self, wide: &WatchKey, state: &mut (dyn Any + Send)) {
+    fn restore_members(&mut self, exited: &mut WatcherExited) {
+        let wide = &exited.key;
         if !self.shared.contains_key(wide) {
             return;
         }
         let Some(wide_entry) = self.entries.remove(wide) else {
             return;
         };
-        if let Some((shared, in_flight)) = wide_entry.handle.members_of(state) {
+        let members = exited
+            .members
+            .get_or_insert_with(|| Box::<SharedQuery<S>>::default());
+        if let Some(shared) = members.downcast_mut::<SharedQuery<S>>()
+            && let Some(in_flight) = wide_entry.handle.in_flight_of(&mut *exited.state)
+        {
             let mut wanted = HashSet::new();
             for entry in self.entries.values_mut().filter(|it| it.is_member_of(wide)) {
                 wanted.insert(entry.incarnation);
@@ -153,48 +101,52 @@ impl<S: Source> WatchSupervisor<S> {
     }
 }
 
-impl<S: Source> Handler<Died> for WatchSupervisor<S> {
+impl<S: Source> Handler<WatcherExited> for WatchSupervisor<S> {
     type Result = ();
 
-    fn handle(&mut self, mut died: Died, ctx: &mut Self::Context) {
-        let entry = self.entries.get(&died.key);
-        if entry.is_none_or(|entry| entry.incarnation != died.incarnation) {
+    fn handle(&mut self, mut exited: WatcherExited, ctx: &mut Self::Context) {
+        let entry = self.entries.get(&exited.key);
+        if entry.is_none_or(|entry| entry.incarnation != exited.incarnation) {
             return;
         }
-        if died.why == Why::HandedOver {
-            match self.rejoin(died) {
+        if exited.reason == ExitReason::HandedOver {
+            match self.rejoin(exited) {
                 Ok(()) => return,
-                Err(back) => died = back,
+                Err(back) => exited = back,
             }
         }
-        let delay = match died.why {
-            Why::Detached(reason) => self.detached(&died.key, reason),
-            Why::Panicked | Why::HandedOver => Duration::ZERO,
+        let delay = match exited.reason {
+            ExitReason::Detached(reason) => self.detached(&exited.key, reason),
+            ExitReason::Panicked | ExitReason::HandedOver => Duration::ZERO,
         };
         let incarnation = self.number();
-        self.restore_members(&died.key, &mut *died.state);
-        let Some(entry) = self.entries.get_mut(&died.key) else {
+        self.restore_members(&mut exited);
+        let Some(entry) = self.entries.get_mut(&exited.key) else {
             return;
         };
         entry.incarnation = incarnation;
-        if let Some(told) = entry.told.take() {
+        if let Some(last_reported) = entry.last_reported.take() {
             // Its own watcher continues from what was reported last.
-            entry.slot.write().status.state = *told;
+            entry.cell.write().status.state = *last_reported;
         }
-        entry.slot.write().upstream = None;
+        entry.cell.write().upstream = None;
         let spawn = Spawn {
             incarnation,
             source: &self.source,
             settings: &self.settings,
             delay,
         };
-        let pause = entry
-            .handle
-            .respawn(died.state, died.why, &spawn, &mut self.arbiters);
+        let pause = entry.handle.respawn(
+            exited.state,
+            exited.members,
+            exited.reason,
+            &spawn,
+            &mut self.arbiters,
+        );
         let path = entry.path.clone();
-        let slot = Arc::clone(&entry.slot);
+        let cell = Arc::clone(&entry.cell);
         if let Some(host) = entry.handle.members_host() {
-            self.rehost(&died.key, host);
+            self.rehost(&exited.key, host);
         }
         if let Some((attempt, pause)) = pause {
             let error = Failure::new(FailureClass::Transient, WatcherPanicked);
@@ -204,18 +156,18 @@ impl<S: Source> Handler<Died> for WatchSupervisor<S> {
                 next: SystemTime::now() + pause,
             };
             let notice = {
-                let mut slot = slot.write();
-                slot.status.restarts += 1;
-                slot.enter(state.clone(), Instant::now())
+                let mut cell = cell.write();
+                cell.status.restarts += 1;
+                cell.enter(state.clone(), Instant::now())
             };
             if let Notice::Log(lasts) = notice {
                 tracing::error!(%path, attempt, ?lasts, "the watcher still panics");
             }
             if notice == Notice::Event {
                 tracing::error!(%path, "a watcher has panicked, another one takes over");
-                self.tell(&died.key, &path, &EventKind::State(state.clone()));
-                self.tell_members(&died.key, &state);
-                self.pump_observers(ctx);
+                self.notify(&exited.key, &path, &EventKind::State(state.clone()));
+                self.notify_members(&exited.key, &state);
+                self.send_events(ctx);
             }
         }
     }

@@ -9,13 +9,16 @@ use actix::prelude::*;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Instant;
 
-use super::{
-    Entry,
-    reports::{DetachReason, Died},
-};
+use super::WatchEntry;
 use crate::{
-    EventKind, Input, Query, Source, WatchState, WatchSupervisor, key::WatchKey,
-    shared_query::ToMembers, snapshots::Slot,
+    messages::{event::EventKind, watch_status::WatchState},
+    query::{Query, Source, derived::Input, watch_key::WatchKey},
+    shared_query::ToMembers,
+    supervisor::WatchSupervisor,
+    topic::{
+        report::{DetachReason, WatcherExited},
+        snapshots::WatchCell,
+    },
 };
 
 /// The shortest pause before a member that has detached for a reason of its own comes back. It doubles each time.
@@ -60,7 +63,7 @@ pub(super) struct Detached {
 pub(super) struct Joined<S: Source> {
     pub(super) membership: Membership,
     pub(super) host: Arc<Recipient<ToMembers<S>>>,
-    pub(super) slot: Arc<Slot>,
+    pub(super) cell: Arc<WatchCell>,
 }
 
 /// How a declared root starts.
@@ -80,7 +83,7 @@ impl<S: Source> WatchSupervisor<S> {
             let start = Arc::clone(self.roots.get(&wide)?);
             start(self, ctx);
         }
-        let (host, slot) = self.host_of(&wide)?;
+        let (host, cell) = self.host_of(&wide)?;
         self.count_member(&wide, &host);
         let membership = Membership {
             wide,
@@ -90,7 +93,7 @@ impl<S: Source> WatchSupervisor<S> {
         Some(Joined {
             membership,
             host,
-            slot,
+            cell,
         })
     }
 
@@ -102,13 +105,13 @@ impl<S: Source> WatchSupervisor<S> {
         }
     }
 
-    fn host_of(&self, wide: &WatchKey) -> Option<(Arc<Recipient<ToMembers<S>>>, Arc<Slot>)> {
+    fn host_of(&self, wide: &WatchKey) -> Option<(Arc<Recipient<ToMembers<S>>>, Arc<WatchCell>)> {
         let entry = self.entries.get(wide)?;
         let host = match self.shared.get(wide) {
             Some(shared) => Arc::clone(&shared.host),
             None => Arc::new(entry.handle.members_host()?),
         };
-        Some((host, Arc::clone(&entry.slot)))
+        Some((host, Arc::clone(&entry.cell)))
     }
 
     fn count_member(&mut self, wide: &WatchKey, host: &Arc<Recipient<ToMembers<S>>>) {
@@ -119,7 +122,7 @@ impl<S: Source> WatchSupervisor<S> {
         });
         shared.members += 1;
         if let Some(entry) = self.entries.get(wide) {
-            entry.slot.write().status.members = shared.members;
+            entry.cell.write().status.members = shared.members;
         }
     }
 
@@ -134,7 +137,7 @@ impl<S: Source> WatchSupervisor<S> {
         shared.members -= 1;
         let members = shared.members;
         let entry = self.entries.get(wide)?;
-        entry.slot.write().status.members = members;
+        entry.cell.write().status.members = members;
         let unused = entry.handle.count() == 0 && !self.lingering.contains_key(wide);
         if members > 0 {
             return None;
@@ -195,7 +198,7 @@ impl<S: Source> WatchSupervisor<S> {
     /// Whether this watch has a value and is answered.
     fn is_answered(&self, wide: &WatchKey) -> bool {
         self.entries.get(wide).is_some_and(|entry| {
-            let content = entry.slot.read();
+            let content = entry.cell.read();
             content.value.is_some()
                 && matches!(
                     content.status.state,
@@ -270,28 +273,28 @@ impl<S: Source> WatchSupervisor<S> {
     }
 
     /// Makes a member of a watch that has handed its state over; the message is given back if that cannot be.
-    pub(super) fn rejoin(&mut self, died: Died) -> Result<(), Died> {
+    pub(super) fn rejoin(&mut self, exited: WatcherExited) -> Result<(), WatcherExited> {
         let incarnation = self.number();
-        let entry = self.entries.get(&died.key);
+        let entry = self.entries.get(&exited.key);
         let wide = entry.and_then(|entry| Some(entry.membership.as_ref()?.wide.clone()));
         let Some((host, wide)) = wide.and_then(|wide| self.host_of(&wide)) else {
-            return Err(died);
+            return Err(exited);
         };
-        self.rejoined(&died.key);
-        let Some(entry) = self.entries.get_mut(&died.key) else {
-            return Err(died);
+        self.rejoined(&exited.key);
+        let Some(entry) = self.entries.get_mut(&exited.key) else {
+            return Err(exited);
         };
         entry.incarnation = incarnation;
         // What was reported last is what changes are compared with.
-        entry.told = Some(Box::new(entry.slot.state()));
-        entry.slot.write().upstream = Some(wide);
-        entry.handle.join(died.state, host, incarnation);
+        entry.last_reported = Some(Box::new(entry.cell.state()));
+        entry.cell.write().upstream = Some(wide);
+        entry.handle.join(exited.state, host, incarnation);
         tracing::debug!(path = %entry.path, "the watch is served by a wider one again");
         Ok(())
     }
 
     /// A wide watch is in another state, which its members inherit.
-    pub(super) fn tell_members(&mut self, wide: &WatchKey, state: &WatchState) {
+    pub(super) fn notify_members(&mut self, wide: &WatchKey, state: &WatchState) {
         if !self.shared.contains_key(wide) {
             return;
         }
@@ -304,7 +307,7 @@ impl<S: Source> WatchSupervisor<S> {
         let members = self.entries.iter_mut().filter(|(_, entry)| {
             // Before its own first value it is not live, whatever the other is.
             entry.is_member_of(wide)
-                && (!state.is_live() || entry.slot.read().status.last_answer.is_some())
+                && (!state.is_live() || entry.cell.read().status.last_answer.is_some())
         });
         let changed: Vec<_> = members
             .filter_map(|(key, entry)| {
@@ -313,20 +316,20 @@ impl<S: Source> WatchSupervisor<S> {
             })
             .collect();
         for (key, path) in changed {
-            self.tell(&key, &path, &EventKind::State(state.clone()));
+            self.notify(&key, &path, &EventKind::State(state.clone()));
         }
     }
 
     /// Records the current states as reported: an observer that joins now sees only later changes.
-    pub(super) fn note_told(&mut self) {
+    pub(super) fn mark_reported(&mut self) {
         let members = self.entries.values_mut();
-        for entry in members.filter(|entry| entry.told.is_some()) {
-            entry.told = Some(Box::new(entry.slot.state()));
+        for entry in members.filter(|entry| entry.last_reported.is_some()) {
+            entry.last_reported = Some(Box::new(entry.cell.state()));
         }
     }
 }
 
-impl<S: Source> Entry<S> {
+impl<S: Source> WatchEntry<S> {
     /// Whether this wide watch serves it now.
     pub(super) fn is_member_of(&self, wide: &WatchKey) -> bool {
         let membership = self.membership.as_ref();
@@ -336,11 +339,11 @@ impl<S: Source> Entry<S> {
     /// Whether this state is worth reporting. It counts as reported from here on.
     pub(super) fn is_news(&mut self, state: &WatchState) -> bool {
         // A watcher of its own has compared it already.
-        let Some(told) = &mut self.told else {
+        let Some(last_reported) = &mut self.last_reported else {
             return true;
         };
-        let news = told.is_news(state);
-        **told = state.clone();
+        let news = last_reported.is_news(state);
+        **last_reported = state.clone();
         news
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::time::Instant;
 
-use crate::{Source, WatchSupervisor};
+use crate::{query::Source, supervisor::WatchSupervisor};
 
 /// The time that the last events wait for observers that are busy.
 const GRACE: Duration = Duration::from_secs(5);
@@ -24,7 +24,7 @@ impl<S: Source> WatchSupervisor<S> {
             );
             self.end_all();
         }
-        self.pump_observers(ctx);
+        self.send_events(ctx);
         if Instant::now() >= deadline {
             ctx.stop();
         } else {

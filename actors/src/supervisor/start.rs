@@ -2,7 +2,7 @@
 
 use actix::{Actor, Addr, Arbiter, System};
 
-use crate::{Source, WatchSupervisor};
+use crate::{query::Source, supervisor::WatchSupervisor};
 
 /// The reason for which a supervisor was not started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -12,21 +12,32 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::Settings;
 use crate::{
-    Query, Source, SubscriptionId, WatcherActor,
-    arbiters::Arbiters,
-    few::Few,
-    link::{Ends, Link},
+    messages::subscription_id::SubscriptionId,
+    query::{Query, Source},
     shared_query::{Joining, SharedQuery, ToMembers},
-    subscription::in_flight::InFlight,
-    supervisor::Why,
-    watcher::{End, HandOver, Registration, Restart, Subscribe, Unsubscribe, WatcherState},
+    subscription::{
+        in_flight::InFlight,
+        registration::{Registration, Subscribe},
+    },
+    supervisor::arbiter_pool::ArbiterPool,
+    topic::{
+        report::ExitReason,
+        reporter::{Reporter, WatchMeta},
+        state::WatcherState,
+    },
+    vec_map::VecMap,
+    watcher::{
+        WatcherActor,
+        commands::{End, Restart, Unsubscribe},
+        members::HandOver,
+    },
 };
 
 /// How often a watcher is given to another arbiter when the one it was given to has stopped.
 const MOST_ARBITERS: usize = 64;
 
 /// What a supervisor does with a watcher without knowing its query.
-pub(super) trait Handle<S: Source>: Any {
+pub(super) trait ErasedWatcher<S: Source>: Any {
     fn as_any_mut(&mut self) -> &mut dyn Any;
     fn subscriptions(&self) -> Vec<SubscriptionId>;
     /// How many subscriptions there are.
@@ -45,9 +56,10 @@ pub(super) trait Handle<S: Source>: Any {
     fn respawn(
         &mut self,
         state: Box<dyn Any + Send>,
-        why: Why,
+        members: Option<Box<dyn Any + Send>>,
+        reason: ExitReason,
         spawn: &Spawn<'_, S>,
-        arbiters: &mut Arbiters,
+        arbiters: &mut ArbiterPool,
     ) -> Option<(u32, Duration)>;
     /// Makes it a member of a shared query, with the state that its own watcher has handed over.
     fn join(
@@ -58,11 +70,8 @@ pub(super) trait Handle<S: Source>: Any {
     );
     /// Where the members are that its own watcher serves.
     fn members_host(&self) -> Option<Recipient<ToMembers<S>>>;
-    /// The members in a state of its watcher.
-    fn members_of<'a>(
-        &self,
-        state: &'a mut (dyn Any + Send),
-    ) -> Option<(&'a mut SharedQuery<S>, &'a mut InFlight)>;
+    /// The updates in flight in a state of its watcher.
+    fn in_flight_of<'a>(&self, state: &'a mut (dyn Any + Send)) -> Option<&'a mut InFlight>;
     /// Brings it, as a member, to what was promised to its subscribers.
     fn restore_member(&mut self, shared: &mut SharedQuery<S>, in_flight: &mut InFlight);
     /// Another watcher serves it, as a member.
@@ -79,17 +88,17 @@ pub(super) struct Spawn<'a, S: Source> {
 }
 
 /// A watcher of this query, and the subscribers that were promised its updates.
-pub(super) struct Watcher<Q: Query> {
-    keeper: Keeper<Q>,
+pub(super) struct WatcherHandle<Q: Query> {
+    host: Host<Q>,
     /// What its next incarnation is made with.
-    ends: Arc<Ends<Q>>,
-    subscribers: Few<SubscriptionId, Registered<Q>>,
+    meta: Arc<WatchMeta<Q>>,
+    subscribers: VecMap<SubscriptionId, Registered<Q>>,
     /// The subscription of each actor.
-    by_actor: Few<u64, SubscriptionId>,
+    by_actor: VecMap<u64, SubscriptionId>,
 }
 
 /// Who keeps a watch.
-enum Keeper<Q: Query> {
+enum Host<Q: Query> {
     /// A watcher of its own.
     Own(Addr<WatcherActor<Q>>),
     /// The watcher of a wider query, of which it is a member by this number.
@@ -106,37 +115,37 @@ struct Registered<Q: Query> {
     actor: u64,
 }
 
-impl<Q: Query> Watcher<Q> {
+impl<Q: Query> WatcherHandle<Q> {
     pub(super) fn start(
-        ends: Arc<Ends<Q>>,
+        meta: Arc<WatchMeta<Q>>,
         incarnation: u64,
         source: &Arc<Q::Source>,
-        arbiters: &mut Arbiters,
+        arbiters: &mut ArbiterPool,
         state: WatcherState<Q>,
     ) -> Self {
-        let link = Link {
-            ends: Arc::clone(&ends),
+        let link = Reporter {
+            meta: Arc::clone(&meta),
             incarnation,
         };
-        Self::new(Keeper::Own(launch(link, source, arbiters, state)), ends)
+        Self::new(Host::Own(launch(link, source, arbiters, state, None)), meta)
     }
 
     /// A member of a shared query.
     pub(super) fn member(
-        ends: Arc<Ends<Q>>,
+        meta: Arc<WatchMeta<Q>>,
         incarnation: u64,
         host: Arc<Recipient<ToMembers<Q::Source>>>,
     ) -> Self {
-        let keeper = add_member(&ends, incarnation, host, None);
-        Self::new(keeper, ends)
+        let host = add_member(&meta, incarnation, host, None);
+        Self::new(host, meta)
     }
 
-    fn new(keeper: Keeper<Q>, ends: Arc<Ends<Q>>) -> Self {
+    fn new(host: Host<Q>, meta: Arc<WatchMeta<Q>>) -> Self {
         Self {
-            keeper,
-            ends,
-            subscribers: Few::default(),
-            by_actor: Few::default(),
+            host,
+            meta,
+            subscribers: VecMap::default(),
+            by_actor: VecMap::default(),
         }
     }
 
@@ -151,9 +160,9 @@ impl<Q: Query> Watcher<Q> {
         };
         self.subscribers.insert(message.id, registered);
         self.by_actor.insert(actor, message.id);
-        match &self.keeper {
-            Keeper::Own(watcher) => watcher.do_send(message),
-            Keeper::Shared { host, member, .. } => {
+        match &self.host {
+            Host::Own(watcher) => watcher.do_send(message),
+            Host::Shared { host, member, .. } => {
                 let (member, Subscribe { id, registration }) = (*member, message);
                 host.do_send(ToMembers::new::<Q>(move |group, host| {
                     group.subscribe(member, id, registration, host.timers);
@@ -165,11 +174,11 @@ impl<Q: Query> Watcher<Q> {
     /// Brings the subscribers of a state to those that were promised its updates. Runs no code of an application.
     fn reconcile(&self, state: &mut WatcherState<Q>) {
         let now = Instant::now();
-        for id in self.unknown(state.feeds.subscribers.keys()) {
+        for id in self.unknown(state.topic.subscribers.keys()) {
             state.unsubscribe(id);
         }
         for (id, registered) in self.subscribers.iter() {
-            if !state.feeds.subscribers.contains_key(id) {
+            if !state.topic.subscribers.contains_key(id) {
                 let registration = Arc::clone(&registered.registration);
                 state.subscribe(Subscribe { id, registration }, now);
             }
@@ -185,20 +194,20 @@ impl<Q: Query> Watcher<Q> {
 
 /// Adds a member to a shared query.
 fn add_member<Q: Query>(
-    ends: &Arc<Ends<Q>>,
+    meta: &Arc<WatchMeta<Q>>,
     member: u64,
     host: Arc<Recipient<ToMembers<Q::Source>>>,
     joining: Option<Joining<Q>>,
-) -> Keeper<Q> {
-    let link = Link {
-        ends: Arc::clone(ends),
+) -> Host<Q> {
+    let link = Reporter {
+        meta: Arc::clone(meta),
         incarnation: member,
     };
     let state = joining.clone();
     host.do_send(ToMembers::new::<Q>(move |group, host| {
         group.add(link, state.as_ref(), host.timers, host.in_flight);
     }));
-    Keeper::Shared {
+    Host::Shared {
         host,
         member,
         joining,
@@ -207,18 +216,20 @@ fn add_member<Q: Query>(
 
 /// Starts a watcher on an arbiter that takes it: the supervisor's own one, if all others have stopped.
 fn launch<Q: Query>(
-    link: Link<Q>,
+    link: Reporter<Q>,
     source: &Arc<Q::Source>,
-    arbiters: &mut Arbiters,
+    arbiters: &mut ArbiterPool,
     state: WatcherState<Q>,
+    members: Option<Box<SharedQuery<Q::Source>>>,
 ) -> Addr<WatcherActor<Q>> {
     let source = Arc::clone(source);
-    let watcher = move |_: &mut Context<WatcherActor<Q>>| WatcherActor::new(link, source, state);
+    let watcher =
+        move |_: &mut Context<WatcherActor<Q>>| WatcherActor::new(link, source, state, members);
     actix::Supervisor::start_in_arbiter(&working(arbiters), watcher)
 }
 
 /// The next arbiter that works, or the supervisor's own one.
-pub(super) fn working(arbiters: &mut Arbiters) -> ArbiterHandle {
+pub(super) fn working(arbiters: &mut ArbiterPool) -> ArbiterHandle {
     // An arbiter that has stopped refuses everything; one that works takes the first thing it is sent.
     let arbiter = (0..MOST_ARBITERS)
         .map(|_| arbiters.next())
@@ -226,7 +237,7 @@ pub(super) fn working(arbiters: &mut Arbiters) -> ArbiterHandle {
     arbiter.unwrap_or_else(Arbiter::current)
 }
 
-impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
+impl<Q: Query> ErasedWatcher<Q::Source> for WatcherHandle<Q> {
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
@@ -255,9 +266,9 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
         if let Some(registered) = self.subscribers.remove(id) {
             self.by_actor.remove(registered.actor);
         }
-        match &self.keeper {
-            Keeper::Own(watcher) => ask(watcher.send(Unsubscribe(id))),
-            Keeper::Shared { host, member, .. } => {
+        match &self.host {
+            Host::Own(watcher) => ask(watcher.send(Unsubscribe(id))),
+            Host::Shared { host, member, .. } => {
                 let member = *member;
                 let (done, ended) = oneshot::channel();
                 host.do_send(ToMembers::new::<Q>(move |group, host| {
@@ -271,9 +282,9 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
 
     fn end(&mut self) -> LocalBoxFuture<'static, ()> {
         let (done, closed) = oneshot::channel();
-        match &self.keeper {
-            Keeper::Own(watcher) => watcher.do_send(End(done)),
-            Keeper::Shared { host, member, .. } => {
+        match &self.host {
+            Host::Own(watcher) => watcher.do_send(End(done)),
+            Host::Shared { host, member, .. } => {
                 let member = *member;
                 host.do_send(ToMembers::new::<Q>(move |group, host| {
                     group.end(member, done, host);
@@ -284,16 +295,16 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
     }
 
     fn restart(&mut self, source: Option<Arc<Q::Source>>) -> LocalBoxFuture<'static, ()> {
-        match &self.keeper {
-            Keeper::Own(watcher) => ask(watcher.send(Restart(source))),
+        match &self.host {
+            Host::Own(watcher) => ask(watcher.send(Restart(source))),
             // Its requests are closed with those of the wide watch.
-            Keeper::Shared { .. } => Box::pin(std::future::ready(())),
+            Host::Shared { .. } => Box::pin(std::future::ready(())),
         }
     }
 
     fn hand_over(&self) -> LocalBoxFuture<'static, ()> {
         let (done, handed_over) = oneshot::channel();
-        if let Keeper::Own(watcher) = &self.keeper {
+        if let Host::Own(watcher) = &self.host {
             watcher.do_send(HandOver(done));
         }
         dropped(handed_over)
@@ -302,36 +313,38 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
     fn respawn(
         &mut self,
         state: Box<dyn Any + Send>,
-        why: Why,
+        members: Option<Box<dyn Any + Send>>,
+        reason: ExitReason,
         spawn: &Spawn<'_, Q::Source>,
-        arbiters: &mut Arbiters,
+        arbiters: &mut ArbiterPool,
     ) -> Option<(u32, Duration)> {
         let Ok(mut state) = state.downcast::<WatcherState<Q>>() else {
             unreachable!("equal keys are of equal types")
         };
+        let members = members.and_then(|members| members.downcast().ok());
         self.reconcile(&mut state);
-        state.feeds.progress.interrupted();
+        state.topic.query_state.interrupted();
         let now = Instant::now();
         let mut pause = None;
-        match why {
-            Why::Panicked => {
+        match reason {
+            ExitReason::Panicked => {
                 state.postpone(None);
                 let until = state.next_attempt;
                 let left = until.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
                 pause = Some((state.backoff.attempt(), left));
             }
-            Why::Detached(_) => {
+            ExitReason::Detached(_) => {
                 state.backoff = spawn.settings.backoff.clone_reset();
                 state.throttle = spawn.settings.throttle.clone();
                 state.next_attempt = Some(now + spawn.delay);
             }
-            Why::HandedOver => {}
+            ExitReason::HandedOver => {}
         }
-        let link = Link {
-            ends: Arc::clone(&self.ends),
+        let link = Reporter {
+            meta: Arc::clone(&self.meta),
             incarnation: spawn.incarnation,
         };
-        self.keeper = Keeper::Own(launch(link, spawn.source, arbiters, *state));
+        self.host = Host::Own(launch(link, spawn.source, arbiters, *state, members));
         pause
     }
 
@@ -345,39 +358,35 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
             unreachable!("equal keys are of equal types")
         };
         self.reconcile(&mut state);
-        state.feeds.progress.interrupted();
+        state.topic.query_state.interrupted();
         let joining = Some(Arc::new(Mutex::new(Some(state))));
-        self.keeper = add_member(&self.ends, incarnation, host, joining);
+        self.host = add_member(&self.meta, incarnation, host, joining);
     }
 
     fn members_host(&self) -> Option<Recipient<ToMembers<Q::Source>>> {
-        match &self.keeper {
-            Keeper::Own(watcher) => Some(watcher.clone().recipient()),
-            Keeper::Shared { .. } => None,
+        match &self.host {
+            Host::Own(watcher) => Some(watcher.clone().recipient()),
+            Host::Shared { .. } => None,
         }
     }
 
-    fn members_of<'a>(
-        &self,
-        state: &'a mut (dyn Any + Send),
-    ) -> Option<(&'a mut SharedQuery<Q::Source>, &'a mut InFlight)> {
+    fn in_flight_of<'a>(&self, state: &'a mut (dyn Any + Send)) -> Option<&'a mut InFlight> {
         let state = state.downcast_mut::<WatcherState<Q>>()?;
-        let shared = state.shared.get_or_insert_default();
-        Some((&mut **shared, &mut state.in_flight))
+        Some(&mut state.in_flight)
     }
 
     fn restore_member(&mut self, shared: &mut SharedQuery<Q::Source>, in_flight: &mut InFlight) {
-        let Keeper::Shared {
+        let Host::Shared {
             member, joining, ..
-        } = &self.keeper
+        } = &self.host
         else {
             return;
         };
         let (number, timers) = (*member, &mut shared.timers);
         let group = shared.groups.of::<Q>();
         if !group.contains(number) {
-            let link = Link {
-                ends: Arc::clone(&self.ends),
+            let link = Reporter {
+                meta: Arc::clone(&self.meta),
                 incarnation: number,
             };
             group.add(link, joining.as_ref(), timers, in_flight);
@@ -395,7 +404,7 @@ impl<Q: Query> Handle<Q::Source> for Watcher<Q> {
     }
 
     fn rehost(&mut self, new: &Arc<Recipient<ToMembers<Q::Source>>>) {
-        if let Keeper::Shared { host, .. } = &mut self.keeper {
+        if let Host::Shared { host, .. } = &mut self.host {
             *host = Arc::clone(new);
         }
     }

@@ -6,15 +6,15 @@ use actix::{fut::wrap_future, prelude::*};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use super::{WatcherActor, WatcherState};
+use super::WatcherActor;
 use crate::{
-    Query,
+    query::Query,
     shared_query::{
         Confirmed, Group, GroupHost, Groups, SharedQuery, ToMembers, UpstreamValue,
         subscription_timers::Timer,
     },
     subscription::in_flight::Acknowledgement,
-    supervisor::Why,
+    topic::{report::ExitReason, state::WatcherState},
 };
 
 /// How many members are updated before messages and acknowledgements get their turn.
@@ -30,26 +30,25 @@ impl<W: Query> WatcherActor<W> {
         ctx: &mut Context<Self>,
         code: impl FnOnce(&mut Groups<W::Source>, &mut GroupHost<'_, W::Source>),
     ) {
-        let WatcherState {
-            feeds,
-            in_flight,
-            shared: Some(shared),
-            backoff,
-            ..
-        } = &mut self.state
-        else {
+        let Some(shared) = &mut self.shared else {
             return;
         };
+        let WatcherState {
+            topic,
+            in_flight,
+            backoff,
+            ..
+        } = &mut self.state;
         let SharedQuery {
             groups,
             timers,
             refused,
             stale,
         } = &mut **shared;
-        let current = feeds.progress.current().filter(|_| !*stale);
+        let current = topic.query_state.current().filter(|_| !*stale);
         let mut host = GroupHost {
             source: &self.source,
-            budget: self.places.as_ref(),
+            budget: self.budget.as_ref(),
             client: &mut self.client,
             upstream: current.map(|version| UpstreamValue {
                 value: Arc::clone(&version.value) as Arc<dyn Any + Send + Sync>,
@@ -72,7 +71,7 @@ impl<W: Query> WatcherActor<W> {
 
     /// Updates members and runs their timers, and yields between chunks of them.
     pub(super) fn drive_members(&mut self, ctx: &mut Context<Self>) {
-        if self.ended || self.stepping || self.state.shared.is_none() {
+        if self.ended || self.stepping || self.shared.is_none() {
             return;
         }
         let mut unfinished = false;
@@ -82,12 +81,12 @@ impl<W: Query> WatcherActor<W> {
             let now = Instant::now();
             for _ in 0..MAX_STEPS {
                 if let Some(group) = groups.queued() {
-                    Groups::guarded(group, host, Group::step);
+                    Groups::run_caught(group, host, Group::step);
                 } else if let Some((due, member, timer)) = host.timers.pop_due(now) {
                     let Some(group) = groups.get(member.group) else {
                         continue;
                     };
-                    Groups::guarded(group, host, |group, host| match timer {
+                    Groups::run_caught(group, host, |group, host| match timer {
                         Timer::Delivery(id) => group.deliver_due(member.number, id, host),
                         Timer::Confirmation => group.confirm_due(member.number, due, host),
                     });
@@ -108,18 +107,18 @@ impl<W: Query> WatcherActor<W> {
                 watcher.drive_members(ctx);
             }));
         } else if let Some(due) = self.next_member_timer() {
-            self.look_again(due, ctx);
+            self.wake_at(due, ctx);
         }
     }
 
     fn next_member_timer(&self) -> Option<Instant> {
-        self.state.shared.as_ref()?.timers.next_due()
+        self.shared.as_ref()?.timers.next_due()
     }
 
     fn member_confirmed(&mut self, confirmed: Confirmed, ctx: &mut Context<Self>) {
         self.with_members(ctx, |groups, host| {
             if let Some(group) = groups.get(confirmed.member.group) {
-                Groups::guarded(group, host, |group, host| group.confirmed(confirmed, host));
+                Groups::run_caught(group, host, |group, host| group.confirmed(confirmed, host));
             }
         });
         self.drive_members(ctx);
@@ -136,7 +135,7 @@ impl<W: Query> WatcherActor<W> {
             if let Some(member) = member
                 && let Some(group) = groups.get(member.group)
             {
-                Groups::guarded(group, host, |group, host| {
+                Groups::run_caught(group, host, |group, host| {
                     group.acknowledged(member.number, acknowledgement, host);
                 });
             }
@@ -151,12 +150,12 @@ impl<W: Query> WatcherActor<W> {
         resync: bool,
         ctx: &mut Context<Self>,
     ) {
-        let Some(shared) = &mut self.state.shared else {
+        let Some(shared) = &mut self.shared else {
             return;
         };
         shared.accept();
         let stale = std::mem::take(&mut shared.stale);
-        match (previous, self.state.feeds.progress.current()) {
+        match (previous, self.state.topic.query_state.current()) {
             (Some(previous), Some(current)) if !resync && !stale => {
                 shared.touch_changed(previous, &*current.value);
             }
@@ -167,7 +166,7 @@ impl<W: Query> WatcherActor<W> {
 
     /// The query was answered, and the value is the one before.
     pub(super) fn upstream_unchanged(&mut self, ctx: &mut Context<Self>) {
-        let Some(shared) = &mut self.state.shared else {
+        let Some(shared) = &mut self.shared else {
             return;
         };
         shared.accept();
@@ -179,7 +178,7 @@ impl<W: Query> WatcherActor<W> {
 
     /// The query is refused: its members send queries of their own.
     pub(super) fn refuse_members(&mut self, ctx: &mut Context<Self>) {
-        if let Some(shared) = &mut self.state.shared {
+        if let Some(shared) = &mut self.shared {
             shared.refuse();
             self.drive_members(ctx);
         }
@@ -189,7 +188,7 @@ impl<W: Query> WatcherActor<W> {
     pub(super) fn resume_members(&mut self, ctx: &mut Context<Self>) {
         self.with_members(ctx, |groups, host| {
             for group in groups.iter_mut() {
-                Groups::guarded(group, host, Group::resume);
+                Groups::run_caught(group, host, Group::resume);
             }
         });
         self.drive_members(ctx);
@@ -201,7 +200,7 @@ impl<W: Query> WatcherActor<W> {
         ctx: &mut Context<Self>,
     ) -> impl Future<Output = ()> + 'static + use<W> {
         let derived = self.inputs.is_some();
-        let closed = self.state.shared.as_mut().map(|shared| {
+        let closed = self.shared.as_mut().map(|shared| {
             let closed = shared.replace_source();
             // A derived value is of the new source as soon as its inputs are.
             shared.stale &= !derived;
@@ -213,7 +212,7 @@ impl<W: Query> WatcherActor<W> {
 
     /// Drops all members; the future resolves when their requests are closed.
     pub(super) fn close_members(&mut self) -> impl Future<Output = ()> + 'static + use<W> {
-        let shared = self.state.shared.take();
+        let shared = self.shared.take();
         let closed = shared.map(|mut shared| shared.replace_source());
         async move { drop(join_all(closed.into_iter().flatten()).await) }
     }
@@ -221,7 +220,7 @@ impl<W: Query> WatcherActor<W> {
     /// Leaves its state to the supervisor, which makes a member of the watch.
     pub(super) fn hand_over(&mut self) {
         self.ended = true;
-        self.exit(Why::HandedOver);
+        self.exit(ExitReason::HandedOver);
         self.handing_over = None;
     }
 }
@@ -233,7 +232,7 @@ impl<W: Query> Handler<ToMembers<W::Source>> for WatcherActor<W> {
         if self.ended {
             return;
         }
-        self.state.shared.get_or_insert_default();
+        self.shared.get_or_insert_default();
         self.with_members(ctx, command);
         self.drive_members(ctx);
     }
@@ -249,8 +248,8 @@ impl<W: Query> Handler<HandOver> for WatcherActor<W> {
 
     fn handle(&mut self, HandOver(done): HandOver, ctx: &mut Self::Context) {
         // One that serves others itself keeps its query.
-        if !self.ended && self.state.shared.is_none() {
-            self.seat = None;
+        if !self.ended && self.shared.is_none() {
+            self.lease = None;
             self.handing_over = Some(done);
             ctx.stop();
         }

@@ -1,33 +1,35 @@
 //! The actor that watches one path.
 
-mod asking;
-mod following;
-mod guarded;
-mod members;
-mod orders;
-mod state;
+pub(crate) mod commands;
+mod derived;
+pub(crate) mod members;
+mod poll_loop;
+mod reconnect;
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{any::Any, error::Error, fmt, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use tokio::{sync::oneshot, time::Instant};
 
-use self::following::DerivedInputs;
-pub(crate) use self::{
-    members::HandOver,
-    orders::{End, Registration, Restart, Subscribe, Unsubscribe},
-    state::WatcherState,
-};
+use self::derived::DerivedInputs;
 use crate::{
-    Answer, ConnectionBudget, Query, ReconnectGate, Source, SubscriptionId, WatchState,
-    feeds::{Pumped, Taken},
-    limits::connection_budget::Lease,
-    link::Link,
+    limits::{
+        connection_budget::{ConnectionBudget, Lease},
+        reconnect_gate::ReconnectGate,
+    },
+    messages::{subscription_id::SubscriptionId, watch_status::WatchState},
+    query::{Answer, Query, Source},
+    shared_query::SharedQuery,
     subscription::{
         acknowledgements::{DeliveryHost, DriveDeliveries},
         in_flight::{Acknowledgement, InFlight, Outbox},
     },
-    supervisor::{Died, ReportKind, Why},
+    topic::{
+        Applied, DeliveryOutcome,
+        report::{ExitReason, ReportKind},
+        reporter::Reporter,
+        state::WatcherState,
+    },
 };
 
 /// Watches one path: runs one query after the other and feeds its subscribers.
@@ -36,13 +38,15 @@ use crate::{
 /// which the supervisor starts again; the pause before the next attempt is scheduled in
 /// [`started`](Actor::started). It is public to be named in traces and types, not to be made.
 pub struct WatcherActor<Q: Query> {
-    link: Link<Q>,
+    reporter: Reporter<Q>,
     source: Arc<Q::Source>,
     /// The source's budget, looked up once and not with every answer.
-    places: Option<ConnectionBudget>,
+    budget: Option<ConnectionBudget>,
     /// The source's guard, likewise.
     guard: Option<ReconnectGate>,
     state: WatcherState<Q>,
+    /// The watches that this one serves. Most serve none.
+    shared: Option<Box<SharedQuery<Q::Source>>>,
     client: Option<<Q::Source as Source>::Client>,
     /// A query is on its way; with the word that it has been dropped.
     ///
@@ -56,7 +60,7 @@ pub struct WatcherActor<Q: Query> {
     /// It hands its state over as soon as its request is closed. Dropped when it has.
     handing_over: Option<oneshot::Sender<()>>,
     /// What it asks on between two queries, if places are counted.
-    seat: Option<Lease>,
+    lease: Option<Lease>,
     /// Its inputs, if its query is a derived one.
     inputs: Option<DerivedInputs>,
     ended: bool,
@@ -65,7 +69,7 @@ pub struct WatcherActor<Q: Query> {
 impl<Q: Query> fmt::Debug for WatcherActor<Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WatcherActor")
-            .field("path", &self.link.path)
+            .field("path", &self.reporter.path)
             .field("state", &self.state)
             .field("ended", &self.ended)
             .finish_non_exhaustive()
@@ -74,19 +78,25 @@ impl<Q: Query> fmt::Debug for WatcherActor<Q> {
 
 impl<Q: Query> WatcherActor<Q> {
     /// Runs no code of an application: until the actor is there, nobody reports its panic.
-    pub(crate) fn new(link: Link<Q>, source: Arc<Q::Source>, state: WatcherState<Q>) -> Self {
+    pub(crate) fn new(
+        reporter: Reporter<Q>,
+        source: Arc<Q::Source>,
+        state: WatcherState<Q>,
+        shared: Option<Box<SharedQuery<Q::Source>>>,
+    ) -> Self {
         Self {
-            link,
-            places: None,
+            reporter,
+            budget: None,
             guard: None,
             source,
             state,
+            shared,
             client: None,
             query: None,
             timer: None,
             stepping: false,
             handing_over: None,
-            seat: None,
+            lease: None,
             inputs: None,
             ended: false,
         }
@@ -94,40 +104,40 @@ impl<Q: Query> WatcherActor<Q> {
 
     /// Looks up what the source and the query say about themselves.
     fn look_up(&mut self) {
-        self.places = self.source.connection_budget();
+        self.budget = self.source.connection_budget();
         self.guard = self.source.reconnect_gate();
-        if self.inputs.is_none() && self.link.query.evaluation().derived().is_some() {
+        if self.inputs.is_none() && self.reporter.query.evaluation().derived().is_some() {
             self.inputs = Some(DerivedInputs::default());
         }
     }
 
     /// Takes an answer in, and sends subscribers what it brought.
-    fn take_in(&mut self, answer: Answer<Q::Value>, early: bool, ctx: &mut Context<Self>) {
+    fn apply(&mut self, answer: Answer<Q::Value>, early: bool, ctx: &mut Context<Self>) {
         let now = Instant::now();
         self.state.backoff.succeeded(now);
         self.state.next_attempt = None;
-        let previous = self.state.shared.as_ref().and_then(|_| {
-            let current = self.state.feeds.progress.current();
+        let previous = self.shared.as_ref().and_then(|_| {
+            let current = self.state.topic.query_state.current();
             current.map(|version| Arc::clone(&version.value))
         });
-        match self.state.feeds.take_in(answer, &self.link, now) {
-            Taken::News { first, resync } => {
+        match self.state.topic.apply(answer, &self.reporter, now) {
+            Applied::Changed { first, resync } => {
                 self.state.throttle.on_change();
-                self.link.transition(self.good_state());
+                self.reporter.transition(self.good_state());
                 if first {
-                    self.link.report(ReportKind::FirstValue);
+                    self.reporter.report(ReportKind::FirstValue);
                 }
-                self.pump_all(ctx);
+                self.deliver_all(ctx);
                 self.upstream_changed(previous.as_deref(), resync, ctx);
             }
-            Taken::NoNews => {
+            Applied::Unchanged => {
                 self.on_empty_wakeup(early);
-                self.link.transition(self.good_state());
+                self.reporter.transition(self.good_state());
                 self.upstream_unchanged(ctx);
             }
-            Taken::Rejected(reason) => {
+            Applied::Rejected(reason) => {
                 self.on_empty_wakeup(early);
-                self.link.transition(self.good_state());
+                self.reporter.transition(self.good_state());
                 self.reject(reason);
             }
         }
@@ -135,10 +145,10 @@ impl<Q: Query> WatcherActor<Q> {
 
     /// The state after a good answer.
     fn good_state(&self) -> WatchState {
-        match (&self.inputs, &self.seat, &self.places) {
+        match (&self.inputs, &self.lease, &self.budget) {
             (Some(_), ..) => self.state_of_inputs(),
-            (None, Some(Lease::Queued(_)), Some(places)) => WatchState::Polling {
-                limit: places.max(),
+            (None, Some(Lease::Queued(_)), Some(budget)) => WatchState::Polling {
+                limit: budget.max(),
             },
             _ => WatchState::Live,
         }
@@ -152,40 +162,46 @@ impl<Q: Query> WatcherActor<Q> {
     }
 
     fn reject(&mut self, reason: Arc<dyn Error + Send + Sync>) {
-        self.link.reject(reason, &mut self.state.feeds.rejection);
+        self.reporter
+            .reject(reason, &mut self.state.topic.rejection);
     }
 
     /// Sends every subscriber what it is owed.
-    fn pump_all(&mut self, ctx: &mut Context<Self>) {
-        let ids: Vec<_> = self.state.feeds.subscribers.keys().collect();
+    fn deliver_all(&mut self, ctx: &mut Context<Self>) {
+        let ids: Vec<_> = self.state.topic.subscribers.keys().collect();
         let now = Instant::now();
         for id in ids {
-            self.pump_at(id, now, ctx);
+            self.deliver_at(id, now, ctx);
         }
     }
 
     /// Sends one subscriber what it is owed.
-    fn pump(&mut self, id: SubscriptionId, ctx: &mut Context<Self>) {
-        self.pump_at(id, Instant::now(), ctx);
+    fn deliver_next(&mut self, id: SubscriptionId, ctx: &mut Context<Self>) {
+        self.deliver_at(id, Instant::now(), ctx);
     }
 
-    fn pump_at(&mut self, id: SubscriptionId, now: Instant, ctx: &mut Context<Self>) {
+    fn deliver_at(&mut self, id: SubscriptionId, now: Instant, ctx: &mut Context<Self>) {
         let WatcherState {
-            feeds, in_flight, ..
+            topic, in_flight, ..
         } = &mut self.state;
-        let pumped = feeds.pump(id, &self.link, in_flight, now);
-        self.pumped(id, pumped, ctx);
+        let delivered = topic.deliver_next(id, &self.reporter, in_flight, now);
+        self.delivered(id, delivered, ctx);
     }
 
-    fn pumped(&mut self, id: SubscriptionId, pumped: Pumped, ctx: &mut Context<Self>) {
-        match pumped {
-            Pumped::Done => {}
-            Pumped::Wait(due) => self.look_again(due, ctx),
-            Pumped::Gone => self.state.in_flight.retract(id),
+    fn delivered(
+        &mut self,
+        id: SubscriptionId,
+        delivered: DeliveryOutcome,
+        ctx: &mut Context<Self>,
+    ) {
+        match delivered {
+            DeliveryOutcome::Done => {}
+            DeliveryOutcome::Wait(due) => self.wake_at(due, ctx),
+            DeliveryOutcome::Gone => self.state.in_flight.retract(id),
         }
     }
 
-    fn look_again(&mut self, due: Instant, ctx: &mut Context<Self>) {
+    fn wake_at(&mut self, due: Instant, ctx: &mut Context<Self>) {
         if self.timer.is_some_and(|at| at <= due) {
             return;
         }
@@ -193,7 +209,7 @@ impl<Q: Query> WatcherActor<Q> {
         // A later timer that this one goes ahead of looks once for nothing.
         ctx.run_later(due - Instant::now(), move |watcher, ctx| {
             watcher.timer = watcher.timer.filter(|at| *at != due);
-            watcher.pump_all(ctx);
+            watcher.deliver_all(ctx);
             watcher.drive_members(ctx);
         });
     }
@@ -213,15 +229,11 @@ impl<Q: Query> WatcherActor<Q> {
 
 impl<Q: Query> WatcherActor<Q> {
     /// Leaves the watch and its state to the supervisor.
-    fn exit(&mut self, why: Why) {
-        if let Some(supervisor) = self.link.supervisor.upgrade() {
-            supervisor.do_send(Died {
-                key: self.link.key.clone(),
-                incarnation: self.link.incarnation,
-                why,
-                state: Box::new(std::mem::take(&mut self.state)),
-            });
-        }
+    fn exit(&mut self, reason: ExitReason) {
+        let state = Box::new(std::mem::take(&mut self.state));
+        let members = self.shared.take();
+        let members = members.map(|members| members as Box<dyn Any + Send>);
+        self.reporter.exit(reason, state, members);
     }
 }
 
@@ -232,14 +244,14 @@ impl<Q: Query> DeliveryHost for WatcherActor<Q> {
 
     fn acknowledged(&mut self, acknowledgement: Acknowledgement, ctx: &mut Context<Self>) {
         let id = acknowledgement.id;
-        if !self.state.feeds.subscribers.contains_key(id) {
+        if !self.state.topic.subscribers.contains_key(id) {
             return self.member_acknowledged(acknowledgement, ctx);
         }
         let WatcherState {
-            feeds, in_flight, ..
+            topic, in_flight, ..
         } = &mut self.state;
-        let pumped = feeds.acknowledged(acknowledgement, &self.link, in_flight);
-        self.pumped(id, pumped, ctx);
+        let delivered = topic.acknowledged(acknowledgement, &self.reporter, in_flight);
+        self.delivered(id, delivered, ctx);
     }
 }
 
@@ -253,15 +265,15 @@ impl<Q: Query> Actor for WatcherActor<Q> {
         }
         self.look_up();
         ctx.spawn(DriveDeliveries);
-        self.pump_all(ctx);
+        self.deliver_all(ctx);
         self.resume_members(ctx);
         let pause = self.state.next_attempt.map_or(Duration::ZERO, |at| {
             at.saturating_duration_since(Instant::now())
         });
         if pause.is_zero() {
-            self.ask(ctx);
+            self.poll(ctx);
         } else {
-            ctx.run_later(pause, Self::ask);
+            ctx.run_later(pause, Self::poll);
         }
     }
 }
@@ -276,7 +288,7 @@ impl<Q: Query> Supervised for WatcherActor<Q> {
             return self.hand_over();
         }
         if !self.ended {
-            self.link.slot.write().status.restarts += 1;
+            self.reporter.cell.write().status.restarts += 1;
         }
     }
 }
@@ -287,6 +299,6 @@ impl<Q: Query> Drop for WatcherActor<Q> {
         if self.ended {
             return;
         }
-        self.exit(Why::Panicked);
+        self.exit(ExitReason::Panicked);
     }
 }

@@ -14,7 +14,7 @@ pub(crate) const ENGINE: &[&[&str]] = &[
     &["messages"],
     &["value", "query"],
     &["limits"],
-    &["vec_map"],
+    &["vec_map", "caught"],
 ];
 
 pub(crate) fn check(tree: &Crate, edges: &[Edge], layers: &[&[&str]]) -> Vec<Finding> {

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use crate::{Input, Outcome, Query};
+use crate::query::{Outcome, Query, derived::Input};
 
 /// How a query's value is a part of a wider query's value, so that it need not be asked by itself.
 ///
@@ -22,7 +22,7 @@ pub trait SharedBy<Q: Query> {
     fn extract(
         &self,
         source: &Q::Source,
-        whole: &dyn Any,
+        wider: &dyn Any,
         index: u64,
         previous: Option<&Q::Value>,
     ) -> Option<Extracted<Q::Value>>;
@@ -33,11 +33,11 @@ pub trait SharedBy<Q: Query> {
     fn extract_retaining(
         &self,
         source: &Q::Source,
-        whole: &dyn Any,
+        wider: &dyn Any,
         index: u64,
         previous: &Q::Value,
     ) -> Option<Extracted<Q::Value>> {
-        let _ = (source, whole, index, previous);
+        let _ = (source, wider, index, previous);
         None
     }
 }

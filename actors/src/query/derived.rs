@@ -4,10 +4,9 @@
 
 use std::{any::Any, collections::HashMap, fmt, sync::Arc};
 
-use actix::{Message, WeakRecipient};
-use futures_util::future::{LocalBoxFuture, Shared};
+use actix::Message;
 
-use crate::{Outcome, Query, Source, SubscriptionId, WatchEvent, WatchPath, key::WatchKey};
+use super::{Outcome, Query, Source, path::WatchPath, watch_key::WatchKey};
 
 /// How a query's value is computed from other watched values.
 ///
@@ -81,14 +80,9 @@ impl<Q: Query> Input<Q> {
         self.query.erased_path()
     }
 
-    /// Watches it for a derived query: `supervisor` is the address of the supervisor to do that.
-    pub(crate) fn watch(
-        &self,
-        supervisor: &dyn Any,
-        subscriber: WeakRecipient<InputChanged>,
-        observer: WeakRecipient<WatchEvent>,
-    ) -> PendingSubscription {
-        self.query.watch_input(supervisor, subscriber, observer)
+    /// Passes the query to the supervisor that `request` is about; what that is, is known above.
+    pub(crate) fn watch(&self, request: &mut dyn Any) {
+        self.query.watch_input(request);
     }
 }
 
@@ -109,17 +103,10 @@ pub(crate) struct InputChanged {
     pub(crate) resync: bool,
 }
 
-/// The subscription to an input, as soon as the supervisor has replied; `None` if there is none.
-pub(crate) type PendingSubscription = Shared<LocalBoxFuture<'static, Option<SubscriptionId>>>;
-
-/// A query of any type, as an input. The supervisor implements it, for all queries.
+/// A query of any type, as an input. The supervisor implements it for all queries.
 pub(crate) trait ErasedQuery<S: Source>: Send + Sync {
     fn erased_path(&self) -> WatchPath;
 
-    fn watch_input(
-        &self,
-        supervisor: &dyn Any,
-        subscriber: WeakRecipient<InputChanged>,
-        observer: WeakRecipient<WatchEvent>,
-    ) -> PendingSubscription;
+    /// Watches it as an input. The supervisor's module knows the type of `request`.
+    fn watch_input(&self, request: &mut dyn Any);
 }

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{Failure, WatchPath, caught::text_of};
+use crate::{
+    caught::text_of,
+    query::{failure::Failure, path::WatchPath},
+};
 
 /// The state of a watch.
 #[derive(Debug, Clone)]
@@ -138,7 +141,7 @@ impl WatchStatus {
     }
 
     /// What of it shows in a watch that is served by this one: all that is about asking.
-    pub(crate) fn show_through(&self, served: &mut Self) {
+    pub(crate) fn inherit(&self, served: &mut Self) {
         // Before its own first answer it is not live yet, whatever the other is.
         // And what is refused to the other may be granted to this one, which is about to ask by itself.
         if (served.last_answer.is_some() || !self.state.is_live()) && !self.state.is_refused() {

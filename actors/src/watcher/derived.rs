@@ -6,15 +6,25 @@
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
 use actix::{fut::wrap_future, prelude::*};
-use futures_util::future::join_all;
+use futures_util::{FutureExt as _, future::join_all};
 
 use super::WatcherActor;
 use crate::{
-    Answer, EventKind, Input, Outcome, Position, Query, Stop, SubscriptionId, WatchEvent,
-    WatchPath, WatchState, WatchSupervisor,
     caught::{Panicked, caught},
-    derive::{InputChanged, PendingSubscription},
-    key::WatchKey,
+    messages::{
+        event::{EventKind, WatchEvent},
+        stop::Stop,
+        subscription_id::SubscriptionId,
+        watch_status::WatchState,
+    },
+    query::{
+        Answer, Outcome, Position, Query,
+        derived::{Input, InputChanged},
+        path::WatchPath,
+        watch_key::WatchKey,
+    },
+    subscription::input::{PendingSubscription, WatchInput},
+    topic::report::SupervisorLink,
 };
 
 /// The subscriptions of a derived query's watcher to its inputs.
@@ -47,7 +57,7 @@ impl<Q: Query> WatcherActor<Q> {
         let known = self.state.known_inputs.get_or_insert_default();
         // Its panic must not cost the queries of all inputs.
         let inputs = caught(|| {
-            let derived = self.link.query.evaluation().derived()?;
+            let derived = self.reporter.query.evaluation().derived()?;
             Some(derived.inputs(known))
         });
         match inputs {
@@ -75,7 +85,7 @@ impl<Q: Query> WatcherActor<Q> {
 
     /// Subscribes to these inputs, and ends the subscriptions to others.
     fn subscribe_to(&mut self, inputs: Vec<Input<Q>>, ctx: &mut Context<Self>) {
-        let Some(supervisor) = self.link.supervisor.upgrade() else {
+        let Some(supervisor) = self.reporter.supervisor.stops.upgrade() else {
             return;
         };
         let Some(current) = &mut self.inputs else {
@@ -89,7 +99,7 @@ impl<Q: Query> WatcherActor<Q> {
             }
             let subscribed = left.remove(&input.key).unwrap_or_else(|| InputState {
                 path: input.path(),
-                subscription: subscribe(&input, &supervisor, ctx),
+                subscription: subscribe(&input, &self.reporter.supervisor, ctx),
                 state: WatchState::Connecting,
             });
             current.subscribed.insert(input.key, subscribed);
@@ -114,7 +124,7 @@ impl<Q: Query> WatcherActor<Q> {
             return;
         }
         // It is no input any more.
-        if let Some(supervisor) = self.link.supervisor.upgrade() {
+        if let Some(supervisor) = self.reporter.supervisor.stops.upgrade() {
             supervisor.do_send(Stop::subscription(id));
         }
     }
@@ -122,7 +132,7 @@ impl<Q: Query> WatcherActor<Q> {
     /// Ends the subscriptions to all inputs; the future resolves when nothing more comes from them.
     pub(super) fn unsubscribe_all(&mut self) -> impl Future<Output = ()> + 'static + use<Q> {
         let inputs = self.inputs.take().unwrap_or_default();
-        let supervisor = self.link.supervisor.upgrade();
+        let supervisor = self.reporter.supervisor.stops.upgrade();
         async move {
             let Some(supervisor) = supervisor else { return };
             let stop = |input: InputState| async {
@@ -138,10 +148,10 @@ impl<Q: Query> WatcherActor<Q> {
     /// Computes the value from what is known.
     fn compute(&mut self, ctx: &mut Context<Self>) {
         let known = self.state.known_inputs.get_or_insert_default();
-        let current = self.state.feeds.progress.current();
+        let current = self.state.topic.query_state.current();
         let previous = current.map(|version| &*version.value);
         let computed = caught(|| {
-            let derived = self.link.query.evaluation().derived()?;
+            let derived = self.reporter.query.evaluation().derived()?;
             derived.compute(known, previous)
         });
         let rejected = |Panicked| Some(Outcome::Rejected(Arc::new(ComputationPanicked)));
@@ -154,7 +164,7 @@ impl<Q: Query> WatcherActor<Q> {
             outcome,
             last_contact: None,
         };
-        self.take_in(answer, false, ctx);
+        self.apply(answer, false, ctx);
     }
 
     /// The worst of the inputs' states.
@@ -166,7 +176,7 @@ impl<Q: Query> WatcherActor<Q> {
             .flat_map(|inputs| inputs.subscribed.values())
             .filter_map(|input| Some((severity(&input.state)?, input)))
             .min_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.path.cmp(&other.path)));
-        let has_value = self.state.feeds.progress.current().is_some();
+        let has_value = self.state.topic.query_state.current().is_some();
         match worst.map(|(_, input)| input.state.clone()) {
             // The derived watch continues with the value it has.
             Some(WatchState::Stopped { error }) if has_value => WatchState::Retrying {
@@ -194,11 +204,19 @@ fn severity(state: &WatchState) -> Option<u8> {
 /// Subscribes the watcher to an input.
 fn subscribe<Q: Query>(
     input: &Input<Q>,
-    supervisor: &Addr<WatchSupervisor<Q::Source>>,
+    supervisor: &SupervisorLink,
     ctx: &mut Context<WatcherActor<Q>>,
 ) -> PendingSubscription {
     let address = ctx.address().downgrade();
-    let pending = input.watch(supervisor, address.clone().recipient(), address.recipient());
+    let mut request = WatchInput {
+        supervisor: Arc::clone(&supervisor.address),
+        subscriber: address.clone().recipient(),
+        observer: address.recipient(),
+        pending: None,
+    };
+    input.watch(&mut request);
+    let none = || async { None }.boxed_local().shared();
+    let pending = request.pending.unwrap_or_else(none);
     let key = input.key.clone();
     let replied = wrap_future::<_, WatcherActor<Q>>(pending.clone());
     ctx.spawn(ActorFutureExt::map(replied, move |id, watcher, _| {
@@ -221,7 +239,7 @@ impl<Q: Query> Handler<InputChanged> for WatcherActor<Q> {
             return;
         }
         if changed.resync {
-            self.state.feeds.progress.interrupted();
+            self.state.topic.query_state.interrupted();
         }
         let known = self.state.known_inputs.get_or_insert_default();
         known.insert(changed);
@@ -243,7 +261,7 @@ impl<Q: Query> Handler<WatchEvent> for WatcherActor<Q> {
         match event.kind {
             EventKind::State(state) => {
                 input.state = state;
-                if self.state.feeds.rejection.is_some() {
+                if self.state.topic.rejection.is_some() {
                     // It may have been this input's, which can be read again.
                     self.recompute_soon(ctx);
                 }
@@ -256,6 +274,6 @@ impl<Q: Query> Handler<WatchEvent> for WatcherActor<Q> {
                 return self.recompute_soon(ctx);
             }
         }
-        self.link.transition(self.state_of_inputs());
+        self.reporter.transition(self.state_of_inputs());
     }
 }

@@ -7,25 +7,29 @@ use tokio::time::Instant;
 
 use super::WatcherActor;
 use crate::{
-    Answer, Failure, FailureClass, Query, ReconnectGate, WatchState,
-    limits::reconnect_gate::{Candidate, Permit},
+    limits::reconnect_gate::{Candidate, Permit, ReconnectGate},
+    messages::watch_status::WatchState,
+    query::{
+        Answer, Query,
+        failure::{Failure, FailureClass},
+    },
 };
 
 impl<Q: Query> WatcherActor<Q> {
     /// Waits for the turn of a query that begins from nowhere; one that goes on from an answer needs none.
     ///
     /// Boxed, since every query on its way would be as large as the wait that few of them have.
-    pub(super) fn turn(&self, blocking: bool) -> Option<LocalBoxFuture<'static, Option<Permit>>> {
+    pub(super) fn permit(&self, blocking: bool) -> Option<LocalBoxFuture<'static, Option<Permit>>> {
         let guard = self.guard.as_ref().filter(|_| !blocking)?.clone();
-        let slot = Arc::clone(&self.link.slot);
+        let cell = Arc::clone(&self.reporter.cell);
         let candidate = Candidate {
             retrying: self.state.next_attempt.is_some(),
             attempts: self.state.backoff.attempt(),
-            subscribers: slot.read().missed_by(),
+            subscribers: cell.read().weight(),
         };
         Some(Box::pin(async move {
             let put_off = |until| {
-                if let WatchState::Retrying { next, .. } = &mut slot.write().status.state {
+                if let WatchState::Retrying { next, .. } = &mut cell.write().status.state {
                     *next = system_time(until);
                 }
             };
@@ -47,7 +51,7 @@ impl<Q: Query> WatcherActor<Q> {
     }
 
     /// Schedules the next attempt after a failure: when it comes at the earliest.
-    pub(super) fn postpone(&mut self, failure: &Failure, turn: Option<Permit>) -> SystemTime {
+    pub(super) fn postpone(&mut self, failure: &Failure, permit: Option<Permit>) -> SystemTime {
         let mut earliest = Instant::now();
         match self.guard.as_ref().filter(|_| failure.is_outage()) {
             None => self.state.postpone(failure.retry_after()),
@@ -56,7 +60,7 @@ impl<Q: Query> WatcherActor<Q> {
                     .state
                     .backoff
                     .failed_with_ceiling(earliest, ReconnectGate::MAX_PROBE_INTERVAL);
-                let (pause, next) = guard.record_outage(turn, &mut self.state.backoff, own);
+                let (pause, next) = guard.record_outage(permit, &mut self.state.backoff, own);
                 self.state.postpone_by(pause, failure.retry_after());
                 earliest = next;
             }

@@ -5,15 +5,16 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
+use actix::Message;
 use dashmap::DashMap;
 
 use tokio::time::Instant;
 
 use crate::{
-    Query, WatchState, WatchStatus,
     caught::{discard, text_of},
-    key::WatchKey,
-    outage::{Notice, Outage},
+    messages::watch_status::{WatchState, WatchStatus},
+    query::{Query, watch_key::WatchKey},
+    topic::outage::{Notice, Outage},
 };
 
 /// The latest value of every watch, readable from any thread without asking an actor.
@@ -23,7 +24,7 @@ use crate::{
 /// later with the message [`GetSnapshots`](crate::GetSnapshots).
 #[derive(Debug, Clone, Default)]
 pub struct Snapshots {
-    slots: Arc<DashMap<WatchKey, Arc<Slot>>>,
+    slots: Arc<DashMap<WatchKey, Arc<WatchCell>>>,
 }
 
 impl Snapshots {
@@ -31,11 +32,11 @@ impl Snapshots {
     ///
     /// A value outlives outages: while the source is down, it is the last one.
     pub fn get<Q: Query>(&self, query: &Q) -> Option<Arc<Q::Value>> {
-        let slot = self
+        let cell = self
             .slots
             .get(&WatchKey::of(query))
-            .map(|slot| Arc::clone(&slot))?;
-        let value = slot.read().value.clone()?;
+            .map(|cell| Arc::clone(&cell))?;
+        let value = cell.read().value.clone()?;
         value.downcast().ok()
     }
 
@@ -43,11 +44,11 @@ impl Snapshots {
     pub fn status<Q: Query>(&self, query: &Q) -> Option<WatchStatus> {
         self.slots
             .get(&WatchKey::of(query))
-            .map(|slot| slot.status())
+            .map(|cell| cell.status())
     }
 
-    pub(crate) fn insert(&self, key: WatchKey, slot: Arc<Slot>) {
-        self.slots.insert(key, slot);
+    pub(crate) fn insert(&self, key: WatchKey, cell: Arc<WatchCell>) {
+        self.slots.insert(key, cell);
     }
 
     pub(crate) fn remove(&self, key: &WatchKey) {
@@ -57,19 +58,19 @@ impl Snapshots {
 
 /// One watch's place among the snapshots. Its watcher writes it, everybody may read it.
 #[derive(Debug)]
-pub(crate) struct Slot(RwLock<Content>);
+pub(crate) struct WatchCell(RwLock<CellContent>);
 
 #[derive(Debug)]
-pub(crate) struct Content {
+pub(crate) struct CellContent {
     pub(crate) status: WatchStatus,
     pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
     /// The current outage, and its reports.
     outage: Option<Box<Outage>>,
     /// The cell of the wide watch that serves this one, if one does.
-    pub(crate) upstream: Option<Arc<Slot>>,
+    pub(crate) upstream: Option<Arc<WatchCell>>,
 }
 
-impl Content {
+impl CellContent {
     /// Records a state, and returns how it is reported.
     pub(crate) fn enter(&mut self, next: WatchState, now: Instant) -> Notice {
         let before = std::mem::replace(&mut self.status.state, next);
@@ -92,22 +93,22 @@ impl Content {
     }
 
     /// How many would miss it: its subscribers, and the watches that it serves.
-    pub(crate) fn missed_by(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         self.status.subscribers + self.status.members
     }
 }
 
 /// The value is an application's, and may be dropped on the supervisor's thread.
-impl Drop for Content {
+impl Drop for CellContent {
     fn drop(&mut self) {
         discard(self.value.take());
         discard(self.status.rejection.take());
     }
 }
 
-impl Slot {
+impl WatchCell {
     pub(crate) fn new(status: WatchStatus) -> Self {
-        Self(RwLock::new(Content {
+        Self(RwLock::new(CellContent {
             status,
             value: None,
             outage: None,
@@ -122,7 +123,7 @@ impl Slot {
             (content.status.clone(), content.upstream.clone())
         };
         if let Some(upstream) = upstream {
-            upstream.read().status.show_through(&mut status);
+            upstream.read().status.inherit(&mut status);
         }
         status
     }
@@ -138,11 +139,16 @@ impl Slot {
     }
 
     /// No write leaves the content inconsistent, so a poisoned lock is as good as a clean one.
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Content> {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, CellContent> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Content> {
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, CellContent> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Asks for the [`Snapshots`], by which any thread reads the latest values.
+#[derive(Debug, Message)]
+#[rtype(result = "Snapshots")]
+pub struct GetSnapshots;

@@ -3,15 +3,17 @@
 use std::{
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
+    pin::Pin,
     sync::Arc,
 };
 
 use actix::{
-    Actor, Addr, Handler, Message, Recipient, WeakAddr, WeakRecipient,
+    Actor, Addr, Handler, MailboxError, Message, Recipient, WeakAddr, WeakRecipient,
     dev::{RecipientRequest, ToEnvelope},
 };
 
-use super::in_flight::Reply;
+/// The reply to one update. Dropping it takes the update back, unless its handler has begun.
+pub(crate) type Reply = Pin<Box<dyn Future<Output = Result<(), MailboxError>> + Send>>;
 
 /// Where updates go: an actor's recipient, held so that it keeps the actor alive or not.
 ///
@@ -24,13 +26,13 @@ where
     M: Message + Send,
     M::Result: Send,
 {
-    kind: Kind<M>,
+    kind: SubscriberKind<M>,
     /// The subscriber that this one receives for, if it is not its own.
     principal: Option<Box<Self>>,
 }
 
 #[derive(Debug)]
-enum Kind<M>
+enum SubscriberKind<M>
 where
     M: Message + Send,
     M::Result: Send,
@@ -56,7 +58,7 @@ where
     M: Message + Send,
     M::Result: Send,
 {
-    fn new(kind: Kind<M>) -> Self {
+    fn new(kind: SubscriberKind<M>) -> Self {
         Self {
             kind,
             principal: None,
@@ -65,7 +67,7 @@ where
 
     /// A subscriber whose updates go to this receiver.
     pub(crate) fn received_by(receiver: impl Receive<M> + 'static) -> Self {
-        Self::new(Kind::Adapted(Arc::new(receiver)))
+        Self::new(SubscriberKind::Adapted(Arc::new(receiver)))
     }
 
     /// Receives on behalf of `principal`, to whom the receiving actor forwards the updates.
@@ -82,9 +84,9 @@ where
     /// The recipient, if its actor is alive.
     pub(crate) fn recipient(&self) -> Option<Recipient<M>> {
         let recipient = match &self.kind {
-            Kind::Strong(recipient) => recipient.clone(),
-            Kind::Weak(weak) => weak.upgrade()?,
-            Kind::Adapted(_) => return None,
+            SubscriberKind::Strong(recipient) => recipient.clone(),
+            SubscriberKind::Weak(weak) => weak.upgrade()?,
+            SubscriberKind::Adapted(_) => return None,
         };
         // A weak recipient upgrades even after its actor is gone.
         recipient.connected().then_some(recipient)
@@ -93,9 +95,9 @@ where
     /// Whether its actor is alive, and the one it receives for.
     pub fn is_connected(&self) -> bool {
         let connected = match &self.kind {
-            Kind::Strong(recipient) => recipient.connected(),
-            Kind::Weak(_) => self.recipient().is_some(),
-            Kind::Adapted(receiver) => receiver.is_connected(),
+            SubscriberKind::Strong(recipient) => recipient.connected(),
+            SubscriberKind::Weak(_) => self.recipient().is_some(),
+            SubscriberKind::Adapted(receiver) => receiver.is_connected(),
         };
         connected && self.principal.as_ref().is_none_or(|it| it.is_connected())
     }
@@ -103,10 +105,12 @@ where
     /// Sends a message that is answered; `None` when the actor is gone.
     pub fn send(&self, message: M) -> Option<RecipientRequest<M>> {
         match &self.kind {
-            Kind::Strong(recipient) => recipient.connected().then(|| recipient.send(message)),
-            Kind::Weak(_) => Some(self.recipient()?.send(message)),
+            SubscriberKind::Strong(recipient) => {
+                recipient.connected().then(|| recipient.send(message))
+            }
+            SubscriberKind::Weak(_) => Some(self.recipient()?.send(message)),
             // The engine makes these for itself, and delivers to them.
-            Kind::Adapted(_) => None,
+            SubscriberKind::Adapted(_) => None,
         }
     }
 
@@ -116,7 +120,7 @@ where
         M: Message<Result = ()> + 'static,
     {
         match &self.kind {
-            Kind::Adapted(receiver) => receiver.deliver(message),
+            SubscriberKind::Adapted(receiver) => receiver.deliver(message),
             _ => Some(Box::pin(self.send(message)?)),
         }
     }
@@ -129,7 +133,7 @@ where
         if let Some(principal) = &self.principal {
             return principal.identity();
         }
-        if let Kind::Adapted(receiver) = &self.kind {
+        if let SubscriberKind::Adapted(receiver) = &self.kind {
             return receiver.identity();
         }
         let mut hasher = DefaultHasher::new();
@@ -145,9 +149,9 @@ where
 {
     fn clone(&self) -> Self {
         let kind = match &self.kind {
-            Kind::Strong(recipient) => Kind::Strong(recipient.clone()),
-            Kind::Weak(recipient) => Kind::Weak(recipient.clone()),
-            Kind::Adapted(receiver) => Kind::Adapted(Arc::clone(receiver)),
+            SubscriberKind::Strong(recipient) => SubscriberKind::Strong(recipient.clone()),
+            SubscriberKind::Weak(recipient) => SubscriberKind::Weak(recipient.clone()),
+            SubscriberKind::Adapted(receiver) => SubscriberKind::Adapted(Arc::clone(receiver)),
         };
         Self {
             kind,
@@ -162,7 +166,7 @@ where
     M::Result: Send,
 {
     fn from(recipient: Recipient<M>) -> Self {
-        Self::new(Kind::Strong(recipient))
+        Self::new(SubscriberKind::Strong(recipient))
     }
 }
 
@@ -172,7 +176,7 @@ where
     M::Result: Send,
 {
     fn from(recipient: WeakRecipient<M>) -> Self {
-        Self::new(Kind::Weak(recipient))
+        Self::new(SubscriberKind::Weak(recipient))
     }
 }
 

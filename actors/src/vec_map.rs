@@ -2,15 +2,15 @@
 
 /// A map as a sorted list: it takes no more room than its entries do, and new keys are mostly the highest.
 #[derive(Debug, Clone)]
-pub(crate) struct Few<K, V>(Vec<(K, V)>);
+pub(crate) struct VecMap<K, V>(Vec<(K, V)>);
 
-impl<K, V> Default for Few<K, V> {
+impl<K, V> Default for VecMap<K, V> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<K: Ord + Copy, V> Few<K, V> {
+impl<K: Ord + Copy, V> VecMap<K, V> {
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
@@ -78,7 +78,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_a_map(steps in prop::collection::vec((0u8..12, prop::option::of(0u32..100)), 0..60)) {
-            let (mut few, mut map) = (Few::default(), BTreeMap::new());
+            let (mut few, mut map) = (VecMap::default(), BTreeMap::new());
             for (key, value) in steps {
                 if let Some(value) = value {
                     few.insert(key, value);

@@ -7,25 +7,10 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::WatcherActor;
 use crate::{
-    Changed, Query, Source, Subscriber, SubscriptionId, WatchState, messages::SubscribeOptions,
-    subscription::in_flight::InFlight,
+    messages::{subscription_id::SubscriptionId, watch_status::WatchState},
+    query::{Query, Source},
+    subscription::{in_flight::InFlight, registration::Subscribe},
 };
-
-/// Takes a subscriber on.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Subscribe<Q: Query> {
-    pub(crate) id: SubscriptionId,
-    /// Shared with the supervisor, which promises it again to the watcher that comes after.
-    pub(crate) registration: Arc<Registration<Q>>,
-}
-
-/// A subscriber, and how it wants its updates.
-#[derive(Debug)]
-pub(crate) struct Registration<Q: Query> {
-    pub(crate) subscriber: Subscriber<Changed<Q>>,
-    pub(crate) options: SubscribeOptions<Q::Value>,
-}
 
 impl<Q: Query> Handler<Subscribe<Q>> for WatcherActor<Q> {
     type Result = ();
@@ -36,10 +21,10 @@ impl<Q: Query> Handler<Subscribe<Q>> for WatcherActor<Q> {
         }
         let id = message.id;
         self.state.subscribe(message, Instant::now());
-        self.pump(id, ctx);
+        self.deliver_next(id, ctx);
         if std::mem::take(&mut self.state.halted) {
-            self.link.transition(WatchState::Connecting);
-            self.ask(ctx);
+            self.reporter.transition(WatchState::Connecting);
+            self.poll(ctx);
         }
     }
 }
@@ -70,10 +55,10 @@ impl<Q: Query> Handler<End> for WatcherActor<Q> {
 
     fn handle(&mut self, End(done): End, ctx: &mut Self::Context) -> Self::Result {
         self.ended = true;
-        self.state.feeds.subscribers.clear();
+        self.state.topic.subscribers.clear();
         self.state.in_flight = InFlight::default();
         let members = self.close_members();
-        self.seat = None;
+        self.lease = None;
         let inputs = self.unsubscribe_all();
         // Alive until its inputs are let go: one that found it gone would be ended by the way, and a stop
         // that comes behind would not wait for its request.
@@ -105,7 +90,7 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
             return Box::pin(std::future::ready(()));
         }
         if let Some(source) = source {
-            self.places = source.connection_budget();
+            self.budget = source.connection_budget();
             self.guard = source.reconnect_gate();
             self.source = source;
         }
@@ -113,16 +98,16 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
             // Its inputs are watches that start afresh themselves, and tell what they find.
             return Box::pin(self.members_of_new_source(ctx));
         }
-        self.state.feeds.progress.interrupted();
+        self.state.topic.query_state.interrupted();
         self.client = None;
-        self.seat = None;
+        self.lease = None;
         self.state.backoff.reset();
         // What slowed the old one down says nothing of the new one.
         self.state.throttle.on_change();
         self.state.throttle.forgive(Instant::now());
         self.state.next_attempt = None;
         self.state.halted = false;
-        self.link.transition(WatchState::Connecting);
+        self.reporter.transition(WatchState::Connecting);
         let (members, closed) = (self.members_of_new_source(ctx), self.end_life(ctx));
         Box::pin(async move {
             closed.await;

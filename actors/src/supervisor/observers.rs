@@ -4,7 +4,14 @@ use std::collections::VecDeque;
 
 use actix::dev::RecipientRequest;
 
-use crate::{EventKind, Selection, Subscriber, WatchEvent, WatchPath, key::WatchKey};
+use crate::{
+    messages::{
+        event::{EventKind, WatchEvent},
+        selection::Selection,
+        subscriber::Subscriber,
+    },
+    query::{path::WatchPath, watch_key::WatchKey},
+};
 
 /// The number of events that wait for an observer; beyond it the oldest are dropped.
 const MOST_WAITING: usize = 1024;
@@ -74,7 +81,7 @@ impl Observer {
         self.address.is_connected()
     }
 
-    pub(crate) fn tell(&mut self, key: &WatchKey, path: &WatchPath, kind: EventKind) {
+    pub(crate) fn notify(&mut self, key: &WatchKey, path: &WatchPath, kind: EventKind) {
         if self.ending {
             return;
         }

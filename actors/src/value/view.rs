@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{Change, Item};
+use crate::value::{change::Change, snapshot::Item};
 
 type Same<I> = Arc<dyn Fn(&I, &I) -> bool + Send + Sync>;
 type Wanted<I> = Arc<dyn Fn(&Change<I>) -> bool + Send + Sync>;

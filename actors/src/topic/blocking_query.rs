@@ -3,29 +3,14 @@
 use std::{error::Error, sync::Arc};
 
 use crate::{
-    Answer, Cursor, Outcome, Position, Request,
     caught::{caught, discard},
+    query::{Answer, Cursor, Outcome, Position, Request},
+    value::version::Version,
 };
-
-/// A value and the index it was read at.
-#[derive(Debug)]
-pub(crate) struct Version<V> {
-    pub(crate) value: Arc<V>,
-    pub(crate) index: u64,
-}
-
-impl<V> Clone for Version<V> {
-    fn clone(&self) -> Self {
-        Self {
-            value: Arc::clone(&self.value),
-            index: self.index,
-        }
-    }
-}
 
 /// Where a watcher stands. It outlives the watcher's restarts.
 #[derive(Debug)]
-pub(crate) struct Progress<V> {
+pub(crate) struct BlockingQueryState<V> {
     cursor: Cursor,
     /// The highest index since the source last started over.
     reached: Option<u64>,
@@ -34,7 +19,7 @@ pub(crate) struct Progress<V> {
     resyncing: bool,
 }
 
-impl<V> Default for Progress<V> {
+impl<V> Default for BlockingQueryState<V> {
     fn default() -> Self {
         Self {
             cursor: Cursor::Start,
@@ -49,15 +34,15 @@ impl<V> Default for Progress<V> {
 #[derive(Debug)]
 pub(crate) enum Step<V> {
     /// The value is another one; with whether it came after a break.
-    News(Version<V>, bool),
+    Changed(Version<V>, bool),
     /// Nothing changed.
-    NoNews,
+    Unchanged,
     /// The answer holds no value that can be used.
     Rejected(Arc<dyn Error + Send + Sync>),
 }
 
 /// The value is an application's.
-impl<V> Drop for Progress<V> {
+impl<V> Drop for BlockingQueryState<V> {
     fn drop(&mut self) {
         discard(self.current.take());
     }
@@ -67,7 +52,7 @@ impl<V> Drop for Progress<V> {
 #[error("comparing it with the last value panicked (the panic is on standard error)")]
 struct ComparisonPanicked;
 
-impl<V: PartialEq> Progress<V> {
+impl<V: PartialEq> BlockingQueryState<V> {
     /// What to ask next.
     pub(crate) fn request(&self) -> Request<V> {
         Request {
@@ -117,11 +102,11 @@ impl<V: PartialEq> Progress<V> {
                     index,
                 };
                 discard(self.current.replace(version.clone()));
-                Step::News(version, resync)
+                Step::Changed(version, resync)
             }
             unchanged => {
                 discard(unchanged);
-                Step::NoNews
+                Step::Unchanged
             }
         }
     }
@@ -174,74 +159,77 @@ mod tests {
 
     #[test]
     fn an_unchanged_value_is_no_news_though_the_index_moved() {
-        let mut progress = Progress::default();
+        let mut query_state = BlockingQueryState::default();
         assert!(matches!(
-            progress.step(index(5, 1)),
-            Step::News(Version { index: 5, .. }, false)
+            query_state.step(index(5, 1)),
+            Step::Changed(Version { index: 5, .. }, false)
         ));
-        assert!(matches!(progress.step(index(9, 1)), Step::NoNews));
-        assert_eq!(progress.request().cursor, Cursor::Index(9));
+        assert!(matches!(query_state.step(index(9, 1)), Step::Unchanged));
+        assert_eq!(query_state.request().cursor, Cursor::Index(9));
     }
 
     #[test]
     fn an_index_that_fell_starts_from_nothing_and_is_compared() {
-        let mut progress = Progress::default();
-        progress.step(index(100, 1));
-        assert!(matches!(progress.step(index(7, 1)), Step::NoNews));
-        assert_eq!(progress.request().cursor, Cursor::Start);
-        assert!(matches!(progress.step(index(7, 2)), Step::News(..)));
-        assert_eq!(progress.request().cursor, Cursor::Index(7));
+        let mut query_state = BlockingQueryState::default();
+        query_state.step(index(100, 1));
+        assert!(matches!(query_state.step(index(7, 1)), Step::Unchanged));
+        assert_eq!(query_state.request().cursor, Cursor::Start);
+        assert!(matches!(query_state.step(index(7, 2)), Step::Changed(..)));
+        assert_eq!(query_state.request().cursor, Cursor::Index(7));
     }
 
     #[test]
     fn index_zero_is_treated_as_one() {
-        let mut progress = Progress::default();
-        progress.step(index(0, 1));
-        assert_eq!(progress.request().cursor, Cursor::Index(1));
+        let mut query_state = BlockingQueryState::default();
+        query_state.step(index(0, 1));
+        assert_eq!(query_state.request().cursor, Cursor::Index(1));
     }
 
     #[test]
     fn an_opaque_index_may_fall() {
-        let mut progress = Progress::default();
-        progress.step(at(Position::Opaque(900), 1));
-        progress.step(at(Position::Opaque(3), 2));
-        assert_eq!(progress.request().cursor, Cursor::Index(3));
+        let mut query_state = BlockingQueryState::default();
+        query_state.step(at(Position::Opaque(900), 1));
+        query_state.step(at(Position::Opaque(3), 2));
+        assert_eq!(query_state.request().cursor, Cursor::Index(3));
     }
 
     #[test]
     fn a_hash_is_sent_back() {
-        let mut progress = Progress::default();
-        progress.step(at(Position::Hash("abc".to_owned()), 1));
-        assert_eq!(progress.request().cursor, Cursor::Hash("abc".to_owned()));
+        let mut query_state = BlockingQueryState::default();
+        query_state.step(at(Position::Hash("abc".to_owned()), 1));
+        assert_eq!(query_state.request().cursor, Cursor::Hash("abc".to_owned()));
     }
 
     #[test]
     fn after_a_break_it_asks_from_the_start_and_only_a_difference_is_a_resync() {
-        let mut progress = Progress::default();
-        progress.step(index(5, 1));
-        progress.interrupted();
-        assert_eq!(progress.request().cursor, Cursor::Start);
-        assert!(matches!(progress.step(index(2, 1)), Step::NoNews));
+        let mut query_state = BlockingQueryState::default();
+        query_state.step(index(5, 1));
+        query_state.interrupted();
+        assert_eq!(query_state.request().cursor, Cursor::Start);
+        assert!(matches!(query_state.step(index(2, 1)), Step::Unchanged));
         assert!(
-            matches!(progress.step(index(3, 2)), Step::News(_, false)),
+            matches!(query_state.step(index(3, 2)), Step::Changed(_, false)),
             "the break is over"
         );
-        progress.interrupted();
-        assert!(matches!(progress.step(index(3, 3)), Step::News(_, true)));
+        query_state.interrupted();
+        assert!(matches!(
+            query_state.step(index(3, 3)),
+            Step::Changed(_, true)
+        ));
     }
 
     #[test]
     fn what_cannot_be_read_keeps_the_last_good_value_and_moves_on() {
-        let mut progress = Progress::default();
-        progress.step(index(5, 1));
+        let mut query_state = BlockingQueryState::default();
+        query_state.step(index(5, 1));
         let bad = Answer {
             position: Position::Index(6),
             outcome: Outcome::Rejected(Arc::new(std::fmt::Error)),
             last_contact: None,
         };
-        assert!(matches!(progress.step(bad), Step::Rejected(_)));
-        assert_eq!(*progress.current().unwrap().value, 1);
-        assert_eq!(progress.request().cursor, Cursor::Index(6));
+        assert!(matches!(query_state.step(bad), Step::Rejected(_)));
+        assert_eq!(*query_state.current().unwrap().value, 1);
+        assert_eq!(query_state.request().cursor, Cursor::Index(6));
     }
 
     #[derive(Debug, Clone)]
@@ -262,20 +250,20 @@ mod tests {
     proptest! {
         #[test]
         fn news_never_repeats_and_the_last_value_always_shows(events in prop::collection::vec(event(), 0..100)) {
-            let mut progress = Progress::default();
+            let mut query_state = BlockingQueryState::default();
             let (mut told, mut truth) = (None, None);
             for event in events {
                 let answer = match event {
-                    Event::Break => { progress.interrupted(); prop_assert_eq!(progress.request().cursor, Cursor::Start); continue }
+                    Event::Break => { query_state.interrupted(); prop_assert_eq!(query_state.request().cursor, Cursor::Start); continue }
                     Event::Same(at) => Answer { position: Position::Index(at), outcome: Outcome::Unchanged, last_contact: None },
                     Event::Answer(at, value) => { truth = Some(value); index(at, value) }
                 };
-                if let Step::News(version, _) = progress.step(answer) {
+                if let Step::Changed(version, _) = query_state.step(answer) {
                     prop_assert_ne!(told, Some(*version.value));
                     told = Some(*version.value);
                 }
                 prop_assert_eq!(told, truth);
-                prop_assert_ne!(progress.request().cursor, Cursor::Index(0));
+                prop_assert_ne!(query_state.request().cursor, Cursor::Index(0));
             }
         }
     }

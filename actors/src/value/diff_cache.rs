@@ -2,22 +2,22 @@
 
 use std::sync::{Arc, Weak};
 
-use crate::{Snapshot, View, change::differ};
+use crate::value::{diff::differ, snapshot::Snapshot, view::View};
 
 /// The last two values that were compared for a subscriber without a view of its own, and the result.
 ///
 /// After a change nearly all subscribers of a watch go from the same value to the same value. Weak references keep the
 /// addresses of the two from being used again, but not the values.
 #[derive(Debug)]
-pub(crate) struct Compared<S>(Option<(Weak<S>, Weak<S>, bool)>);
+pub(crate) struct DiffCache<S>(Option<(Weak<S>, Weak<S>, bool)>);
 
-impl<S> Default for Compared<S> {
+impl<S> Default for DiffCache<S> {
     fn default() -> Self {
         Self(None)
     }
 }
 
-impl<S: Snapshot> Compared<S> {
+impl<S: Snapshot> DiffCache<S> {
     /// Returns whether there is any change that counts for `view`.
     pub(crate) fn differ(
         &mut self,
@@ -49,7 +49,7 @@ mod tests {
     fn what_was_compared_is_not_compared_again_and_nothing_is_taken_for_it() {
         let at = |value| Arc::new(Table::of(&[("a", value, value)]));
         let (one, two) = (at(1), at(2));
-        let mut compared = Compared::default();
+        let mut compared = DiffCache::default();
         for _ in 0..2 {
             assert!(compared.differ(&one, &two, None));
             assert!(!compared.differ(&one, &at(1), None));

@@ -7,11 +7,15 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::WatcherActor;
 use crate::{
-    Answer, ConnectionBudget, Cursor, Failure, FailureClass, Query, Request, Source, WatchState,
     limits::{
         backoff::EFFECTIVELY_FOREVER,
-        connection_budget::{InUseLease, Lease},
+        connection_budget::{ConnectionBudget, InUseLease, Lease},
         reconnect_gate::Permit,
+    },
+    messages::watch_status::WatchState,
+    query::{
+        Answer, Cursor, Query, Request, Source,
+        failure::{Failure, FailureClass},
     },
     shared_query::DETACH_AFTER_ATTEMPTS,
 };
@@ -29,7 +33,7 @@ type Asked<Q> = (
 
 impl<Q: Query> WatcherActor<Q> {
     /// Sends the next query as soon as the throttle allows it.
-    pub(super) fn ask(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn poll(&mut self, ctx: &mut Context<Self>) {
         if self.inputs.is_some() {
             return self.recompute(ctx);
         }
@@ -52,56 +56,58 @@ impl<Q: Query> WatcherActor<Q> {
             Ok(client) => self.client.insert(client).clone(),
             Err(failure) => return self.failed(failure, None, ctx),
         };
-        let request = self.state.feeds.progress.request();
-        let blocking = self.state.feeds.progress.is_blocking();
-        let (places, seat) = (self.places.clone(), self.seat.take());
+        let request = self.state.topic.query_state.request();
+        let blocking = self.state.topic.query_state.is_blocking();
+        let (budget, lease) = (self.budget.clone(), self.lease.take());
         let delivering = !self.state.in_flight.is_empty();
         let seated = async move {
             if delivering {
                 // A handler on this thread goes first: to send a query takes longer than to begin with it.
                 tokio::task::yield_now().await;
             }
-            match (&places, seat) {
-                (Some(places), Some(Lease::Queued(turn))) if blocking => {
-                    Some(places.await_permit(turn).await)
+            match (&budget, lease) {
+                (Some(budget), Some(Lease::Queued(permit))) if blocking => {
+                    Some(budget.await_permit(permit).await)
                 }
-                (_, seat) => seat,
+                (_, lease) => lease,
             }
         };
         let (guard, closed) = oneshot::channel();
-        let query = seated.into_actor(self).then(move |seat, watcher, _| {
-            if matches!(seat, Some(Lease::Permit(_))) && blocking {
+        let query = seated.into_actor(self).then(move |lease, watcher, _| {
+            if matches!(lease, Some(Lease::Permit(_))) && blocking {
                 // It may be long before the answer tells.
-                watcher.link.transition(WatchState::Live);
+                watcher.reporter.transition(WatchState::Live);
             }
-            wrap_future(watcher.query_on(seat, client, request, guard))
+            wrap_future(watcher.query_on(lease, client, request, guard))
         });
-        ctx.spawn(query.map(move |(answer, seat, early, turn), watcher, ctx| {
-            watcher.query = None;
-            watcher.record_response(&answer);
-            match answer {
-                Ok(answer) => watcher.answered(answer, seat, early, ctx),
-                Err(failure) => {
-                    // Given back before the pause: a place must not stand empty through it.
-                    drop(seat);
-                    watcher.failed(failure, turn, ctx);
+        ctx.spawn(
+            query.map(move |(answer, lease, early, permit), watcher, ctx| {
+                watcher.query = None;
+                watcher.record_response(&answer);
+                match answer {
+                    Ok(answer) => watcher.answered(answer, lease, early, ctx),
+                    Err(failure) => {
+                        // Given back before the pause: a place must not stand empty through it.
+                        drop(lease);
+                        watcher.failed(failure, permit, ctx);
+                    }
                 }
-            }
-        }));
+            }),
+        );
         self.query = Some(closed);
     }
 
     /// The query as its seat allows it; with the seat, whether it blocked and was answered early, and its turn.
     fn query_on(
         &self,
-        seat: Option<Lease>,
+        lease: Option<Lease>,
         client: <Q::Source as Source>::Client,
         request: Request<Q::Value>,
         guard: oneshot::Sender<()>,
     ) -> impl Future<Output = Asked<Q>> + use<Q> {
-        let query = Arc::clone(&self.link.query);
-        let places = self.places.clone();
-        let waiting = matches!(seat, Some(Lease::Queued(_)));
+        let query = Arc::clone(&self.reporter.query);
+        let budget = self.budget.clone();
+        let waiting = matches!(lease, Some(Lease::Queued(_)));
         let request = if waiting {
             Request {
                 cursor: Cursor::Start,
@@ -111,66 +117,67 @@ impl<Q: Query> WatcherActor<Q> {
             request
         };
         let blocking = request.cursor != Cursor::Start;
-        let turn = self.turn(blocking);
+        let permit = self.permit(blocking);
         let hold = hold(&*query, &self.source);
         async move {
             // Dropped in the opposite order: the request is closed, its place is free, and that is told.
             let _guard = guard;
-            let kept = places
+            let kept = budget
                 .clone()
                 .filter(|_| blocking)
-                .map(|places| (places, Instant::now() + hold));
-            let seat = InUseLease::new(seat, kept);
-            let turn = match turn {
-                Some(turn) => turn.await,
+                .map(|budget| (budget, Instant::now() + hold));
+            let lease = InUseLease::new(lease, kept);
+            let permit = match permit {
+                Some(permit) => permit.await,
                 None => None,
             };
-            let _brief = match places {
-                Some(places) if !blocking => places.short_permit().await,
+            let _brief = match budget {
+                Some(budget) if !blocking => budget.short_permit().await,
                 _ => None,
             };
             let begun = Instant::now();
             let answer = run(&*query, &client, request).await;
-            let seat = match &answer {
+            let lease = match &answer {
                 // The server does not notice that a connection broke: it holds the query until its wait is over.
                 Err(failure) if !failure.is_released() => {
-                    drop(seat);
+                    drop(lease);
                     None
                 }
-                _ => seat.finished(),
+                _ => lease.finished(),
             };
-            (answer, seat, blocking && begun.elapsed() < EARLY, turn)
+            (answer, lease, blocking && begun.elapsed() < EARLY, permit)
         }
     }
 
     fn answered(
         &mut self,
         answer: Answer<Q::Value>,
-        seat: Option<Lease>,
+        lease: Option<Lease>,
         early: bool,
         ctx: &mut Context<Self>,
     ) {
         // The next query will want to be held. Taken before the state is told, which depends on it.
-        self.seat = seat.or_else(|| self.places.as_ref().and_then(ConnectionBudget::lease));
-        self.take_in(answer, early, ctx);
-        self.ask(ctx);
+        self.lease = lease.or_else(|| self.budget.as_ref().and_then(ConnectionBudget::lease));
+        self.apply(answer, early, ctx);
+        self.poll(ctx);
     }
 
     /// Ends this life of the actor; the supervisor starts the next one, which waits out the pause.
-    fn failed(&mut self, failure: Failure, turn: Option<Permit>, ctx: &mut Context<Self>) {
-        self.seat = None;
-        self.state.feeds.progress.interrupted();
+    fn failed(&mut self, failure: Failure, permit: Option<Permit>, ctx: &mut Context<Self>) {
+        self.lease = None;
+        self.state.topic.query_state.interrupted();
         if failure.class() == FailureClass::Invalid {
             self.state.halted = true;
-            self.link.transition(WatchState::Stopped { error: failure });
+            self.reporter
+                .transition(WatchState::Stopped { error: failure });
             return self.refuse_members(ctx);
         }
         let refused = failure.class().is_of_the_query();
-        let next = self.postpone(&failure, turn);
+        let next = self.postpone(&failure, permit);
         if refused && self.state.backoff.attempt() >= DETACH_AFTER_ATTEMPTS {
             self.refuse_members(ctx);
         }
-        self.link.transition(WatchState::Retrying {
+        self.reporter.transition(WatchState::Retrying {
             error: failure,
             attempt: self.state.backoff.attempt(),
             next,

@@ -1,48 +1,49 @@
 //! What ties the keeper of a watch to the supervisor.
 
-use std::{error::Error, ops::Deref, sync::Arc};
+use std::{any::Any, error::Error, ops::Deref, sync::Arc};
 
-use actix::WeakAddr;
 use tokio::time::Instant;
 
 use crate::{
-    Query, WatchPath, WatchState, WatchSupervisor,
     caught::{discard, text_of},
-    key::WatchKey,
-    outage::Notice,
-    snapshots::Slot,
-    supervisor::{Report, ReportKind},
+    messages::watch_status::WatchState,
+    query::{Query, path::WatchPath, watch_key::WatchKey},
+    topic::{
+        outage::Notice,
+        report::{ExitReason, Report, ReportKind, SupervisorLink, WatcherExited},
+        snapshots::WatchCell,
+    },
 };
 
 /// One watch, as whoever keeps it tells the supervisor and everybody of it.
-pub(crate) struct Link<Q: Query> {
-    pub(crate) ends: Arc<Ends<Q>>,
+pub(crate) struct Reporter<Q: Query> {
+    pub(crate) meta: Arc<WatchMeta<Q>>,
     /// Tells this keeper from the one it replaced.
     pub(crate) incarnation: u64,
 }
 
 /// What stays the same whoever keeps the watch.
-pub(crate) struct Ends<Q: Query> {
+pub(crate) struct WatchMeta<Q: Query> {
     pub(crate) key: WatchKey,
     pub(crate) path: WatchPath,
     pub(crate) query: Arc<Q>,
-    pub(crate) slot: Arc<Slot>,
-    pub(crate) supervisor: WeakAddr<WatchSupervisor<Q::Source>>,
+    pub(crate) cell: Arc<WatchCell>,
+    pub(crate) supervisor: Arc<SupervisorLink>,
 }
 
-impl<Q: Query> Deref for Link<Q> {
-    type Target = Ends<Q>;
+impl<Q: Query> Deref for Reporter<Q> {
+    type Target = WatchMeta<Q>;
 
-    fn deref(&self) -> &Ends<Q> {
-        &self.ends
+    fn deref(&self) -> &WatchMeta<Q> {
+        &self.meta
     }
 }
 
-impl<Q: Query> Link<Q> {
+impl<Q: Query> Reporter<Q> {
     /// Takes the state down, and reports it if it is news.
     pub(crate) fn transition(&self, next: WatchState) {
         let path = &self.path;
-        let notice = self.slot.write().enter(next.clone(), Instant::now());
+        let notice = self.cell.write().enter(next.clone(), Instant::now());
         match (notice, &next) {
             (Notice::Event, _) => {}
             (Notice::Log(lasts), WatchState::Retrying { error, attempt, .. }) => {
@@ -70,8 +71,26 @@ impl<Q: Query> Link<Q> {
         self.report(ReportKind::State(next));
     }
 
+    /// Leaves the watch, and the state of its host, to the supervisor.
+    pub(crate) fn exit(
+        &self,
+        reason: ExitReason,
+        state: Box<dyn Any + Send>,
+        members: Option<Box<dyn Any + Send>>,
+    ) {
+        if let Some(supervisor) = self.supervisor.exits.upgrade() {
+            supervisor.do_send(WatcherExited {
+                key: self.key.clone(),
+                incarnation: self.incarnation,
+                reason,
+                state,
+                members,
+            });
+        }
+    }
+
     pub(crate) fn report(&self, kind: ReportKind) {
-        if let Some(supervisor) = self.supervisor.upgrade() {
+        if let Some(supervisor) = self.supervisor.reports.upgrade() {
             supervisor.do_send(Report {
                 key: self.key.clone(),
                 incarnation: self.incarnation,
@@ -83,7 +102,7 @@ impl<Q: Query> Link<Q> {
     /// An answer could not be taken as a value; reported once while `last` is the same.
     pub(crate) fn reject(&self, reason: Arc<dyn Error + Send + Sync>, last: &mut Option<String>) {
         let text = text_of(&*reason);
-        let replaced = self.slot.write().status.rejection.replace(reason.clone());
+        let replaced = self.cell.write().status.rejection.replace(reason.clone());
         discard(replaced);
         if last.as_ref() == Some(&text) {
             return;
@@ -98,7 +117,7 @@ impl<Q: Query> Link<Q> {
         if last.take().is_none() {
             return;
         }
-        discard(self.slot.write().status.rejection.take());
+        discard(self.cell.write().status.rejection.take());
         tracing::info!(path = %self.path, "the value can be read again");
         self.report(ReportKind::Accepted);
     }

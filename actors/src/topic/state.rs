@@ -4,27 +4,28 @@ use std::{fmt, time::Duration};
 
 use tokio::time::Instant;
 
-use super::Subscribe;
 use crate::{
-    Backoff, Inputs, Query, SubscriptionId, Throttle,
-    feeds::Feeds,
-    shared_query::SharedQuery,
-    subscription::in_flight::{InFlight, Outbox},
+    limits::{backoff::Backoff, throttle::Throttle},
+    messages::subscription_id::SubscriptionId,
+    query::{Query, derived::Inputs},
+    subscription::{
+        in_flight::{InFlight, Outbox},
+        registration::Subscribe,
+    },
+    topic::Topic,
 };
 
 /// What outlives restarts, and panics too: it is handed to the watcher that takes over.
 pub(crate) struct WatcherState<Q: Query> {
-    pub(crate) feeds: Feeds<Q>,
+    pub(crate) topic: Topic<Q>,
     pub(crate) backoff: Backoff,
     pub(crate) throttle: Throttle,
     pub(crate) in_flight: InFlight,
     /// The known values of the inputs, if its query is a derived one.
     pub(crate) known_inputs: Option<Box<Inputs>>,
-    /// The watches that this one serves. Most serve none.
-    pub(crate) shared: Option<Box<SharedQuery<Q::Source>>>,
     pub(crate) next_attempt: Option<Instant>,
     /// The query can never be answered.
-    pub(super) halted: bool,
+    pub(crate) halted: bool,
 }
 
 impl<Q: Query> Default for WatcherState<Q> {
@@ -36,12 +37,11 @@ impl<Q: Query> Default for WatcherState<Q> {
 impl<Q: Query> WatcherState<Q> {
     pub(crate) fn new(backoff: Backoff, throttle: Throttle) -> Self {
         Self {
-            feeds: Feeds::default(),
+            topic: Topic::default(),
             backoff,
             throttle,
             in_flight: InFlight::default(),
             known_inputs: None,
-            shared: None,
             next_attempt: None,
             halted: false,
         }
@@ -49,12 +49,12 @@ impl<Q: Query> WatcherState<Q> {
 
     /// Takes a subscriber on; it is owed the current state, if there is one.
     pub(crate) fn subscribe(&mut self, message: Subscribe<Q>, now: Instant) {
-        self.feeds.subscribe(message, now);
+        self.topic.subscribe(message, now);
     }
 
     /// Lets a subscriber go, and takes back what it has not begun to handle.
     pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {
-        self.feeds.subscribers.remove(id);
+        self.topic.subscribers.remove(id);
         self.in_flight.retract(id);
     }
 
@@ -74,9 +74,8 @@ impl<Q: Query> WatcherState<Q> {
 impl<Q: Query> fmt::Debug for WatcherState<Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WatcherState")
-            .field("feeds", &self.feeds)
+            .field("feeds", &self.topic)
             .field("in_flight", &self.in_flight)
-            .field("shared", &self.shared)
             .field("next_attempt", &self.next_attempt)
             .finish_non_exhaustive()
     }

@@ -3,22 +3,22 @@
 use std::fmt::{self, Debug};
 
 use crate::{
-    Answer,
-    progress::{Progress, Step},
+    query::Answer,
+    topic::blocking_query::{BlockingQueryState, Step},
 };
 
 /// A watcher's progress, without the watcher.
-pub struct Steps<V>(Progress<V>);
+pub struct Steps<V>(BlockingQueryState<V>);
 
 impl<V: PartialEq> Steps<V> {
     /// Before the first answer.
     pub fn new() -> Self {
-        Self(Progress::default())
+        Self(BlockingQueryState::default())
     }
 
     /// Takes an answer in, and tells whether it is news.
     pub fn step(&mut self, answer: Answer<V>) -> bool {
-        matches!(self.0.step(answer), Step::News(..))
+        matches!(self.0.step(answer), Step::Changed(..))
     }
 }
 

@@ -1,68 +1,82 @@
 //! A watched value and those it is told to: what every keeper of a watch has.
 
+pub(crate) mod blocking_query;
+pub(crate) mod outage;
+pub(crate) mod report;
+pub(crate) mod reporter;
+pub(crate) mod snapshots;
+pub(crate) mod state;
+
 use std::{any::Any, error::Error, sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
 
 use crate::{
-    Answer, Changed, EndReason, Query, Snapshot, SubscriberCode, SubscriptionId, View,
     caught::{caught, discard},
-    compared::Compared,
-    few::Few,
-    link::Link,
-    progress::{Progress, Step},
-    subscription::{
-        Delivery, Next, Subscription,
-        in_flight::{Acknowledgement, Outbox},
+    messages::{
+        changed::Changed,
+        event::{EndReason, SubscriberCode},
+        subscription_id::SubscriptionId,
     },
-    supervisor::ReportKind,
-    watcher::{Registration, Subscribe},
+    query::{Answer, Query},
+    subscription::{
+        Delivery, NextDelivery, Subscription,
+        in_flight::{Acknowledgement, Outbox},
+        registration::{Registration, Subscribe},
+    },
+    topic::{
+        blocking_query::{BlockingQueryState, Step},
+        report::ReportKind,
+        reporter::Reporter,
+    },
+    value::{diff_cache::DiffCache, snapshot::Snapshot, view::View},
+    vec_map::VecMap,
 };
 
 type Item<Q> = <<Q as Query>::Value as Snapshot>::Item;
 
 /// Where a watch stands, and the feeds of its subscribers.
 #[derive(Debug)]
-pub(crate) struct Feeds<Q: Query> {
-    pub(crate) progress: Progress<Q::Value>,
+pub(crate) struct Topic<Q: Query> {
+    pub(crate) query_state: BlockingQueryState<Q::Value>,
     /// Boxed, since a list that they come and go in is moved about.
-    pub(crate) subscribers: Few<SubscriptionId, Box<Subscribed<Q>>>,
+    pub(crate) subscribers: VecMap<SubscriptionId, Box<SubscriberEntry<Q>>>,
     /// What could not be read last, so that the same is told once.
     pub(crate) rejection: Option<String>,
-    compared: Compared<Q::Value>,
+    diff_cache: DiffCache<Q::Value>,
 }
 
-impl<Q: Query> Default for Feeds<Q> {
+impl<Q: Query> Default for Topic<Q> {
     fn default() -> Self {
         Self {
-            progress: Progress::default(),
-            subscribers: Few::default(),
+            query_state: BlockingQueryState::default(),
+            subscribers: VecMap::default(),
             rejection: None,
-            compared: Compared::default(),
+            diff_cache: DiffCache::default(),
         }
     }
 }
 
 /// One subscriber and its feed.
 #[derive(Debug)]
-pub(crate) struct Subscribed<Q: Query> {
+pub(crate) struct SubscriberEntry<Q: Query> {
     registration: Arc<Registration<Q>>,
     feed: Subscription<Q::Value>,
 }
 
 /// What an answer was good for.
-pub(crate) enum Taken {
+pub(crate) enum Applied {
     /// News, which every subscriber is owed now: whether it is the first value of all, and comes after a break.
-    News { first: bool, resync: bool },
+    Changed { first: bool, resync: bool },
     /// Nothing new.
-    NoNews,
+    Unchanged,
     /// Nothing that can be used.
     Rejected(Arc<dyn Error + Send + Sync>),
 }
 
 /// What is left to do for a subscriber.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Pumped {
+pub(crate) enum DeliveryOutcome {
     /// Nothing.
     Done,
     /// Look again at this time.
@@ -71,106 +85,106 @@ pub(crate) enum Pumped {
     Gone,
 }
 
-impl<Q: Query> Feeds<Q> {
+impl<Q: Query> Topic<Q> {
     /// Takes a subscriber on; it is owed the current state, if there is one. Runs no code of an application.
     pub(crate) fn subscribe(&mut self, message: Subscribe<Q>, now: Instant) {
         let Subscribe { id, registration } = message;
         let options = &registration.options;
         let (quiescence, skip_first) = (options.quiescence.clone(), options.skip_first.clone());
         let mut feed = Subscription::new(options.view.clone(), quiescence, skip_first);
-        if let Some(current) = self.progress.current() {
+        if let Some(current) = self.query_state.current() {
             feed.offer(current, false, now);
         }
         self.subscribers
-            .insert(id, Box::new(Subscribed { registration, feed }));
+            .insert(id, Box::new(SubscriberEntry { registration, feed }));
     }
 
     /// Takes an answer in, and writes down what it says for everybody to read.
-    pub(crate) fn take_in(
+    pub(crate) fn apply(
         &mut self,
         answer: Answer<Q::Value>,
-        link: &Link<Q>,
+        reporter: &Reporter<Q>,
         now: Instant,
-    ) -> Taken {
+    ) -> Applied {
         {
-            let mut slot = link.slot.write();
-            slot.status.index = answer.position.index();
-            slot.status.last_contact = answer.last_contact;
-            slot.status.last_answer = Some(SystemTime::now());
+            let mut cell = reporter.cell.write();
+            cell.status.index = answer.position.index();
+            cell.status.last_contact = answer.last_contact;
+            cell.status.last_answer = Some(SystemTime::now());
         }
-        match self.progress.step(answer) {
-            Step::News(version, resync) => {
+        match self.query_state.step(answer) {
+            Step::Changed(version, resync) => {
                 // Readable before it is delivered, so that a handler never reads an older value.
                 let value = Arc::clone(&version.value) as Arc<dyn Any + Send + Sync>;
-                let replaced = link.slot.write().value.replace(value);
+                let replaced = reporter.cell.write().value.replace(value);
                 for subscribed in self.subscribers.values_mut() {
                     subscribed.feed.offer(&version, resync, now);
                 }
                 let first = replaced.is_none();
-                link.accept(&mut self.rejection);
+                reporter.accept(&mut self.rejection);
                 // After the lock, which a large value would hold for long.
                 discard(replaced);
-                Taken::News { first, resync }
+                Applied::Changed { first, resync }
             }
-            Step::NoNews => {
-                link.accept(&mut self.rejection);
-                Taken::NoNews
+            Step::Unchanged => {
+                reporter.accept(&mut self.rejection);
+                Applied::Unchanged
             }
-            Step::Rejected(reason) => Taken::Rejected(reason),
+            Step::Rejected(reason) => Applied::Rejected(reason),
         }
     }
 
     /// Sends one subscriber what it is owed.
-    pub(crate) fn pump(
+    pub(crate) fn deliver_next(
         &mut self,
         id: SubscriptionId,
-        link: &Link<Q>,
+        reporter: &Reporter<Q>,
         outbox: &mut impl Outbox,
         now: Instant,
-    ) -> Pumped {
+    ) -> DeliveryOutcome {
         let Some(subscribed) = self.subscribers.get_mut(id) else {
-            return Pumped::Done;
+            return DeliveryOutcome::Done;
         };
         let feed = &mut subscribed.feed;
         // These are the subscriber's own code: its panic must not reach those it shares the watch with.
         if feed.is_undecided() && caught(|| feed.decide_first()).is_err() && feed.may_report(now) {
             tracing::warn!(
-                path = %link.path, subscription = %id,
+                path = %reporter.path, subscription = %id,
                 "`skip_first_when` of a subscription panicked: its first state is delivered"
             );
-            link.report(ReportKind::SubscriberPanicked(
+            reporter.report(ReportKind::SubscriberPanicked(
                 id,
                 SubscriberCode::SkipFirst,
             ));
         }
-        let next = if let Ok(next) = caught(|| feed.next(now, &mut self.compared)) {
+        let next = if let Ok(next) = caught(|| feed.next(now, &mut self.diff_cache)) {
             feed.view_returned();
             next
         } else {
             if feed.may_report(now) {
                 tracing::warn!(
-                    path = %link.path, subscription = %id,
+                    path = %reporter.path, subscription = %id,
                     "a projection, predicate or comparison of a subscription panicked: \
                      its updates wait until the code returns"
                 );
-                link.report(ReportKind::SubscriberPanicked(id, SubscriberCode::View));
+                reporter.report(ReportKind::SubscriberPanicked(id, SubscriberCode::View));
             }
             feed.view_panicked(now)
         };
         match next {
-            Next::Idle => Pumped::Done,
-            Next::Skipped(version) => {
+            NextDelivery::Idle => DeliveryOutcome::Done,
+            NextDelivery::Skipped(version) => {
                 if let Some(skipped) = &subscribed.registration.options.on_skipped
                     && caught(|| skipped(&version.value, version.index)).is_err()
                 {
-                    tracing::error!(path = %link.path, subscription = %id, "the subscriber's `on_skipped` panicked");
+                    tracing::error!(path = %reporter.path, subscription = %id, "the subscriber's `on_skipped` panicked");
                 }
-                Pumped::Done
+                DeliveryOutcome::Done
             }
-            Next::Wait(due) => Pumped::Wait(due),
-            Next::Deliver(delivery) => {
+            NextDelivery::Wait(due) => DeliveryOutcome::Wait(due),
+            NextDelivery::Deliver(delivery) => {
                 let changed = changed(
-                    &link.query,
+                    &reporter.query,
                     id,
                     subscribed.registration.options.view.as_ref(),
                     delivery,
@@ -178,9 +192,9 @@ impl<Q: Query> Feeds<Q> {
                 match subscribed.registration.subscriber.deliver(changed) {
                     Some(reply) => {
                         outbox.send(id, reply);
-                        Pumped::Done
+                        DeliveryOutcome::Done
                     }
-                    None => self.gone(id, EndReason::ActorEnded, link),
+                    None => self.gone(id, EndReason::ActorEnded, reporter),
                 }
             }
         }
@@ -190,11 +204,11 @@ impl<Q: Query> Feeds<Q> {
     pub(crate) fn acknowledged(
         &mut self,
         Acknowledgement { id, result }: Acknowledgement,
-        link: &Link<Q>,
+        reporter: &Reporter<Q>,
         outbox: &mut impl Outbox,
-    ) -> Pumped {
+    ) -> DeliveryOutcome {
         let Some(subscribed) = self.subscribers.get_mut(id) else {
-            return Pumped::Done;
+            return DeliveryOutcome::Done;
         };
         match result {
             Ok(()) => subscribed.feed.acknowledged(),
@@ -202,20 +216,25 @@ impl<Q: Query> Feeds<Q> {
             Err(_) if subscribed.registration.subscriber.is_connected() => {
                 subscribed.feed.lost(Instant::now());
             }
-            Err(_) => return self.gone(id, EndReason::DuringUpdate, link),
+            Err(_) => return self.gone(id, EndReason::DuringUpdate, reporter),
         }
         // After nearly every delivery nothing waits, and the clock need not be asked.
         if subscribed.feed.is_idle() {
-            return Pumped::Done;
+            return DeliveryOutcome::Done;
         }
-        self.pump(id, link, outbox, Instant::now())
+        self.deliver_next(id, reporter, outbox, Instant::now())
     }
 
-    fn gone(&mut self, id: SubscriptionId, reason: EndReason, link: &Link<Q>) -> Pumped {
+    fn gone(
+        &mut self,
+        id: SubscriptionId,
+        reason: EndReason,
+        reporter: &Reporter<Q>,
+    ) -> DeliveryOutcome {
         // Its closures are code of an application, and so are their destructors.
         discard(self.subscribers.remove(id));
-        link.report(ReportKind::SubscriberGone(id, reason));
-        Pumped::Gone
+        reporter.report(ReportKind::SubscriberGone(id, reason));
+        DeliveryOutcome::Gone
     }
 }
 

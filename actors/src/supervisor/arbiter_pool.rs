@@ -4,12 +4,12 @@ use actix::{Arbiter, ArbiterHandle};
 
 /// Arbiters of the supervisor's own, used in turn; none means the one it runs on itself.
 #[derive(Debug, Default)]
-pub(crate) struct Arbiters {
+pub(crate) struct ArbiterPool {
     own: Vec<Arbiter>,
     next: usize,
 }
 
-impl Arbiters {
+impl ArbiterPool {
     pub(crate) fn start(count: usize) -> Self {
         Self {
             own: (0..count).map(|_| Arbiter::new()).collect(),
@@ -26,7 +26,7 @@ impl Arbiters {
     }
 }
 
-impl Drop for Arbiters {
+impl Drop for ArbiterPool {
     fn drop(&mut self) {
         for arbiter in &self.own {
             arbiter.stop();

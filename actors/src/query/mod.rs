@@ -1,5 +1,11 @@
 //! What can be watched: a query, the source that answers it, and the shape of an answer.
 
+pub(crate) mod derived;
+pub(crate) mod failure;
+pub(crate) mod path;
+pub(crate) mod shared;
+pub(crate) mod watch_key;
+
 use std::{
     error::Error,
     fmt::{self, Debug},
@@ -10,7 +16,11 @@ use std::{
 
 use futures_util::future::LocalBoxFuture;
 
-use crate::{ConnectionBudget, Derived, Failure, ReconnectGate, SharedBy, Snapshot, WatchPath};
+use crate::{
+    limits::{connection_budget::ConnectionBudget, reconnect_gate::ReconnectGate},
+    query::{derived::Derived, failure::Failure, path::WatchPath, shared::SharedBy},
+    value::snapshot::Snapshot,
+};
 
 /// A place that answers queries: a configuration that any thread may hold.
 ///

@@ -7,15 +7,15 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Query, caught::caught};
+use crate::{caught::caught, query::Query};
 
-trait Erased: Any + Send + Sync {
-    fn equals(&self, other: &dyn Erased) -> bool;
+trait ErasedKey: Any + Send + Sync {
+    fn equals(&self, other: &dyn ErasedKey) -> bool;
     fn as_any(&self) -> &dyn Any;
 }
 
-impl<Q: Query> Erased for Q {
-    fn equals(&self, other: &dyn Erased) -> bool {
+impl<Q: Query> ErasedKey for Q {
+    fn equals(&self, other: &dyn ErasedKey) -> bool {
         other.as_any().downcast_ref::<Q>() == Some(self)
     }
 
@@ -27,7 +27,7 @@ impl<Q: Query> Erased for Q {
 /// Two keys are equal when they are of equal queries of one type.
 #[derive(Clone)]
 pub(crate) struct WatchKey {
-    query: Arc<dyn Erased>,
+    query: Arc<dyn ErasedKey>,
     hash: u64,
 }
 

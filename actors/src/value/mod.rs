@@ -1,0 +1,8 @@
+//! Watched values: their entries, and the differences between two of them.
+
+pub(crate) mod change;
+pub(crate) mod diff;
+pub(crate) mod diff_cache;
+pub(crate) mod snapshot;
+pub(crate) mod version;
+pub(crate) mod view;
