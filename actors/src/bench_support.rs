@@ -3,7 +3,7 @@
 use std::fmt::{self, Debug};
 
 use crate::{
-    query::Answer,
+    query::QueryResponse,
     topic::blocking_query::{BlockingQueryState, Step},
 };
 
@@ -17,7 +17,7 @@ impl<V: PartialEq> Steps<V> {
     }
 
     /// Takes an answer in, and tells whether it is news.
-    pub fn step(&mut self, answer: Answer<V>) -> bool {
+    pub fn step(&mut self, answer: QueryResponse<V>) -> bool {
         matches!(self.0.step(answer), Step::Changed(..))
     }
 }

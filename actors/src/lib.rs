@@ -54,7 +54,7 @@ pub use self::{
         watch_status::{WatchState, WatchStatus},
     },
     query::{
-        Answer, Ask, Cursor, Evaluation, Outcome, Position, Query, Request, Source,
+        Ask, Cursor, Evaluation, Outcome, Position, Query, QueryResponse, Request, Source,
         derived::{Derived, Input, Inputs},
         failure::{Failure, FailureClass},
         path::WatchPath,

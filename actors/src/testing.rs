@@ -21,7 +21,7 @@ impl Item for Entry {
         &self.key
     }
 
-    fn same(&self, other: &Self) -> bool {
+    fn content_eq(&self, other: &Self) -> bool {
         self.value == other.value
     }
 }

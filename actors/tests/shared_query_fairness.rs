@@ -12,7 +12,7 @@ use std::{
 
 use common::{Folder, Part, Recorder, Rows, Say, Store, supervisor, until};
 use consul_watch_actors::{
-    Answer, Ask, Evaluation, Extracted, Failure, Input, KeySelector, Query, Request, Reset,
+    Ask, Evaluation, Extracted, Failure, Input, KeySelector, Query, QueryResponse, Request, Reset,
     SharedBy, Stop, Watch, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
@@ -50,7 +50,7 @@ impl Ask for Counted {
         &self,
         client: &Rc<Store>,
         request: Request<Rows>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
+    ) -> LocalBoxFuture<'static, Result<QueryResponse<Rows>, Failure>> {
         self.0.run(client, request)
     }
 }

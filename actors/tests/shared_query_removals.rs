@@ -12,8 +12,8 @@ use common::{
     supervisor, until,
 };
 use consul_watch_actors::{
-    Answer, Ask, Evaluation, Extracted, Failure, FailureClass, Input, KeySelector, Outcome, Query,
-    Request, SharedBy, Watch, WatchPath,
+    Ask, Evaluation, Extracted, Failure, FailureClass, Input, KeySelector, Outcome, Query,
+    QueryResponse, Request, SharedBy, Watch, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Instant;
@@ -136,7 +136,7 @@ impl Ask for Strict {
         &self,
         client: &Rc<Store>,
         request: Request<Rows>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
+    ) -> LocalBoxFuture<'static, Result<QueryResponse<Rows>, Failure>> {
         let answer = self.0.run(client, request);
         Box::pin(async move {
             let mut answer = answer.await?;

@@ -20,8 +20,9 @@ use common::{
     until,
 };
 use consul_watch_actors::{
-    Answer, Ask, Change, Changed, Evaluation, EventKind, Failure, Item, Observe, Outcome, Query,
-    Ready, Request, Snapshot, Status, Stop, SubscriberCode, SubscriptionId, View, Watch, WatchPath,
+    Ask, Change, Changed, Evaluation, EventKind, Failure, Item, Observe, Outcome, Query,
+    QueryResponse, Ready, Request, Snapshot, Status, Stop, SubscriberCode, SubscriptionId, View,
+    Watch, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 
@@ -141,7 +142,7 @@ async fn a_predicate_or_projection_that_panics_is_reported_once() {
     };
     let equal = |one: &Row, other: &Row| {
         assert!(other.value != 2, "a panic, as the test wants it");
-        one.same(other)
+        one.content_eq(other)
     };
     let views = [
         View::default().only(wanted),
@@ -309,10 +310,10 @@ impl Ask for FragileFolder {
         &self,
         client: &std::rc::Rc<Store>,
         request: Request<Fragile>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Fragile>, Failure>> {
+    ) -> LocalBoxFuture<'static, Result<QueryResponse<Fragile>, Failure>> {
         let answer = client.serve(self.0, self.0, request.cursor, |_, _| true);
         Box::pin(async move {
-            let Answer {
+            let QueryResponse {
                 position,
                 outcome,
                 last_contact,
@@ -322,7 +323,7 @@ impl Ask for FragileFolder {
                 Outcome::Rejected(reason) => Outcome::Rejected(reason),
                 _ => Outcome::Unchanged,
             };
-            Ok(Answer {
+            Ok(QueryResponse {
                 position,
                 outcome,
                 last_contact,

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use consul_watch_actors::bench_support::Steps;
-use consul_watch_actors::{Answer, Outcome, Position};
+use consul_watch_actors::{QueryResponse, Outcome, Position};
 use criterion::Criterion;
 
 pub(crate) fn progress(criterion: &mut Criterion) {
@@ -25,8 +25,8 @@ pub(crate) fn progress(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn answer(index: u64, outcome: Outcome<u64>) -> Answer<u64> {
-    Answer {
+fn answer(index: u64, outcome: Outcome<u64>) -> QueryResponse<u64> {
+    QueryResponse {
         position: Position::Index(index),
         outcome,
         last_contact: None,

@@ -62,7 +62,7 @@ impl<T: PartialEq + fmt::Debug + Send + Sync + 'static> Item for JsonDocument<T>
 
     fn id(&self) {}
 
-    fn same(&self, other: &Self) -> bool {
+    fn content_eq(&self, other: &Self) -> bool {
         self == other
     }
 }

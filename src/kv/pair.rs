@@ -76,7 +76,7 @@ impl Item for KvPair {
         &self.key
     }
 
-    fn same(&self, other: &Self) -> bool {
+    fn content_eq(&self, other: &Self) -> bool {
         self.create_index == other.create_index
             && self.value == other.value
             && self.flags == other.flags
@@ -84,7 +84,7 @@ impl Item for KvPair {
             && self.lock_index == other.lock_index
     }
 
-    fn text(&self) -> Option<&str> {
+    fn routing_key(&self) -> Option<&str> {
         Some(&self.key)
     }
 }

@@ -173,7 +173,7 @@ impl Item for HealthCheck {
         (&self.node, &self.check_id, &self.namespace)
     }
 
-    fn same(&self, other: &Self) -> bool {
+    fn content_eq(&self, other: &Self) -> bool {
         self.alike(other)
     }
 }

@@ -87,7 +87,7 @@ impl Item for CaRoot {
         &self.id
     }
 
-    fn same(&self, other: &Self) -> bool {
+    fn content_eq(&self, other: &Self) -> bool {
         self.alike(other)
     }
 }

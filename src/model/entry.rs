@@ -124,7 +124,7 @@ impl Item for ServiceEntry {
         (&self.node.node, &self.service.id, &self.service.namespace)
     }
 
-    fn same(&self, other: &Self) -> bool {
+    fn content_eq(&self, other: &Self) -> bool {
         self.node.alike(&other.node)
             && self.service.alike(&other.service)
             && self.same_checks(other)
@@ -193,9 +193,9 @@ mod tests {
     #[test]
     fn indexes_and_the_order_of_checks_are_no_difference() {
         let old = entry(&[("a", "passing", 1), ("b", "passing", 2)]);
-        assert!(old.same(&entry(&[("b", "passing", 7), ("a", "passing", 9)])));
-        assert!(!old.same(&entry(&[("b", "passing", 7), ("a", "critical", 1)])));
-        assert!(!old.same(&entry(&[("a", "passing", 1)])));
+        assert!(old.content_eq(&entry(&[("b", "passing", 7), ("a", "passing", 9)])));
+        assert!(!old.content_eq(&entry(&[("b", "passing", 7), ("a", "critical", 1)])));
+        assert!(!old.content_eq(&entry(&[("a", "passing", 1)])));
     }
 
     #[test]

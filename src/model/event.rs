@@ -122,7 +122,7 @@ impl Item for UserEvent {
         (self.l_time, &self.id)
     }
 
-    fn same(&self, _: &Self) -> bool {
+    fn content_eq(&self, _: &Self) -> bool {
         true
     }
 }

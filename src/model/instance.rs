@@ -134,7 +134,7 @@ impl Item for ServiceInstance {
         &self.id
     }
 
-    fn same(&self, other: &Self) -> bool {
+    fn content_eq(&self, other: &Self) -> bool {
         self.alike(other)
     }
 }

@@ -105,7 +105,7 @@ impl Item for LeafCert {
         &self.serial_number
     }
 
-    fn same(&self, other: &Self) -> bool {
+    fn content_eq(&self, other: &Self) -> bool {
         self.alike(other)
     }
 }

@@ -57,7 +57,7 @@ impl Item for Node {
         &self.node
     }
 
-    fn same(&self, other: &Self) -> bool {
+    fn content_eq(&self, other: &Self) -> bool {
         self.alike(other)
     }
 }

@@ -30,7 +30,7 @@ impl Item for ServiceTags {
         &self.name
     }
 
-    fn same(&self, other: &Self) -> bool {
+    fn content_eq(&self, other: &Self) -> bool {
         let sorted = |tags: &[String]| {
             let mut tags: Vec<_> = tags.to_vec();
             tags.sort_unstable();
@@ -176,8 +176,8 @@ mod tests {
                 .collect::<Vec<_>>()
                 .into(),
         };
-        assert!(service(&["x", "y"]).same(&service(&["y", "x"])));
-        assert!(!service(&["x", "y"]).same(&service(&["x", "x"])));
-        assert!(!service(&["x"]).same(&service(&[])));
+        assert!(service(&["x", "y"]).content_eq(&service(&["y", "x"])));
+        assert!(!service(&["x", "y"]).content_eq(&service(&["x", "x"])));
+        assert!(!service(&["x"]).content_eq(&service(&[])));
     }
 }

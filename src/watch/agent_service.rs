@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use consul_watch_actors::{Answer, Cursor, Position, Request, WatchPath};
+use consul_watch_actors::{Cursor, Position, QueryResponse, Request, WatchPath};
 
 use super::{
     consul_query::{Answering, ConsulQuery, changed, impl_query},
@@ -111,7 +111,7 @@ impl ConsulQuery for AgentService {
                 Err(error) => return Err(failure(error)),
             };
             let outcome = changed(found, previous);
-            Ok(Answer {
+            Ok(QueryResponse {
                 position,
                 outcome,
                 last_contact: None,

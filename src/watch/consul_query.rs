@@ -5,7 +5,7 @@
 //! conversion of an answer into the engine's.
 
 use consul_watch_actors::{
-    Answer, Failure, FailureClass, Outcome, Query, Request, SharedBy, WatchPath,
+    Failure, FailureClass, Outcome, Query, QueryResponse, Request, SharedBy, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 
@@ -16,7 +16,7 @@ use super::{
 use crate::client::{ClientError, ConsulClient, ConsulConfig, QueryAnswer, QueryRequest};
 
 /// The future of one answer.
-pub(super) type Answering<V> = LocalBoxFuture<'static, Result<Answer<V>, Failure>>;
+pub(super) type Answering<V> = LocalBoxFuture<'static, Result<QueryResponse<V>, Failure>>;
 
 /// A query that Consul answers.
 ///

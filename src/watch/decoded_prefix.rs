@@ -3,7 +3,8 @@
 use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
 use consul_watch_actors::{
-    Answer, Ask as _, Extracted, Input, KeySelector, Outcome, Query, Request, SharedBy, WatchPath,
+    Ask as _, Extracted, Input, KeySelector, Outcome, Query, QueryResponse, Request, SharedBy,
+    WatchPath,
 };
 use serde::de::DeserializeOwned;
 
@@ -110,13 +111,13 @@ where
             },
         );
         Box::pin(async move {
-            let Answer {
+            let QueryResponse {
                 position,
                 outcome,
                 last_contact,
             } = fetch.await?;
             let outcome = decoded(&folder, outcome, unknown);
-            Ok(Answer {
+            Ok(QueryResponse {
                 position,
                 outcome,
                 last_contact,

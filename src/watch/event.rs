@@ -1,6 +1,6 @@
 //! Watches of user events.
 
-use consul_watch_actors::{Answer, Position, Request, WatchPath};
+use consul_watch_actors::{Position, QueryResponse, Request, WatchPath};
 
 use super::{
     consul_query::{Answering, ConsulQuery, ask, changed, impl_query},
@@ -97,7 +97,7 @@ impl ConsulQuery for Event {
             let events: Option<Vec<UserEvent>> = answer.json().map_err(failure)?;
             let previous = request.previous.as_deref();
             let log = EventLog::next(previous, events.unwrap_or_default());
-            Ok(Answer {
+            Ok(QueryResponse {
                 // Derived from the id of the newest event, so it has no order.
                 position: Position::Opaque(answer.index.unwrap_or(0)),
                 outcome: changed(log, previous),

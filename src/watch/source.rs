@@ -1,7 +1,8 @@
 //! The Consul configuration as the engine's source, and conversions between the client's types and the engine's.
 
 use consul_watch_actors::{
-    Answer, ConnectionBudget, Failure, FailureClass, Outcome, Position, ReconnectGate, Source,
+    ConnectionBudget, Failure, FailureClass, Outcome, Position, QueryResponse, ReconnectGate,
+    Source,
 };
 
 use crate::client::{ClientError, ConfigError, ConsulClient, ConsulConfig, QueryAnswer};
@@ -37,8 +38,8 @@ fn refused(error: ConfigError) -> Failure {
 }
 
 /// Converts an answer of an endpoint that blocks by index.
-pub(super) fn by_index<V>(answer: &QueryAnswer, outcome: Outcome<V>) -> Answer<V> {
-    Answer {
+pub(super) fn by_index<V>(answer: &QueryAnswer, outcome: Outcome<V>) -> QueryResponse<V> {
+    QueryResponse {
         // Without the header there is no index to block on: the next query is sent at the throttle's pace.
         position: Position::Index(answer.index.unwrap_or(0)),
         outcome,

@@ -31,7 +31,7 @@ pub(crate) trait WatchedKeys: Query<Source = ConsulConfig> + Clone {
         type Watched<Q> = <<Q as Query>::Value as Snapshot>::Item;
         View::default().with_equality(|one: &Watched<Self>, other: &Watched<Self>| {
             UserCode::Equality.run();
-            one.same(other)
+            one.content_eq(other)
         })
     }
 

@@ -81,7 +81,7 @@ impl UserCode {
             Self::Predicate => watch.only(move |change| {
                 self.run();
                 // The other state is skipped.
-                change.item().text() != Some(SKIPPED)
+                change.item().routing_key() != Some(SKIPPED)
             }),
             Self::Equality => watch.view(Q::equality_that_panics()),
             Self::Projection => watch.view(Q::projection_that_panics()),

@@ -104,7 +104,7 @@ pub trait Ask<Q: Query = Self> {
         &self,
         client: &<Q::Source as Source>::Client,
         request: Request<Q::Value>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Q::Value>, Failure>>;
+    ) -> LocalBoxFuture<'static, Result<QueryResponse<Q::Value>, Failure>>;
 
     /// How long after its start the server keeps a query that was cancelled: its permit of the
     /// [`connection_budget`](Source::connection_budget) is not released before. Zero by default, for a server that
@@ -192,7 +192,7 @@ impl Position {
 
 /// A query's answer.
 #[derive(Debug)]
-pub struct Answer<V> {
+pub struct QueryResponse<V> {
     /// Where it stands.
     pub position: Position,
     /// What it says.

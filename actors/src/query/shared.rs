@@ -42,7 +42,7 @@ pub trait SharedBy<Q: Query> {
     }
 }
 
-/// Which entries, by [`Item::text`](crate::Item::text).
+/// Which entries, by [`Item::routing_key`](crate::Item::routing_key).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum KeySelector {
     /// The one with this text.

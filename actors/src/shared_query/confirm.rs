@@ -16,7 +16,7 @@ use super::{
 use crate::{
     caught::caught,
     query::{
-        Answer, Cursor, Outcome, Query, Request,
+        Cursor, Outcome, Query, QueryResponse, Request,
         failure::{Failure, FailureClass},
     },
     topic::report::DetachReason,
@@ -37,7 +37,7 @@ const MAX_IMMEDIATE_QUERIES: u32 = 2;
 struct DerivedMember;
 
 /// What came of a query: `None` if it was aborted, an error within if it panicked.
-type QueryResult<V> = Option<std::thread::Result<Result<Answer<V>, Failure>>>;
+type QueryResult<V> = Option<std::thread::Result<Result<QueryResponse<V>, Failure>>>;
 
 impl<N: Query> MemberGroup<N> {
     /// Begins to confirm what a member's part lacks, unless that has begun.
@@ -153,7 +153,7 @@ impl<N: Query> MemberGroup<N> {
     fn answered(
         &mut self,
         number: u64,
-        answer: Result<Answer<N::Value>, Failure>,
+        answer: Result<QueryResponse<N::Value>, Failure>,
         host: &mut GroupHost<'_, N::Source>,
     ) {
         let (Some(member), Some(upstream)) = (self.members.get_mut(&number), host.upstream.clone())

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     caught::{caught, discard},
     messages::{subscription_id::SubscriptionId, watch_status::WatchState},
-    query::{Answer, Position, Query, Source, shared::Extracted},
+    query::{Position, Query, QueryResponse, Source, shared::Extracted},
     subscription::{
         in_flight::{Acknowledgement, InFlight, Outbox},
         registration::{Registration, Subscribe},
@@ -258,7 +258,7 @@ impl<N: Query> MemberGroup<N> {
         let Some(member) = self.members.get_mut(&number) else {
             return;
         };
-        let answer = Answer {
+        let answer = QueryResponse {
             position: Position::Opaque(part.index),
             outcome: part.outcome,
             last_contact: None,

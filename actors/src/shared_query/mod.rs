@@ -220,7 +220,7 @@ impl<S: Source> SharedQuery<S> {
         let routed = caught(|| {
             let mut all_routed = true;
             for change in changes(Some(previous), current, &view) {
-                match change.item().text() {
+                match change.item().routing_key() {
                     Some(key) => self.groups.iter_mut().for_each(|group| group.touch(key)),
                     None => all_routed = false,
                 }

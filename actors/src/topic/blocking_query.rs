@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc};
 
 use crate::{
     caught::{caught, discard},
-    query::{Answer, Cursor, Outcome, Position, Request},
+    query::{Cursor, Outcome, Position, QueryResponse, Request},
     value::version::Version,
 };
 
@@ -75,7 +75,7 @@ impl<V: PartialEq> BlockingQueryState<V> {
     }
 
     /// Takes an answer in.
-    pub(crate) fn step(&mut self, answer: Answer<V>) -> Step<V> {
+    pub(crate) fn step(&mut self, answer: QueryResponse<V>) -> Step<V> {
         let index = answer.position.index();
         self.cursor = self.follow(answer.position);
         let value = match answer.outcome {
@@ -145,15 +145,15 @@ mod tests {
 
     use super::*;
 
-    fn at(position: Position, value: u8) -> Answer<u8> {
-        Answer {
+    fn at(position: Position, value: u8) -> QueryResponse<u8> {
+        QueryResponse {
             position,
             outcome: Outcome::Value(value),
             last_contact: None,
         }
     }
 
-    fn index(index: u64, value: u8) -> Answer<u8> {
+    fn index(index: u64, value: u8) -> QueryResponse<u8> {
         at(Position::Index(index), value)
     }
 
@@ -222,7 +222,7 @@ mod tests {
     fn what_cannot_be_read_keeps_the_last_good_value_and_moves_on() {
         let mut query_state = BlockingQueryState::default();
         query_state.step(index(5, 1));
-        let bad = Answer {
+        let bad = QueryResponse {
             position: Position::Index(6),
             outcome: Outcome::Rejected(Arc::new(std::fmt::Error)),
             last_contact: None,
@@ -255,7 +255,7 @@ mod tests {
             for event in events {
                 let answer = match event {
                     Event::Break => { query_state.interrupted(); prop_assert_eq!(query_state.request().cursor, Cursor::Start); continue }
-                    Event::Same(at) => Answer { position: Position::Index(at), outcome: Outcome::Unchanged, last_contact: None },
+                    Event::Same(at) => QueryResponse { position: Position::Index(at), outcome: Outcome::Unchanged, last_contact: None },
                     Event::Answer(at, value) => { truth = Some(value); index(at, value) }
                 };
                 if let Step::Changed(version, _) = query_state.step(answer) {

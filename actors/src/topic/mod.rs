@@ -18,7 +18,7 @@ use crate::{
         event::{EndReason, SubscriberCode},
         subscription_id::SubscriptionId,
     },
-    query::{Answer, Query},
+    query::{Query, QueryResponse},
     subscription::{
         Delivery, NextDelivery, Subscription,
         in_flight::{Acknowledgement, Outbox},
@@ -102,7 +102,7 @@ impl<Q: Query> Topic<Q> {
     /// Takes an answer in, and writes down what it says for everybody to read.
     pub(crate) fn apply(
         &mut self,
-        answer: Answer<Q::Value>,
+        answer: QueryResponse<Q::Value>,
         reporter: &Reporter<Q>,
         now: Instant,
     ) -> Applied {

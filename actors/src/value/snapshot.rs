@@ -14,17 +14,17 @@ pub trait Item: Debug + Send + Sync + 'static {
 
     /// Whether the two hold the same, as a subscriber without a projection sees it. What only says
     /// that something was written again (an index) does not count.
-    fn same(&self, other: &Self) -> bool;
+    fn content_eq(&self, other: &Self) -> bool;
 
     /// Its identity as text, for entries of values that have parts (see [`SharedBy`](crate::SharedBy)).
-    fn text(&self) -> Option<&str> {
+    fn routing_key(&self) -> Option<&str> {
         None
     }
 }
 
 /// A watched value as a whole: a set of [`Item`]s.
 ///
-/// `PartialEq` compares all there is, indexes included; [`Item::same`] decides what is news.
+/// `PartialEq` compares all there is, indexes included; [`Item::content_eq`] decides what is news.
 pub trait Snapshot: PartialEq + Debug + Send + Sync + 'static {
     /// Its entries.
     type Item: Item;

@@ -8,7 +8,7 @@ type Same<I> = Arc<dyn Fn(&I, &I) -> bool + Send + Sync>;
 type Wanted<I> = Arc<dyn Fn(&Change<I>) -> bool + Send + Sync>;
 
 /// The view that a subscriber has of a value: an equality of entries, or a projection that they are compared by, and
-/// predicates that select changes. The default compares by [`Item::same`] and wants every change.
+/// predicates that select changes. The default compares by [`Item::content_eq`] and wants every change.
 ///
 /// The closures run on the watch's thread. Where one panics, the subscription's updates wait until it returns, and
 /// observers receive [`EventKind::SubscriberPanicked`](crate::EventKind::SubscriberPanicked).
@@ -45,7 +45,7 @@ impl<I: Item> View<I> {
     pub fn same(&self, a: &I, b: &I) -> bool {
         self.same
             .as_ref()
-            .map_or_else(|| a.same(b), |same| same(a, b))
+            .map_or_else(|| a.content_eq(b), |same| same(a, b))
     }
 
     /// Returns whether this subscriber wants the change.

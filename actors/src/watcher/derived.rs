@@ -18,7 +18,7 @@ use crate::{
         watch_status::WatchState,
     },
     query::{
-        Answer, Outcome, Position, Query,
+        Outcome, Position, Query, QueryResponse,
         derived::{Input, InputChanged},
         path::WatchPath,
         watch_key::WatchKey,
@@ -158,7 +158,7 @@ impl<Q: Query> WatcherActor<Q> {
         let Some(outcome) = computed.unwrap_or_else(rejected) else {
             return;
         };
-        let answer = Answer {
+        let answer = QueryResponse {
             // Indexes of several inputs say nothing together but that something moved.
             position: Position::Opaque(known.index()),
             outcome,

@@ -18,7 +18,7 @@ use crate::{
         reconnect_gate::ReconnectGate,
     },
     messages::{subscription_id::SubscriptionId, watch_status::WatchState},
-    query::{Answer, Query, Source},
+    query::{Query, QueryResponse, Source},
     shared_query::SharedQuery,
     subscription::{
         acknowledgements::{DeliveryHost, DriveDeliveries},
@@ -112,7 +112,7 @@ impl<Q: Query> WatcherActor<Q> {
     }
 
     /// Takes an answer in, and sends subscribers what it brought.
-    fn apply(&mut self, answer: Answer<Q::Value>, early: bool, ctx: &mut Context<Self>) {
+    fn apply(&mut self, answer: QueryResponse<Q::Value>, early: bool, ctx: &mut Context<Self>) {
         let now = Instant::now();
         self.state.backoff.succeeded(now);
         self.state.next_attempt = None;

@@ -14,7 +14,7 @@ use crate::{
     },
     messages::watch_status::WatchState,
     query::{
-        Answer, Cursor, Query, Request, Source,
+        Cursor, Query, QueryResponse, Request, Source,
         failure::{Failure, FailureClass},
     },
     shared_query::DETACH_AFTER_ATTEMPTS,
@@ -25,7 +25,7 @@ const EARLY: Duration = Duration::from_secs(1);
 
 /// What came of a query; the rest is at [`WatcherActor::query_on`].
 type Asked<Q> = (
-    Result<Answer<<Q as Query>::Value>, Failure>,
+    Result<QueryResponse<<Q as Query>::Value>, Failure>,
     Option<Lease>,
     bool,
     Option<Permit>,
@@ -151,7 +151,7 @@ impl<Q: Query> WatcherActor<Q> {
 
     fn answered(
         &mut self,
-        answer: Answer<Q::Value>,
+        answer: QueryResponse<Q::Value>,
         lease: Option<Lease>,
         early: bool,
         ctx: &mut Context<Self>,
@@ -191,7 +191,7 @@ async fn run<Q: Query>(
     query: &Q,
     client: &<Q::Source as Source>::Client,
     request: Request<Q::Value>,
-) -> Result<Answer<Q::Value>, Failure> {
+) -> Result<QueryResponse<Q::Value>, Failure> {
     match query.evaluation().asked() {
         Some(asked) => asked.run(client, request).await,
         None => std::future::pending().await,

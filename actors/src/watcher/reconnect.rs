@@ -10,7 +10,7 @@ use crate::{
     limits::reconnect_gate::{Candidate, Permit, ReconnectGate},
     messages::watch_status::WatchState,
     query::{
-        Answer, Query,
+        Query, QueryResponse,
         failure::{Failure, FailureClass},
     },
 };
@@ -38,7 +38,7 @@ impl<Q: Query> WatcherActor<Q> {
     }
 
     /// Tells the guard if this shows that the server is there.
-    pub(super) fn record_response(&self, answer: &Result<Answer<Q::Value>, Failure>) {
+    pub(super) fn record_response(&self, answer: &Result<QueryResponse<Q::Value>, Failure>) {
         let Some(guard) = &self.guard else { return };
         let is_there = match answer {
             Ok(_) => true,

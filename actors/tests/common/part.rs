@@ -3,8 +3,8 @@
 use std::{any::Any, rc::Rc, sync::Arc};
 
 use consul_watch_actors::{
-    Answer, Ask, Evaluation, Extracted, Failure, Input, KeySelector, Outcome, Query, Request,
-    SharedBy, WatchPath,
+    Ask, Evaluation, Extracted, Failure, Input, KeySelector, Outcome, Query, QueryResponse,
+    Request, SharedBy, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 
@@ -80,7 +80,7 @@ impl Ask for Part {
         &self,
         client: &Rc<Store>,
         request: Request<Rows>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
+    ) -> LocalBoxFuture<'static, Result<QueryResponse<Rows>, Failure>> {
         let (store, part) = (Store::clone(client), self.clone());
         let keep = {
             let store = store.clone();

@@ -8,8 +8,8 @@ use std::{
 };
 
 use consul_watch_actors::{
-    Answer, Ask, ConnectionBudget, Cursor, Evaluation, Failure, FailureClass, Item, Outcome,
-    Position, Query, ReconnectGate, Request, Snapshot, Source, WatchPath,
+    Ask, ConnectionBudget, Cursor, Evaluation, Failure, FailureClass, Item, Outcome, Position,
+    Query, QueryResponse, ReconnectGate, Request, Snapshot, Source, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 use tokio::{sync::watch, time::Instant};
@@ -29,11 +29,11 @@ impl Item for Row {
         &self.key
     }
 
-    fn same(&self, other: &Self) -> bool {
+    fn content_eq(&self, other: &Self) -> bool {
         self.value == other.value
     }
 
-    fn text(&self) -> Option<&str> {
+    fn routing_key(&self) -> Option<&str> {
         assert!(
             self.key != Self::UNSPEAKABLE,
             "this row has no name, as the test wants it"
@@ -381,7 +381,7 @@ impl Store {
         name: &str,
         cursor: &Cursor,
         keep: &impl Fn(&str, bool) -> bool,
-    ) -> Option<Result<Answer<Rows>, Failure>> {
+    ) -> Option<Result<QueryResponse<Rows>, Failure>> {
         let state = self.lock();
         let mode = state.modes.get(name).cloned().unwrap_or_default();
         let away = || {
@@ -414,7 +414,7 @@ impl Store {
         let (position, last_contact) = (Position::Index(state.index), None);
         match mode {
             Mode::Honest if !news => None,
-            Mode::Honest | Mode::Impatient => Some(Ok(Answer {
+            Mode::Honest | Mode::Impatient => Some(Ok(QueryResponse {
                 position,
                 outcome: Outcome::Value(rows()),
                 last_contact,
@@ -429,7 +429,7 @@ impl Store {
             }
             Mode::Reject(why, at_once) if news || at_once => {
                 let outcome = Outcome::Rejected(Arc::new(Told(why)));
-                Some(Ok(Answer {
+                Some(Ok(QueryResponse {
                     position,
                     outcome,
                     last_contact,
@@ -507,7 +507,7 @@ impl Ask for Folder {
         &self,
         client: &Rc<Store>,
         request: Request<Rows>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
+    ) -> LocalBoxFuture<'static, Result<QueryResponse<Rows>, Failure>> {
         let store = Store::clone(client);
         let prefix = store.prefix.clone();
         store.serve(&self.0, &self.0, request.cursor, move |key, hidden| {
@@ -524,7 +524,7 @@ impl Store {
         name: &str,
         cursor: Cursor,
         keep: impl Fn(&str, bool) -> bool + 'static,
-    ) -> LocalBoxFuture<'static, Result<Answer<Rows>, Failure>> {
+    ) -> LocalBoxFuture<'static, Result<QueryResponse<Rows>, Failure>> {
         let (store, folder, name) = (self.clone(), folder.to_owned(), name.to_owned());
         Box::pin(async move {
             let mut open = Open::new(store.clone(), &name, &cursor);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use consul_watch_actors::{
-    Answer, Ask, Cursor, Evaluation, Failure, FailureClass, Item, Outcome, Position, Query,
+    QueryResponse, Ask, Cursor, Evaluation, Failure, FailureClass, Item, Outcome, Position, Query,
     Request, Source, WatchPath,
 };
 use futures_util::FutureExt as _;
@@ -41,7 +41,7 @@ impl Item for Number {
 
     fn id(&self) {}
 
-    fn same(&self, other: &Self) -> bool {
+    fn content_eq(&self, other: &Self) -> bool {
         self == other
     }
 }
@@ -68,7 +68,7 @@ impl Ask for MemoryQuery {
         &self,
         client: &Memory,
         request: Request<Option<Arc<Number>>>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Option<Arc<Number>>>, Failure>> {
+    ) -> LocalBoxFuture<'static, Result<QueryResponse<Option<Arc<Number>>>, Failure>> {
         let mut numbers = client.0.subscribe();
         async move {
             let seen = if let Cursor::Index(index) = request.cursor {
@@ -82,7 +82,7 @@ impl Ask for MemoryQuery {
                 .map(|number| *number);
             let number = number.map_err(|error| Failure::new(FailureClass::Transient, error))?;
             let outcome = Outcome::Value(Some(Arc::new(Number(number))));
-            Ok(Answer {
+            Ok(QueryResponse {
                 position: Position::Index(number),
                 outcome,
                 last_contact: None,

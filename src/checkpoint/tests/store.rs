@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use consul_watch_actors::{
-    Answer, Ask, Cursor, Evaluation, Failure, Outcome, Position, Query, Request, Snapshot, Source,
-    WatchPath, WatchSupervisor,
+    Ask, Cursor, Evaluation, Failure, Outcome, Position, Query, QueryResponse, Request, Snapshot,
+    Source, WatchPath, WatchSupervisor,
 };
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::watch;
@@ -103,7 +103,7 @@ impl Ask for Pairs {
         &self,
         store: &Store,
         request: Request<Vec<Arc<KvPair>>>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Vec<Arc<KvPair>>>, Failure>> {
+    ) -> LocalBoxFuture<'static, Result<QueryResponse<Vec<Arc<KvPair>>>, Failure>> {
         ask(store, request, |content, _| content.pairs.clone())
     }
 }
@@ -126,7 +126,7 @@ impl Ask for Events {
         &self,
         store: &Store,
         request: Request<EventLog>,
-    ) -> LocalBoxFuture<'static, Result<Answer<EventLog>, Failure>> {
+    ) -> LocalBoxFuture<'static, Result<QueryResponse<EventLog>, Failure>> {
         ask(store, request, |content, previous| {
             EventLog::next(previous, content.events.clone())
         })
@@ -137,7 +137,7 @@ fn ask<V: Snapshot>(
     store: &Store,
     request: Request<V>,
     read: fn(&Content, Option<&V>) -> V,
-) -> LocalBoxFuture<'static, Result<Answer<V>, Failure>> {
+) -> LocalBoxFuture<'static, Result<QueryResponse<V>, Failure>> {
     let mut content = store.0.subscribe();
     Box::pin(async move {
         let known = request.cursor;
@@ -145,7 +145,7 @@ fn ask<V: Snapshot>(
         let Ok(content) = content.wait_for(fresh).await else {
             unreachable!("the test holds the store")
         };
-        Ok(Answer {
+        Ok(QueryResponse {
             position: Position::Index(content.index),
             outcome: Outcome::Value(read(&content, request.previous.as_deref())),
             last_contact: None,

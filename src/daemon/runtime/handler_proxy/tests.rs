@@ -11,7 +11,7 @@ use std::{
 };
 
 use consul_watch_actors::{
-    Answer, Ask, Cursor, Evaluation, Failure, Outcome, Position, Query, Request, Stop,
+    Ask, Cursor, Evaluation, Failure, Outcome, Position, Query, QueryResponse, Request, Stop,
     SubscriptionId, Watch, WatchPath, WatchSupervisor,
 };
 use futures_util::future::LocalBoxFuture;
@@ -106,12 +106,12 @@ impl Ask for Number {
         &self,
         _: &ConsulClient,
         request: Request<Option<Arc<KvPair>>>,
-    ) -> LocalBoxFuture<'static, Result<Answer<Option<Arc<KvPair>>>, Failure>> {
+    ) -> LocalBoxFuture<'static, Result<QueryResponse<Option<Arc<KvPair>>>, Failure>> {
         let mut value = self.0.value.subscribe();
         Box::pin(async move {
             let newer = |(index, _): &(u64, String)| request.cursor != Cursor::Index(*index);
             let (index, value) = value.wait_for(newer).await.expect("the store").clone();
-            Ok(Answer {
+            Ok(QueryResponse {
                 position: Position::Index(index),
                 outcome: Outcome::Value(Some(pair(index, &value))),
                 last_contact: None,
