@@ -31,7 +31,7 @@ async fn watches_that_come_and_go_do_not_exceed_consuls_limit() {
         for _ in 0..WATCHES {
             assert_eq!(values.next("the first state").await, None);
         }
-        // Some of them wait for the places of the last round, and are late at most.
+        // Some of them wait for the permits of the last round, and are late at most.
         let deadline = Instant::now() + 2 * DEADLINE;
         loop {
             let all = watches
@@ -46,14 +46,14 @@ async fn watches_that_come_and_go_do_not_exceed_consuls_limit() {
                 failed[0]
             );
             let waiting = all.iter().filter(|status| !status.state.is_live()).count();
-            println!("round {round}: {waiting} are waiting");
+            println!("round {round}: {waiting} are polling");
             if waiting == 0 {
                 break;
             }
-            assert!(Instant::now() < deadline, "{waiting} have no place yet");
+            assert!(Instant::now() < deadline, "{waiting} have no permit yet");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
-        // Consul still answers others of this machine.
+        // Consul still answers other clients of this machine.
         agent.put(&format!("{round}/0"), "x");
         assert_eq!(values.next("the change").await.as_deref(), Some("x"));
         watches
