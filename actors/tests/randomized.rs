@@ -1,5 +1,5 @@
-//! Everything at once, on other threads and in real time: the latest state always arrives, in order and
-//! never twice in a row, and a stop is final.
+//! Random operations on several threads and in real time: the latest state always arrives, in order and never twice in
+//! a row, and a stop is final.
 
 mod common;
 

@@ -1,9 +1,8 @@
-//! A panic in a watcher costs nobody anything: another one takes over for the same subscribers, and
-//! nothing is repeated or lost.
+//! A watcher that panics is replaced for the same subscribers, and nothing is repeated or lost.
 
-mod common;
-
-use common::{Events, Folder, Mode, Recorder, Rows, Say, Store, pass, paused, supervisor, until};
+use crate::common::{
+    Events, Folder, Mode, Recorder, Rows, Say, Store, pass, paused, supervisor, until,
+};
 use consul_watch_actors::{Observe, Reset, Stop, Watch};
 
 #[actix::test]

@@ -1,17 +1,13 @@
-//! No storm after an outage, whatever happens and on whichever thread.
-
-#![allow(clippy::unwrap_used, reason = "a test that cannot continue says why")]
-
-mod common;
+//! No storm after random outages, on several threads.
 
 use std::time::Duration;
 
-use actix::prelude::*;
-use common::{
+use crate::common::{
     Away, Mode, Recorder, Say, Store,
     outage::{all_live, folder, watch_all},
     supervisor, until,
 };
+use actix::prelude::*;
 use consul_watch_actors::{ReconnectGate, Reset, Stop, WatchSupervisor};
 
 /// Outages of both kinds, failures, panics, stops and resets at random: in the end all are live and show the

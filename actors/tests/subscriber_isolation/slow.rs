@@ -1,10 +1,8 @@
-//! A slow subscriber slows its own feed and nobody else's; states in between are folded.
-
-mod common;
+//! A slow subscriber delays its own deliveries alone, and gets the states in between coalesced.
 
 use std::time::Duration;
 
-use common::{Recorder, Say, Store, actors::Habit, pass, paused, until};
+use crate::common::{Recorder, Say, Store, actors::Habit, pass, paused, until};
 
 #[actix::test]
 async fn what_comes_while_a_handler_works_is_folded_and_the_last_state_arrives() {

@@ -1,8 +1,6 @@
-//! However a source misbehaves, it is asked at a pace.
+//! A source is queried at a bounded rate, however it misbehaves.
 
-mod common;
-
-use common::{Mode, Recorder, Say, Store, pass, paused, until};
+use crate::common::{Mode, Recorder, Say, Store, pass, paused, until};
 use consul_watch_actors::FailureClass;
 
 #[actix::test]
@@ -24,7 +22,7 @@ async fn a_source_that_always_answers_at_once_is_asked_ever_more_slowly() {
         if what == "the same value" {
             tokio::time::pause();
         }
-        let watches = actix::Actor::start(common::supervisor(&store).arbiters(0));
+        let watches = actix::Actor::start(crate::common::supervisor(&store).arbiters(0));
         let (subscriber, _) = Recorder::prompt();
         watches.watch("app", subscriber).await;
         pass(warm_up).await;

@@ -1,5 +1,5 @@
-//! An error stops nothing for good: the watch is tried again after a pause, says so once, and delivers
-//! only what really changed.
+//! The latest state arrives after every failure: the watch retries after a pause, reports it once, and delivers only
+//! real changes.
 
 mod common;
 

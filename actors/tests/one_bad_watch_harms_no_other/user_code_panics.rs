@@ -1,24 +1,16 @@
-//! Code that a subscriber, a query or a source comes with may panic: it is reported once, and neither the
-//! supervisor nor any other subscriber is affected.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot continue has failed"
-)]
-
-mod common;
+//! Code of a subscriber, a query or a source that panics is reported once, and affects neither the supervisor nor any
+//! other subscriber.
 
 use std::{
     hash::{Hash, Hasher},
     sync::Arc,
 };
 
-use actix::prelude::*;
-use common::{
+use crate::common::{
     Events, Folder, Logs, Mode, Part, Recorder, Row, Rows, Say, Store, pass, paused, supervisor,
     until,
 };
+use actix::prelude::*;
 use consul_watch_actors::{
     Ask, Change, Changed, Evaluation, EventKind, Failure, Item, Observe, Outcome, Query,
     QueryResponse, Ready, Request, Snapshot, Status, Stop, SubscriberCode, SubscriptionId, View,
@@ -232,7 +224,7 @@ async fn closures_whose_destructors_panic_harm_nobody() {
     watches.send(watch(&bad)).await.unwrap().unwrap_err();
     watches.stop(Stop::subscription(id)).await;
     watches.send(watch(&bad)).await.unwrap().unwrap();
-    bad.send(common::actors::Leave).await.unwrap();
+    bad.send(crate::common::actors::Leave).await.unwrap();
     pass(10).await;
     store.put("app", "a", 2);
     until("the other gets the next state", || good_sight.shows(2)).await;

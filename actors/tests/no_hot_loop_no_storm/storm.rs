@@ -1,16 +1,12 @@
 //! No storm after an outage: one watch probes the server, and then all reconnect, those with the most
 //! subscribers first and a few at a time.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot continue says why")]
-
-mod common;
-
 use std::{
     collections::BTreeSet,
     time::{Duration, SystemTime},
 };
 
-use common::{
+use crate::common::{
     Away, Mode, Recorder, Say, Store,
     outage::{all_live, folder, not_live, stage, watch_all},
     pass, until,

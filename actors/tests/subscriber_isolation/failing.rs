@@ -1,16 +1,14 @@
-//! A subscriber that panics, restarts or leaves costs nobody else anything, and one that restarts in
-//! the middle of an update is given the latest state again.
-
-mod common;
+//! A subscriber that panics, restarts or ends affects no other, and one that restarts in the middle of an update
+//! gets the latest state again.
 
 use std::time::Duration;
 
-use actix::prelude::*;
-use common::{
+use crate::common::{
     Events, Folder, Logs, Recorder, Say, Store,
     actors::{Habit, Leave},
     pass, paused, until,
 };
+use actix::prelude::*;
 use consul_watch_actors::{Change, EndReason, EventKind, Observe, Stop, Watch, WatchError};
 
 #[actix::test]
@@ -42,7 +40,7 @@ async fn a_panic_in_a_predicate_is_its_own_subscribers_trouble() {
     let store = Store::new();
     store.put("app", "a", 1);
     let watches = paused(&store);
-    let cursed = |change: &Change<common::Row>| {
+    let cursed = |change: &Change<crate::common::Row>| {
         assert!(
             change.item().value != 2,
             "the predicate panics, as the test wants it"
@@ -172,7 +170,7 @@ async fn an_actor_that_panics_or_ends_is_reported_once_and_one_that_stops_is_not
             continue;
         };
         assert_eq!(ended.len(), 2, "it had two subscriptions: {ended:?}");
-        assert!(ended.contains(&(common::path("app"), id, reason)));
+        assert!(ended.contains(&(crate::common::path("app"), id, reason)));
         let warnings = logs.warnings("an actor is gone");
         assert_eq!(warnings.len(), 1, "{how}: {warnings:?}");
         tokio::time::resume();
@@ -246,7 +244,7 @@ async fn the_same_actor_is_subscribed_to_a_query_once() {
     ] {
         match watches.send(again).await.unwrap() {
             Err(WatchError::AlreadyWatching { path, subscription }) => {
-                assert_eq!((path, subscription), (common::path("app"), id));
+                assert_eq!((path, subscription), (crate::common::path("app"), id));
             }
             other => panic!("it should be told that it watches already, not {other:?}"),
         }

@@ -1,4 +1,4 @@
-//! Reset starts every watcher afresh; subscribers stay and are sent only what really is different.
+//! A reset restarts every watcher; subscribers stay and get only real differences.
 
 mod common;
 

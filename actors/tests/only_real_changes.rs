@@ -1,4 +1,4 @@
-//! Nothing is delivered that did not change, however often the source answers.
+//! Only real changes are delivered, however often the source answers.
 
 mod common;
 
