@@ -45,6 +45,7 @@ impl<W: Query> WatcherActor<W> {
             timers,
             refused,
             stale,
+            ..
         } = &mut **shared;
         let current = feeds.progress.current().filter(|_| !*stale);
         let mut host = GroupHost {
