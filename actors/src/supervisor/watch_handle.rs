@@ -329,6 +329,9 @@ impl<Q: Query> ErasedWatcher<Q::Source> for WatcherHandle<Q> {
         match reason {
             ExitReason::Panicked => {
                 state.postpone(None);
+                if let Some(shared) = &mut state.shared {
+                    shared.panicked();
+                }
                 let until = state.next_attempt;
                 let left = until.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
                 pause = Some((state.backoff.attempt(), left));
