@@ -7,10 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use consul_watch_harness::{Signal, TestAgent, consul, signal};
-
-/// The deadline of every wait, which only a failing test reaches.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+use consul_watch_harness::{DEADLINE, Signal, TestAgent, consul, signal};
 
 /// Returns our command, without the Consul variables of the caller.
 pub(crate) fn ours() -> Command {
@@ -59,7 +56,7 @@ pub(crate) fn finished(
 
 /// Waits until a child exits, and kills it after the deadline.
 pub(crate) fn ended(mut child: Child) -> Output {
-    let deadline = Instant::now() + SOON;
+    let deadline = Instant::now() + DEADLINE;
     while child
         .try_wait()
         .expect("a child can be waited for")
@@ -68,7 +65,10 @@ pub(crate) fn ended(mut child: Child) -> Output {
         if Instant::now() > deadline {
             child.kill().expect("a child can be killed");
             let output = child.wait_with_output().expect("its output");
-            panic!("it did not exit within {SOON:?}: {}", text(&output.stderr));
+            panic!(
+                "it did not exit within {DEADLINE:?}: {}",
+                text(&output.stderr)
+            );
         }
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -87,7 +87,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 
 /// Waits until the content of a file passes `fits`, and returns it.
 pub(crate) fn until(file: &Path, what: &str, fits: impl Fn(&str) -> bool) -> String {
-    let deadline = Instant::now() + SOON;
+    let deadline = Instant::now() + DEADLINE;
     loop {
         let found = std::fs::read_to_string(file).unwrap_or_default();
         if fits(&found) {
@@ -95,7 +95,7 @@ pub(crate) fn until(file: &Path, what: &str, fits: impl Fn(&str) -> bool) -> Str
         }
         assert!(
             Instant::now() < deadline,
-            "{what}: waited {SOON:?}, and {} holds {found:?}",
+            "{what}: waited {DEADLINE:?}, and {} holds {found:?}",
             file.display()
         );
         std::thread::sleep(Duration::from_millis(5));

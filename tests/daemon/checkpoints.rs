@@ -4,9 +4,9 @@ use consul_watch::{
     ConsulConfig,
     daemon::{Daemon, DaemonConfig},
 };
-use consul_watch_harness::{TestAgent, eventually_async};
+use consul_watch_harness::{DEADLINE, TestAgent, eventually_async};
 
-use crate::fixture::{Folder, SOON, consul, key};
+use crate::fixture::{Folder, consul, key};
 
 #[actix_rt::test]
 async fn a_checkpoint_outlives_the_daemon() {
@@ -21,7 +21,7 @@ async fn a_checkpoint_outlives_the_daemon() {
     );
     let daemon = Daemon::start(folder.load(&text)).await.unwrap();
     folder.until_log("a", &["x=1"]).await;
-    eventually_async(SOON, "the checkpoint", || file.exists()).await;
+    eventually_async(DEADLINE, "the checkpoint", || file.exists()).await;
     daemon.stop().await;
 
     let daemon = Daemon::start(folder.load(&text)).await.unwrap();
@@ -67,7 +67,7 @@ async fn a_restart_delivers_only_new_events() {
         events.collect()
     };
     let until_handled = async |expected: &[&str]| {
-        eventually_async(SOON, &format!("{expected:?}"), || {
+        eventually_async(DEADLINE, &format!("{expected:?}"), || {
             let file = std::fs::read_to_string(&checkpoint).unwrap_or_default();
             runs() == expected && file.contains("index") && !file.contains("begun")
         })

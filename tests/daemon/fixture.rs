@@ -7,11 +7,8 @@ use std::{
 };
 
 use consul_watch::{ConsulConfig, daemon::DaemonConfig};
-use consul_watch_harness::eventually;
+use consul_watch_harness::{DEADLINE, eventually};
 use tempfile::TempDir;
-
-/// The deadline of every wait, which only a failing test reaches.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// The files of one test.
 pub(crate) struct Folder(TempDir);
@@ -57,7 +54,7 @@ impl Folder {
 
     /// Waits until the runs of a log are exactly these, each as `tag=value`.
     pub(crate) async fn until_log(&self, name: &str, runs: &[&str]) {
-        let deadline = Instant::now() + SOON;
+        let deadline = Instant::now() + DEADLINE;
         loop {
             let said: Vec<_> = self.log(name).iter().map(Run::to_string).collect();
             if said == runs {
@@ -159,7 +156,7 @@ pub(crate) fn until_nobody_has(path: &Path) {
         let arguments = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         arguments.windows(path.len()).any(|window| window == path)
     };
-    eventually(SOON, "the end of all programs", || {
+    eventually(DEADLINE, "the end of all programs", || {
         !fs::read_dir("/proc").expect("/proc").flatten().any(has)
     });
 }

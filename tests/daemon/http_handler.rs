@@ -8,9 +8,9 @@ use std::{
 };
 
 use consul_watch::daemon::Daemon;
-use consul_watch_harness::{TestAgent, eventually_some_async};
+use consul_watch_harness::{DEADLINE, TestAgent, eventually_some_async};
 
-use crate::fixture::{Folder, SOON, consul};
+use crate::fixture::{Folder, consul};
 
 /// Starts a server that answers every request with this status, and forwards the lines of its head and its body.
 fn server(status: &'static str) -> (String, Receiver<(Vec<String>, String)>) {
@@ -70,7 +70,7 @@ async fn a_state_that_one_url_refused_goes_to_the_next() {
         .await
         .unwrap();
     let next = async |what: &str, from: &Receiver<_>| {
-        eventually_some_async(SOON, what, || from.try_recv().ok()).await
+        eventually_some_async(DEADLINE, what, || from.try_recv().ok()).await
     };
     next("a call that is refused", &refused).await;
 

@@ -2,10 +2,10 @@
 
 use std::{os::unix::net::UnixDatagram, time::Duration};
 
-use consul_watch_harness::{Signal, TestAgent};
+use consul_watch_harness::{DEADLINE, Signal, TestAgent};
 
 use crate::{
-    fixture::{Folder, SOON, consul, key},
+    fixture::{Folder, consul, key},
     process::Process,
 };
 
@@ -23,7 +23,7 @@ fn ready_reloading_stopping() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
     let path = folder.path("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(SOON)).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
     // The environment of the handler shows which of systemd's variables it gets.
     let line = format!(
         "{}; env > {}",
@@ -56,7 +56,9 @@ fn ready_reloading_stopping() {
     assert_eq!(next(&socket)[0], "RELOADING=1");
     assert_eq!(next(&socket)[0], "READY=1");
 
-    consul_watch_harness::eventually(SOON, "a run of the handler", || folder.path("env").exists());
+    consul_watch_harness::eventually(DEADLINE, "a run of the handler", || {
+        folder.path("env").exists()
+    });
     assert!(daemon.stop().success());
     assert_eq!(next(&socket), ["STOPPING=1"]);
     let environment = std::fs::read_to_string(folder.path("env")).unwrap();

@@ -12,9 +12,9 @@ use consul_watch::{
     ConsulConfig,
     daemon::{RunOptions, run},
 };
-use consul_watch_harness::{Signal, eventually, eventually_some, signal};
+use consul_watch_harness::{DEADLINE, Signal, eventually, eventually_some, signal};
 
-use crate::fixture::{Folder, SOON};
+use crate::fixture::Folder;
 
 /// Names the file that the process runs.
 const FILE: &str = "CONSUL_WATCH_TEST_FILE";
@@ -84,9 +84,11 @@ impl Process {
     /// Waits until its log holds a text this many times.
     #[track_caller]
     pub(crate) fn until_logged(&self, text: &str, times: usize) {
-        eventually(SOON, &format!("`{text}` {times} times in the log"), || {
-            self.log().matches(text).count() >= times
-        });
+        eventually(
+            DEADLINE,
+            &format!("`{text}` {times} times in the log"),
+            || self.log().matches(text).count() >= times,
+        );
     }
 
     /// Reloads, and waits until the reload is complete.
@@ -102,7 +104,7 @@ impl Process {
     pub(crate) fn stop(mut self) -> ExitStatus {
         self.send(Signal::TERM);
         let child = &mut self.child;
-        eventually_some(SOON, "the end of the daemon", || {
+        eventually_some(DEADLINE, "the end of the daemon", || {
             child.try_wait().expect("a child")
         })
     }

@@ -1,9 +1,9 @@
 //! A reload changes only what differs in the files.
 
 use consul_watch::daemon::Daemon;
-use consul_watch_harness::{FaultProxy, TestAgent, eventually_async};
+use consul_watch_harness::{DEADLINE, FaultProxy, TestAgent, eventually_async};
 
-use crate::fixture::{Folder, SOON, consul, key};
+use crate::fixture::{Folder, consul, key};
 
 #[actix_rt::test]
 async fn unchanged_watches_continue_untouched() {
@@ -14,7 +14,7 @@ async fn unchanged_watches_continue_untouched() {
     let text = format!("{}{kept}", consul(&proxy.url()));
     let mut daemon = Daemon::start(folder.load(&text)).await.unwrap();
     folder.until_log("a", &["x=1"]).await;
-    proxy.until_open(1, SOON).await;
+    proxy.until_open(1, DEADLINE).await;
     let before = proxy.stats();
 
     let other = key("b", &folder.writer("b", "y"), "");
@@ -209,7 +209,7 @@ async fn an_exec_program_is_replaced() {
             .replace('\n', ",")
     };
     let until = async |lines: &str| {
-        eventually_async(SOON, &format!("{lines}, not {}", said()), || {
+        eventually_async(DEADLINE, &format!("{lines}, not {}", said()), || {
             said() == lines
         })
         .await;

@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use consul_watch_harness::{Signal, TestAgent, eventually};
+use consul_watch_harness::{DEADLINE, Signal, TestAgent, eventually};
 
 use crate::{
-    fixture::{Folder, SOON, children, consul, descriptors, key, until_nobody_has},
+    fixture::{Folder, children, consul, descriptors, key, until_nobody_has},
     process::Process,
 };
 
@@ -51,10 +51,10 @@ fn nothing_is_lost_repeated_or_leaked() {
     let file = folder.configure(&configuration(&folder, &agent.url(), 0));
     let daemon = Process::start(&folder, &file, &[]);
     let runs = |number: usize| folder.log(&format!("{number}.log"));
-    eventually(SOON, "the first run of every handler", || {
+    eventually(DEADLINE, "the first run of every handler", || {
         (0..WATCHES).all(|number| runs(number).len() == 1)
     });
-    eventually(SOON, "quiet", || children(daemon.id()).is_empty());
+    eventually(DEADLINE, "quiet", || children(daemon.id()).is_empty());
     let at_first = descriptors(daemon.id());
 
     let (written, begun) = (AtomicUsize::new(0), Instant::now());
@@ -106,14 +106,14 @@ fn nothing_is_lost_repeated_or_leaked() {
         .collect();
     let last =
         |number: usize| String::from_utf8(stored[&format!("load/{number}")].clone()).unwrap();
-    eventually(SOON, "the last state of every path", || {
+    eventually(DEADLINE, "the last state of every path", || {
         (0..WATCHES).all(|number| {
             runs(number)
                 .last()
                 .is_some_and(|run| run.value == last(number))
         })
     });
-    eventually(SOON, "quiet", || children(daemon.id()).is_empty());
+    eventually(DEADLINE, "quiet", || children(daemon.id()).is_empty());
 
     let mut all = 0;
     for number in 0..WATCHES {
@@ -129,7 +129,7 @@ fn nothing_is_lost_repeated_or_leaked() {
         }
     }
     println!("{all} runs");
-    eventually(SOON, "all further descriptors to be closed", || {
+    eventually(DEADLINE, "all further descriptors to be closed", || {
         descriptors(daemon.id()) <= at_first
     });
     assert!(!daemon.log().contains("unexpectedly"), "{}", daemon.log());

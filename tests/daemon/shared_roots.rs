@@ -1,9 +1,9 @@
 //! Watches under a declared root share its single query.
 
-use consul_watch_harness::{FaultProxy, TestAgent, eventually};
+use consul_watch_harness::{DEADLINE, FaultProxy, TestAgent, eventually};
 
 use crate::{
-    fixture::{Folder, SOON, consul, key, prefix},
+    fixture::{Folder, consul, key, prefix},
     process::Process,
 };
 
@@ -52,7 +52,7 @@ fn until_all_have(folder: &Folder, values: &[&str]) {
                 .collect::<Vec<_>>()
         };
         eventually(
-            SOON,
+            DEADLINE,
             &format!("{} to be handled as {values:?}", name(number)),
             || ran().len() >= values.len(),
         );
@@ -119,7 +119,7 @@ fn changed_roots_are_logged_at_a_reload_and_take_effect_at_the_next_start() {
     );
     put_all(&agent, "2");
     until_all_have(&folder, &["1", "2"]);
-    proxy.wait_until_open(WATCHES, SOON);
+    proxy.wait_until_open(WATCHES, DEADLINE);
 
     folder.configure(&text(""));
     daemon.reload();
@@ -131,7 +131,9 @@ fn changed_roots_are_logged_at_a_reload_and_take_effect_at_the_next_start() {
 
     folder.configure(&text("roots = [\"app/\"]"));
     assert!(daemon.stop().success());
-    eventually(SOON, "all connections to be closed", || proxy.open() == 0);
+    eventually(DEADLINE, "all connections to be closed", || {
+        proxy.open() == 0
+    });
     let before = proxy.stats().accepted;
     let daemon = Process::start(&folder, &file, &[]);
     until_all_have(&folder, &["1", "2", "2"]);
@@ -166,12 +168,16 @@ fn a_watch_with_its_own_consul_options_leaves_the_root() {
     for value in ["1", "2"] {
         put_all(value);
         for name in &keys {
-            eventually(SOON, &format!("{value} of {name} to be handled"), || {
-                folder
-                    .log(&name.replace('/', "-"))
-                    .last()
-                    .is_some_and(|run| run.value == value)
-            });
+            eventually(
+                DEADLINE,
+                &format!("{value} of {name} to be handled"),
+                || {
+                    folder
+                        .log(&name.replace('/', "-"))
+                        .last()
+                        .is_some_and(|run| run.value == value)
+                },
+            );
         }
     }
     assert_eq!(proxy.stats().accepted, 4, "{:?}", proxy.stats());

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use consul_watch_harness::{Signal, TestAgent, eventually};
+use consul_watch_harness::{DEADLINE, Signal, TestAgent, eventually};
 
 use crate::{
-    fixture::{Folder, SOON, children, consul, key, until_nobody_has},
+    fixture::{Folder, children, consul, key, until_nobody_has},
     process::Process,
 };
 
@@ -19,7 +19,7 @@ fn an_invalid_file_leaves_the_watches_running_and_is_logged() {
     );
     agent.put("a", "1");
     let daemon = Process::start(&folder, &folder.configure(&good), &[]);
-    eventually(SOON, "the first run", || folder.log("a").len() == 1);
+    eventually(DEADLINE, "the first run", || folder.log("a").len() == 1);
 
     folder.configure(&format!(
         "{good}{}watches {{ type = \"kye\" }}\n",
@@ -35,12 +35,16 @@ fn an_invalid_file_leaves_the_watches_running_and_is_logged() {
         assert!(log.contains(expected), "{expected}:\n{log}");
     }
     agent.put("a", "2");
-    eventually(SOON, "the watch continues", || folder.log("a").len() == 2);
+    eventually(DEADLINE, "the watch continues", || {
+        folder.log("a").len() == 2
+    });
 
     folder.configure(&good);
     daemon.reload();
     agent.put("a", "3");
-    eventually(SOON, "the watch continues", || folder.log("a").len() == 3);
+    eventually(DEADLINE, "the watch continues", || {
+        folder.log("a").len() == 3
+    });
     assert!(daemon.stop().success());
 }
 
@@ -54,7 +58,7 @@ fn sigterm_lets_a_handler_finish() {
     );
     let file = folder.configure(&format!("{}{}", consul(&agent.url()), key("a", &line, "")));
     let daemon = Process::start(&folder, &file, &[]);
-    eventually(SOON, "the first run", || folder.log("a").len() == 1);
+    eventually(DEADLINE, "the first run", || folder.log("a").len() == 1);
     assert!(daemon.stop().success());
     assert!(
         folder.path("done").exists(),
@@ -76,7 +80,7 @@ fn a_handler_that_does_not_finish_is_killed() {
         key("a", &line, "grace = \"300ms\"")
     );
     let daemon = Process::start(&folder, &folder.configure(&text), &[]);
-    eventually(SOON, "the first run", || folder.log("a").len() == 1);
+    eventually(DEADLINE, "the first run", || folder.log("a").len() == 1);
     assert!(!children(daemon.id()).is_empty());
     let begun = Instant::now();
     assert!(daemon.stop().success());
@@ -91,14 +95,15 @@ fn a_handler_that_does_not_finish_is_killed() {
 #[test]
 fn a_second_signal_ends_the_daemon_at_once() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
-    let line = format!("{}; sleep 60", folder.writer("a", "x"));
+    // Both far beyond the deadline of this test.
+    let line = format!("{}; sleep 1000", folder.writer("a", "x"));
     let text = format!(
-        "shutdown_grace = \"1m\"\n{}{}",
+        "shutdown_grace = \"15m\"\n{}{}",
         consul(&agent.url()),
         key("a", &line, "")
     );
     let daemon = Process::start(&folder, &folder.configure(&text), &[]);
-    eventually(SOON, "the first run", || folder.log("a").len() == 1);
+    eventually(DEADLINE, "the first run", || folder.log("a").len() == 1);
     daemon.send(Signal::TERM);
     daemon.until_logged("stopping all watches", 1);
     assert!(daemon.stop().success());

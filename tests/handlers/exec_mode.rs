@@ -7,9 +7,9 @@ use consul_watch::Backoff;
 use consul_watch::handlers::{
     Exec, ExecHandler, Exit, ForwardSignal, GetRunStats, OnChange, Signal, StopHandler,
 };
-use consul_watch_harness::{eventually_async, own_process};
+use consul_watch_harness::{DEADLINE, eventually_async, own_process};
 
-use crate::script_fixture::{Fixture, SOON, change, childless, children, lives, state, stop};
+use crate::script_fixture::{Fixture, change, childless, children, lives, state, stop};
 
 /// Notes its start and each hang-up.
 const DAEMON: &str = "trap 'echo hup >> log' HUP; trap 'echo term >> log; exit 0' TERM; \
@@ -38,12 +38,12 @@ async fn the_first_state_starts_it_and_the_next_ones_signal_it() {
     assert_eq!(fixture.lines("log", 2).await, ["up 1", "hup"]);
     assert_eq!(handler.send(GetRunStats).await.unwrap().running, 1);
     let begun = Instant::now();
-    stop(&handler, StopHandler::within(SOON)).await;
-    assert!(begun.elapsed() < SOON, "it is asked to end at once");
+    stop(&handler, StopHandler::within(DEADLINE)).await;
+    assert!(begun.elapsed() < DEADLINE, "it is asked to end at once");
     assert!(children().is_empty());
     assert_eq!(fixture.lines("log", 3).await, ["up 1", "hup", "term"]);
     assert!(matches!(fixture.ended().await.exit, Exit::Stopped));
-    eventually_async(SOON, "the end of the actor", || !handler.connected()).await;
+    eventually_async(DEADLINE, "the end of the actor", || !handler.connected()).await;
 }
 
 #[actix::test]
@@ -55,7 +55,7 @@ async fn a_change_can_restart_it_and_states_meanwhile_are_coalesced() {
         &fixture,
         Exec::new(fixture.sh(slow))
             .on_change(OnChange::Restart)
-            .grace(SOON),
+            .grace(DEADLINE),
     );
     let mut before = state("1", 1);
     handler.send(before.clone()).await.unwrap();

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use actix::MailboxError;
 use consul_watch::Backoff;
 use consul_watch::handlers::{Exit, RetryPolicy, Script};
-use consul_watch_harness::{eventually_async, own_process};
+use consul_watch_harness::{DEADLINE, eventually_async, own_process};
 
-use crate::script_fixture::{Fixture, SOON, change, childless, state, until_runs};
+use crate::script_fixture::{Fixture, change, childless, state, until_runs};
 
 /// Writes its index, and waits for a file before it finishes.
 const GATED: &str =
@@ -182,12 +182,12 @@ async fn a_failed_run_without_a_newer_state_is_tried_until_it_succeeds_or_the_tr
 async fn a_command_ends_with_the_first_failure_and_does_not_acknowledge_it() {
     let mut fixture = Fixture::new();
     let handler = fixture.start(Script::command(fixture.sh("exit 3")));
-    let answer = tokio::time::timeout(SOON, handler.send(state("x", 1)))
+    let answer = tokio::time::timeout(DEADLINE, handler.send(state("x", 1)))
         .await
         .expect("an end");
     assert!(matches!(answer, Err(MailboxError::Closed)), "{answer:?}");
     assert_eq!(fixture.ended().await.exit.code(), 3);
-    eventually_async(SOON, "the end of the handler", || !handler.connected()).await;
+    eventually_async(DEADLINE, "the end of the handler", || !handler.connected()).await;
 }
 
 #[actix::test]

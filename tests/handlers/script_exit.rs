@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use consul_watch::handlers::{Exit, OrphanPolicy, Program, ProgramError, Script, ScriptHandler};
-use consul_watch_harness::{eventually_async, own_process};
+use consul_watch_harness::{DEADLINE, eventually_async, own_process};
 
-use crate::script_fixture::{Fixture, SOON, childless, lives, peak_memory, state};
+use crate::script_fixture::{Fixture, childless, lives, peak_memory, state};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -54,7 +54,7 @@ async fn one_that_ignores_sigterm_is_killed_after_the_grace_with_its_forks() {
         "it had its grace: {:?}",
         begun.elapsed()
     );
-    eventually_async(SOON, "the end of the fork", || {
+    eventually_async(DEADLINE, "the end of the fork", || {
         !lives(&fixture.read("grandchild"))
     })
     .await;
@@ -86,7 +86,7 @@ async fn one_that_is_stopped_ends_all_the_same() {
     let handler = fixture.start(
         Script::service(fixture.sh("kill -STOP $$"))
             .timeout(SHORT)
-            .grace(2 * SOON)
+            .grace(2 * DEADLINE)
             .retry(None),
     );
     handler.send(state("x", 7)).await.unwrap();
@@ -97,7 +97,7 @@ async fn one_that_is_stopped_ends_all_the_same() {
         ended.exit
     );
     assert!(
-        ended.duration < SOON,
+        ended.duration < DEADLINE,
         "without the grace: {:?}",
         ended.duration
     );
@@ -123,7 +123,7 @@ async fn a_grandchild_that_holds_the_pipes_holds_up_nobody() {
     // Also one that leaves megabytes on stdin for the grandchild, who reads nothing.
     for size in [1, 3 << 20] {
         let handler = fixture.start(Script::service(fixture.sh(script)).timeout(None));
-        let sent = tokio::time::timeout(SOON, handler.send(state(vec![b'x'; size], 7))).await;
+        let sent = tokio::time::timeout(DEADLINE, handler.send(state(vec![b'x'; size], 7))).await;
         sent.expect("it does not hang").unwrap();
         let ended = fixture.ended().await;
         assert_eq!(

@@ -11,12 +11,9 @@ use consul_watch::handlers::{
     GetRunStats, Program, RunEnded, RunStats, Script, ScriptHandler, StopHandler,
 };
 use consul_watch::{Changed, Key, KvPair, Reason};
-use consul_watch_harness::eventually_async;
+use consul_watch_harness::{DEADLINE, eventually_async};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-
-/// The deadline that ends a test that has failed.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// Waits in a script until a file is there.
 const PRELUDE: &str = "await() { until [ -e \"$1\" ]; do sleep 0.01; done; }\n";
@@ -91,7 +88,7 @@ impl Fixture {
             "the file {name} as it should be, in {}",
             self.path("").display()
         );
-        eventually_async(SOON, &what, || fits(&self.read(name))).await;
+        eventually_async(DEADLINE, &what, || fits(&self.read(name))).await;
         self.read(name)
     }
 
@@ -105,7 +102,7 @@ impl Fixture {
 
     /// The next run that ends.
     pub(crate) async fn ended(&mut self) -> RunEnded {
-        let ended = tokio::time::timeout(SOON, self.ended.recv()).await;
+        let ended = tokio::time::timeout(DEADLINE, self.ended.recv()).await;
         ended
             .expect("a run should have ended")
             .expect("the listener lives")
@@ -147,7 +144,7 @@ pub(crate) async fn until_runs(
     what: &str,
     fits: impl Fn(&RunStats) -> bool,
 ) -> RunStats {
-    let deadline = std::time::Instant::now() + SOON;
+    let deadline = std::time::Instant::now() + DEADLINE;
     loop {
         let runs = handler.send(GetRunStats).await.expect("the handler lives");
         if fits(&runs) {
@@ -166,7 +163,7 @@ pub(crate) async fn stop<A>(handler: &Addr<A>, stop: StopHandler)
 where
     A: Actor<Context = Context<A>> + Handler<StopHandler>,
 {
-    let stopped = tokio::time::timeout(SOON, handler.send(stop)).await;
+    let stopped = tokio::time::timeout(DEADLINE, handler.send(stop)).await;
     stopped
         .expect("the handler should have stopped")
         .expect("the handler answers");
@@ -193,7 +190,7 @@ pub(crate) fn children() -> Vec<String> {
 
 /// Waits until this process has no child.
 pub(crate) async fn childless() {
-    eventually_async(SOON, "that no child is left", || children().is_empty()).await;
+    eventually_async(DEADLINE, "that no child is left", || children().is_empty()).await;
 }
 
 fn process_state(process: &Path) -> Option<(char, u32)> {

@@ -3,9 +3,9 @@
 use consul_watch::handlers::{Environment, Exit, OutputTo, Program, Script};
 use consul_watch::{Changed, Key};
 
-use consul_watch_harness::own_process;
+use consul_watch_harness::{DEADLINE, own_process};
 
-use crate::script_fixture::{Fixture, SOON, childless, state};
+use crate::script_fixture::{Fixture, childless, state};
 
 #[actix::test]
 async fn stdin_is_the_json_and_a_newline_byte_for_byte() {
@@ -117,7 +117,8 @@ async fn a_large_state_that_is_not_read_is_no_error() {
     let mut fixture = Fixture::new();
     for script in ["exit 0", "exec <&-; exit 0", "head -c 10 >/dev/null"] {
         let handler = fixture.start(Script::service(fixture.sh(script)).retry(None));
-        let sent = tokio::time::timeout(SOON, handler.send(state(vec![b'x'; 1 << 20], 7))).await;
+        let sent =
+            tokio::time::timeout(DEADLINE, handler.send(state(vec![b'x'; 1 << 20], 7))).await;
         sent.expect("it does not hang").unwrap();
         let ended = fixture.ended().await;
         assert!(ended.exit.is_success(), "{script}: {}", ended.exit);

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use consul_watch::handlers::{Exit, ForwardSignal, Script, ScriptHandler, Signal, StopHandler};
-use consul_watch_harness::{eventually_async, own_process};
+use consul_watch_harness::{DEADLINE, eventually_async, own_process};
 
-use crate::script_fixture::{Fixture, SOON, childless, children, descriptors, lives, state, stop};
+use crate::script_fixture::{Fixture, childless, children, descriptors, lives, state, stop};
 
 #[actix::test]
 async fn a_run_in_progress_may_finish_and_what_waits_is_given_up() {
@@ -24,7 +24,7 @@ async fn a_run_in_progress_may_finish_and_what_waits_is_given_up() {
     fixture.lines("begun", 1).await;
     let stopping = {
         let handler = handler.clone();
-        actix::spawn(async move { handler.send(StopHandler::within(SOON)).await })
+        actix::spawn(async move { handler.send(StopHandler::within(DEADLINE)).await })
     };
     fixture.touch("go");
     stopping.await.unwrap().unwrap();
@@ -36,7 +36,7 @@ async fn a_run_in_progress_may_finish_and_what_waits_is_given_up() {
     assert!(fixture.ended().await.exit.is_success());
     assert!(running.await.unwrap().is_ok(), "it was handled");
     assert!(waiting.await.unwrap().is_err(), "it was not");
-    eventually_async(SOON, "the end of the actor", || !handler.connected()).await;
+    eventually_async(DEADLINE, "the end of the actor", || !handler.connected()).await;
 }
 
 #[actix::test]
@@ -71,7 +71,7 @@ async fn an_idle_handler_stops_at_once_and_a_second_stop_is_answered_too() {
     );
     assert!(one.is_ok() && two.is_ok());
     let idle = fixture.start(Script::service(fixture.sh("true")));
-    stop(&idle, StopHandler::within(SOON)).await;
+    stop(&idle, StopHandler::within(DEADLINE)).await;
     assert!(children().is_empty());
 }
 
@@ -89,7 +89,7 @@ async fn an_actor_that_is_torn_down_leaves_no_process() {
     let grandchild = fixture.read("grandchild");
     assert!(lives(&child) && lives(&grandchild));
     arbiter.stop();
-    eventually_async(SOON, "the end of both", || {
+    eventually_async(DEADLINE, "the end of both", || {
         !lives(&child) && !lives(&grandchild)
     })
     .await;
@@ -108,7 +108,7 @@ async fn a_handler_that_nobody_holds_finishes_its_work() {
     fixture.touch("go");
     assert!(fixture.ended().await.exit.is_success());
     assert_eq!(fixture.read("done"), "\n");
-    eventually_async(SOON, "the end of the actor", || {
+    eventually_async(DEADLINE, "the end of the actor", || {
         weak.upgrade().is_none_or(|actor| !actor.connected())
     })
     .await;

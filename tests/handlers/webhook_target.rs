@@ -8,9 +8,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use consul_watch::Backoff;
 use consul_watch::handlers::{RetryPolicy, Webhook, WebhookDelivered, WebhookHandler};
+use consul_watch_harness::DEADLINE;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-
-use crate::script_fixture::SOON;
 
 /// The response of the server to a request.
 #[derive(Clone, Copy)]
@@ -106,7 +105,7 @@ impl Target {
 
     /// The next request.
     pub(crate) async fn call(&mut self) -> Call {
-        let call = tokio::time::timeout(SOON, self.calls.recv()).await;
+        let call = tokio::time::timeout(DEADLINE, self.calls.recv()).await;
         call.expect("a request should have come")
             .expect("the server runs")
     }
@@ -117,7 +116,7 @@ impl Target {
 
     /// The next report.
     pub(crate) async fn report(&mut self) -> WebhookDelivered {
-        let report = tokio::time::timeout(SOON, self.reports.recv()).await;
+        let report = tokio::time::timeout(DEADLINE, self.reports.recv()).await;
         report
             .expect("a call should have ended")
             .expect("the listener lives")
@@ -125,7 +124,7 @@ impl Target {
 
     /// Waits until a caller that was kept waiting has gone.
     pub(crate) async fn hung_up(&mut self) {
-        let gone = tokio::time::timeout(SOON, self.hung_up.recv()).await;
+        let gone = tokio::time::timeout(DEADLINE, self.hung_up.recv()).await;
         gone.expect("the caller should have gone")
             .expect("the server runs");
     }

@@ -5,14 +5,12 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::{Http, TestAgent};
-
-const SOON: Duration = Duration::from_secs(10);
+use crate::{DEADLINE, Http, TestAgent};
 
 /// A connection that stays open, to see what becomes of it.
 fn ask(addr: SocketAddr, target: &str) -> TcpStream {
     let mut stream = TcpStream::connect(addr).unwrap();
-    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
     write!(stream, "GET {target} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     stream
 }
@@ -44,7 +42,7 @@ fn the_faults_show_to_a_client_as_they_are_named() {
     falsifies(&proxy, &http);
     mutilates(&proxy, &http);
     assert_eq!(http.get("k").unwrap().0, value);
-    proxy.wait_until_open(0, SOON);
+    proxy.wait_until_open(0, DEADLINE);
 }
 
 fn refuses(proxy: &FaultProxy, http: &Http) {
@@ -65,7 +63,7 @@ fn silences(agent: &TestAgent, proxy: &FaultProxy, http: &Http) {
     let (_, index) = agent.get("k").unwrap();
     let mut waiting = ask(proxy.addr(), &format!("/v1/kv/k?index={index}&wait=30s"));
     let seen = proxy.stats().requests;
-    proxy.wait_until_requests(seen.max(3), SOON);
+    proxy.wait_until_requests(seen.max(3), DEADLINE);
     proxy.silence();
     assert!(
         http.try_put("other", b"").is_err(),
@@ -85,12 +83,12 @@ fn silences(agent: &TestAgent, proxy: &FaultProxy, http: &Http) {
         ErrorKind::WouldBlock
     );
     proxy.pass();
-    waiting.set_read_timeout(Some(SOON)).unwrap();
+    waiting.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut answer = [0; 15];
     waiting.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200 OK", "what was held back flows on");
     drop(waiting);
-    proxy.wait_until_open(0, SOON);
+    proxy.wait_until_open(0, DEADLINE);
     agent.put("k", "0123456789");
 }
 
@@ -99,7 +97,7 @@ fn cuts(agent: &TestAgent, proxy: &FaultProxy) {
     let target = format!("/v1/kv/k?index={index}&wait=30s");
     let requests = proxy.stats().requests;
     let mut waiting = [ask(proxy.addr(), &target), ask(proxy.addr(), &target)];
-    proxy.wait_until_requests(requests + 2, SOON);
+    proxy.wait_until_requests(requests + 2, DEADLINE);
     assert_eq!(proxy.cut(Cut::Reset), 2);
     assert_eq!(proxy.open(), 0);
     for stream in &mut waiting {
@@ -109,7 +107,7 @@ fn cuts(agent: &TestAgent, proxy: &FaultProxy) {
         );
     }
     let mut waiting = ask(proxy.addr(), &target);
-    proxy.wait_until_requests(requests + 3, SOON);
+    proxy.wait_until_requests(requests + 3, DEADLINE);
     assert_eq!(proxy.cut(Cut::Fin), 1);
     assert_eq!(everything(&mut waiting), (String::new(), None));
 }
@@ -185,7 +183,7 @@ fn a_raw_proxy_passes_any_bytes_and_a_dead_upstream_closes_the_client() {
     let http = Http::new(proxy.addr());
     http.put("k", vec![7; 100_000]);
     assert_eq!(http.get("k").unwrap().0, vec![7; 100_000]);
-    let stats = proxy.wait_until(SOON, "two connections to end", |stats| {
+    let stats = proxy.wait_until(DEADLINE, "two connections to end", |stats| {
         stats.accepted == 2 && stats.open == 0
     });
     assert!(
@@ -206,7 +204,7 @@ async fn waiting_leaves_the_runtime_to_the_client() {
         stream.readable().await.unwrap();
     };
     let cut = async {
-        proxy.until_open(1, SOON).await;
+        proxy.until_open(1, DEADLINE).await;
         proxy.cut(Cut::Fin);
     };
     tokio::join!(client, cut);
