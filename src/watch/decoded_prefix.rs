@@ -64,7 +64,7 @@ impl KeyPrefix {
 impl<T> DecodedPrefix<T> {
     fn new(folder: KeyPrefix) -> Self {
         Self {
-            folder: folder.as_folder(),
+            folder: folder.into_folder(),
             unknown: UnknownFields::Ignore,
             decoded: PhantomData,
         }

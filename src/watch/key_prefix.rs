@@ -84,7 +84,7 @@ impl KeyPrefix {
     }
 
     /// Returns the folder without the key of its own name.
-    pub(super) fn as_folder(mut self) -> Self {
+    pub(super) fn into_folder(mut self) -> Self {
         if !self.name.is_empty() && !self.name.ends_with('/') {
             self.name.push('/');
         }

@@ -95,5 +95,5 @@ async fn wrong_parameters_end_the_watch() {
     let fixture = start();
     fixture.watch(AgentService::new("..")).await;
     let status = fixture.until_state("agent_service:..", "stopped").await;
-    assert!(status.to_string().contains("cannot be called"), "{status}");
+    assert!(status.to_string().contains("cannot be named"), "{status}");
 }

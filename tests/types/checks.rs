@@ -114,7 +114,7 @@ async fn a_filter_selects_checks_and_an_invalid_one_ends_the_watch() {
     );
     fixture.watch(Checks::of_service("")).await;
     let status = fixture.until_state("checks", "stopped").await;
-    assert!(status.to_string().contains("cannot be called"), "{status}");
+    assert!(status.to_string().contains("cannot be named"), "{status}");
 }
 
 #[actix_rt::test]

@@ -46,7 +46,7 @@ async fn wrong_parameters_are_reported() {
     let fixture = start();
     fixture.watch(ConnectLeaf::new("")).await;
     let status = fixture.until_state("connect_leaf", "stopped").await;
-    assert!(status.to_string().contains("cannot be called"), "{status}");
+    assert!(status.to_string().contains("cannot be named"), "{status}");
     fixture
         .watch(ConnectLeaf::new("web").with_datacenter("nowhere"))
         .await;

@@ -96,7 +96,7 @@ async fn wrong_parameters_end_the_watch() {
     );
     fixture.watch(Service::new("../web")).await;
     let status = fixture.until_state("service:../web", "stopped").await;
-    assert!(status.to_string().contains("cannot be called"), "{status}");
+    assert!(status.to_string().contains("cannot be named"), "{status}");
 }
 
 #[actix_rt::test]
