@@ -321,7 +321,8 @@ impl<Q: Query> ErasedWatcher<Q::Source> for WatcherHandle<Q> {
         let Ok(mut state) = state.downcast::<WatcherState<Q>>() else {
             unreachable!("equal keys are of equal types")
         };
-        let members = members.and_then(|members| members.downcast().ok());
+        let mut members: Option<Box<SharedQuery<Q::Source>>> =
+            members.and_then(|members| members.downcast().ok());
         self.reconcile(&mut state);
         state.topic.query_state.interrupted();
         let now = Instant::now();
@@ -329,7 +330,7 @@ impl<Q: Query> ErasedWatcher<Q::Source> for WatcherHandle<Q> {
         match reason {
             ExitReason::Panicked => {
                 state.postpone(None);
-                if let Some(shared) = &mut state.shared {
+                if let Some(shared) = &mut members {
                     shared.panicked();
                 }
                 let until = state.next_attempt;
