@@ -112,6 +112,45 @@ async fn a_root_that_is_refused_at_the_start_serves_when_it_is_answered() {
 }
 
 #[actix::test]
+async fn a_root_that_panics_each_time_serves_nobody_until_it_is_answered() {
+    tokio::time::pause();
+    let store = Store::new();
+    let watches = default_pace(&store);
+    let all = watch_many(&store, &watches).await;
+    until_first_states(&all).await;
+    store.mode("app", Mode::Panic);
+    // It wakes the query that is held.
+    store.put("app", "k0000", 2);
+    pass(120).await;
+    assert_eq!(store.held(), MEMBERS, "they send queries of their own");
+    assert!(shows(&all[0].1, 2), "the latest arrives");
+    store.mode("app", Mode::Honest);
+    until_shared(&store, &all).await;
+}
+
+#[actix::test]
+async fn members_do_not_come_back_to_a_root_that_cannot_be_read() {
+    tokio::time::pause();
+    let store = Store::new();
+    let watches = default_pace(&store);
+    let all = watch_many(&store, &watches).await;
+    until_first_states(&all).await;
+    store.mode("app", Mode::Fail(FailureClass::Denied));
+    until("they send queries of their own", || store.held() == MEMBERS).await;
+    store.mode("app", Mode::Reject("not now", false));
+    pass(40).await;
+    store.forget();
+    pass(40).await;
+    let asked = store.all_asked();
+    let own = asked.iter().filter(|asked| asked.folder != "app").count();
+    assert_eq!(own, 0, "they keep the queries of their own");
+    store.mode("app", Mode::Honest);
+    // It wakes the query that is held.
+    store.put("app", "k0000", 2);
+    until_shared(&store, &all).await;
+}
+
+#[actix::test]
 async fn a_reset_brings_members_back_at_once() {
     tokio::time::pause();
     let store = Store::new();

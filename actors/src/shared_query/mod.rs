@@ -40,7 +40,7 @@ use crate::{
     },
 };
 
-/// Attempts of the wide query that have to be refused in a row before its members detach.
+/// Attempts of the wide query that have to be refused, or to panic, in a row before its members detach.
 pub(crate) const DETACH_AFTER_ATTEMPTS: u32 = 3;
 
 /// The members of a wide watch. Its watcher hands them over with its state.
@@ -49,6 +49,8 @@ pub(crate) struct SharedQuery<S: Source> {
     pub(crate) timers: SubscriptionTimers,
     /// The wide query is refused: members detach, and those that join do so at once.
     pub(crate) refused: bool,
+    /// How often the watcher has panicked since the wide query was answered last.
+    panics: u32,
     /// The wide value is of the source before, whose entries were others: nothing is extracted from it.
     pub(crate) stale: bool,
 }
@@ -165,6 +167,7 @@ impl<S: Source> Default for SharedQuery<S> {
             groups: Groups::default(),
             timers: SubscriptionTimers::default(),
             refused: false,
+            panics: 0,
             stale: false,
         }
     }
@@ -247,8 +250,17 @@ impl<S: Source> SharedQuery<S> {
         }
     }
 
+    /// The watcher has panicked. A query that panics each time serves nobody, so its members detach.
+    pub(crate) fn panicked(&mut self) {
+        self.panics = self.panics.saturating_add(1);
+        if self.panics >= DETACH_AFTER_ATTEMPTS {
+            self.refuse();
+        }
+    }
+
     /// The wide query is answered: members stay.
     pub(crate) fn accept(&mut self) {
+        self.panics = 0;
         if std::mem::take(&mut self.refused) {
             for group in self.groups.iter_mut() {
                 group.keep_all();

@@ -62,6 +62,7 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
             ReportKind::Accepted => {
                 let state = entry.cell.state();
                 self.notify(&report.key, &path, &EventKind::State(state));
+                self.hasten_rejoins(&report.key);
             }
             ReportKind::SubscriberPanicked(subscription, code) => {
                 let kind = EventKind::SubscriberPanicked { subscription, code };

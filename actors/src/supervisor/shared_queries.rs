@@ -195,11 +195,12 @@ impl<S: Source> WatchSupervisor<S> {
         at_random(spread)
     }
 
-    /// Whether this watch has a value and is answered.
+    /// Whether this watch has a value and is answered. An answer that cannot be read leaves an old value.
     fn is_answered(&self, wide: &WatchKey) -> bool {
         self.entries.get(wide).is_some_and(|entry| {
             let content = entry.cell.read();
             content.value.is_some()
+                && content.status.rejection.is_none()
                 && matches!(
                     content.status.state,
                     WatchState::Live | WatchState::Polling { .. }

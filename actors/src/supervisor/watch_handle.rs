@@ -321,7 +321,8 @@ impl<Q: Query> ErasedWatcher<Q::Source> for WatcherHandle<Q> {
         let Ok(mut state) = state.downcast::<WatcherState<Q>>() else {
             unreachable!("equal keys are of equal types")
         };
-        let members = members.and_then(|members| members.downcast().ok());
+        let mut members: Option<Box<SharedQuery<Q::Source>>> =
+            members.and_then(|members| members.downcast().ok());
         self.reconcile(&mut state);
         state.topic.query_state.interrupted();
         let now = Instant::now();
@@ -329,6 +330,9 @@ impl<Q: Query> ErasedWatcher<Q::Source> for WatcherHandle<Q> {
         match reason {
             ExitReason::Panicked => {
                 state.postpone(None);
+                if let Some(members) = &mut members {
+                    members.panicked();
+                }
                 let until = state.next_attempt;
                 let left = until.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
                 pause = Some((state.backoff.attempt(), left));

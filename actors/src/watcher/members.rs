@@ -44,6 +44,7 @@ impl<W: Query> WatcherActor<W> {
             timers,
             refused,
             stale,
+            ..
         } = &mut **shared;
         let current = topic.query_state.current().filter(|_| !*stale);
         let mut host = GroupHost {
