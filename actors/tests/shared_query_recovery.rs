@@ -218,3 +218,34 @@ async fn a_member_that_left_alone_comes_back() {
     until("the change arrives", || a.shows(2)).await;
     assert_eq!(a.count(), 2);
 }
+
+#[actix::test]
+async fn a_member_that_comes_back_to_an_older_value_keeps_its_own() {
+    let store = Store::new();
+    store.put("app", "a", 1);
+    store.put("app", "b", 1);
+    let watches = rooted(&store);
+    let (_, _a, a) = follow(&watches, &row("a")).await;
+    let (_, _b, b) = follow(&watches, &row("b")).await;
+    store.mode("app/a", Mode::Fail(FailureClass::Denied));
+    store.hide("app", "a", true);
+    until_state(&watches, &row("a"), "retrying").await;
+    store.hide("app", "a", false);
+    store.mode("app/a", Mode::Honest);
+    until("its own query waits", || store.held() == 2).await;
+    // The root's next answer is late.
+    store.mode("app", Mode::Silent);
+    store.put("app", "a", 2);
+    until("its own query has the change", || a.shows(2)).await;
+    pass(100).await;
+    assert_eq!(a.count(), 2, "it does not go back");
+    store.mode("app", Mode::Honest);
+    store.put("app", "b", 2);
+    until("the root is answered", || shows(&b, 2)).await;
+    // The longest pause before a member comes back.
+    pass(600).await;
+    assert_eq!((store.held(), store.open()), (1, 1), "the root serves both");
+    store.put("app", "a", 3);
+    until("the next change arrives", || a.shows(3)).await;
+    assert_eq!(a.count(), 3);
+}

@@ -1,4 +1,7 @@
-//! Confirms removals with the member's own query.
+//! Confirms removals with the member's own query, and what a member finds that comes back.
+//!
+//! A member that comes back may know a later value than the wide watch does: until the wider value has changed or
+//! the member's own query agrees with it, the member's value stays.
 //!
 //! What a wider value lacks may only be hidden there, or not be read yet. Until the member's own query lacks
 //! it too, it stays; everything else is delivered meanwhile.
@@ -20,7 +23,11 @@ use crate::{
         failure::{Failure, FailureClass},
     },
     topic::report::DetachReason,
-    value::snapshot::{Item, Snapshot},
+    value::{
+        diff::differ,
+        snapshot::{Item, Snapshot},
+        view::View,
+    },
 };
 
 /// How many confirming queries of a group are in flight at once.
@@ -171,11 +178,14 @@ impl<N: Query> MemberGroup<N> {
             Ok(answer) => {
                 let current = member.topic.query_state.current();
                 let current = current.map(|version| &*version.value);
-                let Ok(agrees) = caught(|| agrees(&answer.outcome, &part.outcome, current)) else {
+                let all = member.handed_over;
+                let Ok(agrees) = caught(|| agrees(&answer.outcome, &part.outcome, current, all))
+                else {
                     return self.detach(number, DetachReason::Panicked, host);
                 };
                 if agrees {
                     member.confirmation = None;
+                    member.handed_over = false;
                     return self.apply(number, part, host);
                 }
                 // One of the two is older, and the next answer makes them alike.
@@ -243,13 +253,20 @@ fn ids<I: Item>(items: &[Arc<I>]) -> BTreeSet<I::Id<'_>> {
     items.iter().map(|item| item.id()).collect()
 }
 
-/// Whether the member's own answer lacks what its part of the wider value lacks.
-fn agrees<V: Snapshot>(own: &Outcome<V>, part: &Outcome<V>, current: Option<&V>) -> bool {
+/// Whether the member's own answer lacks what its part of the wider value lacks; with `all`, whether the two
+/// are alike.
+fn agrees<V: Snapshot>(
+    own: &Outcome<V>,
+    part: &Outcome<V>,
+    current: Option<&V>,
+    all: bool,
+) -> bool {
     match (own, part) {
         // Of two rejections neither has a value that could be lost.
         (Outcome::Rejected(_), Outcome::Rejected(_)) | (Outcome::Unchanged, Outcome::Unchanged) => {
             true
         }
+        (Outcome::Value(own), Outcome::Value(part)) if all => !differ(own, part, &View::default()),
         (Outcome::Value(own), Outcome::Value(part)) => {
             let known = current.map_or(&[][..], Snapshot::items);
             let (left, found) = (ids(part.items()), ids(own.items()));

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     caught::{caught, discard},
     messages::{subscription_id::SubscriptionId, watch_status::WatchState},
-    query::{Position, Query, QueryResponse, Source, shared::Extracted},
+    query::{Outcome, Position, Query, QueryResponse, Source, shared::Extracted},
     subscription::{
         in_flight::{Acknowledgement, InFlight, Outbox},
         registration::{Registration, Subscribe},
@@ -29,6 +29,7 @@ use crate::{
         reporter::Reporter,
         state::WatcherState,
     },
+    value::{diff::differ, view::View},
 };
 
 /// The state of a watch on its way to a group, which its supervisor takes back if the message is never read.
@@ -237,12 +238,14 @@ impl<N: Query> MemberGroup<N> {
         let Some(part) = extract(host.source, member, &upstream) else {
             return self.detach(number, DetachReason::Panicked, host);
         };
-        if !part.confirm {
+        let may_be_older = member.handed_over && is_news(member, &part.outcome);
+        if !part.confirm && !may_be_older {
+            member.handed_over = false;
             member.abandon_confirmation();
             return self.apply(number, part, host);
         }
         // Everything but the removal is delivered at once.
-        if let Some(part) = extract_retaining(host.source, member, &upstream) {
+        if !may_be_older && let Some(part) = extract_retaining(host.source, member, &upstream) {
             self.apply(number, part, host);
         }
         self.begin_confirmation(number, host);
@@ -331,6 +334,20 @@ pub(super) fn extract<N: Query>(
     .ok()?
 }
 
+/// Whether this part differs from the member's value. Where the comparison panics, it does not.
+pub(super) fn is_news<N: Query>(member: &Member<N>, part: &Outcome<N::Value>) -> bool {
+    let Some(current) = member.topic.query_state.current() else {
+        return true;
+    };
+    match part {
+        Outcome::Value(part) => {
+            caught(|| differ(&*current.value, part, &View::default())).unwrap_or(false)
+        }
+        Outcome::Rejected(_) => true,
+        Outcome::Unchanged => false,
+    }
+}
+
 /// The same with the entries kept that it lacks, if the query can do that.
 fn extract_retaining<N: Query>(
     source: &Arc<N::Source>,
@@ -358,10 +375,11 @@ impl<S: Source, N: Query<Source = S>> Group<S> for MemberGroup<N> {
             ..
         } = self;
         index.find(key, |number| {
-            if let Some(member) = members.get_mut(&number)
-                && !std::mem::replace(&mut member.queued, true)
-            {
-                queue.push_back(number);
+            if let Some(member) = members.get_mut(&number) {
+                member.handed_over = false;
+                if !std::mem::replace(&mut member.queued, true) {
+                    queue.push_back(number);
+                }
             }
         });
     }
@@ -371,6 +389,7 @@ impl<S: Source, N: Query<Source = S>> Group<S> for MemberGroup<N> {
             if resync {
                 member.topic.query_state.interrupted();
             }
+            member.handed_over = false;
             if !std::mem::replace(&mut member.queued, true) {
                 self.queue.push_back(*number);
             }

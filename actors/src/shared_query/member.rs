@@ -17,6 +17,8 @@ pub(super) struct Member<N: Query> {
     pub(super) selector: Option<KeySelector>,
     /// Whether it waits in the group's queue.
     pub(super) queued: bool,
+    /// Its value is of a query of its own, and the wider value has not changed since: it may be the older one.
+    pub(super) handed_over: bool,
     /// It is about to leave the shared query.
     pub(super) detaching: Option<DetachReason>,
     /// A removal that is not confirmed yet.
@@ -46,9 +48,11 @@ pub(super) struct ConfirmQuery {
 
 impl<N: Query> Member<N> {
     pub(super) fn new(reporter: Reporter<N>, topic: Topic<N>) -> Self {
+        let handed_over = topic.query_state.current().is_some();
         Self {
             reporter,
             topic,
+            handed_over,
             selector: None,
             queued: false,
             detaching: None,

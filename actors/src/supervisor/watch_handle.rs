@@ -330,8 +330,8 @@ impl<Q: Query> ErasedWatcher<Q::Source> for WatcherHandle<Q> {
         match reason {
             ExitReason::Panicked => {
                 state.postpone(None);
-                if let Some(shared) = &mut members {
-                    shared.panicked();
+                if let Some(members) = &mut members {
+                    members.panicked();
                 }
                 let until = state.next_attempt;
                 let left = until.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
