@@ -1,4 +1,4 @@
-//! What the benchmarks measure by itself. Not for applications: it may change or go with any release.
+//! The parts that benchmarks measure alone. Not for applications: it may change or go with any release.
 
 use std::fmt::{self, Debug};
 
@@ -16,7 +16,7 @@ impl<V: PartialEq> Steps<V> {
         Self(BlockingQueryState::default())
     }
 
-    /// Takes an answer in, and tells whether it is news.
+    /// Takes a response in. True if the value has changed.
     pub fn step(&mut self, answer: QueryResponse<V>) -> bool {
         matches!(self.0.step(answer), Step::Changed(..))
     }

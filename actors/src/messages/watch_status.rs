@@ -140,10 +140,10 @@ impl WatchStatus {
         }
     }
 
-    /// What of it shows in a watch that is served by this one: all that is about asking.
+    /// Passes on to a member what its wide watch shows: everything about queries.
     pub(crate) fn inherit(&self, served: &mut Self) {
         // Before its own first answer it is not live yet, whatever the other is.
-        // And what is refused to the other may be granted to this one, which is about to ask by itself.
+        // A refusal of the wide query may not hold for the member, whose own query comes next.
         if (served.last_answer.is_some() || !self.state.is_live()) && !self.state.is_refused() {
             served.state = self.state.clone();
         }

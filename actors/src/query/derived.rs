@@ -8,7 +8,7 @@ use actix::Message;
 
 use super::{Outcome, Query, Source, path::WatchPath, watch_key::WatchKey};
 
-/// How a query's value is computed from other watched values.
+/// Computes a query's value from other watched values.
 ///
 /// The inputs are watches of their own, shared with all others that watch them. They come and go as
 /// [`inputs`](Derived::inputs) says.

@@ -1,11 +1,11 @@
-//! Why a query failed, and what the engine does about it.
+//! The failures of queries, and the classes that decide what a watcher does next.
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 /// The longest pause that a peer can ask for: whatever it says, the next attempt comes within the hour.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// What kind of failure this is: it decides what the watcher does next.
+/// The kind of a failure. It decides what the watcher does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureClass {
@@ -17,7 +17,7 @@ pub enum FailureClass {
     TooLarge,
     /// The credentials do not allow the query. Tried again, since rights and tokens change.
     Denied,
-    /// The query itself is wrong. It would fail for ever, so the watch ends and its subscribers are told.
+    /// The query itself is wrong and would fail forever: the watch stops, and its observers receive the state.
     Invalid,
 }
 
@@ -102,7 +102,7 @@ impl Failure {
         self.released || self.class.is_of_the_query()
     }
 
-    /// What kind of failure this is.
+    /// The kind of the failure.
     pub fn class(&self) -> FailureClass {
         self.class
     }

@@ -1,4 +1,4 @@
-//! What can be watched: a query, the source that answers it, and the shape of an answer.
+//! Watchable things: a query, the source that answers it, and the shape of a response.
 
 pub(crate) mod derived;
 pub(crate) mod failure;
@@ -26,9 +26,9 @@ use crate::{
 ///
 /// Each watcher makes its own [`Client`](Source::Client) from it, on the arbiter it runs on, when it
 /// starts and after every [`Reset`](crate::Reset). A source whose clients are costly shares them
-/// within a thread by itself.
+/// within a thread.
 pub trait Source: Clone + Send + Sync + Unpin + 'static {
-    /// What sends the queries. It stays on its arbiter, so it need not be `Send`.
+    /// The sender of queries. It stays on its arbiter, so it need not be `Send`.
     type Client: Clone + Unpin + 'static;
 
     /// Makes a client on the current thread.
@@ -70,7 +70,7 @@ pub trait Source: Clone + Send + Sync + Unpin + 'static {
 ///
 /// Two queries that are equal are one watch: their subscribers share one [`WatcherActor`](crate::WatcherActor).
 pub trait Query: Clone + Eq + Hash + Debug + Send + Sync + Unpin + 'static {
-    /// Who answers it.
+    /// The source that answers it.
     type Source: Source;
     /// The answer, as a whole.
     type Value: Snapshot;
@@ -78,16 +78,16 @@ pub trait Query: Clone + Eq + Hash + Debug + Send + Sync + Unpin + 'static {
     /// The name that logs, [`Status`](crate::Status) and [`Stop`](crate::Stop) use. It holds no secret.
     fn path(&self) -> WatchPath;
 
-    /// How its value comes about: `Evaluation::Asked(self)` or `Evaluation::Derived(self)`.
+    /// The way to its value: `Evaluation::Asked(self)` or `Evaluation::Derived(self)`.
     fn evaluation(&self) -> Evaluation<'_, Self>;
 
-    /// How its value is a part of a wider query's, for a query that need not be asked itself.
+    /// Extracts its value from a wider query's, for a query that can share that.
     fn shared_with(&self) -> Option<&dyn SharedBy<Self>> {
         None
     }
 }
 
-/// How a query's value comes about.
+/// The way to a query's value.
 pub enum Evaluation<'a, Q: Query> {
     /// The source is asked for it.
     Asked(&'a dyn Ask<Q>),
@@ -98,7 +98,7 @@ pub enum Evaluation<'a, Q: Query> {
 /// A query that a source answers.
 pub trait Ask<Q: Query = Self> {
     /// Asks once. With a cursor other than [`Cursor::Start`] the source may hold the answer back until
-    /// there is something newer; the future ends by itself in every case (it has a deadline of its
+    /// there is something newer; the future ends in every case (it has a deadline of its
     /// own), and dropping it ends the request.
     fn run(
         &self,
@@ -106,7 +106,7 @@ pub trait Ask<Q: Query = Self> {
         request: Request<Q::Value>,
     ) -> LocalBoxFuture<'static, Result<QueryResponse<Q::Value>, Failure>>;
 
-    /// How long after its start the server keeps a query that was cancelled: its permit of the
+    /// The time after its start for which the server keeps a query that was cancelled: its permit of the
     /// [`connection_budget`](Source::connection_budget) is not released before. Zero by default, for a server that
     /// lets go at once.
     fn server_hold(&self, source: &Q::Source) -> Duration {
@@ -148,7 +148,7 @@ impl<'a, Q: Query> Evaluation<'a, Q> {
     }
 }
 
-/// What a query is asked with.
+/// The input of a query.
 #[derive(Debug)]
 pub struct Request<V> {
     /// Where the last answer left off.
@@ -157,7 +157,7 @@ pub struct Request<V> {
     pub previous: Option<Arc<V>>,
 }
 
-/// Where the next query goes on from.
+/// The point from which the next query continues.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub enum Cursor {
     /// From nowhere: answered at once.
@@ -169,7 +169,7 @@ pub enum Cursor {
     Hash(String),
 }
 
-/// How the source told where its answer stands.
+/// The position of a response, by the source's own measure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Position {
     /// An index that only grows; one that fell means that the source started over.
@@ -195,13 +195,13 @@ impl Position {
 pub struct QueryResponse<V> {
     /// Where it stands.
     pub position: Position,
-    /// What it says.
+    /// The outcome.
     pub outcome: Outcome<V>,
-    /// How long ago the answering server heard from its leader, where it told.
+    /// The time since the answering server's last contact with its leader, where the response says so.
     pub last_contact: Option<Duration>,
 }
 
-/// What an answer says.
+/// The content of a response.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Outcome<V> {
@@ -210,6 +210,6 @@ pub enum Outcome<V> {
     /// The value is the one the request carried as `previous`.
     Unchanged,
     /// There is an answer, but it cannot be taken as a value. The last good value stays, observers
-    /// are told, and the watch goes on.
+    /// receive the reason, and the watch continues.
     Rejected(Arc<dyn Error + Send + Sync>),
 }

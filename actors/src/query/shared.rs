@@ -4,12 +4,12 @@ use std::any::Any;
 
 use crate::query::{Outcome, Query, derived::Input};
 
-/// How a query's value is a part of a wider query's value, so that it need not be asked by itself.
+/// Extracts a query's value from a wider query's value, so that it need not be queried alone.
 ///
 /// A watch of such a query is served by the watch of a wider one, if one is running or declared
-/// ([`WatchSupervisor::shared_root`](crate::WatchSupervisor::root)); its subscribers see no difference. Where the
+/// ([`WatchSupervisor::shared_root`](crate::WatchSupervisor::shared_root)); its subscribers see no difference. Where the
 /// wider one cannot be answered (a [`Failure`](crate::Failure) of the class denied, invalid or too large),
-/// it asks by itself after all.
+/// it sends queries of its own until the wider one is answered again.
 pub trait SharedBy<Q: Query> {
     /// The queries that are wider, the most likely first. Each is looked up, so they should be few.
     fn wider_queries(&self) -> Vec<Input<Q>>;
@@ -54,11 +54,11 @@ pub enum KeySelector {
 /// A part of a wider value.
 #[derive(Debug)]
 pub struct Extracted<V> {
-    /// The index it would have been told with.
+    /// The index that its own query would have had.
     pub index: u64,
-    /// What it says.
+    /// The outcome.
     pub outcome: Outcome<V>,
-    /// The query must be asked by itself and say the same before this is believed: what is missing from a
+    /// The member's own query must confirm this before it counts: what is missing from a
     /// wider value may only be hidden, or not be read yet.
     pub confirm: bool,
 }

@@ -30,20 +30,20 @@ use crate::{
     },
 };
 
-/// How many confirming queries of a group are in flight at once.
+/// The number of confirming queries of a group that are in flight at once.
 const MAX_CONFIRMING: usize = 16;
 
-/// How many answers in a row may contradict the wider value before the member detaches.
+/// The number of answers in a row that may contradict the wider value before the member detaches.
 const MAX_CONTRADICTIONS: u32 = 8;
 
-/// How many of these are followed by another query without a pause, if the wider value has changed meanwhile.
+/// The number of these that another query follows without a pause, if the wider value has changed meanwhile.
 const MAX_IMMEDIATE_QUERIES: u32 = 2;
 
 #[derive(Debug, thiserror::Error)]
 #[error("a derived query has no answer of its own that could confirm a removal")]
 struct DerivedMember;
 
-/// What came of a query: `None` if it was aborted, an error within if it panicked.
+/// The result of a query: `None` if it was aborted, an error within if it panicked.
 type QueryResult<V> = Option<std::thread::Result<Result<QueryResponse<V>, Failure>>>;
 
 impl<N: Query> MemberGroup<N> {

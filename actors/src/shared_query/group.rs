@@ -1,8 +1,8 @@
 //! The members of one type, and the queue in which they are updated.
 
 use std::{
-    any::{Any, TypeId},
-    collections::{HashMap, HashSet, VecDeque},
+    any::TypeId,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    Confirmed, Group, GroupHost, UpstreamValue,
+    GroupHost, UpstreamValue,
     key_index::KeyIndex,
     member::Member,
     subscription_timers::{MemberId, SubscriptionTimers},
@@ -18,9 +18,9 @@ use super::{
 use crate::{
     caught::{caught, discard},
     messages::{subscription_id::SubscriptionId, watch_status::WatchState},
-    query::{Outcome, Position, Query, QueryResponse, Source, shared::Extracted},
+    query::{Outcome, Position, Query, QueryResponse, shared::Extracted},
     subscription::{
-        in_flight::{Acknowledgement, InFlight, Outbox},
+        in_flight::{InFlight, Outbox},
         registration::{Registration, Subscribe},
     },
     topic::{
@@ -38,12 +38,12 @@ pub(crate) type Joining<N> = Arc<Mutex<Option<Box<WatcherState<N>>>>>;
 /// The members whose queries are of type `N`.
 pub(crate) struct MemberGroup<N: Query> {
     pub(super) members: HashMap<u64, Box<Member<N>>>,
-    index: KeyIndex,
+    pub(super) index: KeyIndex,
     /// The members to update, each once.
     pub(super) queue: VecDeque<u64>,
     /// The members that are to be confirmed by queries of their own.
     pub(super) to_confirm: VecDeque<u64>,
-    /// How many of these queries are in flight.
+    /// The number of these queries in flight.
     pub(super) confirming: usize,
     /// The number of the last of these queries.
     pub(super) last_query: u64,
@@ -150,7 +150,7 @@ impl<N: Query> MemberGroup<N> {
         Self::delivered(id, outcome, host);
     }
 
-    fn delivered(
+    pub(super) fn delivered(
         id: SubscriptionId,
         outcome: DeliveryOutcome,
         host: &mut GroupHost<'_, N::Source>,
@@ -179,7 +179,7 @@ impl<N: Query> MemberGroup<N> {
         });
     }
 
-    fn remove(
+    pub(super) fn remove(
         &mut self,
         number: u64,
         timers: &mut SubscriptionTimers,
@@ -212,7 +212,7 @@ impl<N: Query> MemberGroup<N> {
     }
 
     /// Extracts a member's value from the wider value.
-    fn update(&mut self, number: u64, host: &mut GroupHost<'_, N::Source>) {
+    pub(super) fn update(&mut self, number: u64, host: &mut GroupHost<'_, N::Source>) {
         let Some(member) = self.members.get_mut(&number) else {
             return;
         };
@@ -360,132 +360,4 @@ fn extract_retaining<N: Query>(
         shared_with.extract_retaining(source, &*upstream.value, upstream.index, previous)
     })
     .ok()?
-}
-
-impl<S: Source, N: Query<Source = S>> Group<S> for MemberGroup<N> {
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn touch(&mut self, key: &str) {
-        let Self {
-            index,
-            members,
-            queue,
-            ..
-        } = self;
-        index.find(key, |number| {
-            if let Some(member) = members.get_mut(&number) {
-                member.handed_over = false;
-                if !std::mem::replace(&mut member.queued, true) {
-                    queue.push_back(number);
-                }
-            }
-        });
-    }
-
-    fn touch_all(&mut self, resync: bool) {
-        for (number, member) in &mut self.members {
-            if resync {
-                member.topic.query_state.interrupted();
-            }
-            member.handed_over = false;
-            if !std::mem::replace(&mut member.queued, true) {
-                self.queue.push_back(*number);
-            }
-        }
-    }
-
-    fn detach_all(&mut self, reason: DetachReason) {
-        for member in self.members.values_mut() {
-            member.detaching.get_or_insert(reason);
-        }
-        self.touch_all(false);
-    }
-
-    fn keep_all(&mut self) {
-        for member in self.members.values_mut() {
-            if member.detaching == Some(DetachReason::Refused) && member.query.is_none() {
-                member.detaching = None;
-            }
-        }
-    }
-
-    fn step(&mut self, host: &mut GroupHost<'_, S>) {
-        if let Some(number) = self.queue.pop_front()
-            && let Some(member) = self.members.get_mut(&number)
-        {
-            member.queued = false;
-            self.update(number, host);
-        }
-    }
-
-    fn has_queue(&self) -> bool {
-        !self.queue.is_empty()
-    }
-
-    fn confirmed(&mut self, confirmed: Confirmed, host: &mut GroupHost<'_, S>) {
-        self.query_ended(confirmed, host);
-    }
-
-    fn confirm_due(&mut self, member: u64, due: Instant, host: &mut GroupHost<'_, S>) {
-        self.pause_ended(member, due, host);
-    }
-
-    fn deliver_due(&mut self, member: u64, id: SubscriptionId, host: &mut GroupHost<'_, S>) {
-        self.deliver(member, id, host);
-    }
-
-    fn acknowledged(
-        &mut self,
-        number: u64,
-        acknowledgement: Acknowledgement,
-        host: &mut GroupHost<'_, S>,
-    ) {
-        let id = acknowledgement.id;
-        let Some(member) = self.members.get_mut(&number) else {
-            return;
-        };
-        let Member {
-            reporter, topic, ..
-        } = &mut **member;
-        let outcome = topic.acknowledged(acknowledgement, reporter, host.in_flight);
-        Self::delivered(id, outcome, host);
-    }
-
-    fn replace_source(&mut self) {
-        self.index.clear();
-        for member in self.members.values_mut() {
-            member.selector = None;
-            member.topic.query_state.interrupted();
-        }
-        self.touch_all(false);
-    }
-
-    fn close_queries(&mut self, closed: &mut Vec<oneshot::Receiver<()>>) {
-        closed.extend(
-            self.members
-                .values_mut()
-                .filter_map(|member| member.close()),
-        );
-    }
-
-    fn resume(&mut self, host: &mut GroupHost<'_, S>) {
-        self.resume_confirmations(host);
-    }
-
-    fn retain(
-        &mut self,
-        wanted: &HashSet<u64>,
-        timers: &mut SubscriptionTimers,
-        in_flight: &mut InFlight,
-    ) {
-        let unwanted = self
-            .members
-            .keys()
-            .filter(|number| !wanted.contains(number));
-        for number in unwanted.copied().collect::<Vec<_>>() {
-            self.remove(number, timers, in_flight);
-        }
-    }
 }

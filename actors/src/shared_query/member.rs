@@ -30,7 +30,7 @@ pub(super) struct Member<N: Query> {
 /// A removal seen upstream and not yet confirmed by the member's own query.
 pub(super) struct Confirmation {
     pub(super) backoff: Backoff,
-    /// How many answers have contradicted the wider value.
+    /// The number of answers that have contradicted the wider value.
     pub(super) contradicted: u32,
     /// The index of the wider value when the query was sent last.
     pub(super) sent_at: u64,

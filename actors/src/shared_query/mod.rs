@@ -3,11 +3,12 @@
 //! The members live inside the wide watch's [`WatcherActor`](crate::WatcherActor), in a [`MemberGroup`] for
 //! each type of their queries. Invariants:
 //!
-//! - A panic of a member's code detaches that member, a panic of the group its members; the wide watch goes on.
+//! - A panic of a member's code detaches that member, a panic of the group its members; the wide watch continues.
 //! - A member leaves with its subscribers and their updates in flight, and only after its own request is closed.
 //! - Members are updated one by one through a queue, so that the host can yield between any two of them.
 
 mod confirm;
+mod dispatch;
 mod group;
 mod key_index;
 mod member;
@@ -62,7 +63,7 @@ pub(crate) struct UpstreamValue {
     pub(crate) index: u64,
 }
 
-/// What a group uses of the actor that hosts it.
+/// The parts of the hosting actor that a group uses.
 pub(crate) struct GroupHost<'a, S: Source> {
     pub(crate) source: &'a Arc<S>,
     pub(crate) budget: Option<&'a ConnectionBudget>,
@@ -82,7 +83,7 @@ pub(crate) struct GroupHost<'a, S: Source> {
 pub(crate) struct Confirmed {
     pub(crate) member: MemberId,
     query: u64,
-    /// What came of it, by the type that its group knows.
+    /// The result, by the type that its group knows.
     result: Box<dyn Any>,
 }
 

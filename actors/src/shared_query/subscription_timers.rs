@@ -16,7 +16,7 @@ pub(crate) struct MemberId {
     pub(crate) number: u64,
 }
 
-/// What is due.
+/// The purpose of a timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
     /// The next delivery check of a subscription.

@@ -9,7 +9,7 @@ use actix::prelude::*;
 
 use super::in_flight::{Acknowledgement, InFlight, Outbox};
 
-/// How many acknowledgements are taken in before messages and other futures get their turn.
+/// The number of acknowledgements taken in before messages and other futures get their turn.
 const MAX_PER_POLL: usize = 256;
 
 /// An actor that sends updates.

@@ -13,7 +13,7 @@ use crate::{
 /// The subscription to an input, as soon as the supervisor has replied; `None` if there is none.
 pub(crate) type PendingSubscription = Shared<LocalBoxFuture<'static, Option<SubscriptionId>>>;
 
-/// What an input is watched with: the argument of [`Input::watch`](crate::query::derived::Input::watch).
+/// The argument of [`Input::watch`](crate::query::derived::Input::watch).
 pub(crate) struct WatchInput {
     /// The supervisor's address, by the type that it knows.
     pub(crate) supervisor: Arc<dyn Any + Send + Sync>,

@@ -1,4 +1,4 @@
-//! What an application may say to the supervisor.
+//! Handles the messages of an application.
 
 use std::sync::Arc;
 
@@ -160,7 +160,7 @@ impl<S: Source> WatchSupervisor<S> {
         (ids.len(), ended)
     }
 
-    /// Takes an observer on and tells it how things stand; one that comes with a `watch` ends with it.
+    /// Adds an observer and sends it the current states; one that comes with a `watch` ends with it.
     fn observe(
         &mut self,
         selection: Selection,
@@ -171,7 +171,7 @@ impl<S: Source> WatchSupervisor<S> {
         if self.observers.is_empty() {
             self.mark_reported();
         }
-        // Who asks twice for the same is told once, and from now on.
+        // An observer that is added twice for the same watches counts once (dedup), from now on.
         self.observers.retain(|other| !other.is_same(&observer));
         for key in self.select(&observer.selection).0 {
             if let Some(entry) = self.entries.get(&key) {

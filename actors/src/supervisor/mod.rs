@@ -4,6 +4,7 @@ mod arbiter_pool;
 mod events;
 mod handlers;
 mod inputs;
+mod launch;
 mod linger;
 mod observers;
 mod readiness;
@@ -46,7 +47,7 @@ use crate::{
     },
 };
 
-/// How often subscribers and observers that are gone are looked for.
+/// The interval at which subscribers and observers that are gone are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// The actor that owns one watcher per path, and to which everything is said.
@@ -57,7 +58,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// its watches with it: observers receive their [`EventKind::Ended`](crate::EventKind::Ended).
 pub struct WatchSupervisor<S: Source> {
     source: Arc<S>,
-    /// What watchers know of it, once it has started the first one.
+    /// The supervisor as watchers know it, made for the first one.
     link: Option<Arc<SupervisorLink>>,
     settings: Settings,
     arbiters: ArbiterPool,
@@ -74,7 +75,7 @@ pub struct WatchSupervisor<S: Source> {
     waiting: Vec<ReadyWaiter>,
     /// The watches whose last subscriber is gone; with the number of that time.
     lingering: HashMap<WatchKey, u64>,
-    /// How many events observers are handling.
+    /// The number of events that observers are handling.
     events_in_flight: usize,
     /// Its last address was dropped: when it ends, whether its observers have handled that or not.
     shutting_down: Option<Instant>,
@@ -84,7 +85,7 @@ pub struct WatchSupervisor<S: Source> {
     last_number: u64,
 }
 
-/// What every watcher is made with.
+/// The settings of every watcher.
 #[derive(Debug, Clone)]
 struct Settings {
     arbiters: usize,
@@ -99,14 +100,14 @@ struct WatchEntry<S: Source> {
     cell: Arc<WatchCell>,
     incarnation: u64,
     handle: Box<dyn ErasedWatcher<S>>,
-    /// The state it was told to be in last, if another watch serves it: it follows from that one's too.
+    /// The state that was reported last, if a wide watch serves it: it follows from that one's too.
     last_reported: Option<Box<WatchState>>,
     /// Its place in a shared query, if it has one.
     membership: Option<Box<Membership>>,
 }
 
 impl<S: Source> WatchSupervisor<S> {
-    /// How many arbiters of its own a supervisor starts: 1, so that a handler that blocks its thread
+    /// The number of arbiters that a supervisor starts: 1, so that a handler that blocks its thread
     /// holds up no watch.
     pub const DEFAULT_ARBITERS: usize = 1;
 
@@ -141,7 +142,7 @@ impl<S: Source> WatchSupervisor<S> {
     /// Spreads the watchers over this many arbiters (threads) of the supervisor's own (default 1);
     /// with 0 they run on the arbiter that the supervisor is started on.
     ///
-    /// On threads of their own they go on whatever blocks the application's, and answers are read there; each update
+    /// On threads of their own they continue whatever blocks the application's, and responses are read there; each update
     /// then goes from thread to thread, which the row `latency` of `cargo xtask bench` measures. Where no handler
     /// blocks and every part of a millisecond counts, 0 is quicker.
     #[must_use]
@@ -167,10 +168,10 @@ impl<S: Source> WatchSupervisor<S> {
 
     /// Declares a root: every watch that this query covers is served by its one query, which begins with the
     /// first of them and ends with the last. To their subscribers nothing is different, but that a change of
-    /// one entry is told as soon as the whole has been read.
+    /// one entry is delivered as soon as the whole has been read.
     ///
     /// A wider watch that is running for subscribers of its own serves new ones in the same way, declared or
-    /// not. Where the root cannot be answered, they ask by themselves.
+    /// not. While the root is refused, they send queries of their own.
     #[must_use]
     #[allow(
         clippy::needless_pass_by_value,
@@ -194,7 +195,7 @@ impl<S: Source> WatchSupervisor<S> {
         self.snapshots.clone()
     }
 
-    /// What watchers know of this actor.
+    /// The supervisor as watchers know it.
     fn link(&mut self, ctx: &Context<Self>) -> Arc<SupervisorLink> {
         let link = self.link.get_or_insert_with(|| {
             let address = ctx.address().downgrade();

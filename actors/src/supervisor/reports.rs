@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// What became of a watcher that is no more.
+/// The failure of a watcher that panicked.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the watcher panicked (its message is on standard error); another one takes over")]
 struct WatcherPanicked;

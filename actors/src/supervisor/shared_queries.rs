@@ -33,14 +33,14 @@ const SPREAD_PER_MEMBER: Duration = Duration::from_millis(5);
 /// They are spread over this much time at most.
 const MAX_SPREAD: Duration = Duration::from_secs(30);
 
-/// How many members come back in one sweep.
+/// The number of members that come back in one sweep.
 const MAX_REJOINS: usize = 1_000;
 
 /// A wide watch as its members know it.
 pub(super) struct SharedQueryHandle<S: Source> {
     /// Each clone of a recipient has room of its own in it, so members share one.
     pub(super) host: Arc<Recipient<ToMembers<S>>>,
-    /// How many watches are members, detached ones included.
+    /// The number of members, detached ones included.
     pub(super) members: usize,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct SharedQueryHandle<S: Source> {
 pub(super) struct Membership {
     pub(super) wide: WatchKey,
     pub(super) detached: Option<Detached>,
-    /// How often in a row it has detached for a reason of its own.
+    /// The number of times in a row that it has detached for a reason of its own.
     failures: u32,
 }
 
@@ -59,14 +59,14 @@ pub(super) struct Detached {
     rejoin: (Instant, u64),
 }
 
-/// What a watch joins.
+/// A shared query that a watch joins.
 pub(super) struct Joined<S: Source> {
     pub(super) membership: Membership,
     pub(super) host: Arc<Recipient<ToMembers<S>>>,
     pub(super) cell: Arc<WatchCell>,
 }
 
-/// How a declared root starts.
+/// Starts a declared root.
 pub(super) type StartRoot<S> =
     Arc<dyn Fn(&mut WatchSupervisor<S>, &mut Context<WatchSupervisor<S>>) + Send + Sync>;
 
@@ -147,7 +147,7 @@ impl<S: Source> WatchSupervisor<S> {
         Some(ended)
     }
 
-    /// A watcher takes the place of another one: its members are told to it from now on.
+    /// Another watcher takes the place of the wide watch's: commands for its members go there from now on.
     pub(super) fn rehost(&mut self, wide: &WatchKey, host: Recipient<ToMembers<S>>) {
         let Some(shared) = self.shared.get_mut(wide) else {
             return;

@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use actix::{ArbiterHandle, prelude::*};
+use actix::prelude::*;
 use futures_util::future::LocalBoxFuture;
 use tokio::{sync::oneshot, time::Instant};
 
-use super::Settings;
+use super::{Settings, launch::launch};
 use crate::{
     messages::subscription_id::SubscriptionId,
     query::{Query, Source},
@@ -33,14 +33,11 @@ use crate::{
     },
 };
 
-/// How often a watcher is given to another arbiter when the one it was given to has stopped.
-const MOST_ARBITERS: usize = 64;
-
-/// What a supervisor does with a watcher without knowing its query.
+/// The commands of a supervisor to a watcher whose query it does not know.
 pub(super) trait ErasedWatcher<S: Source>: Any {
     fn as_any_mut(&mut self) -> &mut dyn Any;
     fn subscriptions(&self) -> Vec<SubscriptionId>;
-    /// How many subscriptions there are.
+    /// The number of subscriptions.
     fn count(&self) -> usize;
     /// Subscriptions whose actors are gone.
     fn dead(&self) -> Vec<SubscriptionId>;
@@ -78,26 +75,26 @@ pub(super) trait ErasedWatcher<S: Source>: Any {
     fn rehost(&mut self, host: &Arc<Recipient<ToMembers<S>>>);
 }
 
-/// What a watcher is started with.
+/// The environment that a watcher starts in.
 pub(super) struct Spawn<'a, S: Source> {
     pub(super) incarnation: u64,
     pub(super) source: &'a Arc<S>,
     pub(super) settings: &'a Settings,
-    /// How long a member that has detached waits.
+    /// The time that a member that has detached waits.
     pub(super) delay: Duration,
 }
 
 /// A watcher of this query, and the subscribers that were promised its updates.
 pub(super) struct WatcherHandle<Q: Query> {
     host: Host<Q>,
-    /// What its next incarnation is made with.
+    /// The part of the watch that its next incarnation shares.
     meta: Arc<WatchMeta<Q>>,
     subscribers: VecMap<SubscriptionId, Registered<Q>>,
     /// The subscription of each actor.
     by_actor: VecMap<u64, SubscriptionId>,
 }
 
-/// Who keeps a watch.
+/// The host of a watch.
 enum Host<Q: Query> {
     /// A watcher of its own.
     Own(Addr<WatcherActor<Q>>),
@@ -212,29 +209,6 @@ fn add_member<Q: Query>(
         member,
         joining,
     }
-}
-
-/// Starts a watcher on an arbiter that takes it: the supervisor's own one, if all others have stopped.
-fn launch<Q: Query>(
-    link: Reporter<Q>,
-    source: &Arc<Q::Source>,
-    arbiters: &mut ArbiterPool,
-    state: WatcherState<Q>,
-    members: Option<Box<SharedQuery<Q::Source>>>,
-) -> Addr<WatcherActor<Q>> {
-    let source = Arc::clone(source);
-    let watcher =
-        move |_: &mut Context<WatcherActor<Q>>| WatcherActor::new(link, source, state, members);
-    actix::Supervisor::start_in_arbiter(&working(arbiters), watcher)
-}
-
-/// The next arbiter that works, or the supervisor's own one.
-pub(super) fn working(arbiters: &mut ArbiterPool) -> ArbiterHandle {
-    // An arbiter that has stopped refuses everything; one that works takes the first thing it is sent.
-    let arbiter = (0..MOST_ARBITERS)
-        .map(|_| arbiters.next())
-        .find(|arbiter| arbiter.spawn_fn(|| {}));
-    arbiter.unwrap_or_else(Arbiter::current)
 }
 
 impl<Q: Query> ErasedWatcher<Q::Source> for WatcherHandle<Q> {
@@ -414,12 +388,12 @@ impl<Q: Query> ErasedWatcher<Q::Source> for WatcherHandle<Q> {
     }
 }
 
-/// Resolves when the sender is dropped: by the watcher, or with the mailbox of a dead one.
+/// Resolves when the sender is dropped, by the watcher or with its mailbox.
 fn dropped(sender: oneshot::Receiver<()>) -> LocalBoxFuture<'static, ()> {
     Box::pin(async move { drop(sender.await) })
 }
 
-/// A watcher that does not answer has panicked: its supervisor is told by other means.
+/// A watcher that does not reply has panicked, and its exit reports that.
 fn ask<A, M>(request: Request<A, M>) -> LocalBoxFuture<'static, ()>
 where
     A: Actor + Handler<M>,

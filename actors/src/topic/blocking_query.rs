@@ -30,7 +30,7 @@ impl<V> Default for BlockingQueryState<V> {
     }
 }
 
-/// What an answer means.
+/// The meaning of a response.
 #[derive(Debug)]
 pub(crate) enum Step<V> {
     /// The value is another one; with whether it came after a break.
@@ -53,7 +53,7 @@ impl<V> Drop for BlockingQueryState<V> {
 struct ComparisonPanicked;
 
 impl<V: PartialEq> BlockingQueryState<V> {
-    /// What to ask next.
+    /// The next request.
     pub(crate) fn request(&self) -> Request<V> {
         Request {
             cursor: self.cursor.clone(),

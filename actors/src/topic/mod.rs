@@ -1,4 +1,4 @@
-//! A watched value and those it is told to: what every keeper of a watch has.
+//! One watched value and its subscribers.
 
 pub(crate) mod blocking_query;
 pub(crate) mod outage;
@@ -41,7 +41,7 @@ pub(crate) struct Topic<Q: Query> {
     pub(crate) query_state: BlockingQueryState<Q::Value>,
     /// Boxed, since a list that they come and go in is moved about.
     pub(crate) subscribers: VecMap<SubscriptionId, Box<SubscriberEntry<Q>>>,
-    /// What could not be read last, so that the same is told once.
+    /// The text of the last rejection, so that the same one is reported once.
     pub(crate) rejection: Option<String>,
     diff_cache: DiffCache<Q::Value>,
 }
@@ -64,7 +64,7 @@ pub(crate) struct SubscriberEntry<Q: Query> {
     feed: Subscription<Q::Value>,
 }
 
-/// What an answer was good for.
+/// The effect of a response.
 pub(crate) enum Applied {
     /// News, which every subscriber is owed now: whether it is the first value of all, and comes after a break.
     Changed { first: bool, resync: bool },
@@ -74,7 +74,7 @@ pub(crate) enum Applied {
     Rejected(Arc<dyn Error + Send + Sync>),
 }
 
-/// What is left to do for a subscriber.
+/// The next step for a subscriber.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum DeliveryOutcome {
     /// Nothing.

@@ -56,7 +56,7 @@ pub(crate) struct WatcherExited {
     pub(crate) members: Option<Box<dyn Any + Send>>,
 }
 
-/// Why nobody does.
+/// The reason for which a watch has no host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExitReason {
     /// Its actor panicked, or its arbiter has stopped.
@@ -67,7 +67,7 @@ pub(crate) enum ExitReason {
     HandedOver,
 }
 
-/// Why a member left its shared query.
+/// The reason for which a member left its shared query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DetachReason {
     #[error("the wider query was refused")]

@@ -1,4 +1,4 @@
-//! What ties the keeper of a watch to the supervisor.
+//! Reports of a watch's host to the supervisor.
 
 use std::{any::Any, error::Error, ops::Deref, sync::Arc};
 
@@ -15,14 +15,14 @@ use crate::{
     },
 };
 
-/// One watch, as whoever keeps it tells the supervisor and everybody of it.
+/// One watch, as its host reports it to the supervisor and writes it down for all readers.
 pub(crate) struct Reporter<Q: Query> {
     pub(crate) meta: Arc<WatchMeta<Q>>,
-    /// Tells this keeper from the one it replaced.
+    /// Distinguishes this host from the one it replaced.
     pub(crate) incarnation: u64,
 }
 
-/// What stays the same whoever keeps the watch.
+/// The part of a watch that stays the same for all its hosts.
 pub(crate) struct WatchMeta<Q: Query> {
     pub(crate) key: WatchKey,
     pub(crate) path: WatchPath,

@@ -92,7 +92,7 @@ impl CellContent {
         outage.failed(cause, now)
     }
 
-    /// How many would miss it: its subscribers, and the watches that it serves.
+    /// The number of subscribers and members that would miss it.
     pub(crate) fn weight(&self) -> usize {
         self.status.subscribers + self.status.members
     }
@@ -116,7 +116,7 @@ impl WatchCell {
         }))
     }
 
-    /// The status as everybody is told it.
+    /// The status as readers see it, with what it inherits.
     pub(crate) fn status(&self) -> WatchStatus {
         let (mut status, upstream) = {
             let content = self.read();
@@ -133,7 +133,7 @@ impl WatchCell {
         self.read().upstream.is_some()
     }
 
-    /// The state as everybody is told it.
+    /// The state as readers see it, with what it inherits.
     pub(crate) fn state(&self) -> WatchState {
         self.status().state
     }

@@ -1,4 +1,4 @@
-//! What a watcher knows, and hands on when it dies.
+//! The state of a watch that outlives its watcher.
 
 use std::{fmt, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     topic::Topic,
 };
 
-/// What outlives restarts, and panics too: it is handed to the watcher that takes over.
+/// Outlives restarts, and panics too: the watcher that takes over starts with it.
 pub(crate) struct WatcherState<Q: Query> {
     pub(crate) topic: Topic<Q>,
     pub(crate) backoff: Backoff,

@@ -4,7 +4,7 @@ use std::{fmt::Debug, sync::Arc};
 
 /// One entry of a watched value: a key and its value, a node, a check.
 pub trait Item: Debug + Send + Sync + 'static {
-    /// What makes it the same entry in two snapshots.
+    /// The type of its identity, which is the same in two snapshots for the same entry.
     type Id<'a>: Ord
     where
         Self: 'a;

@@ -1,4 +1,4 @@
-//! What a supervisor tells a watcher.
+//! The supervisor's commands to a watcher.
 
 use std::sync::Arc;
 

@@ -191,7 +191,7 @@ impl<Q: Query> WatcherActor<Q> {
     }
 }
 
-/// How bad a state is, 0 being the worst; `None` for no trouble.
+/// The severity of a state, 0 being the worst; `None` for no trouble.
 fn severity(state: &WatchState) -> Option<u8> {
     match state {
         WatchState::Stopped { .. } => Some(0),

@@ -17,10 +17,10 @@ use crate::{
     topic::{report::ExitReason, state::WatcherState},
 };
 
-/// How many members are updated before messages and acknowledgements get their turn.
+/// The number of members updated before messages and acknowledgements get their turn.
 const MAX_STEPS: usize = 128;
 
-/// How long members are updated before messages and acknowledgements get their turn.
+/// The time for which members are updated before messages and acknowledgements get their turn.
 const MAX_STEP_TIME: time::Duration = time::Duration::from_millis(4);
 
 impl<W: Query> WatcherActor<W> {

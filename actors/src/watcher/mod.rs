@@ -59,7 +59,7 @@ pub struct WatcherActor<Q: Query> {
     stepping: bool,
     /// It hands its state over as soon as its request is closed. Dropped when it has.
     handing_over: Option<oneshot::Sender<()>>,
-    /// What it asks on between two queries, if places are counted.
+    /// Its lease between two queries, if there is a connection budget.
     lease: Option<Lease>,
     /// Its inputs, if its query is a derived one.
     inputs: Option<DerivedInputs>,

@@ -23,7 +23,7 @@ use crate::{
 /// An answer without news that took less than this is a wake-up for nothing, not the end of a wait.
 const EARLY: Duration = Duration::from_secs(1);
 
-/// What came of a query; the rest is at [`WatcherActor::query_on`].
+/// The result of a query; see [`WatcherActor::query_on`].
 type Asked<Q> = (
     Result<QueryResponse<<Q as Query>::Value>, Failure>,
     Option<Lease>,
@@ -75,7 +75,7 @@ impl<Q: Query> WatcherActor<Q> {
         let (guard, closed) = oneshot::channel();
         let query = seated.into_actor(self).then(move |lease, watcher, _| {
             if matches!(lease, Some(Lease::Permit(_))) && blocking {
-                // It may be long before the answer tells.
+                // The query may block for minutes, so it is reported as live now.
                 watcher.reporter.transition(WatchState::Live);
             }
             wrap_future(watcher.query_on(lease, client, request, guard))
@@ -120,7 +120,7 @@ impl<Q: Query> WatcherActor<Q> {
         let permit = self.permit(blocking);
         let hold = hold(&*query, &self.source);
         async move {
-            // Dropped in the opposite order: the request is closed, its place is free, and that is told.
+            // Dropped in reverse order: the request is closed, its permit released, then `closed` resolves.
             let _guard = guard;
             let kept = budget
                 .clone()
@@ -156,7 +156,7 @@ impl<Q: Query> WatcherActor<Q> {
         early: bool,
         ctx: &mut Context<Self>,
     ) {
-        // The next query will want to be held. Taken before the state is told, which depends on it.
+        // For the next query, which will be held. Taken before the state is reported, which depends on it.
         self.lease = lease.or_else(|| self.budget.as_ref().and_then(ConnectionBudget::lease));
         self.apply(answer, early, ctx);
         self.poll(ctx);

@@ -1,4 +1,4 @@
-//! What a watcher has to do with the guard of its server.
+//! The watcher's side of the reconnect gate.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl<Q: Query> WatcherActor<Q> {
-    /// Waits for the turn of a query that begins from nowhere; one that goes on from an answer needs none.
+    /// Waits for the permit of a query that begins from the start; one that resumes from a response needs none.
     ///
     /// Boxed, since every query on its way would be as large as the wait that few of them have.
     pub(super) fn permit(&self, blocking: bool) -> Option<LocalBoxFuture<'static, Option<Permit>>> {
@@ -37,7 +37,7 @@ impl<Q: Query> WatcherActor<Q> {
         }))
     }
 
-    /// Tells the guard if this shows that the server is there.
+    /// Records at the gate that the server has responded, if this shows it.
     pub(super) fn record_response(&self, answer: &Result<QueryResponse<Q::Value>, Failure>) {
         let Some(guard) = &self.guard else { return };
         let is_there = match answer {
