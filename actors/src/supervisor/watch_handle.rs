@@ -41,15 +41,14 @@ pub(super) trait ErasedWatcher<S: Source>: Any {
     fn count(&self) -> usize;
     /// Subscriptions whose actors are gone.
     fn dead(&self) -> Vec<SubscriptionId>;
-    /// The actor of a subscription, as its identity.
+    /// The identity of a subscription's actor.
     fn actor(&self, id: SubscriptionId) -> Option<u64>;
     fn remove(&mut self, id: SubscriptionId) -> LocalBoxFuture<'static, ()>;
     fn end(&mut self) -> LocalBoxFuture<'static, ()>;
     fn restart(&mut self, source: Option<Arc<S>>) -> LocalBoxFuture<'static, ()>;
     /// Ends its own watcher, which hands its state over; the future resolves when it has.
     fn hand_over(&self) -> LocalBoxFuture<'static, ()>;
-    /// Starts a watcher of its own from the state that is left. After a panic: the number of its attempt, and
-    /// the pause before it.
+    /// Starts a watcher of its own. After a panic: the number of its attempt, and the pause before it.
     fn respawn(
         &mut self,
         state: Box<dyn Any + Send>,
