@@ -115,14 +115,6 @@ pub trait Ask<Q: Query = Self> {
     }
 }
 
-impl<Q: Query> Clone for Evaluation<'_, Q> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<Q: Query> Copy for Evaluation<'_, Q> {}
-
 impl<Q: Query> Debug for Evaluation<'_, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -58,7 +58,7 @@ impl<S: Source, Q: Query<Source = S>> Handler<Watch<Q>> for WatchSupervisor<S> {
         let id = SubscriptionId(self.number());
         if !self.entries.contains_key(&key) {
             let joined = self.wide_watch_of(&query, &path, ctx);
-            self.start_watch(&key, path.clone(), query, joined, ctx);
+            self.start_watch(&key, &path, query, joined, ctx);
         }
         let Some(entry) = self.entries.get_mut(&key) else {
             unreachable!("it was just put there")
@@ -107,7 +107,7 @@ impl<S: Source> WatchSupervisor<S> {
     pub(super) fn start_watch<Q: Query<Source = S>>(
         &mut self,
         key: &WatchKey,
-        path: WatchPath,
+        path: &WatchPath,
         query: Arc<Q>,
         joined: Option<Joined<S>>,
         ctx: &mut Context<Self>,
@@ -146,7 +146,7 @@ impl<S: Source> WatchSupervisor<S> {
             membership,
         };
         self.entries.insert(key.clone(), entry);
-        self.notify(key, &path, &EventKind::State(WatchState::Connecting));
+        self.notify(key, path, &EventKind::State(WatchState::Connecting));
     }
 
     /// Ends the subscriptions of a watch that runs on for others: how many, and the futures that resolve when

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use actix::{WeakAddr, WeakRecipient};
+use actix::{Recipient, WeakAddr, WeakRecipient};
 use futures_util::FutureExt;
 
 use crate::{
@@ -67,7 +67,7 @@ struct InputSubscriber {
 
 impl<I: Query> Receive<Changed<I>> for InputSubscriber {
     fn deliver(&self, changed: Changed<I>) -> Option<Reply> {
-        let subscriber = self.subscriber.upgrade().filter(|it| it.connected())?;
+        let subscriber = self.subscriber.upgrade().filter(Recipient::connected)?;
         Some(Box::pin(subscriber.send(InputChanged {
             input: self.input.clone(),
             value: Arc::clone(&changed.current) as Arc<dyn Any + Send + Sync>,
@@ -82,7 +82,7 @@ impl<I: Query> Receive<Changed<I>> for InputSubscriber {
 
     fn identity(&self) -> Option<u64> {
         let mut hasher = DefaultHasher::new();
-        let subscriber = self.subscriber.upgrade().filter(|it| it.connected())?;
+        let subscriber = self.subscriber.upgrade().filter(Recipient::connected)?;
         subscriber.hash(&mut hasher);
         Some(hasher.finish())
     }

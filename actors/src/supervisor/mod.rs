@@ -8,6 +8,7 @@ mod launch;
 mod linger;
 mod observers;
 mod readiness;
+mod replies;
 mod reports;
 mod shared_queries;
 mod shutdown;
@@ -183,8 +184,7 @@ impl<S: Source> WatchSupervisor<S> {
         let path = query.path();
         let root = key.clone();
         let start: StartRoot<S> = Arc::new(move |supervisor, ctx| {
-            let (path, query) = (path.clone(), Arc::clone(&query));
-            supervisor.start_watch(&root, path, query, None, ctx);
+            supervisor.start_watch(&root, &path, Arc::clone(&query), None, ctx);
         });
         self.roots.insert(key, start);
         self

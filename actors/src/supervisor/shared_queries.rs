@@ -36,10 +36,12 @@ const MAX_SPREAD: Duration = Duration::from_secs(30);
 /// The number of members that come back in one sweep.
 const MAX_REJOINS: usize = 1_000;
 
+/// Where the members of a wide watch are. Each clone of a recipient has room of its own, so members share one.
+type MembersHost<S> = Arc<Recipient<ToMembers<S>>>;
+
 /// A wide watch as its members know it.
 pub(super) struct SharedQueryHandle<S: Source> {
-    /// Each clone of a recipient has room of its own in it, so members share one.
-    pub(super) host: Arc<Recipient<ToMembers<S>>>,
+    pub(super) host: MembersHost<S>,
     /// The number of members, detached ones included.
     pub(super) members: usize,
 }
@@ -62,7 +64,7 @@ pub(super) struct Detached {
 /// A shared query that a watch joins.
 pub(super) struct Joined<S: Source> {
     pub(super) membership: Membership,
-    pub(super) host: Arc<Recipient<ToMembers<S>>>,
+    pub(super) host: MembersHost<S>,
     pub(super) cell: Arc<WatchCell>,
 }
 
@@ -105,7 +107,7 @@ impl<S: Source> WatchSupervisor<S> {
         }
     }
 
-    fn host_of(&self, wide: &WatchKey) -> Option<(Arc<Recipient<ToMembers<S>>>, Arc<WatchCell>)> {
+    fn host_of(&self, wide: &WatchKey) -> Option<(MembersHost<S>, Arc<WatchCell>)> {
         let entry = self.entries.get(wide)?;
         let host = match self.shared.get(wide) {
             Some(shared) => Arc::clone(&shared.host),
@@ -114,7 +116,7 @@ impl<S: Source> WatchSupervisor<S> {
         Some((host, Arc::clone(&entry.cell)))
     }
 
-    fn count_member(&mut self, wide: &WatchKey, host: &Arc<Recipient<ToMembers<S>>>) {
+    fn count_member(&mut self, wide: &WatchKey, host: &MembersHost<S>) {
         let shared = self.shared.entry(wide.clone());
         let shared = shared.or_insert_with(|| SharedQueryHandle {
             host: Arc::clone(host),

@@ -10,7 +10,11 @@ use actix::prelude::*;
 use futures_util::future::LocalBoxFuture;
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Settings, launch::launch};
+use super::{
+    Settings,
+    launch::launch,
+    replies::{ask, dropped},
+};
 use crate::{
     messages::subscription_id::SubscriptionId,
     query::{Query, Source},
@@ -385,20 +389,4 @@ impl<Q: Query> ErasedWatcher<Q::Source> for WatcherHandle<Q> {
             *host = Arc::clone(new);
         }
     }
-}
-
-/// Resolves when the sender is dropped, by the watcher or with its mailbox.
-fn dropped(sender: oneshot::Receiver<()>) -> LocalBoxFuture<'static, ()> {
-    Box::pin(async move { drop(sender.await) })
-}
-
-/// A watcher that does not reply has panicked, and its exit reports that.
-fn ask<A, M>(request: Request<A, M>) -> LocalBoxFuture<'static, ()>
-where
-    A: Actor + Handler<M>,
-    A::Context: actix::dev::ToEnvelope<A, M>,
-    M: Message + Send + 'static,
-    M::Result: Send,
-{
-    Box::pin(async move { drop(request.await) })
 }
