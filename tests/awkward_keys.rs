@@ -1,6 +1,6 @@
 //! Every key reaches Consul unchanged, whatever its name: in a URL where possible, otherwise in a transaction.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on says so")]
+#![allow(clippy::expect_used, reason = "a test that cannot continue says so")]
 
 use consul_watch::{
     client::{ConsulConfig, KeyPath},
