@@ -20,6 +20,7 @@ pub mod logs;
 pub mod merged;
 pub mod outage;
 pub mod part;
+pub mod rows;
 pub mod shared;
 pub mod store;
 
@@ -37,7 +38,8 @@ pub use self::{
     logs::Logs,
     merged::Merged,
     part::Part,
-    store::{Away, Folder, Mode, Row, Rows, Store},
+    rows::{Row, Rows},
+    store::{Away, Folder, Mode, Store},
 };
 
 /// How long a condition is waited for: by the paused clock in most tests.
