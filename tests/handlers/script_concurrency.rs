@@ -202,7 +202,7 @@ async fn splay_delays_and_the_newest_state_is_run() {
         handler.send(state("x", index)).await.unwrap();
         let took = sent.elapsed();
         // The delay is not part of the run.
-        longest = longest.max(took - fixture.ended().await.duration);
+        longest = longest.max(took.saturating_sub(fixture.ended().await.duration));
     }
     // Five draws out of 0.8 s all below 20 ms: once in a hundred million.
     assert!(longest > Duration::from_millis(20), "{longest:?}");
