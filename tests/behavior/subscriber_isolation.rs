@@ -137,8 +137,8 @@ async fn a_handler_that_panics() {
     let stats = fixture.proxy.stats();
     assert_eq!(
         (stats.accepted, fixture.status("app").await.restarts),
-        (1, 0),
-        "the watcher is not affected"
+        (2, 0),
+        "the watcher keeps its connection; the other one proved the removal"
     );
     // The other one is still owed the latest state, compared with the last that it finished.
     let latest =
