@@ -27,7 +27,11 @@ async fn a_key_that_only_the_root_may_not_read_has_its_own_query() {
     a.says(&["updated app/a=1→2"]).await;
     assert_eq!(
         watched(&fixture).await,
-        ["key:app/a live 1", "key:app/b live 1"]
+        [
+            "key:app/a live 1",
+            "key:app/b live 1",
+            "keyprefix:app retrying 0"
+        ]
     );
 }
 

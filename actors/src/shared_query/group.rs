@@ -246,7 +246,12 @@ impl<N: Query> MemberGroup<N> {
         }
         // Everything but the removal is delivered at once.
         if !may_be_older && let Some(part) = extract_retaining(host.source, member, &upstream) {
+            let resyncing = member.topic.query_state.is_resyncing();
             self.apply(number, part, host);
+            // The removal that follows is of the same break.
+            if resyncing && let Some(member) = self.members.get_mut(&number) {
+                member.topic.query_state.interrupted();
+            }
         }
         self.begin_confirmation(number, host);
     }

@@ -69,6 +69,11 @@ impl<V: PartialEq> BlockingQueryState<V> {
         self.current.as_ref()
     }
 
+    /// Whether the next answer comes after a break.
+    pub(crate) fn is_resyncing(&self) -> bool {
+        self.resyncing
+    }
+
     /// Whether the next query blocks, so that an early answer is a wake-up.
     pub(crate) fn is_blocking(&self) -> bool {
         self.cursor != Cursor::Start
