@@ -284,7 +284,7 @@ fn a_folder_as_deep_as_a_key_can_be_long() {
         assert!(
             error
                 .to_string()
-                .ends_with("it lies more than 128 folders deep")
+                .ends_with("it is nested more than 128 folders deep")
         );
     }
 }
