@@ -51,6 +51,12 @@ impl Throttle {
         (full_at - now).saturating_sub(every.saturating_mul(self.burst))
     }
 
+    /// Starts with a full bucket again: what a source was asked says nothing of the next one.
+    pub(crate) fn refill(&mut self) {
+        self.empty_wakeups = 0;
+        self.full_at = None;
+    }
+
     /// Returns the tokens of queries that were never sent, since their waits were cut short: the bucket is
     /// empty at most.
     pub(crate) fn forgive(&mut self, now: Instant) {

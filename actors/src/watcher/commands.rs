@@ -103,7 +103,7 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
         self.lease = None;
         self.state.backoff.reset();
         // What slowed the old one down says nothing of the new one.
-        self.state.throttle.on_change();
+        self.state.throttle.refill();
         self.state.throttle.forgive(Instant::now());
         self.state.next_attempt = None;
         self.state.halted = false;
