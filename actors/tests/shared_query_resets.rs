@@ -4,14 +4,14 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use common::{
-    Folder, Mode, Part, Recorder, Say, Store, pass,
+    Folder, Gate, Mode, Part, Recorder, Row, Say, Store, pass,
     shared::{follow, rooted, row},
     supervisor, until,
 };
-use consul_watch_actors::{Reason, Reset, Stop};
+use consul_watch_actors::{Change, Reason, Reset, Stop, Watch, WatchStatus};
 
 #[actix::test]
 async fn resets_repeat_nothing_and_close_confirming_queries() {
@@ -150,6 +150,43 @@ async fn ten_thousand_resets_at_once_do_not_grow_the_stack() {
     watches.send(last).await.unwrap().unwrap();
     until("the last configuration holds", || {
         sight.last().unwrap().rows.get("x.a") == Some(&7)
+    })
+    .await;
+}
+
+/// More resets than a mailbox holds, and another one behind them when there is room in it again.
+#[actix::test]
+async fn no_reset_overtakes_another() {
+    let store = Store::new();
+    let watches = supervisor(&store).arbiters(1).start();
+    let gate = Arc::new(Gate::default());
+    let (user, sight) = Recorder::prompt();
+    let blocking = {
+        let gate = Arc::clone(&gate);
+        move |_: &Change<Row>| {
+            gate.pass();
+            true
+        }
+    };
+    let watch = Watch::new(Folder::new("app"), user).only(blocking);
+    watches.send(watch).await.unwrap().unwrap();
+    watches.ready("app").await;
+    // The watcher's thread stands still until the supervisor has come to the last one.
+    store.put("app", "x.a", 7);
+    let reset = |prefix| Reset::with(store.clone().with_prefix(prefix));
+    for _ in 0..100 {
+        watches.do_send(reset("none"));
+    }
+    let last = store.clone().with_prefix("x.").opening(&gate);
+    watches.do_send(Reset::with(last));
+    let all_done = |it: &WatchStatus| it.restarts == 101;
+    watches
+        .until_status("app", "all resets are done", all_done)
+        .await;
+    until("the last configuration holds", || {
+        sight
+            .last()
+            .is_some_and(|seen| seen.rows.keys().eq(["x.a"]))
     })
     .await;
 }

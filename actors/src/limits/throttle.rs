@@ -57,13 +57,6 @@ impl Throttle {
         self.full_at = None;
     }
 
-    /// Returns the tokens of queries that were never sent, since their waits were cut short: the bucket is
-    /// empty at most.
-    pub(crate) fn forgive(&mut self, now: Instant) {
-        let empty = now + self.every.saturating_mul(self.burst);
-        self.full_at = self.full_at.map(|at| at.min(empty));
-    }
-
     /// Records that the last query brought a change.
     pub fn on_change(&mut self) {
         self.empty_wakeups = 0;
@@ -117,14 +110,16 @@ mod tests {
     }
 
     #[test]
-    fn queries_that_were_never_sent_cost_no_more_than_one() {
+    fn what_was_taken_before_a_refill_delays_nothing() {
         let mut throttle = Throttle::new(2, Duration::from_millis(10));
         let now = Instant::now();
         for _ in 0..10_000 {
             throttle.take(now);
-            throttle.forgive(now);
+            throttle.on_empty_wakeup();
         }
-        assert_eq!(throttle.take(now), Duration::from_millis(10));
+        throttle.refill();
+        let pauses = [(); 3].map(|()| throttle.take(now));
+        assert_eq!(pauses, [0, 0, 10].map(Duration::from_millis));
     }
 
     proptest! {

@@ -10,11 +10,7 @@ use actix::prelude::*;
 use futures_util::future::LocalBoxFuture;
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{
-    Settings,
-    launch::launch,
-    replies::{ask, dropped},
-};
+use super::{Settings, launch::launch, replies::dropped};
 use crate::{
     messages::subscription_id::SubscriptionId,
     query::{Query, Source},
@@ -243,18 +239,18 @@ impl<Q: Query> ErasedWatcher<Q::Source> for WatcherHandle<Q> {
         if let Some(registered) = self.subscribers.remove(id) {
             self.by_actor.remove(registered.actor);
         }
+        let (done, ended) = oneshot::channel();
         match &self.host {
-            Host::Own(watcher) => ask(watcher.send(Unsubscribe(id))),
+            Host::Own(watcher) => watcher.do_send(Unsubscribe(id, done)),
             Host::Shared { host, member, .. } => {
                 let member = *member;
-                let (done, ended) = oneshot::channel();
                 host.do_send(ToMembers::new::<Q>(move |group, host| {
                     group.unsubscribe(member, id, host.timers, host.in_flight);
                     drop(done);
                 }));
-                dropped(ended)
             }
         }
+        dropped(ended)
     }
 
     fn end(&mut self) -> LocalBoxFuture<'static, ()> {
@@ -273,7 +269,11 @@ impl<Q: Query> ErasedWatcher<Q::Source> for WatcherHandle<Q> {
 
     fn restart(&mut self, source: Option<Arc<Q::Source>>) -> LocalBoxFuture<'static, ()> {
         match &self.host {
-            Host::Own(watcher) => ask(watcher.send(Restart(source))),
+            Host::Own(watcher) => {
+                let (done, closed) = oneshot::channel();
+                watcher.do_send(Restart(source, done));
+                dropped(closed)
+            }
             // Its requests are closed with those of the wide watch.
             Host::Shared { .. } => Box::pin(std::future::ready(())),
         }

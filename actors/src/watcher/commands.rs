@@ -29,23 +29,24 @@ impl<Q: Query> Handler<Subscribe<Q>> for WatcherActor<Q> {
     }
 }
 
-/// Lets a subscriber go. Answered when nothing more will be delivered to it.
+/// Removes a subscriber. The sender is dropped when nothing more will be delivered to it.
+///
+/// Commands are no requests: a request whose mailbox is full enters it later than a command sent behind it,
+/// and one that nobody waits for any more is never handled.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Unsubscribe(pub(crate) SubscriptionId);
+pub(crate) struct Unsubscribe(pub(crate) SubscriptionId, pub(crate) oneshot::Sender<()>);
 
 impl<Q: Query> Handler<Unsubscribe> for WatcherActor<Q> {
     type Result = ();
 
-    fn handle(&mut self, Unsubscribe(id): Unsubscribe, _: &mut Self::Context) {
+    fn handle(&mut self, Unsubscribe(id, done): Unsubscribe, _: &mut Self::Context) {
         self.state.unsubscribe(id);
+        drop(done);
     }
 }
 
-/// Ends the watcher. What it carries is dropped when its request is closed.
-///
-/// It is no request of its own, since one that nobody waits for any more is never handled, and an end has
-/// to be.
+/// Ends the watcher. The sender is dropped when its request is closed.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct End(pub(crate) oneshot::Sender<()>);
@@ -73,17 +74,18 @@ impl<Q: Query> Handler<End> for WatcherActor<Q> {
     }
 }
 
-/// Starts the watcher afresh, with another source if one is given. Answered when its request is closed.
+/// Starts the watcher afresh, with another source if one is given. The sender is dropped when its request is
+/// closed.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Restart<S>(pub(crate) Option<Arc<S>>);
+pub(crate) struct Restart<S>(pub(crate) Option<Arc<S>>, pub(crate) oneshot::Sender<()>);
 
 impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
     type Result = ResponseFuture<()>;
 
     fn handle(
         &mut self,
-        Restart(source): Restart<Q::Source>,
+        Restart(source, done): Restart<Q::Source>,
         ctx: &mut Self::Context,
     ) -> Self::Result {
         if self.ended {
@@ -96,7 +98,11 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
         }
         if self.inputs.is_some() {
             // Its inputs are watches that start afresh themselves, and tell what they find.
-            return Box::pin(self.members_of_new_source(ctx));
+            let closed = self.members_of_new_source(ctx);
+            return Box::pin(async move {
+                closed.await;
+                drop(done);
+            });
         }
         self.state.topic.query_state.interrupted();
         self.client = None;
@@ -104,7 +110,6 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
         self.state.backoff.reset();
         // What slowed the old one down says nothing of the new one.
         self.state.throttle.refill();
-        self.state.throttle.forgive(Instant::now());
         self.state.next_attempt = None;
         self.state.halted = false;
         self.reporter.transition(WatchState::Connecting);
@@ -112,6 +117,7 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
         Box::pin(async move {
             closed.await;
             members.await;
+            drop(done);
         })
     }
 }

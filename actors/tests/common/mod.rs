@@ -39,7 +39,7 @@ pub use self::{
     merged::Merged,
     part::Part,
     rows::{Row, Rows},
-    store::{Away, Folder, Mode, Store},
+    store::{Away, Folder, Gate, Mode, Store},
 };
 
 /// How long a condition is waited for: by the paused clock in most tests.

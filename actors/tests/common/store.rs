@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     rc::Rc,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -91,6 +91,24 @@ pub struct Store {
     guard: Option<ReconnectGate>,
     hold: Duration,
     prefix: String,
+    gate: Option<Arc<Gate>>,
+}
+
+/// What a test's thread and a watcher's wait for.
+#[derive(Debug, Default)]
+pub struct Gate(Mutex<bool>, Condvar);
+
+impl Gate {
+    pub fn open(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_all();
+    }
+
+    /// Blocks the thread until the gate is open.
+    pub fn pass(&self) {
+        let closed = self.0.lock().unwrap();
+        drop(self.1.wait_while(closed, |open| !*open).unwrap());
+    }
 }
 
 impl Store {
@@ -118,6 +136,7 @@ impl Store {
             guard: None,
             hold: Duration::ZERO,
             prefix: String::new(),
+            gate: None,
         }
     }
 
@@ -125,6 +144,13 @@ impl Store {
     #[must_use]
     pub fn with_prefix(mut self, prefix: &str) -> Self {
         prefix.clone_into(&mut self.prefix);
+        self
+    }
+
+    /// The same rows, whose source opens this gate when it is checked, and takes its time.
+    #[must_use]
+    pub fn opening(mut self, gate: &Arc<Gate>) -> Self {
+        self.gate = Some(Arc::clone(gate));
         self
     }
 
@@ -323,6 +349,10 @@ impl Source for Store {
     }
 
     fn validate(&self) -> Result<(), Failure> {
+        if let Some(gate) = &self.gate {
+            gate.open();
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let refuse = self.lock().refuse;
         if refuse {
             Err(Failure::new(FailureClass::Invalid, Told("no such place")))
