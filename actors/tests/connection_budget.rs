@@ -14,7 +14,7 @@ use std::{
 };
 
 use common::{
-    Events, Mode, Recorder, Say, Store,
+    Events, Mode, Recorder, Store, SupervisorExt,
     budget::{LATEST, POLL_EVERY, are, stage, watch_all},
     pass, paused, supervisor, until,
 };
@@ -26,15 +26,15 @@ async fn a_watch_beyond_the_budget_is_reported_as_polling_and_polls_at_intervals
     let (observer, events) = Events::start_new();
     watches.send(Observe::path("late", observer)).await.unwrap();
     let all = watch_all(&watches, ["a", "b", "late"]).await;
-    let sight = &all[2].1;
+    let received = &all[2].1;
     assert_eq!((store.held(), budget.available()), (2, 0));
     assert_eq!(are(&watches, "polling").await, ["late"]);
     for value in 1..30 {
         store.put("late", "a", value);
         pass(LATEST).await;
-        assert!(sight.shows(value), "it is late, but never lost");
+        assert!(received.shows(value), "it is late, but never lost");
     }
-    assert_eq!(sight.count(), 30);
+    assert_eq!(received.count(), 30);
     assert_eq!(events.names(), ["connecting", "polling"], "told once");
     let asked = store.asked("late");
     assert!(
@@ -202,14 +202,14 @@ async fn first_answers_never_wait_behind_held_queries() {
     watch_all(&watches, ["a", "b", "c"]).await;
     assert_eq!(budget.available(), 0);
     let start = tokio::time::Instant::now();
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     for n in 0..100 {
         let folder = format!("late{n}");
         store.put(&folder, "a", 1);
         watches.watch(&folder, subscriber.clone()).await;
     }
     watches.send(Ready::all()).await.unwrap().unwrap();
-    until("all first states arrive", || sight.count() == 100).await;
+    until("all first states arrive", || received.count() == 100).await;
     assert!(
         start.elapsed() < Duration::from_secs(1),
         "it took {:?}",
@@ -222,11 +222,11 @@ async fn first_answers_never_wait_behind_held_queries() {
 async fn five_hundred_watches_on_ten_permits_see_every_change_in_time() {
     let (store, budget, watches) = stage(10);
     let folders: Vec<_> = (0..500).map(|n| format!("folder{n}")).collect();
-    let mut sights = Vec::new();
+    let mut received_by_all = Vec::new();
     for folder in &folders {
-        let (subscriber, sight) = Recorder::prompt();
+        let (subscriber, received) = Recorder::prompt();
         watches.watch(folder, subscriber).await;
-        sights.push(sight);
+        received_by_all.push(received);
     }
     watches.send(Ready::all()).await.unwrap().unwrap();
     for value in 1..4 {
@@ -234,7 +234,10 @@ async fn five_hundred_watches_on_ten_permits_see_every_change_in_time() {
             store.put(folder, "a", value);
         }
         pass(LATEST).await;
-        let behind = sights.iter().filter(|sight| !sight.shows(value)).count();
+        let behind = received_by_all
+            .iter()
+            .filter(|received| !received.shows(value))
+            .count();
         assert_eq!(behind, 0, "have not seen {value} yet");
     }
     let polls: usize = folders.iter().map(|folder| store.asked(folder).len()).sum();
@@ -258,15 +261,15 @@ async fn the_budget_holds_across_threads() {
     let budget = ConnectionBudget::new(3)
         .with_short_permits(2)
         .with_poll_interval(Duration::from_millis(50));
-    let store = Store::new().with_places(&budget);
+    let store = Store::new().with_connection_budget(&budget);
     let watches = supervisor(&store).arbiters(2).start();
     let folders: Vec<_> = (0..20).map(|n| format!("folder{n}")).collect();
     for round in 1..=10 {
-        let mut sights = Vec::new();
+        let mut received_by_all = Vec::new();
         for folder in &folders {
-            let (subscriber, sight) = Recorder::prompt();
+            let (subscriber, received) = Recorder::prompt();
             watches.watch(folder, subscriber).await;
-            sights.push(sight);
+            received_by_all.push(received);
         }
         for _ in 0..50 {
             let folder = &folders[fastrand::usize(..20)];
@@ -287,8 +290,8 @@ async fn the_budget_holds_across_threads() {
         for folder in &folders {
             store.put(folder, "a", round);
         }
-        for (folder, sight) in folders.iter().zip(&sights) {
-            until(&format!("{folder} shows {round}"), || sight.shows(round)).await;
+        for (folder, received) in folders.iter().zip(&received_by_all) {
+            until(&format!("{folder} shows {round}"), || received.shows(round)).await;
         }
         until("as many are held as can be", || {
             (store.held(), budget.available()) == (3, 0)
@@ -310,7 +313,7 @@ async fn a_disabled_budget_takes_no_permits_until_it_is_enabled() {
         .with_short_permits(4)
         .with_poll_interval(POLL_EVERY)
         .disabled();
-    let store = Store::new().with_places(&budget);
+    let store = Store::new().with_connection_budget(&budget);
     let watches = paused(&store);
     let all = watch_all(&watches, ["a", "b", "c"]).await;
     assert_eq!((store.held(), budget.available()), (3, 2));

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    Mode, Say, Store,
+    Mode, Store, SupervisorExt,
     budget::{LATEST, POLL_EVERY, Watches, are, watch_all},
     pass, paused, until,
 };
@@ -19,7 +19,7 @@ async fn a_permit_is_released_when_the_server_drops_the_query() {
     let budget = ConnectionBudget::new(3)
         .with_short_permits(4)
         .with_poll_interval(POLL_EVERY);
-    let store = Store::new().with_places(&budget).with_hold(hold);
+    let store = Store::new().with_connection_budget(&budget).with_hold(hold);
     let watches = paused(&store);
     watch_all(&watches, ["a", "b", "c"]).await;
     // Its query was asked again with this, so it is held from now on.
@@ -63,7 +63,7 @@ async fn permits_are_released_without_anybody_asking_for_one() {
     let budget = ConnectionBudget::new(10)
         .with_short_permits(4)
         .with_poll_interval(POLL_EVERY);
-    let store = Store::new().with_places(&budget).with_hold(hold);
+    let store = Store::new().with_connection_budget(&budget).with_hold(hold);
     let watches = paused(&store);
     let names: Vec<_> = (0..10).map(|n| format!("folder{n}")).collect();
     watch_all(&watches, &names).await;
@@ -92,7 +92,7 @@ async fn permits_are_released_without_anybody_asking_for_one() {
 /// Three folders on three permits, whose connections break while the queries are held.
 async fn broken(hold: Duration) -> (Store, ConnectionBudget, Watches) {
     let budget = ConnectionBudget::new(3).with_poll_interval(POLL_EVERY);
-    let store = Store::new().with_places(&budget).with_hold(hold);
+    let store = Store::new().with_connection_budget(&budget).with_hold(hold);
     let watches = paused(&store);
     watch_all(&watches, FOLDERS).await;
     assert_eq!((store.held(), budget.pending_release()), (3, 0));

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    Say, Store,
+    Store, SupervisorExt,
     budget::{LATEST, are, watch_all},
     pass, paused, supervisor, until,
 };
@@ -17,11 +17,11 @@ use consul_watch_actors::{ConnectionBudget, Reset, Stop};
 async fn two_supervisors_hold_no_more_than_the_smaller_of_their_numbers() {
     let registry = ConnectionBudget::new(5).keep();
     let store = Store::new();
-    let many = paused(&store.clone().with_places(&registry.share(5)));
+    let many = paused(&store.clone().with_connection_budget(&registry.share(5)));
     watch_all(&many, ["a", "b", "c", "d"]).await;
     assert_eq!(store.held(), 4);
 
-    let few = supervisor(&store.clone().with_places(&registry.share(2)))
+    let few = supervisor(&store.clone().with_connection_budget(&registry.share(2)))
         .arbiters(0)
         .start();
     watch_all(&few, ["e"]).await;
@@ -55,7 +55,7 @@ async fn a_reset_to_another_number_counts_the_queries_of_before() {
     let registry = ConnectionBudget::new(3).keep();
     let store = |max| {
         Store::new()
-            .with_places(&registry.share(max))
+            .with_connection_budget(&registry.share(max))
             .with_hold(hold)
     };
     let watches = paused(&store(3));

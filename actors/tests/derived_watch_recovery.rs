@@ -1,12 +1,12 @@
 //! A derived watch after a panic in its watcher, or in a subscriber: what it knew of its inputs stays known.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue says why")]
 
 mod common;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use common::{Folder, Mode, Recorder, Row, Rows, Sight, Store, pass, paused, until};
+use common::{Folder, Mode, Received, Recorder, Row, Rows, Store, pass, paused, until};
 use consul_watch_actors::{Derived, Evaluation, Input, Inputs, Outcome, Query, Watch, WatchPath};
 
 /// A list, and a folder for each row of it, as a catalogue of services is.
@@ -65,8 +65,8 @@ impl Derived for Catalog {
     }
 }
 
-fn removes_nothing(sight: &Sight) {
-    let all = sight.all();
+fn removes_nothing(received: &Received) {
+    let all = received.all();
     let mut changes = all.iter().flat_map(|seen| &seen.changes);
     assert!(
         changes.all(|change| !change.starts_with("removed")),
@@ -82,20 +82,20 @@ async fn a_panic_in_a_derived_watch_removes_nothing() {
         store.put(member, "a", 1);
     }
     let watches = paused(&store);
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     let watch = Watch::new(Catalog, subscriber);
     watches.send(watch).await.unwrap().unwrap();
-    until("the first value arrives", || sight.count() == 1).await;
-    assert_eq!(sight.last().unwrap().rows.len(), 3);
+    until("the first value arrives", || received.count() == 1).await;
+    assert_eq!(received.last().unwrap().rows.len(), 3);
     store.put("x", "a", CURSED);
     pass(1).await;
     store.put("x", "a", 2);
     until("the latest arrives", || {
-        sight.last().unwrap().rows.get("x.a") == Some(&2)
+        received.last().unwrap().rows.get("x.a") == Some(&2)
     })
     .await;
     pass(60).await;
-    removes_nothing(&sight);
+    removes_nothing(&received);
 }
 
 #[actix::test]
@@ -107,7 +107,7 @@ async fn a_subscriber_that_panics_removes_nothing_for_others() {
     }
     store.mode("list", Mode::Silent);
     let watches = paused(&store);
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     let watch = Watch::new(Catalog, subscriber);
     watches.send(watch).await.unwrap().unwrap();
     let (bad, _) = Recorder::prompt();
@@ -115,7 +115,7 @@ async fn a_subscriber_that_panics_removes_nothing_for_others() {
     let watch = Watch::new(Catalog, bad).skip_first_when(panics);
     watches.send(watch).await.unwrap().unwrap();
     store.mode("list", Mode::Honest);
-    until("the first value arrives", || sight.count() > 0).await;
+    until("the first value arrives", || received.count() > 0).await;
     pass(60).await;
-    removes_nothing(&sight);
+    removes_nothing(&received);
 }

@@ -9,7 +9,7 @@ use std::{
 
 use actix::prelude::*;
 use common::{
-    Recorder, Say, Sight, Store,
+    Received, Recorder, Store, SupervisorExt,
     actors::{Habit, Occupy},
     random, supervisor, until,
 };
@@ -22,15 +22,15 @@ const ROUNDS: u64 = 80;
 struct Member {
     id: SubscriptionId,
     address: Addr<Recorder>,
-    sight: Sight,
+    received: Received,
 }
 
 /// Starts one on this arbiter.
-fn start(arbiter: &Arbiter, habit: Habit) -> (Addr<Recorder>, Sight) {
-    let (recorder, sight) = Recorder::new(habit);
+fn start(arbiter: &Arbiter, habit: Habit) -> (Addr<Recorder>, Received) {
+    let (recorder, received) = Recorder::new(habit);
     (
         Recorder::start_in_arbiter(&arbiter.handle(), move |_| recorder),
-        sight,
+        received,
     )
 }
 
@@ -55,9 +55,13 @@ async fn every_subscriber_gets_the_latest_and_none_gets_anything_after_its_stop(
                 1 => Habit::PanicsAt(random.u64(round..=ROUNDS)),
                 _ => Habit::Prompt,
             };
-            let (address, sight) = start(&arbiters[random.usize(0..2)], habit);
+            let (address, received) = start(&arbiters[random.usize(0..2)], habit);
             let id = watches.watch("app", address.clone()).await;
-            members.push(Member { id, address, sight });
+            members.push(Member {
+                id,
+                address,
+                received,
+            });
         }
         store.put("app", "a", round);
         match random.u8(0..8) {
@@ -65,7 +69,7 @@ async fn every_subscriber_gets_the_latest_and_none_gets_anything_after_its_stop(
                 let gone: Member = members.swap_remove(random.usize(0..members.len()));
                 watches.stop(Stop::subscription(gone.id)).await;
                 settle(&gone.address).await;
-                stopped.push((gone.sight.clone(), gone.sight.count(), gone));
+                stopped.push((gone.received.clone(), gone.received.count(), gone));
             }
             3 => {
                 watches.send(Reset::new()).await.unwrap().unwrap();
@@ -74,20 +78,23 @@ async fn every_subscriber_gets_the_latest_and_none_gets_anything_after_its_stop(
             _ => {}
         }
     }
-    for Member { address, sight, .. } in &members {
+    for Member {
+        address, received, ..
+    } in &members
+    {
         until("it has the latest, or has panicked on the way", || {
-            !address.connected() || sight.shows(ROUNDS)
+            !address.connected() || received.shows(ROUNDS)
         })
         .await;
-        let values = sight.values();
+        let values = received.values();
         assert!(
             values.is_sorted_by(|before, after| before < after),
             "in order, none twice: {values:?}"
         );
     }
     assert!(!stopped.is_empty());
-    for (sight, count, _) in &stopped {
-        assert_eq!(sight.count(), *count, "nothing comes after a stop");
+    for (received, count, _) in &stopped {
+        assert_eq!(received.count(), *count, "nothing comes after a stop");
     }
 }
 
@@ -99,15 +106,15 @@ async fn a_blocked_thread_delays_neither_other_threads_nor_a_stop() {
     let (mut there, mut here) = (Vec::new(), Vec::new());
     for _ in 0..SUBSCRIBERS {
         for (arbiter, subscribers) in [(&blocked, &mut there), (&free, &mut here)] {
-            let (address, sight) = start(arbiter, Habit::Prompt);
+            let (address, received) = start(arbiter, Habit::Prompt);
             watches.watch("app", address.clone()).await;
-            subscribers.push((address, sight));
+            subscribers.push((address, received));
         }
     }
     for value in 1..3 {
         store.put("app", "a", value);
-        for (_, sight) in there.iter().chain(&here) {
-            until("all have it", || sight.shows(value)).await;
+        for (_, received) in there.iter().chain(&here) {
+            until("all have it", || received.shows(value)).await;
         }
     }
     let (go, gone) = mpsc::channel::<()>();
@@ -116,15 +123,18 @@ async fn a_blocked_thread_delays_neither_other_threads_nor_a_stop() {
     });
     for value in 3..6 {
         store.put("app", "a", value);
-        for (_, sight) in &here {
-            until("those on the other thread have it", || sight.shows(value)).await;
+        for (_, received) in &here {
+            until("those on the other thread have it", || {
+                received.shows(value)
+            })
+            .await;
         }
     }
     watches.stop(Stop::path("app")).await;
     assert_eq!(store.open(), 0, "the request is closed by now");
     drop(go);
-    for (address, sight) in &there {
+    for (address, received) in &there {
         settle(address).await;
-        assert!(sight.shows(2), "nothing comes after a stop");
+        assert!(received.shows(2), "nothing comes after a stop");
     }
 }

@@ -1,14 +1,16 @@
 //! A watch outlives the actor of its last subscriber for a moment, so that an actor that takes its place finds
 //! the query still on its way. `Stop` ends it at once.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue says why")]
 
 mod common;
 
 use std::time::Duration;
 
 use actix::prelude::*;
-use common::{Events, Recorder, Say, Sight, Store, actors::Leave, paused, supervisor, until};
+use common::{
+    Events, Received, Recorder, Store, SupervisorExt, actors::Leave, paused, supervisor, until,
+};
 use consul_watch_actors::{Observe, Reason, Stop, SubscriptionId, WatchSupervisor};
 
 type Watches = Addr<WatchSupervisor<Store>>;
@@ -17,12 +19,12 @@ type Watches = Addr<WatchSupervisor<Store>>;
 const SWEEP: Duration = Duration::from_secs(1);
 const LINGER: Duration = WatchSupervisor::<Store>::DEFAULT_LINGER;
 
-async fn subscribe(watches: &Watches) -> (SubscriptionId, Addr<Recorder>, Sight) {
-    let (subscriber, sight) = Recorder::prompt();
+async fn subscribe(watches: &Watches) -> (SubscriptionId, Addr<Recorder>, Received) {
+    let (subscriber, received) = Recorder::prompt();
     let id = watches.watch("app", subscriber.clone()).await;
-    let first = sight.clone();
+    let first = received.clone();
     until("the first state arrives", move || first.count() > 0).await;
-    (id, subscriber, sight)
+    (id, subscriber, received)
 }
 
 async fn until_nobody(watches: &Watches) {
@@ -53,9 +55,9 @@ async fn an_actor_that_takes_anothers_place_finds_the_query_on_its_way() {
             LINGER / 10
         };
         tokio::time::sleep(pause).await;
-        let (_, other, sight) = subscribe(&watches).await;
-        assert_eq!(sight.all()[0].reason, Reason::First);
-        assert!(sight.shows(1));
+        let (_, other, received) = subscribe(&watches).await;
+        assert_eq!(received.all()[0].reason, Reason::First);
+        assert!(received.shows(1));
         subscriber = other;
     }
     assert_eq!(
@@ -93,14 +95,14 @@ async fn what_changes_meanwhile_is_there_for_the_next_one() {
     let store = Store::new();
     store.put("app", "a", 1);
     let watches = paused(&store);
-    let (_, subscriber, sight) = subscribe(&watches).await;
+    let (_, subscriber, received) = subscribe(&watches).await;
     subscriber.do_send(Leave);
     until_nobody(&watches).await;
     store.put("app", "a", 2);
     tokio::time::sleep(LINGER / 2).await;
     let (_, _, other) = subscribe(&watches).await;
     assert_eq!(other.values(), [Some(2)]);
-    assert_eq!(sight.values(), [Some(1)]);
+    assert_eq!(received.values(), [Some(1)]);
 }
 
 #[actix::test]

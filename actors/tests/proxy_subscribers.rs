@@ -5,7 +5,7 @@ mod common;
 use std::sync::{Arc, Mutex};
 
 use actix::prelude::*;
-use common::{Folder, Recorder, Row, Say, Store, actors::Leave, pass, paused, until};
+use common::{Folder, Recorder, Row, Store, SupervisorExt, actors::Leave, pass, paused, until};
 use consul_watch_actors::{Changed, Stop, Subscriber, Watch, WatchError};
 
 /// A proxy that receives for a recorder.
@@ -52,7 +52,7 @@ async fn states_that_a_projection_leaves_out_are_reported_as_skipped() {
     let store = Store::new();
     store.put("app", "a", 1);
     let watches = paused(&store);
-    let (recorder, sight) = Recorder::prompt();
+    let (recorder, received) = Recorder::prompt();
     let skipped = Arc::new(Mutex::new(Vec::new()));
     let list = Arc::clone(&skipped);
     let watch = Watch::new(Folder::new("app"), recorder)
@@ -63,13 +63,13 @@ async fn states_that_a_projection_leaves_out_are_reported_as_skipped() {
             assert!(value != 2, "a panic is the subscriber's own affair");
         });
     let id = watches.send(watch).await.unwrap().unwrap();
-    until("the first state", || sight.count() == 1).await;
+    until("the first state", || received.count() == 1).await;
     for value in [2, 3] {
         store.put("app", "a", value);
         pass(1).await;
     }
     store.put("app", "b", 1);
-    until("the change that counts", || sight.count() == 2).await;
+    until("the change that counts", || received.count() == 2).await;
     let reported = skipped.lock().unwrap().clone();
     let values: Vec<_> = reported.iter().map(|(value, _)| *value).collect();
     assert_eq!(values, [2, 3]);

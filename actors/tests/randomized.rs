@@ -6,7 +6,10 @@ mod common;
 use std::time::Duration;
 
 use actix::prelude::*;
-use common::{Folder, Mode, Recorder, Say, Sight, Store, actors::Habit, random, supervisor, until};
+use common::{
+    Folder, Mode, Received, Recorder, Store, SupervisorExt, actors::Habit, random, supervisor,
+    until,
+};
 use consul_watch_actors::{FailureClass, Reset, Stop, SubscriptionId, Watch};
 
 const FOLDERS: [&str; 4] = ["one", "two", "three", "four"];
@@ -14,7 +17,7 @@ const FOLDERS: [&str; 4] = ["one", "two", "three", "four"];
 struct Feed {
     folder: &'static str,
     id: SubscriptionId,
-    sight: Sight,
+    received: Received,
     /// Kept, so that nothing but a stop ends it.
     _address: Addr<Recorder>,
 }
@@ -47,7 +50,7 @@ async fn the_latest_state_arrives_and_nothing_twice() {
                 } else {
                     Habit::Slow(Duration::from_millis(3))
                 };
-                let (address, sight) = Recorder::with(habit);
+                let (address, received) = Recorder::with(habit);
                 let id = watches
                     .send(Watch::new(Folder::new(folder), address.clone()))
                     .await
@@ -56,7 +59,7 @@ async fn the_latest_state_arrives_and_nothing_twice() {
                 feeds.push(Feed {
                     folder,
                     id,
-                    sight,
+                    received,
                     _address: address,
                 });
             }
@@ -77,17 +80,17 @@ async fn the_latest_state_arrives_and_nothing_twice() {
     }
     for feed in &feeds {
         until(&format!("{} arrives (SEED={seed})", feed.folder), || {
-            feed.sight
+            feed.received
                 .last()
                 .is_some_and(|seen| seen.rows == store.rows(feed.folder))
         })
         .await;
-        for pair in feed.sight.all().windows(2) {
+        for pair in feed.received.all().windows(2) {
             assert_ne!(pair[0].rows, pair[1].rows, "twice in a row (SEED={seed})");
             assert_eq!(
                 pair[1].previous.as_ref(),
                 Some(&pair[0].rows),
-                "each goes on (SEED={seed})"
+                "each continues (SEED={seed})"
             );
             assert!(pair[0].index <= pair[1].index, "in order (SEED={seed})");
         }

@@ -1,7 +1,7 @@
 //! Everything at once, to watches that a wider one serves, to those that serve and to others: the latest state
 //! always arrives, in order and never twice in a row, and a stop is final.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue says why")]
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use actix::prelude::*;
 use common::{
-    Folder, Mode, Part, Recorder, Say, Sight, Store,
+    Folder, Mode, Part, Received, Recorder, Store, SupervisorExt,
     actors::{Habit, Leave},
     random, supervisor, until,
 };
@@ -31,7 +31,7 @@ impl What {
         let folder = FOLDERS[random.usize(..FOLDERS.len())];
         match random.u32(..6) {
             0 => Self::Folder(folder),
-            1 => Self::Part(folder, Part::beneath(folder, ["", "a"][random.usize(..2)])),
+            1 => Self::Part(folder, Part::under(folder, ["", "a"][random.usize(..2)])),
             _ => Self::Part(folder, Part::row(folder, KEYS[random.usize(..KEYS.len())])),
         }
     }
@@ -77,7 +77,7 @@ impl What {
 struct Feed {
     what: What,
     id: SubscriptionId,
-    sight: Sight,
+    received: Received,
     address: Addr<Recorder>,
 }
 
@@ -93,7 +93,7 @@ async fn the_latest_state_arrives_and_nothing_twice() {
     let mut names: Vec<String> = FOLDERS.map(str::to_owned).to_vec();
     for folder in FOLDERS {
         names.extend(KEYS.map(|key| Part::row(folder, key).name()));
-        names.extend(["", "a"].map(|start| Part::beneath(folder, start).name()));
+        names.extend(["", "a"].map(|start| Part::under(folder, start).name()));
     }
     for step in 0..2000 {
         let folder = FOLDERS[random.usize(..FOLDERS.len())];
@@ -125,12 +125,12 @@ async fn the_latest_state_arrives_and_nothing_twice() {
                 } else {
                     Habit::Slow(Duration::from_millis(3))
                 };
-                let (address, sight) = Recorder::with(habit);
+                let (address, received) = Recorder::with(habit);
                 let id = what.watch(&watches, &address).await;
                 feeds.push(Feed {
                     what,
                     id,
-                    sight,
+                    received,
                     address,
                 });
             }
@@ -138,10 +138,10 @@ async fn the_latest_state_arrives_and_nothing_twice() {
                 let feed = feeds.swap_remove(random.usize(..feeds.len()));
                 let stopped = watches.stop(Stop::subscription(feed.id)).await;
                 assert_eq!(stopped.subscriptions, 1, "step {step} (SEED={seed})");
-                let count = feed.sight.count();
+                let count = feed.received.count();
                 tokio::task::yield_now().await;
                 assert_eq!(
-                    feed.sight.count(),
+                    feed.received.count(),
                     count,
                     "nothing comes after a stop (SEED={seed})"
                 );
@@ -170,12 +170,12 @@ async fn the_latest_state_arrives_and_nothing_twice() {
     for feed in &feeds {
         let name = feed.what.name();
         until(&format!("{name} arrives (SEED={seed})"), || {
-            feed.sight
+            feed.received
                 .last()
                 .is_some_and(|seen| seen.rows == feed.what.rows(&store))
         })
         .await;
-        for pair in feed.sight.all().windows(2) {
+        for pair in feed.received.all().windows(2) {
             assert_ne!(
                 pair[0].rows, pair[1].rows,
                 "{name} twice in a row (SEED={seed})"
@@ -183,7 +183,7 @@ async fn the_latest_state_arrives_and_nothing_twice() {
             assert_eq!(
                 pair[1].previous.as_ref(),
                 Some(&pair[0].rows),
-                "{name} goes on (SEED={seed})"
+                "{name} continues (SEED={seed})"
             );
         }
     }

@@ -1,13 +1,13 @@
 //! Members of a shared query: to their subscribers nothing is different.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue says why")]
 
 mod common;
 
 use std::time::Duration;
 
 use common::{
-    Events, Folder, Mode, Part, Recorder, Row, Say, Store,
+    Events, Folder, Mode, Part, Recorder, Row, Store, SupervisorExt,
     actors::Habit,
     pass,
     shared::{follow, rooted, row, status, until_state, watch},
@@ -24,7 +24,7 @@ async fn many_members_are_one_query_and_each_gets_its_own_changes() {
     let watches = rooted(&store);
     let (_, _a, a) = follow(&watches, &row("a")).await;
     let (_, _b, b) = follow(&watches, &row("b")).await;
-    let (_, _all, all) = follow(&watches, &Part::beneath("app", "")).await;
+    let (_, _all, all) = follow(&watches, &Part::under("app", "")).await;
     assert_eq!(
         (
             a.all()[0].rows.len(),
@@ -86,7 +86,10 @@ async fn subscription_options_hold_for_members() {
     }
     assert_eq!(recorders[3].1.count(), 1, "it is not quiet yet");
     pass(10).await;
-    let told: Vec<_> = recorders.iter().map(|(_, sight)| sight.values()).collect();
+    let told: Vec<_> = recorders
+        .iter()
+        .map(|(_, received)| received.values())
+        .collect();
     let values = |values: &[u64]| values.iter().copied().map(Some).collect::<Vec<_>>();
     assert_eq!(told[0], values(&[2, 3, 4, 5]));
     assert_eq!(told[1], values(&[1, 2, 3, 4, 5]));
@@ -114,8 +117,8 @@ async fn states_of_the_wide_watch_are_inherited_and_reported_once() {
         until_state(&watches, &row("a"), "live").await;
     }
     let two = ["connecting", "live", "retrying", "live", "retrying", "live"];
-    until("they are told", || events.names() == two).await;
-    // Asks by itself from here on, which is no news unless it was in trouble.
+    until("they are notified", || events.names() == two).await;
+    // Asks on its own from here on, which is no news unless it was in trouble.
     store.mode("app", Mode::Fail(FailureClass::Transient));
     until_state(&watches, &row("a"), "retrying").await;
     store.mode("app", Mode::Fail(FailureClass::Denied));
@@ -125,9 +128,9 @@ async fn states_of_the_wide_watch_are_inherited_and_reported_once() {
     })
     .await;
     store.put("app", "a", 2);
-    until("it goes on", || a.shows(2)).await;
+    until("it continues", || a.shows(2)).await;
     watches.stop(Stop::all()).await;
-    until("its end is told", || {
+    until("its end is reported", || {
         events.names().last() == Some(&"ended")
     })
     .await;
@@ -148,10 +151,10 @@ async fn a_state_during_the_first_delivery_is_reported_once() {
         .unwrap();
     until("the root waits", || store.held() == 1).await;
     // The root fails while its last value is on its way to the new one.
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     watches.do_send(Watch::new(row("b"), subscriber));
     store.mode("app", Mode::Fail(FailureClass::Transient));
-    until("it is told what is known", || sight.count() == 1).await;
+    until("it receives what is known", || received.count() == 1).await;
     until_state(&watches, &row("b"), "retrying").await;
     store.mode("app", Mode::Honest);
     until_state(&watches, &row("b"), "live").await;
@@ -207,22 +210,22 @@ async fn updates_in_flight_outlive_a_detach() {
             .arbiters(0)
             .shared_root(Folder::new("app"))
             .start();
-        let (subscriber, sight, gate) = Recorder::gated();
+        let (subscriber, received, gate) = Recorder::gated();
         watch(&watches, &row("a"), &subscriber).await;
-        until("the first state is with it", || sight.count() == 1).await;
+        until("the first state is with it", || received.count() == 1).await;
         store.mode("app", Mode::Fail(why));
-        until("it asks by itself", || {
+        until("it asks on its own", || {
             store.asked("app/a").len() == 2 && store.held() == 1
         })
         .await;
         pass(5).await;
         gate.add_permits(1);
         pass(5).await;
-        assert_eq!(sight.count(), 1, "it was told already");
+        assert_eq!(received.count(), 1, "it was notified already");
         store.put("app", "a", 2);
         gate.add_permits(9);
         until("the change arrives", || {
-            sight.values() == [Some(1), Some(2)]
+            received.values() == [Some(1), Some(2)]
         })
         .await;
         assert_eq!(store.open(), 1, "nobody asks for the folder");
@@ -237,28 +240,31 @@ async fn a_panic_on_the_way_to_members_loses_nobody() {
     store.put("app", "a", 1);
     let watches = rooted(&store);
     let (_, _a, a) = follow(&watches, &row("a")).await;
-    let (slow, slow_sight, gate) = Recorder::gated();
+    let (slow, slow_received, gate) = Recorder::gated();
     watch(&watches, &row("a"), &slow).await;
-    until("one update is in flight", || slow_sight.count() == 1).await;
+    until("one update is in flight", || slow_received.count() == 1).await;
     // The actor behind them panics when it reads this, with messages behind that it never reads.
     store.put("app", Row::UNSPEAKABLE, 1);
-    let (late, late_sight) = Recorder::prompt();
+    let (late, late_received) = Recorder::prompt();
     let begun: Vec<_> = (0..20)
         .map(|n| watches.send(Watch::new(row(&format!("b{n}")), late.clone())))
         .collect();
     for begun in futures_util::future::join_all(begun).await {
         begun.unwrap().unwrap();
     }
-    until("each is told", || late_sight.count() == 20).await;
+    until("each is notified", || late_received.count() == 20).await;
     gate.add_permits(9);
     store.put("app", "a", 2);
-    until("the change arrives", || a.shows(2) && slow_sight.shows(2)).await;
-    assert_eq!((a.count(), slow_sight.count()), (2, 2));
+    until("the change arrives", || {
+        a.shows(2) && slow_received.shows(2)
+    })
+    .await;
+    assert_eq!((a.count(), slow_received.count()), (2, 2));
     store.delete("app", Row::UNSPEAKABLE);
     for n in 0..20 {
         store.put("app", &format!("b{n}"), 1);
     }
-    until("and theirs", || late_sight.count() == 40).await;
+    until("and theirs", || late_received.count() == 40).await;
     watches.stop(Stop::all()).await;
     assert_eq!(store.open(), 0);
 }
@@ -283,7 +289,7 @@ async fn a_member_that_panics_harms_no_other() {
         .unwrap()
         .unwrap();
     let (panicking, seen) = Recorder::with(Habit::PanicsAt(2));
-    watch(&watches, &Part::beneath("app", ""), &panicking).await;
+    watch(&watches, &Part::under("app", ""), &panicking).await;
     until("they have begun", || {
         seen.count() == 1 && !store.asked("app/gone").is_empty()
     })

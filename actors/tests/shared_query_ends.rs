@@ -1,13 +1,13 @@
 //! The end of members, and of the wide watch that runs for them.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue says why")]
 
 mod common;
 
 use std::sync::Arc;
 
 use common::{
-    Events, Folder, Mode, Part, Recorder, Say, Store,
+    Events, Folder, Mode, Part, Recorder, Store, SupervisorExt,
     actors::{Leave, Occupy},
     pass,
     shared::{follow, rooted, row, status, until_as_before, until_state, watch},
@@ -22,10 +22,10 @@ async fn a_stop_closes_every_request_and_nothing_comes_after_it() {
     store.put("app", "a", 1);
     let watches = rooted(&store);
     for selection in [Stop::all, || Stop::query(&row("a"))] {
-        let (_, subscriber, sight) = follow(&watches, &row("a")).await;
+        let (_, subscriber, received) = follow(&watches, &row("a")).await;
         store.mode("app/a", Mode::Silent);
         store.delete("app", "a");
-        until("it asks by itself", || store.open() == 2).await;
+        until("it asks on its own", || store.open() == 2).await;
         let gate = Arc::new(Semaphore::new(0));
         subscriber.do_send(Occupy(Arc::clone(&gate)));
         let stopped = watches.stop(selection()).await;
@@ -34,7 +34,7 @@ async fn a_stop_closes_every_request_and_nothing_comes_after_it() {
         store.put("app", "a", 1);
         gate.add_permits(1);
         pass(60).await;
-        assert_eq!((sight.count(), store.open()), (1, 0));
+        assert_eq!((received.count(), store.open()), (1, 0));
     }
 }
 
@@ -43,10 +43,10 @@ async fn a_watch_right_behind_a_stop_and_a_stop_right_behind_a_watch() {
     let store = Store::new();
     store.put("app", "a", 1);
     let watches = rooted(&store);
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     for round in 1..=20 {
         watch(&watches, &row("a"), &subscriber).await;
-        until("the state arrives", || sight.count() == 2 * round - 1).await;
+        until("the state arrives", || received.count() == 2 * round - 1).await;
         let stop = watches.send(Stop::all());
         let again = watches.send(Watch::new(row("a"), subscriber.clone()));
         let (stopped, id) = futures_util::future::join(stop, again).await;
@@ -54,14 +54,17 @@ async fn a_watch_right_behind_a_stop_and_a_stop_right_behind_a_watch() {
             (stopped.unwrap().subscriptions, id.unwrap().is_ok()),
             (1, true)
         );
-        until("the new one gets the state", || sight.count() == 2 * round).await;
+        until("the new one gets the state", || {
+            received.count() == 2 * round
+        })
+        .await;
         // And one that may not even have begun.
         watches.do_send(Watch::new(row("b"), subscriber.clone()));
         let stopped = watches.stop(Stop::all()).await;
         assert_eq!((stopped.ended.len(), store.open()), (3, 0), "round {round}");
     }
     pass(60).await;
-    assert_eq!((sight.count(), store.open()), (40, 0));
+    assert_eq!((received.count(), store.open()), (40, 0));
 }
 
 #[actix::test]
@@ -74,10 +77,10 @@ async fn the_last_member_ends_the_root() {
     a.do_send(Leave);
     pass(2).await;
     assert_eq!(status(&watches, &row("a")).await.subscribers, 0);
-    let (_, a, sight) = follow(&watches, &row("a")).await;
+    let (_, a, received) = follow(&watches, &row("a")).await;
     pass(10).await;
     store.put("app", "a", 2);
-    until("it did not end with the one before", || sight.shows(2)).await;
+    until("it did not end with the one before", || received.shows(2)).await;
     a.do_send(Leave);
     pass(5).await;
     assert!(
@@ -103,12 +106,12 @@ async fn nothing_is_left_of_ended_members() {
     let running = store.handles();
     for round in 0..20 {
         let (_, _a, _) = follow(&watches, &row("a")).await;
-        let (_, _b, _) = follow(&watches, &Part::beneath("app", "a")).await;
+        let (_, _b, _) = follow(&watches, &Part::under("app", "a")).await;
         match round % 3 {
             0 => drop(watches.stop(Stop::all()).await),
             1 => {
                 store.mode("app", Mode::Fail(FailureClass::Denied));
-                until("they ask by themselves", || store.held() == 2).await;
+                until("they ask on their own", || store.held() == 2).await;
                 watches.stop(Stop::all()).await;
                 store.mode("app", Mode::Honest);
             }
@@ -127,14 +130,14 @@ async fn a_stopped_prefix_runs_on_for_its_members() {
     store.put("app", "a", 1);
     tokio::time::pause();
     let watches = supervisor(&store).arbiters(0).start();
-    let (folder, folder_sight) = Recorder::prompt();
+    let (folder, folder_received) = Recorder::prompt();
     let (observer, events) = Events::start_new();
     watches.watch("app", folder).await;
     watches
         .send(Observe::path("folder:app", observer))
         .await
         .unwrap();
-    until("it is running", || folder_sight.count() == 1).await;
+    until("it is running", || folder_received.count() == 1).await;
     let (_, _a, a) = follow(&watches, &row("a")).await;
     let before = watches.status("app").await.unwrap();
     assert_eq!((before.subscribers, before.members), (1, 1));
@@ -149,7 +152,10 @@ async fn a_stopped_prefix_runs_on_for_its_members() {
     }
     let after = watches.status("app").await.unwrap();
     assert_eq!((after.subscribers, after.members), (0, 1));
-    assert_eq!((folder_sight.count(), store.asked("app/a").len()), (1, 0));
+    assert_eq!(
+        (folder_received.count(), store.asked("app/a").len()),
+        (1, 0)
+    );
     assert!(!events.names().contains(&"ended"), "{:?}", events.names());
     // It ends with its last member.
     watches.stop(Stop::query(&row("a"))).await;
@@ -166,13 +172,13 @@ async fn a_watch_that_serves_members_is_no_member() {
     let store = Store::new();
     store.put("app", "aa", 1);
     tokio::time::pause();
-    let wide = Part::beneath("app", "a");
+    let wide = Part::under("app", "a");
     let watches = supervisor(&store)
         .arbiters(0)
         .shared_root(wide.clone())
         .shared_root(Folder::new("app"))
         .start();
-    let (_, _aa, _aa_sight) = follow(&watches, &row("aa")).await;
+    let (_, _aa, _aa_received) = follow(&watches, &row("aa")).await;
     let (_, _b, _) = follow(&watches, &row("b")).await;
     until("both roots wait", || store.held() == 2).await;
     store.mode("app/a*", Mode::Fail(FailureClass::Transient));
@@ -197,10 +203,10 @@ async fn stop_replies_after_the_request_is_closed_on_other_threads() {
         .start();
     let (_, _a, _) = follow(&watches, &row("a")).await;
     store.mode("app/b", Mode::Silent);
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     for round in 0..100 {
         watch(&watches, &row("b"), &subscriber).await;
-        until("it asks by itself", || store.open() == 2).await;
+        until("it asks on its own", || store.open() == 2).await;
         if round % 3 == 2 {
             store.mode("app", Mode::Fail(FailureClass::Denied));
             watches.stop(Stop::query(&row("b"))).await;
@@ -215,5 +221,5 @@ async fn stop_replies_after_the_request_is_closed_on_other_threads() {
             assert_eq!(store.open(), 1, "in round {round}");
         }
     }
-    assert_eq!(sight.count(), 0);
+    assert_eq!(received.count(), 0);
 }

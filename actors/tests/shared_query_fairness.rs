@@ -1,6 +1,6 @@
 //! The members of a shared query are updated in chunks: commands wait for a chunk at most, not for all members.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue says why")]
 
 mod common;
 
@@ -10,7 +10,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use common::{Folder, Part, Recorder, Rows, Say, Store, supervisor, until};
+use common::{Folder, Part, Recorder, Rows, Store, SupervisorExt, supervisor, until};
 use consul_watch_actors::{
     Ask, Evaluation, Extracted, Failure, Input, KeySelector, Query, QueryResponse, Request, Reset,
     SharedBy, Stop, Watch, WatchPath,
@@ -84,20 +84,20 @@ async fn a_stop_waits_for_a_chunk_of_members_and_not_for_all() {
         .arbiters(0)
         .shared_root(Folder::new("app"))
         .start();
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     let mut ids = Vec::new();
     for n in 0..MEMBERS {
-        let part = Part::beneath("app", &format!("{}a", "x".repeat(n % 7)));
+        let part = Part::under("app", &format!("{}a", "x".repeat(n % 7)));
         // All but a few select nothing, and each is a watch of its own.
         let part = if n < 7 {
             part
         } else {
-            Part::beneath("app", &format!("x{n}"))
+            Part::under("app", &format!("x{n}"))
         };
         let watch = Watch::new(Counted(part), subscriber.clone());
         ids.push(watches.send(watch).await.unwrap().unwrap());
     }
-    until("all have their first state", || sight.count() == MEMBERS).await;
+    until("all have their first state", || received.count() == MEMBERS).await;
     // The first answer after a reset touches all members.
     EXTRACTED.store(0, Ordering::Relaxed);
     watches.send(Reset::new()).await.unwrap().unwrap();

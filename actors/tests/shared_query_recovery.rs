@@ -1,6 +1,6 @@
 //! Members that leave a shared query, and come back to it.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue says why")]
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use common::{
-    Folder, Mode, Recorder, Say, Sight, Store, pass,
+    Folder, Mode, Received, Recorder, Store, SupervisorExt, pass,
     shared::{Watches, follow, rooted, row, until_state, watch},
     until,
 };
@@ -26,47 +26,50 @@ fn default_pace(store: &Store) -> Watches {
 }
 
 /// Watches many rows of the folder.
-async fn watch_many(store: &Store, watches: &Watches) -> Vec<(Addr<Recorder>, Sight)> {
+async fn watch_many(store: &Store, watches: &Watches) -> Vec<(Addr<Recorder>, Received)> {
     let mut all = Vec::new();
     for n in 0..MEMBERS {
         let key = format!("k{n:04}");
         store.put("app", &key, 1);
-        let (subscriber, sight) = Recorder::prompt();
+        let (subscriber, received) = Recorder::prompt();
         watch(watches, &row(&key), &subscriber).await;
-        all.push((subscriber, sight));
+        all.push((subscriber, received));
     }
     all
 }
 
 /// Whether this is the value of its row.
-fn shows(sight: &Sight, value: u64) -> bool {
-    let last = sight.last();
+fn shows(received: &Received, value: u64) -> bool {
+    let last = received.last();
     last.is_some_and(|seen| seen.rows.values().eq([&value]))
 }
 
-async fn until_first_states(all: &[(Addr<Recorder>, Sight)]) {
+async fn until_first_states(all: &[(Addr<Recorder>, Received)]) {
     until("all have their first state", || {
-        all.iter().all(|(_, sight)| sight.count() == 1)
+        all.iter().all(|(_, received)| received.count() == 1)
     })
     .await;
 }
 
 /// Waits until one query serves all again, and each of them has its next change once.
-async fn until_shared(store: &Store, all: &[(Addr<Recorder>, Sight)]) {
+async fn until_shared(store: &Store, all: &[(Addr<Recorder>, Received)]) {
     until("one query serves all again", || {
         (store.held(), store.open()) == (1, 1)
     })
     .await;
-    let before: Vec<_> = all.iter().map(|(_, sight)| sight.count()).collect();
+    let before: Vec<_> = all.iter().map(|(_, received)| received.count()).collect();
     let value = store.rows("app").into_values().max().unwrap() + 1;
     for n in 0..MEMBERS {
         store.put("app", &format!("k{n:04}"), value);
     }
     until("each has its change", || {
-        all.iter().all(|(_, sight)| shows(sight, value))
+        all.iter().all(|(_, received)| shows(received, value))
     })
     .await;
-    let after: Vec<_> = all.iter().map(|(_, sight)| sight.count() - 1).collect();
+    let after: Vec<_> = all
+        .iter()
+        .map(|(_, received)| received.count() - 1)
+        .collect();
     assert_eq!(after, before, "each has it once");
 }
 

@@ -1,6 +1,6 @@
 //! Removals under a wide query: the member's own query confirms them, and no other change waits for that.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue says why")]
 
 mod common;
 
@@ -32,7 +32,7 @@ async fn an_entry_hidden_from_the_wide_query_is_not_removed() {
     store.hide("app", "b", true);
     pass(5).await;
     store.put("app", "a", 2);
-    until("it asks by itself for what it alone may read", || {
+    until("it asks on its own for what it alone may read", || {
         a.shows(2)
     })
     .await;
@@ -53,8 +53,8 @@ async fn a_failing_confirmation_keeps_its_pace_and_delays_no_other_change() {
     store.put("app", "a1", 1);
     store.put("app", "a2", 1);
     let watches = rooted(&store);
-    let part = Part::beneath("app", "a");
-    let (_, _subscriber, sight) = follow(&watches, &part).await;
+    let part = Part::under("app", "a");
+    let (_, _subscriber, received) = follow(&watches, &part).await;
     store.mode("app/a*", Mode::FailFor(Duration::from_secs(20)));
     store.delete("app", "a1");
     for value in 0..1000 {
@@ -62,15 +62,15 @@ async fn a_failing_confirmation_keeps_its_pace_and_delays_no_other_change() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(store.asked("app/a*").len(), 1, "a pause was asked for");
-    assert!(sight.last().unwrap().rows["a2"] > 900 && sight.last().unwrap().rows["a1"] == 1);
-    let count = sight.count();
+    assert!(received.last().unwrap().rows["a2"] > 900 && received.last().unwrap().rows["a1"] == 1);
+    let count = received.count();
     store.mode("app/a*", Mode::Honest);
     until("the latest arrives", || {
-        sight.last().unwrap().rows == store.rows("app")
+        received.last().unwrap().rows == store.rows("app")
     })
     .await;
-    assert_eq!(sight.count(), count + 1);
-    assert_eq!(sight.last().unwrap().changes, ["removed a1"]);
+    assert_eq!(received.count(), count + 1);
+    assert_eq!(received.last().unwrap().changes, ["removed a1"]);
 }
 
 #[actix::test]
@@ -81,14 +81,14 @@ async fn ceaseless_writes_hide_no_removal() {
     // Each list is older than what the query itself is answered.
     store.set_latency(Duration::from_millis(7));
     let watches = rooted(&store);
-    let (_, _subscriber, sight) = follow(&watches, &Part::beneath("app", "")).await;
+    let (_, _subscriber, received) = follow(&watches, &Part::under("app", "")).await;
     store.delete("app", "a");
     let mut value = 0;
-    while sight.values().last() != Some(&None) {
+    while received.values().last() != Some(&None) {
         value += 1;
         assert!(
             value < 10_000,
-            "it is not told within 20 s: {:?}",
+            "it is not notified within 20 s: {:?}",
             store.asked("app/*").len()
         );
         store.put("app", "b", value);
@@ -97,7 +97,7 @@ async fn ceaseless_writes_hide_no_removal() {
     assert!(store.asked("app/*").len() < 20);
 }
 
-/// The rows beneath a text as a struct that must have the row `must`, as a decoded prefix is.
+/// The rows under a text as a struct that must have the row `must`, as a decoded prefix is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Strict(Part);
 
@@ -176,12 +176,12 @@ async fn two_rejections_agree_about_a_removal() {
     }
     let watches = rooted(&store);
     let (_, _other, _) = follow(&watches, &row("other")).await;
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     let (observer, events) = Events::start_new();
-    let query = Strict(Part::beneath("app", "web/"));
+    let query = Strict(Part::under("app", "web/"));
     let watch = Watch::new(query.clone(), subscriber).observer(observer);
     watches.send(watch).await.unwrap().unwrap();
-    until("the first state arrives", || sight.count() == 1).await;
+    until("the first state arrives", || received.count() == 1).await;
     store.forget();
     let start = Instant::now();
     store.delete("app", "web/must");
@@ -192,7 +192,7 @@ async fn two_rejections_agree_about_a_removal() {
     pass(60).await;
     assert_eq!(store.held(), 1, "the root still serves it");
     store.put("app", "web/must", 2);
-    until("it can be read again", || sight.count() == 2).await;
+    until("it can be read again", || received.count() == 2).await;
 }
 
 /// One row of a folder is removed while another one is written about as often as a query takes.
@@ -206,7 +206,7 @@ async fn removal_in_a_busy_folder(every: Duration, latency: Duration) {
         .shared_root(Folder::new("app"))
         .start();
     let (_, _other, _) = follow(&watches, &row("other")).await;
-    let (_, _web, sight) = follow(&watches, &Part::beneath("app", "web/")).await;
+    let (_, _web, received) = follow(&watches, &Part::under("app", "web/")).await;
     store.set_latency(latency);
     let writer = {
         let store = store.clone();
@@ -219,18 +219,18 @@ async fn removal_in_a_busy_folder(every: Duration, latency: Duration) {
     };
     pass(5).await;
     let removed = || {
-        let all = sight.all();
+        let all = received.all();
         let mut changes = all.iter().flat_map(|seen| &seen.changes);
         changes.any(|change| change == "removed web/a")
     };
     store.delete("app", "web/a");
-    let (start, mut last, mut count) = (Instant::now(), Instant::now(), sight.count());
+    let (start, mut last, mut count) = (Instant::now(), Instant::now(), received.count());
     let mut longest = Duration::ZERO;
     while start.elapsed() < Duration::from_secs(10) {
         tokio::time::sleep(Duration::from_millis(1)).await;
-        if sight.count() > count {
+        if received.count() > count {
             longest = longest.max(last.elapsed());
-            (last, count) = (Instant::now(), sight.count());
+            (last, count) = (Instant::now(), received.count());
         }
     }
     writer.abort();
@@ -256,11 +256,15 @@ async fn a_pause_that_is_asked_for_is_an_hour_at_most() {
     let store = Store::new();
     store.put("app", "a", 1);
     let watches = rooted(&store);
-    let (_, _a, sight) = follow(&watches, &row("a")).await;
+    let (_, _a, received) = follow(&watches, &row("a")).await;
     store.mode("app/a", Mode::FailFor(Duration::from_secs(30 * 24 * 3600)));
     store.delete("app", "a");
     pass(10).await;
     store.mode("app/a", Mode::Honest);
     pass(3600).await;
-    assert_eq!(sight.count(), 2, "the removal is delivered within the hour");
+    assert_eq!(
+        received.count(),
+        2,
+        "the removal is delivered within the hour"
+    );
 }

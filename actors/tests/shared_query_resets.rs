@@ -1,13 +1,13 @@
 //! Resets of a source whose queries are shared.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue says why")]
 
 mod common;
 
 use std::{sync::Arc, time::Duration};
 
 use common::{
-    Folder, Gate, Mode, Part, Recorder, Row, Say, Store, pass,
+    Folder, Gate, Mode, Part, Recorder, Row, Store, SupervisorExt, pass,
     shared::{follow, rooted, row},
     supervisor, until,
 };
@@ -24,7 +24,7 @@ async fn resets_repeat_nothing_and_close_confirming_queries() {
     let (_, _b, b) = follow(&watches, &row("b")).await;
     store.mode("app/a", Mode::Silent);
     store.delete("app", "a");
-    until("it asks by itself", || store.open() == 2).await;
+    until("it asks on its own", || store.open() == 2).await;
     for round in 1..=10 {
         let dropped = store.dropped();
         assert_eq!(watches.send(Reset::new()).await.unwrap().unwrap(), 3);
@@ -49,7 +49,7 @@ async fn a_reset_to_other_entries_shows_those_and_a_stop_behind_it_leaves_nothin
     store.put("app", "xa", 2);
     let watches = rooted(&store);
     let (_, _a, a) = follow(&watches, &row("a")).await;
-    let (_, _all, all) = follow(&watches, &Part::beneath("app", "")).await;
+    let (_, _all, all) = follow(&watches, &Part::under("app", "")).await;
     assert_eq!(all.last().unwrap().rows.len(), 2);
     for (prefix, key, value) in [("x", "xa", 2), ("", "a", 1)] {
         watches
@@ -96,7 +96,7 @@ async fn a_watch_right_behind_a_reset_gets_nothing_of_the_source_before() {
     let (_, _a, a) = follow(&watches, &row("a")).await;
     store.set_latency(Duration::from_secs(1));
     let reset = watches.send(Reset::with(store.clone()));
-    let (_, _all, all) = follow(&watches, &Part::beneath("app", "")).await;
+    let (_, _all, all) = follow(&watches, &Part::under("app", "")).await;
     reset.await.unwrap().unwrap();
     until("both show all there is", || {
         a.shows(1) && all.last().unwrap().rows == store.rows("app")
@@ -141,7 +141,7 @@ async fn ten_thousand_resets_at_once_do_not_grow_the_stack() {
         .arbiters(1)
         .shared_root(Folder::new("app"))
         .start();
-    let (_, _a, sight) = follow(&watches, &row("a")).await;
+    let (_, _a, received) = follow(&watches, &row("a")).await;
     for n in 0..10_000 {
         let prefix = if n % 2 == 0 { "x." } else { "" };
         watches.do_send(Reset::with(store.clone().with_prefix(prefix)));
@@ -149,7 +149,7 @@ async fn ten_thousand_resets_at_once_do_not_grow_the_stack() {
     let last = Reset::with(store.clone().with_prefix("x."));
     watches.send(last).await.unwrap().unwrap();
     until("the last configuration holds", || {
-        sight.last().unwrap().rows.get("x.a") == Some(&7)
+        received.last().unwrap().rows.get("x.a") == Some(&7)
     })
     .await;
 }
@@ -160,7 +160,7 @@ async fn no_reset_overtakes_another() {
     let store = Store::new();
     let watches = supervisor(&store).arbiters(1).start();
     let gate = Arc::new(Gate::default());
-    let (user, sight) = Recorder::prompt();
+    let (user, received) = Recorder::prompt();
     let blocking = {
         let gate = Arc::clone(&gate);
         move |_: &Change<Row>| {
@@ -184,7 +184,7 @@ async fn no_reset_overtakes_another() {
         .until_status("app", "all resets are done", all_done)
         .await;
     until("the last configuration holds", || {
-        sight
+        received
             .last()
             .is_some_and(|seen| seen.rows.keys().eq(["x.a"]))
     })

@@ -4,7 +4,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Events, Folder, Logs, Mode, Recorder, Say, Store, pass, paused, supervisor, until};
+use common::{
+    Events, Folder, Logs, Mode, Recorder, Store, SupervisorExt, pass, paused, supervisor, until,
+};
 use consul_watch_actors::{
     FailureClass, GetSnapshots, Observe, Ready, ReadyError, Reset, Stop, Watch,
 };
@@ -15,7 +17,7 @@ async fn dropping_the_last_address_ends_every_request() {
     store.mode("broken", Mode::Fail(FailureClass::Transient));
     store.mode("panics", Mode::Panic);
     let watches = paused(&store);
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     for n in 0..40 {
         watches
             .watch(&format!("folder{n}"), subscriber.clone())
@@ -24,7 +26,7 @@ async fn dropping_the_last_address_ends_every_request() {
     for folder in ["broken", "panics"] {
         watches.watch(folder, subscriber.clone()).await;
     }
-    until("all wait", || store.open() == 40 && sight.count() == 40).await;
+    until("all wait", || store.open() == 40 && received.count() == 40).await;
     let second = watches.clone();
     drop(watches);
     pass(5).await;
@@ -38,7 +40,7 @@ async fn dropping_the_last_address_ends_every_request() {
         (store.asked("broken").len(), store.asked("panics").len()),
         asked
     );
-    assert_eq!(sight.count(), 40);
+    assert_eq!(received.count(), 40);
     let weak = subscriber.downgrade();
     drop(subscriber);
     pass(1).await;
@@ -60,12 +62,12 @@ async fn its_observers_its_snapshots_and_the_log_say_so() {
     let (busy, busy_events, gate) = Events::start_gated();
     watches.send(Observe::all(observer)).await.unwrap();
     watches.send(Observe::all(busy)).await.unwrap();
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     for folder in ["app", "other"] {
         let watch = Watch::new(Folder::new(folder), subscriber.clone()).observer(own.clone());
         watches.send(watch).await.unwrap().unwrap();
     }
-    until("both are live", || sight.count() == 2).await;
+    until("both are live", || received.count() == 2).await;
     assert!(snapshots.get(&Folder::new("app")).is_some());
     drop(watches);
     until("the watches have ended", || store.open() == 0).await;
@@ -112,13 +114,13 @@ async fn an_observer_that_is_never_ready_does_not_keep_it() {
 async fn on_other_threads_too() {
     let store = Store::new();
     let watches = supervisor(&store).arbiters(2).start();
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     for n in 0..40 {
         watches
             .watch(&format!("folder{n}"), subscriber.clone())
             .await;
     }
-    until("all wait", || store.open() == 40 && sight.count() == 40).await;
+    until("all wait", || store.open() == 40 && received.count() == 40).await;
     drop(watches);
     until("every request is closed", || store.open() == 0).await;
 }

@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Events, Logs, Mode, Recorder, Say, Store, pass, paused, until};
+use common::{Events, Logs, Mode, Recorder, Store, SupervisorExt, pass, paused, until};
 use consul_watch_actors::{
     Cursor, EventKind, FailureClass, Observe, Ready, ReadyError, Reset, WatchState,
 };
@@ -15,9 +15,9 @@ async fn it_recovers_and_delivers_only_real_changes() {
     let store = Store::new();
     store.put("app", "a", 1);
     let watches = paused(&store);
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     watches.watch("app", subscriber).await;
-    until("the first state arrives", || sight.shows(1)).await;
+    until("the first state arrives", || received.shows(1)).await;
     for (class, value) in [
         (FailureClass::Transient, 1),
         (FailureClass::Denied, 2),
@@ -45,7 +45,7 @@ async fn it_recovers_and_delivers_only_real_changes() {
             .await;
         pass(1).await;
     }
-    assert_eq!(sight.values(), [Some(1), Some(2)]);
+    assert_eq!(received.values(), [Some(1), Some(2)]);
 }
 
 #[actix::test]
@@ -55,7 +55,7 @@ async fn a_source_that_comes_late_is_waited_for_and_each_state_is_told_once() {
     let watches = paused(&store);
     let (observer, events) = Events::start_new();
     watches.send(Observe::all(observer)).await.unwrap();
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     watches.watch("app", subscriber).await;
     pass(600).await;
     assert!(store.asked("app").len() > 100, "it was tried");
@@ -73,13 +73,13 @@ async fn a_source_that_comes_late_is_waited_for_and_each_state_is_told_once() {
     );
     store.put("app", "a", 1);
     store.mode("app", Mode::Honest);
-    until("the state arrives", || sight.shows(1)).await;
+    until("the state arrives", || received.shows(1)).await;
     pass(60).await;
     assert_eq!(
         events.names(),
         ["connecting", "retrying", "retrying", "live"]
     );
-    assert_eq!(sight.count(), 1);
+    assert_eq!(received.count(), 1);
     let status = watches.status("app").await.unwrap();
     let failed = u64::try_from(store.asked("app").len()).unwrap() - 2;
     assert_eq!(status.restarts, failed, "each error was a restart");
@@ -90,7 +90,7 @@ async fn pauses_grow_to_the_ceiling_and_shrink_only_after_sustained_health() {
     let store = Store::new();
     store.mode("app", Mode::Fail(FailureClass::Transient));
     let watches = paused(&store);
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     watches.watch("app", subscriber).await;
     // The ceiling is 500 ms, so that a pause is 250 ms on average.
     pass(100).await;
@@ -101,7 +101,7 @@ async fn pauses_grow_to_the_ceiling_and_shrink_only_after_sustained_health() {
     );
     // A moment of health is none.
     store.mode("app", Mode::Honest);
-    until("a moment of health", || sight.count() == 1).await;
+    until("a moment of health", || received.count() == 1).await;
     store.mode("app", Mode::Fail(FailureClass::Transient));
     let failing = |attempt| move |status: &consul_watch_actors::WatchStatus| matches!(status.state, WatchState::Retrying { attempt: at, .. } if at >= attempt);
     watches
@@ -160,7 +160,7 @@ async fn a_query_that_is_wrong_is_not_asked_again_until_a_reset_or_a_new_subscri
     let watches = paused(&store);
     let (observer, events) = Events::start_new();
     watches.send(Observe::path("app", observer)).await.unwrap();
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     watches.watch("app", subscriber).await;
     let failed = watches.send(Ready::path("app")).await.unwrap();
     assert!(
@@ -168,7 +168,7 @@ async fn a_query_that_is_wrong_is_not_asked_again_until_a_reset_or_a_new_subscri
         "not {failed:?}"
     );
     pass(600).await;
-    assert_eq!(store.asked("app").len(), 1, "it would fail for ever");
+    assert_eq!(store.asked("app").len(), 1, "it would fail without end");
     assert_eq!(events.names(), ["connecting", "stopped"]);
     let again = watches.send(Ready::path("app")).await.unwrap();
     assert!(
@@ -176,7 +176,7 @@ async fn a_query_that_is_wrong_is_not_asked_again_until_a_reset_or_a_new_subscri
         "not {again:?}"
     );
 
-    let (other, other_sight) = Recorder::prompt();
+    let (other, other_received) = Recorder::prompt();
     watches.watch("app", other).await;
     until("the new subscriber has it asked again", || {
         store.asked("app").len() == 2
@@ -191,12 +191,15 @@ async fn a_query_that_is_wrong_is_not_asked_again_until_a_reset_or_a_new_subscri
     assert_eq!(store.asked("app").len(), 2);
     watches.send(Reset::new()).await.unwrap().unwrap();
     until("the reset revives it", || {
-        sight.count() == 1 && other_sight.count() == 1
+        received.count() == 1 && other_received.count() == 1
     })
     .await;
     watches.ready("app").await;
     store.put("app", "a", 1);
-    until("and it goes on", || sight.shows(1) && other_sight.shows(1)).await;
+    until("and it continues", || {
+        received.shows(1) && other_received.shows(1)
+    })
+    .await;
     assert_eq!(
         events.names(),
         [
@@ -218,9 +221,9 @@ async fn a_watch_that_turned_wrong_keeps_its_last_value_readable() {
     let supervisor = common::supervisor(&store).arbiters(0);
     let snapshots = supervisor.snapshots();
     let watches = actix::Actor::start(supervisor);
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     watches.watch("app", subscriber).await;
-    until("the first state arrives", || sight.shows(1)).await;
+    until("the first state arrives", || received.shows(1)).await;
     store.mode("app", Mode::Fail(FailureClass::Invalid));
     watches
         .until_status("app", "stopped", |status| status.state.name() == "stopped")
@@ -238,9 +241,9 @@ async fn a_failure_whose_cause_changes_is_reported_again_at_a_bounded_rate() {
     let store = Store::new();
     store.put("app", "a", 1);
     let watches = paused(&store);
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     watches.watch("app", subscriber).await;
-    until("the first state arrives", || sight.shows(1)).await;
+    until("the first state arrives", || received.shows(1)).await;
     let (observer, events) = Events::start_new();
     watches.send(Observe::all(observer)).await.unwrap();
     let causes = || -> Vec<String> {

@@ -3,7 +3,8 @@
 mod common;
 
 use common::{
-    Events, Folder, Merged, Mode, Part, Recorder, Say, Store, pass, paused, supervisor, until,
+    Events, Folder, Merged, Mode, Part, Recorder, Store, SupervisorExt, pass, paused, supervisor,
+    until,
 };
 use consul_watch_actors::{
     EventKind, FailureClass, GetSnapshots, Observe, Query, Ready, ReadyError, Reset, Selection,
@@ -58,7 +59,7 @@ async fn ready_is_answered_when_the_watch_is_stopped_first() {
 async fn an_observer_is_told_how_things_stand_and_every_change_of_it() {
     let store = Store::new();
     let watches = paused(&store);
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     let id = watches.watch("app", subscriber.clone()).await;
     watches.ready("app").await;
     let selections = [
@@ -113,7 +114,7 @@ async fn an_observer_is_told_how_things_stand_and_every_change_of_it() {
         all[1..].iter().all(|events| events.all().len() == 6),
         "only of what was selected"
     );
-    assert_eq!(sight.count(), 2);
+    assert_eq!(received.count(), 2);
 }
 
 #[actix::test]
@@ -134,7 +135,7 @@ async fn an_observer_of_one_watch_comes_and_goes_with_it() {
     assert_eq!(
         events.names(),
         ["connecting", "live", "ended"].repeat(3),
-        "each is told once"
+        "each is notified once"
     );
 }
 
@@ -142,7 +143,7 @@ async fn an_observer_of_one_watch_comes_and_goes_with_it() {
 async fn an_observer_that_lags_misses_the_oldest_and_is_told_how_many() {
     let store = Store::new();
     let watches = paused(&store);
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     watches.watch("app", subscriber).await;
     let (observer, events, gate) = Events::start_gated();
     let (good, good_events) = Events::start_new();
@@ -158,7 +159,7 @@ async fn an_observer_that_lags_misses_the_oldest_and_is_told_how_many() {
     }
     pass(1).await;
     let told = good_events.all().len();
-    assert!(told >= 2000, "the other observer is told all: {told}");
+    assert!(told >= 2000, "the other observer receives all: {told}");
     gate.add_permits(10_000);
     until("it catches up", || events.all().len() > 1024).await;
     pass(1).await;
@@ -175,7 +176,7 @@ async fn an_observer_that_lags_misses_the_oldest_and_is_told_how_many() {
         "live",
         "the newest is kept"
     );
-    assert_eq!(sight.count(), 1);
+    assert_eq!(received.count(), 1);
 }
 
 #[actix::test]
@@ -184,9 +185,9 @@ async fn a_value_that_cannot_be_read_is_told_once_and_the_last_good_one_stays() 
     store.put("app", "a", 1);
     let watches = paused(&store);
     let (observer, events) = Events::start_new();
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     watches.watch("app", subscriber).await;
-    until("the first state arrives", || sight.shows(1)).await;
+    until("the first state arrives", || received.shows(1)).await;
     watches.send(Observe::all(observer)).await.unwrap();
     store.put("app", "a", 2);
     store.mode("app", Mode::Reject("no such encoding", false));
@@ -199,19 +200,19 @@ async fn a_value_that_cannot_be_read_is_told_once_and_the_last_good_one_stays() 
     store.put("app", "a", 11);
     pass(2).await;
     let late = {
-        let (late, sight) = Recorder::prompt();
+        let (late, received) = Recorder::prompt();
         watches.watch("app", late).await;
-        sight
+        received
     };
     until("a late one gets the last good value", || late.count() == 1).await;
     // The first write may still have been seen as it was.
-    let good = sight.count();
-    assert!(sight.values().iter().all(|value| *value <= Some(2)));
+    let good = received.count();
+    assert!(received.values().iter().all(|value| *value <= Some(2)));
     assert_eq!(events.names(), ["live", "rejected", "rejected"]);
     store.mode("app", Mode::Honest);
     store.put("app", "a", 12);
-    until("the next good value arrives", || sight.shows(12)).await;
-    assert_eq!(sight.count(), good + 1);
+    until("the next good value arrives", || received.shows(12)).await;
+    assert_eq!(received.count(), good + 1);
     assert_eq!(
         events.names(),
         ["live", "rejected", "rejected", "live"],
@@ -225,7 +226,7 @@ async fn a_rejection_shows_in_the_status_and_to_late_observers_until_it_is_over(
     store.put("app", "a", 1);
     store.put("merged", "a", 1);
     let watches = paused(&store);
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     watches.watch("app", subscriber.clone()).await;
     let merged = Merged::of("both", ["app", "merged"]);
     let (of_merged, _) = Recorder::prompt();
@@ -271,7 +272,7 @@ async fn a_rejection_shows_in_the_status_and_to_late_observers_until_it_is_over(
     for status in watches.send(Status::all()).await.unwrap() {
         assert!(status.rejection.is_none(), "{status}");
     }
-    assert_eq!(sight.count(), 1);
+    assert_eq!(received.count(), 1);
 }
 
 #[actix::test]
@@ -286,7 +287,7 @@ async fn ready_answers_with_the_reason_when_the_first_value_is_rejected() {
         }
         store.mode("app", Mode::Reject("no such encoding", false));
         let watches = supervisor.start();
-        let (subscriber, sight) = Recorder::prompt();
+        let (subscriber, received) = Recorder::prompt();
         let (name, watch) = if shared {
             let part = Part::row("app", "a");
             let name = part.path().to_string();
@@ -312,7 +313,7 @@ async fn ready_answers_with_the_reason_when_the_first_value_is_rejected() {
         }
         store.mode("app", Mode::Honest);
         store.put("app", "a", 1);
-        until("the first good value arrives", || sight.shows(1)).await;
+        until("the first good value arrives", || received.shows(1)).await;
         watches.send(Ready::all()).await.unwrap().unwrap();
     }
 }
@@ -327,7 +328,7 @@ async fn snapshots_are_read_from_any_thread() {
         snapshots.get(&Folder::new("app")).is_none(),
         "not watched yet"
     );
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     watches.watch("app", subscriber).await;
     watches.ready("app").await;
     let reader = std::thread::spawn({
@@ -344,7 +345,7 @@ async fn snapshots_are_read_from_any_thread() {
     assert_eq!((value["a"], live), (1, true));
     for value in 2..50 {
         store.put("app", "a", value);
-        until("the change arrives", || sight.shows(value)).await;
+        until("the change arrives", || received.shows(value)).await;
         assert_eq!(
             snapshots.get(&Folder::new("app")).unwrap().to_map()["a"],
             value,

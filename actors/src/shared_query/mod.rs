@@ -50,7 +50,7 @@ pub(crate) struct SharedQuery<S: Source> {
     pub(crate) timers: SubscriptionTimers,
     /// The wide query is refused: members detach, and those that join do so at once.
     pub(crate) refused: bool,
-    /// How often the watcher has panicked since the wide query was answered last.
+    /// The panics of the watcher since the last answer of the wide query.
     panics: u32,
     /// The wide value is of the source before, whose entries were others: nothing is extracted from it.
     pub(crate) stale: bool,

@@ -93,7 +93,7 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
         }
         if let Some(source) = source {
             self.budget = source.connection_budget();
-            self.guard = source.reconnect_gate();
+            self.reconnect_gate = source.reconnect_gate();
             self.source = source;
         }
         if self.inputs.is_some() {

@@ -42,13 +42,13 @@ pub struct WatcherActor<Q: Query> {
     source: Arc<Q::Source>,
     /// The source's budget, looked up once and not with every answer.
     budget: Option<ConnectionBudget>,
-    /// The source's guard, likewise.
-    guard: Option<ReconnectGate>,
+    /// The source's reconnect gate, likewise.
+    reconnect_gate: Option<ReconnectGate>,
     state: WatcherState<Q>,
     /// The watches that this one serves. Most serve none.
     shared: Option<Box<SharedQuery<Q::Source>>>,
     client: Option<<Q::Source as Source>::Client>,
-    /// A query is on its way; with the word that it has been dropped.
+    /// A query is on its way; the receiver resolves when it has been dropped.
     ///
     /// Nothing here is cancelled by its `SpawnHandle`: a context that is started again counts its handles
     /// from the beginning, and what was cancelled in the last life would be cancelled in the next one too.
@@ -87,7 +87,7 @@ impl<Q: Query> WatcherActor<Q> {
         Self {
             reporter,
             budget: None,
-            guard: None,
+            reconnect_gate: None,
             source,
             state,
             shared,
@@ -105,7 +105,7 @@ impl<Q: Query> WatcherActor<Q> {
     /// Looks up what the source and the query say about themselves.
     fn look_up(&mut self) {
         self.budget = self.source.connection_budget();
-        self.guard = self.source.reconnect_gate();
+        self.reconnect_gate = self.source.reconnect_gate();
         if self.inputs.is_none() && self.reporter.query.evaluation().derived().is_some() {
             self.inputs = Some(DerivedInputs::default());
         }
@@ -220,7 +220,7 @@ impl<Q: Query> WatcherActor<Q> {
         let query = self.query.take();
         async move {
             if let Some(closed) = query {
-                // The guard never sends: it is dropped with the request.
+                // The sender never sends: it is dropped with the request.
                 let _ = closed.await;
             }
         }

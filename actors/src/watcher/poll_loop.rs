@@ -24,7 +24,7 @@ use crate::{
 const EARLY: Duration = Duration::from_secs(1);
 
 /// The result of a query; see [`WatcherActor::query_on`].
-type Asked<Q> = (
+type QueryEnd<Q> = (
     Result<QueryResponse<<Q as Query>::Value>, Failure>,
     Option<Lease>,
     bool,
@@ -60,7 +60,7 @@ impl<Q: Query> WatcherActor<Q> {
         let blocking = self.state.topic.query_state.is_blocking();
         let (budget, lease) = (self.budget.clone(), self.lease.take());
         let delivering = !self.state.in_flight.is_empty();
-        let seated = async move {
+        let leased = async move {
             if delivering {
                 // A handler on this thread goes first: to send a query takes longer than to begin with it.
                 tokio::task::yield_now().await;
@@ -72,13 +72,13 @@ impl<Q: Query> WatcherActor<Q> {
                 (_, lease) => lease,
             }
         };
-        let (guard, closed) = oneshot::channel();
-        let query = seated.into_actor(self).then(move |lease, watcher, _| {
+        let (closing, closed) = oneshot::channel();
+        let query = leased.into_actor(self).then(move |lease, watcher, _| {
             if matches!(lease, Some(Lease::Permit(_))) && blocking {
                 // The query may block for minutes, so it is reported as live now.
                 watcher.reporter.transition(WatchState::Live);
             }
-            wrap_future(watcher.query_on(lease, client, request, guard))
+            wrap_future(watcher.query_on(lease, client, request, closing))
         });
         ctx.spawn(
             query.map(move |(answer, lease, early, permit), watcher, ctx| {
@@ -87,7 +87,7 @@ impl<Q: Query> WatcherActor<Q> {
                 match answer {
                     Ok(answer) => watcher.answered(answer, lease, early, ctx),
                     Err(failure) => {
-                        // Given back before the pause: a place must not stand empty through it.
+                        // Given back before the pause: a connection must not stay unused through it.
                         drop(lease);
                         watcher.failed(failure, permit, ctx);
                     }
@@ -97,14 +97,14 @@ impl<Q: Query> WatcherActor<Q> {
         self.query = Some(closed);
     }
 
-    /// The query as its seat allows it; with the seat, whether it blocked and was answered early, and its turn.
+    /// The query as its lease allows it; with the lease, whether it blocked and was answered early, and the permit of the reconnect gate.
     fn query_on(
         &self,
         lease: Option<Lease>,
         client: <Q::Source as Source>::Client,
         request: Request<Q::Value>,
-        guard: oneshot::Sender<()>,
-    ) -> impl Future<Output = Asked<Q>> + use<Q> {
+        closing: oneshot::Sender<()>,
+    ) -> impl Future<Output = QueryEnd<Q>> + use<Q> {
         let query = Arc::clone(&self.reporter.query);
         let budget = self.budget.clone();
         let waiting = matches!(lease, Some(Lease::Queued(_)));
@@ -121,7 +121,7 @@ impl<Q: Query> WatcherActor<Q> {
         let hold = hold(&*query, &self.source);
         async move {
             // Dropped in reverse order: the request is closed, its permit released, then `closed` resolves.
-            let _guard = guard;
+            let _closing = closing;
             let kept = budget
                 .clone()
                 .filter(|_| blocking)
@@ -131,7 +131,7 @@ impl<Q: Query> WatcherActor<Q> {
                 Some(permit) => permit.await,
                 None => None,
             };
-            let _brief = match budget {
+            let _short = match budget {
                 Some(budget) if !blocking => budget.short_permit().await,
                 _ => None,
             };

@@ -20,7 +20,7 @@ impl<Q: Query> WatcherActor<Q> {
     ///
     /// Boxed, since every query on its way would be as large as the wait that few of them have.
     pub(super) fn permit(&self, blocking: bool) -> Option<LocalBoxFuture<'static, Option<Permit>>> {
-        let guard = self.guard.as_ref().filter(|_| !blocking)?.clone();
+        let reconnect_gate = self.reconnect_gate.as_ref().filter(|_| !blocking)?.clone();
         let cell = Arc::clone(&self.reporter.cell);
         let candidate = Candidate {
             retrying: self.state.next_attempt.is_some(),
@@ -33,34 +33,37 @@ impl<Q: Query> WatcherActor<Q> {
                     *next = system_time(until);
                 }
             };
-            guard.acquire(candidate, put_off).await
+            reconnect_gate.acquire(candidate, put_off).await
         }))
     }
 
     /// Records at the gate that the server has responded, if this shows it.
     pub(super) fn record_response(&self, answer: &Result<QueryResponse<Q::Value>, Failure>) {
-        let Some(guard) = &self.guard else { return };
+        let Some(reconnect_gate) = &self.reconnect_gate else {
+            return;
+        };
         let is_there = match answer {
             Ok(_) => true,
             // What is invalid may never have been sent.
             Err(failure) => !failure.is_outage() && failure.class() != FailureClass::Invalid,
         };
         if is_there {
-            guard.record_success();
+            reconnect_gate.record_success();
         }
     }
 
     /// Schedules the next attempt after a failure: when it comes at the earliest.
     pub(super) fn postpone(&mut self, failure: &Failure, permit: Option<Permit>) -> SystemTime {
         let mut earliest = Instant::now();
-        match self.guard.as_ref().filter(|_| failure.is_outage()) {
+        match self.reconnect_gate.as_ref().filter(|_| failure.is_outage()) {
             None => self.state.postpone(failure.retry_after()),
-            Some(guard) => {
+            Some(reconnect_gate) => {
                 let own = self
                     .state
                     .backoff
                     .failed_with_ceiling(earliest, ReconnectGate::MAX_PROBE_INTERVAL);
-                let (pause, next) = guard.record_outage(permit, &mut self.state.backoff, own);
+                let (pause, next) =
+                    reconnect_gate.record_outage(permit, &mut self.state.backoff, own);
                 self.state.postpone_by(pause, failure.retry_after());
                 earliest = next;
             }

@@ -43,11 +43,11 @@ impl Seen {
     }
 }
 
-/// What a [`Recorder`] has received: it can be read while the actor is at work or gone.
+/// The updates that a [`Recorder`] has received. They can be read while the actor is at work or gone.
 #[derive(Debug, Clone, Default)]
-pub struct Sight(Arc<Mutex<Vec<Seen>>>);
+pub struct Received(Arc<Mutex<Vec<Seen>>>);
 
-impl Sight {
+impl Received {
     pub fn all(&self) -> Vec<Seen> {
         self.0
             .lock()
@@ -91,7 +91,7 @@ impl Sight {
     }
 }
 
-/// What a recorder does with an update, besides writing it down.
+/// The action of a recorder on an update, besides recording it.
 #[derive(Debug, Clone)]
 pub enum Habit {
     /// Nothing.
@@ -109,41 +109,41 @@ pub enum Habit {
 /// An actor that writes down every update.
 #[derive(Debug)]
 pub struct Recorder {
-    sight: Sight,
+    received: Received,
     habit: Habit,
     stopped: bool,
     pub lives: Arc<Mutex<u32>>,
 }
 
 impl Recorder {
-    pub fn new(habit: Habit) -> (Self, Sight) {
-        let sight = Sight::default();
+    pub fn new(habit: Habit) -> (Self, Received) {
+        let received = Received::default();
         (
             Self {
-                sight: sight.clone(),
+                received: received.clone(),
                 habit,
                 stopped: false,
                 lives: Arc::default(),
             },
-            sight,
+            received,
         )
     }
 
     /// Starts one that does nothing else.
-    pub fn prompt() -> (Addr<Self>, Sight) {
+    pub fn prompt() -> (Addr<Self>, Received) {
         Self::with(Habit::Prompt)
     }
 
-    pub fn with(habit: Habit) -> (Addr<Self>, Sight) {
-        let (recorder, sight) = Self::new(habit);
-        (recorder.start(), sight)
+    pub fn with(habit: Habit) -> (Addr<Self>, Received) {
+        let (recorder, received) = Self::new(habit);
+        (recorder.start(), received)
     }
 
     /// Starts one that finishes an update for each permit.
-    pub fn gated() -> (Addr<Self>, Sight, Arc<Semaphore>) {
+    pub fn gated() -> (Addr<Self>, Received, Arc<Semaphore>) {
         let gate = Arc::new(Semaphore::new(0));
-        let (address, sight) = Self::with(Habit::Gated(Arc::clone(&gate)));
-        (address, sight, gate)
+        let (address, received) = Self::with(Habit::Gated(Arc::clone(&gate)));
+        (address, received, gate)
     }
 }
 
@@ -163,7 +163,7 @@ impl<Q: Query<Value = Rows>> Handler<Changed<Q>> for Recorder {
     fn handle(&mut self, changed: Changed<Q>, _: &mut Self::Context) -> Self::Result {
         let seen = Seen::of(&changed);
         let value = seen.rows.get("a").copied();
-        self.sight.push(seen);
+        self.received.push(seen);
         match self.habit.clone() {
             Habit::PanicsAt(at) => {
                 assert!(

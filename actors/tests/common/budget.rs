@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use consul_watch_actors::{ConnectionBudget, Status, SubscriptionId, WatchSupervisor};
 
-use super::{Recorder, Say, Sight, Store, paused};
+use super::{Received, Recorder, Store, SupervisorExt, paused};
 
 pub const POLL_EVERY: Duration = Duration::from_secs(10);
 /// The longest time between two polls of a queued watch, in seconds, and a little for the rest.
@@ -18,7 +18,7 @@ pub fn stage(count: usize) -> (Store, ConnectionBudget, Watches) {
     let budget = ConnectionBudget::new(count)
         .with_short_permits(4)
         .with_poll_interval(POLL_EVERY);
-    let store = Store::new().with_places(&budget);
+    let store = Store::new().with_connection_budget(&budget);
     let watches = paused(&store);
     (store, budget, watches)
 }
@@ -27,14 +27,14 @@ pub fn stage(count: usize) -> (Store, ConnectionBudget, Watches) {
 pub async fn watch_all<F: AsRef<str>>(
     watches: &Watches,
     folders: impl IntoIterator<Item = F>,
-) -> Vec<(SubscriptionId, Sight, Addr<Recorder>)> {
+) -> Vec<(SubscriptionId, Received, Addr<Recorder>)> {
     let mut all = Vec::new();
     for folder in folders {
-        let (subscriber, sight) = Recorder::prompt();
+        let (subscriber, received) = Recorder::prompt();
         let id = watches.watch(folder.as_ref(), subscriber.clone()).await;
         watches.ready(folder.as_ref()).await;
         tokio::time::sleep(Duration::from_millis(5)).await;
-        all.push((id, sight, subscriber));
+        all.push((id, received, subscriber));
     }
     all
 }

@@ -15,7 +15,7 @@ use consul_watch_actors::{Derived, Evaluation, Input, Inputs, Outcome, Query, Wa
 use super::{Folder, Row, Rows, Store};
 
 /// The value that a derivation panics at.
-pub const HORROR: u64 = 666;
+pub const PANIC_VALUE: u64 = 666;
 
 /// The rows of the folders it names, of those that the keys of another folder name, and of other
 /// merged ones. A row is called after its folder: `x.a`.
@@ -28,17 +28,17 @@ pub struct Merged {
     pub count: Count,
 }
 
-/// How often a derivation was asked. It makes no difference between queries.
+/// The calls of a derivation. They make no difference between queries.
 #[derive(Debug, Clone, Default)]
 pub struct Count(Arc<(AtomicUsize, AtomicUsize)>);
 
 impl Count {
-    /// How often for its inputs.
+    /// The calls for its inputs.
     pub fn inputs(&self) -> usize {
         self.0.0.load(Ordering::Relaxed)
     }
 
-    /// How often for its value.
+    /// The calls for its value.
     pub fn derived(&self) -> usize {
         self.0.1.load(Ordering::Relaxed)
     }
@@ -125,7 +125,7 @@ impl Derived for Merged {
         for folder in self.folders(known)? {
             for row in &known.get(&Folder::new(&folder))?.0 {
                 assert!(
-                    row.value != HORROR,
+                    row.value != PANIC_VALUE,
                     "the derivation panics, as the test wants it"
                 );
                 let row = Row {

@@ -1,4 +1,4 @@
-//! What the tests of the engine's guarantees share: a scripted source, recording actors, and waiting
+//! The common parts of the tests of the engine's guarantees: a scripted source, recording actors, and waiting
 //! with a deadline.
 
 #![allow(
@@ -11,7 +11,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test that cannot go on says why"
+    reason = "a test that cannot continue says why"
 )]
 
 pub mod actors;
@@ -34,18 +34,18 @@ use consul_watch_actors::{
 use tokio::time::Instant;
 
 pub use self::{
-    actors::{Events, Recorder, Seen, Sight},
+    actors::{Events, Received, Recorder, Seen},
     logs::Logs,
     merged::Merged,
     part::Part,
     rows::{Row, Rows},
-    store::{Away, Folder, Gate, Mode, Store},
+    store::{Folder, Gate, Mode, Outage, Store},
 };
 
-/// How long a condition is waited for: by the paused clock in most tests.
+/// The time for which a condition is waited for: by the paused clock in most tests.
 const DEADLINE: Duration = Duration::from_secs(100);
 
-/// What happens at random, and its seed: a new one, which is printed, or the one that `SEED` says.
+/// A random generator and its seed: a new one, which is printed, or that of `SEED`.
 pub fn random() -> (u64, fastrand::Rng) {
     let seed = std::env::var("SEED")
         .ok()
@@ -59,7 +59,10 @@ pub fn random() -> (u64, fastrand::Rng) {
 pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !condition() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        assert!(
+            Instant::now() < deadline,
+            "waited without success until {what}"
+        );
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -81,8 +84,8 @@ pub fn supervisor(store: &Store) -> WatchSupervisor<Store> {
     WatchSupervisor::new(store.clone()).backoff(backoff)
 }
 
-/// What tests say to a supervisor, without the mailbox's own errors.
-pub trait Say {
+/// The messages of tests to a supervisor, without the mailbox's own errors.
+pub trait SupervisorExt {
     fn watch(
         &self,
         folder: &str,
@@ -100,7 +103,7 @@ pub trait Say {
     ) -> impl Future<Output = WatchStatus>;
 }
 
-impl Say for Addr<WatchSupervisor<Store>> {
+impl SupervisorExt for Addr<WatchSupervisor<Store>> {
     async fn watch(
         &self,
         folder: &str,
@@ -148,7 +151,7 @@ impl Say for Addr<WatchSupervisor<Store>> {
             }
             assert!(
                 Instant::now() < deadline,
-                "waited in vain until the status is {what}: it is {status:?}"
+                "waited without success until the status is {what}: it is {status:?}"
             );
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

@@ -6,14 +6,14 @@ use actix::prelude::*;
 use consul_watch_actors::{Ready, ReconnectGate, Status, WatchSupervisor};
 use tokio::time::Instant;
 
-use super::{Recorder, Say, Sight, Store, paused, until};
+use super::{Received, Recorder, Store, SupervisorExt, paused, until};
 
 pub type Watches = Addr<WatchSupervisor<Store>>;
 
 /// A store with a reconnect gate, and its supervisor under a paused clock.
 pub fn stage() -> (Store, ReconnectGate, Watches) {
     let gate = ReconnectGate::new();
-    let store = Store::new().with_guard(&gate);
+    let store = Store::new().with_reconnect_gate(&gate);
     let watches = paused(&store);
     (store, gate, watches)
 }
@@ -23,18 +23,18 @@ pub async fn watch_all(
     watches: &Watches,
     count: usize,
     subscribers: impl Fn(usize) -> usize,
-) -> Vec<Sight> {
-    let mut sights = Vec::new();
+) -> Vec<Received> {
+    let mut received_by_all = Vec::new();
     for n in 0..count {
         for _ in 0..subscribers(n) {
-            let (subscriber, sight) = Recorder::prompt();
+            let (subscriber, received) = Recorder::prompt();
             watches.watch(&folder(n), subscriber).await;
-            sights.push(sight);
+            received_by_all.push(received);
         }
     }
     watches.send(Ready::all()).await.unwrap().unwrap();
     all_live(watches).await;
-    sights
+    received_by_all
 }
 
 pub fn folder(n: usize) -> String {

@@ -28,7 +28,7 @@ impl Part {
         }
     }
 
-    pub fn beneath(folder: &str, start: &str) -> Self {
+    pub fn under(folder: &str, start: &str) -> Self {
         Self {
             folder: folder.to_owned(),
             text: start.to_owned(),
@@ -94,7 +94,7 @@ impl SharedBy<Self> for Part {
     fn wider_queries(&self) -> Vec<Input<Self>> {
         let shorter = (1..self.text.len())
             .rev()
-            .map(|end| Self::beneath(&self.folder, &self.text[..end]));
+            .map(|end| Self::under(&self.folder, &self.text[..end]));
         shorter
             .map(Input::of)
             .chain([Input::of(Folder::new(&*self.folder))])

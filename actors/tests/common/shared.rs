@@ -1,11 +1,11 @@
-//! What the tests of shared queries have in common.
+//! The common parts of the tests of shared queries.
 
 use std::time::Duration;
 
 use actix::prelude::*;
 use consul_watch_actors::{Status, SubscriptionId, Watch, WatchStatus, WatchSupervisor};
 
-use super::{Folder, Part, Recorder, Sight, Store, supervisor, until};
+use super::{Folder, Part, Received, Recorder, Store, supervisor, until};
 
 pub type Watches = Addr<WatchSupervisor<Store>>;
 
@@ -31,12 +31,12 @@ pub async fn watch(watches: &Watches, part: &Part, subscriber: &Addr<Recorder>) 
 }
 
 /// Watches it, and waits for the first state.
-pub async fn follow(watches: &Watches, part: &Part) -> (SubscriptionId, Addr<Recorder>, Sight) {
-    let (subscriber, sight) = Recorder::prompt();
+pub async fn follow(watches: &Watches, part: &Part) -> (SubscriptionId, Addr<Recorder>, Received) {
+    let (subscriber, received) = Recorder::prompt();
     let id = watch(watches, part, &subscriber).await;
-    let first = sight.clone();
+    let first = received.clone();
     until("the first state arrives", move || first.count() > 0).await;
-    (id, subscriber, sight)
+    (id, subscriber, received)
 }
 
 pub async fn status(watches: &Watches, part: &Part) -> WatchStatus {

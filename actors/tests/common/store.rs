@@ -16,7 +16,7 @@ mod serving;
 
 pub use serving::Folder;
 
-/// How queries of a folder are answered.
+/// The way in which queries of a folder are answered.
 #[derive(Debug, Clone, Default)]
 pub enum Mode {
     /// As blocking queries are.
@@ -31,32 +31,32 @@ pub enum Mode {
     /// With a value that cannot be read; at once when the flag is set.
     Reject(&'static str, bool),
     /// As if the whole store were away, at once.
-    Away,
+    Outage,
     /// Not at all: the query's future panics.
     Panic,
     /// Never.
     Silent,
 }
 
-/// How the whole store is away.
+/// The kind of outage of the whole store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Away {
+pub enum Outage {
     /// It says so at once.
     Refuses,
-    /// It says nothing; whoever asks gives up after [`DEADLINE`](Away::DEADLINE).
+    /// It says nothing; a caller gives up after [`DEADLINE`](Outage::DEADLINE).
     Silent,
 }
 
-impl Away {
-    /// How long a query waits for a silent store.
+impl Outage {
+    /// The time that a query waits for a silent store.
     pub const DEADLINE: Duration = Duration::from_secs(10);
 }
 
 #[derive(Debug)]
 struct State {
     index: u64,
-    away: Option<Away>,
-    /// How long it takes to answer a query that is not held.
+    away: Option<Outage>,
+    /// The time that it takes to answer a query that is not held.
     latency: Duration,
     folders: HashMap<String, BTreeMap<String, Arc<Row>>>,
     modes: HashMap<String, Mode>,
@@ -68,7 +68,7 @@ struct State {
     held: usize,
     most_held: usize,
     /// The most that were open and not held.
-    most_brief: usize,
+    most_short: usize,
     dropped: usize,
     connects: usize,
     refuse: bool,
@@ -87,14 +87,14 @@ pub struct Asked {
 pub struct Store {
     state: Arc<Mutex<State>>,
     bell: watch::Sender<()>,
-    places: Option<ConnectionBudget>,
-    guard: Option<ReconnectGate>,
+    connection_budget: Option<ConnectionBudget>,
+    reconnect_gate: Option<ReconnectGate>,
     hold: Duration,
     prefix: String,
     gate: Option<Arc<Gate>>,
 }
 
-/// What a test's thread and a watcher's wait for.
+/// A gate that threads wait at.
 #[derive(Debug, Default)]
 pub struct Gate(Mutex<bool>, Condvar);
 
@@ -124,7 +124,7 @@ impl Store {
             open: 0,
             held: 0,
             most_held: 0,
-            most_brief: 0,
+            most_short: 0,
             dropped: 0,
             connects: 0,
             refuse: false,
@@ -132,8 +132,8 @@ impl Store {
         Self {
             state: Arc::new(Mutex::new(state)),
             bell: watch::Sender::new(()),
-            places: None,
-            guard: None,
+            connection_budget: None,
+            reconnect_gate: None,
             hold: Duration::ZERO,
             prefix: String::new(),
             gate: None,
@@ -158,15 +158,15 @@ impl Store {
         &self.prefix
     }
 
-    /// How many handles to these rows there are, as everybody who asks for some has one.
+    /// The number of handles to these rows.
     pub fn handles(&self) -> usize {
         Arc::strong_count(&self.state)
     }
 
     /// The same rows, with a budget of held queries.
     #[must_use]
-    pub fn with_places(mut self, places: &ConnectionBudget) -> Self {
-        self.places = Some(places.clone());
+    pub fn with_connection_budget(mut self, budget: &ConnectionBudget) -> Self {
+        self.connection_budget = Some(budget.clone());
         self
     }
 
@@ -177,10 +177,10 @@ impl Store {
         self
     }
 
-    /// The same rows, with a guard.
+    /// The same rows, with a reconnect gate.
     #[must_use]
-    pub fn with_guard(mut self, guard: &ReconnectGate) -> Self {
-        self.guard = Some(guard.clone());
+    pub fn with_reconnect_gate(mut self, gate: &ReconnectGate) -> Self {
+        self.reconnect_gate = Some(gate.clone());
         self
     }
 
@@ -253,7 +253,7 @@ impl Store {
     }
 
     /// Goes away as a whole: the queries that wait fail at once, however it is.
-    pub fn leave(&self, how: Away) {
+    pub fn leave(&self, how: Outage) {
         self.change(|state| state.away = Some(how));
     }
 
@@ -271,7 +271,7 @@ impl Store {
     pub fn forget(&self) {
         let mut state = self.lock();
         state.asked.clear();
-        state.most_brief = state.open - state.held;
+        state.most_short = state.open - state.held;
     }
 
     /// All queries that came.
@@ -280,8 +280,8 @@ impl Store {
     }
 
     /// The most requests there were at once that did not wait for news.
-    pub fn most_brief(&self) -> usize {
-        self.lock().most_brief
+    pub fn most_short(&self) -> usize {
+        self.lock().most_short
     }
 
     /// Whether [`Source::validate`] fails.
@@ -309,27 +309,27 @@ impl Store {
             .collect()
     }
 
-    /// How many requests are open.
+    /// The number of requests that are open.
     pub fn open(&self) -> usize {
         self.lock().open
     }
 
-    /// How many requests wait for news.
+    /// The number of requests that wait for news.
     pub fn held(&self) -> usize {
         self.lock().held
     }
 
-    /// How many requests have ever waited for news at once.
+    /// The number of requests that have ever waited for news at once.
     pub fn most_held(&self) -> usize {
         self.lock().most_held
     }
 
-    /// How many requests were dropped before they were answered.
+    /// The number of requests that were dropped before they were answered.
     pub fn dropped(&self) -> usize {
         self.lock().dropped
     }
 
-    /// How many clients were made.
+    /// The number of clients that were made.
     pub fn connects(&self) -> usize {
         self.lock().connects
     }
@@ -362,10 +362,10 @@ impl Source for Store {
     }
 
     fn connection_budget(&self) -> Option<ConnectionBudget> {
-        self.places.clone()
+        self.connection_budget.clone()
     }
 
     fn reconnect_gate(&self) -> Option<ReconnectGate> {
-        self.guard.clone()
+        self.reconnect_gate.clone()
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use consul_watch_actors::Stop;
 
-use crate::common::{Merged, Say, Store, supervisor, until};
+use crate::common::{Merged, Store, SupervisorExt, supervisor, until};
 use crate::{begin, watched};
 
 /// In real time: the inputs' watchers and the derived ones run on threads of their own.
@@ -15,7 +15,7 @@ async fn the_laws_hold_on_two_arbiters_too() {
     let part = Merged::of("part", ["a", "b", "c"]);
     let top = Merged::of("top", [""; 0]).listed_in("list").with([part]);
     for round in 0..20 {
-        let (_, sight, _) = begin(&watches, &top).await;
+        let (_, received, _) = begin(&watches, &top).await;
         for step in 0..30_u64 {
             let folder = ["a", "b", "c", "d", "e"][fastrand::usize(..5)];
             match fastrand::u8(..4) {
@@ -37,10 +37,10 @@ async fn the_laws_hold_on_two_arbiters_too() {
             }
         }
         until("the last state arrives", || {
-            sight.last().is_some_and(|seen| seen.rows == expected)
+            received.last().is_some_and(|seen| seen.rows == expected)
         })
         .await;
-        let all = sight.all();
+        let all = received.all();
         assert!(
             all.windows(2).all(|pair| pair[0].rows != pair[1].rows),
             "nothing twice"

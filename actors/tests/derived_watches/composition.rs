@@ -14,7 +14,9 @@ use consul_watch_actors::{
     WatchEvent,
 };
 
-use crate::common::{Events, Folder, Merged, Mode, Recorder, Say, Store, pass, paused, until};
+use crate::common::{
+    Events, Folder, Merged, Mode, Recorder, Store, SupervisorExt, pass, paused, until,
+};
 use crate::{begin, shows, status, watched};
 
 #[actix::test]
@@ -29,19 +31,19 @@ async fn derived_watches_are_made_of_derived_ones() {
         Merged::of("right", ["x", "y"]),
     );
     let top = Merged::of("top", ["z"]).with([left.clone(), right.clone()]);
-    let (_, sight, _) = begin(&watches, &top).await;
+    let (_, received, _) = begin(&watches, &top).await;
     until("it begins", || {
-        shows(&sight, [("w.a", 1), ("x.a", 1), ("y.a", 1), ("z.a", 1)])
+        shows(&received, [("w.a", 1), ("x.a", 1), ("y.a", 1), ("z.a", 1)])
     })
     .await;
-    assert_eq!(sight.count(), 1);
+    assert_eq!(received.count(), 1);
     store.put("w", "a", 2);
     until("a change comes up", || {
-        shows(&sight, [("w.a", 2), ("x.a", 1), ("y.a", 1), ("z.a", 1)])
+        shows(&received, [("w.a", 2), ("x.a", 1), ("y.a", 1), ("z.a", 1)])
     })
     .await;
     pass(5).await;
-    assert_eq!(sight.count(), 2);
+    assert_eq!(received.count(), 2);
     store.mode("x", Mode::Fail(FailureClass::Denied));
     pass(5).await;
     for query in [&left, &right, &top] {
@@ -71,8 +73,8 @@ async fn two_inputs_that_go_by_one_name_are_not_taken_for_each_other() {
     // Two different queries, both called `part`.
     let (one, other) = (Merged::of("part", ["x"]), Merged::of("part", ["y"]));
     let top = Merged::of("top", [""; 0]).with([one, other]);
-    let (_, sight, _) = begin(&watches, &top).await;
-    until("it begins", || shows(&sight, [("x.a", 1)])).await;
+    let (_, received, _) = begin(&watches, &top).await;
+    until("it begins", || shows(&received, [("x.a", 1)])).await;
     for failing in ["x", "y"] {
         store.mode(failing, Mode::Fail(FailureClass::Transient));
         pass(5).await;
@@ -93,11 +95,11 @@ async fn two_inputs_that_go_by_one_name_are_not_taken_for_each_other() {
 #[actix::test]
 async fn a_polling_input_makes_it_poll() {
     let store = Store::new();
-    let places = ConnectionBudget::new(1).with_short_permits(1);
-    let watches = paused(&store.clone().with_places(&places));
+    let budget = ConnectionBudget::new(1).with_short_permits(1);
+    let watches = paused(&store.clone().with_connection_budget(&budget));
     let both = Merged::of("both", ["x", "y"]);
-    let (_, sight, _) = begin(&watches, &both).await;
-    until("it begins", || sight.count() == 1).await;
+    let (_, received, _) = begin(&watches, &both).await;
+    until("it begins", || received.count() == 1).await;
     pass(1).await;
     assert_eq!(
         status(&watches, &both).await.unwrap().state.name(),
@@ -106,9 +108,9 @@ async fn a_polling_input_makes_it_poll() {
     store.put("x", "a", 1);
     store.put("y", "a", 1);
     pass(13).await;
-    assert!(shows(&sight, [("x.a", 1), ("y.a", 1)]));
+    assert!(shows(&received, [("x.a", 1), ("y.a", 1)]));
     watches.stop(Stop::all()).await;
-    assert_eq!((places.available(), store.open()), (1, 0));
+    assert_eq!((budget.available(), store.open()), (1, 0));
 }
 
 #[actix::test]
@@ -120,12 +122,12 @@ async fn five_hundred_inputs_do_not_derive_five_hundred_times() {
     }
     let watches = paused(&store);
     let many = Merged::of("many", &folders);
-    let (_, sight, _) = begin(&watches, &many).await;
+    let (_, received, _) = begin(&watches, &many).await;
     until("it begins", || {
-        sight.last().is_some_and(|seen| seen.rows.len() == 500)
+        received.last().is_some_and(|seen| seen.rows.len() == 500)
     })
     .await;
-    assert_eq!(sight.count(), 1);
+    assert_eq!(received.count(), 1);
     let (inputs, derived) = (many.count.inputs(), many.count.derived());
     assert!(
         inputs < 50 && derived < 50,
@@ -135,7 +137,7 @@ async fn five_hundred_inputs_do_not_derive_five_hundred_times() {
         store.put(folder, "a", 2);
     }
     until("all is new", || {
-        sight
+        received
             .last()
             .is_some_and(|seen| seen.rows.values().all(|value| *value == 2))
     })
@@ -148,10 +150,10 @@ async fn a_dropped_input_that_others_watch_has_no_effect() {
     let store = Store::new();
     store.put("x", "a", 1);
     let watches = paused(&store);
-    let (other, other_sight) = Recorder::prompt();
+    let (other, other_received) = Recorder::prompt();
     watches.watch("x", other).await;
     let listed = Merged::of("listed", [""; 0]).listed_in("list");
-    let (_, sight, _) = begin(&watches, &listed).await;
+    let (_, received, _) = begin(&watches, &listed).await;
     let (observer, events) = Events::start_new();
     watches
         .send(Observe::path("listed", observer))
@@ -159,9 +161,9 @@ async fn a_dropped_input_that_others_watch_has_no_effect() {
         .unwrap();
     for _ in 0..20 {
         store.put("list", "x", 1);
-        until("it follows x", || shows(&sight, [("x.a", 1)])).await;
+        until("it follows x", || shows(&received, [("x.a", 1)])).await;
         store.delete("list", "x");
-        until("it lets x go", || shows(&sight, [])).await;
+        until("it lets x go", || shows(&received, [])).await;
     }
     pass(5).await;
     store.mode("x", Mode::Fail(FailureClass::Transient));
@@ -169,7 +171,7 @@ async fn a_dropped_input_that_others_watch_has_no_effect() {
     assert!(status(&watches, &listed).await.unwrap().state.is_live());
     assert!(!events.names().contains(&"retrying"));
     assert_eq!(watches.status("x").await.unwrap().subscribers, 1);
-    assert_eq!(other_sight.count(), 1);
+    assert_eq!(other_received.count(), 1);
 }
 
 /// Subscribes and observes, as the watcher of a derived query does.
@@ -221,7 +223,7 @@ async fn ready_is_answered_at_once_with_the_first_value_after_a_bad_one() {
     store.mode("x", Mode::Reject("no such encoding", false));
     let watches = paused(&store);
     let both = Merged::of("both", ["x"]);
-    let (_, sight, _) = begin(&watches, &both).await;
+    let (_, received, _) = begin(&watches, &both).await;
     // Right behind a sweep, so that the next one is far.
     pass(5).await;
     let refused = watches.send(Ready::query(&both)).await.unwrap();
@@ -234,7 +236,7 @@ async fn ready_is_answered_at_once_with_the_first_value_after_a_bad_one() {
     store.mode("x", Mode::Honest);
     store.put("x", "a", 1);
     let start = tokio::time::Instant::now();
-    until("it is delivered", || sight.count() == 1).await;
+    until("it is delivered", || received.count() == 1).await;
     watches.send(Ready::query(&both)).await.unwrap().unwrap();
     assert!(
         start.elapsed() < Duration::from_millis(200),

@@ -2,7 +2,7 @@
 
 use consul_watch_actors::{Stop, Watch};
 
-use crate::common::{Merged, Recorder, Say, Store, pass, paused, supervisor, until};
+use crate::common::{Merged, Recorder, Store, SupervisorExt, pass, paused, supervisor, until};
 use crate::{begin, shows, watched};
 
 #[actix::test]
@@ -10,12 +10,12 @@ async fn its_end_ends_the_inputs_without_another_subscriber() {
     let store = Store::new();
     let watches = paused(&store);
     let (one, two) = (Merged::of("one", ["x", "y"]), Merged::of("two", ["y", "z"]));
-    let (first, first_sight, _) = begin(&watches, &one).await;
-    let (_, second_sight, _) = begin(&watches, &two).await;
-    let (other, other_sight) = Recorder::prompt();
+    let (first, first_received, _) = begin(&watches, &one).await;
+    let (_, second_received, _) = begin(&watches, &two).await;
+    let (other, other_received) = Recorder::prompt();
     watches.watch("z", other).await;
     until("all have begun", || {
-        first_sight.count() + second_sight.count() + other_sight.count() == 3
+        first_received.count() + second_received.count() + other_received.count() == 3
     })
     .await;
     until("three are asked", || store.open() == 3).await;
@@ -36,16 +36,16 @@ async fn its_end_ends_the_inputs_without_another_subscriber() {
         ["folder:y 1", "folder:z 2", "merged:two 1"]
     );
     store.put("y", "a", 1);
-    until("the other one goes on", || {
-        shows(&second_sight, [("y.a", 1)])
+    until("the other one continues", || {
+        shows(&second_received, [("y.a", 1)])
     })
     .await;
     watches.stop(Stop::path("two")).await;
     assert_eq!(store.open(), 1);
     assert_eq!(watched(&watches).await, ["folder:z 1"]);
-    assert_eq!(first_sight.count(), 1);
+    assert_eq!(first_received.count(), 1);
     store.put("z", "a", 1);
-    until("and the plain watch too", || other_sight.shows(1)).await;
+    until("and the plain watch too", || other_received.shows(1)).await;
     watches.stop(Stop::all()).await;
     assert_eq!(store.open(), 0);
 }
@@ -62,7 +62,7 @@ async fn a_stop_at_any_moment_leaves_nothing_behind() {
         let watches = supervisor(&store).arbiters(0).start();
         let part = Merged::of("part", ["u", "v"]);
         let listed = Merged::of("listed", [""; 0]).listed_in("list").with([part]);
-        let (_, sight, _) = begin(&watches, &listed).await;
+        let (_, received, _) = begin(&watches, &listed).await;
         for _ in 0..when {
             tokio::task::yield_now().await;
         }
@@ -80,11 +80,11 @@ async fn a_stop_at_any_moment_leaves_nothing_behind() {
             [""; 0],
             "after {when} turns, {how}"
         );
-        let (asked, seen) = (store.asked("x").len(), sight.count());
+        let (asked, seen) = (store.asked("x").len(), received.count());
         store.put("x", "a", 2);
         pass(5).await;
         assert_eq!(
-            (store.asked("x").len(), sight.count(), store.open()),
+            (store.asked("x").len(), received.count(), store.open()),
             (asked, seen, 0)
         );
     }
@@ -94,13 +94,13 @@ async fn a_stop_at_any_moment_leaves_nothing_behind() {
 async fn it_ends_with_its_subscriber() {
     let store = Store::new();
     let watches = paused(&store);
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     watches
         .send(Watch::new(Merged::of("one", ["x"]), subscriber.downgrade()))
         .await
         .unwrap()
         .unwrap();
-    until("it begins", || sight.count() == 1).await;
+    until("it begins", || received.count() == 1).await;
     drop(subscriber);
     until("nothing is asked any more", || store.open() == 0).await;
     assert_eq!(watched(&watches).await, [""; 0]);

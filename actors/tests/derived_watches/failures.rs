@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use consul_watch_actors::{FailureClass, Observe, Ready, ReadyError, Reason, Reset, Stop};
 
-use crate::common::{Events, Merged, Mode, Rows, Say, Store, merged::HORROR, pass, paused, until};
+use crate::common::{
+    Events, Merged, Mode, Rows, Store, SupervisorExt, merged::PANIC_VALUE, pass, paused, until,
+};
 use crate::{begin, shows, status, watched};
 
 #[actix::test]
@@ -12,17 +14,17 @@ async fn a_reset_repeats_nothing_and_what_it_finds_is_a_resync() {
     let store = Store::new();
     store.put("x", "a", 1);
     let watches = paused(&store);
-    let (_, sight, _) = begin(&watches, &Merged::of("both", ["x", "y"])).await;
-    until("it begins", || shows(&sight, [("x.a", 1)])).await;
+    let (_, received, _) = begin(&watches, &Merged::of("both", ["x", "y"])).await;
+    until("it begins", || shows(&received, [("x.a", 1)])).await;
     for _ in 0..10 {
         assert_eq!(watches.send(Reset::new()).await.unwrap().unwrap(), 3);
         pass(1).await;
     }
-    assert_eq!(sight.count(), 1);
+    assert_eq!(received.count(), 1);
     store.put("x", "a", 2);
-    until("the change arrives", || shows(&sight, [("x.a", 2)])).await;
+    until("the change arrives", || shows(&received, [("x.a", 2)])).await;
     assert_eq!(
-        sight.last().unwrap().reason,
+        received.last().unwrap().reason,
         Reason::Change,
         "the break was over before it"
     );
@@ -30,12 +32,12 @@ async fn a_reset_repeats_nothing_and_what_it_finds_is_a_resync() {
     other.put("x", "a", 3);
     watches.send(Reset::with(other)).await.unwrap().unwrap();
     until("the other source's value arrives", || {
-        shows(&sight, [("x.a", 3)])
+        shows(&received, [("x.a", 3)])
     })
     .await;
     pass(5).await;
     assert_eq!(
-        (sight.count(), sight.last().unwrap().reason),
+        (received.count(), received.last().unwrap().reason),
         (3, Reason::Resync)
     );
     assert_eq!(store.open(), 0, "and the old one is left alone");
@@ -47,8 +49,8 @@ async fn a_failing_input_is_reported_once_and_so_is_its_recovery() {
     store.put("x", "a", 1);
     let watches = paused(&store);
     let both = Merged::of("both", ["x", "y", "z"]);
-    let (_, sight, _) = begin(&watches, &both).await;
-    until("it begins", || sight.count() == 1).await;
+    let (_, received, _) = begin(&watches, &both).await;
+    until("it begins", || received.count() == 1).await;
     let (observer, events) = Events::start_new();
     watches.send(Observe::path("both", observer)).await.unwrap();
     store.mode("x", Mode::Fail(FailureClass::Transient));
@@ -57,11 +59,11 @@ async fn a_failing_input_is_reported_once_and_so_is_its_recovery() {
     store.mode("y", Mode::Fail(FailureClass::Denied));
     pass(30).await;
     let told = events.all().len();
-    // The others go on, and each of their values is no reason to tell of the trouble again.
+    // The others continue, and each of their values is no reason to tell of the trouble again.
     for value in 1..50 {
         store.put("z", "a", value);
         until("the change arrives", || {
-            shows(&sight, [("x.a", 1), ("z.a", value)])
+            shows(&received, [("x.a", 1), ("z.a", value)])
         })
         .await;
     }
@@ -78,7 +80,7 @@ async fn a_failing_input_is_reported_once_and_so_is_its_recovery() {
         2
     );
     assert_eq!(*events.names().last().unwrap(), "live");
-    assert_eq!(sight.count(), 50);
+    assert_eq!(received.count(), 50);
 }
 
 #[actix::test]
@@ -88,7 +90,7 @@ async fn an_invalid_input_is_reported_and_a_reset_recovers_it() {
     store.mode("y", Mode::Fail(FailureClass::Invalid));
     let watches = paused(&store);
     let both = Merged::of("both", ["x", "y"]);
-    let (_, sight, _) = begin(&watches, &both).await;
+    let (_, received, _) = begin(&watches, &both).await;
     let ready = watches.send(Ready::query(&both));
     let ready = tokio::time::timeout(Duration::from_secs(60), ready)
         .await
@@ -100,7 +102,7 @@ async fn an_invalid_input_is_reported_and_a_reset_recovers_it() {
     );
     store.mode("y", Mode::Honest);
     watches.send(Reset::new()).await.unwrap().unwrap();
-    until("it begins", || shows(&sight, [("x.a", 1)])).await;
+    until("it begins", || shows(&received, [("x.a", 1)])).await;
     assert!(status(&watches, &both).await.unwrap().state.is_live());
     store.mode("y", Mode::Fail(FailureClass::Invalid));
     pass(30).await;
@@ -109,7 +111,10 @@ async fn an_invalid_input_is_reported_and_a_reset_recovers_it() {
         "retrying"
     );
     store.put("x", "a", 2);
-    until("the other input goes on", || shows(&sight, [("x.a", 2)])).await;
+    until("the other input continues", || {
+        shows(&received, [("x.a", 2)])
+    })
+    .await;
     assert_eq!(
         status(&watches, &both)
             .await
@@ -128,11 +133,11 @@ async fn a_panic_in_a_derivation_is_reported_and_does_not_affect_the_inputs() {
     store.put("x", "a", 1);
     let watches = paused(&store);
     let both = Merged::of("both", ["x", "y"]);
-    let (_, sight, _) = begin(&watches, &both).await;
-    until("it begins", || sight.count() == 1).await;
+    let (_, received, _) = begin(&watches, &both).await;
+    until("it begins", || received.count() == 1).await;
     let (observer, events) = Events::start_new();
     watches.send(Observe::path("both", observer)).await.unwrap();
-    store.put("x", "a", HORROR);
+    store.put("x", "a", PANIC_VALUE);
     pass(30).await;
     for value in 0..5 {
         store.put("y", "a", value);
@@ -142,10 +147,10 @@ async fn a_panic_in_a_derivation_is_reported_and_does_not_affect_the_inputs() {
     assert_eq!(store.dropped(), 0, "no request was dropped for it");
     store.put("x", "a", 2);
     until("the next good value arrives", || {
-        shows(&sight, [("x.a", 2), ("y.a", 4)])
+        shows(&received, [("x.a", 2), ("y.a", 4)])
     })
     .await;
-    assert_eq!(sight.count(), 2);
+    assert_eq!(received.count(), 2);
     assert_eq!(
         watched(&watches).await,
         ["folder:x 1", "folder:y 1", "merged:both 1"]
@@ -158,8 +163,8 @@ async fn a_panic_in_its_watcher_or_in_an_inputs_is_recovered_from() {
     store.put("x", "a", 1);
     let watches = paused(&store);
     let both = Merged::of("both", ["x", "y"]);
-    let (_, sight, _) = begin(&watches, &both).await;
-    until("it begins", || sight.count() == 1).await;
+    let (_, received, _) = begin(&watches, &both).await;
+    until("it begins", || received.count() == 1).await;
     let (observer, events) = Events::start_new();
     watches.send(Observe::path("both", observer)).await.unwrap();
     store.mode("x", Mode::Panic);
@@ -167,7 +172,7 @@ async fn a_panic_in_its_watcher_or_in_an_inputs_is_recovered_from() {
     store.mode("x", Mode::Honest);
     pass(10).await;
     assert_eq!(
-        (events.names(), sight.count()),
+        (events.names(), received.count()),
         (vec!["live", "retrying", "live"], 1)
     );
     // Comparing this value panics, in the input's watcher first.
@@ -181,11 +186,11 @@ async fn a_panic_in_its_watcher_or_in_an_inputs_is_recovered_from() {
     store.delete("x", "b");
     store.put("x", "a", 2);
     until("the next good value arrives", || {
-        shows(&sight, [("x.a", 2)])
+        shows(&received, [("x.a", 2)])
     })
     .await;
     pass(5).await;
-    assert_eq!(sight.count(), 2);
+    assert_eq!(received.count(), 2);
     assert_eq!(
         watched(&watches).await,
         ["folder:x 1", "folder:y 1", "merged:both 1"]
@@ -201,15 +206,15 @@ async fn a_panic_in_the_derived_watcher_itself_leaves_no_second_subscription() {
     store.put("x", "a", 1);
     let watches = paused(&store);
     // Empty when it begins; with a cursed row the derived value cannot be compared, nor x's own.
-    let (_, sight, _) = begin(&watches, &Merged::of("both", ["x", "cursed"])).await;
-    until("it begins", || sight.count() == 1).await;
+    let (_, received, _) = begin(&watches, &Merged::of("both", ["x", "cursed"])).await;
+    until("it begins", || received.count() == 1).await;
     store.mode("cursed", Mode::Panic);
     store.put("cursed", "a", Rows::CURSED);
     store.mode("cursed", Mode::Honest);
     pass(20).await;
     store.delete("cursed", "a");
     store.put("x", "a", 2);
-    until("the feed goes on", || shows(&sight, [("x.a", 2)])).await;
+    until("the feed continues", || shows(&received, [("x.a", 2)])).await;
     pass(5).await;
     assert_eq!(
         watched(&watches).await,

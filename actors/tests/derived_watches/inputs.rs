@@ -2,7 +2,7 @@
 
 use consul_watch_actors::{Ready, Reason, Stop};
 
-use crate::common::{Merged, Mode, Say, Store, pass, paused, until};
+use crate::common::{Merged, Mode, Store, SupervisorExt, pass, paused, until};
 use crate::{begin, shows, status, watched};
 
 #[actix::test]
@@ -13,9 +13,9 @@ async fn the_first_value_comes_when_all_inputs_have_answered_and_then_one_a_chan
     store.mode("y", Mode::Silent);
     let watches = paused(&store);
     let both = Merged::of("both", ["x", "y"]);
-    let (_, sight, _) = begin(&watches, &both).await;
+    let (_, received, _) = begin(&watches, &both).await;
     pass(60).await;
-    assert_eq!(sight.count(), 0, "one input has not answered yet");
+    assert_eq!(received.count(), 0, "one input has not answered yet");
     assert_eq!(
         status(&watches, &both).await.unwrap().state.name(),
         "connecting"
@@ -27,26 +27,26 @@ async fn the_first_value_comes_when_all_inputs_have_answered_and_then_one_a_chan
     store.mode("y", Mode::Honest);
     watches.send(Ready::query(&both)).await.unwrap().unwrap();
     until("the first value arrives", || {
-        shows(&sight, [("x.a", 1), ("y.a", 2)])
+        shows(&received, [("x.a", 1), ("y.a", 2)])
     })
     .await;
     for value in 2..20 {
         store.put("x", "a", value);
         until("the change arrives", || {
-            shows(&sight, [("x.a", value), ("y.a", 2)])
+            shows(&received, [("x.a", value), ("y.a", 2)])
         })
         .await;
-        assert_eq!(sight.last().unwrap().changes, ["updated x.a"]);
+        assert_eq!(received.last().unwrap().changes, ["updated x.a"]);
     }
     store.put("elsewhere", "a", 1);
     pass(60).await;
     assert_eq!(
-        sight.count(),
+        received.count(),
         19,
         "one message a change, and none for what is not made of it"
     );
     assert!(
-        sight.all()[1..]
+        received.all()[1..]
             .iter()
             .all(|seen| seen.reason == Reason::Change && seen.coalesced == 0)
     );
@@ -57,14 +57,14 @@ async fn inputs_come_and_go_as_the_value_says_and_nothing_of_them_stays() {
     let store = Store::new();
     let watches = paused(&store);
     let listed = Merged::of("listed", [""; 0]).listed_in("list");
-    let (_, sight, _) = begin(&watches, &listed).await;
-    until("it begins with nothing", || shows(&sight, [])).await;
+    let (_, received, _) = begin(&watches, &listed).await;
+    until("it begins with nothing", || shows(&received, [])).await;
     for round in 0..1000_u64 {
         let folder = format!("folder{round}");
         store.put(&folder, "a", 1);
         store.put("list", &folder, 1);
         until("the new input is there", || {
-            sight
+            received
                 .last()
                 .is_some_and(|seen| seen.rows.contains_key(&format!("{folder}.a")))
         })
@@ -74,7 +74,7 @@ async fn inputs_come_and_go_as_the_value_says_and_nothing_of_them_stays() {
         }
     }
     until("the last ones are there", || {
-        sight.last().is_some_and(|seen| seen.rows.len() == 3)
+        received.last().is_some_and(|seen| seen.rows.len() == 3)
     })
     .await;
     until("the others are closed", || store.open() == 4).await;
@@ -89,7 +89,7 @@ async fn inputs_come_and_go_as_the_value_says_and_nothing_of_them_stays() {
         ]
     );
     store.wipe();
-    until("none is left", || shows(&sight, [])).await;
+    until("none is left", || shows(&received, [])).await;
     until("and only the list is asked", || store.open() == 1).await;
     watches.stop(Stop::query(&listed)).await;
     assert_eq!((watched(&watches).await.len(), store.open()), (0, 0));
@@ -102,8 +102,8 @@ async fn an_input_that_leaves_and_returns_at_once_is_subscribed_and_unsubscribed
         store.put("x", "a", 1);
         let watches = paused(&store);
         let listed = Merged::of("listed", [""; 0]).listed_in("list");
-        let (_, sight, _) = begin(&watches, &listed).await;
-        until("it begins", || shows(&sight, [])).await;
+        let (_, received, _) = begin(&watches, &listed).await;
+        until("it begins", || shows(&received, [])).await;
         for round in 0..when {
             store.put("list", "x", round);
             for _ in 0..when / 2 {
@@ -116,11 +116,11 @@ async fn an_input_that_leaves_and_returns_at_once_is_subscribed_and_unsubscribed
         }
         store.put("list", "x", 99);
         store.put("x", "a", 2 + when);
-        until("it follows x", || shows(&sight, [("x.a", 2 + when)])).await;
+        until("it follows x", || shows(&received, [("x.a", 2 + when)])).await;
         store.put("x", "a", 1000);
-        until("and its changes", || shows(&sight, [("x.a", 1000)])).await;
+        until("and its changes", || shows(&received, [("x.a", 1000)])).await;
         store.delete("list", "x");
-        until("it lets x go", || shows(&sight, [])).await;
+        until("it lets x go", || shows(&received, [])).await;
         until("and x ends", || store.open() == 1).await;
         assert_eq!(
             watched(&watches).await,
@@ -137,10 +137,10 @@ async fn an_input_that_is_named_twice_is_subscribed_once() {
     let watches = paused(&store);
     let twice = Merged::of("twice", ["x", "x"]).listed_in("list");
     store.put("list", "x", 1);
-    let (_, sight, _) = begin(&watches, &twice).await;
-    until("it begins", || shows(&sight, [("x.a", 1)])).await;
+    let (_, received, _) = begin(&watches, &twice).await;
+    until("it begins", || shows(&received, [("x.a", 1)])).await;
     store.put("x", "a", 2);
-    until("it goes on", || shows(&sight, [("x.a", 2)])).await;
+    until("it continues", || shows(&received, [("x.a", 2)])).await;
     assert_eq!(
         watched(&watches).await,
         ["folder:list 1", "folder:x 1", "merged:twice 1"]
@@ -154,17 +154,20 @@ async fn an_input_that_is_stopped_is_subscribed_again() {
     let store = Store::new();
     store.put("x", "a", 1);
     let watches = paused(&store);
-    let (_, sight, _) = begin(&watches, &Merged::of("both", ["x", "y"])).await;
-    until("it begins", || shows(&sight, [("x.a", 1)])).await;
+    let (_, received, _) = begin(&watches, &Merged::of("both", ["x", "y"])).await;
+    until("it begins", || shows(&received, [("x.a", 1)])).await;
     for value in 2..10 {
         let stopped = watches.stop(Stop::path("x")).await;
         assert_eq!(stopped.ended, [crate::common::path("x")]);
         store.put("x", "a", value);
-        until("it is followed again", || shows(&sight, [("x.a", value)])).await;
+        until("it is followed again", || {
+            shows(&received, [("x.a", value)])
+        })
+        .await;
     }
     watches.stop(Stop::paths(["x", "y"])).await;
     pass(60).await;
-    assert_eq!(sight.count(), 9, "nothing is repeated");
+    assert_eq!(received.count(), 9, "nothing is repeated");
     assert_eq!((watched(&watches).await.len(), store.open()), (3, 2));
     watches.stop(Stop::paths(["x", "both"])).await;
     pass(60).await;

@@ -14,17 +14,17 @@ mod inputs;
 use std::collections::BTreeMap;
 
 use actix::prelude::*;
-use common::{Merged, Recorder, Sight, Store};
+use common::{Merged, Received, Recorder, Store};
 use consul_watch_actors::{Query, Status, SubscriptionId, Watch, WatchStatus, WatchSupervisor};
 
 type Watches = Addr<WatchSupervisor<Store>>;
 
-async fn begin(watches: &Watches, query: &Merged) -> (SubscriptionId, Sight, Addr<Recorder>) {
-    let (subscriber, sight) = Recorder::prompt();
+async fn begin(watches: &Watches, query: &Merged) -> (SubscriptionId, Received, Addr<Recorder>) {
+    let (subscriber, received) = Recorder::prompt();
     let watch = Watch::new(query.clone(), subscriber.clone());
     (
         watches.send(watch).await.unwrap().unwrap(),
-        sight,
+        received,
         subscriber,
     )
 }
@@ -52,6 +52,8 @@ fn rows<const N: usize>(rows: [(&str, u64); N]) -> BTreeMap<String, u64> {
         .collect()
 }
 
-fn shows<const N: usize>(sight: &Sight, expected: [(&str, u64); N]) -> bool {
-    sight.last().is_some_and(|seen| seen.rows == rows(expected))
+fn shows<const N: usize>(received: &Received, expected: [(&str, u64); N]) -> bool {
+    received
+        .last()
+        .is_some_and(|seen| seen.rows == rows(expected))
 }

@@ -1,6 +1,6 @@
 //! A source is queried at a bounded rate, however it misbehaves.
 
-use crate::common::{Mode, Recorder, Say, Store, pass, paused, until};
+use crate::common::{Mode, Recorder, Store, SupervisorExt, pass, paused, until};
 use consul_watch_actors::FailureClass;
 
 #[actix::test]
@@ -53,14 +53,14 @@ async fn news_is_fetched_without_delay_after_all() {
     let store = Store::new();
     store.put("app", "a", 1);
     let watches = paused(&store);
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     watches.watch("app", subscriber).await;
-    until("the first state arrives", || sight.shows(1)).await;
+    until("the first state arrives", || received.shows(1)).await;
     for round in 2..50 {
         pass(10).await;
         let start = tokio::time::Instant::now();
         store.put("app", "a", round);
-        until("the change arrives", || sight.shows(round)).await;
+        until("the change arrives", || received.shows(round)).await;
         assert!(
             start.elapsed().as_millis() <= 2,
             "it took {:?}",

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::common::{
-    Away, Mode, Recorder, Say, Store,
+    Mode, Outage, Recorder, Store, SupervisorExt,
     outage::{all_live, folder, not_live, stage, watch_all},
     pass, until,
 };
@@ -21,11 +21,11 @@ async fn while_the_server_is_down_one_watch_probes_for_all() {
     let (store, gate, watches) = stage();
     watch_all(&watches, 100, |_| 1).await;
     store.forget();
-    store.leave(Away::Refuses);
+    store.leave(Outage::Refuses);
     until("that is noticed", || gate.is_down()).await;
     pass(60).await;
     let asked = store.all_asked();
-    assert_eq!(store.most_brief(), 1, "never two at a time");
+    assert_eq!(store.most_short(), 1, "never two at a time");
     // Pauses of up to 500 ms come to 240 attempts; on its own each of the hundred would make as many.
     assert!(
         (150..400).contains(&asked.len()),
@@ -48,7 +48,7 @@ async fn most_subscribers_reconnect_first_and_so_many_at_a_time() {
     let (store, gate, watches) = stage();
     // Neither in the order of their names nor of their coming.
     watch_all(&watches, 150, |n| 1 + n * 7 % 30).await;
-    store.leave(Away::Refuses);
+    store.leave(Outage::Refuses);
     until("that is noticed", || gate.is_down()).await;
     pass(1).await;
     store.forget();
@@ -60,7 +60,7 @@ async fn most_subscribers_reconnect_first_and_so_many_at_a_time() {
         .into_iter()
         .filter(|asked| asked.cursor == Cursor::Start)
         .collect();
-    assert_eq!(store.most_brief(), ReconnectGate::MAX_CONCURRENT);
+    assert_eq!(store.most_short(), ReconnectGate::MAX_CONCURRENT);
     assert_eq!(back.len(), 150, "each once");
     let counts: Vec<usize> = back
         .iter()
@@ -81,16 +81,16 @@ async fn most_subscribers_reconnect_first_and_so_many_at_a_time() {
 async fn a_probe_of_a_silent_server_delays_no_other() {
     let (store, gate, watches) = stage();
     watch_all(&watches, 50, |_| 1).await;
-    store.leave(Away::Silent);
+    store.leave(Outage::Silent);
     until("that is noticed", || gate.is_down()).await;
     store.forget();
     pass(300).await;
-    let most =
-        usize::try_from(Away::DEADLINE.as_secs() / ReconnectGate::PROBE_TIMEOUT.as_secs()).unwrap();
+    let most = usize::try_from(Outage::DEADLINE.as_secs() / ReconnectGate::PROBE_TIMEOUT.as_secs())
+        .unwrap();
     assert!(
-        store.most_brief() <= most,
+        store.most_short() <= most,
         "{} at a time",
-        store.most_brief()
+        store.most_short()
     );
     let asked = store.all_asked().len();
     assert!((30..=151).contains(&asked), "{asked} attempts in 300 s");
@@ -104,7 +104,7 @@ async fn a_probe_of_a_silent_server_delays_no_other() {
 async fn a_probe_that_is_not_made_passes_to_the_next() {
     let (store, gate, watches) = stage();
     watch_all(&watches, 20, |_| 1).await;
-    store.leave(Away::Silent);
+    store.leave(Outage::Silent);
     until("that is noticed", || gate.is_down()).await;
     store.forget();
     for turn in 0..10 {
@@ -140,7 +140,7 @@ async fn a_probe_that_is_not_made_passes_to_the_next() {
 async fn queued_watches_can_be_stopped_and_reset_at_once() {
     let (store, gate, watches) = stage();
     watch_all(&watches, 100, |_| 1).await;
-    store.leave(Away::Silent);
+    store.leave(Outage::Silent);
     until("that is noticed", || gate.is_down()).await;
     pass(5).await;
     let start = Instant::now();
@@ -181,10 +181,10 @@ async fn queued_watches_can_be_stopped_and_reset_at_once() {
 async fn a_new_watch_soon_reports_an_error_of_its_own() {
     let (store, gate, watches) = stage();
     watch_all(&watches, 10, |_| 1).await;
-    store.leave(Away::Refuses);
+    store.leave(Outage::Refuses);
     until("that is noticed", || gate.is_down()).await;
     pass(5).await;
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     let start = Instant::now();
     watches.watch("new", subscriber).await;
     watches
@@ -199,14 +199,14 @@ async fn a_new_watch_soon_reports_an_error_of_its_own() {
     );
     store.put("new", "a", 1);
     store.come_back();
-    until("it comes with the others", || sight.shows(1)).await;
+    until("it comes with the others", || received.shows(1)).await;
 }
 
 #[actix::test]
 async fn the_status_shows_the_next_attempt() {
     let (store, gate, watches) = stage();
     watch_all(&watches, 30, |_| 1).await;
-    store.leave(Away::Silent);
+    store.leave(Outage::Silent);
     until("that is noticed", || gate.is_down()).await;
     for _ in 0..100 {
         tokio::time::sleep(Duration::from_millis(777)).await;
@@ -231,7 +231,7 @@ async fn a_failure_of_one_watch_delays_no_other() {
     let (store, _, watches) = stage();
     watch_all(&watches, 20, |n| 20 - n).await;
     // The one with most subscribers fails as if nobody were there.
-    store.mode(&folder(0), Mode::Away);
+    store.mode(&folder(0), Mode::Outage);
     store.put(&folder(0), "a", 1);
     pass(100).await;
     let attempts = store.asked(&folder(0)).len();
@@ -266,13 +266,13 @@ async fn a_failure_of_one_watch_delays_no_other() {
 #[actix::test]
 async fn a_single_watch_reconnects_no_later_than_by_its_own_pauses() {
     let gate = ReconnectGate::new();
-    let store = Store::new().with_guard(&gate);
+    let store = Store::new().with_reconnect_gate(&gate);
     tokio::time::pause();
     // With the default back-off, whose pauses go up to 30 s.
     let watches = WatchSupervisor::new(store.clone()).arbiters(0).start();
     watch_all(&watches, 1, |_| 1).await;
     for minutes in [1, 10, 60] {
-        store.leave(Away::Refuses);
+        store.leave(Outage::Refuses);
         pass(60 * minutes).await;
         store.come_back();
         let took = all_live(&watches).await;

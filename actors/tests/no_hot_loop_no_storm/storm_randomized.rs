@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::{
-    Away, Mode, Recorder, Say, Store,
+    Mode, Outage, Recorder, Store, SupervisorExt,
     outage::{all_live, folder, watch_all},
     supervisor, until,
 };
@@ -18,30 +18,30 @@ async fn whatever_happens_no_watch_is_lost() {
     for seed in 0..20 {
         let mut random = fastrand::Rng::with_seed(seed);
         let gate = ReconnectGate::new();
-        let store = Store::new().with_guard(&gate);
+        let store = Store::new().with_reconnect_gate(&gate);
         let watches = supervisor(&store).arbiters(0).start();
         let count = 60;
-        let mut sights = watch_all(&watches, count, |_| 1).await;
+        let mut received_by_all = watch_all(&watches, count, |_| 1).await;
         for step in 0..60 {
             let n = random.usize(..count);
             match random.u8(..9) {
-                0 => store.leave(Away::Refuses),
-                1 => store.leave(Away::Silent),
+                0 => store.leave(Outage::Refuses),
+                1 => store.leave(Outage::Silent),
                 2 | 3 => store.come_back(),
                 4 => store.mode(&folder(n), Mode::Panic),
                 5 => store.mode(
                     &folder(n),
                     if random.bool() {
-                        Mode::Away
+                        Mode::Outage
                     } else {
                         Mode::Silent
                     },
                 ),
                 6 => {
                     watches.stop(Stop::path(folder(n))).await;
-                    let (subscriber, sight) = Recorder::prompt();
+                    let (subscriber, received) = Recorder::prompt();
                     watches.watch(&folder(n), subscriber).await;
-                    sights[n] = sight;
+                    received_by_all[n] = received;
                 }
                 7 => drop(watches.send(Reset::new()).await.unwrap().unwrap()),
                 _ => store.set_latency(Duration::from_millis(random.u64(..3000))),
@@ -57,10 +57,10 @@ async fn whatever_happens_no_watch_is_lost() {
         }
         let took = all_live(&watches).await;
         assert!(took < Duration::from_secs(20), "seed {seed}: {took:?}");
-        for (n, sight) in sights.iter().enumerate() {
+        for (n, received) in received_by_all.iter().enumerate() {
             until(
                 &format!("seed {seed}: {} shows the last state", folder(n)),
-                || sight.shows(1000 + seed),
+                || received.shows(1000 + seed),
             )
             .await;
         }
@@ -77,18 +77,18 @@ async fn whatever_happens_no_watch_is_lost() {
 #[actix::test]
 async fn a_gate_is_shared_by_threads() {
     let gate = ReconnectGate::new();
-    let store = Store::new().with_guard(&gate);
+    let store = Store::new().with_reconnect_gate(&gate);
     let all = [
         supervisor(&store).arbiters(2).start(),
         supervisor(&store).arbiters(2).start(),
     ];
-    let mut sights = Vec::new();
+    let mut received_by_all = Vec::new();
     for watches in &all {
-        sights.extend(watch_all(watches, 50, |_| 1).await);
+        received_by_all.extend(watch_all(watches, 50, |_| 1).await);
     }
     for turn in 1..=5 {
         store.forget();
-        store.leave(Away::Refuses);
+        store.leave(Outage::Refuses);
         until("that is noticed", || gate.is_down()).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         for n in 0..50 {
@@ -98,13 +98,13 @@ async fn a_gate_is_shared_by_threads() {
         for watches in &all {
             all_live(watches).await;
         }
-        for sight in &sights {
-            until("it shows the state", || sight.shows(turn)).await;
+        for received in &received_by_all {
+            until("it shows the state", || received.shows(turn)).await;
         }
         assert!(
-            store.most_brief() <= ReconnectGate::MAX_CONCURRENT,
+            store.most_short() <= ReconnectGate::MAX_CONCURRENT,
             "{} at a time",
-            store.most_brief()
+            store.most_short()
         );
     }
 }
@@ -113,7 +113,7 @@ async fn a_gate_is_shared_by_threads() {
 #[actix::test]
 async fn a_blocked_thread_delays_no_other() {
     let gate = ReconnectGate::new();
-    let store = Store::new().with_guard(&gate);
+    let store = Store::new().with_reconnect_gate(&gate);
     let watches = supervisor(&store).arbiters(1).start();
     watch_all(&watches, 20, |_| 1).await;
     let thread = Arbiter::new();
@@ -121,7 +121,7 @@ async fn a_blocked_thread_delays_no_other() {
     let there =
         WatchSupervisor::start_in_arbiter(&thread.handle(), move |_| supervisor(&same).arbiters(0));
     watch_all(&there, 50, |_| 3).await;
-    store.leave(Away::Refuses);
+    store.leave(Outage::Refuses);
     until("that is noticed", || gate.is_down() && store.open() == 0).await;
     let (release, blocked) = std::sync::mpsc::channel::<()>();
     thread.spawn_fn(move || {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::common::{
-    Events, Folder, Logs, Mode, Part, Recorder, Row, Rows, Say, Store, pass, paused, supervisor,
-    until,
+    Events, Folder, Logs, Mode, Part, Recorder, Row, Rows, Store, SupervisorExt, pass, paused,
+    supervisor, until,
 };
 use actix::prelude::*;
 use consul_watch_actors::{
@@ -43,30 +43,30 @@ async fn a_skip_first_that_panics_as_it_joins_skips_nothing_and_harms_nobody() {
     let watches = paused(&store);
     let (observer, events) = Events::start_new();
     watches.send(Observe::all(observer)).await.unwrap();
-    let (good, good_sight) = Recorder::prompt();
-    let (bystander, bystander_sight) = Recorder::prompt();
+    let (good, good_received) = Recorder::prompt();
+    let (bystander, bystander_received) = Recorder::prompt();
     watches.watch("app", good).await;
     watches.watch("else", bystander).await;
     until("both have the first state", || {
-        good_sight.shows(1) && bystander_sight.shows(1)
+        good_received.shows(1) && bystander_received.shows(1)
     })
     .await;
-    let (bad, bad_sight) = Recorder::prompt();
+    let (bad, bad_received) = Recorder::prompt();
     let id = watches
         .send(Watch::new(Folder::new("app"), bad).skip_first_when(cursed))
         .await
         .unwrap()
         .unwrap();
-    until("the first state is not skipped", || bad_sight.shows(1)).await;
+    until("the first state is not skipped", || bad_received.shows(1)).await;
     pass(120).await;
     assert_eq!(panics(&events), [(id, SubscriberCode::SkipFirst)]);
     assert_eq!(logs.warnings("panicked").len(), 1);
-    for (folder, sight) in [("app", &good_sight), ("else", &bystander_sight)] {
+    for (folder, received) in [("app", &good_received), ("else", &bystander_received)] {
         store.put(folder, "a", 2);
-        until("the others get the next state", || sight.shows(2)).await;
+        until("the others get the next state", || received.shows(2)).await;
         assert_eq!(watches.status(folder).await.unwrap().restarts, 0);
     }
-    until("so does it", || bad_sight.shows(2)).await;
+    until("so does it", || bad_received.shows(2)).await;
 }
 
 #[actix::test]
@@ -78,23 +78,23 @@ async fn the_same_under_a_root() {
         .arbiters(0)
         .shared_root(Folder::new("app"))
         .start();
-    let (good, good_sight) = Recorder::prompt();
+    let (good, good_received) = Recorder::prompt();
     watches
         .send(Watch::new(Part::row("app", "a"), good))
         .await
         .unwrap()
         .unwrap();
-    until("the first state", || good_sight.shows(1)).await;
-    let (bad, bad_sight) = Recorder::prompt();
+    until("the first state", || good_received.shows(1)).await;
+    let (bad, bad_received) = Recorder::prompt();
     watches
         .send(Watch::new(Part::row("app", "a"), bad).skip_first_when(cursed))
         .await
         .unwrap()
         .unwrap();
-    until("the first state is not skipped", || bad_sight.shows(1)).await;
+    until("the first state is not skipped", || bad_received.shows(1)).await;
     store.put("app", "a", 2);
     until("both get the next state", || {
-        good_sight.shows(2) && bad_sight.shows(2)
+        good_received.shows(2) && bad_received.shows(2)
     })
     .await;
     assert_eq!(store.asked("app/a").len(), 0, "it is still shared");
@@ -106,8 +106,8 @@ async fn one_that_panics_at_the_first_value_takes_it_from_nobody() {
     store.put("app", "a", 1);
     let watches = paused(&store);
     store.mode("app", Mode::Silent);
-    let (bad, bad_sight) = Recorder::prompt();
-    let (good, good_sight) = Recorder::prompt();
+    let (bad, bad_received) = Recorder::prompt();
+    let (good, good_received) = Recorder::prompt();
     watches
         .send(Watch::new(Folder::new("app"), bad).skip_first_when(cursed))
         .await
@@ -117,8 +117,8 @@ async fn one_that_panics_at_the_first_value_takes_it_from_nobody() {
     store.mode("app", Mode::Honest);
     watches.send(Ready::all()).await.unwrap().unwrap();
     pass(5).await;
-    assert_eq!(good_sight.values(), [Some(1)]);
-    assert_eq!(bad_sight.values(), [Some(1)]);
+    assert_eq!(good_received.values(), [Some(1)]);
+    assert_eq!(bad_received.values(), [Some(1)]);
     assert_eq!(watches.status("app").await.unwrap().restarts, 0);
 }
 
@@ -148,25 +148,25 @@ async fn a_predicate_or_projection_that_panics_is_reported_once() {
         let watches = paused(&store);
         let (observer, events) = Events::start_new();
         watches.send(Observe::all(observer)).await.unwrap();
-        let (bad, bad_sight) = Recorder::prompt();
-        let (good, good_sight) = Recorder::prompt();
+        let (bad, bad_received) = Recorder::prompt();
+        let (good, good_received) = Recorder::prompt();
         // The first state is compared with nothing.
         let watch = Watch::new(Folder::new("app"), bad).view(view);
         let id = watches.send(watch).await.unwrap().unwrap();
         watches.watch("app", good).await;
         until("both have the first state", || {
-            bad_sight.shows(1) && good_sight.shows(1)
+            bad_received.shows(1) && good_received.shows(1)
         })
         .await;
         store.put("app", "a", 2);
         // It runs again and again for an hour.
         pass(3600).await;
-        assert_eq!((bad_sight.count(), good_sight.count()), (1, 2));
+        assert_eq!((bad_received.count(), good_received.count()), (1, 2));
         assert_eq!(panics(&events), [(id, SubscriberCode::View)]);
         assert_eq!(logs.warnings("panicked").len(), 1);
         let mut value = 3;
         store.put("app", "a", value);
-        until("it catches up", || bad_sight.shows(value)).await;
+        until("it catches up", || bad_received.shows(value)).await;
         // Neither does one that panics at every other state fill the log.
         for _ in 0..100 {
             store.put("app", "a", 2);
@@ -175,7 +175,7 @@ async fn a_predicate_or_projection_that_panics_is_reported_once() {
             store.put("app", "a", value);
             pass(60).await;
         }
-        until("it catches up", || bad_sight.shows(value)).await;
+        until("it catches up", || bad_received.shows(value)).await;
         let reports = panics(&events).len();
         assert!((2..=110).contains(&reports), "{reports} reports");
         assert_eq!(logs.warnings("panicked").len(), reports);
@@ -198,7 +198,7 @@ async fn closures_whose_destructors_panic_harm_nobody() {
     let store = Store::new();
     store.put("app", "a", 1);
     let watches = paused(&store);
-    let (good, good_sight) = Recorder::prompt();
+    let (good, good_received) = Recorder::prompt();
     watches.watch("app", good).await;
     let watch = |subscriber: &Addr<Recorder>| {
         let (skip, view) = (PanicsAtItsEnd, PanicsAtItsEnd);
@@ -214,10 +214,10 @@ async fn closures_whose_destructors_panic_harm_nobody() {
             .skip_first_when(skip)
             .only(wanted)
     };
-    let (bad, bad_sight) = Recorder::prompt();
+    let (bad, bad_received) = Recorder::prompt();
     let id = watches.send(watch(&bad)).await.unwrap().unwrap();
     until("both have the first state", || {
-        good_sight.shows(1) && bad_sight.shows(1)
+        good_received.shows(1) && bad_received.shows(1)
     })
     .await;
     // Refused, stopped, and gone.
@@ -227,7 +227,7 @@ async fn closures_whose_destructors_panic_harm_nobody() {
     bad.send(crate::common::actors::Leave).await.unwrap();
     pass(10).await;
     store.put("app", "a", 2);
-    until("the other gets the next state", || good_sight.shows(2)).await;
+    until("the other gets the next state", || good_received.shows(2)).await;
     let status = watches.status("app").await.unwrap();
     assert_eq!((status.subscribers, status.restarts), (1, 0));
 }
@@ -345,7 +345,7 @@ async fn queries_and_values_that_panic_harm_nobody() {
     let store = Store::new();
     let watches = paused(&store);
     store.put("good", "a", 1);
-    let (good, good_sight) = Recorder::prompt();
+    let (good, good_received) = Recorder::prompt();
     watches.watch("good", good).await;
     for folder in ["incomparable", "unshareable"] {
         store.put(folder, "a", 1);
@@ -376,6 +376,6 @@ async fn queries_and_values_that_panic_harm_nobody() {
     }
     assert_eq!(watches.send(Status::all()).await.unwrap().len(), 1);
     store.put("good", "a", 2);
-    until("the other watch continues", || good_sight.shows(2)).await;
+    until("the other watch continues", || good_received.shows(2)).await;
     until("it waits for the next", || store.open() == 1).await;
 }

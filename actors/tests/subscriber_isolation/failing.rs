@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::common::{
-    Events, Folder, Logs, Recorder, Say, Store,
+    Events, Folder, Logs, Recorder, Store, SupervisorExt,
     actors::{Habit, Leave},
     pass, paused, until,
 };
@@ -16,23 +16,23 @@ async fn a_panic_in_a_handler_ends_its_own_subscription_only() {
     let store = Store::new();
     store.put("app", "a", 1);
     let watches = paused(&store);
-    let (bad, bad_sight) = Recorder::with(Habit::PanicsAt(2));
-    let (good, good_sight) = Recorder::prompt();
+    let (bad, bad_received) = Recorder::with(Habit::PanicsAt(2));
+    let (good, good_received) = Recorder::prompt();
     watches.watch("app", bad).await;
     watches.watch("app", good).await;
     until("both have the first state", || {
-        bad_sight.shows(1) && good_sight.shows(1)
+        bad_received.shows(1) && good_received.shows(1)
     })
     .await;
     store.put("app", "a", 2);
-    until("the good one goes on", || good_sight.shows(2)).await;
+    until("the good one continues", || good_received.shows(2)).await;
     store.put("app", "a", 3);
-    until("and on", || good_sight.shows(3)).await;
+    until("and on", || good_received.shows(3)).await;
     let status = watches
         .until_status("app", "one subscriber", |status| status.subscribers == 1)
         .await;
     assert_eq!(status.restarts, 0, "the watcher did not notice");
-    assert_eq!(good_sight.count(), 3);
+    assert_eq!(good_received.count(), 3);
 }
 
 #[actix::test]
@@ -47,8 +47,8 @@ async fn a_panic_in_a_predicate_is_its_own_subscribers_trouble() {
         );
         true
     };
-    let (bad, bad_sight) = Recorder::prompt();
-    let (good, good_sight) = Recorder::prompt();
+    let (bad, bad_received) = Recorder::prompt();
+    let (good, good_received) = Recorder::prompt();
     watches
         .send(Watch::new(Folder::new("app"), bad).only(cursed))
         .await
@@ -56,11 +56,11 @@ async fn a_panic_in_a_predicate_is_its_own_subscribers_trouble() {
         .unwrap();
     watches.watch("app", good).await;
     until("both have the first state", || {
-        bad_sight.shows(1) && good_sight.shows(1)
+        bad_received.shows(1) && good_received.shows(1)
     })
     .await;
     store.put("app", "a", 2);
-    until("the good one goes on", || good_sight.shows(2)).await;
+    until("the good one continues", || good_received.shows(2)).await;
     pass(30).await;
     let status = watches.status("app").await.unwrap();
     assert_eq!(
@@ -71,12 +71,12 @@ async fn a_panic_in_a_predicate_is_its_own_subscribers_trouble() {
     let asked = store.asked("app").len();
     assert!(asked < 5, "nobody asks again for that: {asked} queries");
     store.put("app", "a", 3);
-    until("the good one sees the next", || good_sight.shows(3)).await;
+    until("the good one sees the next", || good_received.shows(3)).await;
     until("the bad one does too, once its predicate holds", || {
-        bad_sight.shows(3)
+        bad_received.shows(3)
     })
     .await;
-    assert_eq!(good_sight.count(), 3);
+    assert_eq!(good_received.count(), 3);
 }
 
 #[actix::test]
@@ -84,21 +84,21 @@ async fn one_that_restarts_in_the_middle_of_an_update_is_given_the_latest_again(
     let store = Store::new();
     store.put("app", "a", 1);
     let watches = paused(&store);
-    let (recorder, sight) = Recorder::new(Habit::StopsAt(2));
+    let (recorder, received) = Recorder::new(Habit::StopsAt(2));
     let lives = recorder.lives.clone();
     let subscriber = actix::Supervisor::start(move |_| recorder);
     watches.watch("app", subscriber).await;
-    until("the first state arrives", || sight.shows(1)).await;
+    until("the first state arrives", || received.shows(1)).await;
     store.put("app", "a", 2);
-    until("it is given the state again", || sight.count() == 3).await;
-    assert_eq!(sight.values(), [Some(1), Some(2), Some(2)]);
-    let again = sight.last().unwrap();
+    until("it is given the state again", || received.count() == 3).await;
+    assert_eq!(received.values(), [Some(1), Some(2), Some(2)]);
+    let again = received.last().unwrap();
     assert_eq!(again.previous.unwrap()["a"], 1, "it did not finish with 2");
     assert_eq!(*lives.lock().unwrap(), 2);
     store.put("app", "a", 3);
-    until("the feed goes on", || sight.shows(3)).await;
+    until("the feed continues", || received.shows(3)).await;
     pass(60).await;
-    assert_eq!(sight.count(), 4);
+    assert_eq!(received.count(), 4);
     assert_eq!(watches.status("app").await.unwrap().subscribers, 1);
 }
 
@@ -108,17 +108,21 @@ async fn what_a_cut_handler_began_is_made_good_when_the_value_goes_back() {
     let store = Store::new();
     store.put("app", "a", 1);
     let watches = paused(&store);
-    let (recorder, sight) = Recorder::new(Habit::StopsAt(2));
+    let (recorder, received) = Recorder::new(Habit::StopsAt(2));
     let subscriber = actix::Supervisor::start(move |_| recorder);
     watches.watch("app", subscriber).await;
-    until("the first state arrives", || sight.shows(1)).await;
+    until("the first state arrives", || received.shows(1)).await;
     store.put("app", "a", 2);
-    until("it begins with 2", || sight.shows(2)).await;
+    until("it begins with 2", || received.shows(2)).await;
     store.put("app", "a", 1);
     pass(600).await;
     // The pause before it is owed again is drawn, and may be shorter than the write takes.
-    assert!(sight.shows(1), "its handler was given {:?}", sight.values());
-    let undone = sight.last().unwrap();
+    assert!(
+        received.shows(1),
+        "its handler was given {:?}",
+        received.values()
+    );
+    let undone = received.last().unwrap();
     assert_eq!(undone.changes, ["updated a"]);
     assert_eq!(undone.previous.unwrap()["a"], 2);
 }
@@ -140,10 +144,10 @@ async fn an_actor_that_panics_or_ends_is_reported_once_and_one_that_stops_is_not
         watches.send(Observe::all(observer)).await.unwrap();
         let (good, _) = Recorder::prompt();
         watches.watch("app", good).await;
-        let (bad, bad_sight) = Recorder::with(Habit::PanicsAt(2));
+        let (bad, bad_received) = Recorder::with(Habit::PanicsAt(2));
         let id = watches.watch("app", bad.downgrade()).await;
         watches.watch("else", bad.downgrade()).await;
-        until("it has both first states", || bad_sight.count() == 2).await;
+        until("it has both first states", || bad_received.count() == 2).await;
         match how {
             "panics" => drop(store.put("app", "a", 2)),
             "ends" => bad.send(Leave).await.unwrap(),
@@ -181,12 +185,12 @@ async fn an_actor_that_panics_or_ends_is_reported_once_and_one_that_stops_is_not
 async fn a_subscription_ends_with_its_actor_and_the_watch_with_the_last_one() {
     let store = Store::new();
     let watches = paused(&store);
-    let (first, first_sight) = Recorder::prompt();
-    let (second, second_sight) = Recorder::prompt();
+    let (first, first_received) = Recorder::prompt();
+    let (second, second_received) = Recorder::prompt();
     watches.watch("app", first.clone()).await;
     watches.watch("app", second.clone()).await;
     until("both have the first state", || {
-        first_sight.count() + second_sight.count() == 2
+        first_received.count() + second_received.count() == 2
     })
     .await;
     first.send(Leave).await.unwrap();
@@ -206,12 +210,12 @@ async fn a_subscription_ends_with_its_actor_and_the_watch_with_the_last_one() {
 async fn a_weak_subscriber_is_not_kept_alive() {
     let store = Store::new();
     let watches = paused(&store);
-    let (weak, weak_sight) = Recorder::prompt();
-    let (strong, strong_sight) = Recorder::prompt();
+    let (weak, weak_received) = Recorder::prompt();
+    let (strong, strong_received) = Recorder::prompt();
     watches.watch("weak", weak.downgrade()).await;
     watches.watch("strong", strong.clone()).await;
     until("both have the first state", || {
-        weak_sight.count() + strong_sight.count() == 2
+        weak_received.count() + strong_received.count() == 2
     })
     .await;
     pass(5).await;
@@ -234,7 +238,7 @@ async fn a_weak_subscriber_is_not_kept_alive() {
 async fn the_same_actor_is_subscribed_to_a_query_once() {
     let store = Store::new();
     let watches = paused(&store);
-    let (subscriber, sight) = Recorder::prompt();
+    let (subscriber, received) = Recorder::prompt();
     let id = watches.watch("app", subscriber.clone()).await;
     // Whichever way it is named.
     for again in [
@@ -246,18 +250,18 @@ async fn the_same_actor_is_subscribed_to_a_query_once() {
             Err(WatchError::AlreadyWatching { path, subscription }) => {
                 assert_eq!((path, subscription), (crate::common::path("app"), id));
             }
-            other => panic!("it should be told that it watches already, not {other:?}"),
+            other => panic!("it should be notified that it watches already, not {other:?}"),
         }
     }
     pass(1).await;
-    assert_eq!(sight.count(), 1);
+    assert_eq!(received.count(), 1);
     assert_eq!(watches.status("app").await.unwrap().subscribers, 1);
     // After a stop it may watch again.
     watches
         .stop(consul_watch_actors::Stop::subscription(id))
         .await;
     watches.watch("app", subscriber).await;
-    until("it gets the state again", || sight.count() == 2).await;
+    until("it gets the state again", || received.count() == 2).await;
 }
 
 #[actix::test]

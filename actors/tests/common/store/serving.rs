@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     super::rows::{Row, Rows},
-    Asked, Away, Mode, Store, Told,
+    Asked, Mode, Outage, Store, Told,
 };
 
 /// The query of a folder.
@@ -75,7 +75,7 @@ impl Store {
         };
         match (state.away, cursor) {
             _ if matches!(mode, Mode::Panic) => {}
-            (Some(Away::Silent), Cursor::Start) => return None,
+            (Some(Outage::Silent), Cursor::Start) => return None,
             (Some(_), _) => return away(),
             (None, _) => {}
         }
@@ -101,7 +101,7 @@ impl Store {
                 outcome: Outcome::Value(rows()),
                 last_contact,
             })),
-            Mode::Away => away(),
+            Mode::Outage => away(),
             Mode::Fail(class) => Some(Err(Failure::new(class, Told("it went wrong")))),
             Mode::FailFor(pause) => {
                 let failure = Failure::new(FailureClass::Transient, Told("come back later"));
@@ -152,8 +152,8 @@ impl Store {
                         .expect("the store lives as long as its queries");
                 }
             };
-            let answer = if store.lock().away == Some(Away::Silent) {
-                tokio::time::timeout(Away::DEADLINE, answer)
+            let answer = if store.lock().away == Some(Outage::Silent) {
+                tokio::time::timeout(Outage::DEADLINE, answer)
                     .await
                     .unwrap_or_else(|_| {
                         Err(
@@ -185,7 +185,7 @@ impl Open {
             state.open += 1;
             state.held += usize::from(held);
             state.most_held = state.most_held.max(state.held);
-            state.most_brief = state.most_brief.max(state.open - state.held);
+            state.most_short = state.most_short.max(state.open - state.held);
             state.asked.push(Asked {
                 folder: folder.to_owned(),
                 cursor: cursor.clone(),
