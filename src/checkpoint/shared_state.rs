@@ -92,6 +92,12 @@ impl<M: Message<Result = ()> + Send + 'static> SharedState<M> {
         .await
     }
 
+    /// Discards the writes under way: an update is forwarded, and what they would record is older.
+    pub(super) fn discard_writes(&self) {
+        let mut state = self.lock();
+        state.committed = state.begun;
+    }
+
     /// Begins a write.
     pub(super) fn write(&self) -> PendingWrite {
         let mut state = self.lock();
@@ -145,5 +151,45 @@ impl<M: Message<Result = ()> + Send> SharedState<M> {
 impl<M: Message<Result = ()> + Send> Drop for EndGuard<M> {
     fn drop(&mut self) {
         self.0.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::tempdir;
+
+    use super::*;
+
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Update;
+
+    fn checkpoint() -> Checkpoint {
+        let text = r#"{"watch":"key:a","index":1,"digest":"00"}"#;
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_write_that_was_discarded_erases_no_mark() {
+        let folder = tempdir().unwrap();
+        let file = CheckpointFile::new(folder.path().join("state"));
+        let state = SharedState::<Update>::new(None);
+        let skipped = state.write();
+        state.discard_writes();
+        let begun = checkpoint().begun();
+        state.commit(state.write(), &file, begun).unwrap();
+        state.commit(skipped, &file, checkpoint()).unwrap();
+        assert!(state.checkpoint().is_some_and(|it| it.begun));
+    }
+
+    #[test]
+    fn a_write_that_was_discarded_is_not_the_first_either() {
+        let folder = tempdir().unwrap();
+        let file = CheckpointFile::new(folder.path().join("state"));
+        let state = SharedState::<Update>::new(None);
+        let skipped = state.write();
+        state.discard_writes();
+        state.commit(skipped, &file, checkpoint()).unwrap();
+        assert!(state.checkpoint().is_none());
     }
 }

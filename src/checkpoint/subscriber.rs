@@ -80,7 +80,7 @@ where
         let write = shared.write();
         let written = run(move || {
             let checkpoint = Checkpoint::at(&*query, &*value, index);
-            shared.commit(write, &file, checkpoint)
+            shared.commit(write, &file, following(checkpoint, &shared))
         });
         let pause = async {
             written.await;
@@ -162,6 +162,8 @@ where
             subscriber,
             shared,
         } = self;
+        // That of a skipped state would erase the mark.
+        shared.discard_writes();
         if let Some(earlier) = shared.checkpoint() {
             earlier.restore_previous(&mut changed);
             mark_begun(earlier, &file, &shared).await;
@@ -171,10 +173,7 @@ where
         }
         let write = shared.write();
         run(move || {
-            let mut checkpoint = Checkpoint::of(&changed);
-            if let Some(earlier) = shared.checkpoint() {
-                checkpoint = checkpoint.following(&earlier);
-            }
+            let checkpoint = following(Checkpoint::of(&changed), &shared);
             shared.commit(write, &file, checkpoint)
         })
         .await;
@@ -195,6 +194,17 @@ async fn mark_begun<Q: Query>(
     let (file, shared) = (file.clone(), Arc::clone(shared));
     let write = shared.write();
     run(move || shared.commit(write, &file, earlier.begun())).await;
+}
+
+/// Adds what the checkpoint in the file knows and the agent has forgotten since.
+fn following<M: Message<Result = ()> + Send + 'static>(
+    checkpoint: Checkpoint,
+    shared: &SharedState<M>,
+) -> Checkpoint {
+    match shared.checkpoint() {
+        Some(earlier) => checkpoint.following(&earlier),
+        None => checkpoint,
+    }
 }
 
 /// Runs a write on another thread, since it waits for the disk and may digest a large state.
