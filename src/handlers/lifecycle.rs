@@ -8,6 +8,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     job::{Job, Supersede},
+    options::LONGEST,
     task_queue::{NextTask, QueueMode, TaskId, TaskQueue},
 };
 
@@ -69,7 +70,7 @@ pub(super) trait Lifecycle: Actor<Context = Context<Self>> {
     ) -> ResponseFuture<()> {
         let (sender, stopped) = oneshot::channel();
         self.shutdown().0.get_or_insert_default().push(sender);
-        self.begin_shutdown(grace, ctx);
+        self.begin_shutdown(grace.min(LONGEST), ctx);
         self.stop_when_idle(ctx);
         Box::pin(async {
             // After an error the actor is gone too, and all that it ran with it.

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use consul_watch_actors::Backoff;
 
 use crate::handlers::{
-    options::{HandlerOptions, handler_setters},
+    options::{HandlerOptions, LONGEST, handler_setters},
     process::{Environment, Program, ProgramError},
     run_stats::RunEnded,
     signal::Signal,
@@ -91,7 +91,7 @@ impl Exec {
     /// program that keeps running is asked to exit at once.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.options.grace = grace;
+        self.options.grace = grace.min(LONGEST);
         self
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::handlers::{
-    options::{HandlerOptions, handler_setters},
+    options::{HandlerOptions, LONGEST, handler_setters},
     process::{Environment, OrphanPolicy, OutputTo, Program, ProgramError},
     retry_policy::RetryPolicy,
     run_stats::RunEnded,
@@ -82,14 +82,14 @@ impl Script {
     /// SIGTERM, and after the grace period SIGKILL.
     #[must_use]
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.timeout = timeout.into();
+        self.timeout = timeout.into().map(|timeout| timeout.min(LONGEST));
         self
     }
 
     /// Sets the time between SIGTERM and SIGKILL (default 5 s).
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.options.grace = grace;
+        self.options.grace = grace.min(LONGEST);
         self
     }
 

@@ -6,7 +6,7 @@ use super::stats::WebhookDelivered;
 use crate::{
     client::Secret,
     handlers::{
-        options::{HandlerOptions, handler_setters},
+        options::{HandlerOptions, LONGEST, handler_setters},
         retry_policy::RetryPolicy,
     },
 };
@@ -77,7 +77,7 @@ impl Webhook {
     /// Sets the time that a call may take until the status of its response arrives (default 10 s).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.timeout = timeout.min(LONGEST);
         self
     }
 
