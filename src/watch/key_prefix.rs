@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use consul_watch_actors::{Cursor, Position, Request, SharedBy, WatchPath};
+use consul_watch_actors::{Position, Request, SharedBy, WatchPath};
 
 use super::{
     consul_query::{Answering, ConsulQuery, impl_query, unless_same},
@@ -186,11 +186,8 @@ impl ConsulQuery for KeyPrefix {
                 if same {
                     return Err(failure);
                 }
-                // Consul answers the next query at once, and the proof is tried again.
-                found.position = Position::Index(match cursor {
-                    Cursor::Index(index) => index,
-                    Cursor::Start | Cursor::Hash(_) => 0,
-                });
+                // The next query is answered at once, and the proof is tried again.
+                found.position = Position::InDoubt(found.position.index());
             }
             Ok(found)
         })

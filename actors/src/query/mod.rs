@@ -170,13 +170,16 @@ pub enum Position {
     Opaque(u64),
     /// A hash of the content.
     Hash(String),
+    /// An index that is not to be waited from, since a part of the response is in doubt: the next request has
+    /// [`Cursor::Start`], and the throttle alone paces it.
+    InDoubt(u64),
 }
 
 impl Position {
     /// The index, or 0 for a hash.
     pub fn index(&self) -> u64 {
         match self {
-            Self::Index(index) | Self::Opaque(index) => *index,
+            Self::Index(index) | Self::Opaque(index) | Self::InDoubt(index) => *index,
             Self::Hash(_) => 0,
         }
     }

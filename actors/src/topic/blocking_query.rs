@@ -122,6 +122,10 @@ impl<V: PartialEq> BlockingQueryState<V> {
             Position::Hash(hash) => Cursor::Hash(hash),
             // Opaque indexes go up and down; only whether they are equal means something.
             Position::Opaque(index) => Cursor::Index(index.max(1)),
+            Position::InDoubt(index) => {
+                self.reached = self.reached.max(Some(index));
+                Cursor::Start
+            }
             Position::Index(index) => {
                 let index = index.max(1);
                 let fell = self.reached.is_some_and(|reached| index < reached);
@@ -188,6 +192,20 @@ mod tests {
         let mut query_state = BlockingQueryState::default();
         query_state.step(index(0, 1));
         assert_eq!(query_state.request().cursor, Cursor::Index(1));
+    }
+
+    #[test]
+    fn after_an_answer_in_doubt_it_asks_from_the_start_and_keeps_the_index() {
+        let mut query_state = BlockingQueryState::default();
+        query_state.step(index(5, 1));
+        let step = query_state.step(at(Position::InDoubt(7), 2));
+        assert!(matches!(
+            step,
+            Step::Changed(Version { index: 7, .. }, false)
+        ));
+        assert_eq!(query_state.request().cursor, Cursor::Start);
+        query_state.step(index(7, 2));
+        assert_eq!(query_state.request().cursor, Cursor::Index(7));
     }
 
     #[test]
