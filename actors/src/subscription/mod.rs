@@ -52,7 +52,7 @@ struct Redelivery<S> {
     /// The update that was lost last. Its handler had begun and may have had effects, so something is delivered after
     /// it in any case, even the state that was seen before it.
     begun: Option<Version<S>>,
-    /// The view panicked when it ran last.
+    /// A panic of the view was reported, and it has not returned since.
     panicking: bool,
     /// The time of the last report of a panic.
     reported: Option<Instant>,
@@ -300,7 +300,6 @@ impl<S: Snapshot> Subscription<S> {
     /// Records that the view panicked: it runs again at the pace of lost updates.
     pub(crate) fn view_panicked(&mut self, now: Instant) -> NextDelivery<S> {
         let redelivery = self.redelivery.get_or_insert_default();
-        redelivery.panicking = true;
         NextDelivery::Wait(redelivery.again(now))
     }
 
@@ -311,8 +310,8 @@ impl<S: Snapshot> Subscription<S> {
         }
     }
 
-    /// Returns whether a panic is reported that happens now; called before the panic is recorded.
-    pub(crate) fn may_report(&mut self, now: Instant) -> bool {
+    /// Returns whether a panic of the view is reported that happens now.
+    pub(crate) fn reports_view_panic(&mut self, now: Instant) -> bool {
         let redelivery = self.redelivery.get_or_insert_default();
         if redelivery.panicking
             || redelivery
@@ -322,6 +321,7 @@ impl<S: Snapshot> Subscription<S> {
             return false;
         }
         redelivery.reported = Some(now);
+        redelivery.panicking = true;
         true
     }
 

@@ -52,6 +52,8 @@ pub(super) struct Membership {
     pub(super) detached: Option<Detached>,
     /// The number of times in a row that it has detached for a reason of its own.
     failures: u32,
+    /// The time at which it joined last.
+    joined: Instant,
 }
 
 /// A member that sends queries of its own for a while.
@@ -91,6 +93,7 @@ impl<S: Source> WatchSupervisor<S> {
             wide,
             detached: None,
             failures: 0,
+            joined: Instant::now(),
         };
         Some(Joined {
             membership,
@@ -174,8 +177,12 @@ impl<S: Source> WatchSupervisor<S> {
         let pause = if reason == DetachReason::Refused {
             MAX_REJOIN_PAUSE
         } else {
+            // One that has stayed for longer than the longest pause fails for the first time again.
+            if membership.joined.elapsed() > MAX_REJOIN_PAUSE {
+                membership.failures = 0;
+            }
             let doublings = membership.failures.min(16);
-            membership.failures += 1;
+            membership.failures = membership.failures.saturating_add(1);
             MIN_REJOIN_PAUSE
                 .saturating_mul(1 << doublings)
                 .min(MAX_REJOIN_PAUSE)
@@ -187,6 +194,11 @@ impl<S: Source> WatchSupervisor<S> {
             // It was answered while its members were leaving.
             DetachReason::Refused if serves => Duration::ZERO,
             _ => pause,
+        };
+        // Only those that leave together have to be spread.
+        let spread = match reason {
+            DetachReason::Refused | DetachReason::Panicked => spread,
+            DetachReason::OwnQueryRefused | DetachReason::Contradicted => Duration::ZERO,
         };
         let rejoin = (Instant::now() + pause + at_random(spread), number);
         let entry = self.entries.get_mut(key);
@@ -271,6 +283,7 @@ impl<S: Source> WatchSupervisor<S> {
         if let Some(membership) = membership
             && let Some(detached) = membership.detached.take()
         {
+            membership.joined = Instant::now();
             self.rejoins.remove(&detached.rejoin);
         }
     }

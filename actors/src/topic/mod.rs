@@ -147,7 +147,7 @@ impl<Q: Query> Topic<Q> {
         };
         let feed = &mut subscribed.feed;
         // These are the subscriber's own code: its panic must not reach those it shares the watch with.
-        if feed.is_undecided() && caught(|| feed.decide_first()).is_err() && feed.may_report(now) {
+        if feed.is_undecided() && caught(|| feed.decide_first()).is_err() {
             tracing::warn!(
                 path = %reporter.path, subscription = %id,
                 "`skip_first_when` of a subscription panicked: its first state is delivered"
@@ -161,7 +161,7 @@ impl<Q: Query> Topic<Q> {
             feed.view_returned();
             next
         } else {
-            if feed.may_report(now) {
+            if feed.reports_view_panic(now) {
                 tracing::warn!(
                     path = %reporter.path, subscription = %id,
                     "a projection, predicate or comparison of a subscription panicked: \

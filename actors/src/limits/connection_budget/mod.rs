@@ -25,6 +25,7 @@ use tokio::{
 
 use self::size::Size;
 pub(crate) use self::{delayed_release::InUseLease, size::ConnectionPermit};
+use crate::limits::backoff::EFFECTIVELY_FOREVER;
 
 /// A budget of connections that queries are held on. A clone shares it.
 ///
@@ -132,7 +133,7 @@ impl ConnectionBudget {
     /// Sets how often a watch without a permit polls (default 10 s). Each pause is spread by a quarter.
     #[must_use]
     pub fn with_poll_interval(self, interval: Duration) -> Self {
-        self.rebuild(|settings| settings.poll_interval = interval)
+        self.rebuild(|settings| settings.poll_interval = interval.min(EFFECTIVELY_FOREVER))
     }
 
     /// Sets what the operator can do about an exhausted budget, for the warning that is logged then
