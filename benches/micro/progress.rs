@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use consul_watch_actors::bench_support::Steps;
-use consul_watch_actors::{QueryResponse, Outcome, Position};
+use consul_watch_actors::{Outcome, Position, QueryResponse};
 use criterion::Criterion;
 
 pub(crate) fn progress(criterion: &mut Criterion) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use consul_watch_actors::{
-    QueryResponse, Ask, Cursor, Evaluation, Failure, FailureClass, Item, Outcome, Position, Query,
+    Ask, Cursor, Evaluation, Failure, FailureClass, Item, Outcome, Position, Query, QueryResponse,
     Request, Source, WatchPath,
 };
 use futures_util::FutureExt as _;
