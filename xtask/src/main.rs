@@ -7,6 +7,7 @@ mod demo;
 mod lint;
 mod repeat;
 mod soak;
+mod storm;
 mod test;
 mod torture;
 
@@ -23,6 +24,9 @@ usage: cargo xtask <command>
                    and without retries, with --load beside a busy thread per processor
   torture [--minutes N] [--seed N]
                    inject faults at random, 5 minutes long, and count violations of the promises
+  storm [restores|policies] [--watches N] [--seconds N] [--command PATH] [--json]
+                   restore snapshots or update policies under watched services, and count false removals
+                   of consul-watch and of a bare loop beside it
   bench [-- [--quick] [SCENARIO ...]]
                    measure beside the peers, all scenarios or some, and write docs/benchmarks.md;
                    the scenario micro is the hot path alone, by criterion
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         Some("test") => test::run(&rest),
         Some("repeat") => repeat::run(&rest),
         Some("torture") => torture::run(&rest),
+        Some("storm") => storm::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("lint") => lint::run(&rest),
         Some("advisories") => advisories::run(&rest),
