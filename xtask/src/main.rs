@@ -3,8 +3,10 @@
 mod advisories;
 mod bench;
 mod cargo;
+mod compat;
 mod demo;
 mod lint;
+mod nightly;
 mod repeat;
 mod soak;
 mod storm;
@@ -24,6 +26,8 @@ usage: cargo xtask <command>
                    and without retries, with --load beside a busy thread per processor
   torture [--minutes N] [--seed N]
                    inject faults at random, 5 minutes long, and count violations of the promises
+  compat CONSUL...  run the suites and the storms with each of these Consul programs, and write
+                   docs/compatibility.md
   storm [restores|policies] [--watches N] [--seconds N] [--command PATH] [--json]
                    restore snapshots or update policies under watched services, and count false removals
                    of consul-watch and of a bare loop beside it
@@ -31,6 +35,7 @@ usage: cargo xtask <command>
                    measure beside the peers, all scenarios or some, and write docs/benchmarks.md;
                    the scenario micro is the hot path alone, by criterion
   soak             a hundred thousand rounds over a hundred watches, with the growth of memory per delivery
+  nightly          all that takes longer: repeat, the storms, torture and soak
   lint [modules|words|size]... [--summary]
                    check what the compiler does not: circles among modules, private words, long files
   advisories DIR   check the dependencies for known vulnerabilities, by a copy of the RustSec database
@@ -49,6 +54,8 @@ fn main() -> ExitCode {
         Some("test") => test::run(&rest),
         Some("repeat") => repeat::run(&rest),
         Some("torture") => torture::run(&rest),
+        Some("nightly") if rest.is_empty() => nightly::run(),
+        Some("compat") => compat::run(&rest),
         Some("storm") => storm::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("lint") => lint::run(&rest),
