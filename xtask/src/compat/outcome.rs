@@ -65,7 +65,7 @@ impl fmt::Display for Storm {
     }
 }
 
-/// What one Consul made of all tests.
+/// The results of all tests with one Consul.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) version: String,
