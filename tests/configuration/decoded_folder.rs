@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use consul_watch::KeyPrefix;
+use consul_watch::{KeyPrefix, Stop};
 use consul_watch_harness::{DEADLINE, Events, Feed, Fixture, eventually_async};
 
 #[derive(Debug, Clone, PartialEq, serde::Deserialize)]
@@ -53,6 +53,21 @@ async fn a_deleted_key_goes_back_to_its_default() {
         ),
         (Some(8080), 80)
     );
+}
+
+#[actix::test]
+async fn a_stop_by_its_folder_reaches_it() {
+    let fixture = Fixture::dev();
+    let mut feed: Feed<_> = fixture.watch(KeyPrefix::new("web").decode::<Web>()).await;
+    feed.next("the defaults").await;
+    let stopped = fixture.watches.send(Stop::path("web")).await.unwrap();
+    assert_eq!(
+        (stopped.subscriptions, stopped.not_watched),
+        (1, Vec::new())
+    );
+    fixture.agent.put("web/port", b"8080");
+    fixture.proxy.until_open(0, DEADLINE).await;
+    feed.has_nothing("it was stopped");
 }
 
 #[actix::test]

@@ -9,7 +9,9 @@ use crate::common::{
     pass, paused, until,
 };
 use actix::prelude::*;
-use consul_watch_actors::{Change, EndReason, EventKind, Observe, Stop, Watch, WatchError};
+use consul_watch_actors::{
+    Change, EndReason, EventKind, Observe, Stop, SubscriberCode, Watch, WatchError,
+};
 
 #[actix::test]
 async fn a_panic_in_a_handler_ends_its_own_subscription_only() {
@@ -77,6 +79,40 @@ async fn a_panic_in_a_predicate_is_its_own_subscribers_trouble() {
     })
     .await;
     assert_eq!(good_received.count(), 3);
+}
+
+/// The first panic uses up no report of the second.
+#[actix::test]
+async fn each_kind_of_panic_of_a_subscriber_is_reported() {
+    let store = Store::new();
+    store.put("app", "a", 1);
+    let watches = paused(&store);
+    let (observer, events) = Events::start_new();
+    watches.send(Observe::all(observer)).await.unwrap();
+    let panics = |change: &Change<crate::common::Row>| {
+        assert!(change.item().value != 2, "as the test wants it");
+        true
+    };
+    let (user, _) = Recorder::prompt();
+    let watch = Watch::new(Folder::new("app"), user)
+        .skip_first_when(|_| panic!("as the test wants it"))
+        .only(panics);
+    watches.send(watch).await.unwrap().unwrap();
+    let reported = || {
+        let all = events.all();
+        let codes = all.iter().filter_map(|event| match event.kind {
+            EventKind::SubscriberPanicked { code, .. } => Some(code),
+            _ => None,
+        });
+        codes.collect::<Vec<_>>()
+    };
+    pass(5).await;
+    store.put("app", "a", 2);
+    pass(600).await;
+    assert_eq!(
+        reported(),
+        [SubscriberCode::SkipFirst, SubscriberCode::View]
+    );
 }
 
 #[actix::test]
