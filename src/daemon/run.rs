@@ -47,6 +47,9 @@ impl RunOptions {
         if let Some(apply) = &mut self.on_log {
             apply(config.log());
         }
+        for warning in Summary::of(&config).warnings() {
+            tracing::warn!("{warning}");
+        }
         Ok(config)
     }
 }

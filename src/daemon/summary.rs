@@ -48,6 +48,7 @@ impl Summary {
             .watches
             .iter()
             .flat_map(warnings)
+            .chain(config.warnings.iter().map(ToString::to_string))
             .chain(idle.map(|(root, _)| idle_root(root)))
             .collect();
         let roots = config.roots().map(str::to_owned).zip(roots).collect();

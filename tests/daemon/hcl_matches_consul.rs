@@ -8,7 +8,7 @@ use consul_watch_harness::{TestAgent, consul};
 use crate::fixture::Folder;
 
 /// Strings as they are written in a file.
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 16] = [
     r#""plain""#,
     r#""${X:-y}""#,
     r#""${X:-"quoted"}""#,
@@ -21,6 +21,10 @@ const TEXTS: [&str; 12] = [
     "<<-EOF\n  one\n      two\n    EOF",
     "<<EOF\n    ends behind space\n    EOF",
     r#""x" /* a comment */ // another"#,
+    "<<EOF\r\nset -e\r\n  two\r\nEOF\r",
+    "<<-EOF\r\n  one\r\n  EOF\r",
+    "<<end_1\nlower\nend_1",
+    "<<ENDE_Ü\nletters\nENDE_Ü",
 ];
 
 /// Files that differ only in their form.

@@ -8,6 +8,7 @@ use crate::{
     client::{ConsulConfig, parse_duration},
     daemon::{
         config::{
+            agent_fields::is_agent_field,
             consul_section,
             log_settings::LogSettings,
             root_spec::{self, RootSpec},
@@ -35,9 +36,6 @@ const KNOWN_FIELDS: [&str; 6] = [
     "shutdown_grace",
 ];
 
-/// Fields of a Consul agent that resemble one of [`KNOWN_FIELDS`] and are no typing errors.
-const AGENT_FIELDS: [&str; 1] = ["logs"];
-
 /// The checked configuration of a [`Daemon`](crate::daemon::Daemon).
 ///
 /// Loading it starts nothing and does not ask Consul.
@@ -47,6 +45,8 @@ pub struct DaemonConfig {
     pub(crate) log: LogSettings,
     pub(crate) roots: Vec<RootSpec>,
     pub(crate) watches: Vec<WatchSpec>,
+    /// What is no error and yet looks like one.
+    pub(crate) warnings: Vec<ConfigIssue>,
     /// The time that handlers have to finish when they are stopped.
     pub(crate) shutdown_grace: Duration,
 }
@@ -101,10 +101,11 @@ impl DaemonConfig {
             log: LogSettings::default(),
             roots: Vec::new(),
             watches: Vec::new(),
+            warnings: Vec::new(),
             shutdown_grace: Self::SHUTDOWN_GRACE,
         };
         for tree in trees {
-            refuse_near_misses(tree, issues);
+            check_names(tree, issues, &mut config.warnings);
         }
         if let Some(node) = merged(trees, "consul", issues) {
             config.consul =
@@ -146,9 +147,9 @@ impl DaemonConfig {
             let location = trees
                 .first()
                 .map_or_else(|| Location::file("."), |tree| tree.location.clone());
-            issues.push(ConfigIssue::at(
+            config.warnings.push(ConfigIssue::at(
                 location,
-                "the files have no watch: add at least one to `watches`",
+                "the files have no watch: nothing is done until `watches` has one",
             ));
         }
         config
@@ -229,8 +230,8 @@ fn watches<'a>(tree: &'a ConfigNode, issues: &mut ConfigErrors) -> Vec<&'a Confi
     found
 }
 
-/// Refuses fields that resemble a known one: they would be ignored as fields of an agent.
-fn refuse_near_misses(tree: &ConfigNode, issues: &mut ConfigErrors) {
+/// Refuses fields that resemble a known one, and warns of others that no agent has: both would be ignored.
+fn check_names(tree: &ConfigNode, issues: &mut ConfigErrors, warnings: &mut Vec<ConfigIssue>) {
     if !matches!(tree.data, NodeData::Object(_)) {
         issues.push(ConfigIssue::at(
             tree.location.clone(),
@@ -238,12 +239,17 @@ fn refuse_near_misses(tree: &ConfigNode, issues: &mut ConfigErrors) {
         ));
     }
     for (name, node) in tree.entries() {
-        if KNOWN_FIELDS.contains(&name.as_str()) || AGENT_FIELDS.contains(&name.as_str()) {
+        if KNOWN_FIELDS.contains(&name.as_str()) || is_agent_field(name) {
             continue;
         }
         if let Some(meant) = nearest(name, KNOWN_FIELDS) {
             let reason = format!("`{name}` is not a field here (did you mean `{meant}`?)");
             issues.push(ConfigIssue::at(node.location.clone(), reason));
+        } else {
+            let reason = format!(
+                "`{name}` is neither a field of an agent nor one of this program: it is ignored"
+            );
+            warnings.push(ConfigIssue::at(node.location.clone(), reason));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Turns the tree of the configuration files into checked settings.
 
+mod agent_fields;
 pub(super) mod concurrency;
 mod consul_section;
 pub(super) mod daemon_config;

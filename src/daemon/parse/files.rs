@@ -8,7 +8,7 @@ use std::{
 use crate::daemon::{
     config_issue::{ConfigErrors, ConfigIssue},
     location::Location,
-    parse::{hcl, json, tree::ConfigNode},
+    parse::{agent_form, hcl, json, tree::ConfigNode},
 };
 
 /// The language of a file, known by its extension.
@@ -96,11 +96,18 @@ fn read_file(path: &Path, issues: &mut ConfigErrors) -> Option<ConfigNode> {
         issues.push(issue("the file is not UTF-8: save it as UTF-8".to_owned()));
         return None;
     };
+    // Editors on Windows begin a file with it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let parsed = match language {
-        Language::Json => json::parse(&text, &location),
-        Language::Hcl => hcl::parser::parse(&text, &location),
+        // An agent takes a file that begins so for JSON, whatever its name.
+        Language::Hcl if !text.trim_start().starts_with('{') => {
+            // As an agent reads it, so that no heredoc holds a carriage return.
+            hcl::parser::parse(&text.replace("\r\n", "\n"), &location)
+        }
+        Language::Json | Language::Hcl => json::parse(text, &location),
     };
     parsed
+        .map(agent_form::usual)
         .map_err(|error| issues.push(ConfigIssue::at(location.at(error.line), error.reason)))
         .ok()
 }

@@ -1,5 +1,6 @@
 //! Reads configuration files, JSON or HCL, into one tree whose parts know their location.
 
+mod agent_form;
 pub(super) mod files;
 mod hcl;
 mod json;

@@ -89,12 +89,12 @@ fn sections_of_several_files_are_merged() {
 }
 
 #[test]
-fn files_without_a_watch_are_refused() {
-    assert!(
-        load("datacenter = \"x\"")
-            .unwrap_err()
-            .contains("the files have no watch")
-    );
+fn files_without_a_watch_and_unknown_names_are_warnings() {
+    let config = load("datacenter = \"x\"\nfrobnicate = 1").unwrap();
+    let warnings: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("a.hcl:2: `frobnicate` is neither"));
+    assert!(warnings[1].contains("the files have no watch"));
     assert!(
         load("watches = 7")
             .unwrap_err()

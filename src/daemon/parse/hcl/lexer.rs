@@ -142,9 +142,9 @@ impl<'a> Lexer<'a> {
             return self.error("this heredoc has no lines: put its text on the lines after `<<WORD`, then `WORD` alone on a line");
         };
         let marker = self.rest[head..newline].trim_end_matches('\r');
-        if marker.is_empty() || !marker.chars().all(char::is_alphanumeric) {
+        if marker.is_empty() || !marker.chars().all(|c| c.is_alphanumeric() || c == '_') {
             return self.error(
-                "this heredoc has no marker: write `<<` and a word of letters and digits, and nothing after them",
+                "this heredoc has no marker: write `<<` and a word of letters, digits and `_`, and nothing after them",
             );
         }
         let body = &self.rest[newline + 1..];

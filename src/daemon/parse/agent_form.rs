@@ -1,0 +1,63 @@
+//! The forms of a file that a Consul agent takes for the usual one.
+//!
+//! An agent ignores the case of a top-level name and of the names in `http_handler_config`, takes `null` for
+//! nothing, and takes a list with one object for that object, as HCL has it for each block.
+
+use serde_json::Value;
+
+use super::tree::{ConfigNode, NodeData};
+
+/// The fields of Consul's HTTP handler
+/// (<https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches#http-endpoint>).
+const HTTP_FIELDS: [&str; 5] = ["path", "method", "timeout", "header", "tls_skip_verify"];
+
+/// Returns the tree in its usual form.
+pub(super) fn usual(mut tree: ConfigNode) -> ConfigNode {
+    if is_null(&tree) {
+        tree.data = NodeData::Object(Vec::new());
+    }
+    let NodeData::Object(entries) = &mut tree.data else {
+        return tree;
+    };
+    for (name, node) in entries {
+        if name.eq_ignore_ascii_case("watches") {
+            "watches".clone_into(name);
+            match &mut node.data {
+                NodeData::List(watches) => watches.iter_mut().for_each(usual_watch),
+                _ => usual_watch(node),
+            }
+        }
+    }
+    tree
+}
+
+fn usual_watch(watch: &mut ConfigNode) {
+    let NodeData::Object(fields) = &mut watch.data else {
+        return;
+    };
+    for (name, node) in fields {
+        if name != "http_handler_config" {
+            continue;
+        }
+        if let NodeData::List(list) = &mut node.data
+            && list.len() == 1
+            && matches!(list[0].data, NodeData::Object(_))
+        {
+            *node = list.remove(0);
+        }
+        if let NodeData::Object(fields) = &mut node.data {
+            for (name, _) in fields {
+                let known = HTTP_FIELDS
+                    .iter()
+                    .find(|known| name.eq_ignore_ascii_case(known));
+                if let Some(known) = known {
+                    (*known).clone_into(name);
+                }
+            }
+        }
+    }
+}
+
+fn is_null(node: &ConfigNode) -> bool {
+    matches!(node.data, NodeData::Scalar(Value::Null))
+}
