@@ -17,7 +17,7 @@ use super::{
 pub(super) async fn run(command: KvCommand) -> Result<(), CliError> {
     match command {
         KvCommand::Get { key, connect } => {
-            let pair = store(&connect)?.get(&key).await?;
+            let pair = store(&connect)?.get(as_consuls_client(&key)).await?;
             print(|out| out.write_all(pair.value.as_deref().unwrap_or_default()))?;
             // Other readers get the exact value; only a terminal gets a final newline.
             if io::IsTerminal::is_terminal(&io::stdout()) {
@@ -32,13 +32,13 @@ pub(super) async fn run(command: KvCommand) -> Result<(), CliError> {
             cas,
             connect,
         } => {
-            let store = store(&connect)?;
+            let (store, key) = (store(&connect)?, as_consuls_client(&key));
             let value = read(value)?;
             match cas {
-                None => store.put(&key, value).await?,
+                None => store.put(key, value).await?,
                 Some(index) => {
-                    if !store.put_cas(&key, value, index).await? {
-                        return Err(CliError::NotSet(key, index));
+                    if !store.put_cas(key, value, index).await? {
+                        return Err(CliError::NotSet(key.to_owned(), index));
                     }
                 }
             }
@@ -49,12 +49,12 @@ pub(super) async fn run(command: KvCommand) -> Result<(), CliError> {
             keys,
             connect,
         } => {
-            let store = store(&connect)?;
+            let (store, folder) = (store(&connect)?, as_consuls_client(&folder));
             if keys {
-                let names = store.keys(&folder).await?;
+                let names = store.keys(folder).await?;
                 return print(|out| names.iter().try_for_each(|name| writeln!(out, "{name}")));
             }
-            let pairs = store.list(&folder).await?;
+            let pairs = store.list(folder).await?;
             print(|out| pairs.iter().try_for_each(|pair| writeln!(out, "{pair}")))
         }
         KvCommand::Delete {
@@ -62,15 +62,20 @@ pub(super) async fn run(command: KvCommand) -> Result<(), CliError> {
             recurse,
             connect,
         } => {
-            let store = store(&connect)?;
+            let (store, key) = (store(&connect)?, as_consuls_client(&key));
             if recurse {
-                store.delete_tree(&key).await?;
+                store.delete_tree(key).await?;
             } else {
-                store.delete(&key).await?;
+                store.delete(key).await?;
             }
             Ok(())
         }
     }
+}
+
+/// Drops one slash in front, as `consul kv` does: no URL could name the key otherwise.
+fn as_consuls_client(key: &str) -> &str {
+    key.strip_prefix('/').unwrap_or(key)
 }
 
 fn store(connect: &ConnectArguments) -> Result<KvStore, CliError> {

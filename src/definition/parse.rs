@@ -54,7 +54,7 @@ fn read_watch_type(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Op
     };
     Some(match &*kind {
         "key" => WatchType::Key {
-            key: missing("key", "the name of a single key")?,
+            key: as_consuls_client(missing("key", "the name of a single key")?),
         },
         "keyprefix" => {
             // The empty prefix matches every key.
@@ -65,7 +65,7 @@ fn read_watch_type(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Op
                 ));
             }
             WatchType::KeyPrefix {
-                prefix: fields.string("prefix", errors)?,
+                prefix: as_consuls_client(fields.string("prefix", errors)?),
             }
         }
         "services" => WatchType::Services,
@@ -125,6 +125,15 @@ fn read_watch_type(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Op
             return None;
         }
     })
+}
+
+/// Drops one slash in front of a key or prefix, as Consul's own client does
+/// (<https://developer.hashicorp.com/consul/commands/kv/get>).
+fn as_consuls_client(mut key: String) -> String {
+    if key.starts_with('/') {
+        key.remove(0);
+    }
+    key
 }
 
 #[cfg(test)]

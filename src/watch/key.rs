@@ -59,7 +59,9 @@ pub struct Key {
 
 impl Key {
     /// Watches the key with this name, relative to the configuration's prefix. The name is used as it is:
-    /// slashes, dots and spaces are part of it. An empty name is invalid and ends the watch.
+    /// slashes, dots and spaces are part of it. Consul's own client, the command and files drop one slash in front.
+    /// No URL can name such a key, nor one whose first segment is empty, `.` or `..`: a watch of it reads the whole
+    /// store. An empty name is invalid and ends the watch.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),

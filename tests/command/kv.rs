@@ -41,3 +41,20 @@ fn put_get_list_and_delete() {
     assert_eq!(code, Some(1));
     assert!(stderr.contains("app/a"), "{stderr}");
 }
+
+/// As for Consul's own client, which drops one slash.
+#[test]
+fn a_slash_in_front_of_a_key_is_dropped() {
+    let agent = TestAgent::dev();
+    let run = |arguments: &[&str]| text(&finished(&mut ours_at(&agent), arguments).stdout);
+    run(&["kv", "put", "/app/a", "1"]);
+    assert_eq!(agent.get("app/a").unwrap().0, b"1");
+    assert_eq!(run(&["kv", "get", "/app/a"]), "1");
+    assert_eq!(run(&["kv", "list", "/app", "--keys"]), "app/a\n");
+    let watch = ["-type=key", "-key=/app/a"];
+    assert_eq!(run(&watch), run(&["-type=key", "-key=app/a"]));
+    assert!(run(&watch).contains("\"app/a\""));
+    assert!(run(&["-type=keyprefix", "-prefix=/app/"]).contains("\"app/a\""));
+    run(&["kv", "delete", "/app/a"]);
+    assert!(agent.get("app/a").is_none());
+}
