@@ -7,7 +7,7 @@ use consul_watch_harness::consul;
 
 use crate::fixture::Folder;
 
-/// What an agent needs beside the watches.
+/// The fields that an agent needs beside the watches.
 const AGENT: &str = r#"{ "data_dir": "/nonexistent", "bind_addr": "127.0.0.1" }"#;
 
 const NODES: &str = r#"{ "watches": [{ "type": "nodes", "args": ["cat"] }] }"#;

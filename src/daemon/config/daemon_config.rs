@@ -45,7 +45,7 @@ pub struct DaemonConfig {
     pub(crate) log: LogSettings,
     pub(crate) roots: Vec<RootSpec>,
     pub(crate) watches: Vec<WatchSpec>,
-    /// What is no error and yet looks like one.
+    /// Names that are ignored, and the lack of watches.
     pub(crate) warnings: Vec<ConfigIssue>,
     /// The time that handlers have to finish when they are stopped.
     pub(crate) shutdown_grace: Duration,
