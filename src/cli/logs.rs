@@ -1,8 +1,13 @@
 //! Logging to standard error.
 
-use std::io::{self, IsTerminal};
+use std::{
+    env,
+    io::{self, IsTerminal},
+    sync::{Mutex, PoisonError},
+};
 
 use consul_watch::daemon::LogSettings;
+use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 use tracing_subscriber::{EnvFilter, Registry, fmt, prelude::*, reload};
 
 use super::arguments::{LogArguments, LogFormat};
@@ -36,11 +41,36 @@ pub(super) fn follow(arguments: &LogArguments) -> impl FnMut(&LogSettings) + use
     }
 }
 
+/// The thread that writes the lines, until [`finish`].
+static WRITER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
+
+/// Writes the lines that are left, unless their reader has stopped reading.
+pub(super) fn finish() {
+    drop(WRITER.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+/// Returns a writer that drops lines while nobody reads standard error: a reader that stops would otherwise stop
+/// every watch.
+fn stderr() -> NonBlocking {
+    let (writer, guard) = tracing_appender::non_blocking(io::stderr());
+    *WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
+    writer
+}
+
+/// Whether lines are coloured (<https://no-color.org>).
+fn is_coloured() -> bool {
+    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
+    io::stderr().is_terminal() && !no_color && !dumb
+}
+
 fn begin(format: LogFormat, level: &str) -> reload::Handle<EnvFilter, Registry> {
     let (filter, handle) = reload::Layer::new(filter(level));
     let lines = fmt::layer()
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal());
+        .with_writer(stderr())
+        // It would be reported on standard error, which may be gone.
+        .log_internal_errors(false)
+        .with_ansi(is_coloured());
     let lines = match format {
         LogFormat::Text => lines.with_target(false).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),

@@ -13,7 +13,11 @@ mod stdout;
 mod values;
 mod watch;
 
-use std::{ffi::OsString, io, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory, FromArgMatches};
 use consul_watch::daemon::{self, RunOptions};
@@ -31,10 +35,13 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .try_get_matches_from_mut(arguments)
         .and_then(|matches| Arguments::from_arg_matches(&matches))
         .unwrap_or_else(|error| error.exit());
-    match run(arguments, definition) {
+    let result = run(arguments, definition);
+    logs::finish();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("consul-watch: {error}");
+            // The exit status says it too, should the reader be gone.
+            let _ = writeln!(io::stderr(), "consul-watch: {error}");
             error.exit_code()
         }
     }
@@ -43,8 +50,9 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(arguments: Arguments, mut definition: clap::Command) -> Result<(), CliError> {
     match arguments.command {
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut definition, "consul-watch", &mut io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut definition, "consul-watch", &mut script);
+            stdout::print(|out| out.write_all(&script))
         }
         Some(Command::Man) => stdout::print(|out| clap_mangen::Man::new(definition).render(out)),
         Some(Command::Run {

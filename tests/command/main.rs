@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod closed_output;
 mod daemon;
 mod kv;
 mod options;
