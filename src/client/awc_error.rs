@@ -100,7 +100,7 @@ pub(crate) fn failed_http2(target: String, error: Http2Error, after: Duration) -
             source: io::ErrorKind::TimedOut.into(),
         },
         // Consul's limit hits young connections, so the age of the connection decides.
-        Http2Error::Ended { source, age } => ClientError::Dropped {
+        Http2Error::Ended { source, age, .. } => ClientError::Dropped {
             target,
             after: age.max(after),
             source,

@@ -17,6 +17,8 @@ mod unix_sockets;
 mod values;
 
 #[cfg(feature = "tls")]
+mod cut_streams;
+#[cfg(feature = "tls")]
 mod https;
 #[cfg(feature = "tls")]
 mod many_folders;

@@ -1,8 +1,8 @@
 //! An attempt over one of the shared HTTP/2 connections.
 
-use awc::http::header::{self, HeaderMap, HeaderValue};
+use awc::http::header::HeaderMap;
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderName, HeaderValue, Request, Uri, header};
 use tokio::time::timeout;
 
 use super::{Attempt, ResponseBody};
@@ -12,39 +12,101 @@ use crate::client::{
     endpoint::USER_AGENT,
     error::{ClientError, Stage},
     exchange::Reply,
-    http2::{self, ConnectionPool},
+    http2::{self, AfterCut, ConnectionPool, Hold, Http2Error},
 };
+
+/// The number of connections that are tried when they turn out to be closing.
+const MAX_TRIES: usize = 3;
 
 impl Attempt<'_> {
     pub(super) async fn over_http2(&self, pool: &ConnectionPool) -> Result<Reply, ClientError> {
-        let uri = self.uri(&self.endpoint.label)?;
-        let credentials = self.credentials()?;
-        let gzip = self.config.gzip();
-        let request = move || {
-            let mut request = Request::new(());
-            *request.uri_mut() = uri.clone();
-            let headers = request.headers_mut();
-            headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-            let encoding = if gzip { "gzip" } else { "identity" };
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
-            for (name, value) in &credentials {
-                headers.insert(*name, value.clone());
-            }
-            request
-        };
-        match timeout(self.left(), http2::Response::of(pool, request)).await {
-            Err(_) => Err(self.overdue(Stage::Headers)),
-            Ok(Err(error)) => Err(awc_error::failed_http2(
-                self.target(),
-                error,
-                self.started.elapsed(),
-            )),
-            Ok(Ok(None)) => self.over_awc().await,
-            Ok(Ok(Some(answer))) => {
-                // Boxed, so that the wait before it takes no room for the reading.
-                Box::pin(self.finish(answer.status, answer)).await
+        let hold = self.hold();
+        let mut left = MAX_TRIES;
+        loop {
+            // Made anew for each: the wait may take minutes, and the request is not needed meanwhile.
+            let answer = http2::Response::of(pool, self.http2_request()?, hold);
+            match timeout(self.left(), answer).await {
+                Err(_) => return Err(self.overdue(Stage::Headers)),
+                Ok(Err(Http2Error::Ended {
+                    untouched: true, ..
+                })) if left > 1 => left -= 1,
+                Ok(Err(error)) => {
+                    let after = self.started.elapsed();
+                    return Err(awc_error::failed_http2(self.target(), error, after));
+                }
+                Ok(Ok(None)) => return self.over_awc().await,
+                Ok(Ok(Some(answer))) => {
+                    // Boxed, so that the wait before it takes no room for the reading.
+                    return Box::pin(self.finish(answer.status, answer)).await;
+                }
             }
         }
+    }
+
+    /// The time for which Consul counts the stream if it is cut: the wait of a blocking query with its jitter, and
+    /// all that another one may take.
+    fn hold(&self) -> Hold {
+        let deadline = self.exchange.deadline;
+        let time = if self.exchange.resumes {
+            deadline.saturating_sub(self.config.deadline_margin())
+        } else {
+            deadline
+        };
+        Hold {
+            since: self.started,
+            time,
+            after_cut: after_cut(
+                self.exchange.path,
+                self.exchange.query,
+                self.exchange.resumes,
+            ),
+        }
+    }
+
+    fn http2_request(&self) -> Result<Request<()>, ClientError> {
+        let url = [
+            &*self.endpoint.label,
+            self.exchange.path,
+            self.exchange.query,
+        ]
+        .concat();
+        let uri = Uri::try_from(url)
+            .map_err(|error| self.unbuildable(format!("its URL is not valid: {error}")))?;
+        let mut request = Request::new(());
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        let encoding = if self.config.gzip() {
+            "gzip"
+        } else {
+            "identity"
+        };
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
+        for (name, value) in self.credentials()? {
+            // The same in the newer version of the crate.
+            let mut value = HeaderValue::from_bytes(value.as_bytes())
+                .map_err(|error| self.unbuildable(format!("its {name}: {error}")))?;
+            value.set_sensitive(true);
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        Ok(request)
+    }
+}
+
+/// What becomes of a query when its stream is cut: Consul answers certificates, and instances by its streaming
+/// backend (<https://developer.hashicorp.com/consul/api-docs/features/blocking#streaming-backend>), from the
+/// agent's own memory, and only there it notices.
+fn after_cut(path: &str, query: &str, blocks: bool) -> AfterCut {
+    let mut params = query.split(['?', '&']);
+    if path.starts_with("/v1/agent/connect/ca/") {
+        AfterCut::Ends
+    } else if blocks
+        && path.starts_with("/v1/health/service/")
+        && !params.any(|param| param.starts_with("near="))
+    {
+        AfterCut::EndsIfStreaming
+    } else {
+        AfterCut::RunsOn
     }
 }
 
@@ -59,5 +121,46 @@ impl ResponseBody for http2::Response {
 
     async fn read(&mut self, limit: usize) -> Result<Bytes, BodyError> {
         http2::Response::read(self, limit).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_agent_answers_from_its_memory_ends_with_its_stream() {
+        for (path, query, blocks, becomes) in [
+            ("/v1/kv/a", "?index=1", true, AfterCut::RunsOn),
+            ("/v1/catalog/nodes", "?index=1", true, AfterCut::RunsOn),
+            ("/v1/agent/service/a", "?hash=1", true, AfterCut::RunsOn),
+            ("/v1/agent/connect/ca/roots", "", false, AfterCut::Ends),
+            (
+                "/v1/agent/connect/ca/leaf/a",
+                "?index=1",
+                true,
+                AfterCut::Ends,
+            ),
+            (
+                "/v1/health/service/a",
+                "?index=1",
+                true,
+                AfterCut::EndsIfStreaming,
+            ),
+            (
+                "/v1/health/service/a",
+                "?consistent=",
+                false,
+                AfterCut::RunsOn,
+            ),
+            (
+                "/v1/health/service/a",
+                "?near=b&index=1",
+                true,
+                AfterCut::RunsOn,
+            ),
+        ] {
+            assert_eq!(after_cut(path, query, blocks), becomes, "{path}{query}");
+        }
     }
 }

@@ -21,11 +21,10 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::super::tls_connector::{AlpnOffer, SecureStream, TlsConnectError, TlsConnector};
-
-/// The streams of a connection that are used: a little less than Consul's 250, since it notices the end of a
-/// stream late; and never more than the server announces.
-const MAX_STREAMS: usize = 240;
+use super::{
+    super::tls_connector::{AlpnOffer, SecureStream, TlsConnectError, TlsConnector},
+    streams::Streams,
+};
 
 /// The time between two pings, which find a half-open connection: one whose peer is gone without a word.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -49,10 +48,7 @@ pub(super) struct Connection {
 /// The state of a connection, which its permits share.
 #[derive(Debug)]
 pub(super) struct ConnectionState {
-    /// The number of streams that it accepts at once.
-    pub(super) capacity: Cell<usize>,
-    /// The number of streams in use.
-    pub(super) used: Cell<usize>,
+    pub(super) streams: Streams,
     /// Whether new streams may be opened.
     pub(super) alive: Cell<bool>,
     pub(super) opened: Instant,
@@ -128,8 +124,8 @@ async fn open_unbounded(
         .await?;
     let pings = connection.ping_pong().ok_or(ConnectError::Timeout)?;
     let state = Rc::new(ConnectionState {
-        capacity: Cell::new(1),
-        used: Cell::new(0),
+        // Nothing is known before the server's settings.
+        streams: Streams::new(0),
         alive: Cell::new(true),
         opened: Instant::now(),
     });
@@ -147,6 +143,9 @@ async fn open_unbounded(
         }
     });
     match up.await {
+        Ok(Ok(())) if state.streams.capacity() == 0 => Err(ConnectError::Connect(Arc::new(
+            io::Error::other("the server accepts no HTTP/2 streams"),
+        ))),
         Ok(Ok(())) => Ok(Opened::Http2(Connection { send, state })),
         Ok(Err(error)) => Err(error.into()),
         Err(_) => Err(ConnectError::Connect(Arc::new(
@@ -167,7 +166,7 @@ async fn drive(
     on_unused: impl Fn(&Rc<ConnectionState>),
 ) -> Result<(), h2::Error> {
     let look = || {
-        if state.used.get() == 0 {
+        if state.streams.used() == 0 {
             on_unused(state);
         }
     };
@@ -177,11 +176,9 @@ async fn drive(
             return Poll::Ready(end);
         }
         // The server's settings come before its first pong, and may change later.
-        state.capacity.set(
-            connection
-                .max_concurrent_send_streams()
-                .clamp(1, MAX_STREAMS),
-        );
+        state
+            .streams
+            .announce(connection.max_concurrent_send_streams());
         poll_heartbeat(heartbeat.as_mut(), task)
     })
     .await

@@ -8,6 +8,7 @@
 mod connection;
 mod pool;
 mod response;
+mod streams;
 #[cfg(test)]
 mod tests;
 
@@ -15,4 +16,5 @@ pub(crate) use self::{
     connection::ConnectError,
     pool::ConnectionPool,
     response::{Http2Error, Response},
+    streams::{AfterCut, Hold},
 };

@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     super::tls_connector::TlsConnector,
     connection::{self, ConnectError, Connection, ConnectionState, Opened},
+    streams::{Hold, Ticket},
 };
 
 /// The shortest time between two failing attempts to open a connection, however many watches need one (no
@@ -28,7 +29,7 @@ const MIN_RETRY_INTERVAL: Duration = Duration::from_millis(250);
 ///
 /// A request takes a stream of a connection that has one; when none has, one request opens the next
 /// connection and the others wait for it. As many are open as the requests need, and a lost connection is opened
-/// again once for all of its requests.
+/// again once for all of its requests. A stream that was cut is not used again while the server counts it.
 pub(crate) struct ConnectionPool {
     connector: TlsConnector,
     connect_timeout: Duration,
@@ -47,6 +48,9 @@ type Opening = Shared<LocalBoxFuture<'static, Result<(), ConnectError>>>;
 pub(crate) struct StreamPermit {
     pub(super) send: SendRequest<Bytes>,
     state: Rc<ConnectionState>,
+    ticket: Ticket,
+    /// What the server counts if the permit is dropped now: set between the request and its answer.
+    unanswered: Option<Hold>,
 }
 
 impl ConnectionPool {
@@ -82,15 +86,17 @@ impl ConnectionPool {
 
     fn try_acquire_stream(&self) -> Option<StreamPermit> {
         let mut open = self.open.borrow_mut();
-        open.retain(|connection| connection.state.alive.get());
+        open.retain(|connection| {
+            connection.state.alive.get() && !connection.state.streams.is_worn_out()
+        });
         // The first with room, so that the last ones become unused when watches end.
-        let connection = open
-            .iter()
-            .find(|connection| connection.state.used.get() < connection.state.capacity.get())?;
-        connection.state.used.set(connection.state.used.get() + 1);
-        Some(StreamPermit {
-            send: connection.send.clone(),
-            state: Rc::clone(&connection.state),
+        open.iter().find_map(|connection| {
+            Some(StreamPermit {
+                ticket: connection.state.streams.acquire()?,
+                send: connection.send.clone(),
+                state: Rc::clone(&connection.state),
+                unanswered: None,
+            })
         })
     }
 
@@ -151,15 +157,9 @@ impl ConnectionPool {
             .filter(|connection| {
                 connection.state.alive.get() && !Rc::ptr_eq(&connection.state, unused)
             })
-            .map(|connection| {
-                connection
-                    .state
-                    .capacity
-                    .get()
-                    .saturating_sub(connection.state.used.get())
-            })
+            .map(|connection| connection.state.streams.free())
             .sum();
-        if room > unused.capacity.get() / 2 {
+        if room > unused.streams.capacity() / 2 {
             open.retain(|connection| !Rc::ptr_eq(&connection.state, unused));
         }
     }
@@ -175,11 +175,41 @@ impl StreamPermit {
     pub(super) fn close(&self) {
         self.state.alive.set(false);
     }
+
+    /// From now on the server counts the stream for this time, also after it is cut.
+    pub(super) fn is_sent(&mut self, hold: Hold) {
+        self.unanswered = Some(hold);
+    }
+
+    /// The server's part is over, but for the body.
+    pub(super) fn is_answered(&mut self) {
+        self.unanswered = None;
+    }
+
+    /// Learns which part of Consul has answered.
+    pub(super) fn learn_streaming(&self, streaming: bool) {
+        self.state.streams.learn_streaming(streaming);
+    }
+
+    /// Resolves when the request waits here for a stream that the server has taken away.
+    pub(super) async fn queued(&self) {
+        self.state.streams.queued(self.ticket).await;
+    }
 }
 
 impl Drop for StreamPermit {
     fn drop(&mut self) {
-        self.state.used.set(self.state.used.get().saturating_sub(1));
+        match self.unanswered.take() {
+            None => self.state.streams.release(),
+            Some(hold) => {
+                if self.state.streams.release_cut(&hold) {
+                    tracing::debug!(
+                        "a shared connection has left a query without an answer: it gets no new ones"
+                    );
+                    self.close();
+                }
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! [`Response`]: a request and its answer on a stream of a shared connection.
 
 use std::{
-    io::Read,
+    io::{self, Read},
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -11,23 +11,24 @@ use awc::{
     error::PayloadError,
     http::{
         StatusCode,
-        header::{CONTENT_ENCODING, HeaderMap},
+        header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue},
     },
 };
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use futures_util::Stream;
-use h2::RecvStream;
+use h2::{Reason, RecvStream};
 use http::Request;
 
 use super::{
     super::body::{self, BodyError},
     connection::{ConnectError, into_io},
     pool::{ConnectionPool, StreamPermit},
+    streams::{AfterCut, Hold},
 };
 
-/// The number of connections that are tried when they turn out to be closing.
-const MAX_TRIES: usize = 3;
+/// The header that names the part of Consul that has answered.
+const QUERY_BACKEND: &str = "x-consul-query-backend";
 
 /// A request without an answer.
 #[derive(Debug)]
@@ -36,8 +37,10 @@ pub(crate) enum Http2Error {
     Connect(ConnectError),
     /// The connection, or this stream of it, ended.
     Ended {
-        source: std::io::Error,
+        source: io::Error,
         age: Duration,
+        /// Whether the server says that it has not begun with the request, so that another connection may take it.
+        untouched: bool,
     },
 }
 
@@ -56,49 +59,64 @@ struct Body {
 
 impl Response {
     /// Sends a request without a body and waits for the head of its answer; `None` when the server speaks
-    /// only HTTP/1.1.
+    /// only HTTP/1.1. If it is dropped meanwhile, the server counts the stream as `hold` says.
     pub(crate) async fn of(
         pool: &ConnectionPool,
-        request: impl Fn() -> Request<()>,
+        request: Request<()>,
+        hold: Hold,
     ) -> Result<Option<Self>, Http2Error> {
-        let mut left = MAX_TRIES;
-        loop {
-            let Some(permit) = pool.acquire_stream().await.map_err(Http2Error::Connect)? else {
-                return Ok(None);
-            };
-            let ended = |error| Http2Error::Ended {
-                source: into_io(error),
-                age: permit.age(),
-            };
-            let outcome = match permit.send.clone().ready().await {
-                Ok(mut send) => send.send_request(request(), true).map(|(answer, _)| answer),
-                Err(error) => Err(error),
-            };
-            let answer = match outcome {
-                Ok(answer) => answer,
-                // It was not sent, so another connection may take it.
-                Err(error) => {
+        let Some(mut permit) = pool.acquire_stream().await.map_err(Http2Error::Connect)? else {
+            return Ok(None);
+        };
+        let sent = match permit.send.clone().ready().await {
+            Ok(mut send) => send.send_request(request, true),
+            Err(error) => Err(error),
+        };
+        let answer = match sent {
+            Ok((answer, _)) => answer,
+            Err(error) => {
+                permit.close();
+                return Err(Http2Error::Ended {
+                    source: into_io(error),
+                    age: permit.age(),
+                    untouched: true,
+                });
+            }
+        };
+        permit.is_sent(hold);
+        let answer = tokio::select! {
+            biased;
+            answer = answer => answer,
+            () = permit.queued() => Err(Reason::REFUSED_STREAM.into()),
+        };
+        permit.is_answered();
+        let (head, stream) = match answer {
+            Ok(answer) => answer.into_parts(),
+            Err(error) => {
+                let untouched = is_untouched(&error);
+                if untouched {
                     permit.close();
-                    left -= 1;
-                    if left == 0 {
-                        return Err(ended(error));
-                    }
-                    continue;
                 }
-            };
-            // The wait may take minutes, and the request is not needed any more.
-            drop(request);
-            let (head, stream) = answer.await.map_err(ended)?.into_parts();
-            let body = Body {
+                return Err(Http2Error::Ended {
+                    source: into_io(error),
+                    age: permit.age(),
+                    untouched,
+                });
+            }
+        };
+        if let Some(backend) = head.headers.get(QUERY_BACKEND)
+            && hold.after_cut == AfterCut::EndsIfStreaming
+        {
+            permit.learn_streaming(backend == "streaming");
+        }
+        Ok(Some(Self {
+            status: StatusCode::from_u16(head.status.as_u16()).unwrap_or_default(),
+            headers: for_awc(&head.headers),
+            body: Body {
                 stream,
                 _permit: permit,
-            };
-            return Ok(Some(Self {
-                status: head.status,
-                headers: head.headers.into(),
-                body,
-            }));
-        }
+            },
+        }))
     }
 
     /// Reads the whole body, decompressed, of at most `limit` bytes.
@@ -144,6 +162,29 @@ impl Stream for Body {
             Some(Err(error)) => Some(Err(PayloadError::Io(into_io(error)))),
         })
     }
+}
+
+/// Whether the server says that it has not begun with the request
+/// (<https://httpwg.org/specs/rfc9113.html#Reliability>).
+fn is_untouched(error: &h2::Error) -> bool {
+    let refused = error.reason() == Some(Reason::REFUSED_STREAM);
+    // A connection that ends in good order names the last stream that it answers; this one is beyond it.
+    let left = error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR);
+    refused || left
+}
+
+/// Converts headers into those of awc, which has an older version of the crate `http`.
+fn for_awc(headers: &http::HeaderMap) -> HeaderMap {
+    let mut converted = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_str().as_bytes());
+        let value = HeaderValue::from_bytes(value.as_bytes());
+        // What is a name or a value in one version is one in the other.
+        if let (Ok(name), Ok(value)) = (name, value) {
+            converted.append(name, value);
+        }
+    }
+    converted
 }
 
 /// Decompresses to at most `limit` bytes, however small the input is.
