@@ -19,6 +19,8 @@ mod values;
 #[cfg(feature = "tls")]
 mod cut_streams;
 #[cfg(feature = "tls")]
+mod handler_limit;
+#[cfg(feature = "tls")]
 mod https;
 #[cfg(feature = "tls")]
 mod many_folders;

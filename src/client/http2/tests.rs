@@ -1,17 +1,23 @@
-//! Servers that are not Consul: one that takes few streams, one that speaks only HTTP/1.1.
+//! Servers that are not Consul: they take few streams, take them back, leave, or speak only HTTP/1.1.
+
+mod peer;
 
 use std::{
-    cell::Cell,
-    fs,
+    fs, io,
     process::{Command, Stdio},
-    rc::Rc,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
     time::Duration,
 };
 
 use actix_rt::net::{TcpListener, TcpStream};
 use bytes::Bytes;
-use futures_util::future::join_all;
+use consul_watch_actors::Cursor;
+use consul_watch_harness::DEADLINE;
+use futures_util::future::{join, join_all};
 use rustls::{
     ServerConfig,
     crypto::ring,
@@ -20,11 +26,12 @@ use rustls::{
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    time::sleep,
+    time::{sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::client::{ConsulClient, ConsulConfig, QueryRequest};
+use self::peer::Peer;
+use crate::client::{ClientError, ConsulClient, ConsulConfig, QueryRequest};
 
 /// A certificate as Consul's own commands make it, and what offers it.
 fn acceptor(protocol: &str) -> (TempDir, TlsAcceptor) {
@@ -51,34 +58,63 @@ fn acceptor(protocol: &str) -> (TempDir, TlsAcceptor) {
     (home, TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Serves each connection like this; their number, and a client of it.
+/// Serves each connection like this, with its number, on a thread of its own; their count, and a client of it.
 async fn serve<F: Future<Output = ()> + 'static>(
     protocol: &str,
-    each: impl Fn(TlsStream<TcpStream>) -> F + 'static,
-) -> (Rc<Cell<usize>>, ConsulClient) {
+    each: impl Fn(usize, TlsStream<TcpStream>) -> F + Send + 'static,
+) -> (Arc<AtomicUsize>, ConsulClient) {
     let (home, acceptor) = acceptor(protocol);
     let config = ConsulConfig::default().with_ca_file(home.path().join("consul-agent-ca.pem"));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
     let config = config
         .with_address(format!("https://{}/x", listener.local_addr().unwrap()))
         .unwrap();
     let client = ConsulClient::new(&config).unwrap();
-    let count = Rc::new(Cell::new(0));
-    let accepted = Rc::clone(&count);
-    actix_rt::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            accepted.set(accepted.get() + 1);
-            let stream = acceptor.accept(stream).await.unwrap();
-            actix_rt::spawn(each(stream));
-        }
+    let count = Arc::new(AtomicUsize::new(0));
+    let accepted = Arc::clone(&count);
+    thread::spawn(move || {
+        actix_rt::System::new().block_on(async move {
+            let listener = TcpListener::from_std(listener).unwrap();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let number = accepted.fetch_add(1, Ordering::SeqCst);
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    actix_rt::spawn(each(number, stream));
+                }
+            }
+        });
     });
     (count, client)
 }
 
+/// Serves each connection frame by frame; the first allows so many streams.
+async fn serve_frames<F: Future<Output = io::Result<()>> + 'static>(
+    streams: u32,
+    each: impl Fn(usize, Peer) -> F + Clone + Send + 'static,
+) -> (Arc<AtomicUsize>, ConsulClient) {
+    serve("h2", move |number, stream| {
+        let each = each.clone();
+        async move {
+            // It ends with an error when the client leaves.
+            if let Ok(peer) = Peer::greet(stream, streams).await {
+                let _ = each(number, peer).await;
+            }
+        }
+    })
+    .await
+}
+
+/// The body of the answer to a query that may be held.
+async fn ask(client: &ConsulClient) -> Bytes {
+    let request = QueryRequest::new("/v1/kv/a").with_cursor(Cursor::Index(1));
+    let answer = timeout(DEADLINE, client.blocking_query(&request)).await;
+    answer.expect("in time").unwrap().body
+}
+
 #[actix_rt::test]
 async fn no_more_streams_are_used_than_the_server_announces() {
-    let (count, client) = serve("h2", |stream| async move {
+    let (count, client) = serve("h2", |_, stream| async move {
         let mut builder = h2::server::Builder::new();
         let mut connection = builder
             .max_concurrent_streams(2)
@@ -103,15 +139,19 @@ async fn no_more_streams_are_used_than_the_server_announces() {
     for answer in join_all((0..5).map(|_| client.blocking_query(&request))).await {
         assert_eq!(answer.unwrap().body, "[]");
     }
-    assert_eq!(count.get(), 3, "two on each");
+    assert_eq!(count.load(Ordering::SeqCst), 3, "two on each");
     assert!(started.elapsed() < Duration::from_secs(5));
     client.blocking_query(&request).await.unwrap();
-    assert_eq!(count.get(), 3, "what is open is used again");
+    assert_eq!(
+        count.load(Ordering::SeqCst),
+        3,
+        "what is open is used again"
+    );
 }
 
 #[actix_rt::test]
 async fn a_server_without_http2_is_asked_by_http1() {
-    let (count, client) = serve("http/1.1", |mut stream| async move {
+    let (count, client) = serve("http/1.1", |_, mut stream| async move {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             // The first connection is only there to find out, and closes.
@@ -139,6 +179,103 @@ async fn a_server_without_http2_is_asked_by_http1() {
         .await
         .unwrap();
     assert_eq!(answer.body, "[]");
-    assert_eq!(count.get(), 2);
+    assert_eq!(count.load(Ordering::SeqCst), 2);
     assert!(budget.is_enabled());
+}
+
+#[actix_rt::test]
+async fn a_request_that_waits_for_a_stream_that_was_taken_back_moves_to_another_connection() {
+    let begun = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&begun);
+    let (count, client) = serve_frames(3, move |number, mut peer| {
+        let begun = Arc::clone(&begun);
+        async move {
+            let stream = peer.request().await?;
+            if number == 0 {
+                begun.store(true, Ordering::SeqCst);
+                sleep(Duration::from_millis(100)).await;
+                peer.allow(1).await?;
+            } else {
+                peer.answer(stream).await?;
+            }
+            peer.hold().await;
+            Ok(())
+        }
+    })
+    .await;
+    let held = client.clone();
+    let held = actix_rt::spawn(async move { ask(&held).await });
+    while !seen.load(Ordering::SeqCst) {
+        sleep(Duration::from_millis(1)).await;
+    }
+    // The settings arrive while this thread does nothing. Then this task and the connection's are woken together,
+    // this one first: the request is made before the settings are read, and sent after.
+    thread::sleep(Duration::from_millis(300));
+    tokio::task::yield_now().await;
+    assert_eq!(ask(&client).await, "[]");
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+    held.abort();
+}
+
+#[actix_rt::test]
+async fn a_request_that_the_server_has_not_begun_with_is_sent_again() {
+    for leaves in [false, true] {
+        let (count, client) = serve_frames(3, move |number, mut peer| async move {
+            let stream = peer.request().await?;
+            match (number, leaves) {
+                (0, false) => peer.refuse(stream).await?,
+                (0, true) => peer.leave_after(0).await?,
+                _ => peer.answer(stream).await?,
+            }
+            peer.hold().await;
+            Ok(())
+        })
+        .await;
+        assert_eq!(ask(&client).await, "[]");
+        assert_eq!(count.load(Ordering::SeqCst), 2, "{leaves}");
+    }
+}
+
+#[actix_rt::test]
+async fn a_connection_that_the_server_leaves_answers_what_it_has_begun_with() {
+    let (count, client) = serve_frames(3, |number, mut peer| async move {
+        let stream = peer.request().await?;
+        if number == 0 {
+            peer.leave_after(stream).await?;
+            sleep(Duration::from_millis(200)).await;
+        }
+        peer.answer(stream).await?;
+        peer.hold().await;
+        Ok(())
+    })
+    .await;
+    let second = async {
+        sleep(Duration::from_millis(100)).await;
+        ask(&client).await
+    };
+    let (first, second) = join(ask(&client), second).await;
+    assert_eq!((first, second), (Bytes::from("[]"), Bytes::from("[]")));
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+#[actix_rt::test]
+async fn a_server_that_refuses_every_stream_or_allows_none_is_an_error() {
+    for streams in [0, 3] {
+        let (count, client) = serve_frames(streams, |_, mut peer| async move {
+            loop {
+                let stream = peer.request().await?;
+                peer.refuse(stream).await?;
+            }
+        })
+        .await;
+        let request = QueryRequest::new("/v1/kv/a");
+        let answer = timeout(DEADLINE, client.blocking_query(&request)).await;
+        let error = answer.expect("in time").expect_err("no answer");
+        match error {
+            ClientError::Connect { .. } if streams == 0 => {}
+            ClientError::Dropped { .. } if streams > 0 => {}
+            other => panic!("{other:?}"),
+        }
+        assert!(count.load(Ordering::SeqCst) <= 3);
+    }
 }
