@@ -1,6 +1,7 @@
 //! Answers that no Consul sends, and the memory that they take.
 //!
-//! No Consul is needed: a server of the test's own sends them. The peak of memory is the whole process's, so the
+//! A server of the test's own sends them; Consul is needed only to make its certificate. The peak of memory is the
+//! whole process's, so the
 //! tests of this program take turns, and no other runs in it.
 
 #![allow(
@@ -11,6 +12,8 @@
 
 mod bodies;
 mod case;
+#[cfg(feature = "tls")]
+mod endless_frames;
 mod memory;
 mod reply;
 mod server;
