@@ -27,6 +27,7 @@ use super::{
 ///
 /// Over `https://` the blocking queries share a few HTTP/2 connections, up to 240 on each and never more
 /// than the server announces; where the server speaks only HTTP/1.1 each has its own, as over `http://`.
+/// A query that is dropped counts among them for as long as Consul counts it.
 /// A shared connection that does not answer a ping within 10 s is half-open and is closed.
 ///
 /// With several addresses ([`ConsulConfig::with_addresses`]) a client stays at one until a connection to it

@@ -1,8 +1,7 @@
 //! Answers that no Consul sends, and the memory that they take.
 //!
 //! A server of the test's own sends them; Consul is needed only to make its certificate. The peak of memory is the
-//! whole process's, so the
-//! tests of this program take turns, and no other runs in it.
+//! whole process's, so the tests of this program take turns, and no other runs in it.
 
 #![allow(
     clippy::unwrap_used,

@@ -23,6 +23,8 @@ mod handler_limit;
 #[cfg(feature = "tls")]
 mod https;
 #[cfg(feature = "tls")]
+mod large_bodies;
+#[cfg(feature = "tls")]
 mod many_folders;
 #[cfg(feature = "tls")]
 mod secure;

@@ -12,7 +12,7 @@ use crate::client::{
     endpoint::USER_AGENT,
     error::{ClientError, Stage},
     exchange::Reply,
-    http2::{self, AfterCut, ConnectionPool, Hold, Http2Error},
+    http2::{self, AfterCut, ConnectionPool, Hold, Http2Error, SentRequest},
 };
 
 /// The number of connections that are tried when they turn out to be closing.
@@ -20,27 +20,45 @@ const MAX_TRIES: usize = 3;
 
 impl Attempt<'_> {
     pub(super) async fn over_http2(&self, pool: &ConnectionPool) -> Result<Reply, ClientError> {
-        let hold = self.hold();
         let mut left = MAX_TRIES;
         loop {
-            // Made anew for each: the wait may take minutes, and the request is not needed meanwhile.
-            let answer = http2::Response::of(pool, self.http2_request()?, hold);
-            match timeout(self.left(), answer).await {
+            let answer = match timeout(self.left(), self.ask_on(pool)).await {
                 Err(_) => return Err(self.overdue(Stage::Headers)),
-                Ok(Err(Http2Error::Ended {
+                Ok(answer) => answer?,
+            };
+            match answer {
+                Err(Http2Error::Ended {
                     untouched: true, ..
-                })) if left > 1 => left -= 1,
-                Ok(Err(error)) => {
+                }) if left > 1 => left -= 1,
+                Err(error) => {
                     let after = self.started.elapsed();
                     return Err(awc_error::failed_http2(self.target(), error, after));
                 }
-                Ok(Ok(None)) => return self.over_awc().await,
-                Ok(Ok(Some(answer))) => {
+                Ok(None) => return self.over_awc().await,
+                Ok(Some(answer)) => {
                     // Boxed, so that the wait before it takes no room for the reading.
                     return Box::pin(self.finish(answer.status, answer)).await;
                 }
             }
         }
+    }
+
+    /// The head of the answer; `None` when the server speaks only HTTP/1.1.
+    async fn ask_on(
+        &self,
+        pool: &ConnectionPool,
+    ) -> Result<Result<Option<http2::Response>, Http2Error>, ClientError> {
+        let permit = match pool.acquire_stream().await {
+            Ok(Some(permit)) => permit,
+            Ok(None) => return Ok(Ok(None)),
+            Err(error) => return Ok(Err(Http2Error::Connect(error))),
+        };
+        // Made only now: it is not kept through the wait, which may take minutes.
+        let sent = SentRequest::new(permit, self.http2_request()?, self.hold());
+        Ok(match sent {
+            Ok(sent) => sent.answer().await.map(Some),
+            Err(error) => Err(error),
+        })
     }
 
     /// The time for which Consul counts the stream if it is cut: the wait of a blocking query with its jitter, and

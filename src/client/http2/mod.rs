@@ -15,6 +15,6 @@ mod tests;
 pub(crate) use self::{
     connection::ConnectError,
     pool::ConnectionPool,
-    response::{Http2Error, Response},
+    response::{Http2Error, Response, SentRequest},
     streams::{AfterCut, Hold},
 };

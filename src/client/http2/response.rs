@@ -17,13 +17,13 @@ use awc::{
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use futures_util::Stream;
-use h2::{Reason, RecvStream};
+use h2::{Reason, RecvStream, client::ResponseFuture};
 use http::Request;
 
 use super::{
     super::body::{self, BodyError},
     connection::{ConnectError, into_io},
-    pool::{ConnectionPool, StreamPermit},
+    pool::StreamPermit,
     streams::{AfterCut, Hold},
 };
 
@@ -57,68 +57,81 @@ struct Body {
     _permit: StreamPermit,
 }
 
-impl Response {
-    /// Sends a request without a body and waits for the head of its answer; `None` when the server speaks
-    /// only HTTP/1.1. If it is dropped meanwhile, the server counts the stream as `hold` says.
-    pub(crate) async fn of(
-        pool: &ConnectionPool,
+/// A request that was sent. If it is dropped, the server counts its stream as its hold says.
+pub(crate) struct SentRequest {
+    answer: ResponseFuture,
+    /// Whether the streaming backend may answer it.
+    may_stream: bool,
+    // Dropped after the stream.
+    permit: StreamPermit,
+}
+
+impl SentRequest {
+    /// Sends a request without a body.
+    pub(crate) fn new(
+        mut permit: StreamPermit,
         request: Request<()>,
         hold: Hold,
-    ) -> Result<Option<Self>, Http2Error> {
-        let Some(mut permit) = pool.acquire_stream().await.map_err(Http2Error::Connect)? else {
-            return Ok(None);
-        };
-        let sent = match permit.send.clone().ready().await {
-            Ok(mut send) => send.send_request(request, true),
-            Err(error) => Err(error),
-        };
-        let answer = match sent {
-            Ok((answer, _)) => answer,
+    ) -> Result<Self, Http2Error> {
+        match permit.send.send_request(request, true) {
+            Ok((answer, _)) => {
+                permit.is_sent(hold);
+                Ok(Self {
+                    answer,
+                    may_stream: hold.after_cut == AfterCut::EndsIfStreaming,
+                    permit,
+                })
+            }
             Err(error) => {
                 permit.close();
-                return Err(Http2Error::Ended {
+                Err(Http2Error::Ended {
                     source: into_io(error),
                     age: permit.age(),
                     untouched: true,
-                });
+                })
             }
-        };
-        permit.is_sent(hold);
+        }
+    }
+
+    /// Waits for the head of the answer.
+    pub(crate) async fn answer(mut self) -> Result<Response, Http2Error> {
         let answer = tokio::select! {
             biased;
-            answer = answer => answer,
-            () = permit.queued() => Err(Reason::REFUSED_STREAM.into()),
+            answer = &mut self.answer => answer,
+            () = self.permit.queued() => Err(Reason::REFUSED_STREAM.into()),
         };
-        permit.is_answered();
+        self.permit.is_answered();
         let (head, stream) = match answer {
             Ok(answer) => answer.into_parts(),
             Err(error) => {
                 let untouched = is_untouched(&error);
                 if untouched {
-                    permit.close();
+                    self.permit.close();
                 }
                 return Err(Http2Error::Ended {
                     source: into_io(error),
-                    age: permit.age(),
+                    age: self.permit.age(),
                     untouched,
                 });
             }
         };
         if let Some(backend) = head.headers.get(QUERY_BACKEND)
-            && hold.after_cut == AfterCut::EndsIfStreaming
+            && self.may_stream
         {
-            permit.learn_streaming(backend == "streaming");
+            self.permit.learn_streaming(backend == "streaming");
         }
-        Ok(Some(Self {
+        Ok(Response {
             status: StatusCode::from_u16(head.status.as_u16()).unwrap_or_default(),
             headers: for_awc(&head.headers),
             body: Body {
                 stream,
-                _permit: permit,
+                _permit: self.permit,
             },
-        }))
+        })
     }
+}
 
+impl Response {
     /// Reads the whole body, decompressed, of at most `limit` bytes.
     pub(crate) async fn read(&mut self, limit: usize) -> Result<Bytes, BodyError> {
         let whole = body::read(body::declared_length(&self.headers), &mut self.body, limit).await?;

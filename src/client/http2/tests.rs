@@ -6,7 +6,7 @@ use std::{
     fs, io,
     process::{Command, Stdio},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
@@ -34,7 +34,7 @@ use self::peer::Peer;
 use crate::client::{ClientError, ConsulClient, ConsulConfig, QueryRequest};
 
 /// A certificate as Consul's own commands make it, and what offers it.
-fn acceptor(protocol: &str) -> (TempDir, TlsAcceptor) {
+fn acceptor(protocols: &[&str]) -> (TempDir, TlsAcceptor) {
     let home = TempDir::new().unwrap();
     for arguments in [["ca", "create"].as_slice(), &["cert", "create", "-server"]] {
         let mut command = Command::new(consul_watch_harness::consul().unwrap());
@@ -54,16 +54,16 @@ fn acceptor(protocol: &str) -> (TempDir, TlsAcceptor) {
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
         .unwrap();
-    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+    config.alpn_protocols = protocols.iter().map(|it| it.as_bytes().to_vec()).collect();
     (home, TlsAcceptor::from(Arc::new(config)))
 }
 
 /// Serves each connection like this, with its number, on a thread of its own; their count, and a client of it.
 async fn serve<F: Future<Output = ()> + 'static>(
-    protocol: &str,
+    protocols: &[&str],
     each: impl Fn(usize, TlsStream<TcpStream>) -> F + Send + 'static,
 ) -> (Arc<AtomicUsize>, ConsulClient) {
-    let (home, acceptor) = acceptor(protocol);
+    let (home, acceptor) = acceptor(protocols);
     let config = ConsulConfig::default().with_ca_file(home.path().join("consul-agent-ca.pem"));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -93,7 +93,7 @@ async fn serve_frames<F: Future<Output = io::Result<()>> + 'static>(
     streams: u32,
     each: impl Fn(usize, Peer) -> F + Clone + Send + 'static,
 ) -> (Arc<AtomicUsize>, ConsulClient) {
-    serve("h2", move |number, stream| {
+    serve(&["h2"], move |number, stream| {
         let each = each.clone();
         async move {
             // It ends with an error when the client leaves.
@@ -114,7 +114,7 @@ async fn ask(client: &ConsulClient) -> Bytes {
 
 #[actix_rt::test]
 async fn no_more_streams_are_used_than_the_server_announces() {
-    let (count, client) = serve("h2", |_, stream| async move {
+    let (count, client) = serve(&["h2"], |_, stream| async move {
         let mut builder = h2::server::Builder::new();
         let mut connection = builder
             .max_concurrent_streams(2)
@@ -151,7 +151,7 @@ async fn no_more_streams_are_used_than_the_server_announces() {
 
 #[actix_rt::test]
 async fn a_server_without_http2_is_asked_by_http1() {
-    let (count, client) = serve("http/1.1", |_, mut stream| async move {
+    let (count, client) = serve(&["http/1.1"], |_, mut stream| async move {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             // The first connection is only there to find out, and closes.
@@ -278,4 +278,34 @@ async fn a_server_that_refuses_every_stream_or_allows_none_is_an_error() {
         }
         assert!(count.load(Ordering::SeqCst) <= 3);
     }
+}
+
+#[actix_rt::test]
+async fn awc_negotiates_no_http2() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let chosen = Arc::clone(&seen);
+    // A server that prefers it, and closes.
+    let (_, client) = serve(&["h2", "http/1.1"], move |_, stream| {
+        let protocol = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+        chosen.lock().unwrap().push(protocol);
+        async move { drop(stream) }
+    })
+    .await;
+    let request = QueryRequest::new("/v1/kv/a");
+    client.read(&request).await.unwrap_err();
+    client
+        .transact::<()>(&[], None, Bytes::new())
+        .await
+        .unwrap_err();
+    let by_awc = std::mem::take(&mut *seen.lock().unwrap());
+    assert!(by_awc.len() >= 2);
+    assert!(
+        by_awc.iter().all(|it| it.as_deref() == Some(b"http/1.1")),
+        "{by_awc:?}"
+    );
+
+    // Only the client of this module asks for it.
+    client.blocking_query(&request).await.unwrap_err();
+    let own = std::mem::take(&mut *seen.lock().unwrap());
+    assert!(own.iter().all(|it| it.as_deref() == Some(b"h2")), "{own:?}");
 }
