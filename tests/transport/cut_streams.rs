@@ -187,8 +187,8 @@ async fn calls_of_the_kv_store_get_through_while_watches_hold_all_streams() {
         async move {
             let begun = Instant::now();
             let key = format!("calls/{n}");
-            store.put(&*key, "1").await.expect("written");
-            store.get(&*key).await.expect("read");
+            store.put(&key, "1").await.expect("written");
+            store.get(&key).await.expect("read");
             begun.elapsed()
         }
     });

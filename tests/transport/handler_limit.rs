@@ -20,7 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
-/// What the server allows on one connection.
+/// The numbers that the server allows on one connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Allowed {
     /// The number of streams that it announces.

@@ -1,4 +1,4 @@
-//! Many large answers on one HTTP/2 connection, read and unread: its flow control holds nothing back for ever.
+//! Many large answers on one HTTP/2 connection, read and unread: its flow control never stops an answer.
 
 use std::time::Duration;
 

@@ -111,7 +111,7 @@ impl Attempt<'_> {
     }
 }
 
-/// What becomes of a query when its stream is cut: Consul answers certificates, and instances by its streaming
+/// Whether a query continues when its stream is cut: Consul answers certificates, and instances by its streaming
 /// backend (<https://developer.hashicorp.com/consul/api-docs/features/blocking#streaming-backend>), from the
 /// agent's own memory, and only there it notices.
 fn after_cut(path: &str, query: &str, blocks: bool) -> AfterCut {

@@ -49,7 +49,7 @@ pub(crate) struct StreamPermit {
     pub(super) send: SendRequest<Bytes>,
     state: Rc<ConnectionState>,
     ticket: Ticket,
-    /// What the server counts if the permit is dropped now: set between the request and its answer.
+    /// The time for which the server counts a stream that is cut now: set between the request and its answer.
     unanswered: Option<Hold>,
 }
 

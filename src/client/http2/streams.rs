@@ -14,7 +14,7 @@ const MAX_STREAMS: usize = 240;
 /// The time that a query takes to reach Consul, whose wait begins there.
 const ON_THE_WAY: Duration = Duration::from_secs(1);
 
-/// What becomes of a query at the server when its stream is cut.
+/// The end of a query at the server when its stream is cut.
 ///
 /// Go's HTTP/2 server counts the running handlers of a connection, and queues further requests without a word
 /// (since the remedy for CVE-2023-44487; in Consul since 1.14.11, 1.15.7 and 1.16.3). Most of Consul's handlers

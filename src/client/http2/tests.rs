@@ -59,7 +59,7 @@ fn acceptor(protocols: &[&str]) -> (TempDir, TlsAcceptor) {
 }
 
 /// Serves each connection like this, with its number, on a thread of its own; their count, and a client of it.
-async fn serve<F: Future<Output = ()> + 'static>(
+fn serve<F: Future<Output = ()> + 'static>(
     protocols: &[&str],
     each: impl Fn(usize, TlsStream<TcpStream>) -> F + Send + 'static,
 ) -> (Arc<AtomicUsize>, ConsulClient) {
@@ -89,7 +89,7 @@ async fn serve<F: Future<Output = ()> + 'static>(
 }
 
 /// Serves each connection frame by frame; the first allows so many streams.
-async fn serve_frames<F: Future<Output = io::Result<()>> + 'static>(
+fn serve_frames<F: Future<Output = io::Result<()>> + 'static>(
     streams: u32,
     each: impl Fn(usize, Peer) -> F + Clone + Send + 'static,
 ) -> (Arc<AtomicUsize>, ConsulClient) {
@@ -102,7 +102,6 @@ async fn serve_frames<F: Future<Output = io::Result<()>> + 'static>(
             }
         }
     })
-    .await
 }
 
 /// The body of the answer to a query that may be held.
@@ -132,8 +131,7 @@ async fn no_more_streams_are_used_than_the_server_announces() {
                 body.send_data(Bytes::from_static(b"[]"), true).unwrap();
             });
         }
-    })
-    .await;
+    });
     let request = QueryRequest::new("/v1/kv/a");
     let started = std::time::Instant::now();
     for answer in join_all((0..5).map(|_| client.blocking_query(&request))).await {
@@ -167,8 +165,7 @@ async fn a_server_without_http2_is_asked_by_http1() {
             .unwrap();
         stream.flush().await.unwrap();
         sleep(Duration::from_secs(5)).await;
-    })
-    .await;
+    });
     let budget = client.config().connection_budget().unwrap();
     assert!(
         !budget.is_enabled(),
@@ -201,8 +198,7 @@ async fn a_request_that_waits_for_a_stream_that_was_taken_back_moves_to_another_
             peer.hold().await;
             Ok(())
         }
-    })
-    .await;
+    });
     let held = client.clone();
     let held = actix_rt::spawn(async move { ask(&held).await });
     while !seen.load(Ordering::SeqCst) {
@@ -229,8 +225,7 @@ async fn a_request_that_the_server_has_not_begun_with_is_sent_again() {
             }
             peer.hold().await;
             Ok(())
-        })
-        .await;
+        });
         assert_eq!(ask(&client).await, "[]");
         assert_eq!(count.load(Ordering::SeqCst), 2, "{leaves}");
     }
@@ -247,8 +242,7 @@ async fn a_connection_that_the_server_leaves_answers_what_it_has_begun_with() {
         peer.answer(stream).await?;
         peer.hold().await;
         Ok(())
-    })
-    .await;
+    });
     let second = async {
         sleep(Duration::from_millis(100)).await;
         ask(&client).await
@@ -266,8 +260,7 @@ async fn a_server_that_refuses_every_stream_or_allows_none_is_an_error() {
                 let stream = peer.request().await?;
                 peer.refuse(stream).await?;
             }
-        })
-        .await;
+        });
         let request = QueryRequest::new("/v1/kv/a");
         let answer = timeout(DEADLINE, client.blocking_query(&request)).await;
         let error = answer.expect("in time").expect_err("no answer");
@@ -289,8 +282,7 @@ async fn awc_negotiates_no_http2() {
         let protocol = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
         chosen.lock().unwrap().push(protocol);
         async move { drop(stream) }
-    })
-    .await;
+    });
     let request = QueryRequest::new("/v1/kv/a");
     client.read(&request).await.unwrap_err();
     client
