@@ -34,7 +34,7 @@ mod watcher;
 pub use self::{
     limits::{
         backoff::{Backoff, BackoffError},
-        connection_budget::ConnectionBudget,
+        connection_budget::{ConnectionBudget, Refusal},
         reconnect_gate::ReconnectGate,
         throttle::Throttle,
     },

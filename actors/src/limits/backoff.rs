@@ -7,6 +7,11 @@ use tokio::time::Instant;
 /// A year: longer than anything here waits, and short enough to be added to any point in time.
 pub(crate) const EFFECTIVELY_FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
+/// The highest first pause before a query that the server calls wrong is sent again.
+const SLOW_BASE: Duration = Duration::from_secs(10);
+/// The longest of these pauses.
+const SLOW_CEILING: Duration = Duration::from_secs(300);
+
 /// The pause before each attempt after a failure: full jitter under a doubling ceiling.
 ///
 /// The n-th pause is drawn evenly from zero to `base`·2ⁿ, and never above `ceiling`, so that many
@@ -133,11 +138,24 @@ impl Backoff {
             .base
             .saturating_mul(2u32.saturating_pow(failures))
             .min(ceiling);
-        let share = self
-            .random
+        highest
+            .min(EFFECTIVELY_FOREVER)
+            .mul_f64(self.random_share())
+    }
+
+    /// Draws the pause before the next attempt of a query that the server calls wrong: from 5 to 10 s at first,
+    /// doubling up to 5 min (ours).
+    pub(crate) fn slow_pause(&mut self) -> Duration {
+        let highest = SLOW_BASE
+            .saturating_mul(2u32.saturating_pow(self.attempt))
+            .min(SLOW_CEILING);
+        highest.mul_f64(self.random_share().mul_add(0.5, 0.5))
+    }
+
+    fn random_share(&mut self) -> f64 {
+        self.random
             .as_mut()
-            .map_or_else(fastrand::f64, |random| random.f64());
-        highest.min(EFFECTIVELY_FOREVER).mul_f64(share)
+            .map_or_else(fastrand::f64, |random| random.f64())
     }
 
     /// The time that health must last before the next failure counts as a first one.

@@ -17,14 +17,21 @@ pub enum FailureClass {
     TooLarge,
     /// The credentials do not allow the query. Tried again, since rights and tokens change.
     Denied,
-    /// The query itself is wrong and would fail forever: the watch stops, and its observers receive the state.
+    /// The server says that the query is wrong. Tried again after long pauses: a proxy may have said so, and another
+    /// version of the server may take it.
+    BadRequest,
+    /// The query itself is known to be wrong before it is sent, and would fail forever: the watch stops, and its
+    /// observers receive the state.
     Invalid,
 }
 
 impl FailureClass {
     /// Whether it is about the query and not about the server: another query may be answered.
     pub(crate) fn is_of_the_query(self) -> bool {
-        matches!(self, Self::TooLarge | Self::Denied | Self::Invalid)
+        matches!(
+            self,
+            Self::TooLarge | Self::Denied | Self::BadRequest | Self::Invalid
+        )
     }
 }
 
@@ -35,6 +42,7 @@ impl fmt::Display for FailureClass {
             Self::LimitSuspected => "limit suspected",
             Self::TooLarge => "too large",
             Self::Denied => "denied",
+            Self::BadRequest => "bad request",
             Self::Invalid => "invalid",
         })
     }

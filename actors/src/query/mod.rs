@@ -147,6 +147,9 @@ pub struct Request<V> {
     pub cursor: Cursor,
     /// The last value, so that the unchanged entries of the next one can be shared with it.
     pub previous: Option<Arc<V>>,
+    /// The longest time for which the source may hold the answer back, where the
+    /// [`ConnectionBudget`](crate::ConnectionBudget) limits it.
+    pub longest_wait: Option<Duration>,
 }
 
 /// The point from which the next query continues.

@@ -90,6 +90,7 @@ impl<N: Query> MemberGroup<N> {
             let request = Request {
                 cursor: Cursor::Start,
                 previous: current.map(|version| Arc::clone(&version.value)),
+                longest_wait: None,
             };
             let (query, budget) = (Arc::clone(&member.reporter.query), host.budget.cloned());
             let (guard, closed) = oneshot::channel::<()>();

@@ -61,6 +61,7 @@ impl<V: PartialEq> BlockingQueryState<V> {
                 .current
                 .as_ref()
                 .map(|version| Arc::clone(&version.value)),
+            longest_wait: None,
         }
     }
 

@@ -107,18 +107,22 @@ impl<Q: Query> WatcherActor<Q> {
     ) -> impl Future<Output = QueryEnd<Q>> + use<Q> {
         let query = Arc::clone(&self.reporter.query);
         let budget = self.budget.clone();
-        let waiting = matches!(lease, Some(Lease::Queued(_)));
-        let request = if waiting {
-            Request {
-                cursor: Cursor::Start,
-                ..request
-            }
-        } else {
-            request
+        let longest_wait = match (&budget, &lease) {
+            (Some(budget), Some(Lease::Permit(permit))) => budget.longest_wait(permit),
+            _ => None,
         };
-        let blocking = request.cursor != Cursor::Start;
+        let cursor = match lease {
+            Some(Lease::Queued(_)) => Cursor::Start,
+            _ => request.cursor,
+        };
+        let blocking = cursor != Cursor::Start;
+        let request = Request {
+            cursor,
+            longest_wait: longest_wait.filter(|_| blocking),
+            ..request
+        };
         let permit = self.permit(blocking);
-        let hold = hold(&*query, &self.source);
+        let hold = hold(&*query, &self.source, longest_wait);
         async move {
             // Dropped in reverse order: the request is closed, its permit released, then `closed` resolves.
             let _closing = closing;
@@ -157,6 +161,7 @@ impl<Q: Query> WatcherActor<Q> {
         ctx: &mut Context<Self>,
     ) {
         // For the next query, which will be held. Taken before the state is reported, which depends on it.
+        let lease = lease.filter(|lease| !lease.is_surplus());
         self.lease = lease.or_else(|| self.budget.as_ref().and_then(ConnectionBudget::lease));
         self.apply(answer, early, ctx);
         self.poll(ctx);
@@ -198,8 +203,11 @@ async fn run<Q: Query>(
     }
 }
 
-fn hold<Q: Query>(query: &Q, source: &Q::Source) -> Duration {
+/// The time for which the server keeps a query that was cut off.
+fn hold<Q: Query>(query: &Q, source: &Q::Source, longest_wait: Option<Duration>) -> Duration {
     let asked = query.evaluation().asked();
     let hold = asked.map(|asked| asked.server_hold(source));
-    hold.unwrap_or_default().min(EFFECTIVELY_FOREVER)
+    // A server may add to the wait: Consul adds a sixteenth.
+    let longest = longest_wait.map_or(EFFECTIVELY_FOREVER, |wait| wait.saturating_add(wait / 8));
+    hold.unwrap_or_default().min(longest)
 }

@@ -56,7 +56,11 @@ impl<Q: Query> WatcherActor<Q> {
     pub(super) fn postpone(&mut self, failure: &Failure, permit: Option<Permit>) -> SystemTime {
         let mut earliest = Instant::now();
         match self.reconnect_gate.as_ref().filter(|_| failure.is_outage()) {
-            None => self.state.postpone(failure.retry_after()),
+            None => {
+                let slow = failure.class() == FailureClass::BadRequest;
+                let at_least = slow.then(|| self.state.backoff.slow_pause());
+                self.state.postpone(at_least.max(failure.retry_after()));
+            }
             Some(reconnect_gate) => {
                 let own = self
                     .state

@@ -3,7 +3,9 @@
 //! Invariant: no more queries are held at the server than the budget has permits, including those that
 //! nobody here waits for any more but the server still counts ([`delayed_release`]).
 
+mod capacity;
 mod delayed_release;
+mod growth;
 mod size;
 
 use std::{
@@ -18,11 +20,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
-};
+use tokio::time::Instant;
 
+pub use self::capacity::Refusal;
 use self::size::Size;
 pub(crate) use self::{delayed_release::InUseLease, size::ConnectionPermit};
 use crate::limits::backoff::EFFECTIVELY_FOREVER;
@@ -42,6 +42,10 @@ use crate::limits::backoff::EFFECTIVELY_FOREVER;
 ///
 /// Users that allow different numbers [`share`](Self::share) one budget: it has as many permits as the user
 /// that allows the fewest.
+///
+/// Other processes of the machine may hold connections too, and those of a process that was killed count until their
+/// queries end. Only a refusal shows it: [`refused`](Self::refused) halves the number of permits, which grows
+/// slowly afterwards. With a [slow start](Self::with_slow_start) the limit is found without taking all of it.
 #[derive(Clone)]
 pub struct ConnectionBudget(Arc<Handle>);
 
@@ -54,9 +58,10 @@ struct Handle {
 
 struct Shared {
     size: Size,
-    short_permits: Arc<Semaphore>,
     settings: Settings,
     warned: AtomicBool,
+    /// A task gives out further permits as time passes.
+    growing: AtomicBool,
     disabled: AtomicBool,
     /// Permits of queries that were cut off, with the time until which the server counts them.
     pending_release: Mutex<Vec<(Instant, ConnectionPermit)>>,
@@ -67,12 +72,16 @@ struct Settings {
     short_permits: usize,
     poll_interval: Duration,
     advice: String,
+    /// The number of permits to start with.
+    initial: usize,
+    /// The wait of the first query on a permit.
+    first_wait: Option<Duration>,
 }
 
 /// The permit of one query that is not held, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct ShortPermit(
-    #[expect(dead_code, reason = "it is there to be dropped")] OwnedSemaphorePermit,
+    #[expect(dead_code, reason = "it is there to be dropped")] ConnectionPermit,
 );
 
 /// A position in the queue for a permit.
@@ -86,6 +95,13 @@ pub(crate) enum Lease {
     Permit(ConnectionPermit),
     /// A position in the queue for one.
     Queued(PendingPermit),
+}
+
+impl Lease {
+    /// Whether it is a permit beyond the size of the budget.
+    pub(crate) fn is_surplus(&self) -> bool {
+        matches!(self, Self::Permit(permit) if permit.is_surplus())
+    }
 }
 
 impl ConnectionBudget {
@@ -103,6 +119,8 @@ impl ConnectionBudget {
             short_permits: Self::DEFAULT_SHORT_PERMITS,
             poll_interval: Self::DEFAULT_POLL_INTERVAL,
             advice: String::new(),
+            initial: usize::MAX,
+            first_wait: None,
         };
         Self(Handle::new(Shared::new(settings), Some(max)))
     }
@@ -141,6 +159,18 @@ impl ConnectionBudget {
     #[must_use]
     pub fn with_advice(self, advice: impl Into<String>) -> Self {
         self.rebuild(|settings| settings.advice = advice.into())
+    }
+
+    /// Starts with `initial` permits, and doubles their number twice a second while watches queue and nothing is
+    /// refused. The first query on a permit waits for at most `first_wait`, each further one for as long as its
+    /// watch has had the permit, so that a limit of the server is met with queries that end soon (default: all
+    /// permits at once, and no limit of the wait).
+    #[must_use]
+    pub fn with_slow_start(self, initial: usize, first_wait: Duration) -> Self {
+        self.rebuild(|settings| {
+            settings.initial = initial.max(1);
+            settings.first_wait = Some(first_wait);
+        })
     }
 
     fn rebuild(self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -199,7 +229,10 @@ impl ConnectionBudget {
         if let Some(permit) = size.try_acquire() {
             return Some(Lease::Permit(permit));
         }
-        self.warn_exhausted();
+        self.shared().grow_while_watches_queue();
+        if !size.is_limited() {
+            self.warn_exhausted();
+        }
         Some(Lease::Queued(PendingPermit(Box::pin(size.acquire()))))
     }
 
@@ -211,6 +244,7 @@ impl ConnectionBudget {
             .mul_f64(fastrand::f64().mul_add(0.5, 0.75));
         let waited = tokio::time::timeout(pause, &mut pending).await;
         self.shared().release_expired();
+        self.shared().grow_while_watches_queue();
         match waited {
             Ok(Some(permit)) => Lease::Permit(permit),
             Ok(None) | Err(_) => Lease::Queued(pending),
@@ -222,11 +256,13 @@ impl ConnectionBudget {
         if !self.is_enabled() {
             return None;
         }
-        Arc::clone(&self.shared().short_permits)
-            .acquire_owned()
-            .await
-            .ok()
-            .map(ShortPermit)
+        self.shared().size.acquire_short().await.map(ShortPermit)
+    }
+
+    /// The longest time for which a query on this permit may be held, if there is a limit.
+    pub(crate) fn longest_wait(&self, permit: &ConnectionPermit) -> Option<Duration> {
+        let first = self.shared().settings.first_wait?;
+        Some(permit.age().max(first))
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -267,10 +303,10 @@ impl Drop for Handle {
 impl Shared {
     fn new(settings: Settings) -> Arc<Self> {
         Arc::new(Self {
-            size: Size::default(),
-            short_permits: Arc::new(Semaphore::new(settings.short_permits)),
+            size: Size::new(settings.initial, settings.short_permits),
             settings,
             warned: AtomicBool::new(false),
+            growing: AtomicBool::new(false),
             disabled: AtomicBool::new(false),
             pending_release: Mutex::default(),
         })

@@ -1,4 +1,4 @@
-//! The size of a budget: the smallest that its living handles ask for.
+//! The size of a budget: the smallest that its living handles ask for, and no more than the server seems to accept.
 //!
 //! Invariant, when nothing else happens: the permits available and in use are `total` plus the surplus, and
 //! while there is a surplus none are available. A smaller size takes no permit away: what is in use beyond
@@ -10,14 +10,22 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+
+use super::capacity::{Capacity, Refusal};
 
 /// The permits of a budget and their number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Size {
     permits: Arc<Permits>,
+    /// The permits of queries that are not held.
+    short: Arc<Permits>,
     asked: Mutex<Asked>,
 }
 
@@ -27,19 +35,27 @@ struct Permits {
     surplus: AtomicUsize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Asked {
     /// The sizes that living handles ask for, and how many handles ask for each.
     sizes: BTreeMap<usize, usize>,
     /// The smallest of them; the last one when there are none.
+    allowed: usize,
+    /// What the server seems to accept.
+    capacity: Capacity,
+    /// The smaller of these two.
     total: usize,
+    /// The largest number of short permits, and their number, which is no larger than the capacity.
+    max_short: usize,
+    short: usize,
 }
 
-/// The permit to hold one query, until it is dropped.
+/// The permit of one query, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct ConnectionPermit {
     permit: Option<OwnedSemaphorePermit>,
     permits: Arc<Permits>,
+    since: Instant,
 }
 
 impl Default for Permits {
@@ -52,6 +68,25 @@ impl Default for Permits {
 }
 
 impl Size {
+    /// Makes a size without permits for a server that is first believed to accept `capacity` connections, with at
+    /// most `short` permits of queries that are not held.
+    pub(super) fn new(capacity: usize, short: usize) -> Self {
+        let size = Self {
+            permits: Arc::default(),
+            short: Arc::default(),
+            asked: Mutex::new(Asked {
+                sizes: BTreeMap::new(),
+                allowed: 0,
+                capacity: Capacity::new(capacity),
+                total: 0,
+                max_short: short,
+                short: 0,
+            }),
+        };
+        size.resize(size.asked());
+        size
+    }
+
     /// Adds a handle that asks for at most `max` permits.
     pub(super) fn add(&self, max: usize) {
         let mut asked = self.asked();
@@ -69,6 +104,43 @@ impl Size {
             }
         }
         self.resize(asked);
+    }
+
+    /// Records that the server refused a connection. Returns the numbers of permits before and after, if it
+    /// is smaller now.
+    pub(super) fn refused(&self, refusal: Refusal, now: Instant) -> Option<(usize, usize)> {
+        let mut asked = self.asked();
+        let allowed = asked.allowed;
+        let halved = asked.capacity.refused(refusal, allowed, now);
+        self.resize(asked);
+        halved
+    }
+
+    /// Forgets what the server refused.
+    pub(super) fn forget_refusals(&self) {
+        let mut asked = self.asked();
+        asked.capacity.forget();
+        self.resize(asked);
+    }
+
+    /// Grows as the time allows, and returns when it may grow further, if it may and somebody queues.
+    pub(super) fn grow(&self, now: Instant) -> Option<Instant> {
+        let mut asked = self.asked();
+        let allowed = asked.allowed;
+        if self.available() > 0 {
+            asked.capacity.rest();
+            return None;
+        }
+        asked.capacity.grow(allowed, now);
+        let next = asked.capacity.next_growth(allowed, now);
+        self.resize(asked);
+        next
+    }
+
+    /// Whether the server's refusals, or its start, keep it below what is allowed.
+    pub(super) fn is_limited(&self) -> bool {
+        let asked = self.asked();
+        asked.total < asked.allowed
     }
 
     /// The number of permits.
@@ -90,25 +162,29 @@ impl Size {
 
     /// Queues for a permit, which the future resolves with.
     pub(super) fn acquire(&self) -> impl Future<Output = Option<ConnectionPermit>> + Send + use<> {
-        let permits = Arc::clone(&self.permits);
-        async move {
-            let permit = Arc::clone(&permits.available).acquire_owned().await.ok()?;
-            Some(ConnectionPermit::new(permit, &permits))
-        }
+        Arc::clone(&self.permits).acquire()
+    }
+
+    /// The same for a query that is not held.
+    pub(super) fn acquire_short(
+        &self,
+    ) -> impl Future<Output = Option<ConnectionPermit>> + Send + use<> {
+        Arc::clone(&self.short).acquire()
     }
 
     fn resize(&self, mut asked: MutexGuard<'_, Asked>) {
-        let Some((&total, _)) = asked.sizes.first_key_value() else {
-            return;
-        };
+        if let Some((&smallest, _)) = asked.sizes.first_key_value() {
+            asked.allowed = smallest;
+        }
+        let capacity = asked.capacity.permits();
+        let total = asked.allowed.min(capacity);
+        let short = asked.max_short.min(capacity);
         let before = std::mem::replace(&mut asked.total, total);
+        let short_before = std::mem::replace(&mut asked.short, short);
         // Not under the lock, since more permits wake those that queue.
         drop(asked);
-        if total > before {
-            self.permits.grow(total - before);
-        } else {
-            self.permits.shrink(before - total);
-        }
+        self.permits.resize(before, total);
+        self.short.resize(short_before, short);
     }
 
     fn asked(&self) -> MutexGuard<'_, Asked> {
@@ -117,6 +193,19 @@ impl Size {
 }
 
 impl Permits {
+    async fn acquire(self: Arc<Self>) -> Option<ConnectionPermit> {
+        let permit = Arc::clone(&self.available).acquire_owned().await.ok()?;
+        Some(ConnectionPermit::new(permit, &self))
+    }
+
+    fn resize(&self, before: usize, after: usize) {
+        if after > before {
+            self.grow(after - before);
+        } else {
+            self.shrink(before - after);
+        }
+    }
+
     fn grow(&self, by: usize) {
         let surplus = self
             .surplus
@@ -147,7 +236,18 @@ impl ConnectionPermit {
         Self {
             permit: Some(permit),
             permits: Arc::clone(permits),
+            since: Instant::now(),
         }
+    }
+
+    /// The time since it was given out.
+    pub(super) fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// Whether there are more permits than there should be, so that this one should be given back.
+    pub(super) fn is_surplus(&self) -> bool {
+        self.permits.surplus.load(Ordering::Acquire) > 0
     }
 }
 
@@ -189,7 +289,7 @@ mod tests {
         fn there_are_never_more_permits_than_the_smallest_handle_asks_for(
             events in prop::collection::vec(event(), 1..100)
         ) {
-            let size = Size::default();
+            let size = Size::new(usize::MAX, 1);
             let (mut handles, mut held) = (Vec::new(), Vec::new());
             for event in events {
                 match event {
