@@ -42,6 +42,10 @@ const ERROR_TEXT_TIMEOUT: Duration = Duration::from_secs(2);
 /// reason is lost.
 const EXPECT_CONTINUE_ABOVE: usize = 512 * 1024;
 
+/// The text of Consul 1.9 and later for a connection beyond its limit
+/// (<https://developer.hashicorp.com/consul/docs/agent/config/config-files#http_max_conns_per_client>).
+const CONNECTION_LIMIT: &str = "too many concurrent connections";
+
 /// One attempt of an exchange at one endpoint.
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
@@ -159,6 +163,9 @@ impl Attempt<'_> {
                 text,
             };
         }
+        if status == 429 && text.contains(CONNECTION_LIMIT) {
+            return ClientError::ConnectionLimit { target, text };
+        }
         ClientError::Status {
             target,
             status,
@@ -179,6 +186,9 @@ impl Attempt<'_> {
             request = request
                 .no_decompress()
                 .insert_header((header::ACCEPT_ENCODING, "identity"));
+        }
+        if self.exchange.closes {
+            request = request.force_close();
         }
         if self.exchange.body.len() > EXPECT_CONTINUE_ABOVE {
             request = request.insert_header((header::EXPECT, "100-continue"));

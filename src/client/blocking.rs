@@ -1,9 +1,12 @@
 //! Blocking queries of [`ConsulClient`].
 
+use std::borrow::Cow;
+
 use awc::http::{Method, StatusCode, header::HeaderMap};
 use bytes::Bytes;
 use consul_watch_actors::Cursor;
 use serde::de::IgnoredAny;
+use tokio::time::Instant;
 
 use super::{
     answer::{QueryAnswer, index},
@@ -56,7 +59,7 @@ impl ConsulClient {
         request: &QueryRequest,
         pool: PoolKind,
     ) -> Result<QueryAnswer, ClientError> {
-        let answer = self.ask(request, pool).await?;
+        let answer = self.ask_through_proxies(request, pool).await?;
         let oldest = request.max_stale(self.config());
         if oldest.is_none_or(|oldest| answer.meta.last_contact.is_none_or(|age| age <= oldest)) {
             return Ok(answer);
@@ -65,13 +68,59 @@ impl ConsulClient {
         // (https://developer.hashicorp.com/consul/api-docs/features/consistency).
         let fresh = request.clone().with_consistency(Consistency::Default);
         // Boxed: it is rare, and would take room in every query.
-        Box::pin(self.ask(&fresh, pool)).await
+        Box::pin(self.ask_through_proxies(&fresh, pool)).await
+    }
+
+    /// Asks again at once where a proxy ended the wait.
+    async fn ask_through_proxies(
+        &self,
+        request: &QueryRequest,
+        pool: PoolKind,
+    ) -> Result<QueryAnswer, ClientError> {
+        let config = self.config();
+        let brief = self
+            .longest_wait()
+            .and_then(|longest| request.shortened(longest, config));
+        let closes = brief.is_some();
+        let mut request = brief.map_or(Cow::Borrowed(request), Cow::Owned);
+        loop {
+            if let Some(longest) = self.proxy_timeout().limit()
+                && let Some(shorter) = request.shortened(longest, config)
+            {
+                request = Cow::Owned(shorter);
+            }
+            let begun = Instant::now();
+            let answer = self.ask(&request, pool, closes).await;
+            let (Some(wait), after) = (request.held(config), begun.elapsed()) else {
+                return answer;
+            };
+            match answer {
+                Ok(answer) => {
+                    if after >= wait {
+                        self.update_proxy_timeout(|proxy| proxy.completed(wait));
+                    }
+                    return Ok(answer);
+                }
+                Err(error) if error.is_end_by_proxy(after, wait) => {
+                    if self.update_proxy_timeout(|proxy| proxy.ended(after)) {
+                        tracing::warn!(
+                            %error,
+                            ?after,
+                            "a proxy in front of Consul ends a query that is idle; queries wait for less there, \
+                             and lose nothing: allow {wait:?} in the proxy to have fewer of them"
+                        );
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     async fn ask(
         &self,
         request: &QueryRequest,
         pool: PoolKind,
+        closes: bool,
     ) -> Result<QueryAnswer, ClientError> {
         let config = self.config();
         let query = encoded(&request.query(config));
@@ -82,6 +131,7 @@ impl ConsulClient {
                 query: &query,
                 body: Bytes::new(),
                 pool,
+                closes,
                 resumes: *request.cursor() != Cursor::Start,
                 deadline: request.deadline(config),
                 token: request.token(),

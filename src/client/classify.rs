@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consul_watch_actors::{Failure, FailureClass};
+use consul_watch_actors::{Failure, FailureClass, Refusal};
 
 use super::error::{ClientError, ConnectStage, Stage};
 
@@ -12,8 +12,28 @@ use super::error::{ClientError, ConnectStage, Stage};
 /// restart of the agent cuts a query at any time of its wait.
 const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 
-/// The texts of an agent that reaches no server, with status 500.
-const NO_CONSUL: [&str; 2] = ["No cluster leader", "No known Consul servers"];
+/// The same for the connection budget, which a restart of the agent must not halve: Consul refuses at once.
+const REFUSED_AT_ONCE: Duration = Duration::from_millis(250);
+
+/// Parts of the texts, with status 500 or 503, of an agent that reaches no server that could answer: it has no leader, or
+/// the connection to its server broke.
+const NO_CONSUL: [&str; 11] = [
+    "No cluster leader",
+    "No known Consul servers",
+    "rpc error getting client: failed to get conn",
+    "lead thread didn't get connection",
+    "rpc error making call: EOF",
+    "i/o deadline reached",
+    "grpc: the client connection is closing",
+    "subscription closed by server, server is shutting down",
+    "shutdown waiting for leader",
+    "error reading from server: EOF",
+    "resolver error",
+];
+
+/// The part that the texts of Consul's
+/// [rate limits](https://developer.hashicorp.com/consul/docs/manage-traffic/rate-limit) have in common, in lower case.
+const RATE_LIMIT: &str = "rate limit";
 
 impl ClientError {
     /// The class of the failure, which decides what the engine does about it.
@@ -23,12 +43,13 @@ impl ClientError {
     /// | the request cannot be built | invalid |
     /// | no connection: unknown host, refused, out of time, no trust by TLS | transient |
     /// | the connection ended within a second, before a byte of an answer | limit suspected |
+    /// | 429 for too many concurrent connections | limit suspected |
     /// | the connection ended later | transient |
     /// | no answer, or no end of it, in time | transient |
     /// | not HTTP; a cut or undecodable body; not the JSON expected | transient |
     /// | a body larger than the limit | too large |
     /// | 401, 403, 407 | denied |
-    /// | 400, 405, 413, 414 by Consul | invalid |
+    /// | 400, 405, 413, 414 by Consul | bad request |
     /// | the same with an HTML page, so by a proxy | transient |
     /// | 3xx: redirects are not followed, since they would carry the token away | transient |
     /// | 404 where absence means nothing: not there yet, or a proxy's | transient |
@@ -38,15 +59,16 @@ impl ClientError {
     /// error says how to raise the limit.
     pub fn class(&self) -> FailureClass {
         match self {
+            Self::ConnectionLimit { .. } => FailureClass::LimitSuspected,
             Self::Dropped { after, .. } if *after < REFUSED_WITHIN => FailureClass::LimitSuspected,
             Self::Denied { .. } => FailureClass::Denied,
             Self::TooLarge { .. } => FailureClass::TooLarge,
-            Self::Build { .. }
-            | Self::Status {
+            Self::Build { .. } => FailureClass::Invalid,
+            Self::Status {
                 status: 400 | 405 | 413 | 414,
                 from_consul: true,
                 ..
-            } => FailureClass::Invalid,
+            } => FailureClass::BadRequest,
             Self::Connect { .. }
             | Self::Dropped { .. }
             | Self::Timeout { .. }
@@ -60,12 +82,14 @@ impl ClientError {
 
 impl ClientError {
     /// Whether it means that Consul is down for every query alike: no connection is made, or it ends before an
-    /// answer, or no answer arrives in time, or the answer says that there is no Consul behind it or no leader.
-    /// A failure of TLS belongs to one configuration, and shows that a server is there.
+    /// answer, or no answer arrives in time, or the answer says that there is no Consul behind it or no leader, or
+    /// that this client asks too often. A failure of TLS belongs to one configuration, and shows that a server is
+    /// there.
     pub(crate) fn is_outage(&self) -> bool {
         match self {
             Self::Connect { stage, .. } => *stage != ConnectStage::Tls,
             Self::Dropped { .. }
+            | Self::ConnectionLimit { .. }
             | Self::Timeout {
                 stage: Stage::Headers,
                 ..
@@ -73,10 +97,39 @@ impl ClientError {
             | Self::Status {
                 status: 502..=504, ..
             } => true,
+            _ => self.is_without_consul() || self.is_rate_limit(),
+        }
+    }
+
+    /// Whether an agent says that it reaches no server that could answer.
+    pub(super) fn is_without_consul(&self) -> bool {
+        match self {
             Self::Status {
-                status: 500, text, ..
+                status: 500..=504,
+                text,
+                ..
             } => NO_CONSUL.iter().any(|said| text.contains(said)),
             _ => false,
+        }
+    }
+
+    /// Whether a rate limit of the server refused it; another server has another count.
+    pub(crate) fn is_rate_limit(&self) -> bool {
+        match self {
+            Self::Status {
+                status: 429, text, ..
+            } => text.to_ascii_lowercase().contains(RATE_LIMIT),
+            _ => false,
+        }
+    }
+
+    /// The refusal that this error shows or suggests, by a server that accepts no more connections from this
+    /// machine.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::ConnectionLimit { .. } => Some(Refusal::Stated),
+            Self::Dropped { after, .. } => (*after < REFUSED_AT_ONCE).then_some(Refusal::Suspected),
+            _ => None,
         }
     }
 }
@@ -93,6 +146,7 @@ impl ClientError {
             Self::Timeout { stage, .. } => *stage == Stage::Body,
             Self::Build { .. }
             | Self::Connect { .. }
+            | Self::ConnectionLimit { .. }
             | Self::Protocol { .. }
             | Self::Status { .. }
             | Self::Denied { .. }
@@ -156,8 +210,10 @@ mod tests {
     #[test]
     fn statuses() {
         for (code, class) in [
-            (400, FailureClass::Invalid),
-            (405, FailureClass::Invalid),
+            (400, FailureClass::BadRequest),
+            (405, FailureClass::BadRequest),
+            (413, FailureClass::BadRequest),
+            (414, FailureClass::BadRequest),
             (301, FailureClass::Transient),
             (404, FailureClass::Transient),
             (408, FailureClass::Transient),

@@ -86,9 +86,9 @@ impl Default for Settings {
             prefix: String::new(),
             consistency: Consistency::default(),
             wait: Duration::from_secs(300),
-            deadline_margin: Duration::from_secs(10),
+            deadline_margin: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(5),
-            request_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(20),
             max_body_size: 32 * 1024 * 1024,
             gzip: None,
             max_watch_connections: 160,
@@ -187,7 +187,7 @@ impl ConsulConfig {
     /// random
     /// ([blocking queries](https://developer.hashicorp.com/consul/api-docs/features/blocking#implementation-details)),
     /// body included. It ends queries on half-open connections, whose peer is gone without a word.
-    /// Default: 10 s, ours.
+    /// Default: 20 s, ours: Consul takes up to 18 s to answer "No cluster leader".
     #[must_use]
     pub fn with_deadline_margin(self, deadline_margin: Duration) -> Self {
         self.set(|settings| settings.deadline_margin = deadline_margin)
@@ -200,7 +200,8 @@ impl ConsulConfig {
     }
 
     /// Sets the time that a request that does not block may take, from its start to the end of its body: every
-    /// request of the KV store, and the first query of a watch. Default: 10 s, ours.
+    /// request of the KV store, and the first query of a watch. Default: 20 s, ours: Consul takes up to 18 s to
+    /// answer "No cluster leader".
     #[must_use]
     pub fn with_request_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.request_timeout = timeout)

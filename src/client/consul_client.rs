@@ -4,9 +4,11 @@ use std::{
     cell::{Cell, RefCell},
     fmt,
     rc::{Rc, Weak},
+    time::Duration,
 };
 
-use consul_watch_actors::{ConnectionBudget, FailureClass};
+use awc::http::Method;
+use consul_watch_actors::FailureClass;
 use tokio::time::Instant;
 
 use super::{
@@ -15,7 +17,8 @@ use super::{
     config_error::ConfigError,
     endpoint::Endpoint,
     error::{ClientError, ConnectStage, Stage},
-    exchange::{Exchange, Reply},
+    exchange::{Exchange, PoolKind, Reply},
+    proxy_timeout::ProxyTimeout,
     token::Token,
 };
 
@@ -31,7 +34,7 @@ use super::{
 /// A shared connection that does not answer a ping within 10 s is half-open and is closed.
 ///
 /// With several addresses ([`ConsulConfig::with_addresses`]) a client stays at one until a connection to it
-/// fails, is cut at once or does not answer in time; then the next one is used, and the first one again after
+/// fails, is refused or cut at once, meets a rate limit, or does not answer in time; then the next one is used, and the first one again after
 /// the last. A request without a connection is tried at each of them before it fails, unless it resumes from an
 /// index of one of them.
 ///
@@ -42,6 +45,8 @@ pub struct ConsulClient {
     inner: Rc<Inner>,
     /// The endpoint of the last query of this client and its clones.
     endpoint_index: Rc<Cell<usize>>,
+    /// The longest wait of its queries, if there is a limit beside their own.
+    longest_wait: Option<Duration>,
 }
 
 struct Inner {
@@ -51,6 +56,9 @@ struct Inner {
     current: Cell<usize>,
     token: Token,
 }
+
+/// The pause before a short call is repeated that found no room among Consul's connections, give or take a half.
+const REFUSED_CALL_PAUSE: Duration = Duration::from_millis(100);
 
 thread_local! {
     /// The clients of this thread's watchers.
@@ -78,6 +86,7 @@ impl ConsulClient {
     fn of(inner: Rc<Inner>) -> Self {
         Self {
             endpoint_index: Rc::new(Cell::new(inner.current.get())),
+            longest_wait: None,
             inner,
         }
     }
@@ -104,6 +113,33 @@ impl ConsulClient {
             clients.push(Rc::downgrade(&client.inner));
             Ok(client)
         })
+    }
+
+    /// Returns the same client for queries that Consul may hold for at most this time.
+    pub(crate) fn holding_at_most(&self, longest_wait: Option<Duration>) -> Self {
+        Self {
+            longest_wait,
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn longest_wait(&self) -> Option<Duration> {
+        self.longest_wait
+    }
+
+    /// What is known of a proxy at the address in use.
+    pub(super) fn proxy_timeout(&self) -> ProxyTimeout {
+        self.inner.endpoints[self.endpoint_index.get()]
+            .proxy_timeout
+            .get()
+    }
+
+    pub(super) fn update_proxy_timeout<T>(&self, update: impl FnOnce(&mut ProxyTimeout) -> T) -> T {
+        let cell = &self.inner.endpoints[self.endpoint_index.get()].proxy_timeout;
+        let mut proxy = cell.get();
+        let updated = update(&mut proxy);
+        cell.set(proxy);
+        updated
     }
 
     /// The configuration of the client.
@@ -160,26 +196,21 @@ impl ConsulClient {
                 denied_before = true;
                 continue;
             }
-            if let ClientError::Connect {
-                stage: ConnectStage::Refused,
-                ..
-            } = error
-            {
-                // Nobody listens there: the agent is gone, and with it the queries that it held.
-                inner
-                    .config
-                    .connection_budget()
-                    .iter()
-                    .for_each(ConnectionBudget::release_pending);
-            }
+            inner.update_budget(&error);
             if error.is_address_failure() {
                 inner.fail_over(at);
                 addresses -= 1;
             }
-            // A request that was never sent may be repeated, whatever it does.
-            let unsent = matches!(error, ClientError::Connect { .. });
-            if !unsent || addresses == 0 || started.elapsed() >= exchange.deadline {
+            if !error.is_repeatable(&exchange) || started.elapsed() >= exchange.deadline {
                 return Err(error);
+            }
+            if addresses == 0 {
+                if exchange.pool == PoolKind::LongPoll || error.refusal().is_none() {
+                    return Err(error);
+                }
+                // A short call waits for room, which the watches of this process make.
+                tokio::time::sleep(REFUSED_CALL_PAUSE.mul_f64(0.5 + fastrand::f64())).await;
+                addresses = inner.endpoints.len();
             }
         }
     }
@@ -193,6 +224,32 @@ impl ConsulClient {
 }
 
 impl Inner {
+    /// Records at the connection budget what the error says of the server's connections.
+    fn update_budget(&self, error: &ClientError) {
+        let gone = matches!(
+            error,
+            ClientError::Connect {
+                stage: ConnectStage::Refused,
+                ..
+            }
+        );
+        let refusal = error.refusal();
+        let Some(budget) = (gone || refusal.is_some())
+            .then(|| self.config.connection_budget())
+            .flatten()
+        else {
+            return;
+        };
+        if gone {
+            // Nobody listens there: the agent is gone, and with it the queries that it held.
+            budget.release_pending();
+            budget.forget_refusals();
+        }
+        if let Some(refusal) = refusal {
+            budget.refused(refusal);
+        }
+    }
+
     /// Moves from a failed endpoint to the next one, unless another request has done so.
     fn fail_over(&self, from: usize) {
         let count = self.endpoints.len();
@@ -214,8 +271,16 @@ impl ClientError {
         match self {
             Self::Connect { .. } => true,
             Self::Timeout { stage, .. } => *stage == Stage::Headers,
-            _ => self.class() == FailureClass::LimitSuspected,
+            _ => self.class() == FailureClass::LimitSuspected || self.is_rate_limit(),
         }
+    }
+
+    /// Whether the request may be sent again: Consul did not handle it, or only read for it.
+    fn is_repeatable(&self, exchange: &Exchange<'_>) -> bool {
+        let read_again = self.refusal().is_some() && exchange.method == Method::GET;
+        matches!(self, Self::Connect { .. } | Self::ConnectionLimit { .. })
+            || self.is_rate_limit()
+            || read_again && exchange.pool == PoolKind::Short
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Endpoint`]: the connections of one thread to one address.
 
-use std::time::Duration;
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use actix_service::fn_service;
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
@@ -13,7 +13,9 @@ use super::{
     address::{Address, Scheme},
     config::ConsulConfig,
     config_error::ConfigError,
+    proxy_timeout::ProxyTimeout,
     proxy_variables,
+    tcp::{self, TcpError},
 };
 #[cfg(feature = "tls")]
 use consul_watch_actors::ConnectionBudget;
@@ -51,6 +53,7 @@ pub(super) struct Endpoint {
     pub(super) base: String,
     pub(super) long_poll: Client,
     pub(super) short: Client,
+    pub(super) proxy_timeout: Cell<ProxyTimeout>,
     /// The shared connections for long polls, where the server may speak HTTP/2.
     #[cfg(feature = "tls")]
     pub(super) http2: Option<std::rc::Rc<ConnectionPool>>,
@@ -93,7 +96,7 @@ impl Endpoint {
         #[cfg(feature = "tls")]
         let mut http2 = None;
         let (long_poll, short) = match address.scheme() {
-            Scheme::Http => both(&|limit| finish(config, limit, Connector::new())),
+            Scheme::Http => both(&|limit| finish(config, limit, plain(address))),
             Scheme::Unix => both(&|limit| over_unix(config, address, limit)),
             #[cfg(feature = "tls")]
             Scheme::Https => {
@@ -123,6 +126,7 @@ impl Endpoint {
             base: address.awc_base(),
             long_poll,
             short,
+            proxy_timeout: Cell::default(),
             #[cfg(feature = "tls")]
             http2,
         })
@@ -172,6 +176,38 @@ fn over_unix(config: &ConsulConfig, address: &Address, limit: usize) -> Client {
         }
     }));
     finish(config, limit, connector)
+}
+
+/// Makes awc's builder of connections over our TCP: awc's own tries the addresses of a host one after the other, and
+/// keeps no connection alive.
+fn plain(
+    address: &Address,
+) -> Connector<
+    impl actix_service::Service<
+        ConnectInfo<Uri>,
+        Response = Connection<Uri, actix_rt::net::TcpStream>,
+        Error = ConnectError,
+    > + Clone
+    + 'static,
+> {
+    let (host, port) = address.host_and_port();
+    let host: Rc<str> = host.into();
+    Connector::new().connector(fn_service(move |info: ConnectInfo<Uri>| {
+        let host = Rc::clone(&host);
+        async move {
+            let stream = tcp::connect(&host, port).await?;
+            Ok::<_, ConnectError>(Connection::new(info.request().clone(), stream))
+        }
+    }))
+}
+
+impl From<TcpError> for ConnectError {
+    fn from(error: TcpError) -> Self {
+        match error {
+            TcpError::Resolve(source) => Self::Resolver(Box::new(source)),
+            TcpError::Connect(source) => Self::Io(source),
+        }
+    }
 }
 
 /// Makes awc's builder of connections over our TLS.

@@ -45,6 +45,18 @@ pub enum ClientError {
         #[source]
         source: io::Error,
     },
+    /// Consul refused the connection, since it accepts no more of them from this machine
+    /// ([`http_max_conns_per_client`](https://developer.hashicorp.com/consul/docs/agent/config/config-files#http_max_conns_per_client)).
+    #[error(
+        "Consul refused the connection for {target} ({text}); close other connections from this machine, watch \
+         one prefix instead of many keys, use HTTPS, or raise `limits.http_max_conns_per_client` in Consul"
+    )]
+    ConnectionLimit {
+        /// Method and URL.
+        target: String,
+        /// Consul's text, shortened.
+        text: String,
+    },
     /// The answer did not arrive, or did not end, in time, as with a half-open connection.
     #[error("no {stage} for {target} within {deadline:?}; check the network and Consul's load")]
     Timeout {
@@ -210,6 +222,7 @@ impl ClientError {
             Self::Build { target, .. }
             | Self::Connect { target, .. }
             | Self::Dropped { target, .. }
+            | Self::ConnectionLimit { target, .. }
             | Self::Timeout { target, .. }
             | Self::Protocol { target, .. }
             | Self::Status { target, .. }
@@ -224,6 +237,7 @@ impl ClientError {
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Status { status, .. } | Self::Denied { status, .. } => Some(*status),
+            Self::ConnectionLimit { .. } => Some(429),
             _ => None,
         }
     }

@@ -28,10 +28,12 @@ mod json;
 mod kv_path;
 mod kv_requests;
 mod process_limits;
+mod proxy_timeout;
 mod proxy_variables;
 mod request;
 mod retry_after;
 mod secret;
+mod tcp;
 #[cfg(test)]
 mod tests;
 mod tls;

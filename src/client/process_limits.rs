@@ -18,6 +18,14 @@ const SHORT_PERMITS: usize = 16;
 /// The interval at which a watch without a permit polls.
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
+/// The number of permits that a process starts with: it leaves room where the process before it was killed and Consul
+/// still holds its queries.
+const FIRST_PERMITS: usize = 16;
+
+/// The wait of the first query on a permit. If all connections that Consul accepts are taken, those of such queries
+/// are free again within that time.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
 const ADVICE: &str = "watch one prefix instead of many keys, use HTTPS, give watches that come and go a shorter \
                       `with_wait`, or raise `limits.http_max_conns_per_client` in Consul and \
                       `with_max_watch_connections` here";
@@ -42,6 +50,7 @@ pub(super) fn connection_budget(address: &Address, max: usize) -> ConnectionBudg
             let budget = ConnectionBudget::new(max)
                 .with_short_permits(SHORT_PERMITS)
                 .with_poll_interval(POLL_INTERVAL)
+                .with_slow_start(FIRST_PERMITS, FIRST_WAIT)
                 .with_advice(ADVICE);
             if disabled { budget.disabled() } else { budget }.keep()
         })

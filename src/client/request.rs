@@ -170,6 +170,12 @@ impl QueryRequest {
             .then(|| self.own().and_then(|own| own.wait).unwrap_or(config.wait()))
     }
 
+    /// Returns the query with a shorter wait, if it would be held for longer than this.
+    pub(crate) fn shortened(&self, longest: Duration, config: &ConsulConfig) -> Option<Self> {
+        let held = self.held(config)?;
+        (held > longest).then(|| self.clone().with_wait(longest))
+    }
+
     /// The time that it may take, to the last byte of the body: the wait, a sixteenth more that Consul adds at
     /// random
     /// (<https://developer.hashicorp.com/consul/api-docs/features/blocking#implementation-details>), and the

@@ -12,6 +12,8 @@ use consul_watch_actors::FailureClass;
 
 use super::*;
 
+mod raw_answers;
+
 /// Accepts connections one after the other, reads each request to the end of its head and calls `answer`. The
 /// receiver returns the heads.
 fn peer(answer: impl Fn(&mut TcpStream) + Send + 'static) -> (SocketAddr, Receiver<String>) {
@@ -193,7 +195,7 @@ async fn statuses_carry_consuls_text_and_no_token() {
     );
 
     let (address, _seen) = says(reply("400 Bad Request", "", "Invalid index"));
-    assert_eq!(fails(address).await.class(), FailureClass::Invalid);
+    assert_eq!(fails(address).await.class(), FailureClass::BadRequest);
     let (address, _seen) = says(reply("400 Bad Request", "", "<html>proxy</html>"));
     assert_eq!(fails(address).await.class(), FailureClass::Transient);
 }

@@ -9,13 +9,14 @@ use std::{
 
 use actix_rt::net::{ActixStream, Ready, TcpStream};
 use rustls::pki_types::ServerName;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::lookup_host,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
-use super::{tls_client::TlsClient, tls_error::TlsError};
+use super::{
+    tcp::{self, TcpError},
+    tls_client::TlsClient,
+    tls_error::TlsError,
+};
 
 /// A connection that could not be made.
 #[derive(Debug)]
@@ -89,26 +90,13 @@ impl TlsConnector {
             .map_err(TlsConnectError::Connect)
     }
 
-    /// Connects to the first of the host's addresses that accepts.
     async fn connect_tcp(&self) -> Result<TcpStream, TlsConnectError> {
-        let addresses = lookup_host((self.host.as_str(), self.port))
+        tcp::connect(&self.host, self.port)
             .await
-            .map_err(TlsConnectError::Resolve)?;
-        let mut last = None;
-        for address in addresses {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    // Small requests must not wait for the acknowledgement of the last one.
-                    stream.set_nodelay(true).map_err(TlsConnectError::Connect)?;
-                    return Ok(stream);
-                }
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(match last {
-            Some(error) => TlsConnectError::Connect(error),
-            None => TlsConnectError::Resolve(io::Error::other("the name has no addresses")),
-        })
+            .map_err(|error| match error {
+                TcpError::Resolve(source) => TlsConnectError::Resolve(source),
+                TcpError::Connect(source) => TlsConnectError::Connect(source),
+            })
     }
 }
 

@@ -19,6 +19,9 @@ use crate::{
 /// The pause before the next query for an instance that is gone. The agent does not hold such a query.
 const GONE: Duration = Duration::from_secs(1);
 
+/// The longest hash that is sent back (ours).
+const MAX_HASH: usize = 256;
+
 /// Watches one instance that is registered with the agent it asks: Consul's watch type `agent_service`
 /// (<https://developer.hashicorp.com/consul/api-docs/agent/service#get-service-configuration>).
 ///
@@ -104,6 +107,12 @@ impl ConsulQuery for AgentService {
                     let hash = answer
                         .content_hash
                         .unwrap_or_else(|| instance.content_hash.clone());
+                    // Without one the agent answers at once, and the throttle sets the pace.
+                    let hash = if is_usable(&hash) {
+                        hash
+                    } else {
+                        String::new()
+                    };
                     (Some(Arc::new(instance)), Position::Hash(hash))
                 }
                 // Without the old hash: for an unchanged instance that returns, the agent would hold the query.
@@ -121,6 +130,12 @@ impl ConsulQuery for AgentService {
 }
 
 impl_query!(AgentService => Option<Arc<ServiceInstance>>);
+
+/// Returns whether a hash can be sent back: Consul's have 16 digits, and a URL has room for no more than some thousand
+/// characters.
+fn is_usable(hash: &str) -> bool {
+    hash.len() <= MAX_HASH && hash.bytes().all(|byte| byte.is_ascii_graphic())
+}
 
 /// Returns whether the agent itself reports that it has no such instance: see [`absence::of_agent_service`].
 fn is_gone(error: &ClientError) -> bool {

@@ -70,7 +70,13 @@ macro_rules! impl_query {
                 client: &$crate::client::ConsulClient,
                 request: ::consul_watch_actors::Request<$value>,
             ) -> $crate::watch::consul_query::Answering<$value> {
-                $crate::watch::consul_query::ConsulQuery::ask(self, client, request)
+                match request.longest_wait {
+                    None => $crate::watch::consul_query::ConsulQuery::ask(self, client, request),
+                    limit => {
+                        let client = client.holding_at_most(limit);
+                        $crate::watch::consul_query::ConsulQuery::ask(self, &client, request)
+                    }
+                }
             }
         }
     };
@@ -131,8 +137,7 @@ pub(super) async fn ask<V>(
     client.blocking_query(&query).await.map_err(refusal)
 }
 
-/// Converts a client error. An invalid filter is a permanent failure, although Consul before 1.9 answers it
-/// with a 500.
+/// Converts a client error. An invalid filter is a bad request, although Consul before 1.9 answers it with a 500.
 fn refusal(error: ClientError) -> Failure {
     const UNREADABLE: &str = "Failed to create boolean expression evaluator";
     match &error {
@@ -140,7 +145,7 @@ fn refusal(error: ClientError) -> Failure {
             text,
             from_consul: true,
             ..
-        } if text.contains(UNREADABLE) => Failure::new(FailureClass::Invalid, error),
+        } if text.contains(UNREADABLE) => Failure::new(FailureClass::BadRequest, error),
         _ => failure(error),
     }
 }

@@ -108,6 +108,7 @@ where
             Request {
                 cursor: request.cursor,
                 previous,
+                longest_wait: request.longest_wait,
             },
         );
         Box::pin(async move {

@@ -90,6 +90,7 @@ where
             Request {
                 cursor: request.cursor,
                 previous: None,
+                longest_wait: request.longest_wait,
             },
         );
         Box::pin(async move {

@@ -148,7 +148,9 @@ impl ConsulQuery for KeyPrefix {
             )
             .accept_404(true);
         Box::pin(async move {
-            let Request { cursor, previous } = request;
+            let Request {
+                cursor, previous, ..
+            } = request;
             let known = previous.as_deref().map_or(&[][..], Vec::as_slice);
             let wait = wait_while_hidden(known, options.wait(client.config()));
             let mut resumed = query.clone().resume_from(&cursor, client.config());

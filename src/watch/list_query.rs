@@ -68,7 +68,7 @@ macro_rules! list_param_setters {
     (@ filter) => {
         /// Keeps only entries that match this expression, such as `Meta.env == "prod"`
         /// (<https://developer.hashicorp.com/consul/api-docs/features/filtering>). Its fields depend on the
-        /// watch type. An invalid expression ends the watch. Default: none.
+        /// watch type. An invalid expression is sent again after long pauses; `Status` says why. Default: none.
         #[must_use]
         pub fn with_filter(mut self, expression: impl Into<String>) -> Self {
             self.list_params.filter = Some(expression.into());

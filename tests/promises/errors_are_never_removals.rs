@@ -1,5 +1,7 @@
 //! No answer but Consul's own "there is nothing" is a removal.
 
+use std::time::{Duration, SystemTime};
+
 use consul_watch::{FailureClass, Key, KeyPrefix, WatchState};
 use consul_watch_harness::{
     Canned, Cut, DEADLINE, Feed, Fixture, ResponseFault, Rule, TestAgent,
@@ -137,6 +139,45 @@ async fn a_status_of_failure() {
         "redirect",
     )
     .await;
+}
+
+/// Whatever a server or a proxy says, the watch is tried again.
+#[actix_rt::test]
+async fn a_status_that_calls_the_query_wrong() {
+    let fixture = Fixture::dev();
+    let statuses = [400, 405, 413, 414];
+    let mut feeds = Vec::new();
+    for status in statuses {
+        let key = format!("k{status}");
+        fixture.agent.put(&key, "1");
+        let bad = Rule::next(1, ResponseFault::status(status, "bad"));
+        fixture.proxy.inject(bad.for_target(&key));
+        feeds.push(fixture.watch(Key::new(key)).await);
+    }
+    for (status, feed) in statuses.into_iter().zip(&mut feeds) {
+        let key = format!("k{status}");
+        let status = fixture.until_retrying(&key, FailureClass::BadRequest).await;
+        assert!(status.to_string().contains("bad"), "{status}");
+        feed.says(&[&format!("added {key}=1")]).await;
+    }
+}
+
+/// A pause of an hour is not granted: the status says why, and when it asks again.
+#[actix_rt::test]
+async fn a_server_that_asks_for_a_pause_of_an_hour() {
+    let fixture = Fixture::dev();
+    let busy = Canned::new(503, "busy").header("Retry-After", "3600");
+    fixture
+        .proxy
+        .inject(Rule::always(ResponseFault::Replace(busy)));
+    fixture.watch(Key::new("a")).await;
+    let status = fixture.until_retrying("a", FailureClass::Transient).await;
+    let WatchState::Retrying { error, next, .. } = &status.state else {
+        unreachable!("it retries");
+    };
+    assert!(error.to_string().contains("busy"), "{status}");
+    let longest = SystemTime::now() + Duration::from_secs(601);
+    assert!(*next < longest, "{status}");
 }
 
 #[actix_rt::test]

@@ -10,7 +10,9 @@
 mod broken_connections;
 mod cut_queries;
 mod folders;
+mod impatient_proxies;
 mod plain_budget;
+mod refused_connections;
 mod several_addresses;
 mod tokens_are_reread;
 mod unix_sockets;

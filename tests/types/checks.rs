@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use consul_watch::Checks;
 use consul_watch::model::{CheckStatus, HealthCheck, Transitions};
 use consul_watch::watch::predicates;
+use consul_watch::{Checks, FailureClass};
 use serde_json::json;
 
 use crate::fixture::{is_written_back, start};
@@ -95,7 +95,7 @@ async fn the_json_of_a_check_with_a_definition_is_consuls() {
 }
 
 #[actix_rt::test]
-async fn a_filter_selects_checks_and_an_invalid_one_ends_the_watch() {
+async fn a_filter_selects_checks_and_an_invalid_one_is_reported() {
     let fixture = start();
     let mut feed = fixture
         .watch(Checks::any().with_filter(r#"ServiceName == "web""#))
@@ -105,7 +105,9 @@ async fn a_filter_selects_checks_and_an_invalid_one_ends_the_watch() {
     fixture.agent.register("web1", "web", &[]);
     feed.says(&["added service:web1 on here is passing"]).await;
     fixture.watch(Checks::any().with_filter("?")).await;
-    let status = fixture.until_state("checks?filter=?", "stopped").await;
+    let status = fixture
+        .until_retrying("checks?filter=?", FailureClass::BadRequest)
+        .await;
     assert!(
         status
             .to_string()

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use consul_watch::Nodes;
 use consul_watch::model::Node;
+use consul_watch::{FailureClass, Nodes};
 use serde_json::json;
 
 use crate::fixture::{is_written_back, start};
@@ -60,13 +60,13 @@ async fn a_filter_selects_nodes_and_an_empty_list_is_delivered() {
 }
 
 #[actix_rt::test]
-async fn an_invalid_filter_ends_the_watch() {
+async fn an_invalid_filter_is_reported() {
     let fixture = start();
     let mut feed = fixture
         .watch(Nodes::new().with_filter("Meta.rack =="))
         .await;
     let status = fixture
-        .until_state("nodes?filter=Meta.rack ==", "stopped")
+        .until_retrying("nodes?filter=Meta.rack ==", FailureClass::BadRequest)
         .await;
     assert!(
         status

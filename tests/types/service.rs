@@ -86,7 +86,10 @@ async fn wrong_parameters_end_the_watch() {
         .watch(Service::new("web").with_filter("Service.Nothing == 1"))
         .await;
     let status = fixture
-        .until_state("service:web?filter=Service.Nothing == 1", "stopped")
+        .until_retrying(
+            "service:web?filter=Service.Nothing == 1",
+            FailureClass::BadRequest,
+        )
         .await;
     assert!(
         status

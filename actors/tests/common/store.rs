@@ -63,6 +63,8 @@ struct State {
     /// The rows that a folder's answer leaves out.
     hidden: HashSet<(String, String)>,
     asked: Vec<Asked>,
+    /// The limits of the waits of queries that had one.
+    waits: Vec<Duration>,
     open: usize,
     /// Those of them that wait for news, and the most there ever were at once.
     held: usize,
@@ -121,6 +123,7 @@ impl Store {
             modes: HashMap::new(),
             hidden: HashSet::new(),
             asked: Vec::new(),
+            waits: Vec::new(),
             open: 0,
             held: 0,
             most_held: 0,
@@ -307,6 +310,11 @@ impl Store {
             .filter(|asked| asked.folder == folder)
             .cloned()
             .collect()
+    }
+
+    /// The limits of the waits, in the order of the queries that had one.
+    pub fn waits(&self) -> Vec<Duration> {
+        self.lock().waits.clone()
     }
 
     /// The number of requests that are open.

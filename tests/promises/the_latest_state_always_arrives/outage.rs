@@ -134,7 +134,8 @@ async fn connections_that_are_refused() {
     let mut feed = fixture.watch(Key::new("k")).await;
     feed.next("the first delivery").await;
     let mut old = "added k=0".to_owned();
-    for (turn, how) in [Refusal::Closed, Refusal::Reset].into_iter().enumerate() {
+    let all = [Refusal::Closed, Refusal::Reset, Refusal::Limit];
+    for (turn, how) in all.into_iter().enumerate() {
         fixture.proxy.refuse(how);
         fixture.proxy.cut(Cut::Reset);
         fixture.agent.put("k", turn.to_string());
@@ -145,7 +146,7 @@ async fn connections_that_are_refused() {
         // A connection that is accepted and closed at once is how Consul enforces its limit.
         let expected = match how {
             Refusal::Closed => FailureClass::Transient,
-            Refusal::Reset => FailureClass::LimitSuspected,
+            Refusal::Reset | Refusal::Limit => FailureClass::LimitSuspected,
         };
         assert!(retries_after(&status, expected), "{how:?}: {status}");
         feed.has_nothing("connections are refused");

@@ -49,6 +49,9 @@ impl Ask for Folder {
     ) -> LocalBoxFuture<'static, Result<QueryResponse<Rows>, Failure>> {
         let store = Store::clone(client);
         let prefix = store.prefix.clone();
+        if let Some(wait) = request.longest_wait {
+            store.lock().waits.push(wait);
+        }
         store.serve(&self.0, &self.0, request.cursor, move |key, hidden| {
             !hidden && key.starts_with(&prefix)
         })

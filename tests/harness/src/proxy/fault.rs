@@ -10,6 +10,9 @@ pub enum Refusal {
     Closed,
     /// The connection is accepted and reset at once.
     Reset,
+    /// The connection is accepted, answered with 429 before any request, and closed, as Consul 1.9 and later does
+    /// beyond its limit of connections.
+    Limit,
 }
 
 /// A way to close a connection.
@@ -48,6 +51,14 @@ pub enum ResponseFault {
     /// Another response is sent instead: at once and without Consul if the request comes after the rule, else in
     /// place of Consul's response.
     Replace(Canned),
+    /// Another response is sent instead if Consul has not begun its own after this time, as by a proxy with a timeout;
+    /// the request to Consul is abandoned.
+    Timeout {
+        /// The time.
+        after: Duration,
+        /// The response.
+        reply: Canned,
+    },
     /// A header of the response is set or replaced.
     SetHeader {
         /// The name.

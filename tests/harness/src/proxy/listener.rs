@@ -5,13 +5,19 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::fault::{Cut, Refusal};
 use super::relay;
-use super::state::Shared;
+use super::state::{Open, Shared};
+
+/// The answer of Consul 1.16 to 1.22.
+const TOO_MANY: &[u8] =
+    b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\nContent-Length: 81\r\n\
+    Connection: close\r\n\r\n\
+    Your IP is issuing too many concurrent connections, please rate limit your calls\n";
 
 pub(super) enum Command {
     Listen,
@@ -49,7 +55,7 @@ pub(super) fn spawn(
 
 async fn listen(addr: SocketAddr, shared: Arc<Shared>, mut orders: UnboundedReceiver<Order>) {
     let mut listener = None;
-    let mut reset = false;
+    let mut refuses = None;
     loop {
         tokio::select! {
             // Orders first: after `refuse` has returned, no connection is accepted.
@@ -62,12 +68,12 @@ async fn listen(addr: SocketAddr, shared: Arc<Shared>, mut orders: UnboundedRece
                         listener = None;
                         Ok(())
                     }
-                    Command::Refuse(Refusal::Reset) => {
-                        reset = true;
+                    Command::Refuse(refusal) => {
+                        refuses = Some(refusal);
                         open(&mut listener, addr).await
                     }
                     Command::Listen => {
-                        reset = false;
+                        refuses = None;
                         open(&mut listener, addr).await
                     }
                 };
@@ -77,9 +83,16 @@ async fn listen(addr: SocketAddr, shared: Arc<Shared>, mut orders: UnboundedRece
             Some(client) = accept(listener.as_ref()) => {
                 let shared = Arc::clone(&shared);
                 let open = shared.opened();
-                if reset {
-                    close(client, Cut::Reset).await;
-                    continue;
+                match refuses {
+                    None => {}
+                    Some(Refusal::Limit) => {
+                        tokio::spawn(refuse(client, open));
+                        continue;
+                    }
+                    Some(Refusal::Reset | Refusal::Closed) => {
+                        close(client, Cut::Reset).await;
+                        continue;
+                    }
                 }
                 tokio::spawn(async move {
                     let mut client = client;
@@ -109,6 +122,17 @@ async fn accept(listener: Option<&TcpListener>) -> Option<TcpStream> {
         Some(listener) => listener.accept().await.ok().map(|(client, _)| client),
         None => std::future::pending().await,
     }
+}
+
+/// Answers as Consul does beyond its limit of connections. The request is read, so that the answer is not lost with a
+/// reset.
+async fn refuse(mut client: TcpStream, open: Open) {
+    let mut request = [0; 4096];
+    // Both fail only on a closed connection.
+    let _ = client.write_all(TOO_MANY).await;
+    let _ = client.read(&mut request).await;
+    close(client, Cut::Fin).await;
+    drop(open);
 }
 
 async fn close(mut client: TcpStream, how: Cut) {

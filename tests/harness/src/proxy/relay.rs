@@ -104,6 +104,25 @@ async fn http(mut client: Peer<&mut TcpStream>, shared: &Shared, id: u64) -> io:
             client.wait(shared.gate()).await?;
             bytes = more;
         }
+        let timeout = shared.fault(&target, |fault| {
+            matches!(fault, ResponseFault::Timeout { .. })
+        });
+        if let Some(ResponseFault::Timeout { after, reply }) = timeout
+            && up.buffer.is_empty()
+        {
+            match tokio::time::timeout(after, client.wait(up.fill())).await {
+                Ok(read) => {
+                    if read?? == 0 {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+                Err(_) => {
+                    upstream = None;
+                    answer(&mut client, shared, &reply, &method).await?;
+                    continue;
+                }
+            }
+        }
         if let Some(how) = respond(&mut client, up, shared, &method, &target).await? {
             return Ok(how);
         }
@@ -141,7 +160,7 @@ async fn respond(
         Some(ResponseFault::Drip { bytes, every }) => drip = Some((bytes, every)),
         Some(ResponseFault::SetHeader { name, value }) => head.set(&name, &value),
         Some(ResponseFault::DropHeader(name)) => head.remove(&name),
-        None => {}
+        Some(ResponseFault::Timeout { .. }) | None => {}
     }
     let closes = head.closes() || body == Body::ToTheEnd;
     client.send(shared, &head.encode(), drip).await?;
