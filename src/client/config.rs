@@ -42,9 +42,9 @@ use super::{address::Address, consistency::Consistency, secret::Secret, tls::Tls
 /// | prefix | none | |
 /// | consistency | [`Consistency::Default`] | |
 /// | wait | 5 min, Consul's own default | |
-/// | deadline margin | 10 s | |
+/// | deadline margin | 20 s | |
 /// | connect timeout | 5 s | |
-/// | request timeout | 10 s | |
+/// | request timeout | 20 s | |
 /// | greatest size of a body | 32 MiB | |
 /// | gzip | on, but for addresses of this machine | |
 /// | connections for watches | 160, below Consul's 200 | |

@@ -11,6 +11,7 @@ use awc::{
 
 use super::{
     address::{Address, Scheme},
+    close_delimited::CloseDelimited,
     config::ConsulConfig,
     config_error::ConfigError,
     proxy_timeout::ProxyTimeout,
@@ -185,7 +186,7 @@ fn plain(
 ) -> Connector<
     impl actix_service::Service<
         ConnectInfo<Uri>,
-        Response = Connection<Uri, actix_rt::net::TcpStream>,
+        Response = Connection<Uri, CloseDelimited<actix_rt::net::TcpStream>>,
         Error = ConnectError,
     > + Clone
     + 'static,
@@ -195,7 +196,7 @@ fn plain(
     Connector::new().connector(fn_service(move |info: ConnectInfo<Uri>| {
         let host = Rc::clone(&host);
         async move {
-            let stream = tcp::connect(&host, port).await?;
+            let stream = CloseDelimited::new(tcp::connect(&host, port).await?);
             Ok::<_, ConnectError>(Connection::new(info.request().clone(), stream))
         }
     }))
@@ -219,7 +220,7 @@ pub(crate) fn secure(
 ) -> Connector<
     impl actix_service::Service<
         ConnectInfo<Uri>,
-        Response = Connection<Uri, super::tls_connector::SecureStream>,
+        Response = Connection<Uri, CloseDelimited<super::tls_connector::SecureStream>>,
         Error = ConnectError,
     > + Clone
     + 'static,
@@ -228,7 +229,7 @@ pub(crate) fn secure(
     Connector::new().connector(fn_service(move |info: ConnectInfo<Uri>| {
         let connector = connector.clone();
         async move {
-            let stream = connector.connect(AlpnOffer::Http1).await?;
+            let stream = CloseDelimited::new(connector.connect(AlpnOffer::Http1).await?);
             Ok::<_, ConnectError>(Connection::new(info.request().clone(), stream))
         }
     }))

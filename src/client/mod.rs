@@ -12,6 +12,7 @@ mod awc_error;
 mod blocking;
 mod body;
 mod classify;
+mod close_delimited;
 mod config;
 mod config_error;
 mod consistency;

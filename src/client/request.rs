@@ -258,10 +258,10 @@ mod tests {
         assert_eq!(sent(&request, &config), "index=7&wait=300000ms");
         assert_eq!(
             request.deadline(&config),
-            Duration::from_millis(300_000 + 18_750 + 10_000)
+            Duration::from_millis(300_000 + 18_750 + 20_000)
         );
         let brief = request.with_wait(Duration::from_secs(16));
-        assert_eq!(brief.deadline(&config), Duration::from_secs(16 + 1 + 10));
+        assert_eq!(brief.deadline(&config), Duration::from_secs(16 + 1 + 20));
     }
 
     #[test]
