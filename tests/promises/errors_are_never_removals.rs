@@ -154,11 +154,14 @@ async fn a_status_that_calls_the_query_wrong() {
         fixture.proxy.inject(bad.for_target(&key));
         feeds.push(fixture.watch(Key::new(key)).await);
     }
-    for (status, feed) in statuses.into_iter().zip(&mut feeds) {
-        let key = format!("k{status}");
-        let status = fixture.until_retrying(&key, FailureClass::BadRequest).await;
+    for status in statuses {
+        let status = fixture
+            .until_retrying(&format!("k{status}"), FailureClass::BadRequest)
+            .await;
         assert!(status.to_string().contains("bad"), "{status}");
-        feed.says(&[&format!("added {key}=1")]).await;
+    }
+    for (status, feed) in statuses.into_iter().zip(&mut feeds) {
+        feed.says(&[&format!("added k{status}=1")]).await;
     }
 }
 
