@@ -53,6 +53,8 @@ pub(super) struct Attempt<'a> {
     pub(super) exchange: &'a Exchange<'a>,
     pub(super) endpoint: &'a Endpoint,
     pub(super) token: Option<&'a Secret>,
+    /// Whether the connection is closed afterwards, since others need its place.
+    pub(super) closes: bool,
     /// The start of the exchange, perhaps at another endpoint.
     pub(super) started: Instant,
 }
@@ -187,7 +189,7 @@ impl Attempt<'_> {
                 .no_decompress()
                 .insert_header((header::ACCEPT_ENCODING, "identity"));
         }
-        if self.exchange.closes {
+        if self.closes {
             request = request.force_close();
         }
         if self.exchange.body.len() > EXPECT_CONTINUE_ABOVE {

@@ -81,7 +81,6 @@ impl ConsulClient {
         let brief = self
             .longest_wait()
             .and_then(|longest| request.shortened(longest, config));
-        let closes = brief.is_some();
         let mut request = brief.map_or(Cow::Borrowed(request), Cow::Owned);
         loop {
             if let Some(longest) = self.proxy_timeout().limit()
@@ -90,7 +89,7 @@ impl ConsulClient {
                 request = Cow::Owned(shorter);
             }
             let begun = Instant::now();
-            let answer = self.ask(&request, pool, closes).await;
+            let answer = self.ask(&request, pool).await;
             let (Some(wait), after) = (request.held(config), begun.elapsed()) else {
                 return answer;
             };
@@ -120,7 +119,6 @@ impl ConsulClient {
         &self,
         request: &QueryRequest,
         pool: PoolKind,
-        closes: bool,
     ) -> Result<QueryAnswer, ClientError> {
         let config = self.config();
         let query = encoded(&request.query(config));
@@ -131,7 +129,6 @@ impl ConsulClient {
                 query: &query,
                 body: Bytes::new(),
                 pool,
-                closes,
                 resumes: *request.cursor() != Cursor::Start,
                 deadline: request.deadline(config),
                 token: request.token(),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use awc::http::Method;
-use consul_watch_actors::FailureClass;
+use consul_watch_actors::{ConnectionBudget, FailureClass};
 use tokio::time::Instant;
 
 use super::{
@@ -55,6 +55,8 @@ struct Inner {
     /// The endpoint in use.
     current: Cell<usize>,
     token: Token,
+    /// A handle without a number: a client that watches nothing limits no other.
+    budget: Option<ConnectionBudget>,
 }
 
 /// The pause before a short call is repeated that found no room among Consul's connections, give or take a half.
@@ -80,6 +82,7 @@ impl ConsulClient {
             endpoints,
             current: Cell::new(0),
             token,
+            budget: config.connection_budget().map(|budget| budget.keep()),
         })))
     }
 
@@ -182,6 +185,10 @@ impl ConsulClient {
                 exchange: &exchange,
                 endpoint,
                 token,
+                closes: inner
+                    .budget
+                    .as_ref()
+                    .is_some_and(ConnectionBudget::is_contended),
                 started,
             };
             let error = match attempt.run().await {
@@ -234,10 +241,7 @@ impl Inner {
             }
         );
         let refusal = error.refusal();
-        let Some(budget) = (gone || refusal.is_some())
-            .then(|| self.config.connection_budget())
-            .flatten()
-        else {
+        let Some(budget) = &self.budget else {
             return;
         };
         if gone {

@@ -23,8 +23,6 @@ pub(crate) struct Exchange<'a> {
     pub(crate) query: &'a str,
     pub(crate) body: Bytes,
     pub(crate) pool: PoolKind,
-    /// Whether its connection is closed afterwards.
-    pub(crate) closes: bool,
     /// Whether it resumes from an index, which is only valid at the agent that gave it.
     pub(crate) resumes: bool,
     /// The time for all of it, to the last byte of the body.

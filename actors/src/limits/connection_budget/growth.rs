@@ -30,6 +30,14 @@ impl ConnectionBudget {
         }
     }
 
+    /// Whether watches queue while the server is not known to accept as many connections as are allowed: for a
+    /// [`Source`](crate::Source), which should close each connection after its query then, since one that idles takes
+    /// the place of others.
+    pub fn is_contended(&self) -> bool {
+        let size = &self.shared().size;
+        self.is_enabled() && size.is_limited() && size.available() == 0
+    }
+
     /// Forgets all refusals: for a [`Source`](crate::Source) that finds the server gone, and with it the connections
     /// that it counted.
     pub fn forget_refusals(&self) {
