@@ -19,7 +19,7 @@ fn stage(max: usize, initial: usize) -> (Store, ConnectionBudget, Watches) {
     let budget = ConnectionBudget::new(max)
         .with_poll_interval(POLL_EVERY)
         .with_slow_start(initial, FIRST_WAIT);
-    let store = Store::new().with_places(&budget);
+    let store = Store::new().with_connection_budget(&budget);
     let watches = paused(&store);
     (store, budget, watches)
 }

@@ -264,6 +264,14 @@ mod tests {
         assert_eq!(brief.deadline(&config), Duration::from_secs(16 + 1 + 20));
     }
 
+    /// Consul takes up to 18 s for it.
+    #[test]
+    fn no_cluster_leader_comes_before_the_deadline() {
+        let config = ConsulConfig::default();
+        let election = Duration::from_secs(18);
+        assert!(config.request_timeout() > election && config.deadline_margin() > election);
+    }
+
     #[test]
     fn index_zero_is_never_sent() {
         let config = ConsulConfig::default().with_wait(Duration::from_secs(1));

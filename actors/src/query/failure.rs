@@ -98,7 +98,7 @@ impl Failure {
     ///
     /// Default: no, as when the connection broke; the query then counts in the
     /// [`ConnectionBudget`](crate::ConnectionBudget) until [`Ask::server_hold`](crate::Ask::server_hold) is over. A
-    /// failure that is denied, invalid or too large always counts as an answer.
+    /// failure that is denied, too large, a bad request or invalid always counts as an answer.
     #[must_use]
     pub fn with_released(mut self, released: bool) -> Self {
         self.released = released;

@@ -110,17 +110,13 @@ async fn http(mut client: Peer<&mut TcpStream>, shared: &Shared, id: u64) -> io:
         if let Some(ResponseFault::Timeout { after, reply }) = timeout
             && up.buffer.is_empty()
         {
-            match tokio::time::timeout(after, client.wait(up.fill())).await {
-                Ok(read) => {
-                    if read?? == 0 {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
-                    }
-                }
-                Err(_) => {
-                    upstream = None;
-                    answer(&mut client, shared, &reply, &method).await?;
-                    continue;
-                }
+            let Ok(read) = tokio::time::timeout(after, client.wait(up.fill())).await else {
+                upstream = None;
+                answer(&mut client, shared, &reply, &method).await?;
+                continue;
+            };
+            if read?? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
         if let Some(how) = respond(&mut client, up, shared, &method, &target).await? {
