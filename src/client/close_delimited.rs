@@ -19,14 +19,14 @@ const MAX_HEAD: usize = 128 * 1024;
 /// The bytes that are read at once while a head is expected.
 const CHUNK: usize = 8 * 1024;
 
-/// A connection that tells awc the end of such a body.
+/// A connection that shows awc the end of such a body.
 pub(crate) struct CloseDelimited<S> {
     stream: S,
     /// A request was sent, and the head of its response is not complete.
     expects_head: bool,
-    /// What was read of a head.
+    /// The part of a head that was read.
     head: Vec<u8>,
-    /// What awc has not read yet.
+    /// The bytes that awc has not read yet.
     ready: Vec<u8>,
     taken: usize,
 }

@@ -130,7 +130,7 @@ impl ConsulClient {
         self.longest_wait
     }
 
-    /// What is known of a proxy at the address in use.
+    /// The timeout of a proxy at the address in use, as far as is known.
     pub(super) fn proxy_timeout(&self) -> ProxyTimeout {
         self.inner.endpoints[self.endpoint_index.get()]
             .proxy_timeout

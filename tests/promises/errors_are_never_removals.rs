@@ -141,7 +141,7 @@ async fn a_status_of_failure() {
     .await;
 }
 
-/// Whatever a server or a proxy says, the watch is tried again.
+/// The watch is tried again, whatever a server or a proxy says.
 #[actix_rt::test]
 async fn a_status_that_calls_the_query_wrong() {
     let fixture = Fixture::dev();

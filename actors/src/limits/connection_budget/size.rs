@@ -41,7 +41,7 @@ struct Asked {
     sizes: BTreeMap<usize, usize>,
     /// The smallest of them; the last one when there are none.
     allowed: usize,
-    /// What the server seems to accept.
+    /// The number of connections that the server seems to accept.
     capacity: Capacity,
     /// The smaller of these two.
     total: usize,
