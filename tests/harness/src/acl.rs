@@ -5,8 +5,7 @@ use serde_json::json;
 
 use crate::agent::TestAgent;
 use crate::fixture::{Fixture, impatient};
-
-const MASTER: &str = "6a1253d2-1785-24fd-91c2-f8e78c745511";
+use crate::rights::MANAGEMENT;
 
 /// An agent that denies what is not allowed, and a token without rights.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub struct Acl {
 impl Acl {
     /// Starts the agent and creates the token.
     pub fn start() -> Self {
-        Self::of(|config, _| config.with_token(MASTER))
+        Self::of(|config, _| config.with_token(MANAGEMENT))
     }
 
     /// Starts the agent and creates the token; `change` is given the configuration and the token.
@@ -32,10 +31,7 @@ impl Acl {
     ///
     /// When there is no Consul, or the token cannot be created.
     pub fn of(change: impl FnOnce(ConsulConfig, &str) -> ConsulConfig) -> Self {
-        let acl = format!(
-            r#"acl {{ enabled = true default_policy = "deny" tokens {{ master = "{MASTER}" }} }}"#
-        );
-        let agent = TestAgent::builder().dev().config(acl).token(MASTER).start();
+        let agent = TestAgent::builder().dev().acl().start();
         let token = agent.put_json("/v1/acl/token", &json!({ "Description": "a watch's" }));
         let text = |name: &str| match token[name].as_str() {
             Some(text) => text.to_owned(),

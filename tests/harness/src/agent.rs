@@ -254,7 +254,7 @@ impl TestAgent {
         lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
     }
 
-    fn run(&self) -> Result<(), AgentError> {
+    pub(crate) fn run(&self) -> Result<(), AgentError> {
         self.spawn()?;
         let ready = self.wait_until_ready();
         if ready.is_err() {

@@ -6,7 +6,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -14,6 +14,8 @@ use serde_json::json;
 use crate::agent::TestAgent;
 use crate::binary::BinaryError;
 use crate::ports::Ports;
+use crate::release;
+use crate::rights::MANAGEMENT;
 
 /// The reason why an agent did not start.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +82,7 @@ pub struct AgentBuilder {
     https: bool,
     log_level: String,
     fragments: Vec<String>,
+    client: bool,
     peers: Vec<SocketAddr>,
 }
 
@@ -92,6 +95,7 @@ impl Default for AgentBuilder {
             https: false,
             log_level: "warn".to_owned(),
             fragments: Vec::new(),
+            client: false,
             peers: Vec::new(),
         }
     }
@@ -135,6 +139,31 @@ impl AgentBuilder {
         self
     }
 
+    /// Turns ACLs on: what no policy allows is denied, and [`MANAGEMENT`] has all rights, also for the agent and the
+    /// harness.
+    #[must_use]
+    pub fn acl(self) -> Self {
+        let first = if release::is_since((1, 11)) {
+            "initial_management"
+        } else {
+            "master"
+        };
+        let tokens = json!({ first: MANAGEMENT, "agent": MANAGEMENT });
+        let acl = json!({ "enabled": true, "default_policy": "deny", "tokens": tokens });
+        self.config(json!({ "acl": acl }).to_string())
+            .token(MANAGEMENT)
+    }
+
+    /// Sets the time for which the agent caches tokens, policies and roles, beyond it while no server answers.
+    #[must_use]
+    pub fn rights_cached_for(self, time: Duration) -> Self {
+        let time = format!("{}ms", time.as_millis());
+        let acl = json!({
+            "token_ttl": time, "policy_ttl": time, "role_ttl": time, "down_policy": "extend-cache",
+        });
+        self.config(json!({ "acl": acl }).to_string())
+    }
+
     /// Sets the level of the agent's log. Default: `warn`.
     #[must_use]
     pub fn log_level(mut self, level: impl Into<String>) -> Self {
@@ -142,7 +171,13 @@ impl AgentBuilder {
         self
     }
 
-    /// The other servers of its cluster, by the addresses of their gossip.
+    /// Makes it no server but a client, of the servers that it joins.
+    pub(crate) fn client(mut self) -> Self {
+        self.client = true;
+        self
+    }
+
+    /// The servers of its cluster that it joins, by the addresses of their gossip.
     pub(crate) fn peers(mut self, peers: Vec<SocketAddr>) -> Self {
         self.peers = peers;
         self
@@ -201,23 +236,29 @@ impl AgentBuilder {
                 "dns": -1,
             },
         });
-        if grpc_tls_is_known(binary) {
+        // Servers open a port for gRPC over TLS by default since 1.14; older versions refuse the setting.
+        if release::is_since((1, 14)) {
             config["ports"]["grpc_tls"] = json!(-1);
         }
         if !self.dev {
-            config["server"] = json!(true);
-            config["bootstrap_expect"] = json!(1);
+            config["server"] = json!(!self.client);
+            if !self.client {
+                config["bootstrap_expect"] = json!(1);
+            }
             config["data_dir"] = json!(home.join("data"));
             // The shortest elections that Consul allows: one to two seconds.
             config["performance"] = json!({ "raft_multiplier": 1 });
         }
         if !self.peers.is_empty() {
-            config["node_name"] = json!(format!("server-{}", ports.host.octets()[3]));
-            config["bootstrap_expect"] = json!(self.peers.len() + 1);
+            let kind = if self.client { "client" } else { "server" };
+            config["node_name"] = json!(format!("{kind}-{}", ports.host.octets()[3]));
             config["retry_join"] = json!(self.peers);
             config["retry_interval"] = json!("200ms");
-            // A killed server stays one of the three, or the majority would change.
-            config["autopilot"] = json!({ "cleanup_dead_servers": false });
+            if !self.client {
+                config["bootstrap_expect"] = json!(self.peers.len() + 1);
+                // A killed server stays one of the three, or the majority would change.
+                config["autopilot"] = json!({ "cleanup_dead_servers": false });
+            }
         }
         let mut files = vec![(home.join("base.json"), config.to_string())];
         for (turn, fragment) in self.fragments.iter().enumerate() {
@@ -288,37 +329,5 @@ impl AgentPorts {
 
     pub(crate) fn serf_lan(&self) -> SocketAddr {
         self.at(3)
-    }
-}
-
-/// Servers open a port for gRPC over TLS by default since 1.14; older versions refuse the setting.
-fn grpc_tls_is_known(binary: &Path) -> bool {
-    static KNOWN: OnceLock<bool> = OnceLock::new();
-    *KNOWN.get_or_init(|| {
-        let said = Command::new(binary)
-            .arg("version")
-            .stdin(Stdio::null())
-            .output();
-        let said = said
-            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
-            .unwrap_or_default();
-        version(&said).is_some_and(|version| version >= (1, 14))
-    })
-}
-
-fn version(said: &str) -> Option<(u32, u32)> {
-    let mut numbers = said.lines().next()?.strip_prefix("Consul v")?.split('.');
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_the_version() {
-        assert_eq!(version("Consul v1.8.7\nProtocol 2 spoken"), Some((1, 8)));
-        assert_eq!(version("Consul v1.21.0-dev\n"), Some((1, 21)));
-        assert_eq!(version("something else"), None);
     }
 }

@@ -8,11 +8,18 @@ use crate::binary;
 use crate::builder::{AgentBuilder, AgentError, AgentPorts};
 use crate::ports::Ports;
 
+/// The last bytes of the servers' addresses.
+const SERVERS: [u8; 3] = [2, 3, 4];
+/// The last byte of a client agent's address.
+const CLIENT: u8 = 5;
+
 /// Three real servers on 127.0.0.2, 127.0.0.3 and 127.0.0.4, each a [`TestAgent`]; they end when dropped.
 ///
 /// On Linux all of these are loopback addresses; other systems have 127.0.0.1 alone.
 #[derive(Debug)]
 pub struct TestCluster {
+    spec: AgentBuilder,
+    block: Arc<Ports>,
     servers: Vec<TestAgent>,
 }
 
@@ -27,23 +34,37 @@ impl TestCluster {
         Self::try_start().unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// [`TestCluster::start`] with settings for each server, such as ACLs.
+    ///
+    /// # Panics
+    ///
+    /// When there is no Consul, or the servers do not become one cluster.
+    #[track_caller]
+    pub fn of(spec: &AgentBuilder) -> Self {
+        Self::try_of(spec).unwrap_or_else(|error| panic!("{error}"))
+    }
+
     /// [`TestCluster::start`] without the panic.
     ///
     /// # Errors
     ///
     /// When there is no Consul, or the servers do not become one cluster.
     pub fn try_start() -> Result<Self, AgentError> {
+        Self::try_of(&AgentBuilder::default())
+    }
+
+    fn try_of(spec: &AgentBuilder) -> Result<Self, AgentError> {
         let mut attempts = PORT_ATTEMPTS;
         loop {
             attempts -= 1;
-            match Self::launch() {
+            match Self::launch(spec) {
                 Err(error) if error.is_of_ports() && attempts > 0 => {}
                 outcome => return outcome,
             }
         }
     }
 
-    fn launch() -> Result<Self, AgentError> {
+    fn launch(spec: &AgentBuilder) -> Result<Self, AgentError> {
         let binary = binary::consul()?;
         let block = Ports::reserve();
         let block = block.map_err(|source| AgentError::Io {
@@ -51,22 +72,68 @@ impl TestCluster {
             source,
         })?;
         let block = Arc::new(block);
-        let ports = |host: u8| AgentPorts {
-            block: Arc::clone(&block),
-            host: Ipv4Addr::new(127, 0, 0, host),
-        };
-        let hosts = [2, 3, 4];
-        let servers = hosts.map(|host| {
-            let others = hosts.into_iter().filter(|other| *other != host);
-            let peers = others.map(|other| ports(other).serf_lan()).collect();
-            let spec = AgentBuilder::default().peers(peers);
-            TestAgent::assemble(&spec, &binary, ports(host))
+        let servers = SERVERS.map(|host| {
+            let others = SERVERS.into_iter().filter(|other| *other != host);
+            let peers = others.map(|other| ports(&block, other).serf_lan());
+            let spec = spec.clone().peers(peers.collect());
+            TestAgent::assemble(&spec, &binary, ports(&block, host))
         });
         let servers = servers.into_iter().collect::<Result<Vec<_>, _>>()?;
         // None is ready before it has joined the others.
         servers.iter().try_for_each(TestAgent::spawn)?;
         servers.iter().try_for_each(TestAgent::wait_until_ready)?;
-        Ok(Self { servers })
+        let spec = spec.clone();
+        Ok(Self {
+            spec,
+            block,
+            servers,
+        })
+    }
+
+    /// Starts a client agent of the three on 127.0.0.5, with their settings; a cluster has one at most.
+    ///
+    /// # Panics
+    ///
+    /// When it does not become ready.
+    #[track_caller]
+    pub fn client(&self) -> TestAgent {
+        self.client_with(|settings| settings)
+    }
+
+    /// [`TestCluster::client`] with further settings, such as
+    /// [`rights_cached_for`](AgentBuilder::rights_cached_for).
+    ///
+    /// # Panics
+    ///
+    /// When it does not become ready.
+    #[track_caller]
+    pub fn client_with(&self, change: impl FnOnce(AgentBuilder) -> AgentBuilder) -> TestAgent {
+        let servers = SERVERS.map(|host| ports(&self.block, host).serf_lan());
+        let spec = change(self.spec.clone().client().peers(servers.to_vec()));
+        let ports = ports(&self.block, CLIENT);
+        let client = binary::consul()
+            .map_err(AgentError::from)
+            .and_then(|binary| TestAgent::assemble(&spec, &binary, ports))
+            .and_then(|client| client.run().map(|()| client));
+        client.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Returns the servers, those that do not run too.
+    pub fn servers(&self) -> &[TestAgent] {
+        &self.servers
+    }
+
+    /// Restarts one server after the other, as for an upgrade.
+    ///
+    /// # Panics
+    ///
+    /// When one does not end or does not become ready again.
+    #[track_caller]
+    pub fn roll(&self) {
+        for server in &self.servers {
+            server.stop();
+            server.restart();
+        }
     }
 
     /// Returns the leader that the servers name, and the others.
@@ -100,6 +167,14 @@ impl TestCluster {
     }
 }
 
+/// A cluster's agents have the same ports at different addresses.
+fn ports(block: &Arc<Ports>, host: u8) -> AgentPorts {
+    AgentPorts {
+        block: Arc::clone(block),
+        host: Ipv4Addr::new(127, 0, 0, host),
+    }
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
@@ -112,5 +187,20 @@ mod tests {
         followers[0].put("a", "1");
         assert_eq!(leader.get("a").expect("written").0, b"1");
         assert_eq!(followers[1].get("a").expect("written").0, b"1");
+    }
+
+    #[test]
+    fn a_client_agent_answers_for_the_servers_over_a_rolling_restart() {
+        let cluster = TestCluster::of(&TestAgent::builder().acl());
+        let cached = std::time::Duration::from_secs(30);
+        let client = cluster.client_with(|settings| settings.rights_cached_for(cached));
+        let config = client.get_json("/v1/agent/self");
+        assert_eq!(config["Config"]["Server"], false);
+        client.put("a", "1");
+        cluster.roll();
+        assert_eq!(client.get("a").expect("written").0, b"1");
+        for server in cluster.servers() {
+            assert_eq!(server.get("a").expect("written").0, b"1");
+        }
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::kv::refused;
+
 /// An agent's answer.
 #[derive(Clone, Debug)]
 pub struct HttpReply {
@@ -157,6 +159,22 @@ impl Http {
             body.to_string()
         };
         json(target, &self.request("PUT", target, &[], body.as_bytes()))
+    }
+}
+
+impl Http {
+    /// [`Http::put_json`] without the panic.
+    ///
+    /// # Errors
+    ///
+    /// When Consul cannot be reached or refuses, or its reply is not JSON and not empty.
+    pub fn try_put_json(&self, target: &str, body: &Value) -> io::Result<Value> {
+        let reply = self.try_request("PUT", target, &[], body.to_string().as_bytes())?;
+        match reply.status {
+            200 if reply.body.is_empty() => Ok(Value::Null),
+            200 => Ok(serde_json::from_slice(&reply.body)?),
+            _ => Err(refused(&reply)),
+        }
     }
 }
 

@@ -192,7 +192,7 @@ fn done<T>(what: &str, key: &str, result: io::Result<T>) -> T {
     }
 }
 
-fn refused(reply: &HttpReply) -> io::Error {
+pub(crate) fn refused(reply: &HttpReply) -> io::Error {
     io::Error::other(format!(
         "Consul answered {}: {}",
         reply.status,

@@ -49,7 +49,10 @@ mod proxy;
 pub mod random;
 #[cfg(feature = "fixture")]
 pub mod recorder;
+mod release;
+mod rights;
 mod signal;
+mod snapshot;
 mod wait;
 
 #[cfg(feature = "fixture")]
@@ -70,5 +73,7 @@ pub use kv::KvEntry;
 pub use proxy::{Canned, Cut, FaultProxy, ProxyStats, Refusal, ResponseFault, Rule, SeenRequest};
 #[cfg(feature = "fixture")]
 pub use recorder::{Feed, StopActor};
+pub use release::release;
+pub use rights::{MANAGEMENT, Rights};
 pub use signal::{Signal, kill_group, signal};
 pub use wait::{DEADLINE, eventually, eventually_async, eventually_some, eventually_some_async};
