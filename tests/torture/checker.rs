@@ -1,111 +1,27 @@
 //! The deliveries of one subscriber, and the laws that each keeps.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use consul_watch::actors::Query;
-use consul_watch::watch::DecodedPrefix;
-use consul_watch::{
-    Changed, ConsulConfig, Item, Key, KeyPrefix, KvPair, Reason, Snapshot, SubscriptionId, View,
-};
+use consul_watch::{Changed, Reason, Snapshot, SubscriptionId};
 
 use crate::history::History;
 use crate::run_state::RunState;
-use crate::user_code::{DecodedFolder, DerivedFolder, UserCode, without_panics};
+use crate::state::{Entry, State, is_ours, kind};
+use crate::user_code::without_panics;
+use crate::watched::Watched;
 
-/// By key: the index of its creation, and its value.
-pub(crate) type State = BTreeMap<String, (u64, Vec<u8>)>;
-
-/// A query of keys, whatever its value makes of them.
-pub(crate) trait WatchedKeys: Query<Source = ConsulConfig> + Clone {
-    /// Returns the keys of a value. A decoded one has no index of creation, which is 0 then.
-    fn state(&self, value: &Self::Value) -> State;
-
-    /// Returns the state that this query has to show when Consul has these keys.
-    fn expected(&self, consul: State) -> State {
-        consul
-    }
-
-    /// A view that panics at random and compares as the default one.
-    fn equality_that_panics() -> View<<Self::Value as Snapshot>::Item> {
-        type Watched<Q> = <<Q as Query>::Value as Snapshot>::Item;
-        View::default().with_equality(|one: &Watched<Self>, other: &Watched<Self>| {
-            UserCode::Equality.run();
-            one.content_eq(other)
-        })
-    }
-
-    /// A projection that panics at random and compares as the default view.
-    fn projection_that_panics() -> View<<Self::Value as Snapshot>::Item> {
-        Self::equality_that_panics()
-    }
-}
-
-impl WatchedKeys for Key {
-    fn state(&self, value: &Self::Value) -> State {
-        pairs(value)
-    }
-
-    fn projection_that_panics() -> View<KvPair> {
-        projection()
-    }
-}
-
-impl WatchedKeys for KeyPrefix {
-    fn state(&self, value: &Self::Value) -> State {
-        pairs(value)
-    }
-
-    fn projection_that_panics() -> View<KvPair> {
-        projection()
-    }
-}
-
-impl WatchedKeys for DerivedFolder {
-    fn state(&self, value: &Self::Value) -> State {
-        pairs(value)
-    }
-}
-
-impl WatchedKeys for DecodedPrefix<DecodedFolder> {
-    fn state(&self, value: &Self::Value) -> State {
-        let path = self.path().name().trim_end_matches('/').to_owned();
-        let value = value.iter();
-        value
-            .map(|(name, value)| (format!("{path}/{name}"), (0, value.bytes())))
-            .collect()
-    }
-
-    fn expected(&self, consul: State) -> State {
-        consul
-            .into_iter()
-            .map(|(key, (_, value))| (key, (0, value)))
-            .collect()
-    }
-}
-
-fn projection() -> View<KvPair> {
-    View::default().project(|pair: &KvPair| {
-        UserCode::Projection.run();
-        (pair.create_index, pair.value.clone())
-    })
-}
-
-fn pairs<S: Snapshot<Item = KvPair>>(snapshot: &S) -> State {
-    let value = |pair: &KvPair| pair.value.as_deref().unwrap_or_default().to_vec();
-    snapshot
-        .items()
-        .iter()
-        .map(|pair| (pair.key.clone(), (pair.create_index, value(pair))))
-        .collect()
-}
-
-pub(crate) struct Checker<Q: WatchedKeys> {
+pub(crate) struct Checker<Q: Watched> {
     query: Q,
+    /// The subscriber's behavior and code, to be named in a violation.
+    subscriber: String,
     /// The subscription does not want every change.
     partial: bool,
     session: Option<SubscriptionId>,
     last: Option<Arc<Q::Value>>,
+    /// The delivery that was not finished, after `last`.
+    lost: Option<Arc<Q::Value>>,
     stopped: HashSet<SubscriptionId>,
     pub(crate) deliveries: u64,
 }
@@ -113,13 +29,15 @@ pub(crate) struct Checker<Q: WatchedKeys> {
 /// The subscriber's view before a delivery that it did not finish.
 pub(crate) struct Before<Q: Query>(Option<SubscriptionId>, Option<Arc<Q::Value>>);
 
-impl<Q: WatchedKeys> Checker<Q> {
-    pub(crate) fn new(query: Q, partial: bool) -> Self {
+impl<Q: Watched> Checker<Q> {
+    pub(crate) fn new(query: Q, subscriber: String, partial: bool) -> Self {
         Self {
             query,
+            subscriber,
             partial,
             session: None,
             last: None,
+            lost: None,
             stopped: HashSet::new(),
             deliveries: 0,
         }
@@ -136,6 +54,7 @@ impl<Q: WatchedKeys> Checker<Q> {
 
     /// Takes a delivery back, which is then owed again.
     pub(crate) fn undo(&mut self, before: Before<Q>) {
+        self.lost = self.last.take();
         (self.session, self.last) = (before.0, before.1);
     }
 
@@ -145,15 +64,10 @@ impl<Q: WatchedKeys> Checker<Q> {
     }
 
     fn check_calmly(&mut self, changed: &Changed<Q>, run_state: &RunState) -> Before<Q> {
-        let path = changed.query.path();
+        let path = format!("{} of {}", changed.query.path(), self.subscriber);
         let law = |holds: bool, law: &str| {
             if !holds {
-                // The state itself can be long.
-                let shown = format!("{path}: {law}: {changed:?}")
-                    .chars()
-                    .take(400)
-                    .collect();
-                run_state.violation(shown);
+                run_state.violation(law, &format!("{path}: {changed:?}"));
             }
         };
         law(
@@ -163,6 +77,7 @@ impl<Q: WatchedKeys> Checker<Q> {
 
         let begins = self.session != Some(changed.subscription);
         let before = Before(self.session.replace(changed.subscription), self.last.take());
+        let lost = self.lost.take();
         let new = self.query.state(&changed.current);
         law(
             begins == (changed.reason == Reason::First),
@@ -172,22 +87,37 @@ impl<Q: WatchedKeys> Checker<Q> {
             begins == changed.previous.is_none(),
             "every delivery but the first has a previous state",
         );
-        let mut removals = 0;
+        let mut removals = Vec::new();
         if let (false, Some(last), Some(previous)) = (begins, &before.1, &changed.previous) {
-            let old = self.query.state(last);
-            law(
-                self.partial || self.query.state(previous) == old,
-                "`previous` is what was delivered last",
-            );
+            let mut old = self.query.state(last);
+            // The lost one may have had effects, so even the state before it is delivered again.
+            if let Some(lost) = lost.filter(|_| old == new) {
+                old = self.query.state(&lost);
+            }
+            let previous = self.query.state(previous);
+            if !self.partial && previous != old {
+                let other: Vec<_> = differences(&previous, &old).collect();
+                run_state.violation(
+                    "`previous` is what was delivered last",
+                    &format!("{path}: of previous and last: {other:?}"),
+                );
+            }
             law(old != new, "the same state twice in a row");
             law(!changed.changes().is_empty(), "a delivery without a change");
-            for (key, (created, value)) in &old {
-                let there = new.get(key).is_some_and(|(since, _)| since == created);
-                removals += u64::from(!new.contains_key(key));
-                law(
-                    there || run_state.history.may_be_gone(key, value),
-                    &format!("{key} was not deleted, yet is gone"),
-                );
+            for (name, entry) in &old {
+                let there = new.get(name).is_some_and(|now| {
+                    // Another index of creation: deleted and created again, or an older one came back.
+                    now.created == entry.created || run_state.history.may_be_restored(&entry.value)
+                });
+                if !new.contains_key(name) {
+                    removals.push(kind(name));
+                }
+                if !there && !run_state.history.may_be_gone(name, &entry.value) {
+                    let value = String::from_utf8_lossy(&entry.value);
+                    let shown = format!("{path}: {name} ({value:.100}) is not in {new:?}");
+                    let law = format!("{}: is gone, and was not removed", kind(name));
+                    run_state.violation(&law, &shown);
+                }
             }
         } else {
             law(
@@ -195,10 +125,10 @@ impl<Q: WatchedKeys> Checker<Q> {
                 "at first everything is added",
             );
         }
-        for (key, (_, value)) in &new {
+        for (name, entry) in &new {
             law(
-                History::written(value).is_some(),
-                &format!("nobody wrote the value of {key}"),
+                !is_ours(name) || History::written(&entry.value).is_some(),
+                &format!("nobody wrote the value of {name}"),
             );
         }
         run_state.count(|counters| {
@@ -207,10 +137,23 @@ impl<Q: WatchedKeys> Checker<Q> {
             counters.resync += u64::from(changed.reason == Reason::Resync);
             counters.coalesced += changed.coalesced;
             counters.changes += changed.changes().len() as u64;
-            counters.removals += removals;
+            for kind in removals {
+                *counters.removals.entry(kind).or_default() += 1;
+            }
         });
         self.deliveries += 1;
         self.last = Some(Arc::clone(&changed.current));
         before
     }
+}
+
+/// Returns what the states have not in common.
+fn differences<'a>(
+    one: &'a State,
+    other: &'a State,
+) -> impl Iterator<Item = (&'a String, Option<&'a Entry>, Option<&'a Entry>)> {
+    let lost = other.keys().filter(|name| !one.contains_key(*name));
+    let names = one.keys().chain(lost);
+    let both = names.map(|name| (name, one.get(name), other.get(name)));
+    both.filter(|(_, one, other)| one != other)
 }

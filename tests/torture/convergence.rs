@@ -6,21 +6,24 @@ use std::time::{Duration, Instant};
 
 use consul_watch::{KeyPrefix, Status};
 use consul_watch_harness::random::Rng;
-use consul_watch_harness::{DEADLINE, FaultProxy, TestAgent};
+use consul_watch_harness::{DEADLINE, FaultProxy};
 
-use crate::checker::State;
 use crate::recording_actor::Behavior;
+use crate::registrar;
 use crate::resources::Resources;
 use crate::run_state::RunState;
+use crate::site::Site;
+use crate::state::{State, is_ours};
 use crate::subscriber::{AnySubscriber, TestSubscriber};
 use crate::subscribers::Subscribers;
+use crate::truth;
 use crate::user_code;
 use crate::writer::{FOLDERS, KEYS, ROOT};
 
 const STEP: Duration = Duration::from_millis(20);
 
 pub(crate) struct Convergence<'a> {
-    pub(crate) agent: &'a TestAgent,
+    pub(crate) site: &'a Site,
     pub(crate) proxy: &'a FaultProxy,
     pub(crate) run_state: &'a Rc<RunState>,
     pub(crate) subscribers: &'a mut Subscribers,
@@ -29,6 +32,7 @@ pub(crate) struct Convergence<'a> {
 impl Convergence<'_> {
     pub(crate) async fn run(&mut self) {
         self.run_state.calm.set(true);
+        self.site.wait_until_healthy();
         user_code::may_panic(None);
         // The supervisor may not know yet that a subscriber panicked or stopped a moment ago.
         let deadline = Instant::now() + DEADLINE;
@@ -55,44 +59,27 @@ impl Convergence<'_> {
 
     /// A change to everything that is watched.
     fn mark(&self, turn: &str) {
-        let value = self.run_state.history.value(turn, 0);
+        let (agent, history) = (self.site.agent(), &self.run_state.history);
+        let value = history.value(turn, 0);
         for key in KEYS {
-            self.agent.put(key, &value);
+            agent.put(key, &value);
         }
         for folder in FOLDERS {
-            self.agent.put(&format!("{folder}/marker"), &value);
+            agent.put(&format!("{folder}/marker"), &value);
         }
-    }
-
-    /// Returns the state that this subscriber has to converge to.
-    fn expected(all: &State, subscriber: &dyn AnySubscriber) -> State {
-        let path = subscriber.path();
-        let name = path.name().trim_end_matches('/');
-        let folder = format!("{name}/");
-        let belongs = |key: &str| key == name || key.starts_with(&folder);
-        let keys = all
-            .iter()
-            .filter(|(key, _)| belongs(key))
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        subscriber.expected(keys)
-    }
-
-    fn consul(&self) -> State {
-        let entries = self.agent.list(ROOT).into_iter();
-        entries
-            .map(|entry| (entry.key, (entry.create_index, entry.value)))
-            .collect()
+        registrar::mark(agent, history, &value);
     }
 
     /// Waits until every subscriber has Consul's state.
     async fn converge(&self, when: &str) {
         let deadline = Instant::now() + DEADLINE;
         loop {
-            let all = self.consul();
+            let all = truth::of(self.site.agent());
             let subscribers = self.subscribers.all.iter().map(|subscriber| &**subscriber);
             let late: Vec<_> = subscribers
-                .filter(|subscriber| subscriber.state() != Some(Self::expected(&all, *subscriber)))
+                .filter(|subscriber| {
+                    ours(subscriber.state()) != ours(Some(subscriber.expected(&all)))
+                })
                 .collect();
             if late.is_empty() {
                 return;
@@ -106,12 +93,11 @@ impl Convergence<'_> {
                     .expect("the supervisor runs");
                 let status: Vec<_> = status.iter().map(ToString::to_string).collect();
                 for subscriber in late {
-                    self.run_state.violation(format!(
-                        "{when}: {} has {:?}, Consul has {:?}; {status:#?}",
-                        subscriber.path(),
-                        subscriber.state(),
-                        Self::expected(&all, subscriber)
-                    ));
+                    let (path, has) = (subscriber.path(), ours(subscriber.state()));
+                    let consul = ours(Some(subscriber.expected(&all)));
+                    let shown =
+                        format!("{when}: {path} has {has:?}, Consul has {consul:?}; {status:#?}");
+                    self.run_state.violation("the last state arrives", &shown);
                 }
                 return;
             }
@@ -139,10 +125,10 @@ impl Convergence<'_> {
             let subscriber = &self.subscribers.all[at];
             let deliveries = count - before[&at];
             let path = subscriber.path();
-            // Each mark changes the root several times.
-            if path.name() != ROOT && deliveries != 2 {
+            if subscriber.changes_once() && deliveries != 2 {
+                let shown = format!("{path}: two changes made {deliveries} deliveries");
                 self.run_state
-                    .violation(format!("{path}: two changes made {deliveries} deliveries"));
+                    .violation("one change is one delivery", &shown);
             }
         }
     }
@@ -165,10 +151,10 @@ impl Convergence<'_> {
         witness.subscribe(&self.subscribers.watches).await;
         self.mark("fourth");
         let deadline = Instant::now() + DEADLINE;
-        while witness.state() != Some(self.consul()) {
+        while witness.state() != Some(witness.expected(&truth::of(self.site.agent()))) {
             if Instant::now() > deadline {
-                self.run_state
-                    .violation("the witness does not get Consul's state".to_owned());
+                let shown = format!("the witness has {:?}", witness.state());
+                self.run_state.violation("the last state arrives", &shown);
                 break;
             }
             tokio::time::sleep(STEP).await;
@@ -180,9 +166,9 @@ impl Convergence<'_> {
             .map(|subscriber| subscriber.deliveries())
             .collect();
         if before != after {
-            self.run_state.violation(format!(
-                "delivered after Stop::all: {before:?} became {after:?}"
-            ));
+            let shown = format!("{before:?} became {after:?}");
+            self.run_state
+                .violation("nothing is delivered after Stop::all", &shown);
         }
         self.subscribers.stop_all().await;
     }
@@ -202,12 +188,20 @@ impl Convergence<'_> {
                 return now;
             }
             if Instant::now() > deadline {
-                self.run_state.violation(format!(
-                    "not released: {open} connections, {alive} actors; from {first:?} to {now:?}"
-                ));
+                let shown =
+                    format!("{open} connections, {alive} actors; from {first:?} to {now:?}");
+                self.run_state.violation("everything is released", &shown);
                 return now;
             }
             tokio::time::sleep(STEP).await;
         }
     }
+}
+
+/// Consul itself registers nodes, services and checks too, whose values say nothing of writes.
+fn ours(state: Option<State>) -> Option<State> {
+    state.map(|state| {
+        let ours = state.into_iter().filter(|(name, _)| is_ours(name));
+        ours.collect()
+    })
 }

@@ -30,6 +30,16 @@ pub(crate) enum Fault {
     AgentPaused,
     AgentKilled,
     AgentEmptied,
+    ServerPaused,
+    LeaderPaused,
+    MajorityPaused,
+    ServerKilled,
+    LeaderKilled,
+    ServersRolled,
+    PolicyTouched,
+    RightsCut,
+    RightsGranted,
+    SnapshotRestored,
 }
 
 /// The faults of the network, each as likely as any other.
@@ -54,14 +64,13 @@ const NETWORK: [Fault; 17] = [
 ];
 
 impl Fault {
-    /// Returns a random one. An agent takes seconds to start, so it is killed less often.
-    pub(crate) fn choose(random: &mut Rng) -> Self {
-        match random.u64(..120) {
-            0 => Self::AgentEmptied,
-            1..=5 => Self::AgentKilled,
-            6..=10 => Self::AgentPaused,
-            _ => random.pick(&NETWORK),
-        }
+    /// Returns a random one of the network.
+    pub(crate) fn of_network(random: &mut Rng) -> Self {
+        random.pick(&NETWORK)
+    }
+
+    pub(crate) fn is_of_agents(self) -> bool {
+        !NETWORK.contains(&self)
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -86,6 +95,16 @@ impl Fault {
             Self::AgentPaused => "agent paused",
             Self::AgentKilled => "agent killed",
             Self::AgentEmptied => "agent emptied",
+            Self::ServerPaused => "server paused",
+            Self::LeaderPaused => "leader paused",
+            Self::MajorityPaused => "majority paused",
+            Self::ServerKilled => "server killed",
+            Self::LeaderKilled => "leader killed",
+            Self::ServersRolled => "servers rolled",
+            Self::PolicyTouched => "policy updated harmlessly",
+            Self::RightsCut => "rights cut",
+            Self::RightsGranted => "rights granted again",
+            Self::SnapshotRestored => "snapshot restored",
         }
     }
 
@@ -107,7 +126,6 @@ impl Fault {
             }
             Self::Cut => drop(proxy.cut(how)),
             Self::Silenced => proxy.silence(),
-            Self::AgentPaused | Self::AgentKilled | Self::AgentEmptied => {}
             response => proxy.inject(response.rule(how, random)),
         }
     }
@@ -120,6 +138,11 @@ impl Fault {
             (folder, format!("{folder}/1"))
         } else {
             (key, key.to_owned())
+        };
+        // An empty list is no wrong answer to what may be empty.
+        let kind = match self {
+            Self::BadBase64 | Self::NothingAsJson => "/v1/kv/torture",
+            _ => random.pick(&["/v1/kv/torture", "/v1/health/", "/v1/catalog/"]),
         };
         let after = random.usize(..300);
         let fault = match self {
@@ -144,13 +167,15 @@ impl Fault {
             Self::GatewayNotFound => ResponseFault::status(404, ""),
             Self::IndexLowered => ResponseFault::index(random.u64(..60)),
             Self::IndexDropped => ResponseFault::no_index(),
-            Self::BadJson => json(random.pick(&[
+            Self::BadJson if kind == "/v1/kv/torture" => json(random.pick(&[
                 "[{\"Key\":\"torture/p0/1\",\"Val",
                 "{}",
                 "[1]",
                 "]",
                 "[{\"LockIndex\":0}]",
             ])),
+            // For services `{}` is true when there is none.
+            Self::BadJson => json(random.pick(&["[{\"Node\":\"torture", "[1]", "]"])),
             Self::BadBase64 => json(&format!(
                 r#"[{{"LockIndex":0,"Key":"{pair}","Flags":0,"Value":"***","CreateIndex":5,"ModifyIndex":6}}]"#
             )),
@@ -161,11 +186,12 @@ impl Fault {
         } else {
             Rule::next(1 + random.usize(..6), fault)
         };
-        if self == Self::BadBase64 || random.one_in(3) {
-            rule.for_target(target)
+        let narrow = kind == "/v1/kv/torture" && random.one_in(3);
+        rule.for_target(if self == Self::BadBase64 || narrow {
+            target
         } else {
-            rule.for_target("torture")
-        }
+            kind
+        })
     }
 }
 

@@ -8,9 +8,10 @@ use actix::prelude::*;
 use consul_watch::Changed;
 use consul_watch_harness::random::{Choices, Rng};
 
-use crate::checker::{Checker, WatchedKeys};
+use crate::checker::Checker;
 use crate::run_state::RunState;
 use crate::user_code::EXPECTED_PANIC;
+use crate::watched::Watched;
 
 /// The way a subscriber handles its deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +35,14 @@ pub(crate) const BEHAVIORS: [Behavior; 6] = [
     Behavior::Stops,
 ];
 
-pub(crate) struct RecordingActor<Q: WatchedKeys> {
+pub(crate) struct RecordingActor<Q: Watched> {
     run_state: Rc<RunState>,
     checker: Rc<RefCell<Checker<Q>>>,
     behavior: Behavior,
     random: Rng,
 }
 
-impl<Q: WatchedKeys> RecordingActor<Q> {
+impl<Q: Watched> RecordingActor<Q> {
     pub(crate) fn new(
         run_state: &Rc<RunState>,
         checker: &Rc<RefCell<Checker<Q>>>,
@@ -58,17 +59,17 @@ impl<Q: WatchedKeys> RecordingActor<Q> {
     }
 }
 
-impl<Q: WatchedKeys> Drop for RecordingActor<Q> {
+impl<Q: Watched> Drop for RecordingActor<Q> {
     fn drop(&mut self) {
         self.run_state.alive.set(self.run_state.alive.get() - 1);
     }
 }
 
-impl<Q: WatchedKeys> Actor for RecordingActor<Q> {
+impl<Q: Watched> Actor for RecordingActor<Q> {
     type Context = Context<Self>;
 }
 
-impl<Q: WatchedKeys> Handler<Changed<Q>> for RecordingActor<Q> {
+impl<Q: Watched> Handler<Changed<Q>> for RecordingActor<Q> {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) -> Self::Result {

@@ -76,10 +76,10 @@ impl fmt::Display for Report<'_> {
             f,
             "deliveries       {deliveries} ({first} first, {resync} resync; {coalesced} states coalesced)"
         )?;
-        writeln!(
-            f,
-            "                 {changes} changes in them, {removals} keys removed"
-        )?;
+        writeln!(f, "                 {changes} changes in them; removed:")?;
+        for (kind, count) in removals {
+            writeln!(f, "  {kind:<26}{count:>6}")?;
+        }
         writeln!(
             f,
             "subscriptions    {subscribed}; {stops} Stop, {resets} Reset"
@@ -95,6 +95,10 @@ impl fmt::Display for Report<'_> {
         }
         writeln!(f, "at the start     {}", self.before)?;
         writeln!(f, "at the end       {}", self.after)?;
-        write!(f, "violations       {violations}")
+        write!(f, "violations       {}", violations.values().sum::<u64>())?;
+        for (law, count) in violations {
+            write!(f, "\n  {law}: {count}")?;
+        }
+        Ok(())
     }
 }

@@ -1,12 +1,13 @@
 //! The state that all subscribers of a run share.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::history::History;
 
-/// A longer list only repeats itself.
-const MAX_SHOWN: usize = 20;
+/// The violations of a law that are shown: a longer list only repeats itself.
+const MAX_SHOWN: u64 = 4;
 
 /// The state that all subscribers of a run share; they live on one thread.
 pub(crate) struct RunState {
@@ -16,7 +17,6 @@ pub(crate) struct RunState {
     /// Subscribers whose actors have not ended.
     pub(crate) alive: Cell<usize>,
     pub(crate) counters: RefCell<Counters>,
-    violations: RefCell<Vec<String>>,
 }
 
 /// The counters of a run.
@@ -27,14 +27,15 @@ pub(crate) struct Counters {
     pub(crate) resync: u64,
     pub(crate) coalesced: u64,
     pub(crate) changes: u64,
-    pub(crate) removals: u64,
+    pub(crate) removals: BTreeMap<&'static str, u64>,
     pub(crate) stalled: u64,
     pub(crate) panicked: u64,
     pub(crate) stopped_themselves: u64,
     pub(crate) subscribed: u64,
     pub(crate) stops: u64,
     pub(crate) resets: u64,
-    pub(crate) violations: usize,
+    /// By the law that was broken.
+    pub(crate) violations: BTreeMap<String, u64>,
 }
 
 impl RunState {
@@ -44,7 +45,6 @@ impl RunState {
             calm: Cell::new(true),
             alive: Cell::new(0),
             counters: RefCell::default(),
-            violations: RefCell::default(),
         }
     }
 
@@ -52,16 +52,17 @@ impl RunState {
         count(&mut self.counters.borrow_mut());
     }
 
-    pub(crate) fn violation(&self, what: String) {
-        self.count(|counters| counters.violations += 1);
-        let mut violations = self.violations.borrow_mut();
-        if violations.len() < MAX_SHOWN {
-            println!("VIOLATION {what}");
-            violations.push(what);
+    pub(crate) fn violation(&self, law: &str, what: &str) {
+        let mut counters = self.counters.borrow_mut();
+        let count = counters.violations.entry(law.to_owned()).or_default();
+        *count += 1;
+        if *count <= MAX_SHOWN {
+            // A state can be long.
+            println!("VIOLATION {law}: {what:.1000}");
         }
     }
 
-    pub(crate) fn violations(&self) -> Vec<String> {
-        self.violations.borrow().clone()
+    pub(crate) fn violations(&self) -> u64 {
+        self.counters.borrow().violations.values().sum()
     }
 }

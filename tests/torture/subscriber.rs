@@ -9,10 +9,12 @@ use consul_watch_harness::DEADLINE;
 use consul_watch_harness::random::Rng;
 use futures_util::future::LocalBoxFuture;
 
-use crate::checker::{Checker, State, WatchedKeys};
+use crate::checker::Checker;
 use crate::recording_actor::{Behavior, RecordingActor};
 use crate::run_state::RunState;
+use crate::state::State;
 use crate::user_code::UserCode;
+use crate::watched::Watched;
 
 /// A subscriber, whatever it watches.
 pub(crate) trait AnySubscriber {
@@ -28,12 +30,14 @@ pub(crate) trait AnySubscriber {
     fn end(&mut self);
     /// Returns what was delivered to it last.
     fn state(&self) -> Option<State>;
-    /// Returns what it has to show when Consul has these keys below its path.
-    fn expected(&self, consul: State) -> State;
+    /// Returns what it has to show when Consul has this.
+    fn expected(&self, consul: &State) -> State;
+    /// Whether one round of writes to everything changes what it shows once.
+    fn changes_once(&self) -> bool;
     fn deliveries(&self) -> u64;
 }
 
-pub(crate) struct TestSubscriber<Q: WatchedKeys> {
+pub(crate) struct TestSubscriber<Q: Watched> {
     query: Q,
     behavior: Behavior,
     code: Option<UserCode>,
@@ -44,9 +48,13 @@ pub(crate) struct TestSubscriber<Q: WatchedKeys> {
     subscription: Option<SubscriptionId>,
 }
 
-impl<Q: WatchedKeys> TestSubscriber<Q> {
+impl<Q: Watched> TestSubscriber<Q> {
     pub(crate) fn new(query: Q, behavior: Behavior, random: Rng, run_state: &Rc<RunState>) -> Self {
-        let checker = Rc::new(RefCell::new(Checker::new(query.clone(), false)));
+        let checker = Rc::new(RefCell::new(Checker::new(
+            query.clone(),
+            String::new(),
+            false,
+        )));
         Self {
             query,
             behavior,
@@ -69,8 +77,13 @@ impl<Q: WatchedKeys> TestSubscriber<Q> {
         match &self.actor {
             Some(actor) if actor.connected() => actor.clone(),
             _ => {
+                let subscriber = format!("{:?} {:?}", self.behavior, self.code);
                 let partial = self.code == Some(UserCode::Predicate);
-                self.checker = Rc::new(RefCell::new(Checker::new(self.query.clone(), partial)));
+                self.checker = Rc::new(RefCell::new(Checker::new(
+                    self.query.clone(),
+                    subscriber,
+                    partial,
+                )));
                 let recording_actor = RecordingActor::new(
                     &self.run_state,
                     &self.checker,
@@ -83,7 +96,7 @@ impl<Q: WatchedKeys> TestSubscriber<Q> {
     }
 }
 
-impl<Q: WatchedKeys> AnySubscriber for TestSubscriber<Q> {
+impl<Q: Watched> AnySubscriber for TestSubscriber<Q> {
     fn path(&self) -> WatchPath {
         self.query.path()
     }
@@ -111,10 +124,10 @@ impl<Q: WatchedKeys> AnySubscriber for TestSubscriber<Q> {
                 }
                 // It may have panicked at its first delivery already.
                 Ok(Ok(Err(WatchError::SubscriberGone { .. }))) if !actor.connected() => {}
-                other => self.run_state.violation(format!(
-                    "{}: the reply to Watch is {other:?}",
-                    self.query.path()
-                )),
+                other => self.run_state.violation(
+                    "the reply to Watch is a subscription",
+                    &format!("{}: {other:?}", self.query.path()),
+                ),
             }
         })
     }
@@ -133,8 +146,14 @@ impl<Q: WatchedKeys> AnySubscriber for TestSubscriber<Q> {
         self.checker.borrow().state()
     }
 
-    fn expected(&self, consul: State) -> State {
-        self.query.expected(consul)
+    fn expected(&self, consul: &State) -> State {
+        let shown = consul.iter().filter(|(name, _)| self.query.shows(name));
+        let shown = shown.map(|(name, entry)| (name.clone(), entry.clone()));
+        self.query.expected(shown.collect())
+    }
+
+    fn changes_once(&self) -> bool {
+        self.query.changes_once()
     }
 
     fn deliveries(&self) -> u64 {

@@ -5,14 +5,18 @@ use std::thread;
 use std::time::Duration;
 
 use actix::prelude::*;
+use consul_watch::model::CheckStatus;
+use consul_watch::watch::{Checks, Nodes, Service, Services};
 use consul_watch::{ConsulConfig, Key, KeyPrefix, Reset, Stop, Stopped, WatchSupervisor};
 use consul_watch_harness::DEADLINE;
 use consul_watch_harness::random::{Choices, Rng};
 
+use crate::catalog::SERVICES;
 use crate::recording_actor::{BEHAVIORS, Behavior};
 use crate::run_state::RunState;
 use crate::subscriber::{AnySubscriber, TestSubscriber};
 use crate::user_code::{DecodedFolder, DerivedFolder, UserCode};
+use crate::watched::Watched;
 use crate::writer::{FOLDERS, KEYS, ROOT};
 
 pub(crate) struct Subscribers {
@@ -21,6 +25,17 @@ pub(crate) struct Subscribers {
     config: ConsulConfig,
     run_state: Rc<RunState>,
     random: Rng,
+}
+
+fn add<Q: Watched>(
+    to: &mut Vec<Box<dyn AnySubscriber>>,
+    query: Q,
+    behavior: Behavior,
+    random: Rng,
+    run_state: &Rc<RunState>,
+) {
+    let subscriber = TestSubscriber::new(query, behavior, random, run_state);
+    to.push(Box::new(subscriber));
 }
 
 impl Subscribers {
@@ -40,6 +55,26 @@ impl Subscribers {
             let query = Key::new(random.pick(&KEYS));
             let subscriber = TestSubscriber::new(query, behavior, random.fork(), run_state);
             all.push(Box::new(subscriber));
+        }
+        for behavior in BEHAVIORS {
+            let mut random = || random.fork();
+            for (name, _) in SERVICES {
+                add(&mut all, Service::new(name), behavior, random(), run_state);
+                add(
+                    &mut all,
+                    Checks::of_service(name),
+                    behavior,
+                    random(),
+                    run_state,
+                );
+            }
+            let passing = Service::new(SERVICES[0].0).passing_only();
+            add(&mut all, passing, behavior, random(), run_state);
+            add(&mut all, Nodes::new(), behavior, random(), run_state);
+            add(&mut all, Services::new(), behavior, random(), run_state);
+            add(&mut all, Checks::any(), behavior, random(), run_state);
+            let critical = Checks::in_state(CheckStatus::Critical);
+            add(&mut all, critical, behavior, random(), run_state);
         }
         for behavior in [Behavior::Prompt, Behavior::Slow] {
             let query = KeyPrefix::new(ROOT);
@@ -159,8 +194,8 @@ impl Subscribers {
         thread::sleep(hold);
         let reply: Result<Result<Stopped, _>, _> = tokio::time::timeout(DEADLINE, reply).await;
         let Ok(Ok(stopped)) = reply else {
-            self.run_state
-                .violation(format!("the reply to Stop is {reply:?}"));
+            let law = "the reply to Stop is what has ended";
+            self.run_state.violation(law, &format!("{reply:?}"));
             return;
         };
         for subscriber in &mut self.all {
@@ -179,8 +214,8 @@ impl Subscribers {
         };
         let reply = tokio::time::timeout(DEADLINE, self.watches.send(reset)).await;
         if !matches!(reply, Ok(Ok(Ok(_)))) {
-            self.run_state
-                .violation(format!("the reply to Reset is {reply:?}"));
+            let law = "the reply to Reset is the number of watches";
+            self.run_state.violation(law, &format!("{reply:?}"));
         }
     }
 }

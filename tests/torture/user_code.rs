@@ -14,7 +14,7 @@ use consul_watch::{ConsulConfig, Item, KeyPrefix, KvPair, Watch, WatchPath};
 use consul_watch_harness::random::{Choices, Rng};
 use serde::{Deserialize, Deserializer};
 
-use crate::checker::WatchedKeys;
+use crate::watched::Watched;
 
 /// The message of a panic that is a part of the test.
 pub(crate) const EXPECTED_PANIC: &str = "this panic is a part of the test";
@@ -75,7 +75,7 @@ impl UserCode {
 
     /// Adds such code to a subscription, which otherwise wants what any other wants; but a predicate does not
     /// want the changes of one key.
-    pub(crate) fn apply<Q: WatchedKeys>(self, watch: Watch<Q>) -> Watch<Q> {
+    pub(crate) fn apply<Q: Watched>(self, watch: Watch<Q>) -> Watch<Q> {
         let watch = watch.on_skipped(|_, _| Self::OnSkipped.run());
         match self {
             Self::Predicate => watch.only(move |change| {

@@ -1,4 +1,4 @@
-//! The writers of the watched keys.
+//! The writer of the watched keys.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,15 +35,14 @@ pub(crate) fn write(
         let done = match random.u64(..100) {
             0 => {
                 let folder = format!("{}/", random.pick(&FOLDERS));
-                history.delete(&folder, || http.try_delete_tree(&folder))
+                history.remove(&[&folder], || http.try_delete_tree(&folder))
             }
-            1..=15 => history.delete(&key, || http.try_delete(&key)),
+            1..=15 => history.remove(&[&key], || http.try_delete(&key)),
             choice => {
                 // Sometimes the last value again: no change, unless the key was deleted.
                 let again = last.get(&key).filter(|_| choice < 30).cloned();
                 let value = again.unwrap_or_else(|| history.value(name, random.usize(..200)));
-                let done = http.try_put(&key, value.as_bytes()).is_ok();
-                history.puts.fetch_add(u64::from(done), Ordering::Relaxed);
+                let done = history.write(&[&key], || http.try_put(&key, value.as_bytes()));
                 last.insert(key, value);
                 done
             }

@@ -24,7 +24,7 @@ usage: cargo xtask <command>
   repeat [FILTER] [--times N] [--jobs N] [--load]
                    run the tests of the promises, those that match or another test target's, 50 times each
                    and without retries, with --load beside a busy thread per processor
-  torture [--minutes N] [--seed N]
+  torture [--cluster] [--minutes N] [--seed N]
                    inject faults at random, 5 minutes long, and count violations of the promises
   compat CONSUL...  run the suites and the storms with each of these Consul programs, and write
                    docs/compatibility.md

@@ -2,11 +2,12 @@
 
 use crate::cargo::cargo;
 
-pub(crate) const USAGE: &str = "usage: cargo xtask torture [--minutes N] [--seed N]";
+pub(crate) const USAGE: &str = "usage: cargo xtask torture [--cluster] [--minutes N] [--seed N]";
 
-/// The arguments: the seconds, and the seed unless it is random.
+/// The arguments: whether an old Consul is a cluster too, the seconds, and the seed unless it is random.
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
+    cluster: bool,
     seconds: u64,
     seed: Option<u64>,
 }
@@ -29,6 +30,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         ])
         .env("CONSUL_BIN", consul)
         .env("CONSUL_WATCH_TORTURE_SECONDS", options.seconds.to_string());
+    if options.cluster {
+        torture.env("CONSUL_WATCH_TORTURE_CLUSTER", "1");
+    }
     if let Some(seed) = options.seed {
         torture.env("CONSUL_WATCH_SEED", seed.to_string());
     }
@@ -45,11 +49,16 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
 
 fn options(args: &[String]) -> Result<Options, String> {
     let mut options = Options {
+        cluster: false,
         seconds: 300,
         seed: None,
     };
     let mut args = args.iter();
     while let Some(name) = args.next() {
+        if name == "--cluster" {
+            options.cluster = true;
+            continue;
+        }
         let value = args
             .next()
             .ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
@@ -70,19 +79,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_minutes_and_seed() {
+    fn reads_cluster_minutes_and_seed() {
         let read =
             |args: &[&str]| options(&args.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(
             read(&[]),
             Ok(Options {
+                cluster: false,
                 seconds: 300,
                 seed: None
             })
         );
         assert_eq!(
-            read(&["--minutes", "2", "--seed", "7"]),
+            read(&["--minutes", "2", "--cluster", "--seed", "7"]),
             Ok(Options {
+                cluster: true,
                 seconds: 120,
                 seed: Some(7)
             })

@@ -136,15 +136,10 @@ impl TestCluster {
         }
     }
 
-    /// Returns the leader that the servers name, and the others.
-    ///
-    /// # Panics
-    ///
-    /// When no running server names one.
-    #[track_caller]
-    pub fn leader_and_followers(&self) -> (&TestAgent, Vec<&TestAgent>) {
+    /// Returns the leader that the servers name; `None` while no running server names one.
+    pub fn leader(&self) -> Option<&TestAgent> {
         let running = self.servers.iter().filter(|server| server.pid().is_some());
-        let known = running
+        let leader = running
             .filter_map(|server| {
                 server
                     .try_request("GET", "/v1/status/leader", &[], b"")
@@ -157,13 +152,24 @@ impl TestCluster {
                     .trim_matches('"')
                     .parse::<std::net::SocketAddr>()
                     .ok()
-            });
-        let Some(leader) = known else {
+            })?;
+        let mut servers = self.servers.iter();
+        servers.find(|server| server.http_addr().ip() == leader.ip())
+    }
+
+    /// Returns the leader that the servers name, and the others.
+    ///
+    /// # Panics
+    ///
+    /// When no running server names one.
+    #[track_caller]
+    pub fn leader_and_followers(&self) -> (&TestAgent, Vec<&TestAgent>) {
+        let Some(leader) = self.leader() else {
             panic!("no server knows a leader")
         };
-        let leads = |server: &&TestAgent| server.http_addr().ip() == leader.ip();
-        let (leaders, followers): (Vec<_>, Vec<_>) = self.servers.iter().partition(leads);
-        (leaders[0], followers)
+        let others = self.servers.iter();
+        let others = others.filter(|server| server.http_addr() != leader.http_addr());
+        (leader, others.collect())
     }
 }
 
