@@ -118,7 +118,7 @@ async fn whatever_breaks_every_subscriber_ends_up_with_consuls_state() {
     let threads = Threads::start(&site, &proxy, &history, &mut random, length);
     run_state.calm.set(false);
     user_code::may_panic(Some(random.fork()));
-    while threads.go_on() {
+    while threads.are_injecting() {
         subscribers.act_at_random().await;
     }
     let injected = threads.join().await;

@@ -71,7 +71,7 @@ impl Site {
         servers[number % servers.len()].http()
     }
 
-    /// Waits until every node that runs Consul is healthy, so that Consul registers nothing more by itself.
+    /// Waits until every node that runs Consul is healthy, so that Consul registers nothing more on its own.
     pub(crate) fn wait_until_healthy(&self) {
         let agents = self.servers().len() + usize::from(self.cluster.is_some());
         eventually(DEADLINE, "each node is healthy", || {

@@ -1,4 +1,4 @@
-//! What Consul stores and a watch shows, in names and values that both have in common.
+//! Entries of Consul and of watches, in names and values that both have in common.
 //!
 //! A key is named as in Consul. The catalog's names are `node/N`, `instance/N/ID`, `check/N/ID` and `service/NAME`;
 //! `passing/N/ID` is an instance whose checks all pass, `critical/N/ID` a check that is critical. An entry that a
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use consul_watch::KvPair;
 use consul_watch::model::{CheckStatus, HealthCheck, Node, ServiceEntry, ServiceTags};
 
-/// What there is, by name.
+/// The entries, by name.
 pub(crate) type State = BTreeMap<String, Entry>;
 
 /// An entry of a state.

@@ -21,7 +21,7 @@ pub(crate) struct Threads {
     fault_injector: JoinHandle<InjectedFaults>,
     writers: Vec<JoinHandle<()>>,
     restorer: JoinHandle<InjectedFaults>,
-    /// Tells the policy that no restore takes rights any more.
+    /// A restore may still bring back a policy that was cut.
     restoring: Arc<AtomicBool>,
     policy: JoinHandle<InjectedFaults>,
 }
@@ -81,7 +81,7 @@ impl Threads {
     }
 
     /// Whether faults are still injected.
-    pub(crate) fn go_on(&self) -> bool {
+    pub(crate) fn are_injecting(&self) -> bool {
         !self.fault_injector.is_finished()
     }
 
@@ -93,14 +93,13 @@ impl Threads {
             join(writer).await;
         }
         injected.extend(join(self.restorer).await);
-        // A restore may bring back a policy that was cut.
         self.restoring.store(false, Ordering::SeqCst);
         injected.extend(join(self.policy).await);
         injected
     }
 }
 
-/// Waits for the end of a thread, while the subscribers go on.
+/// Waits for the end of a thread, while the subscribers continue.
 async fn join<T>(thread: JoinHandle<T>) -> T {
     while !thread.is_finished() {
         tokio::time::sleep(Duration::from_millis(10)).await;
