@@ -4,12 +4,16 @@ use std::{
     cell::{Cell, RefCell},
     fmt,
     rc::{Rc, Weak},
+    sync::Arc,
     time::Duration,
 };
 
 use awc::http::Method;
 use consul_watch_actors::{ConnectionBudget, FailureClass};
-use tokio::time::Instant;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 
 use super::{
     attempt::Attempt,
@@ -57,10 +61,15 @@ struct Inner {
     token: Token,
     /// A handle without a number: a client that watches nothing limits no other.
     budget: Option<ConnectionBudget>,
+    /// The turns of proofs.
+    proofs: Arc<Semaphore>,
 }
 
 /// The pause before a short call is repeated that found no room among Consul's connections, give or take a half.
 const REFUSED_CALL_PAUSE: Duration = Duration::from_millis(100);
+
+/// The number of proofs that a client makes at once.
+const MAX_PROOFS: usize = 16;
 
 thread_local! {
     /// The clients of this thread's watchers.
@@ -83,6 +92,7 @@ impl ConsulClient {
             current: Cell::new(0),
             token,
             budget: config.connection_budget().map(|budget| budget.keep()),
+            proofs: Arc::new(Semaphore::new(MAX_PROOFS)),
         })))
     }
 
@@ -148,6 +158,12 @@ impl ConsulClient {
     /// The configuration of the client.
     pub fn config(&self) -> &ConsulConfig {
         &self.inner.config
+    }
+
+    /// Waits for the turn of a proof: many watches may need one at once, and the leader answers them all.
+    pub(crate) async fn proof_turn(&self) -> Option<OwnedSemaphorePermit> {
+        // An error would mean that it is closed, which it never is.
+        Arc::clone(&self.inner.proofs).acquire_owned().await.ok()
     }
 
     /// Reads the token's file again, and returns whether the token changed. Without a token file it has no

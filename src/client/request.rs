@@ -125,13 +125,18 @@ impl QueryRequest {
     /// Resumes from `cursor`. A query that starts from nothing is consistent where nobody chose otherwise:
     /// see [`absence::starts_consistent`].
     pub(crate) fn resume_from(self, cursor: &Cursor, config: &ConsulConfig) -> Self {
-        let chosen = self.consistency.unwrap_or(config.consistency());
+        let chosen = self.consistency(config);
         let request = self.with_cursor(cursor.clone());
         let resumes = *cursor != Cursor::Start;
         if absence::starts_consistent(resumes, chosen == Consistency::Default) {
             return request.with_consistency(Consistency::Consistent);
         }
         request
+    }
+
+    /// Returns the consistency that is asked for.
+    pub(crate) fn consistency(&self, config: &ConsulConfig) -> Consistency {
+        self.consistency.unwrap_or(config.consistency())
     }
 
     /// The percent-encoded path.
@@ -154,7 +159,7 @@ impl QueryRequest {
 
     /// The greatest age that its answer may have, if there is a limit.
     pub(crate) fn max_stale(&self, config: &ConsulConfig) -> Option<Duration> {
-        match self.consistency.unwrap_or(config.consistency()) {
+        match self.consistency(config) {
             Consistency::Stale { max_stale } => max_stale,
             Consistency::Default | Consistency::Consistent => None,
         }
@@ -223,7 +228,7 @@ impl QueryRequest {
                 push(name, value.to_owned());
             }
         }
-        for (name, value) in self.consistency.unwrap_or(config.consistency()).params() {
+        for (name, value) in self.consistency(config).params() {
             push(name, value);
         }
         query

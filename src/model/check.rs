@@ -1,6 +1,6 @@
 //! Health checks.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::SystemTime};
 
 use consul_watch_actors::Item;
 
@@ -86,6 +86,11 @@ record! {
         create_index: u64 = "CreateIndex" bookkeeping,
         /// The index of its last change.
         modify_index: u64 = "ModifyIndex" bookkeeping,
+    }
+    with {
+        /// Since when the token may no longer read the check; `None` where it may. A watch keeps the last value of
+        /// it, which may have changed since. It is no part of the JSON.
+        hidden_since: Option<SystemTime>,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Instances of a service, with their nodes and checks.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use consul_watch_actors::Item;
 
@@ -22,6 +22,11 @@ record! {
         service: ServiceInstance = "Service" required,
         /// The checks of the instance and of its node.
         checks: Nullable<Vec<HealthCheck>> = "Checks" nullable,
+    }
+    with {
+        /// Since when the token may no longer read the instance; `None` where it may. A watch keeps the last value of
+        /// it, which may have changed since. It is no part of the JSON.
+        hidden_since: Option<SystemTime>,
     }
 }
 

@@ -166,18 +166,22 @@ impl<'de> de::Visitor<'de> for NameVisitor {
 /// - `bookkeeping`: like `omit_empty`, but not compared by `alike`, because it only says when an object was
 ///   written.
 ///
+/// The fields of a block `with` are no part of the JSON, and `alike` does not compare them.
+///
 /// A derive with a flattened map would do the same, but buffers every field first. For a catalog of thousands
 /// of checks, that costs more than the rest of the parser.
 macro_rules! record {
     (
         $(#[$meta:meta])*
         $name:ident { $( $(#[$doc:meta])* $field:ident: $type:ty = $key:literal $word:ident, )* }
+        $( with { $( $(#[$state_doc:meta])* $state:ident: $state_type:ty, )* } )?
     ) => {
         $(#[$meta])*
         #[derive(Clone, Default, PartialEq)]
         #[non_exhaustive]
         pub struct $name {
             $( $(#[$doc])* pub $field: $type, )*
+            $( $( $(#[$state_doc])* pub $state: $state_type, )* )?
             /// Fields that this version of the library does not know.
             pub extra: $crate::model::Extra,
         }

@@ -1,6 +1,6 @@
 //! Names and tags of services.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use consul_watch_actors::{Item, Snapshot};
 use serde::{
@@ -20,6 +20,10 @@ pub struct ServiceTags {
     pub name: String,
     /// The tags of all its instances, each once, in no particular order.
     pub tags: Nullable<Vec<String>>,
+    /// Since when the token may no longer read the service; `None` where it may. A watch keeps the last value of
+    /// it, which may have changed since. It is no part of the JSON.
+    #[serde(skip)]
+    pub hidden_since: Option<SystemTime>,
 }
 
 /// Consul collects the tags for each answer, so a different order is no difference.
@@ -86,9 +90,17 @@ impl<N: Into<String>> FromIterator<(N, Vec<String>)> for ServiceList {
             Arc::new(ServiceTags {
                 name: name.into(),
                 tags: tags.into(),
+                hidden_since: None,
             })
         });
         Self(services.collect())
+    }
+}
+
+impl From<Vec<Arc<ServiceTags>>> for ServiceList {
+    fn from(mut services: Vec<Arc<ServiceTags>>) -> Self {
+        services.sort_by(|a, b| a.name.cmp(&b.name));
+        Self(services)
     }
 }
 
@@ -138,6 +150,7 @@ impl<'de> Deserialize<'de> for ServiceList {
                     services.push(Arc::new(ServiceTags {
                         name: name.into_owned(),
                         tags,
+                        hidden_since: None,
                     }));
                 }
                 Ok(ServiceList(services))
@@ -175,6 +188,7 @@ mod tests {
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
                 .into(),
+            hidden_since: None,
         };
         assert!(service(&["x", "y"]).content_eq(&service(&["y", "x"])));
         assert!(!service(&["x", "y"]).content_eq(&service(&["x", "x"])));

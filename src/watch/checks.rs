@@ -89,6 +89,7 @@ impl Checks {
 
     list_param_setters!(filter, near, node_meta, peer);
     option_setters!();
+    option_setters!(without_hidden);
 }
 
 impl ConsulQuery for Checks {
@@ -120,7 +121,7 @@ impl ConsulQuery for Checks {
             let query = self.list_params.apply(QueryRequest::new(path));
             self.options.apply(query)
         });
-        list(client, query, request)
+        list(self, client, query, &self.list_params, request)
     }
 }
 

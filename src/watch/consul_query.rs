@@ -5,7 +5,7 @@
 //! conversion of an answer into the engine's.
 
 use consul_watch_actors::{
-    Failure, FailureClass, Outcome, Query, QueryResponse, Request, SharedBy, WatchPath,
+    Cursor, Failure, FailureClass, Outcome, Query, QueryResponse, Request, SharedBy, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 
@@ -13,7 +13,10 @@ use super::{
     query_options::QueryOptions,
     source::{by_index, failure},
 };
-use crate::client::{ClientError, ConsulClient, ConsulConfig, QueryAnswer, QueryRequest};
+use crate::{
+    absence,
+    client::{ClientError, Consistency, ConsulClient, ConsulConfig, QueryAnswer, QueryRequest},
+};
 
 /// The future of one answer.
 pub(super) type Answering<V> = LocalBoxFuture<'static, Result<QueryResponse<V>, Failure>>;
@@ -23,6 +26,9 @@ pub(super) type Answering<V> = LocalBoxFuture<'static, Result<QueryResponse<V>, 
 /// [`impl_query!`] implements the engine's [`Query`] for it. A blanket implementation is not possible:
 /// `Query` belongs to another crate, and Rust's orphan rule forbids one for every `T: ConsulQuery`.
 pub(super) trait ConsulQuery: Query<Source = ConsulConfig> {
+    /// Whether Consul's own list, without filters, is never empty.
+    const NEVER_EMPTY: bool = false;
+
     /// Returns the parameters that all endpoints take.
     fn options(&self) -> &QueryOptions;
 
@@ -86,7 +92,7 @@ macro_rules! impl_query {
 }
 pub(super) use impl_query;
 
-/// Queries an endpoint that blocks by index; `read` compares its answer with the last value.
+/// Queries an endpoint of the agent that blocks by index; `read` compares its answer with the last value.
 pub(super) fn ask_and_read<V: Send + Sync + 'static>(
     client: &ConsulClient,
     query: Result<QueryRequest, Failure>,
@@ -95,7 +101,8 @@ pub(super) fn ask_and_read<V: Send + Sync + 'static>(
 ) -> Answering<V> {
     let client = client.clone();
     Box::pin(async move {
-        let answer = ask(&client, query?, &request).await?;
+        let query = query?.with_cursor(request.cursor.clone());
+        let answer = client.blocking_query(&query).await.map_err(refusal)?;
         let outcome = read(&answer, request.previous.as_deref())?;
         Ok(by_index(&answer, outcome))
     })
@@ -119,22 +126,42 @@ pub(super) fn unless_same<V>(value: V, same: bool) -> Outcome<V> {
     }
 }
 
-/// Sends one query that resumes from the last answer.
-pub(super) async fn ask<V>(
+/// Sends one query that resumes from `cursor`, and returns whether its answer is fresh
+/// ([`absence::is_fresh`]). A doubtful answer is replaced by that of a query without an index.
+pub(super) async fn ask(
     client: &ConsulClient,
     query: QueryRequest,
-    request: &Request<V>,
+    cursor: &Cursor,
+) -> Result<(QueryAnswer, bool), Failure> {
+    let resumed = query.clone().resume_from(cursor, client.config());
+    let answer = client.blocking_query(&resumed).await.map_err(refusal)?;
+    if is_doubtful(cursor, &answer) {
+        return Ok((ask_afresh(client, query).await?, true));
+    }
+    let is_consistent = resumed.consistency(client.config()) == Consistency::Consistent;
+    let resumes = *cursor != Cursor::Start;
+    Ok((answer, absence::is_fresh(resumes, is_consistent)))
+}
+
+/// Sends the query without an index, so that the leader confirms its answer.
+pub(super) async fn ask_afresh(
+    client: &ConsulClient,
+    query: QueryRequest,
 ) -> Result<QueryAnswer, Failure> {
-    // Only the servers' endpoints have a consistency.
-    let of_servers = ["/v1/catalog/", "/v1/health/"]
-        .iter()
-        .any(|path| query.path().starts_with(path));
-    let query = if of_servers {
-        query.resume_from(&request.cursor, client.config())
-    } else {
-        query.with_cursor(request.cursor.clone())
+    let afresh = query
+        .with_cursor(Cursor::Start)
+        .with_consistency(Consistency::Consistent);
+    client.blocking_query(&afresh).await.map_err(refusal)
+}
+
+/// Returns whether the answer to a query that resumed from `cursor` may be of another history
+/// ([`absence::is_doubtful`]).
+pub(super) fn is_doubtful(cursor: &Cursor, answer: &QueryAnswer) -> bool {
+    let before = match cursor {
+        Cursor::Index(before) => Some(*before),
+        Cursor::Start | Cursor::Hash(_) => None,
     };
-    client.blocking_query(&query).await.map_err(refusal)
+    absence::is_doubtful(before, answer.index)
 }
 
 /// Converts a client error. An invalid filter is a bad request, although Consul before 1.9 answers it with a 500.

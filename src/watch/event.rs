@@ -3,7 +3,7 @@
 use consul_watch_actors::{Position, QueryResponse, Request, WatchPath};
 
 use super::{
-    consul_query::{Answering, ConsulQuery, ask, changed, impl_query},
+    consul_query::{Answering, ConsulQuery, changed, impl_query},
     query_options::{QueryOptions, option_setters},
     source::failure,
 };
@@ -93,7 +93,8 @@ impl ConsulQuery for Event {
             query = query.with_param("name", name);
         }
         Box::pin(async move {
-            let answer = ask(&client, query, &request).await?;
+            let query = query.with_cursor(request.cursor.clone());
+            let answer = client.blocking_query(&query).await.map_err(failure)?;
             let events: Option<Vec<UserEvent>> = answer.json().map_err(failure)?;
             let previous = request.previous.as_deref();
             let log = EventLog::next(previous, events.unwrap_or_default());

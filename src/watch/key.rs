@@ -5,7 +5,7 @@ use std::sync::Arc;
 use consul_watch_actors::{Failure, FailureClass, Request, SharedBy, WatchPath};
 
 use super::{
-    consul_query::{Answering, ConsulQuery, impl_query, unless_same},
+    consul_query::{Answering, ConsulQuery, ask, impl_query, unless_same},
     kv_list::KvListReader,
     kv_proof::{KvProof, prove},
     kv_removals::MAX_REREADS,
@@ -98,8 +98,7 @@ impl Key {
                 Err(empty) => return Err(Failure::new(FailureClass::Invalid, empty)),
             };
             let query = options.apply(query).accept_404(true);
-            let resumed = query.clone().resume_from(&request.cursor, client.config());
-            let mut answer = client.blocking_query(&resumed).await.map_err(failure)?;
+            let (mut answer, _) = ask(&client, query.clone(), &request.cursor).await?;
             let previous = request
                 .previous
                 .as_ref()

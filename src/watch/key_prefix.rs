@@ -5,9 +5,10 @@ use std::sync::Arc;
 use consul_watch_actors::{Position, Request, SharedBy, WatchPath};
 
 use super::{
-    consul_query::{Answering, ConsulQuery, impl_query, unless_same},
+    consul_query::{Answering, ConsulQuery, ask, impl_query, unless_same},
+    hidden::wait_while_hidden,
     kv_list::KvListReader,
-    kv_removals::{KvListQuery, Settled, wait_while_hidden},
+    kv_removals::{KvListQuery, Settled},
     query_options::{QueryOptions, option_setters},
     source::{by_index, failure},
 };
@@ -121,6 +122,7 @@ impl KeyPrefix {
     }
 
     option_setters!();
+    option_setters!(without_hidden);
 }
 
 impl ConsulQuery for KeyPrefix {
@@ -152,12 +154,13 @@ impl ConsulQuery for KeyPrefix {
                 cursor, previous, ..
             } = request;
             let known = previous.as_deref().map_or(&[][..], Vec::as_slice);
-            let wait = wait_while_hidden(known, options.wait(client.config()));
-            let mut resumed = query.clone().resume_from(&cursor, client.config());
+            let hidden = known.iter().map(|pair| pair.hidden_since);
+            let wait = wait_while_hidden(hidden, options.wait(client.config()));
+            let mut asked = query.clone();
             if let Some(wait) = wait {
-                resumed = resumed.with_wait(wait);
+                asked = asked.with_wait(wait);
             }
-            let answer = client.blocking_query(&resumed).await.map_err(failure)?;
+            let (answer, _) = ask(&client, asked, &cursor).await?;
             let list = KvListQuery {
                 client: &client,
                 options: &options,

@@ -158,7 +158,7 @@ async fn by_name(
 
 /// Returns whether the request itself was refused, as by a proxy that forwards reads only. Consul refuses a
 /// transaction as a whole only for its size or for a token that does not exist.
-fn is_refused(error: &ClientError) -> bool {
+pub(super) fn is_refused(error: &ClientError) -> bool {
     match error {
         ClientError::Denied { text, .. } => !text.contains("ACL not found"),
         ClientError::Status { status, .. } => matches!(status, 400..=499 | 501) && *status != 429,

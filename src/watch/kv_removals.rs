@@ -9,14 +9,12 @@
 //! - If a key's state is unknown, its last good value stays, and the next query repeats the proof.
 //! - All other changes of the answer are delivered in every case. The query fails only if there are none.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use consul_watch_actors::{Failure, FailureClass, WatchPath};
 
 use super::{
+    hidden::shown,
     kv_list::KvListReader,
     kv_proof::{KvProof, prove},
     query_options::QueryOptions,
@@ -30,13 +28,6 @@ use crate::{
 
 /// The number of times that a list is read again because it lacks keys that exist.
 pub(super) const MAX_REREADS: usize = 2;
-
-/// The number of keys that a log line names.
-const MAX_SHOWN: usize = 5;
-
-/// The shortest and the longest wait of a query while keys are hidden: restored rights wake no query.
-const MIN_WAIT: Duration = Duration::from_secs(1);
-const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// A query for a list of keys, and the previous list.
 pub(super) struct KvListQuery<'a> {
@@ -121,6 +112,9 @@ impl KvListQuery<'_> {
                 Absence::Proven => {}
                 Absence::Unproven(Why::Hidden) if pair.hidden_since.is_none() => {
                     newly_hidden.push(&*pair.key);
+                    if self.options.drops_hidden() {
+                        continue;
+                    }
                     pairs.push(Arc::new(KvPair {
                         hidden_since: Some(now),
                         ..KvPair::clone(pair)
@@ -195,61 +189,23 @@ pub(super) fn missing<'a>(
     previous.iter().filter(is_missing).collect()
 }
 
-/// Returns the wait of the next query while keys are hidden: it grows with the time since, from [`MIN_WAIT`]
-/// to [`MAX_WAIT`], and is never longer than `wait`. `None` if no key is hidden.
-pub(super) fn wait_while_hidden(previous: &[Arc<KvPair>], wait: Duration) -> Option<Duration> {
-    let latest = previous.iter().filter_map(|pair| pair.hidden_since).max()?;
-    let age = latest.elapsed().unwrap_or_default();
-    Some((age / 4).clamp(MIN_WAIT, MAX_WAIT).min(wait))
-}
-
-fn shown(keys: &[&str]) -> String {
-    let mut text = keys[..keys.len().min(MAX_SHOWN)].join(", ");
-    if keys.len() > MAX_SHOWN {
-        text.push_str(", …");
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pair(key: &str, hidden_since: Option<SystemTime>) -> Arc<KvPair> {
+    fn pair(key: &str) -> Arc<KvPair> {
         Arc::new(KvPair {
             key: key.to_owned(),
-            hidden_since,
             ..KvPair::default()
         })
     }
 
     #[test]
     fn keys_of_another_prefix_are_not_missing() {
-        let old = ["a/1", "a/2", "a/3", "b/1"].map(|key| pair(key, None));
-        let new = ["a/0", "a/2"].map(|key| pair(key, None));
+        let old = ["a/1", "a/2", "a/3", "b/1"].map(pair);
+        let new = ["a/0", "a/2"].map(pair);
         let found = missing(&old, &new, &|key| key.starts_with("a/"));
         let keys: Vec<_> = found.iter().map(|pair| &*pair.key).collect();
         assert_eq!(keys, ["a/1", "a/3"]);
-    }
-
-    #[test]
-    fn the_wait_grows_with_the_time_that_keys_are_hidden() {
-        let ago = |seconds| {
-            let since = SystemTime::now() - Duration::from_secs(seconds);
-            [pair("a", None), pair("b", Some(since))]
-        };
-        let wait = Duration::from_secs(300);
-        assert_eq!(wait_while_hidden(&[pair("a", None)], wait), None);
-        assert_eq!(wait_while_hidden(&ago(0), wait), Some(MIN_WAIT));
-        let later = wait_while_hidden(&ago(40), wait).unwrap();
-        assert!(later >= Duration::from_secs(10) && later < Duration::from_secs(20));
-        assert_eq!(wait_while_hidden(&ago(3600), wait), Some(MAX_WAIT));
-        let short = Duration::from_millis(300);
-        assert_eq!(wait_while_hidden(&ago(3600), short), Some(short));
-        let ahead = SystemTime::now() + Duration::from_secs(3600);
-        assert_eq!(
-            wait_while_hidden(&[pair("a", Some(ahead))], wait),
-            Some(MIN_WAIT)
-        );
     }
 }

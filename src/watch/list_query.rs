@@ -3,17 +3,18 @@
 
 use std::sync::Arc;
 
-use consul_watch_actors::{Failure, FailureClass, Item, Request, WatchPath};
+use consul_watch_actors::{
+    Failure, FailureClass, Item, Position, Request, Snapshot, WatchPath,
+};
 use serde::de::DeserializeOwned;
 
 use super::{
-    consul_query::{Answering, ask_and_read, unless_same},
-    source::failure,
+    catalog_item::CatalogItem,
+    consul_query::{Answering, ConsulQuery, unless_same},
+    list_removals::{ListQuery, Listed},
+    source::{by_index, failure},
 };
-use crate::{
-    absence::{self, Absence},
-    client::{ConsulClient, KeyPath, QueryAnswer, QueryRequest},
-};
+use crate::client::{ConsulClient, KeyPath, QueryAnswer, QueryRequest};
 
 /// Parameters that filter or order a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -130,29 +131,67 @@ pub(super) fn segment(what: &'static str, name: &str) -> Result<String, Failure>
 }
 
 /// Sends one query for a list.
-pub(super) fn list<T>(
+pub(super) fn list<Q, T>(
+    watch: &Q,
     client: &ConsulClient,
     query: Result<QueryRequest, Failure>,
+    params: &ListParams,
     request: Request<Vec<Arc<T>>>,
 ) -> Answering<Vec<Arc<T>>>
 where
-    T: Item + PartialEq + DeserializeOwned,
+    Q: ConsulQuery,
+    T: CatalogItem + DeserializeOwned,
 {
-    ask_and_read(client, query, request, |answer, previous| {
+    list_by(watch, client, query, params, request, |answer| {
         let list: Option<Vec<T>> = answer.json().map_err(failure)?;
-        let list: Vec<_> = list.unwrap_or_default().into_iter().map(Arc::new).collect();
-        reject_hidden(answer, list.is_empty())?;
-        let (list, same) = reuse_unchanged(list, previous.map(Vec::as_slice));
-        Ok(unless_same(list, same))
+        Ok(list.unwrap_or_default().into_iter().map(Arc::new).collect())
     })
 }
 
-/// Fails for an empty list that the token filtered: see [`absence::of_empty_list`].
-pub(super) fn reject_hidden(answer: &QueryAnswer, is_empty: bool) -> Result<(), Failure> {
-    match absence::of_empty_list(answer.meta.results_filtered_by_acls) {
-        Absence::Unproven(why) if is_empty => Err(Failure::new(FailureClass::Denied, why)),
-        _ => Ok(()),
-    }
+/// Sends one query for a list whose entries `read` decodes.
+pub(super) fn list_by<Q, V, T>(
+    watch: &Q,
+    client: &ConsulClient,
+    query: Result<QueryRequest, Failure>,
+    params: &ListParams,
+    request: Request<V>,
+    read: impl Fn(&QueryAnswer) -> Result<Vec<Arc<T>>, Failure> + 'static,
+) -> Answering<V>
+where
+    Q: ConsulQuery,
+    V: Snapshot<Item = T> + From<Vec<Arc<T>>>,
+    T: CatalogItem,
+{
+    let (client, path, options) = (client.clone(), watch.watch_path(), watch.options().clone());
+    let is_peered = params.peer.is_some();
+    let is_never_empty = Q::NEVER_EMPTY && *params == ListParams::default();
+    Box::pin(async move {
+        let Request { cursor, previous } = request;
+        let list = ListQuery {
+            client: &client,
+            options: &options,
+            path: &path,
+            query: &query?,
+            is_peered,
+            is_never_empty,
+        };
+        let known = previous.as_deref().map(Snapshot::items);
+        let Listed {
+            answer,
+            list,
+            same,
+            unsettled,
+        } = list.ask(&cursor, known, &read).await?;
+        let mut found = by_index(&answer, unless_same(V::from(list), same));
+        if let Some(failure) = unsettled {
+            if same {
+                return Err(failure);
+            }
+            // The next query is answered at once, and the proof is tried again.
+            found.position = Position::InDoubt(found.position.index());
+        }
+        Ok(found)
+    })
 }
 
 /// Replaces entries of `list` by equal ones of `previous`, and returns whether the two lists are equal.

@@ -14,12 +14,16 @@
 //! | [`AgentService`] | one instance as its agent has it |
 
 mod agent_service;
+mod catalog_item;
+mod catalog_proof;
+mod catalog_transaction;
 mod checks;
 mod connect_leaf;
 mod connect_roots;
 mod consul_query;
 mod decoded_prefix;
 mod event;
+mod hidden;
 mod json_key;
 mod key;
 mod key_prefix;
@@ -31,6 +35,7 @@ mod kv_removals;
 #[doc(hidden)]
 pub mod kv_support;
 mod list_query;
+mod list_removals;
 mod nodes;
 pub mod predicates;
 mod query_options;

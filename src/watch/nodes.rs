@@ -54,9 +54,12 @@ impl Nodes {
 
     list_param_setters!(filter, near, node_meta, peer);
     option_setters!();
+    option_setters!(without_hidden);
 }
 
 impl ConsulQuery for Nodes {
+    const NEVER_EMPTY: bool = true;
+
     fn options(&self) -> &QueryOptions {
         &self.options
     }
@@ -70,7 +73,8 @@ impl ConsulQuery for Nodes {
         let query = self
             .list_params
             .apply(QueryRequest::new("/v1/catalog/nodes"));
-        list(client, Ok(self.options.apply(query)), request)
+        let query = Ok(self.options.apply(query));
+        list(self, client, query, &self.list_params, request)
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Overrides {
     pub(super) token: Option<Secret>,
     pub(super) consistency: Option<Consistency>,
     pub(super) wait: Option<Duration>,
+    /// Whether entries leave the value when the token may no longer read them.
+    pub(super) drops_hidden: bool,
 }
 
 impl QueryOptions {
@@ -87,6 +89,13 @@ impl QueryOptions {
             .unwrap_or(config.wait())
     }
 
+    /// Returns whether entries leave the value when the token may no longer read them.
+    pub(super) fn drops_hidden(&self) -> bool {
+        self.0
+            .as_deref()
+            .is_some_and(|overrides| overrides.drops_hidden)
+    }
+
     /// Adds these parameters to a path, so that watches that differ in them have different paths.
     pub(super) fn describe(&self, mut path: WatchPath) -> WatchPath {
         let Some(overrides_mut) = self.0.as_deref() else {
@@ -109,6 +118,9 @@ impl QueryOptions {
         }
         if overrides_mut.token.is_some() {
             path = path.option("token");
+        }
+        if overrides_mut.drops_hidden {
+            path = path.option("without_hidden");
         }
         path
     }
@@ -160,6 +172,15 @@ macro_rules! option_setters {
         #[must_use]
         pub fn with_consistency(mut self, consistency: $crate::client::Consistency) -> Self {
             self.options.overrides_mut().consistency = Some(consistency);
+            self
+        }
+    };
+    (@ without_hidden) => {
+        /// Drops an entry when the token may no longer read it; it counts as removed. Default: its last value stays,
+        /// marked by `hidden_since`.
+        #[must_use]
+        pub fn without_hidden(mut self) -> Self {
+            self.options.overrides_mut().drops_hidden = true;
             self
         }
     };

@@ -99,6 +99,7 @@ impl Service {
 
     list_param_setters!(filter, near, node_meta, peer);
     option_setters!();
+    option_setters!(without_hidden);
 }
 
 impl ConsulQuery for Service {
@@ -128,7 +129,7 @@ impl ConsulQuery for Service {
             }
             self.options.apply(self.list_params.apply(query))
         });
-        list(client, query, request)
+        list(self, client, query, &self.list_params, request)
     }
 }
 

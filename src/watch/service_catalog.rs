@@ -66,6 +66,7 @@ impl ServiceCatalog {
     }
 
     option_setters!();
+    option_setters!(without_hidden);
 
     fn services(&self) -> Services {
         Services::with(self.options.clone())

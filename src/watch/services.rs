@@ -3,8 +3,8 @@
 use consul_watch_actors::{Request, WatchPath};
 
 use super::{
-    consul_query::{Answering, ConsulQuery, ask_and_read, impl_query, unless_same},
-    list_query::{ListParams, list_param_setters, reject_hidden, reuse_unchanged},
+    consul_query::{Answering, ConsulQuery, impl_query},
+    list_query::{ListParams, list_by, list_param_setters},
     query_options::{QueryOptions, option_setters},
     source::failure,
 };
@@ -63,9 +63,12 @@ impl Services {
 
     list_param_setters!(filter, node_meta, peer);
     option_setters!();
+    option_setters!(without_hidden);
 }
 
 impl ConsulQuery for Services {
+    const NEVER_EMPTY: bool = true;
+
     fn options(&self) -> &QueryOptions {
         &self.options
     }
@@ -80,11 +83,9 @@ impl ConsulQuery for Services {
             .list_params
             .apply(QueryRequest::new("/v1/catalog/services"));
         let query = Ok(self.options.apply(query));
-        ask_and_read(client, query, request, |answer, previous| {
+        list_by(self, client, query, &self.list_params, request, |answer| {
             let ServiceList(list) = answer.json().map_err(failure)?;
-            reject_hidden(answer, list.is_empty())?;
-            let (list, same) = reuse_unchanged(list, previous.map(|list| &**list));
-            Ok(unless_same(ServiceList(list), same))
+            Ok(list)
         })
     }
 }

@@ -38,10 +38,10 @@ async fn queries(fixture: &Fixture, count: u64) -> Duration {
     start.elapsed()
 }
 
-/// Checks that the watch queries slowly after `warm_up` requests.
-async fn is_slowed_down(fixture: &Fixture, warm_up: u64) {
-    queries(fixture, warm_up).await;
-    let took = queries(fixture, 6).await;
+/// Checks that the watch queries slowly after its warm-up; `each` query is so many requests.
+async fn is_slowed_down(fixture: &Fixture, each: u64) {
+    queries(fixture, each * WARM_UP).await;
+    let took = queries(fixture, each * 6).await;
     // The first may be on its way already, and the throttle may have saved up its burst of two.
     assert!(
         took >= 3 * SLOWED,
@@ -60,7 +60,7 @@ async fn a_blocking_query_that_does_not_block() {
         .inject(Rule::always(unchanged(&fixture, "app", None)));
     // The fault does not apply to the request on its way.
     fixture.until_woken(|agent| agent.put("app2", "")).await;
-    is_slowed_down(&fixture, WARM_UP).await;
+    is_slowed_down(&fixture, 1).await;
     fixture.proxy.pass();
     fixture.agent.put("app/a", "2");
     feed.says(&["updated app/a=1→2"]).await;
@@ -74,7 +74,7 @@ async fn an_index_of_zero_or_none_at_all() {
         fixture.proxy.inject(Rule::always(fault.clone()));
         let mut feed = fixture.watch(KeyPrefix::new("app")).await;
         feed.says(&["added app/a=1"]).await;
-        is_slowed_down(&fixture, WARM_UP).await;
+        is_slowed_down(&fixture, 1).await;
         let seen = fixture.proxy.requests();
         assert!(
             !seen
@@ -85,7 +85,7 @@ async fn an_index_of_zero_or_none_at_all() {
     }
 }
 
-/// An index that goes up and down makes every second query one that does not block.
+/// An index that goes up and down makes every second request one that does not block.
 #[actix_rt::test]
 async fn an_index_that_rises_and_falls() {
     let fixture = Fixture::dev();
@@ -105,8 +105,8 @@ async fn an_index_that_rises_and_falls() {
             .inject(Rule::next(1, unchanged(&fixture, "app", Some(index))));
     }
     fixture.until_woken(|agent| agent.put("app2", "")).await;
-    // Only every second answer counts as early.
-    is_slowed_down(&fixture, 2 * WARM_UP).await;
+    // Each answer whose index fell is replaced by that of a second request.
+    is_slowed_down(&fixture, 2).await;
 }
 
 /// The first query is answered and every later one fails: success must not end the growth of the back-off.
