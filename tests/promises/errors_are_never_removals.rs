@@ -8,7 +8,9 @@ use consul_watch_harness::{
     fixture::{impatient, retries_after},
 };
 
+mod hidden_entries;
 mod hidden_keys;
+mod streaming_views;
 
 /// Returns a response with an index, so that only its status and body are wrong.
 fn canned(status: u16, body: &str) -> ResponseFault {

@@ -118,6 +118,47 @@ impl Canned {
         }
     }
 
+    /// Returns an answer of a real Consul from `answers/NAME.http`, which `answers/README.md` describes.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such file, or it is no HTTP response.
+    pub fn answer(name: &str) -> Self {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/answers");
+        let path = format!("{folder}/{name}.http");
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text.replace("\r\n", "\n"),
+            Err(error) => panic!("{path}: {error}"),
+        };
+        let Some((head, body)) = text.split_once("\n\n") else {
+            panic!("{path} is no HTTP response");
+        };
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1));
+        let Some(status) = status.and_then(|status| status.parse().ok()) else {
+            panic!("{path} has no status");
+        };
+        // The length is that of the body here, and the connection stays.
+        let own = |name: &str| !["Content-Length", "Connection"].contains(&name);
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let headers = headers.filter(|(name, _)| own(name));
+        Self {
+            status,
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            body: body.into(),
+        }
+    }
+
+    /// Replaces `X-Consul-Index`.
+    #[must_use]
+    pub fn with_index(mut self, index: u64) -> Self {
+        self.headers
+            .retain(|(name, _)| !name.eq_ignore_ascii_case("X-Consul-Index"));
+        self.header("X-Consul-Index", &index.to_string())
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -200,6 +241,21 @@ mod tests {
         assert!(rule.fits("/v1/kv/a"));
         rule.used();
         assert!(!rule.fits("/v1/kv/a"));
+    }
+
+    #[test]
+    fn a_recorded_answer_is_sent_with_another_index() {
+        let bytes = Canned::answer("122-1e-index-1").with_index(7).encode(true);
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
+        assert!(
+            text.contains("X-Consul-Query-Backend: streaming\r\n"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("X-Consul-Index: 7\r\nContent-Length: 2\r\n\r\n[]"),
+            "{text}"
+        );
     }
 
     #[test]
