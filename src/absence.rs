@@ -42,9 +42,10 @@
 //!
 //! # Known gaps
 //!
-//! - A first answer has nothing to compare with. If the token hides every key of a folder, Consul answers
-//!   404 with an index, as for an empty folder: [`KeyPrefix`](crate::KeyPrefix) delivers an empty list, and
-//!   [`DecodedPrefix`](crate::watch::DecodedPrefix) the defaults of its type.
+//! - A first answer has nothing to compare with. One that is empty, and of which Consul says that something is
+//!   hidden ([`of_first_empty_list`]), is delivered to subscribers without an earlier state; one with a checkpoint
+//!   receives no state until there is one that is proven. If the token hides a part of a first answer, the
+//!   checkpoint of an earlier state does not say which entries are missing, and the rest is delivered.
 //! - A right that is given and taken again between two fresh lists, so that both lack an entry that exists: the
 //!   proof in between finds it readable. The same for a filter that an entry enters and leaves.
 //! - Entries that were imported from a cluster peer: Consul has no read that decides their rights. The filtered
@@ -68,7 +69,7 @@ mod state;
 pub(crate) use self::{
     answer::{of_agent_service, of_body, of_no_roots, of_other_status},
     catalog::{of_bracket, of_catalog_get, of_instances, of_no_entries, of_peered_list, of_right},
-    doubt::{is_doubtful, is_fresh, starts_consistent},
+    doubt::{is_doubtful, is_fresh, of_first_empty_list, starts_consistent},
     keys::{of_check_index, of_empty_kv_list, of_kv_status, of_wider_list},
     state::{Absence, Why},
 };

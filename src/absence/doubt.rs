@@ -1,5 +1,7 @@
 //! Rules that decide whether an answer can prove anything.
 
+use super::state::{Absence, Why};
+
 /// Returns whether an answer may be of another history than the one that is known to `before`: its index fell, is
 /// missing, or is 1
 /// (<https://developer.hashicorp.com/consul/api-docs/features/blocking#implementation-details>). Not for events
@@ -13,6 +15,18 @@ pub(crate) fn is_doubtful(before: Option<u64>, now: Option<u64>) -> bool {
 /// and that the leader confirmed.
 pub(crate) fn is_fresh(resumes: bool, is_consistent: bool) -> bool {
     !resumes && is_consistent
+}
+
+/// Judges a first list without an entry, with which nothing can be compared. `filtered` is
+/// `X-Consul-Results-Filtered-By-ACLs`
+/// (<https://developer.hashicorp.com/consul/api-docs/api-structure#results-filtered-by-acls>), which is missing
+/// without a token and before Consul 1.11; `right` is the right to the name that the list is about, if it has one.
+pub(crate) fn of_first_empty_list(filtered: bool, right: Option<Absence>) -> Absence {
+    if filtered || right == Some(Absence::Unproven(Why::Hidden)) {
+        Absence::Unproven(Why::Filtered)
+    } else {
+        Absence::Proven
+    }
 }
 
 /// Returns whether a query has to be `consistent`: one without an index whose consistency is the default.
@@ -40,6 +54,22 @@ mod tests {
     fn a_held_answer_and_one_that_the_leader_did_not_confirm_are_not_fresh() {
         assert!(is_fresh(false, true));
         assert!(!is_fresh(true, true) && !is_fresh(false, false));
+    }
+
+    #[test]
+    fn a_first_empty_list_is_believed_unless_something_says_that_it_is_hidden() {
+        let hidden = Absence::Unproven(Why::Filtered);
+        let right = |why| Some(Absence::Unproven(why));
+        assert_eq!(of_first_empty_list(true, None), hidden);
+        assert_eq!(of_first_empty_list(false, right(Why::Hidden)), hidden);
+        for right in [
+            None,
+            right(Why::Readable),
+            right(Why::Unknown),
+            Some(Absence::Proven),
+        ] {
+            assert_eq!(of_first_empty_list(false, right), Absence::Proven);
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) enum Why {
     Readable,
     /// The list of a wider query lacks it. Such a list omits what the token may not read, and may be older.
     WiderList,
-    /// The token filtered the list, and no entry is left.
+    /// The token hides entries of the list, and no other is left.
     Filtered,
     /// A list of keys without a key.
     EmptyKvList,
@@ -51,8 +51,8 @@ impl Why {
             Self::Readable => "the token may read it, and only one list lacks it",
             Self::WiderList => "a wider list lacks it, which proves nothing",
             Self::Filtered => {
-                "the token hides all there is (X-Consul-Results-Filtered-By-ACLs); check the token and its \
-                 policies"
+                "the token hides all there is, or Consul does not say that there is nothing; check the token \
+                 and its policies"
             }
             Self::EmptyKvList => "the list is empty, which Consul's never is",
             Self::EmptyBody => "it is empty, which Consul's answers never are",

@@ -173,6 +173,15 @@ fn joined(all: impl Iterator<Item = Absence>) -> Absence {
     joined
 }
 
+/// Returns the right to a service; `None` if it is unknown.
+pub(super) async fn right_to_service(
+    client: &ConsulClient,
+    options: &QueryOptions,
+    service: &str,
+) -> Option<Absence> {
+    right(client, options, Right::Service(service)).await.ok()
+}
+
 /// Reads a right at the servers.
 async fn right(
     client: &ConsulClient,

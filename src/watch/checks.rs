@@ -93,6 +93,13 @@ impl Checks {
 }
 
 impl ConsulQuery for Checks {
+    fn service_name(&self) -> Option<&str> {
+        match &self.scope {
+            Scope::Service(name) => Some(name),
+            Scope::Any | Scope::State(_) => None,
+        }
+    }
+
     fn options(&self) -> &QueryOptions {
         &self.options
     }

@@ -38,6 +38,11 @@ pub(super) trait ConsulQuery: Query<Source = ConsulConfig> {
     /// Implements `Query::run`: sends one query.
     fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value>;
 
+    /// Returns the name of the service whose entries it lists, if it is about one.
+    fn service_name(&self) -> Option<&str> {
+        None
+    }
+
     /// Implements `Query::shared_with`.
     fn sharing(&self) -> Option<&dyn SharedBy<Self>> {
         None

@@ -3,8 +3,8 @@
 use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
 use consul_watch_actors::{
-    Ask as _, Extracted, Input, KeySelector, Outcome, Query, QueryResponse, Request, SharedBy,
-    WatchPath,
+    Ask as _, Extracted, Failure, FailureClass, Input, KeySelector, Outcome, Query, QueryResponse,
+    Request, SharedBy, WatchPath,
 };
 use serde::de::DeserializeOwned;
 
@@ -15,6 +15,7 @@ use super::{
     typed_query::typed_query,
 };
 use crate::{
+    absence::Why,
     client::{ConsulClient, ConsulConfig},
     decode::{Decoded, UnknownFields, from_pairs},
     kv::KvPair,
@@ -117,6 +118,10 @@ where
                 outcome,
                 last_contact,
             } = fetch.await?;
+            if let Outcome::Unproven(_) = outcome {
+                // The defaults of the type would stand for what the token may not read.
+                return Err(Failure::new(FailureClass::Denied, Why::Filtered));
+            }
             let outcome = decoded(&folder, outcome, unknown);
             Ok(QueryResponse {
                 position,

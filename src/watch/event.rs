@@ -87,7 +87,7 @@ impl ConsulQuery for Event {
     }
 
     fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
-        let client = client.clone();
+        let (client, path) = (client.clone(), self.watch_path());
         let mut query = self.options.apply(QueryRequest::new("/v1/event/list"));
         if let Some(name) = &self.name {
             query = query.with_param("name", name);
@@ -97,6 +97,13 @@ impl ConsulQuery for Event {
             let answer = client.blocking_query(&query).await.map_err(failure)?;
             let events: Option<Vec<UserEvent>> = answer.json().map_err(failure)?;
             let previous = request.previous.as_deref();
+            let is_first = previous.is_none();
+            if answer.meta.results_filtered_by_acls && is_first {
+                tracing::warn!(
+                    %path,
+                    "the token hides events; give it `event:read` for them"
+                );
+            }
             let log = EventLog::next(previous, events.unwrap_or_default());
             Ok(QueryResponse {
                 // Derived from the id of the newest event, so it has no order.

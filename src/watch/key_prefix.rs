@@ -8,7 +8,9 @@ use super::{
     consul_query::{Answering, ConsulQuery, ask, impl_query, unless_same},
     hidden::wait_while_hidden,
     kv_list::KvListReader,
+    kv_proof::prove,
     kv_removals::{KvListQuery, Settled},
+    list_query::empty,
     query_options::{QueryOptions, option_setters},
     source::{by_index, failure},
 };
@@ -186,7 +188,16 @@ impl ConsulQuery for KeyPrefix {
                     .iter()
                     .zip(known)
                     .all(|(new, old)| Arc::ptr_eq(new, old));
-            let mut found = by_index(&answer, unless_same(pairs, same));
+            let outcome = if pairs.is_empty() && known.is_empty() {
+                let filtered = answer.meta.results_filtered_by_acls;
+                let name = first_key(&full_prefix);
+                let right = Box::pin(prove(&client, &options, &[name])).await;
+                let right = right.absences.first().copied();
+                empty(&path, filtered, right, previous.is_none(), pairs)
+            } else {
+                unless_same(pairs, same)
+            };
+            let mut found = by_index(&answer, outcome);
             if let Some(failure) = unsettled {
                 if same {
                     return Err(failure);
@@ -200,6 +211,15 @@ impl ConsulQuery for KeyPrefix {
 
     fn sharing(&self) -> Option<&dyn SharedBy<Self>> {
         Some(self)
+    }
+}
+
+/// Returns the key whose right says whether a prefix may be read: the prefix itself. No key is empty.
+fn first_key(full_prefix: &str) -> &str {
+    if full_prefix.is_empty() {
+        "/"
+    } else {
+        full_prefix
     }
 }
 

@@ -4,17 +4,21 @@
 use std::sync::Arc;
 
 use consul_watch_actors::{
-    Failure, FailureClass, Item, Position, Request, Snapshot, WatchPath,
+    Failure, FailureClass, Item, Outcome, Position, Request, Snapshot, WatchPath,
 };
 use serde::de::DeserializeOwned;
 
 use super::{
     catalog_item::CatalogItem,
+    catalog_proof::right_to_service,
     consul_query::{Answering, ConsulQuery, unless_same},
     list_removals::{ListQuery, Listed},
     source::{by_index, failure},
 };
-use crate::client::{ConsulClient, KeyPath, QueryAnswer, QueryRequest};
+use crate::{
+    absence::{self, Absence},
+    client::{ConsulClient, KeyPath, QueryAnswer, QueryRequest},
+};
 
 /// Parameters that filter or order a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -164,6 +168,7 @@ where
 {
     let (client, path, options) = (client.clone(), watch.watch_path(), watch.options().clone());
     let is_peered = params.peer.is_some();
+    let service = watch.service_name().map(str::to_owned);
     let is_never_empty = Q::NEVER_EMPTY && *params == ListParams::default();
     Box::pin(async move {
         let Request { cursor, previous } = request;
@@ -178,11 +183,22 @@ where
         let known = previous.as_deref().map(Snapshot::items);
         let Listed {
             answer,
-            list,
+            list: entries,
             same,
             unsettled,
         } = list.ask(&cursor, known, &read).await?;
-        let mut found = by_index(&answer, unless_same(V::from(list), same));
+        let was_empty = entries.is_empty() && known.is_none_or(<[_]>::is_empty);
+        let outcome = if was_empty {
+            let filtered = answer.meta.results_filtered_by_acls || is_never_empty;
+            let right = match &service {
+                Some(service) => Box::pin(right_to_service(&client, &options, service)).await,
+                None => None,
+            };
+            empty(&path, filtered, right, known.is_none(), V::from(entries))
+        } else {
+            unless_same(V::from(entries), same)
+        };
+        let mut found = by_index(&answer, outcome);
         if let Some(failure) = unsettled {
             if same {
                 return Err(failure);
@@ -192,6 +208,26 @@ where
         }
         Ok(found)
     })
+}
+
+/// Returns the outcome of an empty list: one that may be empty because all of it is hidden is unproven. It is named
+/// in a warning if it is the first answer.
+pub(super) fn empty<V>(
+    path: &WatchPath,
+    filtered: bool,
+    right: Option<Absence>,
+    is_first: bool,
+    list: V,
+) -> Outcome<V> {
+    match absence::of_first_empty_list(filtered, right) {
+        // An equal value is dropped, unless the last one was unproven.
+        Absence::Proven => Outcome::Value(list),
+        Absence::Unproven(why) if is_first => {
+            tracing::warn!(%path, reason = why.text(), "the first answer is empty");
+            Outcome::Unproven(list)
+        }
+        Absence::Unproven(_) => Outcome::Unchanged,
+    }
 }
 
 /// Replaces entries of `list` by equal ones of `previous`, and returns whether the two lists are equal.

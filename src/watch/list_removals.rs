@@ -107,13 +107,6 @@ impl ListQuery<'_> {
         }
         let (answer, is_fresh) = ask(self.client, query, cursor).await?;
         let list = read(&answer)?;
-        if previous.is_none() && list.is_empty() && answer.meta.results_filtered_by_acls {
-            tracing::warn!(
-                path = %self.path,
-                reason = Why::Filtered.text(),
-                "the first answer is empty"
-            );
-        }
         let answered = Answered {
             answer,
             list,

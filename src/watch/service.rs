@@ -103,6 +103,10 @@ impl Service {
 }
 
 impl ConsulQuery for Service {
+    fn service_name(&self) -> Option<&str> {
+        Some(&self.name)
+    }
+
     fn options(&self) -> &QueryOptions {
         &self.options
     }

@@ -147,6 +147,7 @@ impl SharedBy<Self> for KeyPrefix {
             .iter()
             .take_while(|pair| pair.key.starts_with(&prefix));
         let pairs: Vec<_> = inside.filter(|pair| keep(&pair.key)).cloned().collect();
+        let is_empty = pairs.is_empty();
         let same = previous.is_some_and(|old| {
             old.len() == pairs.len()
                 && old
@@ -165,7 +166,8 @@ impl SharedBy<Self> for KeyPrefix {
             } else {
                 Outcome::Value(pairs)
             },
-            confirm: lost && !absence::of_wider_list().is_proven(),
+            confirm: (lost || previous.is_none() && is_empty)
+                && !absence::of_wider_list().is_proven(),
         })
     }
 

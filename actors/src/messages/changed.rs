@@ -64,6 +64,8 @@ pub struct Changed<Q: Query> {
     pub coalesced: u64,
     /// `None` stands for the default view.
     pub(crate) view: Option<Arc<View<Item<Q>>>>,
+    /// Whether the value may lack entries that exist.
+    pub(crate) unproven: bool,
 }
 
 type Item<Q> = <<Q as Query>::Value as Snapshot>::Item;
@@ -81,6 +83,7 @@ impl<Q: Query> Changed<Q> {
             reason: Reason::First,
             coalesced: 0,
             view: None,
+            unproven: false,
         }
     }
 

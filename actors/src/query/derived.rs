@@ -2,7 +2,12 @@
 //!
 //! A derived query names its inputs by [`Input`]; which actors watch them is not known here.
 
-use std::{any::Any, collections::HashMap, fmt, sync::Arc};
+use std::{
+    any::Any,
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+};
 
 use actix::Message;
 
@@ -25,6 +30,8 @@ pub trait Derived<Q: Query = Self> {
 #[derive(Default)]
 pub struct Inputs {
     values: HashMap<WatchKey, (Arc<dyn Any + Send + Sync>, u64)>,
+    /// The inputs whose values may lack entries that exist.
+    unproven: HashSet<WatchKey>,
 }
 
 impl Inputs {
@@ -40,8 +47,18 @@ impl Inputs {
         indexes.max().unwrap_or(0)
     }
 
+    /// Whether all of them are proven.
+    pub(crate) fn are_proven(&self) -> bool {
+        self.unproven.is_empty()
+    }
+
     /// Takes over an input's new value.
     pub(crate) fn insert(&mut self, changed: InputChanged) {
+        if changed.unproven {
+            self.unproven.insert(changed.input.clone());
+        } else {
+            self.unproven.remove(&changed.input);
+        }
         self.values
             .insert(changed.input, (changed.value, changed.index));
     }
@@ -49,6 +66,7 @@ impl Inputs {
     /// Forgets the values that are not inputs any more.
     pub(crate) fn retain(&mut self, is_input: impl Fn(&WatchKey) -> bool) {
         self.values.retain(|key, _| is_input(key));
+        self.unproven.retain(|key| is_input(key));
     }
 }
 
@@ -101,6 +119,8 @@ pub(crate) struct InputChanged {
     pub(crate) index: u64,
     /// It was found after a break.
     pub(crate) resync: bool,
+    /// It may lack entries that exist.
+    pub(crate) unproven: bool,
 }
 
 /// A query of any type, as an input. The supervisor implements it for all queries.

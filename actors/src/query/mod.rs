@@ -205,9 +205,24 @@ pub struct QueryResponse<V> {
 pub enum Outcome<V> {
     /// The value as it is now.
     Value(V),
+    /// A first value that may lack entries that exist. A subscriber with an earlier state
+    /// ([`Watch::skip_first_when`](crate::Watch::skip_first_when)) does not receive it, since the entries would
+    /// count as removed: its first value is the first [`Value`](Self::Value).
+    Unproven(V),
     /// The value is the one the request carried as `previous`.
     Unchanged,
     /// There is an answer, but it cannot be taken as a value. The last good value stays, observers
     /// receive the reason, and the watch continues.
     Rejected(Arc<dyn Error + Send + Sync>),
+}
+
+impl<V> Outcome<V> {
+    /// The same, marked as one that may lack entries that exist.
+    #[must_use]
+    pub fn into_unproven(self) -> Self {
+        match self {
+            Self::Value(value) => Self::Unproven(value),
+            other => other,
+        }
+    }
 }

@@ -168,7 +168,7 @@ impl<N: Query> MemberGroup<N> {
         else {
             return;
         };
-        let Some(part) = extract(host.source, member, &upstream) else {
+        let Some(mut part) = extract(host.source, member, &upstream) else {
             return self.detach(number, DetachReason::Panicked, host);
         };
         let Some(confirmation) = &mut member.confirmation else {
@@ -185,6 +185,9 @@ impl<N: Query> MemberGroup<N> {
                     return self.detach(number, DetachReason::Panicked, host);
                 };
                 if agrees {
+                    if matches!(answer.outcome, Outcome::Unproven(_)) {
+                        part.outcome = part.outcome.into_unproven();
+                    }
                     member.confirmation = None;
                     member.handed_over = false;
                     return self.apply(number, part, host);
@@ -267,8 +270,10 @@ fn agrees<V: Snapshot>(
         (Outcome::Rejected(_), Outcome::Rejected(_)) | (Outcome::Unchanged, Outcome::Unchanged) => {
             true
         }
-        (Outcome::Value(own), Outcome::Value(part)) if all => !differ(own, part, &View::default()),
-        (Outcome::Value(own), Outcome::Value(part)) => {
+        (Outcome::Value(own) | Outcome::Unproven(own), Outcome::Value(part)) if all => {
+            !differ(own, part, &View::default())
+        }
+        (Outcome::Value(own) | Outcome::Unproven(own), Outcome::Value(part)) => {
             let known = current.map_or(&[][..], Snapshot::items);
             let (left, found) = (ids(part.items()), ids(own.items()));
             let missing = known.iter().map(|item| item.id());

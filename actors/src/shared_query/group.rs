@@ -345,7 +345,7 @@ pub(super) fn is_news<N: Query>(member: &Member<N>, part: &Outcome<N::Value>) ->
         return true;
     };
     match part {
-        Outcome::Value(part) => {
+        Outcome::Value(part) | Outcome::Unproven(part) => {
             caught(|| differ(&*current.value, part, &View::default())).unwrap_or(false)
         }
         Outcome::Rejected(_) => true,

@@ -157,6 +157,10 @@ impl<S: Snapshot> Subscription<S> {
     /// Takes a new state, which replaces the pending one. Runs no code of the subscriber.
     pub(crate) fn offer(&mut self, version: &Version<S>, resync: bool, now: Instant) {
         if let Some(undecided) = &mut self.undecided {
+            if version.unproven {
+                // What it lacks may exist, and would count as removed.
+                return;
+            }
             undecided.first.get_or_insert_with(|| version.clone());
         }
         let reason = if resync {

@@ -11,6 +11,7 @@ fn version(table: &Table, index: u64) -> Version<Table> {
     Version {
         value: Arc::new(table.clone()),
         index,
+        unproven: false,
     }
 }
 
@@ -208,4 +209,30 @@ proptest! {
         }
         prop_assert_eq!(handled, latest.as_ref().map(content));
     }
+}
+
+#[test]
+fn an_unproven_state_is_not_offered_to_a_subscriber_with_an_earlier_one() {
+    let now = Instant::now();
+    let unproven = Version {
+        unproven: true,
+        ..version(&Table::of(&[]), 1)
+    };
+    let proven = version(&Table::of(&[("a", 1, 2)]), 2);
+    for covers in [true, false] {
+        let mut feed = Subscription::new(None, None, Some(Arc::new(move |_| covers)));
+        feed.offer(&unproven, false, now);
+        assert!(!feed.is_undecided() && feed.is_idle());
+        feed.offer(&proven, false, now);
+        feed.decide_first();
+        assert_eq!(feed.is_idle(), covers);
+    }
+    let mut feed = plain();
+    feed.offer(&unproven, false, now);
+    assert_eq!(
+        delivery(feed.next(now, &mut DiffCache::default()))
+            .current
+            .index,
+        1
+    );
 }

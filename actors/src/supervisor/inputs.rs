@@ -73,6 +73,7 @@ impl<I: Query> Receive<Changed<I>> for InputSubscriber {
             value: Arc::clone(&changed.current) as Arc<dyn Any + Send + Sync>,
             index: changed.index,
             resync: changed.reason == Reason::Resync,
+            unproven: changed.unproven,
         })))
     }
 

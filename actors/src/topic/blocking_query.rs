@@ -84,10 +84,11 @@ impl<V: PartialEq> BlockingQueryState<V> {
     pub(crate) fn step(&mut self, answer: QueryResponse<V>) -> Step<V> {
         let index = answer.position.index();
         self.cursor = self.follow(answer.position);
-        let value = match answer.outcome {
+        let (value, unproven) = match answer.outcome {
             Outcome::Rejected(reason) => return Step::Rejected(reason),
-            Outcome::Unchanged => None,
-            Outcome::Value(value) => Some(value),
+            Outcome::Unchanged => (None, false),
+            Outcome::Value(value) => (Some(value), false),
+            Outcome::Unproven(value) => (Some(value), true),
         };
         let same = match (&value, &self.current) {
             (Some(new), Some(current)) => {
@@ -95,7 +96,8 @@ impl<V: PartialEq> BlockingQueryState<V> {
                     discard(value);
                     return Step::Rejected(Arc::new(ComparisonPanicked));
                 };
-                same
+                // An unproven value that is proven now is news to those that did not receive it.
+                same && current.unproven <= unproven
             }
             (None, _) => true,
             (Some(_), None) => false,
@@ -106,6 +108,7 @@ impl<V: PartialEq> BlockingQueryState<V> {
                 let version = Version {
                     value: Arc::new(value),
                     index,
+                    unproven,
                 };
                 discard(self.current.replace(version.clone()));
                 Step::Changed(version, resync)
@@ -222,6 +225,24 @@ mod tests {
         let mut query_state = BlockingQueryState::default();
         query_state.step(at(Position::Hash("abc".to_owned()), 1));
         assert_eq!(query_state.request().cursor, Cursor::Hash("abc".to_owned()));
+    }
+
+    #[test]
+    fn an_unproven_value_that_is_proven_is_news_once() {
+        let mut query_state = BlockingQueryState::default();
+        let unproven = |index| QueryResponse {
+            outcome: Outcome::Unproven(1),
+            ..self::index(index, 1)
+        };
+        let unproven_step = |step| match step {
+            Step::Changed(version, _) => Some(version.unproven),
+            _ => None,
+        };
+        assert_eq!(unproven_step(query_state.step(unproven(5))), Some(true));
+        assert_eq!(unproven_step(query_state.step(unproven(6))), None);
+        assert_eq!(unproven_step(query_state.step(index(7, 1))), Some(false));
+        assert_eq!(unproven_step(query_state.step(index(8, 1))), None);
+        assert_eq!(unproven_step(query_state.step(unproven(9))), None);
     }
 
     #[test]

@@ -250,6 +250,7 @@ fn changed<Q: Query>(
         index: delivery.current.index,
         previous_index: delivery.previous.as_ref().map(|version| version.index),
         previous: delivery.previous.map(|version| version.value),
+        unproven: delivery.current.unproven,
         current: delivery.current.value,
         reason: delivery.reason,
         coalesced: delivery.coalesced,

@@ -7,6 +7,8 @@ use std::sync::Arc;
 pub(crate) struct Version<V> {
     pub(crate) value: Arc<V>,
     pub(crate) index: u64,
+    /// Whether it may lack entries that exist.
+    pub(crate) unproven: bool,
 }
 
 impl<V> Clone for Version<V> {
@@ -14,6 +16,7 @@ impl<V> Clone for Version<V> {
         Self {
             value: Arc::clone(&self.value),
             index: self.index,
+            unproven: self.unproven,
         }
     }
 }

@@ -155,9 +155,12 @@ impl<Q: Query> WatcherActor<Q> {
             derived.compute(known, previous)
         });
         let rejected = |Panicked| Some(Outcome::Rejected(Arc::new(ComputationPanicked)));
-        let Some(outcome) = computed.unwrap_or_else(rejected) else {
+        let Some(mut outcome) = computed.unwrap_or_else(rejected) else {
             return;
         };
+        if !known.are_proven() && previous.is_none() {
+            outcome = outcome.into_unproven();
+        }
         let answer = QueryResponse {
             // Indexes of several inputs say nothing together but that something moved.
             position: Position::Opaque(known.index()),
