@@ -6,9 +6,9 @@ use consul_watch_actors::{Cursor, Position, QueryResponse, Request, WatchPath};
 
 use super::{
     consul_query::{Answering, ConsulQuery, changed, impl_query},
-    list_query::segment,
     query_options::{QueryOptions, option_setters},
     source::failure,
+    url_segment::segment,
 };
 use crate::{
     absence,

@@ -20,10 +20,10 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     catalog_item::{Object, Subject},
-    catalog_transaction::{MAX_OPERATIONS, Transaction},
+    catalog_transaction::{Judgement, MAX_OPERATIONS, Transaction},
     kv_proof::is_refused,
-    list_query::segment,
     query_options::QueryOptions,
+    url_segment::segment,
 };
 use crate::{
     absence::{self, Absence, Why},
@@ -241,23 +241,23 @@ async fn transact(
         let asked: Vec<_> = open.iter().map(|at| subjects[*at]).collect();
         let transaction = Transaction::of(&asked);
         let sent = client.transact(&query, request.token(), transaction.body().into());
-        let absences = match sent.await {
+        let judgements = match sent.await {
             Ok(answer) => transaction.judge(&answer),
             Err(error) => {
                 judged.extend(open.iter().map(|at| (*at, Some(unknown))));
                 return (judged, Err(error));
             }
         };
-        let is_last = !absences.iter().any(|absence| absence.is_none());
         let mut again = Vec::new();
-        for (at, absence) in open.iter().zip(absences) {
-            match absence {
-                Some(absence) => judged.push((*at, absence)),
-                None => again.push(*at),
+        for (at, judgement) in open.iter().zip(judgements) {
+            match judgement {
+                Judgement::Known(absence) => judged.push((*at, Some(absence))),
+                Judgement::Exists => judged.push((*at, None)),
+                Judgement::AskAgain => again.push(*at),
             }
         }
         open = again;
-        if is_last || open.is_empty() {
+        if open.is_empty() {
             break;
         }
     }

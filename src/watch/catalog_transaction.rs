@@ -11,6 +11,16 @@ use crate::absence::{self, Absence, Why};
 /// The number of operations that Consul accepts in one transaction.
 pub(super) const MAX_OPERATIONS: usize = 64;
 
+/// The result of a transaction for one subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judgement {
+    Known(Absence),
+    /// The object exists, and the right to its service is unknown: the instance may have another name now.
+    Exists,
+    /// Other objects do not exist, so the answer holds no results.
+    AskAgain,
+}
+
 /// A transaction that reads the objects of these subjects, and their nodes.
 pub(super) struct Transaction<'a> {
     subjects: &'a [Subject<'a>],
@@ -62,9 +72,8 @@ impl<'a> Transaction<'a> {
         serde_json::to_vec(&self.operations).unwrap_or_default()
     }
 
-    /// Returns what the answer says of each subject: `None` if it does not say, because other objects do not
-    /// exist; `Some(None)` if the object exists and the right to its service is unknown.
-    pub(super) fn judge(&self, answer: &Answer) -> Vec<Option<Option<Absence>>> {
+    /// Returns what the answer says of each subject.
+    pub(super) fn judge(&self, answer: &Answer) -> Vec<Judgement> {
         let errors: BTreeMap<usize, Absence> = answer
             .errors
             .iter()
@@ -79,9 +88,9 @@ impl<'a> Transaction<'a> {
                 .find(|absence| absence.is_proven())
                 .or_else(|| failed.next());
             match failed {
-                Some(absence) => Some(Some(*absence)),
-                None if errors.is_empty() => Some(results.right(subject)),
-                None => None,
+                Some(absence) => Judgement::Known(*absence),
+                None if errors.is_empty() => results.right(subject),
+                None => Judgement::AskAgain,
             }
         };
         self.subjects
@@ -144,9 +153,8 @@ impl<'a> Readable<'a> {
         readable
     }
 
-    /// Returns the right to a subject that exists; `None` if it is unknown: the instance may have another name
-    /// now.
-    fn right(&self, subject: &Subject<'_>) -> Option<Absence> {
+    /// Returns the right to a subject that exists.
+    fn right(&self, subject: &Subject<'_>) -> Judgement {
         let node = subject.node.unwrap_or_default();
         let (is_readable, is_known) = match subject.object {
             Object::Instance(_) => {
@@ -157,9 +165,11 @@ impl<'a> Readable<'a> {
             Object::Node | Object::Service => (true, true),
         };
         if !self.nodes.contains(node) || !is_readable && is_known {
-            Some(Absence::Unproven(Why::Hidden))
+            Judgement::Known(Absence::Unproven(Why::Hidden))
+        } else if is_readable {
+            Judgement::Known(Absence::Unproven(Why::Readable))
         } else {
-            is_readable.then_some(Absence::Unproven(Why::Readable))
+            Judgement::Exists
         }
     }
 }
@@ -177,13 +187,13 @@ mod tests {
         }
     }
 
-    fn judged(subjects: &[Subject<'_>], answer: Value) -> Vec<Option<Option<Absence>>> {
+    fn judged(subjects: &[Subject<'_>], answer: Value) -> Vec<Judgement> {
         Transaction::of(subjects).judge(&serde_json::from_value(answer).unwrap())
     }
 
-    const READABLE: Option<Option<Absence>> = Some(Some(Absence::Unproven(Why::Readable)));
-    const HIDDEN: Option<Option<Absence>> = Some(Some(Absence::Unproven(Why::Hidden)));
-    const GONE: Option<Option<Absence>> = Some(Some(Absence::Proven));
+    const READABLE: Judgement = Judgement::Known(Absence::Unproven(Why::Readable));
+    const HIDDEN: Judgement = Judgement::Known(Absence::Unproven(Why::Hidden));
+    const GONE: Judgement = Judgement::Known(Absence::Proven);
 
     #[test]
     fn each_node_is_read_once() {
@@ -212,7 +222,7 @@ mod tests {
             { "OpIndex": 4, "What": r#"service "a" on node "y" doesn't exist"# },
             { "OpIndex": 77, "What": "" },
         ]});
-        assert_eq!(judged(&subjects, answer), [None, GONE, GONE]);
+        assert_eq!(judged(&subjects, answer), [Judgement::AskAgain, GONE, GONE]);
     }
 
     #[test]
@@ -234,7 +244,10 @@ mod tests {
             judged(&subjects, answer(&[&service, &found])),
             [HIDDEN, HIDDEN]
         );
-        assert_eq!(judged(&subjects, answer(&[&node])), [Some(None), HIDDEN]);
+        assert_eq!(
+            judged(&subjects, answer(&[&node])),
+            [Judgement::Exists, HIDDEN]
+        );
         assert_eq!(judged(&subjects, answer(&[])), [HIDDEN, HIDDEN]);
     }
 
@@ -243,7 +256,7 @@ mod tests {
         let answer = |what| json!({ "Errors": [{ "OpIndex": 0, "What": what }] });
         let subjects = [instance("x", "a")];
         assert_eq!(judged(&subjects, answer("Permission denied: x")), [HIDDEN]);
-        let unknown = Some(Some(Absence::Unproven(Why::Unknown)));
+        let unknown = Judgement::Known(Absence::Unproven(Why::Unknown));
         assert_eq!(judged(&subjects, answer("what?")), [unknown]);
     }
 }

@@ -6,8 +6,9 @@ use consul_watch_actors::{Request, WatchPath};
 
 use super::{
     consul_query::{Answering, ConsulQuery, impl_query},
-    list_query::{ListParams, list, list_param_setters, segment},
+    list_query::{ListParams, list, list_param_setters},
     query_options::{QueryOptions, option_setters},
+    url_segment::segment,
 };
 use crate::{
     client::{ConsulClient, QueryRequest},

@@ -6,8 +6,8 @@ use consul_watch_actors::{Outcome, Request, WatchPath};
 
 use super::{
     consul_query::{Answering, ConsulQuery, ask_and_read, changed, impl_query},
-    list_query::reuse_unchanged,
     query_options::{QueryOptions, option_setters},
+    shared_entries::reuse_unchanged,
     source::failure,
 };
 use crate::{

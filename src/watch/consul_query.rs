@@ -138,12 +138,12 @@ pub(super) async fn ask(
     query: QueryRequest,
     cursor: &Cursor,
 ) -> Result<(QueryAnswer, bool), Failure> {
-    let resumed = query.clone().resume_from(cursor, client.config());
-    let answer = client.blocking_query(&resumed).await.map_err(refusal)?;
+    let asked = query.clone().resume_from(cursor, client.config());
+    let answer = client.blocking_query(&asked).await.map_err(refusal)?;
     if is_doubtful(cursor, &answer) {
         return Ok((ask_afresh(client, query).await?, true));
     }
-    let is_consistent = resumed.consistency(client.config()) == Consistency::Consistent;
+    let is_consistent = asked.consistency(client.config()) == Consistency::Consistent;
     let resumes = *cursor != Cursor::Start;
     Ok((answer, absence::is_fresh(resumes, is_consistent)))
 }

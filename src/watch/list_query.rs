@@ -1,11 +1,8 @@
-//! Common parts of the queries of the catalog and of health: parameters, names in URLs, and lists that share
-//! unchanged entries with the previous one.
+//! Common parts of the queries of the catalog and of health: parameters, and the outcome of a list.
 
 use std::sync::Arc;
 
-use consul_watch_actors::{
-    Failure, FailureClass, Item, Outcome, Position, Request, Snapshot, WatchPath,
-};
+use consul_watch_actors::{Failure, Outcome, Position, Request, Snapshot, WatchPath};
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -17,7 +14,7 @@ use super::{
 };
 use crate::{
     absence::{self, Absence},
-    client::{ConsulClient, KeyPath, QueryAnswer, QueryRequest},
+    client::{ConsulClient, QueryAnswer, QueryRequest},
 };
 
 /// Parameters that filter or order a list.
@@ -109,30 +106,6 @@ macro_rules! list_param_setters {
     };
 }
 pub(super) use list_param_setters;
-
-/// A name that cannot be part of a URL.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error(
-    "{what} cannot be named {name:?}: no URL can contain that name; use the name it is registered with"
-)]
-pub(super) struct BadName {
-    what: &'static str,
-    name: String,
-}
-
-/// Returns `name` as the last segment of a URL's path.
-pub(super) fn segment(what: &'static str, name: &str) -> Result<String, Failure> {
-    match KeyPath::of_key(name) {
-        Ok(KeyPath::Direct(path)) => Ok(path.trim_start_matches("/v1/kv/").to_owned()),
-        Ok(KeyPath::NearestPrefix(_)) | Err(_) => Err(Failure::new(
-            FailureClass::Invalid,
-            BadName {
-                what,
-                name: name.to_owned(),
-            },
-        )),
-    }
-}
 
 /// Sends one query for a list.
 pub(super) fn list<Q, T>(
@@ -227,103 +200,5 @@ pub(super) fn empty<V>(
             Outcome::Unproven(list)
         }
         Absence::Unproven(_) => Outcome::Unchanged,
-    }
-}
-
-/// Replaces entries of `list` by equal ones of `previous`, and returns whether the two lists are equal.
-pub(super) fn reuse_unchanged<T: Item + PartialEq>(
-    mut list: Vec<Arc<T>>,
-    previous: Option<&[Arc<T>]>,
-) -> (Vec<Arc<T>>, bool) {
-    let old = previous.unwrap_or_default();
-    let mut same = previous.is_some() && old.len() == list.len();
-    // Built only if the two lists differ in their order.
-    let mut by_id: Option<Vec<&Arc<T>>> = None;
-    for (at, entry) in list.iter_mut().enumerate() {
-        let in_step = old.get(at).filter(|partner| partner.id() == entry.id());
-        let partner = in_step.or_else(|| {
-            let by_id = by_id.get_or_insert_with(|| {
-                let mut sorted: Vec<_> = old.iter().collect();
-                sorted.sort_by(|a, b| a.id().cmp(&b.id()));
-                sorted
-            });
-            let found = by_id.binary_search_by(|partner| partner.id().cmp(&entry.id()));
-            found.ok().map(|at| by_id[at])
-        });
-        let equal = partner.filter(|partner| *partner == entry);
-        same = same && in_step.is_some() && equal.is_some();
-        if let Some(partner) = equal {
-            *entry = Arc::clone(partner);
-        }
-    }
-    (list, same)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::model::Node;
-
-    fn node(name: &str, address: &str) -> Arc<Node> {
-        let mut node = Node::default();
-        (node.node, node.address) = (name.to_owned(), address.to_owned());
-        Arc::new(node)
-    }
-
-    #[test]
-    fn equal_entries_are_shared_in_any_order() {
-        let old = [node("a", "1"), node("b", "2"), node("c", "3")];
-        let (new, same) = reuse_unchanged(
-            vec![node("c", "3"), node("b", "9"), node("a", "1")],
-            Some(&old),
-        );
-        assert!(!same);
-        assert!(
-            Arc::ptr_eq(&new[0], &old[2])
-                && Arc::ptr_eq(&new[2], &old[0])
-                && !Arc::ptr_eq(&new[1], &old[1])
-        );
-        assert!(
-            reuse_unchanged(
-                vec![node("a", "1"), node("b", "2"), node("c", "3")],
-                Some(&old)
-            )
-            .1
-        );
-        assert!(!reuse_unchanged(vec![node("a", "1"), node("b", "2")], Some(&old)).1);
-        assert!(reuse_unchanged::<Node>(Vec::new(), Some(&[])).1);
-        assert!(
-            !reuse_unchanged::<Node>(Vec::new(), None).1,
-            "the first value counts even if it is empty"
-        );
-    }
-
-    #[test]
-    fn a_name_that_no_url_can_contain_ends_the_watch() {
-        assert_eq!(
-            segment("a service", "web app/ü").unwrap(),
-            "web%20app/%C3%BC"
-        );
-        for name in ["", ".", "..", "a//b", "a/../b", "a\n"] {
-            let error = segment("a service", name).unwrap_err();
-            assert_eq!(error.class(), FailureClass::Invalid, "{name:?}");
-            assert!(error.to_string().contains("a service"), "{error}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn sharing_changes_no_value(
-            old in prop::collection::btree_map("[a-e]", "[12]", 0..5),
-            new in prop::collection::vec(("[a-e]", "[12]"), 0..5),
-        ) {
-            let old: Vec<_> = old.iter().map(|(name, address)| node(name, address)).collect();
-            let new: Vec<_> = new.iter().map(|(name, address)| node(name, address)).collect();
-            let (list, same) = reuse_unchanged(new.clone(), Some(&old));
-            prop_assert_eq!(&list, &new);
-            prop_assert_eq!(same, old == new);
-        }
     }
 }

@@ -22,8 +22,8 @@ use super::{
     catalog_proof::{CatalogProof, prove},
     consul_query::{ask, ask_afresh},
     hidden::{shown, wait_while_hidden},
-    list_query::reuse_unchanged,
     query_options::QueryOptions,
+    shared_entries::reuse_unchanged,
     source::failure,
 };
 use crate::{
@@ -118,7 +118,7 @@ impl ListQuery<'_> {
             // Boxed, so that the requests take no space in queries where no entry is missing.
             Box::pin(self.settle(answered, known, read)).await
         };
-        Ok(self.listed(answered, verdicts, previous))
+        Ok(self.listed(answered, &verdicts, previous))
     }
 
     /// Finds out what became of the entries that a list lacks.
@@ -134,16 +134,8 @@ impl ListQuery<'_> {
             return self.prove_missing(answered, known, read).await;
         }
         let proof = self.prove_missing(answered.clone(), known, read);
-        match tokio::time::timeout(MAX_HOLD_BACK, proof).await {
-            Ok(settled) => settled,
-            Err(_) => {
-                let verdicts = Verdicts {
-                    failure: Some(Failure::new(FailureClass::Transient, Why::Unknown)),
-                    ..Verdicts::default()
-                };
-                (answered, verdicts)
-            }
-        }
+        let settled = tokio::time::timeout(MAX_HOLD_BACK, proof).await;
+        settled.unwrap_or_else(|_| (answered, Verdicts::default()))
     }
 
     async fn prove_missing<T: CatalogItem>(
@@ -236,7 +228,7 @@ impl ListQuery<'_> {
     fn listed<T: CatalogItem>(
         &self,
         answered: Answered<T>,
-        verdicts: Verdicts,
+        verdicts: &Verdicts,
         previous: Option<&[Arc<T>]>,
     ) -> Listed<T> {
         let known = previous.unwrap_or_default();

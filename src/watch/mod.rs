@@ -42,9 +42,11 @@ mod query_options;
 mod service;
 mod service_catalog;
 mod services;
+mod shared_entries;
 mod shared_query;
 mod source;
 mod typed_query;
+mod url_segment;
 
 #[cfg(feature = "cli")]
 pub(crate) use self::shared_query::{MAX_ROOT_LENGTH, nearest_root};
