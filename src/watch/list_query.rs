@@ -144,7 +144,9 @@ where
     let service = watch.service_name().map(str::to_owned);
     let is_never_empty = Q::NEVER_EMPTY && *params == ListParams::default();
     Box::pin(async move {
-        let Request { cursor, previous } = request;
+        let Request {
+            cursor, previous, ..
+        } = request;
         let list = ListQuery {
             client: &client,
             options: &options,
