@@ -55,13 +55,25 @@ impl ConsulClient {
         token: Option<&Secret>,
         body: Bytes,
     ) -> Result<T, ClientError> {
+        self.transact_over(PoolKind::Short, query, token, body)
+            .await
+    }
+
+    /// [`transact`](Self::transact) over either kind of connections.
+    pub(crate) async fn transact_over<T: DeserializeOwned>(
+        &self,
+        pool: PoolKind,
+        query: &[(String, String)],
+        token: Option<&Secret>,
+        body: Bytes,
+    ) -> Result<T, ClientError> {
         let reply = self
             .exchange(Exchange {
                 method: Method::PUT,
                 path: "/v1/txn",
                 query: &encoded(query),
                 body,
-                pool: PoolKind::Short,
+                pool,
                 resumes: false,
                 deadline: self.config().request_timeout(),
                 token,

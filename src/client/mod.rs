@@ -70,8 +70,8 @@ pub use self::{
 };
 // For the handler that calls a URL, too.
 pub(crate) use self::{
-    body::read_start, endpoint::USER_AGENT, error_body::sanitized, json::without_value,
-    retry_after::retry_after,
+    body::read_start, endpoint::USER_AGENT, error_body::sanitized, exchange::PoolKind,
+    json::without_value, retry_after::retry_after,
 };
 #[cfg(feature = "tls")]
 pub(crate) use self::{

@@ -8,7 +8,7 @@ use super::{
     consul_query::{Answering, ConsulQuery, ask, impl_query, unless_same},
     hidden::wait_while_hidden,
     kv_list::KvListReader,
-    kv_proof::prove,
+    kv_proof::ask_one,
     kv_removals::{KvListQuery, Settled},
     list_query::empty,
     query_options::{QueryOptions, option_setters},
@@ -191,8 +191,7 @@ impl ConsulQuery for KeyPrefix {
             let outcome = if pairs.is_empty() && known.is_empty() {
                 let filtered = answer.meta.results_filtered_by_acls;
                 let name = first_key(&full_prefix);
-                let right = Box::pin(prove(&client, &options, &[name])).await;
-                let right = right.absences.first().copied();
+                let right = Box::pin(ask_one(&client, &options, name)).await;
                 empty(&path, filtered, right, previous.is_none(), pairs)
             } else {
                 unless_same(pairs, same)

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::query_options::QueryOptions;
 use crate::{
     absence::{self, Absence, Why},
-    client::{ClientError, Consistency, ConsulClient, KeyPath, QueryRequest},
+    client::{ClientError, Consistency, ConsulClient, KeyPath, PoolKind, QueryRequest},
 };
 
 /// An index that no key has: the first write to Consul has a higher index.
@@ -53,7 +53,8 @@ pub(super) struct KvProof {
 ///
 /// If a proxy forwards no transactions, each key is read by name instead.
 pub(super) async fn prove(client: &ConsulClient, options: &QueryOptions, keys: &[&str]) -> KvProof {
-    let transactions = chunks(keys).map(|keys| by_transaction(client, options, keys));
+    let pool = PoolKind::Short;
+    let transactions = chunks(keys).map(|keys| by_transaction(client, options, keys, pool));
     let (mut absences, error) = collect(transactions).await;
     if absences.is_empty() && error.as_ref().is_some_and(is_refused) {
         let reads = keys.iter().map(|key| by_name(client, options, key));
@@ -62,6 +63,17 @@ pub(super) async fn prove(client: &ConsulClient, options: &QueryOptions, keys: &
         return finished(absences, second.or(error), keys);
     }
     finished(absences, error, keys)
+}
+
+/// Asks for the state of one key over the connection of a watch, which is idle between two of its queries; `None`
+/// if the request failed.
+pub(super) async fn ask_one(
+    client: &ConsulClient,
+    options: &QueryOptions,
+    key: &str,
+) -> Option<Absence> {
+    let absences = by_transaction(client, options, &[key], PoolKind::LongPoll).await;
+    absences.ok()?.first().copied()
 }
 
 fn finished(mut absences: Vec<Absence>, error: Option<ClientError>, keys: &[&str]) -> KvProof {
@@ -105,6 +117,7 @@ async fn by_transaction(
     client: &ConsulClient,
     options: &QueryOptions,
     keys: &[&str],
+    pool: PoolKind,
 ) -> Result<Vec<Absence>, ClientError> {
     let request = options
         .apply(QueryRequest::new("/v1/txn"))
@@ -115,7 +128,7 @@ async fn by_transaction(
     for _ in 0..MAX_ROUNDS {
         let body = body(open.iter().map(|at| keys[*at]));
         let Errors { errors } = client
-            .transact(&query, request.token(), body.into())
+            .transact_over(pool, &query, request.token(), body.into())
             .await?;
         let mut some_denied = false;
         for OperationError { op_index, what } in errors.unwrap_or_default() {

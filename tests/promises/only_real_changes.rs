@@ -232,8 +232,6 @@ async fn an_agent_that_comes_back_empty_removes_what_is_really_gone() {
 #[actix_rt::test]
 async fn the_subscribers_of_one_path_share_one_connection() {
     let fixture = Fixture::dev();
-    // Of an empty folder, the right to it is asked for by another connection.
-    fixture.agent.put("app/k", "");
     let mut feeds = Vec::new();
     for _ in 0..5 {
         feeds.push(fixture.watch(KeyPrefix::new("app")).await);
