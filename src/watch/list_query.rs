@@ -1,7 +1,7 @@
 //! Common parts of the queries of the catalog and of health: parameters, names in URLs, and lists that share
 //! unchanged entries with the previous one.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use consul_watch_actors::{Failure, FailureClass, Item, Request, WatchPath};
 use serde::de::DeserializeOwned;
@@ -42,6 +42,34 @@ impl ListParams {
         request
     }
 
+    /// Returns these parameters with the metadata of nodes as a part of the filter.
+    ///
+    /// The streaming backend compares `node-meta` otherwise than the servers: it answers 500 for a name with a
+    /// hyphen, and a value matches every longer one. A filter means the same to both.
+    pub(super) fn with_node_meta_as_filter(&self) -> Self {
+        let own = self
+            .filter
+            .as_deref()
+            .filter(|text| !text.trim().is_empty());
+        let mut terms: Vec<String> = own.map(|text| format!("({text})")).into_iter().collect();
+        terms.extend(
+            self.node_meta
+                .iter()
+                .map(|(name, value)| format!("Node.Meta[{}] == {}", quoted(name), quoted(value))),
+        );
+        let filter = match (&terms[..], own) {
+            ([], _) => None,
+            // Consul's error shows a filter alone as it was written.
+            ([_], Some(own)) => Some(own.to_owned()),
+            _ => Some(terms.join(" and ")),
+        };
+        Self {
+            filter,
+            node_meta: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// Adds these parameters to a path.
     pub(super) fn describe(&self, mut path: WatchPath) -> WatchPath {
         for (name, value) in [
@@ -58,6 +86,24 @@ impl ListParams {
         }
         path
     }
+}
+
+/// Returns `text` as a string of a filter
+/// (<https://developer.hashicorp.com/consul/api-docs/features/filtering#creating-expressions>). Its grammar ends a
+/// string at the next quote, whatever stands before it, and then reads the escapes of Go.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        if c == '"' || c == '\\' || c.is_control() {
+            // Writing to a string cannot fail.
+            let _ = write!(quoted, "\\U{:08x}", u32::from(c));
+        } else {
+            quoted.push(c);
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// Defines the named setters of [`ListParams`], for a type with a field `list_params`.
@@ -222,6 +268,34 @@ mod tests {
         assert!(
             !reuse_unchanged::<Node>(Vec::new(), None).1,
             "the first value counts even if it is empty"
+        );
+    }
+
+    #[test]
+    fn metadata_of_nodes_becomes_a_part_of_the_filter() {
+        let filter = |own: Option<&str>, metadata: &[(&str, &str)]| {
+            let params = ListParams {
+                filter: own.map(str::to_owned),
+                node_meta: metadata
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect(),
+                ..ListParams::default()
+            };
+            let params = params.with_node_meta_as_filter();
+            assert!(params.node_meta.is_empty());
+            params.filter
+        };
+        assert_eq!(filter(None, &[]), None);
+        assert_eq!(filter(Some(" "), &[]), None);
+        assert_eq!(filter(Some("a == 1"), &[]).unwrap(), "a == 1");
+        assert_eq!(
+            filter(Some(""), &[("a-b", "x y"), ("c", "")]).unwrap(),
+            r#"Node.Meta["a-b"] == "x y" and Node.Meta["c"] == """#
+        );
+        assert_eq!(
+            filter(Some("a == 1 or b == 2"), &[("k", "q\"\\\n`ü")]).unwrap(),
+            r#"(a == 1 or b == 2) and Node.Meta["k"] == "q\U00000022\U0000005c\U0000000a`ü""#
         );
     }
 
