@@ -65,7 +65,8 @@ pub struct KvPair {
     #[serde(flatten)]
     pub extra: Extra,
     /// Since when the token may no longer read the key; `None` where it may. A watch of a prefix keeps the
-    /// last value of such a key, which may have changed since. It is no part of the JSON.
+    /// last value of such a key, which may have changed since. The same holds for a key that may be gone while no
+    /// request can ask for it. It is no part of the JSON.
     #[serde(skip)]
     pub hidden_since: Option<SystemTime>,
 }
