@@ -53,6 +53,7 @@ impl ClientError {
     /// | the same with an HTML page, so by a proxy | transient |
     /// | 3xx: redirects are not followed, since they would carry the token away | transient |
     /// | 404 where absence means nothing: not there yet, or a proxy's | transient |
+    /// | the servers have no leader | transient |
     /// | 500 for the name of a key | bad request |
     /// | 429, other 5xx, anything else | transient, after `Retry-After` |
     ///
@@ -73,6 +74,7 @@ impl ClientError {
             } => FailureClass::BadRequest,
             Self::Connect { .. }
             | Self::Dropped { .. }
+            | Self::NoLeader { .. }
             | Self::Timeout { .. }
             | Self::Protocol { .. }
             | Self::Status { .. }
@@ -92,6 +94,7 @@ impl ClientError {
             Self::Connect { stage, .. } => *stage != ConnectStage::Tls,
             Self::Dropped { .. }
             | Self::ConnectionLimit { .. }
+            | Self::NoLeader { .. }
             | Self::Timeout {
                 stage: Stage::Headers,
                 ..
@@ -149,6 +152,8 @@ impl ClientError {
             Self::Build { .. }
             | Self::Connect { .. }
             | Self::ConnectionLimit { .. }
+            // The streaming backend lets go of a query that is cut off.
+            | Self::NoLeader { .. }
             | Self::Protocol { .. }
             | Self::Status { .. }
             | Self::KeyName { .. }

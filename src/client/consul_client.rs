@@ -57,6 +57,8 @@ struct Inner {
     token: Token,
     /// A handle without a number: a client that watches nothing limits no other.
     budget: Option<ConnectionBudget>,
+    /// Whether an agent has shown that it may have a streaming backend.
+    may_stream: Cell<bool>,
 }
 
 /// The pause before a short call is repeated that found no room among Consul's connections, give or take a half.
@@ -83,6 +85,7 @@ impl ConsulClient {
             current: Cell::new(0),
             token,
             budget: config.connection_budget().map(|budget| budget.keep()),
+            may_stream: Cell::new(false),
         })))
     }
 
@@ -220,6 +223,23 @@ impl ConsulClient {
                 addresses = inner.endpoints.len();
             }
         }
+    }
+
+    /// Records that an agent may have a streaming backend.
+    pub(super) fn note_streaming(&self) {
+        self.inner.may_stream.set(true);
+    }
+
+    /// Returns whether an agent may have a streaming backend.
+    pub(super) fn may_stream(&self) -> bool {
+        self.inner.may_stream.get()
+    }
+
+    /// Returns the address of the last query of this client and its clones.
+    pub(super) fn label(&self) -> String {
+        self.inner.endpoints[self.endpoint_index.get()]
+            .label
+            .clone()
     }
 
     fn endpoint_for(&self, exchange: &Exchange<'_>) -> usize {

@@ -93,6 +93,16 @@ pub enum ClientError {
         /// Whether Consul itself answered, as far as is known: without an HTML page.
         from_consul: bool,
     },
+    /// The servers have no leader, so that the answer that the query waits for might be stale.
+    #[error(
+        "the servers behind {target} have no leader: {reason}; check that most of Consul's servers run"
+    )]
+    NoLeader {
+        /// Method and URL of the request that showed it.
+        target: String,
+        /// The reason.
+        reason: String,
+    },
     /// Consul refuses the name of the key or prefix. Releases since 1.21.5 do so for some names, in a URL only: other
     /// keys of that kind come into being by transactions, and a watch of a prefix above them sees them.
     #[error(
@@ -240,6 +250,7 @@ impl ClientError {
             | Self::Timeout { target, .. }
             | Self::Protocol { target, .. }
             | Self::Status { target, .. }
+            | Self::NoLeader { target, .. }
             | Self::KeyName { target, .. }
             | Self::Denied { target, .. }
             | Self::Body { target, .. }

@@ -160,6 +160,17 @@ impl QueryRequest {
         }
     }
 
+    /// The consistency that it asks for.
+    pub(crate) fn consistency(&self, config: &ConsulConfig) -> Consistency {
+        self.consistency.unwrap_or(config.consistency())
+    }
+
+    /// The datacenter that it asks for, if not the agent's own.
+    pub(crate) fn datacenter<'a>(&'a self, config: &'a ConsulConfig) -> Option<&'a str> {
+        let own = self.own().and_then(|own| own.datacenter.as_deref());
+        own.or(config.datacenter())
+    }
+
     fn own(&self) -> Option<&Own> {
         self.own.as_deref()
     }
