@@ -5,7 +5,7 @@
 //! (<https://developer.hashicorp.com/consul/api-docs/features/blocking#streaming-backend>). One probe asks
 //! [`/v1/status/leader`](https://developer.hashicorp.com/consul/api-docs/status#get-raft-leader) for all queries of
 //! an address and a datacenter in this process, whatever their number. When there has been no leader for
-//! [`PATIENCE`], the queries end with [`ClientError::NoLeader`].
+//! [`ELECTION_TIMEOUT`], the queries end with [`ClientError::NoLeader`].
 
 use std::{
     sync::{
@@ -43,7 +43,7 @@ const INTERVAL_WITHOUT_LEADER: Duration = Duration::from_secs(2);
 
 /// The time without a leader that ends the queries: as long as Consul holds other queries for an election
 /// (<https://developer.hashicorp.com/consul/docs/agent/config/config-files#rpc_hold_timeout>).
-const PATIENCE: Duration = Duration::from_secs(7);
+const ELECTION_TIMEOUT: Duration = Duration::from_secs(7);
 
 const PATH: &str = "/v1/status/leader";
 
@@ -169,7 +169,7 @@ impl Running {
                 since = None;
                 continue;
             };
-            if since.get_or_insert_with(Instant::now).elapsed() >= PATIENCE {
+            if since.get_or_insert_with(Instant::now).elapsed() >= ELECTION_TIMEOUT {
                 lost.send_replace(reason.into());
             }
         }
