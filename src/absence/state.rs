@@ -38,6 +38,8 @@ pub(crate) enum Why {
     HtmlPage,
     /// The certificate authority is not set up yet.
     NoRoots,
+    /// Consul refuses the name in a URL, and no transaction asked for it.
+    RefusedName,
     /// No rule knows the answer.
     Unknown,
 }
@@ -59,6 +61,9 @@ impl Why {
             Self::HtmlPage => "it is an HTML page, so a proxy and not Consul answered",
             Self::NoRoots => {
                 "the mesh has no root certificate yet; its authority is still being set up"
+            }
+            Self::RefusedName => {
+                "Consul refuses its name in a URL, and a proxy forwards no transaction that asks for it"
             }
             Self::Unknown => "the answer does not say whether it exists",
         }

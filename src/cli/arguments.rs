@@ -112,7 +112,7 @@ pub(super) struct WatchArguments {
     #[arg(long, help_heading = "Watch")]
     pub(super) service: Option<String>,
     /// ID of the service on its agent (type agent_service).
-    #[arg(long, value_name = "ID", help_heading = "Watch")]
+    #[arg(long, alias = "service_id", value_name = "ID", help_heading = "Watch")]
     pub(super) service_id: Option<String>,
     /// Only instances with this tag; repeat it to require several tags (type service).
     #[arg(long, help_heading = "Watch")]
@@ -179,10 +179,11 @@ pub(super) struct ConnectArguments {
     /// Address of Consul [env: CONSUL_HTTP_ADDR] [default: 127.0.0.1:8500]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) http_addr: Option<String>,
-    /// ACL token. Prefer --token-file: other users can see arguments [env: CONSUL_HTTP_TOKEN]
+    /// ACL token; used instead of a token file of the environment. Prefer --token-file: other users can see
+    /// arguments [env: CONSUL_HTTP_TOKEN]
     #[arg(long, hide_default_value = true)]
     pub(super) token: Option<String>,
-    /// File that holds the ACL token [env: CONSUL_HTTP_TOKEN_FILE]
+    /// File that holds the ACL token; used instead of --token [env: CONSUL_HTTP_TOKEN_FILE]
     #[arg(long, value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
     /// PEM file of trusted certificate authorities [env: CONSUL_CACERT]

@@ -8,7 +8,8 @@ use consul_watch::{
 use super::arguments::ConnectArguments;
 
 impl ConnectArguments {
-    /// Returns the configuration of the environment, overridden by the arguments.
+    /// Returns the configuration of the environment, overridden by the arguments. Of the tokens, `--token-file`
+    /// comes first, then `--token`, `CONSUL_HTTP_TOKEN_FILE` and `CONSUL_HTTP_TOKEN`, as in Consul since 1.15.
     pub(super) fn config(&self) -> Result<ConsulConfig, ConfigError> {
         let mut config = ConsulConfig::from_env()?;
         if let Some(address) = &self.http_addr {

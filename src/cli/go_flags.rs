@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::Command;
+use clap::{Arg, Command};
 
 use super::values::go_boolean;
 
@@ -79,7 +79,7 @@ fn value_of(command: &Command, argument: &OsStr) -> Value {
     match name.and_then(|name| {
         command
             .get_arguments()
-            .find(|option| option.get_long() == Some(name))
+            .find(|option| has_long(option, name))
     }) {
         Some(option) if option.get_long() == Some("passingonly") => Value::Boolean,
         Some(option) if option.get_action().takes_values() && !option.is_require_equals_set() => {
@@ -89,6 +89,12 @@ fn value_of(command: &Command, argument: &OsStr) -> Value {
     }
 }
 
+/// Returns true if the option has this long name, or this alias.
+fn has_long(option: &Arg, name: &str) -> bool {
+    let is_alias = |aliases: Vec<&str>| aliases.contains(&name);
+    option.get_long() == Some(name) || option.get_all_aliases().is_some_and(is_alias)
+}
+
 /// Returns true if the command, or one of its subcommands, has a long option of this name.
 fn knows(command: &Command, argument: &OsStr) -> bool {
     let name = argument
@@ -96,9 +102,7 @@ fn knows(command: &Command, argument: &OsStr) -> bool {
         .and_then(|text| text.strip_prefix('-'))
         .unwrap_or_default();
     let name = name.split_once('=').map_or(name, |(name, _)| name);
-    command
-        .get_arguments()
-        .any(|option| option.get_long() == Some(name))
+    command.get_arguments().any(|option| has_long(option, name))
         || command
             .get_subcommands()
             .any(|inner| knows(inner, argument))
@@ -106,7 +110,7 @@ fn knows(command: &Command, argument: &OsStr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser as _};
 
     use super::{super::arguments::Arguments, *};
 
@@ -142,6 +146,14 @@ mod tests {
             "x --passingonly=true cat"
         );
         assert_eq!(spelled("x -passingonly cat"), "x --passingonly cat");
+    }
+
+    #[test]
+    fn the_name_of_the_field_is_an_option_too() {
+        let expected = "x --service_id web cat";
+        assert_eq!(spelled("x -service_id web cat"), expected);
+        let arguments = Arguments::try_parse_from(expected.split(' ')).unwrap();
+        assert_eq!(arguments.watch.service_id.as_deref(), Some("web"));
     }
 
     #[test]

@@ -217,7 +217,7 @@ fn require_checkpoint_directory(arguments: &WatchArguments) -> Result<(), CliErr
 }
 
 /// Returns the error if the watch must be given up: the query can never succeed, or the first attempt found no
-/// Consul or was denied. `patient` allows for the latter two.
+/// Consul, was denied or was wrong in Consul's eyes. `patient` allows for all but the first.
 fn fatal(state: &WatchState, patient: bool) -> Option<CliError> {
     let error = state.error()?;
     let absent = matches!(
@@ -225,8 +225,11 @@ fn fatal(state: &WatchState, patient: bool) -> Option<CliError> {
         Some(ClientError::Connect { .. })
     );
     let stopped = matches!(state, WatchState::Stopped { .. });
-    let denied = error.class() == FailureClass::Denied;
-    (stopped || !patient && (absent || denied)).then(|| CliError::Failed(error.clone()))
+    let refused = matches!(
+        error.class(),
+        FailureClass::Denied | FailureClass::BadRequest
+    );
+    (stopped || !patient && (absent || refused)).then(|| CliError::Failed(error.clone()))
 }
 
 /// Subscribes to a query with the options of the arguments.

@@ -24,6 +24,8 @@ pub struct QueryAnswer {
     /// The body, decompressed; empty when not [`found`](Self::found).
     pub body: Bytes,
     pub(crate) target: String,
+    /// Whether it came before the end of the wait with the index of the request.
+    pub(crate) is_early_repeat: bool,
 }
 
 /// The headers of an answer that describe it: those of Consul's
@@ -83,6 +85,7 @@ impl QueryAnswer {
             meta,
             body: if found { body } else { Bytes::new() },
             target,
+            is_early_repeat: false,
         }
     }
 }
@@ -96,6 +99,11 @@ pub(crate) struct ResponseMeta {
 }
 
 impl ResponseMeta {
+    /// Whether the answer names the part of Consul that answered, as releases with a streaming backend do.
+    pub(crate) fn names_backend(&self) -> bool {
+        self.meta.query_backend.is_some()
+    }
+
     /// Reads each header once, which is quicker than looking up each name. Of a repeated header the first counts.
     pub(crate) fn read(headers: &HeaderMap) -> Self {
         let mut heading = Self::default();

@@ -16,6 +16,7 @@ use awc::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use futures_util::{Stream, future::LocalBoxFuture};
+use percent_encoding::percent_decode_str;
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -168,6 +169,9 @@ impl Attempt<'_> {
         if status == 429 && text.contains(CONNECTION_LIMIT) {
             return ClientError::ConnectionLimit { target, text };
         }
+        if let Some(key) = refused_name(self.exchange.path, status, said) {
+            return ClientError::KeyName { target, key, text };
+        }
         ClientError::Status {
             target,
             status,
@@ -237,6 +241,13 @@ impl Attempt<'_> {
         }
         Ok(headers)
     }
+}
+
+/// Returns the key or prefix whose name Consul refused, if it did.
+fn refused_name(path: &str, status: u16, said: &[u8]) -> Option<String> {
+    let name = path.strip_prefix("/v1/kv/")?;
+    let is_refused = status == 500 && said.starts_with(b"invalid key name");
+    is_refused.then(|| percent_decode_str(name).decode_utf8_lossy().into_owned())
 }
 
 /// An answer whose body is still to come, over either kind of connection.

@@ -1,10 +1,11 @@
 //! Blocking queries of [`ConsulClient`].
 
-use std::borrow::Cow;
+use std::{borrow::Cow, pin::pin};
 
 use awc::http::{Method, StatusCode, header::HeaderMap};
 use bytes::Bytes;
 use consul_watch_actors::Cursor;
+use futures_util::future::{Either, select};
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
 
@@ -122,34 +123,47 @@ impl ConsulClient {
     ) -> Result<QueryAnswer, ClientError> {
         let config = self.config();
         let query = encoded(&request.query(config));
-        let reply = self
-            .exchange(Exchange {
-                method: Method::GET,
-                path: request.path(),
-                query: &query,
-                body: Bytes::new(),
-                pool,
-                resumes: *request.cursor() != Cursor::Start,
-                deadline: request.deadline(config),
-                token: request.token(),
-                accept: if request.accepts_404() {
-                    proves_absence
-                } else {
-                    no_status_is_absence
-                },
-            })
-            .await?;
+        let begun = Instant::now();
+        let exchange = self.exchange(Exchange {
+            method: Method::GET,
+            path: request.path(),
+            query: &query,
+            body: Bytes::new(),
+            pool,
+            resumes: *request.cursor() != Cursor::Start,
+            deadline: request.deadline(config),
+            token: request.token(),
+            accept: if request.accepts_404() {
+                proves_absence
+            } else {
+                no_status_is_absence
+            },
+        });
+        let reply = match self.leader_loss(request) {
+            None => exchange.await?,
+            Some(loss) => match select(pin!(exchange), loss).await {
+                Either::Left((reply, _)) => reply?,
+                Either::Right((error, _)) => return Err(error),
+            },
+        };
+        if reply.meta.names_backend() {
+            self.note_streaming();
+        }
         let found = reply.status.is_success();
         if found && error_body::diagnose(&reply.body).is_some() {
             // This fails with the reason, since neither no body nor a page is JSON.
             decode::<IgnoredAny>(&reply.target, &reply.body)?;
         }
-        Ok(QueryAnswer::new(
-            reply.target,
-            found,
-            reply.meta,
-            reply.body,
-        ))
+        let mut answer = QueryAnswer::new(reply.target, found, reply.meta, reply.body);
+        // Consul holds a query until its index has grown or the wait is over. It ends one before that when a restored
+        // snapshot replaces the data, and answers with the old value and index
+        // (https://developer.hashicorp.com/consul/commands/snapshot/restore).
+        let is_early = request
+            .held(config)
+            .is_some_and(|wait| begun.elapsed() < wait);
+        answer.is_early_repeat =
+            is_early && answer.index.map(Cursor::Index).as_ref() == Some(request.cursor());
+        Ok(answer)
     }
 }
 

@@ -53,7 +53,9 @@ impl ClientError {
     /// | the same with an HTML page, so by a proxy | transient |
     /// | 3xx: redirects are not followed, since they would carry the token away | transient |
     /// | 404 where absence means nothing: not there yet, or a proxy's | transient |
-    /// | 429, 5xx, anything else | transient, after `Retry-After` |
+    /// | the servers have no leader | transient |
+    /// | 500 for the name of a key | bad request |
+    /// | 429, other 5xx, anything else | transient, after `Retry-After` |
     ///
     /// An answer that is too large is tried again as a transient failure, because the next value may fit; the
     /// error says how to raise the limit.
@@ -64,13 +66,15 @@ impl ClientError {
             Self::Denied { .. } => FailureClass::Denied,
             Self::TooLarge { .. } => FailureClass::TooLarge,
             Self::Build { .. } => FailureClass::Invalid,
-            Self::Status {
+            Self::KeyName { .. }
+            | Self::Status {
                 status: 400 | 405 | 413 | 414,
                 from_consul: true,
                 ..
             } => FailureClass::BadRequest,
             Self::Connect { .. }
             | Self::Dropped { .. }
+            | Self::NoLeader { .. }
             | Self::Timeout { .. }
             | Self::Protocol { .. }
             | Self::Status { .. }
@@ -90,6 +94,7 @@ impl ClientError {
             Self::Connect { stage, .. } => *stage != ConnectStage::Tls,
             Self::Dropped { .. }
             | Self::ConnectionLimit { .. }
+            | Self::NoLeader { .. }
             | Self::Timeout {
                 stage: Stage::Headers,
                 ..
@@ -147,8 +152,11 @@ impl ClientError {
             Self::Build { .. }
             | Self::Connect { .. }
             | Self::ConnectionLimit { .. }
+            // The streaming backend lets go of a query that is cut off.
+            | Self::NoLeader { .. }
             | Self::Protocol { .. }
             | Self::Status { .. }
+            | Self::KeyName { .. }
             | Self::Denied { .. }
             | Self::Body { .. }
             | Self::TooLarge { .. }

@@ -34,7 +34,7 @@ use super::{address::Address, consistency::Consistency, secret::Secret, tls::Tls
 /// | setting | default | comes from |
 /// |---|---|---|
 /// | address | `http://127.0.0.1:8500` | `CONSUL_WATCH_ADDRESSES` (ours); else `CONSUL_HTTP_ADDR`; `CONSUL_HTTP_SSL` |
-/// | token | none | `CONSUL_HTTP_TOKEN`; `CONSUL_HTTP_TOKEN_FILE` wins |
+/// | token | none | `CONSUL_HTTP_TOKEN_FILE`, else `CONSUL_HTTP_TOKEN` |
 /// | basic auth | none | `CONSUL_HTTP_AUTH` |
 /// | namespace, partition | the token's | `CONSUL_NAMESPACE`, `CONSUL_PARTITION` |
 /// | TLS | the system's authorities, verified | `CONSUL_CACERT`, `CONSUL_CAPATH`, `CONSUL_CLIENT_CERT`, `CONSUL_CLIENT_KEY`, `CONSUL_TLS_SERVER_NAME`, `CONSUL_HTTP_SSL_VERIFY` |
@@ -120,15 +120,22 @@ impl ConsulConfig {
 
     /// Sets the ACL token, which is sent as `X-Consul-Token` and never in a URL
     /// ([authentication](https://developer.hashicorp.com/consul/api-docs/api-structure#authentication)). An
-    /// empty token removes it. Default: none, so the agent's own or the anonymous token counts.
+    /// empty token removes it. A token replaces the file of an earlier [`with_token_file`](Self::with_token_file),
+    /// as `-token` does for Consul's commands since 1.15. Default: none, so the agent's own or the anonymous token
+    /// counts.
     #[must_use]
     pub fn with_token(self, token: impl Into<Secret>) -> Self {
         let token = token.into();
-        self.set(|settings| settings.token = (!token.is_empty()).then_some(token))
+        self.set(|settings| {
+            settings.token = (!token.is_empty()).then_some(token);
+            if settings.token.is_some() {
+                settings.token_file = None;
+            }
+        })
     }
 
-    /// Sets a file to read the ACL token from; it wins over [`with_token`](Self::with_token). White
-    /// space around the token is dropped. Default: none.
+    /// Sets a file to read the ACL token from; it wins over the token of an earlier
+    /// [`with_token`](Self::with_token). White space around the token is dropped. Default: none.
     #[must_use]
     pub fn with_token_file(self, path: impl Into<PathBuf>) -> Self {
         let path = path.into();
@@ -346,54 +353,4 @@ fn some(text: impl Into<String>) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prefix_has_one_slash_at_its_end() {
-        for (given, kept) in [
-            ("kvTest", "kvTest/"),
-            ("/a/b//", "a/b/"),
-            ("", ""),
-            ("/", ""),
-        ] {
-            assert_eq!(
-                ConsulConfig::default().with_prefix(given).prefix(),
-                kept,
-                "{given:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn equal_settings_are_equal_and_clones_are_independent() {
-        let config = ConsulConfig::default().with_token("a");
-        assert_eq!(config, ConsulConfig::default().with_token("a"));
-        let other = config.clone().with_token("b");
-        assert_ne!(config, other);
-        assert_eq!(config.token(), Some(&Secret::from("a")));
-    }
-
-    #[test]
-    fn no_secret_is_shown() {
-        let config = ConsulConfig::default()
-            .with_token("hunter2")
-            .with_basic_auth("me", "hunter3");
-        assert!(!format!("{config:?}").contains("hunter"));
-    }
-
-    #[test]
-    fn an_empty_setting_is_none() {
-        let config = ConsulConfig::default()
-            .with_token("")
-            .with_datacenter("")
-            .with_namespace("");
-        assert_eq!(config, ConsulConfig::default());
-    }
-
-    #[test]
-    fn it_may_go_to_any_thread() {
-        fn everywhere<T: Send + Sync + Clone + Default + Eq + std::hash::Hash>() {}
-        everywhere::<ConsulConfig>();
-    }
-}
+mod tests;

@@ -63,6 +63,8 @@ struct Inner {
     budget: Option<ConnectionBudget>,
     /// The turns of proofs.
     proofs: Arc<Semaphore>,
+    /// Whether an agent has shown that it may have a streaming backend.
+    may_stream: Cell<bool>,
 }
 
 /// The pause before a short call is repeated that found no room among Consul's connections, give or take a half.
@@ -93,6 +95,7 @@ impl ConsulClient {
             token,
             budget: config.connection_budget().map(|budget| budget.keep()),
             proofs: Arc::new(Semaphore::new(MAX_PROOFS)),
+            may_stream: Cell::new(false),
         })))
     }
 
@@ -236,6 +239,23 @@ impl ConsulClient {
                 addresses = inner.endpoints.len();
             }
         }
+    }
+
+    /// Records that an agent may have a streaming backend.
+    pub(super) fn note_streaming(&self) {
+        self.inner.may_stream.set(true);
+    }
+
+    /// Returns whether an agent may have a streaming backend.
+    pub(super) fn may_stream(&self) -> bool {
+        self.inner.may_stream.get()
+    }
+
+    /// Returns the address of the last query of this client and its clones.
+    pub(super) fn label(&self) -> String {
+        self.inner.endpoints[self.endpoint_index.get()]
+            .label
+            .clone()
     }
 
     fn endpoint_for(&self, exchange: &Exchange<'_>) -> usize {

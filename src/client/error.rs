@@ -93,6 +93,30 @@ pub enum ClientError {
         /// Whether Consul itself answered, as far as is known: without an HTML page.
         from_consul: bool,
     },
+    /// The servers have no leader, so that the answer that the query waits for might be stale.
+    #[error(
+        "the servers behind {target} have no leader: {reason}; check that most of Consul's servers run"
+    )]
+    NoLeader {
+        /// Method and URL of the request that showed it.
+        target: String,
+        /// The reason.
+        reason: String,
+    },
+    /// Consul refuses the name of the key or prefix. Releases since 1.21.5 do so for some names, in a URL only: other
+    /// keys of that kind come into being by transactions, and a watch of a prefix above them sees them.
+    #[error(
+        "Consul refuses the name {key:?} in {target}: {text}; rename the key, watch a prefix above it, or set \
+         `disable_kv_key_validation` on the agent (Consul 1.21.6 and later)"
+    )]
+    KeyName {
+        /// Method and URL.
+        target: String,
+        /// The full key or prefix.
+        key: String,
+        /// Consul's text, shortened.
+        text: String,
+    },
     /// The token does not allow it, or a proxy asks for credentials.
     #[error("{target} was denied with {status}: {text}; check the token and its policies")]
     Denied {
@@ -226,6 +250,8 @@ impl ClientError {
             | Self::Timeout { target, .. }
             | Self::Protocol { target, .. }
             | Self::Status { target, .. }
+            | Self::NoLeader { target, .. }
+            | Self::KeyName { target, .. }
             | Self::Denied { target, .. }
             | Self::Body { target, .. }
             | Self::TooLarge { target, .. }
@@ -238,6 +264,7 @@ impl ClientError {
         match self {
             Self::Status { status, .. } | Self::Denied { status, .. } => Some(*status),
             Self::ConnectionLimit { .. } => Some(429),
+            Self::KeyName { .. } => Some(500),
             _ => None,
         }
     }
@@ -268,6 +295,22 @@ mod tests {
              runs and that CONSUL_HTTP_ADDR is its address"
         );
         assert_eq!(error.target(), "GET http://127.0.0.1:8500/v1/kv/a");
+    }
+
+    #[test]
+    fn a_refused_name_is_shown_with_its_spaces() {
+        let error = ClientError::KeyName {
+            target: "GET http://127.0.0.1:8500/v1/kv/app/x%20".into(),
+            key: "app/x ".into(),
+            text: "invalid key name, leading/trailing spaces are not allowed".into(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "Consul refuses the name \"app/x \" in GET http://127.0.0.1:8500/v1/kv/app/x%20: invalid key name, \
+             leading/trailing spaces are not allowed; rename the key, watch a prefix above it, or set \
+             `disable_kv_key_validation` on the agent (Consul 1.21.6 and later)"
+        );
+        assert_eq!(error.status(), Some(500));
     }
 
     #[test]

@@ -19,7 +19,7 @@ const MAX_ENCODED: usize = 4096;
 /// [`/v1/kv/`](https://developer.hashicorp.com/consul/api-docs/kv).
 ///
 /// A URL can name most keys, percent-encoded. It cannot name some, however they are encoded, since the
-/// agent checks the *decoded* path (measured on Consul 1.8):
+/// agent checks the *decoded* path (measured on Consul 1.8; later releases check less):
 ///
 /// - an empty segment (`a//b`, `/lead`) and the segments `.` and `..` are answered with a redirect to
 ///   the cleaned path, which is another key;
@@ -27,7 +27,10 @@ const MAX_ENCODED: usize = 4096;
 ///   with a bare 400
 ///   ([`disable_http_unprintable_char_filter`](https://developer.hashicorp.com/consul/docs/agent/config/config-files#disable_http_unprintable_char_filter)).
 ///
-/// Such a key is written and read through the
+/// Consul since 1.21.5 refuses further names, such as those that end with a space, with
+/// [`ClientError::KeyName`](super::ClientError::KeyName): older releases accept their URLs.
+///
+/// A key that no URL can name is written and read through the
 /// [transaction API](https://developer.hashicorp.com/consul/api-docs/txn), which has it in the JSON body. A
 /// *blocking* query has only a URL, so it asks for the longest prefix of the key that a URL can name, and the
 /// key is picked from the answer:
@@ -81,11 +84,11 @@ impl KeyPath {
 
     fn new(key: &str) -> Self {
         let named = nameable(key);
-        let path = format!("/v1/kv/{}", utf8_percent_encode(named, ENCODED));
+        let path = |named| format!("/v1/kv/{}", utf8_percent_encode(named, ENCODED));
         if named.len() == key.len() {
-            Self::Direct(path)
+            Self::Direct(path(named))
         } else {
-            Self::NearestPrefix(path)
+            Self::NearestPrefix(path(accepted(named)))
         }
     }
 }
@@ -107,6 +110,19 @@ fn nameable(key: &str) -> &str {
     } else {
         key
     }
+}
+
+/// Returns the longest prefix of `named` that newer releases accept, too: Consul 1.21.6 and later refuse a name that
+/// begins or ends with a space, and some with a percent sign.
+fn accepted(named: &str) -> &str {
+    if named.starts_with(' ') {
+        return "";
+    }
+    named
+        .split('%')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(' ')
 }
 
 fn is_cleaned_away(segment: &str) -> bool {
@@ -186,6 +202,16 @@ mod tests {
         assert_eq!(within("a/..\0"), "/a/");
         assert_eq!(within("x\u{a0}y"), "/x");
         assert_eq!(within("\u{200b}"), "/");
+    }
+
+    #[test]
+    fn the_prefix_of_such_a_key_has_no_name_that_newer_releases_refuse() {
+        assert_eq!(within("a/b \n"), "/a/b");
+        assert_eq!(within(" a//b"), "/");
+        assert_eq!(within("a%20b//c"), "/a");
+        assert_eq!(within("a%2E%2eb%20//c"), "/a");
+        assert_eq!(within("a /b//c"), "/a%20/b/");
+        assert_eq!(direct("app/x "), "/app/x%20", "older releases accept it");
     }
 
     #[test]

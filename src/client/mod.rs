@@ -28,6 +28,7 @@ mod http2;
 mod json;
 mod kv_path;
 mod kv_requests;
+mod leader_probe;
 mod process_limits;
 mod proxy_timeout;
 mod proxy_variables;

@@ -165,6 +165,12 @@ impl QueryRequest {
         }
     }
 
+    /// The datacenter that it asks for, if not the agent's own.
+    pub(crate) fn datacenter<'a>(&'a self, config: &'a ConsulConfig) -> Option<&'a str> {
+        let own = self.own().and_then(|own| own.datacenter.as_deref());
+        own.or(config.datacenter())
+    }
+
     fn own(&self) -> Option<&Own> {
         self.own.as_deref()
     }

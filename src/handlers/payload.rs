@@ -91,7 +91,7 @@ macro_rules! payloads {
 
 payloads! {
     Services: |changed| *changed.current, |service| service.name.clone();
-    Nodes: |changed| *changed.current, |node| node.id().to_owned();
+    Nodes: |changed| *changed.current, |node| node.node.clone();
     Service: |changed| handler::entries(&changed.current), |entry| path_of(&[entry.id().0, entry.id().1]);
     Checks: |changed| handler::checks(&changed.current), |check| path_of(&[&check.node, &check.check_id]);
     Event: |changed| new_events(changed), |event| path_of(&[&event.name, &event.id]);
@@ -154,6 +154,10 @@ struct GoPair<'a> {
     flags: u64,
     value: Option<String>,
     session: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    namespace: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    partition: &'a str,
 }
 
 impl<'a> GoPair<'a> {
@@ -166,6 +170,8 @@ impl<'a> GoPair<'a> {
             flags: pair.flags,
             value: pair.value.as_deref().map(base64),
             session: pair.session.as_deref().unwrap_or_default(),
+            namespace: &pair.namespace,
+            partition: &pair.partition,
         }
     }
 }
@@ -206,6 +212,18 @@ mod tests {
             ))),
             "null"
         );
+    }
+
+    #[test]
+    fn a_key_of_consul_enterprise_has_its_namespace_and_partition() {
+        let pair = KvPair {
+            namespace: "team".to_owned(),
+            partition: "default".to_owned(),
+            ..pair(None)
+        };
+        let changed = Changed::first(Key::new("a"), Some(Arc::new(pair)), 2);
+        let end = r#""Value":null,"Session":"","Namespace":"team","Partition":"default"}"#;
+        assert!(text(HandlerPayload::payload(&changed)).ends_with(end));
     }
 
     #[test]

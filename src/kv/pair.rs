@@ -11,12 +11,13 @@ use serde::{
 };
 
 use super::value::KvValue;
+use crate::model::Extra;
 
 /// An entry of the KV store
 /// ([read key](https://developer.hashicorp.com/consul/api-docs/kv#read-key)).
 ///
 /// Its JSON is Consul's, to the order of the fields: the value is base64 or null, and `Session` is there
-/// only when a session holds the key. Fields that a newer Consul adds are ignored when reading.
+/// only when a session holds the key. Fields that a newer Consul adds are kept and written back.
 ///
 /// `Debug` shows the key and the length of the value but not the value, since values are often secret.
 ///
@@ -54,8 +55,18 @@ pub struct KvPair {
     pub create_index: u64,
     /// The index of the last change, which check-and-set compares.
     pub modify_index: u64,
+    /// The namespace (Consul Enterprise); otherwise empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// The admin partition (Consul Enterprise 1.11); otherwise empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub partition: String,
+    /// Fields that this version of the library does not know.
+    #[serde(flatten)]
+    pub extra: Extra,
     /// Since when the token may no longer read the key; `None` where it may. A watch of a prefix keeps the
-    /// last value of such a key, which may have changed since. It is no part of the JSON.
+    /// last value of such a key, which may have changed since. The same holds for a key that may be gone while no
+    /// request can ask for it. It is no part of the JSON.
     #[serde(skip)]
     pub hidden_since: Option<SystemTime>,
 }
@@ -82,6 +93,9 @@ impl Item for KvPair {
             && self.flags == other.flags
             && self.session == other.session
             && self.lock_index == other.lock_index
+            && self.namespace == other.namespace
+            && self.partition == other.partition
+            && self.extra == other.extra
     }
 
     fn routing_key(&self) -> Option<&str> {
@@ -122,6 +136,8 @@ impl fmt::Debug for KvPair {
             .field("lock_index", &self.lock_index)
             .field("flags", &self.flags)
             .field("session", &self.session)
+            .field("namespace", &self.namespace)
+            .field("partition", &self.partition)
             .field("hidden_since", &self.hidden_since)
             .finish()
     }
@@ -208,10 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_a_newer_consul_are_ignored() {
-        let json = r#"{"Key":"a","Namespace":"x","CreateIndex":5,"ModifyIndex":6,"New":{"y":[1]}}"#;
+    fn the_namespace_the_partition_and_fields_of_a_newer_consul_are_kept() {
+        let json = r#"{"LockIndex":0,"Key":"a","Flags":0,"Value":null,"CreateIndex":5,"ModifyIndex":6,"Namespace":"x","Partition":"p","New":{"y":[1]}}"#;
         let pair: KvPair = serde_json::from_str(json).expect("a pair");
-        assert_eq!((pair.key.as_str(), pair.modify_index), ("a", 6));
+        assert_eq!((&*pair.namespace, &*pair.partition), ("x", "p"));
+        assert_eq!(pair.extra["New"], serde_json::json!({ "y": [1] }));
+        assert_eq!(serde_json::to_string(&pair).expect("JSON"), json);
+        let plain: KvPair = serde_json::from_str(PAIR).expect("a pair");
+        assert!(plain.extra.is_empty() && !plain.content_eq(&pair));
     }
 
     #[test]
@@ -244,7 +264,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_pair_comes_back(key in "\\PC{1,20}", value in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..50)), flags: u64, index: u64) {
-            let pair = KvPair { lock_index: 0, key, flags, value: value.map(Bytes::from), session: None, create_index: index, modify_index: index, hidden_since: None };
+            let pair = KvPair { lock_index: 0, key, flags, value: value.map(Bytes::from), session: None, create_index: index, modify_index: index, ..KvPair::default() };
             let json = serde_json::to_string(&pair).expect("JSON");
             prop_assert_eq!(serde_json::from_str::<KvPair>(&json).expect("a pair"), pair);
         }

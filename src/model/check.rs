@@ -45,7 +45,8 @@ impl CheckStatus {
 }
 
 record! {
-    /// A check (<https://developer.hashicorp.com/consul/api-docs/health#list-checks-in-state>), identified by its node and its id.
+    /// A check (<https://developer.hashicorp.com/consul/api-docs/health#list-checks-in-state>), identified by
+    /// its node, its id, its namespace, its partition and its peer.
     #[derive(Debug)]
     HealthCheck {
         /// The name of its node.
@@ -117,25 +118,25 @@ record! {
         /// Whether redirects are not followed.
         disable_redirects: bool = "DisableRedirects" omit_empty,
         /// The expected name in the certificate.
-        tls_server_name: String = "TLSServerName" omit_empty,
+        tls_server_name: Nullable<String> = "TLSServerName" nullable,
         /// Whether the certificate is not verified.
         tls_skip_verify: Nullable<bool> = "TLSSkipVerify" nullable,
         /// The TCP address to connect to.
         tcp: Nullable<String> = "TCP" nullable,
         /// Whether the connection uses TLS.
-        tcp_use_tls: bool = "TCPUseTLS" omit_empty,
+        tcp_use_tls: Nullable<bool> = "TCPUseTLS" nullable,
         /// The UDP address to send to.
-        udp: String = "UDP" omit_empty,
+        udp: Nullable<String> = "UDP" nullable,
         /// The HTTP/2 address to ping.
         h2ping: String = "H2PING" omit_empty,
         /// Whether the connection uses TLS.
         h2ping_use_tls: bool = "H2PingUseTLS" omit_empty,
         /// The gRPC service to query.
-        grpc: String = "GRPC" omit_empty,
-        /// Whether the connection uses TLS.
-        grpc_use_tls: bool = "GRPCUseTLS" omit_empty,
+        grpc: Nullable<String> = "GRPC" nullable,
         /// The service of the operating system to inspect.
-        os_service: String = "OSService" omit_empty,
+        os_service: Nullable<String> = "OSService" nullable,
+        /// Whether the connection uses TLS.
+        grpc_use_tls: Nullable<bool> = "GRPCUseTLS" nullable,
         /// The program to run, with its arguments.
         script_args: Nullable<Vec<String>> = "ScriptArgs" nullable,
         /// The container to run the program in.
@@ -170,12 +171,18 @@ impl HealthCheck {
     }
 }
 
-/// The node, the id and the namespace.
+/// The node, the id, the namespace, the partition and the cluster peer.
 impl Item for HealthCheck {
-    type Id<'a> = (&'a str, &'a str, &'a str);
+    type Id<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
 
     fn id(&self) -> Self::Id<'_> {
-        (&self.node, &self.check_id, &self.namespace)
+        (
+            &self.node,
+            &self.check_id,
+            &self.namespace,
+            &self.partition,
+            &self.peer_name,
+        )
     }
 
     fn content_eq(&self, other: &Self) -> bool {

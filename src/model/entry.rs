@@ -6,14 +6,15 @@ use consul_watch_actors::Item;
 
 use super::{
     check::{CheckStatus, HealthCheck},
-    instance::{ServiceAddress, ServiceInstance},
+    instance::{ServiceAddress, ServiceInstance, ServicePort},
     node::Node,
     record::{Identity, Nullable, record},
 };
 
 record! {
     /// An instance of a service, with its node and the checks of both
-    /// (<https://developer.hashicorp.com/consul/api-docs/health#list-service-instances-for-service>), identified by its node and its id.
+    /// (<https://developer.hashicorp.com/consul/api-docs/health#list-service-instances-for-service>), identified by
+    /// its node, its id, its namespace, its partition and its peer.
     #[derive(Debug)]
     ServiceEntry {
         /// The node.
@@ -36,8 +37,10 @@ record! {
 pub struct Endpoint {
     /// The address of the instance, otherwise of its node.
     pub address: String,
-    /// The port.
+    /// The port; the default one if there are several.
     pub port: i64,
+    /// The ports by name, if there are several (Consul 1.22 and later).
+    pub ports: Vec<ServicePort>,
     /// The Unix socket; empty for none.
     pub socket_path: String,
     /// The tags.
@@ -68,7 +71,8 @@ impl ServiceEntry {
             } else {
                 own.address.clone()
             },
-            port: own.port,
+            port: *own.port,
+            ports: own.ports.to_vec(),
             socket_path: own.socket_path.clone(),
             tags: own.tags.to_vec(),
             tagged_addresses: tagged
@@ -121,12 +125,18 @@ impl Identity for ServiceInstance {
     }
 }
 
-/// The node, the id and the namespace.
+/// The node, the id, the namespace, the partition and the cluster peer.
 impl Item for ServiceEntry {
-    type Id<'a> = (&'a str, &'a str, &'a str);
+    type Id<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
 
     fn id(&self) -> Self::Id<'_> {
-        (&self.node.node, &self.service.id, &self.service.namespace)
+        (
+            &self.node.node,
+            &self.service.id,
+            &self.service.namespace,
+            &self.service.partition,
+            &self.service.peer_name,
+        )
     }
 
     fn content_eq(&self, other: &Self) -> bool {
@@ -209,6 +219,39 @@ mod tests {
         assert_eq!(entry.endpoint().to_string(), "10.0.0.1:80");
         entry.service.address = "::1".to_owned();
         assert_eq!(entry.endpoint().to_string(), "[::1]:80");
+    }
+
+    #[test]
+    fn a_change_of_any_named_port_changes_the_endpoint() {
+        let of = |metrics: u16| -> ServiceEntry {
+            serde_json::from_str(&format!(
+                r#"{{"Node":{{"Node":"n"}},"Service":{{"ID":"web1","Port":80,"Ports":[{{"Name":"http","Port":80,"Default":true}},{{"Name":"metrics","Port":{metrics},"Default":false}}]}}}}"#,
+            ))
+            .unwrap()
+        };
+        assert_eq!(of(81).endpoint(), of(81).endpoint());
+        assert_ne!(of(81).endpoint(), of(82).endpoint());
+        assert_eq!(of(81).endpoint().ports[1].name, "metrics");
+    }
+
+    #[test]
+    fn the_same_instance_of_another_peer_or_partition_is_another_entry() {
+        let of = |field: &str| -> ServiceEntry {
+            let text = format!(r#"{{"Node":{{"Node":"n"}},"Service":{{"ID":"web1"{field}}}}}"#);
+            serde_json::from_str(&text).unwrap()
+        };
+        let entries = [
+            of(""),
+            of(r#","PeerName":"west""#),
+            of(r#","Partition":"b""#),
+            of(r#","Namespace":"b""#),
+        ];
+        for (at, one) in entries.iter().enumerate() {
+            for other in &entries[at + 1..] {
+                assert_ne!(one.id(), other.id());
+            }
+        }
+        assert_eq!(of("").id(), of(r#","PeerName":"""#).id());
     }
 
     #[test]

@@ -47,7 +47,7 @@ record! {
         /// The metadata.
         meta: Nullable<BTreeMap<String, String>> = "Meta" nullable,
         /// The port, 0 for none. Consul does not validate it.
-        port: i64 = "Port" always,
+        port: Nullable<i64> = "Port" nullable,
         /// The ports by name, if there are several (Consul 1.22).
         ports: Nullable<Vec<ServicePort>> = "Ports" nullable,
         /// The address; empty for the address of the node.
@@ -71,7 +71,7 @@ record! {
         /// The connection to the mesh.
         connect: Nullable<ServiceConnect> = "Connect" nullable,
         /// The cluster peer that it was imported from (Consul 1.14); empty for this cluster.
-        peer_name: String = "PeerName" omit_empty,
+        peer_name: Nullable<String> = "PeerName" nullable,
         /// The namespace (Consul Enterprise); otherwise empty.
         namespace: String = "Namespace" omit_empty,
         /// The admin partition (Consul Enterprise); otherwise empty.
@@ -84,8 +84,9 @@ record! {
 }
 
 record! {
-    /// One of several ports of an instance.
-    #[derive(Debug)]
+    /// One of several ports of an instance
+    /// (<https://developer.hashicorp.com/consul/docs/register/service/vm/define>).
+    #[derive(Debug, Eq, Hash)]
     ServicePort {
         /// The name.
         name: String = "Name" always,
@@ -142,6 +143,6 @@ impl Item for ServiceInstance {
 /// Displays the id, the address and the port.
 impl fmt::Display for ServiceInstance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}:{}", self.id, self.address, self.port)
+        write!(f, "{} at {}:{}", self.id, self.address, *self.port)
     }
 }

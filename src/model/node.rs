@@ -7,7 +7,8 @@ use consul_watch_actors::Item;
 use super::record::{Nullable, record};
 
 record! {
-    /// A node (<https://developer.hashicorp.com/consul/api-docs/catalog#list-nodes>), identified by its name.
+    /// A node (<https://developer.hashicorp.com/consul/api-docs/catalog#list-nodes>), identified by
+    /// its name, its partition and its peer.
     #[derive(Debug)]
     Node {
         /// The UUID; empty if it was registered without one.
@@ -51,15 +52,12 @@ record! {
     }
 }
 
+/// The name, the partition and the cluster peer. The UUID may be missing.
 impl Item for Node {
-    type Id<'a> = &'a str;
+    type Id<'a> = (&'a str, &'a str, &'a str);
 
-    #[expect(
-        clippy::misnamed_getters,
-        reason = "the name identifies a node, its UUID may be missing"
-    )]
-    fn id(&self) -> &str {
-        &self.node
+    fn id(&self) -> Self::Id<'_> {
+        (&self.node, &self.partition, &self.peer_name)
     }
 
     fn content_eq(&self, other: &Self) -> bool {

@@ -88,7 +88,7 @@ impl Checks {
         }
     }
 
-    list_param_setters!(filter, near, node_meta, peer);
+    list_param_setters!(filter, near, node_meta);
     option_setters!();
     option_setters!(without_hidden);
 }

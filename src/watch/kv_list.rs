@@ -12,6 +12,7 @@ use crate::{
     absence,
     client::{ClientError, Cursor, QueryAnswer},
     kv::KvPair,
+    model::Extra,
 };
 
 /// Reads lists of pairs against the previous one.
@@ -117,6 +118,12 @@ struct RawPair<'a> {
     value: Option<Text<'a>>,
     #[serde(borrow, default)]
     session: Option<Text<'a>>,
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    partition: String,
+    #[serde(flatten)]
+    extra: Extra,
 }
 
 /// A borrowed text. Within an `Option`, a bare `Cow` would always be a copy.
@@ -165,6 +172,9 @@ impl RawPair<'_> {
                 .transpose()?
                 .map(Into::into),
             session: self.session.map(|Text(text)| text.into_owned()),
+            namespace: self.namespace,
+            partition: self.partition,
+            extra: self.extra,
             hidden_since: None,
         })
     }
@@ -249,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_nulls_and_unknown_fields_are_read_and_bad_base64_is_not() {
+    fn escapes_nulls_and_unknown_fields_are_kept_and_bad_base64_is_refused() {
         let text = r#"[{"LockIndex":0,"Key":"a\"b","Flags":7,"Value":null,"CreateIndex":1,"ModifyIndex":2,"Session":"s","New":[1]}]"#;
         let pairs = read(&[], false, text);
         assert_eq!(
@@ -257,6 +267,7 @@ mod tests {
             ("a\"b", 7, &None)
         );
         assert_eq!(pairs[0].session.as_deref(), Some("s"));
+        assert_eq!(pairs[0].extra["New"], serde_json::json!([1]));
         let bad = text.replace("null", "\"***\"");
         assert!(
             KvListReader {

@@ -161,9 +161,7 @@ async fn by_name(
         Ok(answer) => absence::of_kv_status(if answer.found { 200 } else { 404 }, answer.index),
         Err(ClientError::Denied { status, .. }) => absence::of_kv_status(status, None),
         // Consul 1.21.5 and later reject some names in a URL that they accept in a transaction.
-        Err(ClientError::Status { text, .. }) if text.contains("invalid key name") => {
-            Absence::Unproven(Why::Unknown)
-        }
+        Err(ClientError::KeyName { .. }) => Absence::Unproven(Why::RefusedName),
         Err(error) => return Err(error),
     };
     Ok(vec![absence])

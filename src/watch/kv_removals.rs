@@ -4,7 +4,7 @@
 //!
 //! - A key leaves the list only if it is proven gone ([`crate::absence`]).
 //! - A key that the token may not read keeps its last good value, marked by [`KvPair::hidden_since`]. One
-//!   warning names it.
+//!   warning names it. The same holds for a key whose name Consul refuses where no transaction is possible.
 //! - If Consul says that a missing key exists, the list is read again at once.
 //! - If a key's state is unknown, its last good value stays, and the next query repeats the proof.
 //! - All other changes of the answer are delivered in every case. The query fails only if there are none.
@@ -107,20 +107,27 @@ impl KvListQuery<'_> {
         let now = SystemTime::now();
         let mut unknown = None;
         let mut newly_hidden = Vec::new();
+        let mut newly_nameless = Vec::new();
         for (pair, absence) in missing.iter().zip(absences) {
             match absence {
                 Absence::Proven => {}
-                Absence::Unproven(Why::Hidden) if pair.hidden_since.is_none() => {
-                    newly_hidden.push(&*pair.key);
-                    if self.options.drops_hidden() {
-                        continue;
+                Absence::Unproven(why @ (Why::Hidden | Why::RefusedName))
+                    if pair.hidden_since.is_none() =>
+                {
+                    if *why == Why::RefusedName {
+                        newly_nameless.push(&*pair.key);
+                    } else {
+                        newly_hidden.push(&*pair.key);
+                        if self.options.drops_hidden() {
+                            continue;
+                        }
                     }
                     pairs.push(Arc::new(KvPair {
                         hidden_since: Some(now),
                         ..KvPair::clone(pair)
                     }));
                 }
-                Absence::Unproven(Why::Hidden) => pairs.push(Arc::clone(pair)),
+                Absence::Unproven(Why::Hidden | Why::RefusedName) => pairs.push(Arc::clone(pair)),
                 Absence::Unproven(why) => {
                     unknown.get_or_insert(*why);
                     pairs.push(Arc::clone(pair));
@@ -136,6 +143,15 @@ impl KvListQuery<'_> {
                 count = newly_hidden.len(),
                 "the token may no longer read these keys: their last values stay; give it `key:read` for them, or \
                  stop watching them"
+            );
+        }
+        if !newly_nameless.is_empty() {
+            tracing::warn!(
+                path = %self.path,
+                keys = shown(&newly_nameless),
+                count = newly_nameless.len(),
+                "nothing shows whether these keys are gone: their last values stay; let the proxy in front of Consul \
+                 forward PUT /v1/txn, or rename the keys"
             );
         }
         let unsettled = unknown.map(|why| match error {

@@ -1,6 +1,6 @@
 //! Common parts of the queries of the catalog and of health: parameters, and the outcome of a list.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use consul_watch_actors::{Failure, Outcome, Position, Request, Snapshot, WatchPath};
 use serde::de::DeserializeOwned;
@@ -44,6 +44,34 @@ impl ListParams {
         request
     }
 
+    /// Returns these parameters with the metadata of nodes as a part of the filter.
+    ///
+    /// The streaming backend compares `node-meta` otherwise than the servers: it answers 500 for a name with a
+    /// hyphen, and a value matches every longer one. A filter means the same to both.
+    pub(super) fn with_node_meta_as_filter(&self) -> Self {
+        let own = self
+            .filter
+            .as_deref()
+            .filter(|text| !text.trim().is_empty());
+        let mut terms: Vec<String> = own.map(|text| format!("({text})")).into_iter().collect();
+        terms.extend(
+            self.node_meta
+                .iter()
+                .map(|(name, value)| format!("Node.Meta[{}] == {}", quoted(name), quoted(value))),
+        );
+        let filter = match (&terms[..], own) {
+            ([], _) => None,
+            // Consul's error shows a filter alone as it was written.
+            ([_], Some(own)) => Some(own.to_owned()),
+            _ => Some(terms.join(" and ")),
+        };
+        Self {
+            filter,
+            node_meta: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// Adds these parameters to a path.
     pub(super) fn describe(&self, mut path: WatchPath) -> WatchPath {
         for (name, value) in [
@@ -60,6 +88,24 @@ impl ListParams {
         }
         path
     }
+}
+
+/// Returns `text` as a string of a filter
+/// (<https://developer.hashicorp.com/consul/api-docs/features/filtering#creating-expressions>). Its grammar ends a
+/// string at the next quote, whatever stands before it, and then reads the escapes of Go.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        if c == '"' || c == '\\' || c.is_control() {
+            // Writing to a string cannot fail.
+            let _ = write!(quoted, "\\U{:08x}", u32::from(c));
+        } else {
+            quoted.push(c);
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// Defines the named setters of [`ListParams`], for a type with a field `list_params`.
@@ -202,5 +248,38 @@ pub(super) fn empty<V>(
             Outcome::Unproven(list)
         }
         Absence::Unproven(_) => Outcome::Unchanged,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_of_nodes_becomes_a_part_of_the_filter() {
+        let filter = |own: Option<&str>, metadata: &[(&str, &str)]| {
+            let params = ListParams {
+                filter: own.map(str::to_owned),
+                node_meta: metadata
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect(),
+                ..ListParams::default()
+            };
+            let params = params.with_node_meta_as_filter();
+            assert!(params.node_meta.is_empty());
+            params.filter
+        };
+        assert_eq!(filter(None, &[]), None);
+        assert_eq!(filter(Some(" "), &[]), None);
+        assert_eq!(filter(Some("a == 1"), &[]).unwrap(), "a == 1");
+        assert_eq!(
+            filter(Some(""), &[("a-b", "x y"), ("c", "")]).unwrap(),
+            r#"Node.Meta["a-b"] == "x y" and Node.Meta["c"] == """#
+        );
+        assert_eq!(
+            filter(Some("a == 1 or b == 2"), &[("k", "q\"\\\n`ü")]).unwrap(),
+            r#"(a == 1 or b == 2) and Node.Meta["k"] == "q\U00000022\U0000005c\U0000000a`ü""#
+        );
     }
 }

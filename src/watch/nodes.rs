@@ -52,7 +52,7 @@ impl Nodes {
         Self::default()
     }
 
-    list_param_setters!(filter, near, node_meta, peer);
+    list_param_setters!(filter, near, node_meta);
     option_setters!();
     option_setters!(without_hidden);
 }

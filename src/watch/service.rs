@@ -132,7 +132,8 @@ impl ConsulQuery for Service {
             if self.passing_only {
                 query = query.with_param("passing", "1");
             }
-            self.options.apply(self.list_params.apply(query))
+            let params = self.list_params.with_node_meta_as_filter();
+            self.options.apply(params.apply(query))
         });
         list(self, client, query, &self.list_params, request)
     }

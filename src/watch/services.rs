@@ -61,7 +61,7 @@ impl Services {
         }
     }
 
-    list_param_setters!(filter, node_meta, peer);
+    list_param_setters!(filter, node_meta);
     option_setters!();
     option_setters!(without_hidden);
 }

@@ -39,9 +39,14 @@ fn refused(error: ConfigError) -> Failure {
 
 /// Converts an answer of an endpoint that blocks by index.
 pub(super) fn by_index<V>(answer: &QueryAnswer, outcome: Outcome<V>) -> QueryResponse<V> {
+    // Without the header there is no index to block on: the next query is sent at the throttle's pace.
+    let index = answer.index.unwrap_or(0);
+    let position = match outcome {
+        Outcome::Unchanged if answer.is_early_repeat => Position::Repeated(index),
+        _ => Position::Index(index),
+    };
     QueryResponse {
-        // Without the header there is no index to block on: the next query is sent at the throttle's pace.
-        position: Position::Index(answer.index.unwrap_or(0)),
+        position,
         outcome,
         last_contact: answer.meta.last_contact,
     }

@@ -11,6 +11,7 @@ mod large_values;
 mod live_config_example;
 mod public_types;
 mod random_faults;
+mod refused_names;
 mod reset_repeats_nothing;
 mod snapshots_on_any_thread;
 mod subscriber_isolation;

@@ -13,3 +13,4 @@ mod options;
 mod parity;
 mod runner;
 mod terminal;
+mod tokens;

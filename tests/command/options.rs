@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use consul_watch_harness::{FaultProxy, Refusal, TestAgent};
+use consul_watch_harness::{FaultProxy, Refusal, ResponseFault, Rule, TestAgent};
 use serde_json::Value;
 
 use crate::runner::{ended, finished, interrupted, ours, ours_at, text, until};
@@ -138,6 +138,31 @@ fn errors_name_the_argument_and_the_remedy() {
                 "{arguments:?} should print {part:?}: {stderr}"
             );
         }
+    }
+}
+
+#[test]
+fn a_name_that_consul_refuses_is_an_error_of_the_name_at_once() {
+    let agent = TestAgent::dev();
+    let proxy = FaultProxy::start(agent.http_addr());
+    let text_of_consul = "invalid key name, leading/trailing spaces are not allowed";
+    let refusal = ResponseFault::status(500, text_of_consul);
+    proxy.inject(Rule::always(refusal).for_target("/v1/kv/app/x%20"));
+    for arguments in [
+        &["-type=key", "-key=app/x "][..],
+        &["-type=keyprefix", "-prefix=app/x "],
+        &["kv", "get", "app/x "],
+        &["kv", "put", "app/x ", "1"],
+        &["kv", "list", "app/x "],
+        &["kv", "delete", "app/x "],
+    ] {
+        let output = finished(ours().env("CONSUL_HTTP_ADDR", proxy.url()), arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(
+            said.contains(r#"the name "app/x ""#) && said.contains("rename the key"),
+            "{arguments:?}: {said}"
+        );
     }
 }
 

@@ -212,10 +212,14 @@ fn run_both(case: &Case) -> (Seen, Seen) {
 const HEAD: &str = "\
 # Parity with `consul watch`
 
-This table is the output of the test `parity` in `tests/command/`. It runs both commands on one agent (Consul
-1.8.7, Debian's package) and compares: the output without a program; the exit status; the program's standard
-input and `CONSUL_INDEX`, for the first value and for a change; the exit status after the program fails, and after
-SIGINT. To update it, run `UPDATE_PARITY=1 cargo test --test command parity`.
+This table is the output of the test `parity` in `tests/command/`. It runs both commands on one agent and compares:
+the output without a program; the exit status; the program's standard input and `CONSUL_INDEX`, for the first value
+and for a change; the exit status after the program fails, and after SIGINT. To update it, run
+`UPDATE_PARITY=1 cargo test --test command parity`.
+
+Every row holds for Consul 1.8.7, 1.16.4, 1.21.4 and 1.22. CI runs the test with 1.8.7; to run it with another
+release, set `CONSUL_BIN` to its program. The JSON is that of the release that answers: see
+[`model::handler`](../src/model/handler.rs).
 
 | watch | printed | exit | stdin, first | stdin, change | CONSUL_INDEX | program fails | SIGINT |
 |---|---|---|---|---|---|---|---|
@@ -224,16 +228,20 @@ SIGINT. To update it, run `UPDATE_PARITY=1 cargo test --test command parity`.
 const DIFFERENCES: &str = "
 ## Deliberate differences
 
-| where | `consul watch` | ours | why |
-|---|---|---|---|
-| a wake-up without a change | runs the program again for the same data | does not run it | a run means a change |
-| an error, then the same data | runs the program again | does not run it | a run means a change |
-| the index falls (Consul restarted empty) | keeps waiting for the old index | starts from 0 and compares | otherwise it hangs for up to ten minutes |
-| Consul answers the first query with 403 | retries forever | exits with 1 and Consul's text | a mistyped token is found at once |
-| a state that Consul does not know (`-state=passng`) | asks Consul, which finds no check | exits with 2 and suggests a name | the typing error is found at once |
-| `-filter` with a type that has none | ignores it | exits with 2 | the mistake is found at once |
-| the program's process group | that of `consul watch` | its own; SIGINT and SIGTERM are forwarded to it | a timeout or a stop ends all its children |
-| TLS options | apply to the first request | apply to every request | they were given for all |
+| where | releases | `consul watch` | ours | why |
+|---|---|---|---|---|
+| a wake-up without a change | all | runs the program again for the same data | does not run it | a run means a change |
+| an error, then the same data | all | runs the program again | does not run it | a run means a change |
+| the index falls (Consul restarted empty) | all | keeps waiting for the old index | starts from 0 and compares | otherwise it hangs for up to ten minutes |
+| Consul answers the first query with 403 | all | retries forever | exits with 1 and Consul's text | a mistyped token is found at once |
+| a filter that Consul cannot read | those with `-filter` | retries forever | exits with 1 and Consul's text | the mistake is found at once |
+| a state that Consul does not know (`-state=passng`) | all | asks Consul, which finds no check | exits with 2 and suggests a name | the typing error is found at once |
+| `-filter` with `key`, `keyprefix` or `event` | those with `-filter`: 1.14.9, 1.15.5, 1.16.1 and later | exits with 1 | exits with 2 and names the option | 2 is our status for every mistake in the arguments |
+| `-filter` with another type | before those | has no such option | filters | one option for every release |
+| `-token` beside `CONSUL_HTTP_TOKEN_FILE` | before 1.15 | reads the file | uses `-token` | Consul 1.15 and later do the same |
+| `connect_roots`, `connect_leaf`, `agent_service` | all | refuses these types | has them, with the options `-service` and `-service_id` | an agent's `watches` have them, too |
+| the program's process group | all | that of `consul watch` | its own; SIGINT and SIGTERM are forwarded to it | a timeout or a stop ends all its children |
+| TLS options | all | apply to the first request | apply to every request | they were given for all |
 ";
 
 #[test]

@@ -2,3 +2,4 @@
 
 mod burst;
 mod outage;
+mod restore;

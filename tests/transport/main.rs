@@ -11,6 +11,7 @@ mod broken_connections;
 mod cut_queries;
 mod folders;
 mod impatient_proxies;
+mod lost_leader;
 mod plain_budget;
 mod refused_connections;
 mod several_addresses;

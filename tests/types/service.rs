@@ -177,6 +177,87 @@ async fn the_json_of_an_instance_with_all_fields_is_consuls() {
     );
 }
 
+#[actix_rt::test]
+async fn metadata_of_nodes_means_the_same_in_every_answer() {
+    const ODD: &str = "quo\"te ' back\\slash `tick` ü";
+    let fixture = start();
+    for (node, rack) in [("one", "r1"), ("ten", "r10"), ("odd", ODD)] {
+        fixture.agent.register_in_catalog(&json!({
+            "Node": node, "Address": "10.0.0.1", "NodeMeta": { "aws-rack": rack, "zone": "a" },
+            "Service": { "ID": "web", "Service": "web", "Port": 80 },
+        }));
+    }
+    fixture.agent.register("plain", "web", &[]);
+    let query = |rack: &str| Service::new("web").with_node_meta("aws-rack", rack);
+    let mut one = fixture.watch(query("r1").with_node_meta("zone", "a")).await;
+    one.says(&["added web on one at 10.0.0.1:80 is passing"])
+        .await;
+    let mut odd = fixture
+        .watch(query(ODD).with_filter("Service.Port == 80 or Service.Port == 81"))
+        .await;
+    odd.says(&["added web on odd at 10.0.0.1:80 is passing"])
+        .await;
+    // These answers come from the streaming backend, if the release has one.
+    for port in [81, 82] {
+        for (node, rack) in [("ten", "r10"), ("one", "r1"), ("odd", ODD)] {
+            fixture.agent.register_in_catalog(&json!({
+                "Node": node, "Address": "10.0.0.1", "NodeMeta": { "aws-rack": rack, "zone": "a" },
+                "Service": { "ID": "web", "Service": "web", "Port": port },
+            }));
+        }
+        one.says(&[&format!("updated web on one at 10.0.0.1:{port} is passing")])
+            .await;
+    }
+    odd.says(&["updated web on odd at 10.0.0.1:81 is passing"])
+        .await;
+    odd.says(&["removed web on odd at 10.0.0.1:81 is passing"])
+        .await;
+    fixture
+        .until_state("service:web?node-meta=aws-rack:r1&node-meta=zone:a", "live")
+        .await;
+}
+
+#[actix_rt::test]
+async fn a_change_of_a_named_port_is_delivered_to_a_view_of_the_endpoint() {
+    let fixture = start();
+    let register = |metrics: u16| {
+        fixture.agent.request(
+            "PUT",
+            "/v1/agent/service/register",
+            &[],
+            json!({
+                "Name": "web",
+                "Ports": [
+                    { "Name": "http", "Port": 80, "Default": true },
+                    { "Name": "metrics", "Port": metrics, "Default": false },
+                ],
+            })
+            .to_string()
+            .as_bytes(),
+        )
+    };
+    if register(81).status != 200 {
+        // Consul before 1.22 has one port.
+        return;
+    }
+    let mut feed = fixture
+        .watch_with(Service::new("web"), |watch| {
+            watch.project(ServiceEntry::endpoint)
+        })
+        .await;
+    let first = feed.next("the first value").await;
+    let metrics = |entry: &ServiceEntry| entry.endpoint().ports[1].port;
+    assert_eq!(metrics(&first.current[0]), 81);
+    register(82);
+    let changed = feed.next("another port").await;
+    assert_eq!(metrics(&changed.current[0]), 82);
+    is_written_back::<Vec<Arc<ServiceEntry>>>(
+        &fixture.agent,
+        "/v1/health/service/web",
+        &changed.current,
+    );
+}
+
 /// Returns a registration with every field.
 pub(crate) fn register_proxy(fixture: &Fixture) {
     fixture.agent.register_service(&json!({

@@ -176,13 +176,21 @@ pub enum Position {
     /// An index that is not to be waited from, since a part of the response is in doubt: the next request has
     /// [`Cursor::Start`], and the throttle alone paces it.
     InDoubt(u64),
+    /// The index of the request, from a source that answered before the end of its wait although it had nothing newer:
+    /// its data may have been replaced by older data, of which the index of the request knows nothing. The next query
+    /// starts from nothing, at most once in the time that the server holds a query
+    /// ([`Ask::server_hold`]).
+    Repeated(u64),
 }
 
 impl Position {
     /// The index, or 0 for a hash.
     pub fn index(&self) -> u64 {
         match self {
-            Self::Index(index) | Self::Opaque(index) | Self::InDoubt(index) => *index,
+            Self::Index(index)
+            | Self::Opaque(index)
+            | Self::InDoubt(index)
+            | Self::Repeated(index) => *index,
             Self::Hash(_) => 0,
         }
     }

@@ -126,6 +126,10 @@ impl<V: PartialEq> BlockingQueryState<V> {
             Position::Hash(hash) => Cursor::Hash(hash),
             // Opaque indexes go up and down; only whether they are equal means something.
             Position::Opaque(index) => Cursor::Index(index.max(1)),
+            Position::Repeated(_) => {
+                self.reached = None;
+                Cursor::Start
+            }
             Position::InDoubt(index) => {
                 self.reached = self.reached.max(Some(index));
                 Cursor::Start
@@ -210,6 +214,21 @@ mod tests {
         assert_eq!(query_state.request().cursor, Cursor::Start);
         query_state.step(index(7, 2));
         assert_eq!(query_state.request().cursor, Cursor::Index(7));
+    }
+
+    #[test]
+    fn after_a_repeated_index_it_asks_from_the_start_and_takes_a_lower_one() {
+        let mut query_state = BlockingQueryState::default();
+        query_state.step(index(20, 1));
+        let repeated = QueryResponse {
+            position: Position::Repeated(20),
+            outcome: Outcome::Unchanged,
+            last_contact: None,
+        };
+        assert!(matches!(query_state.step(repeated), Step::Unchanged));
+        assert_eq!(query_state.request().cursor, Cursor::Start);
+        assert!(matches!(query_state.step(index(14, 2)), Step::Changed(..)));
+        assert_eq!(query_state.request().cursor, Cursor::Index(14));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(crate) struct WatcherState<Q: Query> {
     /// The known values of the inputs, if its query is a derived one.
     pub(crate) known_inputs: Option<Box<Inputs>>,
     pub(crate) next_attempt: Option<Instant>,
+    /// When a repeated index last made it ask from the start.
+    pub(crate) restarted: Option<Instant>,
     /// The query can never be answered.
     pub(crate) halted: bool,
 }
@@ -43,6 +45,7 @@ impl<Q: Query> WatcherState<Q> {
             in_flight: InFlight::default(),
             known_inputs: None,
             next_attempt: None,
+            restarted: None,
             halted: false,
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     },
     messages::watch_status::WatchState,
     query::{
-        Cursor, Query, QueryResponse, Request, Source,
+        Cursor, Position, Query, QueryResponse, Request, Source,
         failure::{Failure, FailureClass},
     },
     shared_query::DETACH_AFTER_ATTEMPTS,
@@ -155,16 +155,34 @@ impl<Q: Query> WatcherActor<Q> {
 
     fn answered(
         &mut self,
-        answer: QueryResponse<Q::Value>,
+        mut answer: QueryResponse<Q::Value>,
         lease: Option<Lease>,
         early: bool,
         ctx: &mut Context<Self>,
     ) {
+        if let Position::Repeated(index) = answer.position
+            && !self.may_restart()
+        {
+            answer.position = Position::Index(index);
+        }
         // For the next query, which will be held. Taken before the state is reported, which depends on it.
         let lease = lease.filter(|lease| !lease.is_surplus());
         self.lease = lease.or_else(|| self.budget.as_ref().and_then(ConnectionBudget::lease));
         self.apply(answer, early, ctx);
         self.poll(ctx);
+    }
+
+    /// Whether a repeated index may make the next query start from nothing: once in the time that the server holds one,
+    /// so that a server that never holds one is not asked twice as often.
+    fn may_restart(&mut self) -> bool {
+        let hold = hold(&*self.reporter.query, &self.source, None);
+        let now = Instant::now();
+        let last = self.state.restarted;
+        let may = last.is_none_or(|last| now.duration_since(last) >= hold) && !hold.is_zero();
+        if may {
+            self.state.restarted = Some(now);
+        }
+        may
     }
 
     /// Ends this life of the actor; the supervisor starts the next one, which waits out the pause.

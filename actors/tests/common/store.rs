@@ -24,6 +24,8 @@ pub enum Mode {
     Honest,
     /// At once, whether there is news or not.
     Impatient,
+    /// At once; without news by a repeated index.
+    Repeating,
     /// With a failure of this class, at once.
     Fail(FailureClass),
     /// With an answer that says that it failed, and asks for a pause.

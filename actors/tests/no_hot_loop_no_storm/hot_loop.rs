@@ -1,7 +1,8 @@
 //! A source is queried at a bounded rate, however it misbehaves.
 
 use crate::common::{Mode, Recorder, Store, SupervisorExt, pass, paused, until};
-use consul_watch_actors::FailureClass;
+use consul_watch_actors::{Cursor, FailureClass};
+use std::time::Duration;
 
 #[actix::test]
 async fn a_source_that_always_answers_at_once_is_asked_ever_more_slowly() {
@@ -46,6 +47,33 @@ async fn a_source_that_always_answers_at_once_is_asked_ever_more_slowly() {
         watches.stop(consul_watch_actors::Stop::all()).await;
         assert_eq!(store.open(), 0);
     }
+}
+
+#[actix::test]
+async fn a_source_that_always_repeats_its_index_is_asked_afresh_once_in_a_hold() {
+    let hold = Duration::from_secs(300);
+    let store = Store::new().with_hold(hold);
+    store.put("app", "a", 1);
+    let watches = paused(&store);
+    let (subscriber, received) = Recorder::prompt();
+    watches.watch("app", subscriber).await;
+    until("the first state arrives", || received.shows(1)).await;
+    store.mode("app", Mode::Repeating);
+    store.put("app", "a", 2);
+    until("the next state arrives", || received.shows(2)).await;
+    let from_start = || {
+        let asked = store.asked("app");
+        let from_start = asked.iter().filter(|query| query.cursor == Cursor::Start);
+        from_start.count()
+    };
+    pass(60).await;
+    assert_eq!(
+        from_start(),
+        2,
+        "the first query, and the first repeated index"
+    );
+    pass(600).await;
+    assert_eq!(from_start(), 4);
 }
 
 #[actix::test]

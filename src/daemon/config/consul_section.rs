@@ -44,15 +44,11 @@ fn fields_of(
             Err(error) => errors.push(DefinitionError::unusable("address", error.to_string())),
         }
     }
-    let inherited = config.token_file().is_some();
     let token = fields.string("token", errors);
     let file = fields.string("token_file", errors);
     if token.is_some() && file.is_some() {
         let (first, second) = ("token".to_owned(), "token_file".to_owned());
         errors.push(DefinitionError::Together { first, second });
-    } else if token.is_some() && inherited {
-        let reason = "CONSUL_HTTP_TOKEN_FILE or `--token-file` names a token file, which wins; unset it, or remove `token`";
-        errors.push(DefinitionError::unusable("token", reason));
     }
     if let Some(token) = token {
         config = config.with_token(token);

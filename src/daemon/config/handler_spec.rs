@@ -83,7 +83,8 @@ pub(super) fn kind(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Op
     known
 }
 
-/// Reads the program of a script or of exec: `handler`, a shell command, or `args`, a program and its arguments.
+/// Reads the program of a script or of exec: `handler`, a shell command, or `args`, a program and its arguments
+/// (<https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches#executable>).
 pub(super) fn program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Program> {
     match (fields.get("handler"), fields.get("args")) {
         (None, None) => {
@@ -106,10 +107,15 @@ pub(super) fn program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) ->
             let args = list(fields, "args", errors)?;
             checked(direct(&args, "args", errors)?, "args", errors)
         }
+        // One program without arguments, as in Consul.
+        (None, Some(Value::String(program))) => {
+            let args = [program.clone()];
+            checked(direct(&args, "args", errors)?, "args", errors)
+        }
         (None, Some(other)) => {
             errors.push(DefinitionError::wrong_type(
                 "args",
-                "a list of strings",
+                "a program, or a list of a program and its arguments",
                 other,
             ));
             None

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The parameters of all types of watches.
-const PARAMETERS: [&str; 13] = [
+const PARAMETERS: [&str; 14] = [
     "key",
     "prefix",
     "service",
@@ -37,6 +37,7 @@ const PARAMETERS: [&str; 13] = [
     "datacenter",
     "token",
     "namespace",
+    "partition",
 ];
 
 /// One watch.

@@ -240,7 +240,14 @@ impl AgentBuilder {
         if release::is_since((1, 14)) {
             config["ports"]["grpc_tls"] = json!(-1);
         }
-        if !self.dev {
+        if self.dev {
+            // Consul 1.16 writes services to `/data` in this mode and finds them again in the next agent.
+            let data = home.join("dev-data");
+            if data.exists() {
+                fs::remove_dir_all(&data)?;
+            }
+            config["data_dir"] = json!(data);
+        } else {
             config["server"] = json!(!self.client);
             if !self.client {
                 config["bootstrap_expect"] = json!(1);

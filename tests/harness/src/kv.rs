@@ -75,6 +75,19 @@ impl Http {
         }
     }
 
+    /// Returns whether Consul refuses a URL with this key for its name, as releases since 1.21.5 do for some.
+    ///
+    /// # Panics
+    ///
+    /// When Consul cannot be reached.
+    #[track_caller]
+    pub fn refuses_name(&self, key: &str) -> bool {
+        direct_path(key).is_some_and(|path| {
+            let reply = self.request("GET", &path, &[], b"");
+            reply.status == 500 && reply.text().starts_with("invalid key name")
+        })
+    }
+
     /// Deletes every key that starts with `prefix`.
     ///
     /// # Errors
@@ -219,8 +232,17 @@ fn entry(pair: &Value) -> Option<KvEntry> {
 }
 
 /// Returns the path of a key, percent-encoded; `None` for a key that has none: Consul normalizes `//`, `/./` and
-/// `/../` in paths, encoded or not, and only a transaction takes such a key.
+/// `/../` in paths, encoded or not, and only a transaction takes such a key. The same holds for the names that
+/// releases since 1.21.6 refuse.
 fn kv_path(key: &str) -> Option<String> {
+    if key.starts_with(' ') || key.ends_with(' ') || key.contains('%') {
+        return None;
+    }
+    direct_path(key)
+}
+
+/// Returns the path of a key, percent-encoded, if a URL can carry it.
+fn direct_path(key: &str) -> Option<String> {
     let mut segments = key.split('/').rev().enumerate();
     if segments
         .any(|(place, segment)| matches!(segment, "." | "..") || (segment.is_empty() && place > 0))
@@ -245,11 +267,11 @@ mod tests {
     #[test]
     fn keys_are_encoded_but_for_their_slashes() {
         assert_eq!(
-            kv_path("a b/ü?#%/x-1_~/").as_deref(),
-            Some("/v1/kv/a%20b/%C3%BC%3F%23%25/x-1_~/")
+            kv_path("a b/ü?#/x-1_~/").as_deref(),
+            Some("/v1/kv/a%20b/%C3%BC%3F%23/x-1_~/")
         );
         assert_eq!(kv_path("").as_deref(), Some("/v1/kv/"));
-        for untidy in ["a//b", "/", "/a", "a/./b", "..", "a/.."] {
+        for untidy in ["a//b", "/", "/a", "a/./b", "..", "a/..", "a ", " a", "a%20"] {
             assert_eq!(kv_path(untidy), None, "{untidy}");
         }
     }

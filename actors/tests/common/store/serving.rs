@@ -99,7 +99,12 @@ impl Store {
         let (position, last_contact) = (Position::Index(state.index), None);
         match mode {
             Mode::Honest if !news => None,
-            Mode::Honest | Mode::Impatient => Some(Ok(QueryResponse {
+            Mode::Repeating if !news => Some(Ok(QueryResponse {
+                position: Position::Repeated(state.index),
+                outcome: Outcome::Unchanged,
+                last_contact,
+            })),
+            Mode::Honest | Mode::Impatient | Mode::Repeating => Some(Ok(QueryResponse {
                 position,
                 outcome: Outcome::Value(rows()),
                 last_contact,

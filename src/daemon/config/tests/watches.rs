@@ -20,8 +20,8 @@ fn fields_that_an_agent_refuses_are_refused_with_their_location() {
             "a.hcl:4: watches[0]: `args` cannot be used: it is empty",
         ),
         (
-            "args = \"x\"",
-            "`args` must be a list of strings, but it is a string",
+            "args = 7",
+            "`args` must be a program, or a list of a program and its arguments, but it is a number",
         ),
         (
             "args = [\"x\", 1]",
@@ -68,6 +68,18 @@ fn fields_that_an_agent_refuses_are_refused_with_their_location() {
         let errors = errors(fields);
         assert!(errors.contains(expected), "{fields}: {errors}");
     }
+}
+
+#[test]
+fn args_may_be_one_program_as_in_consul() {
+    let watch = |args: &str| {
+        only(&format!(
+            "watches {{\n type = \"key\"\n key = \"a\"\n args = {args}\n}}"
+        ))
+    };
+    assert!(watch("\"true\"").is_same(&watch("[\"true\"]")));
+    // No shell splits it.
+    assert!(watch("\"a b\"").is_same(&watch("[\"a b\"]")));
 }
 
 #[test]
