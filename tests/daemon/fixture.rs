@@ -136,6 +136,17 @@ pub(crate) fn descriptors(process: u32) -> usize {
     fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
 }
 
+/// Returns the number of established connections to a port of 127.0.0.1.
+pub(crate) fn connections(port: u16) -> usize {
+    let table = fs::read_to_string("/proc/net/tcp").expect("/proc/net/tcp");
+    let remote = format!("0100007F:{port:04X}");
+    let established = table.lines().filter(|line| {
+        let mut fields = line.split_whitespace().skip(2);
+        fields.next() == Some(&*remote) && fields.next() == Some("01")
+    });
+    established.count()
+}
+
 /// Returns the children of a process, each with its state: `Z` is a zombie.
 pub(crate) fn children(process: u32) -> Vec<(u32, char)> {
     let all = fs::read_dir("/proc").expect("/proc");

@@ -10,7 +10,7 @@ use std::{
 use consul_watch_harness::{DEADLINE, Signal, TestAgent, eventually};
 
 use crate::{
-    fixture::{Folder, children, consul, descriptors, key, until_nobody_has},
+    fixture::{Folder, children, connections, consul, descriptors, key, until_nobody_has},
     process::Process,
 };
 
@@ -55,6 +55,11 @@ fn nothing_is_lost_repeated_or_leaked() {
         (0..WATCHES).all(|number| runs(number).len() == 1)
     });
     eventually(DEADLINE, "quiet", || children(daemon.id()).is_empty());
+    // The budget of connections grows from a few to one for each watch.
+    let port = agent.http_addr().port();
+    eventually(DEADLINE, "a held query of every watch", || {
+        connections(port) == WATCHES
+    });
     let at_first = descriptors(daemon.id());
 
     let (written, begun) = (AtomicUsize::new(0), Instant::now());

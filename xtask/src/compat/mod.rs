@@ -36,6 +36,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         }
         outcomes.push(outcome);
     }
+    outcomes.sort_by_key(Outcome::release);
     if outcomes.len() > 1 {
         document::write(&outcomes)?;
     }

@@ -85,6 +85,12 @@ impl Outcome {
         }
     }
 
+    /// The numbers of the version, by which releases are sorted.
+    pub(super) fn release(&self) -> Vec<u32> {
+        let numbers = self.version.split(|c: char| !c.is_ascii_digit());
+        numbers.filter_map(|number| number.parse().ok()).collect()
+    }
+
     /// Reads a line of a test program's output.
     pub(super) fn read(&mut self, suite: &str, line: &str) {
         let Some((name, result)) = line
@@ -146,6 +152,7 @@ mod tests {
         assert_eq!((of("a").passed, of("a").failed, of("").passed), (1, 1, 1));
         assert_eq!(outcome.failures(), ["1.2.3: types::a::two"]);
         assert_eq!(of("a").to_string(), "**1 of 2 failed**");
+        assert!(Outcome::new("1.8.7").release() < Outcome::new("1.22.0-dev").release());
     }
 
     #[test]
