@@ -57,6 +57,8 @@
 //! - `X-Consul-Results-Filtered-By-ACLs` is missing without a token and before Consul 1.11.
 //! - Consul sends a key that is not valid UTF-8 with U+FFFD in place of the invalid bytes. The proof asks
 //!   for that text, so it depends on the rules for that text.
+//! - A first answer with an entry that cannot be read (`watch::unreadable`) lacks it. As long as an entry's very
+//!   identity cannot be read, removals of its list are not reported.
 //! - After a change of the configuration's address or datacenter, a key that the new token may not read
 //!   keeps its value from the old source.
 

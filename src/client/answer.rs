@@ -4,7 +4,10 @@ use std::{fmt, time::Duration};
 
 use awc::http::header::{HeaderMap, HeaderValue};
 use bytes::Bytes;
-use serde::{Deserialize, de::Error};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, Error},
+};
 
 use super::{error::ClientError, json::decode};
 
@@ -59,6 +62,11 @@ impl QueryAnswer {
     /// [`ClientError::Decode`] with the path in the JSON, and a hint when the body looks like a page.
     pub fn json<'de, T: Deserialize<'de>>(&'de self) -> Result<T, ClientError> {
         decode(&self.target, &self.body)
+    }
+
+    /// Decodes a part of the body.
+    pub(crate) fn part<T: DeserializeOwned>(&self, json: &str) -> Result<T, ClientError> {
+        decode(&self.target, json.as_bytes())
     }
 
     /// Returns the error for a body that is JSON, and yet none of Consul's.

@@ -24,6 +24,7 @@ use super::{
     exchange::{Exchange, PoolKind, Reply},
     proxy_timeout::ProxyTimeout,
     token::Token,
+    unreadable_entries::UnreadableEntries,
 };
 
 /// A client of one Consul agent, for one thread.
@@ -65,6 +66,7 @@ struct Inner {
     proofs: Arc<Semaphore>,
     /// Whether an agent has shown that it may have a streaming backend.
     may_stream: Cell<bool>,
+    unreadable_entries: UnreadableEntries,
 }
 
 /// The pause before a short call is repeated that found no room among Consul's connections, give or take a half.
@@ -96,6 +98,7 @@ impl ConsulClient {
             budget: config.connection_budget().map(|budget| budget.keep()),
             proofs: Arc::new(Semaphore::new(MAX_PROOFS)),
             may_stream: Cell::new(false),
+            unreadable_entries: UnreadableEntries::default(),
         })))
     }
 
@@ -167,6 +170,11 @@ impl ConsulClient {
     pub(crate) async fn proof_turn(&self) -> Option<OwnedSemaphorePermit> {
         // An error would mean that it is closed, which it never is.
         Arc::clone(&self.inner.proofs).acquire_owned().await.ok()
+    }
+
+    /// Returns the entries that its watches could not read.
+    pub(crate) fn unreadable_entries(&self) -> &UnreadableEntries {
+        &self.inner.unreadable_entries
     }
 
     /// Reads the token's file again, and returns whether the token changed. Without a token file it has no

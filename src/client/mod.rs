@@ -48,6 +48,7 @@ mod tls_error;
 #[cfg(feature = "tls")]
 mod tls_verify;
 mod token;
+mod unreadable_entries;
 mod url;
 mod validate;
 

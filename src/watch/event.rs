@@ -1,11 +1,14 @@
 //! Watches of user events.
 
+use std::sync::Arc;
+
 use consul_watch_actors::{Position, QueryResponse, Request, WatchPath};
 
 use super::{
     consul_query::{Answering, ConsulQuery, changed, impl_query},
     query_options::{QueryOptions, option_setters},
     source::failure,
+    unreadable::{Readable, read_list},
 };
 use crate::{
     client::{ConsulClient, QueryRequest},
@@ -95,7 +98,10 @@ impl ConsulQuery for Event {
         Box::pin(async move {
             let query = query.with_cursor(request.cursor.clone());
             let answer = client.blocking_query(&query).await.map_err(failure)?;
-            let events: Option<Vec<UserEvent>> = answer.json().map_err(failure)?;
+            let Readable { list, unreadable } =
+                read_list::<UserEvent>(&answer, &[]).map_err(failure)?;
+            unreadable.report(&client, &path);
+            let events = list.into_iter().filter_map(Arc::into_inner).collect();
             let previous = request.previous.as_deref();
             let is_first = previous.is_none();
             if answer.meta.results_filtered_by_acls && is_first {
@@ -104,7 +110,7 @@ impl ConsulQuery for Event {
                     "the token hides events; give it `event:read` for them"
                 );
             }
-            let log = EventLog::next(previous, events.unwrap_or_default());
+            let log = EventLog::next(previous, events);
             Ok(QueryResponse {
                 // Derived from the id of the newest event, so it has no order.
                 position: Position::Opaque(answer.index.unwrap_or(0)),

@@ -11,6 +11,7 @@ use super::{
     kv_removals::MAX_REREADS,
     query_options::{QueryOptions, option_setters},
     source::{by_index, failure},
+    unreadable::Readable,
 };
 use crate::{
     absence::{Absence, Why},
@@ -83,6 +84,7 @@ impl Key {
         request: Request<Option<Arc<KvPair>>>,
     ) -> impl Future<Output = Result<Fetched, Failure>> + use<> {
         let client = client.clone();
+        let path = self.watch_path();
         let options = self.options.clone();
         let key = if self.name.is_empty() {
             String::new()
@@ -110,10 +112,13 @@ impl Key {
                 indexes_comparable,
                 keep: &keep,
             };
-            let mut pair = reading(indexes_comparable)
-                .read(&answer)
-                .map_err(failure)?
-                .pop();
+            let read = reading(indexes_comparable).read(&answer);
+            let Readable {
+                mut list,
+                unreadable,
+            } = read.map_err(failure)?;
+            unreadable.report(&client, &path);
+            let mut pair = list.pop();
             let mut rereads = 0;
             // A list omits what the token may not read. Boxed, because few keys need this.
             while pair.is_none() && is_list && !Box::pin(is_gone(&client, &options, &key)).await? {
@@ -123,7 +128,7 @@ impl Key {
                 rereads += 1;
                 let afresh = query.clone().resume_from(&Cursor::Start, client.config());
                 answer = client.blocking_query(&afresh).await.map_err(failure)?;
-                pair = reading(false).read(&answer).map_err(failure)?.pop();
+                pair = reading(false).read(&answer).map_err(failure)?.list.pop();
             }
             let same = request
                 .previous

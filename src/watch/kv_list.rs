@@ -8,6 +8,10 @@ use serde::{
     de::{DeserializeSeed, Error as _, SeqAccess, Visitor},
 };
 
+use super::{
+    shared_entries::reuse_unchanged,
+    unreadable::{Readable, read_rest},
+};
 use crate::{
     absence,
     client::{ClientError, Cursor, QueryAnswer},
@@ -33,21 +37,27 @@ impl KvListReader<'_> {
     }
 
     /// Returns the pairs of the answer in Consul's order; an empty list if Consul found none.
-    pub(super) fn read(&self, answer: &QueryAnswer) -> Result<Vec<Arc<KvPair>>, ClientError> {
+    pub(super) fn read(&self, answer: &QueryAnswer) -> Result<Readable<KvPair>, ClientError> {
         if !answer.found {
-            return Ok(Vec::new());
+            return Ok(Readable::all(Vec::new()));
         }
-        self.parse(&answer.body).or_else(|_| {
-            // Read again by a slower parser that reports the position of the error.
-            let pairs: Vec<Arc<KvPair>> = answer.json()?;
-            if pairs.is_empty() {
-                return Err(answer.undecodable(absence::of_empty_kv_list().text()));
-            }
-            Ok(pairs
-                .into_iter()
-                .filter(|pair| (self.keep)(&pair.key))
-                .collect())
-        })
+        if let Ok(pairs) = self.parse(&answer.body) {
+            return Ok(Readable::all(pairs));
+        }
+        // Read again by a slower parser that reports the position of the error.
+        let mut read = match answer.json::<Vec<Arc<KvPair>>>() {
+            Ok(list) => Readable::all(list),
+            Err(error) => read_rest(answer, self.previous, error, |pair: &KvPair| {
+                (self.keep)(&pair.key)
+            })?,
+        };
+        if read.list.is_empty() {
+            return Err(answer.undecodable(absence::of_empty_kv_list().text()));
+        }
+        read.list.retain(|pair| (self.keep)(&pair.key));
+        read.list.sort_by(|a, b| a.key.cmp(&b.key));
+        (read.list, _) = reuse_unchanged(read.list, Some(self.previous));
+        Ok(read)
     }
 
     pub(super) fn parse(&self, body: &[u8]) -> serde_json::Result<Vec<Arc<KvPair>>> {

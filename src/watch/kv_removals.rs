@@ -19,6 +19,7 @@ use super::{
     kv_proof::{KvProof, prove},
     query_options::QueryOptions,
     source::failure,
+    unreadable::Readable,
 };
 use crate::{
     absence::{Absence, Why},
@@ -56,12 +57,14 @@ impl KvListQuery<'_> {
         answer: &QueryAnswer,
         indexes_comparable: bool,
     ) -> Result<Vec<Arc<KvPair>>, ClientError> {
-        KvListReader {
+        let reader = KvListReader {
             previous: self.previous,
             indexes_comparable,
             keep: self.keep,
-        }
-        .read(answer)
+        };
+        let Readable { list, unreadable } = reader.read(answer)?;
+        unreadable.report(self.client, self.path);
+        Ok(list)
     }
 
     /// Returns the answer with those missing keys that are not proven gone.

@@ -3,18 +3,19 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use consul_watch_actors::{Failure, Outcome, Position, Request, Snapshot, WatchPath};
-use serde::de::DeserializeOwned;
 
 use super::{
     catalog_item::CatalogItem,
     catalog_proof::right_to_service,
     consul_query::{Answering, ConsulQuery, unless_same},
+    identified::Identified,
     list_removals::{ListQuery, Listed},
     source::{by_index, failure},
+    unreadable::{Readable, read_list},
 };
 use crate::{
     absence::{self, Absence},
-    client::{ConsulClient, QueryAnswer, QueryRequest},
+    client::{ClientError, ConsulClient, QueryAnswer, QueryRequest},
 };
 
 /// Parameters that filter or order a list.
@@ -163,22 +164,19 @@ pub(super) fn list<Q, T>(
 ) -> Answering<Vec<Arc<T>>>
 where
     Q: ConsulQuery,
-    T: CatalogItem + DeserializeOwned,
+    T: CatalogItem + Identified,
 {
-    list_by(watch, client, query, params, request, |answer| {
-        let list: Option<Vec<T>> = answer.json().map_err(failure)?;
-        Ok(list.unwrap_or_default().into_iter().map(Arc::new).collect())
-    })
+    list_by(watch, client, query, params, request, read_list)
 }
 
-/// Sends one query for a list whose entries `read` decodes.
+/// Sends one query for a list that `read` decodes, given the previous one.
 pub(super) fn list_by<Q, V, T>(
     watch: &Q,
     client: &ConsulClient,
     query: Result<QueryRequest, Failure>,
     params: &ListParams,
     request: Request<V>,
-    read: impl Fn(&QueryAnswer) -> Result<Vec<Arc<T>>, Failure> + 'static,
+    read: impl Fn(&QueryAnswer, &[Arc<T>]) -> Result<Readable<T>, ClientError> + 'static,
 ) -> Answering<V>
 where
     Q: ConsulQuery,
@@ -202,6 +200,12 @@ where
             is_never_empty,
         };
         let known = previous.as_deref().map(Snapshot::items);
+        let read = |answer: &QueryAnswer| {
+            let Readable { list, unreadable } =
+                read(answer, known.unwrap_or_default()).map_err(failure)?;
+            unreadable.report(&client, &path);
+            Ok(list)
+        };
         let Listed {
             answer,
             list: entries,

@@ -24,6 +24,7 @@ mod consul_query;
 mod decoded_prefix;
 mod event;
 mod hidden;
+mod identified;
 mod json_key;
 mod key;
 mod key_prefix;
@@ -46,6 +47,7 @@ mod shared_entries;
 mod shared_query;
 mod source;
 mod typed_query;
+mod unreadable;
 mod url_segment;
 
 #[cfg(feature = "cli")]

@@ -1,16 +1,18 @@
 //! Watches of the services of a datacenter.
 
+use std::sync::Arc;
+
 use consul_watch_actors::{Request, WatchPath};
 
 use super::{
     consul_query::{Answering, ConsulQuery, impl_query},
     list_query::{ListParams, list_by, list_param_setters},
     query_options::{QueryOptions, option_setters},
-    source::failure,
+    unreadable::{Readable, read_fields},
 };
 use crate::{
-    client::{ConsulClient, QueryRequest},
-    model::ServiceList,
+    client::{ClientError, ConsulClient, QueryAnswer, QueryRequest},
+    model::{Nullable, ServiceList, ServiceTags},
 };
 
 /// Watches the names and tags of all services: Consul's watch type `services`
@@ -83,10 +85,29 @@ impl ConsulQuery for Services {
             .list_params
             .apply(QueryRequest::new("/v1/catalog/services"));
         let query = Ok(self.options.apply(query));
-        list_by(self, client, query, &self.list_params, request, |answer| {
-            let ServiceList(list) = answer.json().map_err(failure)?;
-            Ok(list)
-        })
+        list_by(self, client, query, &self.list_params, request, read)
+    }
+}
+
+/// Reads the services, given the previous ones.
+fn read(
+    answer: &QueryAnswer,
+    known: &[Arc<ServiceTags>],
+) -> Result<Readable<ServiceTags>, ClientError> {
+    let service = |name: &str, tags| ServiceTags {
+        name: name.to_owned(),
+        tags,
+        hidden_since: None,
+    };
+    match answer.json() {
+        Ok(ServiceList(list)) => Ok(Readable::all(list)),
+        Err(error) => read_fields(
+            answer,
+            known,
+            error,
+            |name, tags| Ok(service(name, answer.part(tags)?)),
+            |name| service(name, Nullable::default()),
+        ),
     }
 }
 

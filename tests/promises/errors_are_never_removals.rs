@@ -11,6 +11,7 @@ use consul_watch_harness::{
 mod hidden_entries;
 mod hidden_keys;
 mod streaming_views;
+mod unreadable_entries;
 
 /// Returns a response with an index, so that only its status and body are wrong.
 fn canned(status: u16, body: &str) -> ResponseFault {
