@@ -75,8 +75,8 @@ async fn a_million_entries() {
     // The list turns out to be invalid after all of them are read.
     let pair = r#"{"Key":"app/a","CreateIndex":1,"ModifyIndex":1,"LockIndex":0},"#;
     case.fails(
-        "a million pairs and a number",
-        Reply::list(1_000_000, pair, "7]"),
+        "a million pairs and no end of the list",
+        Reply::list(1_000_000, pair, "7"),
         "cannot be read",
     )
     .await;
