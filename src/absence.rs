@@ -7,6 +7,7 @@
 //!   [`Absence::Proven`] for it. Anything [`Absence::Unproven`] keeps its last good value.
 //! - A rule is a pure function of Consul's answer. The requests are elsewhere: `watch::kv_proof` sends them
 //!   for keys, the engine for members of shared queries. `watch::kv_removals` handles the rest of an update.
+//! - The test `watch::list_removals::model` tries every order of 8 events and requests with these rules.
 //! - For an answer that it does not know, a rule returns `Unproven`.
 //!
 //! # Rules

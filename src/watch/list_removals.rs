@@ -9,6 +9,9 @@
 //! - All other changes of the answer are delivered in every case, at most [`MAX_HOLD_BACK`] later. The query fails
 //!   only if there are none.
 
+#[cfg(test)]
+mod model;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
@@ -157,10 +160,7 @@ impl ListQuery<'_> {
             if !needs_list {
                 let was_fresh = answered.is_fresh;
                 self.judge(&answered, known, &open, &mut verdicts).await;
-                needs_list = open.iter().any(|at| {
-                    verdicts.readable.contains_key(at)
-                        || verdicts.unknown.contains(at) && !was_fresh
-                });
+                needs_list = verdicts.need_list(was_fresh);
             }
             if !needs_list {
                 break;
@@ -317,6 +317,11 @@ impl Verdicts {
         self.unknown.clear();
         let is_open = |at: &usize| !self.gone.contains(at) && !self.hidden.contains(at);
         missing.iter().copied().filter(is_open).collect()
+    }
+
+    /// Returns whether a fresh list can say more.
+    fn need_list(&self, was_fresh: bool) -> bool {
+        !self.readable.is_empty() || !self.unknown.is_empty() && !was_fresh
     }
 
     fn judged(&mut self, at: usize, absence: Absence, is_fresh: bool) {

@@ -1,6 +1,9 @@
 //! The watcher's side of the reconnect gate.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Instant;
@@ -14,6 +17,9 @@ use crate::{
         failure::{Failure, FailureClass},
     },
 };
+
+/// An outage of this length is none of a server that only refuses some connections: it answers others meanwhile.
+const LONG_OUTAGE: Duration = Duration::from_secs(3);
 
 impl<Q: Query> WatcherActor<Q> {
     /// Waits for the permit of a query that begins from the start; one that resumes from a response needs none.
@@ -47,8 +53,11 @@ impl<Q: Query> WatcherActor<Q> {
             // What is invalid may never have been sent.
             Err(failure) => !failure.is_outage() && failure.class() != FailureClass::Invalid,
         };
-        if is_there {
-            reconnect_gate.record_success();
+        let down_for = is_there.then(|| reconnect_gate.record_success()).flatten();
+        if down_for.is_some_and(|down_for| down_for >= LONG_OUTAGE)
+            && let Some(budget) = &self.budget
+        {
+            budget.forget_suspected_refusals();
         }
     }
 

@@ -41,6 +41,8 @@ pub(super) struct Capacity {
     /// Where it starts.
     initial: usize,
     refused_at: Option<Instant>,
+    /// Whether the server has stated a refusal.
+    stated: bool,
     /// The number of refusals in a row.
     refusals: u32,
     /// The number of increases since the last refusal.
@@ -55,6 +57,7 @@ impl Capacity {
             permits: initial.max(1),
             initial: initial.max(1),
             refused_at: None,
+            stated: false,
             refusals: 0,
             increases: 0,
             grown_at: None,
@@ -90,6 +93,7 @@ impl Capacity {
         }
         self.refusals = (self.refusals + 1).min(MOST_REFUSALS);
         self.increases = 0;
+        self.stated |= refusal == Refusal::Stated;
         self.refused_at = Some(now);
         self.grown_at = Some(now);
         self.permits = after;
@@ -124,6 +128,13 @@ impl Capacity {
     /// Stops the clock while nobody wants more.
     pub(super) fn rest(&mut self) {
         self.grown_at = None;
+    }
+
+    /// Forgets the refusals unless the server has stated one.
+    pub(super) fn forget_suspected(&mut self) {
+        if !self.stated {
+            self.forget();
+        }
     }
 
     /// Forgets the refusals of a server that is gone.
@@ -176,6 +187,17 @@ mod tests {
             grown(&mut capacity, start, Duration::from_secs(600)),
             ALLOWED
         );
+    }
+
+    #[test]
+    fn only_suspected_refusals_are_forgotten_after_an_outage() {
+        for (refusal, permits) in [(Refusal::Suspected, 16), (Refusal::Stated, 8)] {
+            let start = Instant::now();
+            let mut capacity = Capacity::new(16);
+            capacity.refused(refusal, ALLOWED, start);
+            capacity.forget_suspected();
+            assert_eq!(capacity.permits(), permits, "{refusal:?}");
+        }
     }
 
     #[test]

@@ -38,6 +38,12 @@ impl ConnectionBudget {
         self.is_enabled() && size.is_limited() && size.available() == 0
     }
 
+    /// Forgets refusals that were only suspected: the server was down, and a proxy in front of it closed the
+    /// connections.
+    pub(crate) fn forget_suspected_refusals(&self) {
+        self.shared().size.forget_suspected_refusals();
+    }
+
     /// Forgets all refusals: for a [`Source`](crate::Source) that finds the server gone, and with it the connections
     /// that it counted.
     pub fn forget_refusals(&self) {

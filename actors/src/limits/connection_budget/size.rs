@@ -116,6 +116,13 @@ impl Size {
         halved
     }
 
+    /// Forgets refusals that were only suspected.
+    pub(super) fn forget_suspected_refusals(&self) {
+        let mut asked = self.asked();
+        asked.capacity.forget_suspected();
+        self.resize(asked);
+    }
+
     /// Forgets what the server refused.
     pub(super) fn forget_refusals(&self) {
         let mut asked = self.asked();

@@ -71,17 +71,20 @@ impl ReconnectGate {
         self.0.down.load(Ordering::Acquire)
     }
 
-    /// Records an answer of the server, whatever it said.
-    pub(crate) fn record_success(&self) {
-        if self.is_down() {
-            let wake = {
-                let mut queue = self.queue();
-                queue.record_success(Instant::now());
-                self.0.down.store(false, Ordering::Release);
-                queue.advance(Instant::now())
-            };
-            permit::wake(wake);
+    /// Records an answer of the server, whatever it said. Returns the time that the server was down, if this
+    /// ends an outage.
+    pub(crate) fn record_success(&self) -> Option<Duration> {
+        if !self.is_down() {
+            return None;
         }
+        let (down_for, wake) = {
+            let mut queue = self.queue();
+            let down_for = queue.record_success(Instant::now());
+            self.0.down.store(false, Ordering::Release);
+            (down_for, queue.advance(Instant::now()))
+        };
+        permit::wake(wake);
+        Some(down_for)
     }
 
     /// Records an attempt that found the server down. Returns the pause of this watch, which has just drawn

@@ -25,6 +25,8 @@ pub(super) struct Queue {
     failures: u32,
     /// When the server came back.
     up_since: Option<Instant>,
+    /// When the outage began.
+    down_since: Option<Instant>,
     /// The round of the last admission. Later arrivals join the next round, so no watch starves.
     round: u64,
     last_id: u64,
@@ -231,6 +233,7 @@ impl Queue {
             self.failures = 0;
         }
         self.down = true;
+        self.down_since.get_or_insert(now);
         let pause = backoff.draw(self.failures, ReconnectGate::MAX_PROBE_INTERVAL);
         self.failures = self.failures.saturating_add(1);
         self.schedule_probe(now + pause, now);
@@ -246,8 +249,12 @@ impl Queue {
             .or(Some(at));
     }
 
-    /// Records that the server is up.
-    pub(super) fn record_success(&mut self, now: Instant) {
+    /// Records that the server is up. Returns the time that it was down.
+    pub(super) fn record_success(&mut self, now: Instant) -> Duration {
+        let down_for = self
+            .down_since
+            .take()
+            .map_or(Duration::ZERO, |since| now - since);
         if std::mem::take(&mut self.down) {
             self.next_probe_at = None;
             self.up_since = Some(now);
@@ -256,6 +263,7 @@ impl Queue {
                 .iter_mut()
                 .for_each(|admitted| admitted.probe = false);
         }
+        down_for
     }
 
     /// The earliest time of the next probe while the server is down.
