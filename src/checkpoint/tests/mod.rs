@@ -193,7 +193,8 @@ async fn the_latest_arrives_although_an_older_update_fails() {
     app.subscribe(&failing).await;
     app.until_handled(2).await;
     app.store.put("a", 2);
-    until("the bad update", || received.count() == 2).await;
+    // It may have come again by the time that this is looked at.
+    until("the bad update", || received.count() >= 2).await;
     app.store.put("a", 3);
     until("the latest state", || {
         received.all().last() == Some(&vec![3])
