@@ -56,6 +56,8 @@ impl Identified for ServiceEntry {
         entry.node.node = fields.object("Node")?.name("Node")?;
         entry.service.id = service.name("ID")?;
         entry.service.namespace = service.optional("Namespace")?;
+        entry.service.partition = service.optional("Partition")?;
+        entry.service.peer_name = service.optional("PeerName")?.into();
         Some(entry)
     }
 
@@ -66,8 +68,11 @@ impl Identified for ServiceEntry {
 
 impl Identified for Node {
     fn identified(json: &str) -> Option<Self> {
+        let fields = Fields::of(json)?;
         Some(Self {
-            node: Fields::of(json)?.name("Node")?,
+            node: fields.name("Node")?,
+            partition: fields.optional("Partition")?,
+            peer_name: fields.optional("PeerName")?,
             ..Self::default()
         })
     }
@@ -84,6 +89,8 @@ impl Identified for HealthCheck {
             node: fields.name("Node")?,
             check_id: fields.name("CheckID")?,
             namespace: fields.optional("Namespace")?,
+            partition: fields.optional("Partition")?,
+            peer_name: fields.optional("PeerName")?,
             ..Self::default()
         })
     }
@@ -128,9 +135,9 @@ mod tests {
 
     #[test]
     fn the_identity_alone_is_read() {
-        let json = r#"{"Service":{"ID":"w","Port":"x","Namespace":"s"},"Node":{"Node":"n","Meta":3},"Checks":{}}"#;
+        let json = r#"{"Service":{"ID":"w","Port":"x","Namespace":"s","PeerName":"p"},"Node":{"Node":"n","Meta":3},"Checks":{}}"#;
         let entry = ServiceEntry::identified(json).unwrap();
-        assert_eq!(entry.id(), ("n", "w", "s"));
+        assert_eq!(entry.id(), ("n", "w", "s", "", "p"));
         assert_eq!(entry.label(), "w on n");
         for json in [
             "3",
@@ -142,6 +149,9 @@ mod tests {
             assert!(ServiceEntry::identified(json).is_none(), "{json}");
         }
         let json = r#"{"Node":"n","CheckID":"c","Status":[]}"#;
-        assert_eq!(HealthCheck::identified(json).unwrap().id(), ("n", "c", ""));
+        assert_eq!(
+            HealthCheck::identified(json).unwrap().id(),
+            ("n", "c", "", "", "")
+        );
     }
 }

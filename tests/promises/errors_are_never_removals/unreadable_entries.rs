@@ -80,7 +80,7 @@ async fn one_of_three_instances() {
     let ports: Vec<_> = changed
         .current
         .iter()
-        .map(|entry| (&*entry.node.node, entry.service.port))
+        .map(|entry| (&*entry.node.node, *entry.service.port))
         .collect();
     assert_eq!(
         ports,
