@@ -1,4 +1,4 @@
-//! `rs-consul` of crates.io: a loop around its blocking read.
+//! `rs-consul`, a Rust client: a loop around its blocking read.
 
 use std::time::Duration;
 
