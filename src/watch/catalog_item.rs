@@ -14,8 +14,15 @@ pub(super) trait CatalogItem: Item + PartialEq + Clone {
     /// Returns since when the token may no longer read it.
     fn hidden_since(&self) -> Option<SystemTime>;
 
+    /// Returns the mark that the token may no longer read it.
+    fn hidden_since_mut(&mut self) -> &mut Option<SystemTime>;
+
     /// Returns a copy that is marked as hidden since then.
-    fn hidden(&self, since: SystemTime) -> Self;
+    fn hidden(&self, since: SystemTime) -> Self {
+        let mut hidden = self.clone();
+        *hidden.hidden_since_mut() = Some(since);
+        hidden
+    }
 
     /// Returns its name in log lines.
     fn name(&self) -> String;
@@ -59,10 +66,8 @@ impl CatalogItem for ServiceEntry {
         self.hidden_since
     }
 
-    fn hidden(&self, since: SystemTime) -> Self {
-        let mut hidden = self.clone();
-        hidden.hidden_since = Some(since);
-        hidden
+    fn hidden_since_mut(&mut self) -> &mut Option<SystemTime> {
+        &mut self.hidden_since
     }
 
     fn name(&self) -> String {
@@ -84,10 +89,8 @@ impl CatalogItem for Node {
         self.hidden_since
     }
 
-    fn hidden(&self, since: SystemTime) -> Self {
-        let mut hidden = self.clone();
-        hidden.hidden_since = Some(since);
-        hidden
+    fn hidden_since_mut(&mut self) -> &mut Option<SystemTime> {
+        &mut self.hidden_since
     }
 
     fn name(&self) -> String {
@@ -109,10 +112,8 @@ impl CatalogItem for HealthCheck {
         self.hidden_since
     }
 
-    fn hidden(&self, since: SystemTime) -> Self {
-        let mut hidden = self.clone();
-        hidden.hidden_since = Some(since);
-        hidden
+    fn hidden_since_mut(&mut self) -> &mut Option<SystemTime> {
+        &mut self.hidden_since
     }
 
     fn name(&self) -> String {
@@ -134,10 +135,8 @@ impl CatalogItem for ServiceTags {
         self.hidden_since
     }
 
-    fn hidden(&self, since: SystemTime) -> Self {
-        let mut hidden = self.clone();
-        hidden.hidden_since = Some(since);
-        hidden
+    fn hidden_since_mut(&mut self) -> &mut Option<SystemTime> {
+        &mut self.hidden_since
     }
 
     fn name(&self) -> String {

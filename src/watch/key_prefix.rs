@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use consul_watch_actors::{Position, Request, SharedBy, WatchPath};
+use consul_watch_actors::{Request, SharedBy, WatchPath};
 
 use super::{
     consul_query::{Answering, ConsulQuery, ask, impl_query, unless_same},
@@ -12,7 +12,7 @@ use super::{
     kv_removals::{KvListQuery, Settled},
     list_query::empty,
     query_options::{QueryOptions, option_setters},
-    source::{by_index, failure},
+    source::{by_index_if_settled, failure},
 };
 use crate::{
     client::{ConsulClient, ConsulConfig, KeyPath, QueryRequest},
@@ -196,15 +196,7 @@ impl ConsulQuery for KeyPrefix {
             } else {
                 unless_same(pairs, same)
             };
-            let mut found = by_index(&answer, outcome);
-            if let Some(failure) = unsettled {
-                if same {
-                    return Err(failure);
-                }
-                // The next query is answered at once, and the proof is tried again.
-                found.position = Position::InDoubt(found.position.index());
-            }
-            Ok(found)
+            by_index_if_settled(&answer, outcome, unsettled, same)
         })
     }
 

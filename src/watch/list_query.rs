@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use consul_watch_actors::{Failure, Outcome, Position, Request, Snapshot, WatchPath};
+use consul_watch_actors::{Failure, Outcome, Request, Snapshot, WatchPath};
 
 use super::{
     catalog_item::CatalogItem,
@@ -10,7 +10,7 @@ use super::{
     consul_query::{Answering, ConsulQuery, unless_same},
     identified::Identified,
     list_removals::{ListQuery, Listed},
-    source::{by_index, failure},
+    source::{by_index_if_settled, failure},
     unreadable::{Readable, read_list},
 };
 use crate::{
@@ -223,15 +223,7 @@ where
         } else {
             unless_same(V::from(entries), same)
         };
-        let mut found = by_index(&answer, outcome);
-        if let Some(failure) = unsettled {
-            if same {
-                return Err(failure);
-            }
-            // The next query is answered at once, and the proof is tried again.
-            found.position = Position::InDoubt(found.position.index());
-        }
-        Ok(found)
+        by_index_if_settled(&answer, outcome, unsettled, same)
     })
 }
 

@@ -52,6 +52,23 @@ pub(super) fn by_index<V>(answer: &QueryAnswer, outcome: Outcome<V>) -> QueryRes
     }
 }
 
+/// Converts an answer of which a part is not settled: an error if nothing else changed. Otherwise the next query
+/// is answered at once, and the proof is tried again.
+pub(super) fn by_index_if_settled<V>(
+    answer: &QueryAnswer,
+    outcome: Outcome<V>,
+    unsettled: Option<Failure>,
+    same: bool,
+) -> Result<QueryResponse<V>, Failure> {
+    let mut found = by_index(answer, outcome);
+    match unsettled {
+        Some(failure) if same => return Err(failure),
+        Some(_) => found.position = Position::InDoubt(found.position.index()),
+        None => {}
+    }
+    Ok(found)
+}
+
 /// Converts a client error.
 pub(super) fn failure(error: ClientError) -> Failure {
     error.into()
