@@ -65,6 +65,7 @@ pub use self::{
     value::{
         change::{Change, ChangeKind},
         diff::changes,
+        hidden_entries::HiddenEntries,
         snapshot::{Item, Snapshot},
         view::View,
     },

@@ -53,7 +53,15 @@ impl Derived for Catalog {
                         let cursed = row.value == CURSED;
                         let value = if cursed { Rows::CURSED } else { row.value };
                         let stamp = row.stamp;
-                        entries.insert(key.clone(), Arc::new(Row { key, value, stamp }));
+                        entries.insert(
+                            key.clone(),
+                            Arc::new(Row {
+                                key,
+                                value,
+                                stamp,
+                                hidden_since: None,
+                            }),
+                        );
                     }
                 }
                 // The first value waits for all; a member that appeared since is not there yet.

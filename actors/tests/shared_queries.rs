@@ -7,20 +7,17 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    Events, Folder, Mode, Part, Recorder, Row, Store, SupervisorExt,
+    Events, Mode, Part, Recorder, Row, SupervisorExt,
     actors::Habit,
     pass,
-    shared::{follow, rooted, row, status, until_state, watch},
-    supervisor, until,
+    shared::{follow, rooted, rooted_on, row, status, store_of, until_state, watch},
+    until,
 };
 use consul_watch_actors::{FailureClass, Observe, Ready, ReadyError, Snapshots, Stop, View, Watch};
 
 #[actix::test]
 async fn many_members_are_one_query_and_each_gets_its_own_changes() {
-    let store = Store::new();
-    for key in ["a", "b", "c"] {
-        store.put("app", key, 1);
-    }
+    let store = store_of(["a", "b", "c"]);
     let watches = rooted(&store);
     let (_, _a, a) = follow(&watches, &row("a")).await;
     let (_, _b, b) = follow(&watches, &row("b")).await;
@@ -58,8 +55,7 @@ async fn many_members_are_one_query_and_each_gets_its_own_changes() {
 
 #[actix::test]
 async fn subscription_options_hold_for_members() {
-    let store = Store::new();
-    store.put("app", "a", 1);
+    let store = store_of(["a"]);
     let watches = rooted(&store);
     let snapshots: Snapshots = watches
         .send(consul_watch_actors::GetSnapshots)
@@ -100,8 +96,7 @@ async fn subscription_options_hold_for_members() {
 
 #[actix::test]
 async fn states_of_the_wide_watch_are_inherited_and_reported_once() {
-    let store = Store::new();
-    store.put("app", "a", 1);
+    let store = store_of(["a"]);
     let watches = rooted(&store);
     let (observer, events) = Events::start_new();
     watches
@@ -139,9 +134,7 @@ async fn states_of_the_wide_watch_are_inherited_and_reported_once() {
 
 #[actix::test]
 async fn a_state_during_the_first_delivery_is_reported_once() {
-    let store = Store::new();
-    store.put("app", "a", 1);
-    store.put("app", "b", 1);
+    let store = store_of(["a", "b"]);
     let watches = rooted(&store);
     let (_, _a, _) = follow(&watches, &row("a")).await;
     let (observer, events) = Events::start_new();
@@ -167,8 +160,7 @@ async fn a_state_during_the_first_delivery_is_reported_once() {
 
 #[actix::test]
 async fn ready_waits_for_the_members_value_and_survives_a_refused_root() {
-    let store = Store::new();
-    store.put("app", "a", 1);
+    let store = store_of(["a"]);
     store.mode("app", Mode::Silent);
     let watches = rooted(&store);
     let (subscriber, _) = Recorder::prompt();
@@ -204,12 +196,8 @@ async fn updates_in_flight_outlive_a_detach() {
         FailureClass::TooLarge,
         FailureClass::Invalid,
     ] {
-        let store = Store::new();
-        store.put("app", "a", 1);
-        let watches = supervisor(&store)
-            .arbiters(0)
-            .shared_root(Folder::new("app"))
-            .start();
+        let store = store_of(["a"]);
+        let watches = rooted_on(0, &store);
         let (subscriber, received, gate) = Recorder::gated();
         watch(&watches, &row("a"), &subscriber).await;
         until("the first state is with it", || received.count() == 1).await;
@@ -236,8 +224,7 @@ async fn updates_in_flight_outlive_a_detach() {
 
 #[actix::test]
 async fn a_panic_on_the_way_to_members_loses_nobody() {
-    let store = Store::new();
-    store.put("app", "a", 1);
+    let store = store_of(["a"]);
     let watches = rooted(&store);
     let (_, _a, a) = follow(&watches, &row("a")).await;
     let (slow, slow_received, gate) = Recorder::gated();
@@ -271,10 +258,7 @@ async fn a_panic_on_the_way_to_members_loses_nobody() {
 
 #[actix::test]
 async fn a_member_that_panics_harms_no_other() {
-    let store = Store::new();
-    for key in ["a", "b", "c"] {
-        store.put("app", key, 1);
-    }
+    let store = store_of(["a", "b", "c"]);
     let watches = rooted(&store);
     let (_, _a, a) = follow(&watches, &row("a")).await;
     // Its query, its view and its handler.

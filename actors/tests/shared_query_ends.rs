@@ -7,10 +7,12 @@ mod common;
 use std::sync::Arc;
 
 use common::{
-    Events, Folder, Mode, Part, Recorder, Store, SupervisorExt,
+    Events, Folder, Mode, Part, Recorder, SupervisorExt,
     actors::{Leave, Occupy},
     pass,
-    shared::{follow, rooted, row, status, until_as_before, until_state, watch},
+    shared::{
+        follow, rooted, rooted_on, row, status, store_of, until_as_before, until_state, watch,
+    },
     supervisor, until,
 };
 use consul_watch_actors::{FailureClass, Observe, Query, Status, Stop, Watch};
@@ -18,8 +20,7 @@ use tokio::sync::Semaphore;
 
 #[actix::test]
 async fn a_stop_closes_every_request_and_nothing_comes_after_it() {
-    let store = Store::new();
-    store.put("app", "a", 1);
+    let store = store_of(["a"]);
     let watches = rooted(&store);
     for selection in [Stop::all, || Stop::query(&row("a"))] {
         let (_, subscriber, received) = follow(&watches, &row("a")).await;
@@ -40,8 +41,7 @@ async fn a_stop_closes_every_request_and_nothing_comes_after_it() {
 
 #[actix::test]
 async fn a_watch_right_behind_a_stop_and_a_stop_right_behind_a_watch() {
-    let store = Store::new();
-    store.put("app", "a", 1);
+    let store = store_of(["a"]);
     let watches = rooted(&store);
     let (subscriber, received) = Recorder::prompt();
     for round in 1..=20 {
@@ -69,8 +69,7 @@ async fn a_watch_right_behind_a_stop_and_a_stop_right_behind_a_watch() {
 
 #[actix::test]
 async fn the_last_member_ends_the_root() {
-    let store = Store::new();
-    store.put("app", "a", 1);
+    let store = store_of(["a"]);
     let watches = rooted(&store);
     let (_, a, _) = follow(&watches, &row("a")).await;
     let (_, b, _) = follow(&watches, &row("b")).await;
@@ -99,8 +98,7 @@ async fn the_last_member_ends_the_root() {
 
 #[actix::test]
 async fn nothing_is_left_of_ended_members() {
-    let store = Store::new();
-    store.put("app", "a", 1);
+    let store = store_of(["a"]);
     let before = store.handles();
     let watches = rooted(&store);
     let running = store.handles();
@@ -126,8 +124,7 @@ async fn nothing_is_left_of_ended_members() {
 
 #[actix::test]
 async fn a_stopped_prefix_runs_on_for_its_members() {
-    let store = Store::new();
-    store.put("app", "a", 1);
+    let store = store_of(["a"]);
     tokio::time::pause();
     let watches = supervisor(&store).arbiters(0).start();
     let (folder, folder_received) = Recorder::prompt();
@@ -169,8 +166,7 @@ async fn a_stopped_prefix_runs_on_for_its_members() {
 
 #[actix::test]
 async fn a_watch_that_serves_members_is_no_member() {
-    let store = Store::new();
-    store.put("app", "aa", 1);
+    let store = store_of(["aa"]);
     tokio::time::pause();
     let wide = Part::under("app", "a");
     let watches = supervisor(&store)
@@ -195,12 +191,8 @@ async fn a_watch_that_serves_members_is_no_member() {
 /// In real time, on arbiters of their own, with a query of its own on its way.
 #[actix::test]
 async fn stop_replies_after_the_request_is_closed_on_other_threads() {
-    let store = Store::new();
-    store.put("app", "a", 1);
-    let watches = supervisor(&store)
-        .arbiters(2)
-        .shared_root(Folder::new("app"))
-        .start();
+    let store = store_of(["a"]);
+    let watches = rooted_on(2, &store);
     let (_, _a, _) = follow(&watches, &row("a")).await;
     store.mode("app/b", Mode::Silent);
     let (subscriber, received) = Recorder::prompt();

@@ -10,10 +10,14 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use common::{Folder, Part, Recorder, Rows, Store, SupervisorExt, supervisor, until};
+use common::{
+    Folder, Part, Recorder, Rows, Store, SupervisorExt,
+    shared::{Watches, rooted_on, store_of},
+    until,
+};
 use consul_watch_actors::{
     Ask, Evaluation, Extracted, Failure, Input, KeySelector, Query, QueryResponse, Request, Reset,
-    SharedBy, Stop, Watch, WatchPath,
+    SharedBy, Stop, SubscriptionId, Watch, WatchPath,
 };
 use futures_util::future::LocalBoxFuture;
 
@@ -22,13 +26,20 @@ const MEMBERS: usize = 10_000;
 /// A few hops between two actors of one thread, each with a chunk of 128 members before it.
 const MAX_MEANWHILE: usize = 16 * 128;
 
-static EXTRACTED: AtomicUsize = AtomicUsize::new(0);
+/// The extractions of each test.
+static EXTRACTED: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
 
-/// A part that counts how often it is extracted.
+/// A part that counts how often it is extracted in the test of this number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Counted(Part);
+struct Counted<const TEST: usize>(Part);
 
-impl Query for Counted {
+impl<const TEST: usize> Counted<TEST> {
+    fn extracted() -> usize {
+        EXTRACTED[TEST].load(Ordering::Relaxed)
+    }
+}
+
+impl<const TEST: usize> Query for Counted<TEST> {
     type Source = Store;
     type Value = Rows;
 
@@ -45,7 +56,7 @@ impl Query for Counted {
     }
 }
 
-impl Ask for Counted {
+impl<const TEST: usize> Ask for Counted<TEST> {
     fn run(
         &self,
         client: &Rc<Store>,
@@ -55,7 +66,7 @@ impl Ask for Counted {
     }
 }
 
-impl SharedBy<Self> for Counted {
+impl<const TEST: usize> SharedBy<Self> for Counted<TEST> {
     fn wider_queries(&self) -> Vec<Input<Self>> {
         vec![Input::of(Folder::new("app"))]
     }
@@ -71,19 +82,13 @@ impl SharedBy<Self> for Counted {
         index: u64,
         previous: Option<&Rows>,
     ) -> Option<Extracted<Rows>> {
-        EXTRACTED.fetch_add(1, Ordering::Relaxed);
+        EXTRACTED[TEST].fetch_add(1, Ordering::Relaxed);
         self.0.extract(store, whole, index, previous)
     }
 }
 
-#[actix::test]
-async fn a_stop_waits_for_a_chunk_of_members_and_not_for_all() {
-    let store = Store::new();
-    store.put("app", "a", 1);
-    let watches = supervisor(&store)
-        .arbiters(0)
-        .shared_root(Folder::new("app"))
-        .start();
+/// Many members with one subscriber, all of them with their first state.
+async fn many_members<const TEST: usize>(watches: &Watches) -> Vec<SubscriptionId> {
     let (subscriber, received) = Recorder::prompt();
     let mut ids = Vec::new();
     for n in 0..MEMBERS {
@@ -94,23 +99,78 @@ async fn a_stop_waits_for_a_chunk_of_members_and_not_for_all() {
         } else {
             Part::under("app", &format!("x{n}"))
         };
-        let watch = Watch::new(Counted(part), subscriber.clone());
+        let watch = Watch::new(Counted::<TEST>(part), subscriber.clone());
         ids.push(watches.send(watch).await.unwrap().unwrap());
     }
     until("all have their first state", || received.count() == MEMBERS).await;
-    // The first answer after a reset touches all members.
-    EXTRACTED.store(0, Ordering::Relaxed);
+    ids
+}
+
+/// Resets the watches, and waits until the first of the members that its first answer touches is updated. Returns the
+/// number of extractions.
+async fn touch_all<const TEST: usize>(watches: &Watches) -> usize {
+    let before = Counted::<TEST>::extracted();
     watches.send(Reset::new()).await.unwrap().unwrap();
-    while EXTRACTED.load(Ordering::Relaxed) == 0 {
+    while Counted::<TEST>::extracted() == before {
         tokio::task::yield_now().await;
     }
-    let before = EXTRACTED.load(Ordering::Relaxed);
+    before
+}
+
+#[actix::test]
+async fn a_stop_waits_for_a_chunk_of_members_and_not_for_all() {
+    let store = store_of(["a"]);
+    let watches = rooted_on(0, &store);
+    let ids = many_members::<0>(&watches).await;
+    let begin = touch_all::<0>(&watches).await;
+    let before = Counted::<0>::extracted();
     let stopped = watches.stop(Stop::subscription(ids[5_000])).await;
-    let meanwhile = EXTRACTED.load(Ordering::Relaxed) - before;
+    let meanwhile = Counted::<0>::extracted() - before;
     assert_eq!(stopped.ended.len(), 1);
     assert!(meanwhile <= MAX_MEANWHILE, "{meanwhile} members meanwhile");
     until("the others follow", || {
-        EXTRACTED.load(Ordering::Relaxed) >= MEMBERS - 1
+        Counted::<0>::extracted() >= begin + MEMBERS - 1
+    })
+    .await;
+}
+
+#[actix::test]
+async fn an_acknowledgement_waits_for_a_chunk_of_members_and_not_for_all() {
+    let store = store_of(["a"]);
+    let watches = rooted_on(0, &store);
+    let (slow, received, gate) = Recorder::gated();
+    let (folder, folder_received, folder_gate) = Recorder::gated();
+    let member = Counted::<1>(Part::row("app", "a"));
+    watches
+        .send(Watch::new(member, slow))
+        .await
+        .unwrap()
+        .unwrap();
+    watches.watch("app", folder).await;
+    many_members::<1>(&watches).await;
+    // One update is in flight to each, and the next one waits behind it.
+    let known = Counted::<1>::extracted();
+    store.put("app", "a", 2);
+    until("all know the change", || {
+        store.held() == 1 && Counted::<1>::extracted() >= known + 2
+    })
+    .await;
+    let begin = touch_all::<1>(&watches).await;
+    for (received, gate) in [(&received, &gate), (&folder_received, &folder_gate)] {
+        assert_eq!(received.count(), 1);
+        let before = Counted::<1>::extracted();
+        gate.add_permits(1);
+        while received.count() == 1 {
+            tokio::task::yield_now().await;
+        }
+        let meanwhile = Counted::<1>::extracted() - before;
+        assert!(meanwhile <= MAX_MEANWHILE, "{meanwhile} members meanwhile");
+        assert!(received.shows(2));
+    }
+    let end = Counted::<1>::extracted();
+    assert!(end < begin + MEMBERS, "members waited when both had theirs");
+    until("the others follow", || {
+        Counted::<1>::extracted() >= begin + MEMBERS
     })
     .await;
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use common::{
     Folder, Mode, Received, Recorder, Store, SupervisorExt, pass,
-    shared::{Watches, follow, rooted, row, until_state, watch},
+    shared::{Watches, follow, rooted, row, store_of, until_state, watch},
     until,
 };
 use consul_watch_actors::{FailureClass, Reset, Stop, WatchSupervisor};
@@ -203,9 +203,7 @@ async fn members_of_a_refused_root_make_no_storm() {
 
 #[actix::test]
 async fn a_member_that_left_alone_comes_back() {
-    let store = Store::new();
-    store.put("app", "a", 1);
-    store.put("app", "b", 1);
+    let store = store_of(["a", "b"]);
     let watches = rooted(&store);
     let (_, _a, a) = follow(&watches, &row("a")).await;
     let (_, _b, _) = follow(&watches, &row("b")).await;
@@ -224,9 +222,7 @@ async fn a_member_that_left_alone_comes_back() {
 
 #[actix::test]
 async fn a_member_that_comes_back_to_an_older_value_keeps_its_own() {
-    let store = Store::new();
-    store.put("app", "a", 1);
-    store.put("app", "b", 1);
+    let store = store_of(["a", "b"]);
     let watches = rooted(&store);
     let (_, _a, a) = follow(&watches, &row("a")).await;
     let (_, _b, b) = follow(&watches, &row("b")).await;

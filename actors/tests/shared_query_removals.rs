@@ -8,8 +8,8 @@ use std::{any::Any, rc::Rc, sync::Arc, time::Duration};
 
 use common::{
     Events, Folder, Mode, Part, Recorder, Rows, Store, pass,
-    shared::{follow, rooted, row, until_state},
-    supervisor, until,
+    shared::{follow, rooted, rooted_on, row, store_of, until_state},
+    until,
 };
 use consul_watch_actors::{
     Ask, Evaluation, Extracted, Failure, FailureClass, Input, KeySelector, Outcome, Query,
@@ -20,10 +20,7 @@ use tokio::time::Instant;
 
 #[actix::test]
 async fn an_entry_hidden_from_the_wide_query_is_not_removed() {
-    let store = Store::new();
-    for key in ["a", "b"] {
-        store.put("app", key, 1);
-    }
+    let store = store_of(["a", "b"]);
     let watches = rooted(&store);
     let (_, _a, a) = follow(&watches, &row("a")).await;
     let (_, _b, b) = follow(&watches, &row("b")).await;
@@ -49,9 +46,7 @@ async fn an_entry_hidden_from_the_wide_query_is_not_removed() {
 
 #[actix::test]
 async fn a_failing_confirmation_keeps_its_pace_and_delays_no_other_change() {
-    let store = Store::new();
-    store.put("app", "a1", 1);
-    store.put("app", "a2", 1);
+    let store = store_of(["a1", "a2"]);
     let watches = rooted(&store);
     let part = Part::under("app", "a");
     let (_, _subscriber, received) = follow(&watches, &part).await;
@@ -75,9 +70,7 @@ async fn a_failing_confirmation_keeps_its_pace_and_delays_no_other_change() {
 
 #[actix::test]
 async fn ceaseless_writes_hide_no_removal() {
-    let store = Store::new();
-    store.put("app", "a", 1);
-    store.put("app", "b", 1);
+    let store = store_of(["a", "b"]);
     // Each list is older than what the query itself is answered.
     store.set_latency(Duration::from_millis(7));
     let watches = rooted(&store);
@@ -170,10 +163,7 @@ impl SharedBy<Self> for Strict {
 
 #[actix::test]
 async fn two_rejections_agree_about_a_removal() {
-    let store = Store::new();
-    for key in ["web/must", "web/more", "other"] {
-        store.put("app", key, 1);
-    }
+    let store = store_of(["web/must", "web/more", "other"]);
     let watches = rooted(&store);
     let (_, _other, _) = follow(&watches, &row("other")).await;
     let (subscriber, received) = Recorder::prompt();
@@ -197,14 +187,8 @@ async fn two_rejections_agree_about_a_removal() {
 
 /// One row of a folder is removed while another one is written about as often as a query takes.
 async fn removal_in_a_busy_folder(every: Duration, latency: Duration) {
-    let store = Store::new();
-    for key in ["web/count", "web/a", "other"] {
-        store.put("app", key, 1);
-    }
-    let watches = supervisor(&store)
-        .arbiters(0)
-        .shared_root(Folder::new("app"))
-        .start();
+    let store = store_of(["web/count", "web/a", "other"]);
+    let watches = rooted_on(0, &store);
     let (_, _other, _) = follow(&watches, &row("other")).await;
     let (_, _web, received) = follow(&watches, &Part::under("app", "web/")).await;
     store.set_latency(latency);
@@ -253,8 +237,7 @@ async fn a_removal_in_a_busy_folder_delays_nothing_and_keeps_the_root() {
 
 #[actix::test]
 async fn a_pause_that_is_asked_for_is_an_hour_at_most() {
-    let store = Store::new();
-    store.put("app", "a", 1);
+    let store = store_of(["a"]);
     let watches = rooted(&store);
     let (_, _a, received) = follow(&watches, &row("a")).await;
     store.mode("app/a", Mode::FailFor(Duration::from_secs(30 * 24 * 3600)));

@@ -8,17 +8,14 @@ use std::{sync::Arc, time::Duration};
 
 use common::{
     Folder, Gate, Mode, Part, Recorder, Row, Store, SupervisorExt, pass,
-    shared::{follow, rooted, row},
+    shared::{follow, rooted, rooted_on, row, store_of},
     supervisor, until,
 };
 use consul_watch_actors::{Change, Reason, Reset, Stop, Watch, WatchStatus};
 
 #[actix::test]
 async fn resets_repeat_nothing_and_close_confirming_queries() {
-    let store = Store::new();
-    for key in ["a", "b"] {
-        store.put("app", key, 1);
-    }
+    let store = store_of(["a", "b"]);
     let watches = rooted(&store);
     let (_, _a, a) = follow(&watches, &row("a")).await;
     let (_, _b, b) = follow(&watches, &row("b")).await;
@@ -44,8 +41,7 @@ async fn resets_repeat_nothing_and_close_confirming_queries() {
 
 #[actix::test]
 async fn a_reset_to_other_entries_shows_those_and_a_stop_behind_it_leaves_nothing_open() {
-    let store = Store::new();
-    store.put("app", "a", 1);
+    let store = store_of(["a"]);
     store.put("app", "xa", 2);
     let watches = rooted(&store);
     let (_, _a, a) = follow(&watches, &row("a")).await;
@@ -87,8 +83,7 @@ async fn a_reset_to_other_entries_shows_those_and_a_stop_behind_it_leaves_nothin
 
 #[actix::test]
 async fn a_watch_right_behind_a_reset_gets_nothing_of_the_source_before() {
-    let store = Store::new();
-    store.put("app", "a", 1);
+    let store = store_of(["a"]);
     store.put("app", "xa", 2);
     let watches = rooted(&store.clone().with_prefix("x"));
     let (user, _) = Recorder::prompt();
@@ -107,8 +102,7 @@ async fn a_watch_right_behind_a_reset_gets_nothing_of_the_source_before() {
 
 #[actix::test]
 async fn members_follow_after_many_resets_at_once() {
-    let store = Store::new();
-    store.put("app", "a", 1);
+    let store = store_of(["a"]);
     store.put("app", "xa", 2);
     let watches = rooted(&store);
     let (user, folder) = Recorder::prompt();
@@ -134,13 +128,9 @@ async fn members_follow_after_many_resets_at_once() {
 /// On arbiters of their own, where the resets pile up.
 #[actix::test]
 async fn ten_thousand_resets_at_once_do_not_grow_the_stack() {
-    let store = Store::new();
-    store.put("app", "a", 1);
+    let store = store_of(["a"]);
     store.put("app", "x.a", 7);
-    let watches = supervisor(&store)
-        .arbiters(1)
-        .shared_root(Folder::new("app"))
-        .start();
+    let watches = rooted_on(1, &store);
     let (_, _a, received) = follow(&watches, &row("a")).await;
     for n in 0..10_000 {
         let prefix = if n % 2 == 0 { "x." } else { "" };

@@ -10,6 +10,7 @@ use std::{
 use crate::{
     caught::text_of,
     query::{failure::Failure, path::WatchPath},
+    value::hidden_entries::HiddenEntries,
 };
 
 /// The state of a watch.
@@ -117,6 +118,8 @@ pub struct WatchStatus {
     /// The reason for which the last answer could not be taken as a value; `None` where it could. Subscribers and
     /// snapshots keep the last good value meanwhile.
     pub rejection: Option<Arc<dyn Error + Send + Sync>>,
+    /// The entries of its value that the source no longer shows; `None` while it shows all of them.
+    pub hidden: Option<Arc<HiddenEntries>>,
     /// The number of its own subscribers.
     pub subscribers: usize,
     /// The number of watches that share its query ([`SharedBy`](crate::SharedBy)): it runs for them too.
@@ -134,6 +137,7 @@ impl WatchStatus {
             last_answer: None,
             last_contact: None,
             rejection: None,
+            hidden: None,
             subscribers: 0,
             members: 0,
             restarts: 0,
@@ -165,6 +169,9 @@ impl fmt::Display for WatchStatus {
             "{}: {}, index {}, {} subscribers",
             self.path, self.state, self.index, self.subscribers
         )?;
+        if let Some(hidden) = &self.hidden {
+            write!(f, "; {hidden}")?;
+        }
         match &self.rejection {
             Some(reason) => write!(f, "; the last answer was rejected: {reason}"),
             None => Ok(()),

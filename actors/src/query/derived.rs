@@ -52,8 +52,12 @@ impl Inputs {
         self.unproven.is_empty()
     }
 
-    /// Takes over an input's new value.
+    /// Takes over an input's new value. One that may lack entries that exist never replaces a known one, as that of
+    /// an input that was stopped and begins again.
     pub(crate) fn insert(&mut self, changed: InputChanged) {
+        if changed.unproven && self.values.contains_key(&changed.input) {
+            return;
+        }
         if changed.unproven {
             self.unproven.insert(changed.input.clone());
         } else {

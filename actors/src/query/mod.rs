@@ -106,6 +106,13 @@ pub trait Ask<Q: Query = Self> {
         request: Request<Q::Value>,
     ) -> LocalBoxFuture<'static, Result<QueryResponse<Q::Value>, Failure>>;
 
+    /// Whether an entry leaves the value only if the source has proven that it is gone. The watches that share the
+    /// query ([`SharedBy`]) then report its removals without queries of their own. No by default.
+    fn proves_removals(&self, source: &Q::Source) -> bool {
+        let _ = source;
+        false
+    }
+
     /// The time after its start for which the server keeps a query that was cancelled: its permit of the
     /// [`connection_budget`](Source::connection_budget) is not released before. Zero by default, for a server that
     /// lets go at once.

@@ -190,7 +190,7 @@ impl<N: Query> MemberGroup<N> {
                     }
                     member.confirmation = None;
                     member.handed_over = false;
-                    return self.apply(number, part, host);
+                    return self.apply_whole(number, part, host);
                 }
                 // One of the two is older, and the next answer makes them alike.
                 confirmation.contradicted += 1;

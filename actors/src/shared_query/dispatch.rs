@@ -110,6 +110,7 @@ impl<S: Source, N: Query<Source = S>> Group<S> for MemberGroup<N> {
         self.index.clear();
         for member in self.members.values_mut() {
             member.selector = None;
+            member.is_extracted = false;
             member.topic.query_state.interrupted();
         }
         self.touch_all(false);

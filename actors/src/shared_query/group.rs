@@ -239,13 +239,15 @@ impl<N: Query> MemberGroup<N> {
             return self.detach(number, DetachReason::Panicked, host);
         };
         let may_be_older = member.handed_over && is_news(member, &part.outcome);
-        if !part.confirm && !may_be_older {
+        let is_proven = host.proves_removals && member.is_extracted;
+        if (!part.confirm || is_proven) && !may_be_older {
             member.handed_over = false;
             member.abandon_confirmation();
-            return self.apply(number, part, host);
+            return self.apply_whole(number, part, host);
         }
         // Everything but the removal is delivered at once.
         if !may_be_older && let Some(part) = extract_retaining(host.source, member, &upstream) {
+            member.is_extracted = false;
             let resyncing = member.topic.query_state.is_resyncing();
             self.apply(number, part, host);
             // The removal that follows is of the same break.
@@ -256,8 +258,22 @@ impl<N: Query> MemberGroup<N> {
         self.begin_confirmation(number, host);
     }
 
+    /// Applies a part whose entries are all in the wide value, and delivers it.
+    pub(super) fn apply_whole(
+        &mut self,
+        number: u64,
+        part: Extracted<N::Value>,
+        host: &mut GroupHost<'_, N::Source>,
+    ) {
+        if let Some(member) = self.members.get_mut(&number) {
+            // A rejected part leaves the value as it is.
+            member.is_extracted |= !matches!(part.outcome, Outcome::Rejected(_));
+        }
+        self.apply(number, part, host);
+    }
+
     /// Applies what was extracted, and delivers it.
-    pub(super) fn apply(
+    fn apply(
         &mut self,
         number: u64,
         part: Extracted<N::Value>,

@@ -19,6 +19,9 @@ pub(super) struct Member<N: Query> {
     pub(super) queued: bool,
     /// Its value is of a query of its own, and the wider value has not changed since: it may be the older one.
     pub(super) handed_over: bool,
+    /// All entries of its value have been in the wide value: one that has left it is gone, if the wide query proves
+    /// removals.
+    pub(super) is_extracted: bool,
     /// It is about to leave the shared query.
     pub(super) detaching: Option<DetachReason>,
     /// A removal that is not confirmed yet.
@@ -55,6 +58,7 @@ impl<N: Query> Member<N> {
             handed_over,
             selector: None,
             queued: false,
+            is_extracted: false,
             detaching: None,
             confirmation: None,
             query: None,

@@ -71,6 +71,8 @@ pub(crate) struct GroupHost<'a, S: Source> {
     /// None while there is no value that may be extracted from.
     pub(crate) upstream: Option<UpstreamValue>,
     pub(crate) refused: bool,
+    /// An entry leaves the wide value only if it is proven gone ([`Ask::proves_removals`](crate::Ask::proves_removals)).
+    pub(crate) proves_removals: bool,
     pub(crate) in_flight: &'a mut InFlight,
     pub(crate) timers: &'a mut SubscriptionTimers,
     /// The wide watch's settings, for confirming queries.

@@ -23,7 +23,13 @@ use crate::{
     },
     subscription::input::WatchInput,
     supervisor::WatchSupervisor,
+    value::{
+        snapshot::{Item as _, Snapshot},
+        view::View,
+    },
 };
+
+type Item<Q> = <<Q as Query>::Value as Snapshot>::Item;
 
 impl<S: Source, I: Query<Source = S>> ErasedQuery<S> for I {
     fn erased_path(&self) -> WatchPath {
@@ -43,7 +49,11 @@ impl<S: Source, I: Query<Source = S>> ErasedQuery<S> for I {
                 input: WatchKey::of(self),
                 subscriber: request.subscriber.clone(),
             });
-            let watch = Watch::new(self.clone(), subscriber);
+            // A derived value holds what its inputs hold, the mark of a hidden entry included.
+            let view = View::default().with_equality(|a: &Item<I>, b| {
+                a.content_eq(b) && a.hidden_since() == b.hidden_since()
+            });
+            let watch = Watch::new(self.clone(), subscriber).view(view);
             supervisor.send(watch.observer(request.observer.clone()))
         });
         let subscription = async move {

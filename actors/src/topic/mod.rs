@@ -116,7 +116,12 @@ impl<Q: Query> Topic<Q> {
             Step::Changed(version, resync) => {
                 // Readable before it is delivered, so that a handler never reads an older value.
                 let value = Arc::clone(&version.value) as Arc<dyn Any + Send + Sync>;
-                let replaced = reporter.cell.write().value.replace(value);
+                let hidden = caught(|| version.value.hidden()).unwrap_or_default();
+                let replaced = {
+                    let mut cell = reporter.cell.write();
+                    cell.status.hidden = hidden.map(Arc::new);
+                    cell.value.replace(value)
+                };
                 for subscribed in self.subscribers.values_mut() {
                     subscribed.feed.offer(&version, resync, now);
                 }

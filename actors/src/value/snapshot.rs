@@ -1,6 +1,8 @@
 //! A watched value as a set of items, each with an identity of its own.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{borrow::Cow, fmt::Debug, sync::Arc, time::SystemTime};
+
+use crate::value::hidden_entries::HiddenEntries;
 
 /// One entry of a watched value: a key and its value, a node, a check.
 pub trait Item: Debug + Send + Sync + 'static {
@@ -20,6 +22,17 @@ pub trait Item: Debug + Send + Sync + 'static {
     fn routing_key(&self) -> Option<&str> {
         None
     }
+
+    /// Since when the source no longer shows it, though it may exist: its last good value stays, and the status of the
+    /// watch names it ([`WatchStatus::hidden`](crate::WatchStatus::hidden)). `None` for an entry that is shown.
+    fn hidden_since(&self) -> Option<SystemTime> {
+        None
+    }
+
+    /// Its name in a status. Default: its [`routing_key`](Self::routing_key).
+    fn name(&self) -> Cow<'_, str> {
+        self.routing_key().unwrap_or_default().into()
+    }
 }
 
 /// A watched value as a whole: a set of [`Item`]s.
@@ -36,6 +49,11 @@ pub trait Snapshot: PartialEq + Debug + Send + Sync + 'static {
     /// The entries, in any order; no identity comes twice. Two snapshots share an unchanged entry
     /// where the query could tell, which makes comparing them cheap.
     fn items(&self) -> &[Arc<Self::Item>];
+
+    /// The entries that the source no longer shows.
+    fn hidden(&self) -> Option<HiddenEntries> {
+        HiddenEntries::among(self.items())
+    }
 
     /// This value with only those entries for which `keep` holds, for a value that is
     /// [`APPEND_ONLY`](Self::APPEND_ONLY): the part that a subscriber has handled. `None` if there is no such

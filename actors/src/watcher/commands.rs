@@ -8,7 +8,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::WatcherActor;
 use crate::{
     messages::{subscription_id::SubscriptionId, watch_status::WatchState},
-    query::{Query, Source},
+    query::Query,
     subscription::{in_flight::InFlight, registration::Subscribe},
 };
 
@@ -92,9 +92,8 @@ impl<Q: Query> Handler<Restart<Q::Source>> for WatcherActor<Q> {
             return Box::pin(std::future::ready(()));
         }
         if let Some(source) = source {
-            self.budget = source.connection_budget();
-            self.reconnect_gate = source.reconnect_gate();
             self.source = source;
+            self.look_up();
         }
         if self.inputs.is_some() {
             // Its inputs are watches that start afresh themselves, and tell what they find.

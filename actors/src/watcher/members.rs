@@ -56,6 +56,7 @@ impl<W: Query> WatcherActor<W> {
                 index: version.index,
             }),
             refused: *refused,
+            proves_removals: self.proves_removals,
             in_flight,
             timers,
             backoff,

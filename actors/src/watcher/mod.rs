@@ -18,7 +18,7 @@ use crate::{
         reconnect_gate::ReconnectGate,
     },
     messages::{subscription_id::SubscriptionId, watch_status::WatchState},
-    query::{Query, QueryResponse, Source},
+    query::{Evaluation, Query, QueryResponse, Source},
     shared_query::SharedQuery,
     subscription::{
         acknowledgements::{DeliveryHost, DriveDeliveries},
@@ -44,6 +44,8 @@ pub struct WatcherActor<Q: Query> {
     budget: Option<ConnectionBudget>,
     /// The source's reconnect gate, likewise.
     reconnect_gate: Option<ReconnectGate>,
+    /// What the query says about the removals of its entries, likewise.
+    proves_removals: bool,
     state: WatcherState<Q>,
     /// The watches that this one serves. Most serve none.
     shared: Option<Box<SharedQuery<Q::Source>>>,
@@ -88,6 +90,7 @@ impl<Q: Query> WatcherActor<Q> {
             reporter,
             budget: None,
             reconnect_gate: None,
+            proves_removals: false,
             source,
             state,
             shared,
@@ -106,8 +109,11 @@ impl<Q: Query> WatcherActor<Q> {
     fn look_up(&mut self) {
         self.budget = self.source.connection_budget();
         self.reconnect_gate = self.source.reconnect_gate();
-        if self.inputs.is_none() && self.reporter.query.evaluation().derived().is_some() {
-            self.inputs = Some(DerivedInputs::default());
+        match self.reporter.query.evaluation() {
+            Evaluation::Asked(asked) => self.proves_removals = asked.proves_removals(&self.source),
+            Evaluation::Derived(_) => {
+                self.inputs.get_or_insert_default();
+            }
         }
     }
 

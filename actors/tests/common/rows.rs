@@ -1,6 +1,6 @@
 //! The values of the in-memory source: rows of a folder.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use consul_watch_actors::{Item, Snapshot};
 
@@ -10,6 +10,7 @@ pub struct Row {
     pub key: String,
     pub value: u64,
     pub stamp: u64,
+    pub hidden_since: Option<SystemTime>,
 }
 
 impl Item for Row {
@@ -21,6 +22,10 @@ impl Item for Row {
 
     fn content_eq(&self, other: &Self) -> bool {
         self.value == other.value
+    }
+
+    fn hidden_since(&self) -> Option<SystemTime> {
+        self.hidden_since
     }
 
     fn routing_key(&self) -> Option<&str> {

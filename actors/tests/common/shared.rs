@@ -12,10 +12,24 @@ pub type Watches = Addr<WatchSupervisor<Store>>;
 /// A supervisor whose root is the folder `app`, by a paused clock.
 pub fn rooted(store: &Store) -> Watches {
     tokio::time::pause();
+    rooted_on(0, store)
+}
+
+/// A supervisor whose root is the folder `app`, on so many arbiters.
+pub fn rooted_on(arbiters: usize, store: &Store) -> Watches {
     supervisor(store)
-        .arbiters(0)
+        .arbiters(arbiters)
         .shared_root(Folder::new("app"))
         .start()
+}
+
+/// A source with these rows in the folder `app`.
+pub fn store_of<const N: usize>(keys: [&str; N]) -> Store {
+    let store = Store::new();
+    for key in keys {
+        store.put("app", key, 1);
+    }
+    store
 }
 
 pub fn row(key: &str) -> Part {

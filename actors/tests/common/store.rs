@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     rc::Rc,
     sync::{Arc, Condvar, Mutex, MutexGuard},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use consul_watch_actors::{ConnectionBudget, Cursor, Failure, FailureClass, ReconnectGate, Source};
@@ -24,6 +24,8 @@ pub enum Mode {
     Honest,
     /// At once, whether there is news or not.
     Impatient,
+    /// As blocking queries are, with values that may lack rows that exist.
+    Unproven,
     /// At once; without news by a repeated index.
     Repeating,
     /// With a failure of this class, at once.
@@ -95,6 +97,7 @@ pub struct Store {
     reconnect_gate: Option<ReconnectGate>,
     hold: Duration,
     prefix: String,
+    proves_removals: bool,
     gate: Option<Arc<Gate>>,
 }
 
@@ -141,6 +144,7 @@ impl Store {
             reconnect_gate: None,
             hold: Duration::ZERO,
             prefix: String::new(),
+            proves_removals: false,
             gate: None,
         }
     }
@@ -182,6 +186,13 @@ impl Store {
         self
     }
 
+    /// The same rows, of which a folder's answer lacks only those that are gone.
+    #[must_use]
+    pub fn with_proofs(mut self) -> Self {
+        self.proves_removals = true;
+        self
+    }
+
     /// The same rows, with a reconnect gate.
     #[must_use]
     pub fn with_reconnect_gate(mut self, gate: &ReconnectGate) -> Self {
@@ -209,6 +220,7 @@ impl Store {
                 key: key.to_owned(),
                 value,
                 stamp: state.index,
+                hidden_since: None,
             };
             state
                 .folders
@@ -217,6 +229,25 @@ impl Store {
                 .insert(key.to_owned(), Arc::new(row));
             state.index
         })
+    }
+
+    /// Marks a row as one that the source no longer shows.
+    pub fn mark_hidden(&self, folder: &str, key: &str) {
+        self.change(|state| {
+            state.index += 1;
+            if let Some(row) = state
+                .folders
+                .entry(folder.to_owned())
+                .or_default()
+                .get_mut(key)
+            {
+                let hidden_since = Some(SystemTime::now());
+                *row = Arc::new(Row {
+                    hidden_since,
+                    ..Row::clone(row)
+                });
+            }
+        });
     }
 
     /// Removes a row.

@@ -177,3 +177,36 @@ async fn an_input_that_is_stopped_is_subscribed_again() {
         "unless what it is made into ends too"
     );
 }
+
+#[actix::test]
+async fn an_input_that_begins_again_unproven_removes_nothing() {
+    let store = Store::new();
+    store.put("x", "a", 1);
+    store.put("y", "a", 1);
+    let watches = paused(&store);
+    let query = Merged::of("both", ["x", "y"]);
+    let (_, received, _subscriber) = begin(&watches, &query).await;
+    let both = [("x.a", 1), ("y.a", 1)];
+    until("it begins", || shows(&received, both)).await;
+    store.hide("x", "a", true);
+    store.mode("x", Mode::Unproven);
+    let asked = store.asked("x").len();
+    watches.stop(Stop::path("x")).await;
+    until("the input begins again", || {
+        store.asked("x").len() > asked + 1
+    })
+    .await;
+    pass(5).await;
+    assert_eq!(received.count(), 1, "nothing is proven gone");
+    store.put("y", "a", 2);
+    until("the other input continues", || {
+        shows(&received, [("x.a", 1), ("y.a", 2)])
+    })
+    .await;
+    store.mode("x", Mode::Honest);
+    store.put("x", "b", 1);
+    until("what is proven is gone", || {
+        shows(&received, [("x.b", 1), ("y.a", 2)])
+    })
+    .await;
+}

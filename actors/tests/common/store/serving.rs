@@ -38,6 +38,10 @@ impl Query for Folder {
 }
 
 impl Ask for Folder {
+    fn proves_removals(&self, store: &Store) -> bool {
+        store.proves_removals
+    }
+
     fn server_hold(&self, store: &Store) -> Duration {
         store.hold
     }
@@ -98,7 +102,12 @@ impl Store {
         };
         let (position, last_contact) = (Position::Index(state.index), None);
         match mode {
-            Mode::Honest if !news => None,
+            Mode::Honest | Mode::Unproven if !news => None,
+            Mode::Unproven => Some(Ok(QueryResponse {
+                position,
+                outcome: Outcome::Unproven(rows()),
+                last_contact,
+            })),
             Mode::Repeating if !news => Some(Ok(QueryResponse {
                 position: Position::Repeated(state.index),
                 outcome: Outcome::Unchanged,
