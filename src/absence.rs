@@ -6,7 +6,8 @@
 //! - Nothing counts as removed, and no list as empty, unless a rule of this module returns
 //!   [`Absence::Proven`] for it. Anything [`Absence::Unproven`] keeps its last good value.
 //! - A rule is a pure function of Consul's answer. The requests are elsewhere: `watch::kv_proof` sends them
-//!   for keys, the engine for members of shared queries. `watch::kv_removals` handles the rest of an update.
+//!   for keys, the engine for members of shared queries. `watch::kv_removals` handles the rest of an update,
+//!   `watch::first_answer` empty first answers.
 //! - The test `watch::list_removals::model` tries every order of 8 events and requests with these rules.
 //! - For an answer that it does not know, a rule returns `Unproven`.
 //!
@@ -17,10 +18,12 @@
 //! | a key that was read by name | 404 with `X-Consul-Index` | [`of_kv_status`] |
 //! | a key that a list lacks | a transaction of `check-index` says that it does not exist | [`of_check_index`] |
 //! | every key of a list | the same for each; Consul never sends an empty list | [`of_empty_kv_list`] |
-//! | a key that the list of a shared query lacks | none: the member's own query has to agree | [`of_wider_list`] |
+//! | a key that has left the list of a shared query | the shared query's own proof | [`of_check_index`] |
+//! | a key that this list never had | none: the member's own query has to agree | [`of_wider_list`] |
 //! | an instance, node or check that a fresh list lacks | a transaction of `get` says that it does not exist | [`of_catalog_get`] |
 //! | one that exists, but left the list | two fresh lists that lack it, and between them a read that shows that the token may read it | [`of_bracket`] |
 //! | the name of a service that a fresh list lacks | the same, with a read of its instances that was not filtered | [`of_instances`] |
+//! | every entry of a first list | two fresh lists without an entry, and between them a read that shows that the token may read the name that they are about | [`of_first_empty_list`] |
 //! | every service, every node | none: the servers are registered, too | [`of_no_entries`] |
 //! | an entry that was imported from a cluster peer | two fresh lists that lack it and that were not filtered | [`of_peered_list`] |
 //! | an instance at its agent | the agent's own 404 | [`of_agent_service`] |

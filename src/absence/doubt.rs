@@ -20,7 +20,8 @@ pub(crate) fn is_fresh(resumes: bool, is_consistent: bool) -> bool {
 /// Judges a first list without an entry, with which nothing can be compared. `filtered` is
 /// `X-Consul-Results-Filtered-By-ACLs`
 /// (<https://developer.hashicorp.com/consul/api-docs/api-structure#results-filtered-by-acls>), which is missing
-/// without a token and before Consul 1.11; `right` is the right to the name that the list is about, if it has one.
+/// without a token and before Consul 1.11; `right` is the right to the name that the list is about, if it has one. It
+/// counts only between two fresh lists: a right that comes back after the list was read says nothing of that list.
 pub(crate) fn of_first_empty_list(filtered: bool, right: Option<Absence>) -> Absence {
     if filtered || right == Some(Absence::Unproven(Why::Hidden)) {
         Absence::Unproven(Why::Filtered)

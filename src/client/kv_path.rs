@@ -75,6 +75,12 @@ impl KeyPath {
         Self::new(prefix)
     }
 
+    /// Returns whether Consul 1.21.6 or later may refuse a URL with this name: it begins or ends with a space, or has a
+    /// percent sign.
+    pub(crate) fn may_be_refused(name: &str) -> bool {
+        accepted(name) != name
+    }
+
     /// The percent-encoded path.
     pub fn path(&self) -> &str {
         match self {

@@ -1,16 +1,21 @@
 //! Decoded values as the engine delivers them.
 
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{borrow::Cow, fmt, ops::Deref, sync::Arc, time::SystemTime};
 
-use consul_watch_actors::{Item, Snapshot};
+use consul_watch_actors::{HiddenEntries, Item, Snapshot};
 
 use crate::kv::KvPair;
 
 /// A value of a type of the application, decoded from one key. It dereferences to the value.
 ///
-/// Two documents are equal if their values are: a different order of the fields in the JSON is no change.
+/// Two documents are equal if their values are, and if the token may read the keys of both or of neither: a different
+/// order of the fields in the JSON is no change.
 #[derive(Debug, Clone, PartialEq)]
-pub struct JsonDocument<T>(T);
+pub struct JsonDocument<T> {
+    value: T,
+    /// The key, and since when the token may no longer read it.
+    hidden: Option<Box<(String, SystemTime)>>,
+}
 
 impl<T> JsonDocument<T> {
     /// Wraps a value as the watch of a key does, for tests of an application's handlers:
@@ -34,12 +39,30 @@ impl<T> JsonDocument<T> {
     /// # }
     /// ```
     pub fn new(value: T) -> Self {
-        Self(value)
+        Self {
+            value,
+            hidden: None,
+        }
+    }
+
+    /// The value of a pair, which may be hidden.
+    pub(crate) fn of_pair(value: T, pair: &KvPair) -> Self {
+        let hidden = pair.hidden_since;
+        Self {
+            value,
+            hidden: hidden.map(|since| Box::new((pair.key.clone(), since))),
+        }
+    }
+
+    /// Returns since when the token may no longer read the key; `None` where it may. The value is the last one that it
+    /// could read, which may have changed since.
+    pub fn hidden_since(&self) -> Option<SystemTime> {
+        self.hidden.as_ref().map(|hidden| hidden.1)
     }
 
     /// Returns the value.
     pub fn into_inner(self) -> T {
-        self.0
+        self.value
     }
 }
 
@@ -47,13 +70,13 @@ impl<T> Deref for JsonDocument<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.0
+        &self.value
     }
 }
 
 impl<T: fmt::Display> fmt::Display for JsonDocument<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.value.fmt(f)
     }
 }
 
@@ -63,7 +86,16 @@ impl<T: PartialEq + fmt::Debug + Send + Sync + 'static> Item for JsonDocument<T>
     fn id(&self) {}
 
     fn content_eq(&self, other: &Self) -> bool {
-        self == other
+        self.value == other.value
+    }
+
+    fn hidden_since(&self) -> Option<SystemTime> {
+        self.hidden_since()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        let name = self.hidden.as_ref().map(|hidden| &*hidden.0);
+        name.unwrap_or_default().into()
     }
 }
 
@@ -134,5 +166,9 @@ impl<T: PartialEq + fmt::Debug + Send + Sync + 'static> Snapshot for Decoded<T> 
 
     fn items(&self) -> &[Arc<JsonDocument<T>>] {
         std::slice::from_ref(&self.document)
+    }
+
+    fn hidden(&self) -> Option<HiddenEntries> {
+        HiddenEntries::among(&self.pairs)
     }
 }

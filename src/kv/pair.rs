@@ -101,6 +101,10 @@ impl Item for KvPair {
     fn routing_key(&self) -> Option<&str> {
         Some(&self.key)
     }
+
+    fn hidden_since(&self) -> Option<SystemTime> {
+        self.hidden_since
+    }
 }
 
 /// Shows the key and the value: text as it is, cut after 80 characters, anything else by its length.

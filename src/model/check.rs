@@ -1,6 +1,6 @@
 //! Health checks.
 
-use std::{collections::BTreeMap, fmt, time::SystemTime};
+use std::{borrow::Cow, collections::BTreeMap, fmt, time::SystemTime};
 
 use consul_watch_actors::Item;
 
@@ -187,6 +187,14 @@ impl Item for HealthCheck {
 
     fn content_eq(&self, other: &Self) -> bool {
         self.alike(other)
+    }
+
+    fn hidden_since(&self) -> Option<SystemTime> {
+        self.hidden_since
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        format!("{} on {}", self.check_id, self.node).into()
     }
 }
 

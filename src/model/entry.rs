@@ -1,6 +1,6 @@
 //! Instances of a service, with their nodes and checks.
 
-use std::{fmt, time::SystemTime};
+use std::{borrow::Cow, fmt, time::SystemTime};
 
 use consul_watch_actors::Item;
 
@@ -144,6 +144,14 @@ impl Item for ServiceEntry {
             && self.service.alike(&other.service)
             && self.same_checks(other)
             && self.extra == other.extra
+    }
+
+    fn hidden_since(&self) -> Option<SystemTime> {
+        self.hidden_since
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        format!("{} on {}", self.service.id, self.node.node).into()
     }
 }
 

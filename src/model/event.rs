@@ -1,6 +1,7 @@
 //! User events.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     fmt,
     sync::Arc,
@@ -124,6 +125,10 @@ impl Item for UserEvent {
 
     fn content_eq(&self, _: &Self) -> bool {
         true
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        self.to_string().into()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Nodes of the catalog.
 
-use std::{collections::BTreeMap, fmt, time::SystemTime};
+use std::{borrow::Cow, collections::BTreeMap, fmt, time::SystemTime};
 
 use consul_watch_actors::Item;
 
@@ -62,6 +62,14 @@ impl Item for Node {
 
     fn content_eq(&self, other: &Self) -> bool {
         self.alike(other)
+    }
+
+    fn hidden_since(&self) -> Option<SystemTime> {
+        self.hidden_since
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        (&*self.node).into()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Names and tags of services.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{borrow::Cow, fmt, sync::Arc, time::SystemTime};
 
 use consul_watch_actors::{Item, Snapshot};
 use serde::{
@@ -42,6 +42,14 @@ impl Item for ServiceTags {
         };
         self.name == other.name
             && (self.tags == other.tags || sorted(&self.tags) == sorted(&other.tags))
+    }
+
+    fn hidden_since(&self) -> Option<SystemTime> {
+        self.hidden_since
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        (&*self.name).into()
     }
 }
 

@@ -11,9 +11,6 @@ pub(super) trait CatalogItem: Item + PartialEq + Clone {
     /// Returns what decides whether the entry is gone.
     fn subject(&self) -> Subject<'_>;
 
-    /// Returns since when the token may no longer read it.
-    fn hidden_since(&self) -> Option<SystemTime>;
-
     /// Returns the mark that the token may no longer read it.
     fn hidden_since_mut(&mut self) -> &mut Option<SystemTime>;
 
@@ -23,9 +20,6 @@ pub(super) trait CatalogItem: Item + PartialEq + Clone {
         *hidden.hidden_since_mut() = Some(since);
         hidden
     }
-
-    /// Returns its name in log lines.
-    fn name(&self) -> String;
 }
 
 /// The object of an entry, and the names whose rights decide whether the token may read it.
@@ -62,16 +56,8 @@ impl CatalogItem for ServiceEntry {
         }
     }
 
-    fn hidden_since(&self) -> Option<SystemTime> {
-        self.hidden_since
-    }
-
     fn hidden_since_mut(&mut self) -> &mut Option<SystemTime> {
         &mut self.hidden_since
-    }
-
-    fn name(&self) -> String {
-        format!("{} on {}", self.service.id, self.node.node)
     }
 }
 
@@ -85,16 +71,8 @@ impl CatalogItem for Node {
         }
     }
 
-    fn hidden_since(&self) -> Option<SystemTime> {
-        self.hidden_since
-    }
-
     fn hidden_since_mut(&mut self) -> &mut Option<SystemTime> {
         &mut self.hidden_since
-    }
-
-    fn name(&self) -> String {
-        self.node.clone()
     }
 }
 
@@ -108,16 +86,8 @@ impl CatalogItem for HealthCheck {
         }
     }
 
-    fn hidden_since(&self) -> Option<SystemTime> {
-        self.hidden_since
-    }
-
     fn hidden_since_mut(&mut self) -> &mut Option<SystemTime> {
         &mut self.hidden_since
-    }
-
-    fn name(&self) -> String {
-        format!("{} on {}", self.check_id, self.node)
     }
 }
 
@@ -131,16 +101,8 @@ impl CatalogItem for ServiceTags {
         }
     }
 
-    fn hidden_since(&self) -> Option<SystemTime> {
-        self.hidden_since
-    }
-
     fn hidden_since_mut(&mut self) -> &mut Option<SystemTime> {
         &mut self.hidden_since
-    }
-
-    fn name(&self) -> String {
-        self.name.clone()
     }
 }
 

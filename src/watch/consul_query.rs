@@ -38,6 +38,11 @@ pub(super) trait ConsulQuery: Query<Source = ConsulConfig> {
     /// Implements `Query::run`: sends one query.
     fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value>;
 
+    /// Implements `Ask::proves_removals`.
+    fn proves_removals(&self) -> bool {
+        false
+    }
+
     /// Returns the name of the service whose entries it lists, if it is about one.
     fn service_name(&self) -> Option<&str> {
         None
@@ -72,6 +77,10 @@ macro_rules! impl_query {
         }
 
         impl<$($parameters)*> ::consul_watch_actors::Ask for $query {
+            fn proves_removals(&self, _: &$crate::client::ConsulConfig) -> bool {
+                $crate::watch::consul_query::ConsulQuery::proves_removals(self)
+            }
+
             fn server_hold(&self, config: &$crate::client::ConsulConfig) -> ::std::time::Duration {
                 $crate::watch::consul_query::ConsulQuery::options(self).hold(config)
             }

@@ -109,6 +109,7 @@ where
             Request {
                 cursor: request.cursor,
                 previous,
+                unproven: request.unproven,
                 longest_wait: request.longest_wait,
             },
         );
@@ -132,7 +133,7 @@ where
     }
 
     fn sharing(&self) -> Option<&dyn SharedBy<Self>> {
-        Some(self)
+        self.folder.shared_with().is_some().then_some(self)
     }
 }
 

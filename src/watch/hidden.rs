@@ -10,12 +10,17 @@ const MIN_WAIT: Duration = Duration::from_secs(1);
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// Returns the wait of the next query while entries are hidden: it grows with the time since the latest was hidden,
-/// from [`MIN_WAIT`] to [`MAX_WAIT`], and is never longer than `wait`. `None` if no entry is hidden.
+/// from [`MIN_WAIT`] to [`MAX_WAIT`], and is never longer than `wait`. It is [`MAX_WAIT`] while the value is `unproven`,
+/// so that all of it may be hidden, and `None` otherwise.
 pub(super) fn wait_while_hidden(
     hidden: impl Iterator<Item = Option<SystemTime>>,
+    unproven: bool,
     wait: Duration,
 ) -> Option<Duration> {
-    let age = hidden.flatten().max()?.elapsed().unwrap_or_default();
+    let Some(latest) = hidden.flatten().max() else {
+        return unproven.then(|| MAX_WAIT.min(wait));
+    };
+    let age = latest.elapsed().unwrap_or_default();
     Some((age / 4).clamp(MIN_WAIT, MAX_WAIT).min(wait))
 }
 
@@ -36,7 +41,7 @@ mod tests {
     fn the_wait_grows_with_the_time_that_entries_are_hidden() {
         let wait = Duration::from_secs(300);
         let after = |since: Option<SystemTime>, wait| {
-            wait_while_hidden([None, since, None].into_iter(), wait)
+            wait_while_hidden([None, since, None].into_iter(), false, wait)
         };
         let ago = |seconds| Some(SystemTime::now() - Duration::from_secs(seconds));
         assert_eq!(after(None, wait), None);
@@ -46,6 +51,9 @@ mod tests {
         assert_eq!(after(ago(3600), wait), Some(MAX_WAIT));
         let short = Duration::from_millis(300);
         assert_eq!(after(ago(3600), short), Some(short));
+        let unproven = |wait| wait_while_hidden([None].into_iter(), true, wait);
+        assert_eq!(unproven(wait), Some(MAX_WAIT));
+        assert_eq!(unproven(short), Some(short));
         let ahead = SystemTime::now() + Duration::from_secs(3600);
         assert_eq!(after(Some(ahead), wait), Some(MIN_WAIT));
     }

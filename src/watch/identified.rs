@@ -6,7 +6,6 @@ use consul_watch_actors::Item;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::catalog_item::CatalogItem as _;
 use crate::{
     kv::KvPair,
     model::{HealthCheck, Node, ServiceEntry, UserEvent},
@@ -16,9 +15,6 @@ use crate::{
 pub(super) trait Identified: Item + DeserializeOwned {
     /// Returns an entry with the identity of this JSON and no more; `None` if it cannot be read.
     fn identified(json: &str) -> Option<Self>;
-
-    /// Returns its name in log lines.
-    fn label(&self) -> String;
 }
 
 /// The fields of an object, not decoded.
@@ -60,10 +56,6 @@ impl Identified for ServiceEntry {
         entry.service.peer_name = service.optional("PeerName")?.into();
         Some(entry)
     }
-
-    fn label(&self) -> String {
-        self.name()
-    }
 }
 
 impl Identified for Node {
@@ -75,10 +67,6 @@ impl Identified for Node {
             peer_name: fields.optional("PeerName")?,
             ..Self::default()
         })
-    }
-
-    fn label(&self) -> String {
-        self.node.clone()
     }
 }
 
@@ -94,10 +82,6 @@ impl Identified for HealthCheck {
             ..Self::default()
         })
     }
-
-    fn label(&self) -> String {
-        self.name()
-    }
 }
 
 impl Identified for KvPair {
@@ -106,10 +90,6 @@ impl Identified for KvPair {
             key: Fields::of(json)?.name("Key")?,
             ..Self::default()
         })
-    }
-
-    fn label(&self) -> String {
-        self.key.clone()
     }
 }
 
@@ -122,10 +102,6 @@ impl Identified for UserEvent {
             name: fields.optional("Name")?,
             ..Self::default()
         })
-    }
-
-    fn label(&self) -> String {
-        self.to_string()
     }
 }
 

@@ -90,6 +90,7 @@ where
             Request {
                 cursor: request.cursor,
                 previous: None,
+                unproven: false,
                 longest_wait: request.longest_wait,
             },
         );
@@ -151,7 +152,7 @@ where
 
 fn decoded<T: DeserializeOwned>(key: &str, pair: &KvPair) -> Outcome<Option<Arc<JsonDocument<T>>>> {
     match from_json(key, pair.value.as_deref().unwrap_or_default()) {
-        Ok(value) => Outcome::Value(Some(Arc::new(JsonDocument::new(value)))),
+        Ok(value) => Outcome::Value(Some(Arc::new(JsonDocument::of_pair(value, pair)))),
         Err(error) => Outcome::Rejected(Arc::new(error)),
     }
 }

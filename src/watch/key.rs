@@ -203,8 +203,8 @@ impl ConsulQuery for Key {
     }
 
     fn sharing(&self) -> Option<&dyn SharedBy<Self>> {
-        // An empty name is an error of the key's own query.
-        (!self.name.is_empty()).then_some(self)
+        // An empty name is an error of the key's own query, as one that Consul refuses.
+        (!self.name.is_empty() && !KeyPath::may_be_refused(&self.name)).then_some(self)
     }
 }
 

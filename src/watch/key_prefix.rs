@@ -5,12 +5,12 @@ use std::sync::Arc;
 use consul_watch_actors::{Request, SharedBy, WatchPath};
 
 use super::{
-    consul_query::{Answering, ConsulQuery, ask, impl_query, unless_same},
+    consul_query::{Answering, ConsulQuery, ask, ask_afresh, impl_query, unless_same},
+    first_answer::FirstList,
     hidden::wait_while_hidden,
     kv_list::KvListReader,
     kv_proof::ask_one,
     kv_removals::{KvListQuery, Settled},
-    list_query::empty,
     query_options::{QueryOptions, option_setters},
     source::{by_index_if_settled, failure},
 };
@@ -153,16 +153,19 @@ impl ConsulQuery for KeyPrefix {
             .accept_404(true);
         Box::pin(async move {
             let Request {
-                cursor, previous, ..
+                cursor,
+                previous,
+                unproven,
+                ..
             } = request;
             let known = previous.as_deref().map_or(&[][..], Vec::as_slice);
             let hidden = known.iter().map(|pair| pair.hidden_since);
-            let wait = wait_while_hidden(hidden, options.wait(client.config()));
+            let wait = wait_while_hidden(hidden, unproven, options.wait(client.config()));
             let mut asked = query.clone();
             if let Some(wait) = wait {
                 asked = asked.with_wait(wait);
             }
-            let (answer, _) = ask(&client, asked, &cursor).await?;
+            let (answer, is_fresh) = ask(&client, asked, &cursor).await?;
             let list = KvListQuery {
                 client: &client,
                 options: &options,
@@ -188,20 +191,30 @@ impl ConsulQuery for KeyPrefix {
                     .iter()
                     .zip(known)
                     .all(|(new, old)| Arc::ptr_eq(new, old));
-            let outcome = if pairs.is_empty() && known.is_empty() {
-                let filtered = answer.meta.results_filtered_by_acls;
+            let is_empty = pairs.is_empty() && known.is_empty();
+            let (answer, outcome) = if is_empty && (unproven || previous.is_none()) {
                 let name = first_key(&full_prefix);
-                let right = Box::pin(ask_one(&client, &options, name)).await;
-                empty(&path, filtered, right, previous.is_none(), pairs)
+                let afresh = async || {
+                    let answer = ask_afresh(&client, query.clone()).await?;
+                    let pairs = list.read(&answer, false).map_err(failure)?;
+                    Ok((answer, pairs))
+                };
+                let right = Some(ask_one(&client, &options, name));
+                let first = FirstList::prove(answer, is_fresh, false, afresh, right);
+                Box::pin(first).await.outcome(&path, previous.is_none())
             } else {
-                unless_same(pairs, same)
+                (answer, unless_same(pairs, same))
             };
             by_index_if_settled(&answer, outcome, unsettled, same)
         })
     }
 
+    fn proves_removals(&self) -> bool {
+        !self.options.drops_hidden()
+    }
+
     fn sharing(&self) -> Option<&dyn SharedBy<Self>> {
-        Some(self)
+        (!KeyPath::may_be_refused(&self.name)).then_some(self)
     }
 }
 

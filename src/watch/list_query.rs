@@ -2,21 +2,19 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use consul_watch_actors::{Failure, Outcome, Request, Snapshot, WatchPath};
+use consul_watch_actors::{Failure, Request, Snapshot, WatchPath};
 
 use super::{
     catalog_item::CatalogItem,
     catalog_proof::right_to_service,
     consul_query::{Answering, ConsulQuery, unless_same},
+    first_answer::FirstList,
     identified::Identified,
-    list_removals::{ListQuery, Listed},
+    list_removals::ListQuery,
     source::{by_index_if_settled, failure},
     unreadable::{Readable, read_list},
 };
-use crate::{
-    absence::{self, Absence},
-    client::{ClientError, ConsulClient, QueryAnswer, QueryRequest},
-};
+use crate::client::{ClientError, ConsulClient, QueryAnswer, QueryRequest};
 
 /// Parameters that filter or order a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -189,7 +187,10 @@ where
     let is_never_empty = Q::NEVER_EMPTY && *params == ListParams::default();
     Box::pin(async move {
         let Request {
-            cursor, previous, ..
+            cursor,
+            previous,
+            unproven,
+            ..
         } = request;
         let list = ListQuery {
             client: &client,
@@ -206,45 +207,28 @@ where
             unreadable.report(&client, &path);
             Ok(list)
         };
-        let Listed {
-            answer,
-            list: entries,
-            same,
-            unsettled,
-        } = list.ask(&cursor, known, &read).await?;
-        let was_empty = entries.is_empty() && known.is_none_or(<[_]>::is_empty);
-        let outcome = if was_empty {
-            let filtered = answer.meta.results_filtered_by_acls || is_never_empty;
-            let right = match &service {
-                Some(service) => Box::pin(right_to_service(&client, &options, service)).await,
-                None => None,
-            };
-            empty(&path, filtered, right, known.is_none(), V::from(entries))
+        let listed = list.ask(&cursor, known, unproven, &read).await?;
+        let (unsettled, same) = (listed.unsettled, listed.same);
+        let is_empty = listed.list.is_empty() && known.is_none_or(<[_]>::is_empty);
+        let (answer, outcome) = if is_empty && (unproven || known.is_none()) {
+            let right = service.as_deref();
+            let right = right.map(|service| right_to_service(&client, &options, service));
+            let afresh = async || list.read_afresh(&read).await;
+            // Boxed, because few lists need this.
+            let first = Box::pin(FirstList::prove(
+                listed.answer,
+                listed.is_fresh,
+                is_never_empty,
+                afresh,
+                right,
+            ));
+            first.await.outcome(&path, known.is_none())
         } else {
-            unless_same(V::from(entries), same)
+            let outcome = unless_same(V::from(listed.list), same);
+            (listed.answer, outcome)
         };
         by_index_if_settled(&answer, outcome, unsettled, same)
     })
-}
-
-/// Returns the outcome of an empty list: one that may be empty because all of it is hidden is unproven. It is named
-/// in a warning if it is the first answer.
-pub(super) fn empty<V>(
-    path: &WatchPath,
-    filtered: bool,
-    right: Option<Absence>,
-    is_first: bool,
-    list: V,
-) -> Outcome<V> {
-    match absence::of_first_empty_list(filtered, right) {
-        // An equal value is dropped, unless the last one was unproven.
-        Absence::Proven => Outcome::Value(list),
-        Absence::Unproven(why) if is_first => {
-            tracing::warn!(%path, reason = why.text(), "the first answer is empty");
-            Outcome::Unproven(list)
-        }
-        Absence::Unproven(_) => Outcome::Unchanged,
-    }
 }
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ pub(super) struct ListQuery<'a> {
 pub(super) struct Listed<T> {
     pub(super) answer: QueryAnswer,
     pub(super) list: Vec<Arc<T>>,
+    pub(super) is_fresh: bool,
     /// Whether it equals the previous list.
     pub(super) same: bool,
     /// The reason why some entries are kept without proof. The query has to be repeated.
@@ -100,12 +101,15 @@ impl ListQuery<'_> {
         &self,
         cursor: &Cursor,
         previous: Option<&[Arc<T>]>,
+        unproven: bool,
         read: &impl Fn(&QueryAnswer) -> Result<Vec<Arc<T>>, Failure>,
     ) -> Result<Listed<T>, Failure> {
         let known = previous.unwrap_or_default();
         let mut query = self.query.clone();
         let hidden = known.iter().map(|entry| entry.hidden_since());
-        if let Some(wait) = wait_while_hidden(hidden, self.options.wait(self.client.config())) {
+        if let Some(wait) =
+            wait_while_hidden(hidden, unproven, self.options.wait(self.client.config()))
+        {
             query = query.with_wait(wait);
         }
         let (answer, is_fresh) = ask(self.client, query, cursor).await?;
@@ -175,7 +179,13 @@ impl ListQuery<'_> {
                 tokio::time::sleep(MAX_JITTER.mul_f64(fastrand::f64())).await;
             }
             match self.read_afresh(read).await {
-                Ok(fresh) => answered = fresh,
+                Ok((answer, list)) => {
+                    answered = Answered {
+                        answer,
+                        list,
+                        is_fresh: true,
+                    };
+                }
                 Err(failure) => {
                     verdicts.failure = Some(failure);
                     break;
@@ -185,16 +195,14 @@ impl ListQuery<'_> {
         (answered, verdicts)
     }
 
-    async fn read_afresh<T>(
+    /// Reads the list without an index.
+    pub(super) async fn read_afresh<T>(
         &self,
         read: &impl Fn(&QueryAnswer) -> Result<Vec<Arc<T>>, Failure>,
-    ) -> Result<Answered<T>, Failure> {
+    ) -> Result<(QueryAnswer, Vec<Arc<T>>), Failure> {
         let answer = ask_afresh(self.client, self.query.clone()).await?;
-        Ok(Answered {
-            list: read(&answer)?,
-            answer,
-            is_fresh: true,
-        })
+        let list = read(&answer)?;
+        Ok((answer, list))
     }
 
     /// Proves what became of these entries.
@@ -232,7 +240,11 @@ impl ListQuery<'_> {
         previous: Option<&[Arc<T>]>,
     ) -> Listed<T> {
         let known = previous.unwrap_or_default();
-        let Answered { answer, list, .. } = answered;
+        let Answered {
+            answer,
+            list,
+            is_fresh,
+        } = answered;
         let now = SystemTime::now();
         let drops_hidden = self.options.drops_hidden();
         let mut unsettled = None;
@@ -251,7 +263,7 @@ impl ListQuery<'_> {
             } else if old.hidden_since().is_some() {
                 kept.push(Arc::clone(old));
             } else {
-                newly_hidden.push(old.name());
+                newly_hidden.push(old.name().into_owned());
                 if !drops_hidden {
                     kept.push(Arc::new(old.hidden(now)));
                 }
@@ -268,6 +280,7 @@ impl ListQuery<'_> {
         Listed {
             answer,
             list,
+            is_fresh,
             same,
             unsettled,
         }
@@ -293,7 +306,7 @@ impl ListQuery<'_> {
         let shown_again = list.iter().filter(|entry| ids.contains(&entry.id()));
         let names: Vec<_> = shown_again.map(|entry| entry.name()).collect();
         if !names.is_empty() {
-            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            let names: Vec<_> = names.iter().map(|name| &**name).collect();
             tracing::info!(
                 path = %self.path,
                 entries = shown(&names),

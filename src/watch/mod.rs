@@ -23,6 +23,7 @@ mod connect_roots;
 mod consul_query;
 mod decoded_prefix;
 mod event;
+mod first_answer;
 mod hidden;
 mod identified;
 mod json_key;

@@ -2,6 +2,8 @@
 
 use std::{any::Any, sync::Arc};
 
+#[cfg(feature = "cli")]
+use consul_watch_actors::Query as _;
 use consul_watch_actors::{Extracted, Input, KeySelector, Outcome, SharedBy};
 
 use super::{key::Key, key_prefix::KeyPrefix, query_options::QueryOptions};
@@ -18,11 +20,14 @@ pub(crate) const MAX_ROOT_LENGTH: usize = MAX_LENGTH - 1;
 #[cfg(feature = "cli")]
 pub(crate) fn nearest_root(query: &dyn Any, roots: &[KeyPrefix]) -> Option<usize> {
     let wider = if let Some(prefix) = query.downcast_ref::<KeyPrefix>() {
+        let wider = prefix.shared_with().map(|_| prefix.wider());
         std::iter::once(prefix.clone())
-            .chain(prefix.wider())
+            .chain(wider.unwrap_or_default())
             .collect()
     } else {
-        query.downcast_ref::<Key>()?.wider()
+        let key = query.downcast_ref::<Key>()?;
+        key.shared_with()?;
+        key.wider()
     };
     wider
         .iter()

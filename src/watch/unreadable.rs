@@ -109,7 +109,9 @@ pub(super) fn read_rest<T: Identified>(
             None
         };
         if identified.as_ref().is_none_or(&keep) {
-            reading.add(decoded, || identified.map(|entry| (entry.label(), entry)));
+            reading.add(decoded, || {
+                identified.map(|entry| (entry.name().into_owned(), entry))
+            });
         }
     });
     reading.end(&is_list, error)

@@ -15,4 +15,5 @@ mod service_catalog;
 mod shared_queries;
 mod shared_queries_under_faults;
 mod shared_queries_with_hidden_keys;
+mod shared_removals;
 mod web_config_example;

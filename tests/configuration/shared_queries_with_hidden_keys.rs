@@ -1,7 +1,12 @@
 //! Keys that a wider list leaves out for want of rights, seen by the watches that share its query.
 
-use consul_watch::{FailureClass, Key, KeyPrefix, Reason};
-use consul_watch_harness::{Acl, DEADLINE, eventually_async, log_capture};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use consul_watch::{FailureClass, Key, KeyPrefix, Reason, Status};
+use consul_watch_harness::{Acl, DEADLINE, Fixture, eventually_async, log_capture};
 
 /// An agent with a token that may read `FOLDER/`, by the policy `all`, or all of it but `FOLDER/secret`, by
 /// the policy `but-secret`; a supervisor with that token and that root; and the keys `open` and `secret`.
@@ -17,6 +22,24 @@ fn start(folder: &str, policy: &str) -> Acl {
     acl.fixture.agent.put(&format!("{folder}/secret"), "1");
     acl.fixture = acl.fixture.with_root(KeyPrefix::new(folder));
     acl
+}
+
+/// Waits until exactly these watches have hidden keys: each with the names of the keys.
+async fn until_hidden(fixture: &Fixture, expected: &[String]) {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let all = fixture.watches.send(Status::all()).await.unwrap();
+        let hidden = all.iter().filter_map(|status| {
+            let hidden = status.hidden.as_ref()?;
+            Some(format!("{} {}", status.path, hidden.names.join(" ")))
+        });
+        let hidden: Vec<_> = hidden.collect();
+        if hidden == expected {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{hidden:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[actix::test]
@@ -46,8 +69,15 @@ async fn a_key_that_is_no_longer_readable_keeps_its_value_and_its_shared_query()
     let fixture = &acl.fixture;
     let mut open = fixture.watch(Key::new("shared/open")).await;
     let mut secret = fixture.watch(Key::new("shared/secret")).await;
+    let json = Key::new("shared/secret").json::<u8>();
+    let mut json = fixture.watch(json).await;
+    let folder = KeyPrefix::new("shared").decode::<BTreeMap<String, u8>>();
+    let mut folder = fixture.watch(folder).await;
     open.says(&["added shared/open=1"]).await;
     secret.says(&["added shared/secret=1"]).await;
+    json.next("the number").await;
+    folder.next("the struct").await;
+    until_hidden(fixture, &[]).await;
     acl.allow(&["but-secret"]);
     eventually_async(DEADLINE, "the warning of a hidden key", || {
         !log_capture::captured("keys=\"shared/secret\"").is_empty()
@@ -62,6 +92,16 @@ async fn a_key_that_is_no_longer_readable_keeps_its_value_and_its_shared_query()
         assert!(fixture.status(path).await.state.is_live(), "{path}");
     }
     secret.has_nothing("it was not deleted");
+    json.has_nothing("nor did it change");
+    let by = |path: &str| format!("{path} shared/secret");
+    let paths = [
+        "key:shared/secret",
+        "key:shared/secret?json",
+        "keyprefix:shared",
+    ];
+    let mut named: Vec<_> = paths.map(by).into();
+    named.push(by("keyprefix:shared/?decode"));
+    until_hidden(fixture, &named).await;
     let own = |target: &str| target.contains("/v1/kv/shared/secret");
     let seen = fixture.proxy.requests();
     assert!(
@@ -71,6 +111,8 @@ async fn a_key_that_is_no_longer_readable_keeps_its_value_and_its_shared_query()
     acl.allow(&["all"]);
     fixture.agent.put("shared/secret", "2");
     secret.says(&["updated shared/secret=1→2"]).await;
+    json.next("the other number").await;
+    until_hidden(fixture, &[]).await;
     fixture.agent.delete("shared/secret");
     secret.says(&["removed shared/secret=2"]).await;
     open.has_nothing("it did not change");

@@ -8,6 +8,7 @@ use consul_watch_harness::{
     fixture::{impatient, retries_after},
 };
 
+mod first_answers;
 mod hidden_entries;
 mod hidden_keys;
 mod streaming_views;

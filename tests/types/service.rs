@@ -1,11 +1,11 @@
 //! `service`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use consul_watch::model::{CheckStatus, ServiceEntry, Transitions};
 use consul_watch::watch::predicates;
-use consul_watch::{FailureClass, Service};
-use consul_watch_harness::{Canned, DEADLINE, Fixture, ResponseFault, Rule};
+use consul_watch::{FailureClass, Service, WatchStatus};
+use consul_watch_harness::{Acl, Fixture};
 use serde_json::json;
 
 use crate::fixture::{is_written_back, start};
@@ -104,27 +104,51 @@ async fn wrong_parameters_end_the_watch() {
 
 #[actix_rt::test]
 async fn hidden_instances_are_not_removed() {
-    let fixture = start();
-    fixture.agent.register("web1", "web", &[]);
-    let mut feed = fixture.watch(Service::new("web")).await;
-    feed.says(&["added web1 on here at 127.0.0.1:80 is passing"])
+    const NODES: &str = r#"node_prefix "" { policy = "read" }"#;
+    const ALL: &str = r#"service_prefix "" { policy = "read" } node_prefix "" { policy = "read" }"#;
+    let acl = Acl::start();
+    acl.policy("p", ALL);
+    acl.allow(&["p"]);
+    let (fixture, path) = (&acl.fixture, "service:web?token");
+    let put = |id: &str, port: u16| {
+        fixture.agent.register_in_catalog(&json!({
+            "Node": "far", "Address": "10.0.0.1",
+            "Service": { "ID": id, "Service": "web", "Port": port },
+        }));
+    };
+    put("web1", 80);
+    put("web2", 80);
+    let query = Service::new("web").with_token(acl.secret.as_str());
+    let mut feed = fixture.watch(query).await;
+    feed.next("the first value").await;
+    assert_eq!(fixture.status(path).await.hidden, None);
+    let hides = |count: usize| {
+        move |status: &WatchStatus| status.hidden.as_ref().map_or(0, |it| it.count) == count
+    };
+
+    let before = SystemTime::now();
+    acl.policy("p", NODES);
+    let status = fixture.until(path, "two hidden", hides(2)).await;
+    assert!(status.state.is_live(), "{status}");
+    let hidden = status.hidden.as_ref().expect("two");
+    assert_eq!(hidden.names, ["web1 on far", "web2 on far"]);
+    assert!(hidden.since >= before && hidden.since <= SystemTime::now());
+    let text = status.to_string();
+    assert!(text.contains("2 entries are hidden for "), "{text}");
+    feed.has_nothing("nothing is gone");
+
+    // One is proven gone, the other can be seen again.
+    let gone = json!({ "Node": "far", "ServiceID": "web2" });
+    fixture.agent.deregister_from_catalog(&gone);
+    feed.says(&["removed web2 on far at 10.0.0.1:80 is passing"])
         .await;
-    let hidden = Canned::new(200, "[]")
-        .header("X-Consul-Index", "1000000")
-        .header("X-Consul-Results-Filtered-By-ACLs", "true");
-    fixture
-        .proxy
-        .inject(Rule::always(ResponseFault::Replace(hidden)));
-    fixture.agent.report("web1", "warn", "hm");
-    let before = fixture.proxy.stats().requests;
-    fixture
-        .proxy
-        .until(DEADLINE, "answers that hide it", |stats| {
-            stats.requests >= before + 3
-        })
-        .await;
-    fixture.proxy.pass();
-    feed.says(&["updated web1 on here at 127.0.0.1:80 is warning"])
+    let status = fixture.until(path, "one hidden", hides(1)).await;
+    assert_eq!(status.hidden.expect("one").names, ["web1 on far"]);
+    acl.policy("p", ALL);
+    fixture.until(path, "none hidden", hides(0)).await;
+    feed.has_nothing("it did not change");
+    put("web1", 81);
+    feed.says(&["updated web1 on far at 10.0.0.1:81 is passing"])
         .await;
 }
 

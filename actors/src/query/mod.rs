@@ -154,6 +154,8 @@ pub struct Request<V> {
     pub cursor: Cursor,
     /// The last value, so that the unchanged entries of the next one can be shared with it.
     pub previous: Option<Arc<V>>,
+    /// Whether the last value may lack entries that exist ([`Outcome::Unproven`]).
+    pub unproven: bool,
     /// The longest time for which the source may hold the answer back, where the
     /// [`ConnectionBudget`](crate::ConnectionBudget) limits it.
     pub longest_wait: Option<Duration>,

@@ -90,6 +90,7 @@ impl<N: Query> MemberGroup<N> {
             let request = Request {
                 cursor: Cursor::Start,
                 previous: current.map(|version| Arc::clone(&version.value)),
+                unproven: current.is_some_and(|version| version.unproven),
                 longest_wait: None,
             };
             let (query, budget) = (Arc::clone(&member.reporter.query), host.budget.cloned());

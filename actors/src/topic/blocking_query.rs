@@ -61,6 +61,7 @@ impl<V: PartialEq> BlockingQueryState<V> {
                 .current
                 .as_ref()
                 .map(|version| Arc::clone(&version.value)),
+            unproven: self.current.as_ref().is_some_and(|it| it.unproven),
             longest_wait: None,
         }
     }
