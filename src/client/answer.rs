@@ -29,6 +29,8 @@ pub struct QueryAnswer {
     pub(crate) target: String,
     /// Whether it came before the end of the wait with the index of the request.
     pub(crate) is_early_repeat: bool,
+    /// Whether it was read beside a query that Consul still holds.
+    pub(crate) is_beside_held: bool,
 }
 
 /// The headers of an answer that describe it: those of Consul's
@@ -94,6 +96,7 @@ impl QueryAnswer {
             body: if found { body } else { Bytes::new() },
             target,
             is_early_repeat: false,
+            is_beside_held: false,
         }
     }
 }

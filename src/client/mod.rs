@@ -33,6 +33,7 @@ mod process_limits;
 mod proxy_timeout;
 mod proxy_variables;
 mod request;
+mod restore_signal;
 mod retry_after;
 mod secret;
 mod tcp;

@@ -4,10 +4,12 @@
 //! file holds what all watch types share: the source, the time for which Consul holds a query, and the
 //! conversion of an answer into the engine's.
 
+use std::{pin::pin, time::Duration};
+
 use consul_watch_actors::{
     Cursor, Failure, FailureClass, Outcome, Query, QueryResponse, Request, SharedBy, WatchPath,
 };
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{Either, LocalBoxFuture, select};
 
 use super::{
     query_options::QueryOptions,
@@ -15,8 +17,14 @@ use super::{
 };
 use crate::{
     absence,
-    client::{ClientError, Consistency, ConsulClient, ConsulConfig, QueryAnswer, QueryRequest},
+    client::{
+        ClientError, Consistency, ConsulClient, ConsulConfig, PoolKind, QueryAnswer, QueryRequest,
+    },
 };
+
+/// The first and the longest pause before data is read again beside a held query.
+const MIN_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(16);
 
 /// The future of one answer.
 pub(super) type Answering<V> = LocalBoxFuture<'static, Result<QueryResponse<V>, Failure>>;
@@ -148,13 +156,85 @@ pub(super) async fn ask(
     cursor: &Cursor,
 ) -> Result<(QueryAnswer, bool), Failure> {
     let asked = query.clone().resume_from(cursor, client.config());
-    let answer = client.blocking_query(&asked).await.map_err(refusal)?;
+    let answer = match cursor {
+        Cursor::Index(before) => match ask_held(client, &query, &asked, *before).await? {
+            Held::Answered(answer) => answer,
+            Held::Replaced(fresh) => return Ok((fresh, true)),
+        },
+        Cursor::Start | Cursor::Hash(_) => client.blocking_query(&asked).await.map_err(refusal)?,
+    };
+    match cursor {
+        Cursor::Start => client.note_fresh(&query, answer.index),
+        Cursor::Index(index) if answer.is_early_repeat => client.note_repeated(&query, *index),
+        Cursor::Index(_) | Cursor::Hash(_) => {}
+    }
     if is_doubtful(cursor, &answer) {
         return Ok((ask_afresh(client, query).await?, true));
     }
     let is_consistent = asked.consistency(client.config()) == Consistency::Consistent;
     let resumes = *cursor != Cursor::Start;
     Ok((answer, absence::is_fresh(resumes, is_consistent)))
+}
+
+/// The end of a held query.
+enum Held {
+    Answered(QueryAnswer),
+    /// Consul holds it beyond data that replaced what was known: this is the newer data.
+    Replaced(QueryAnswer),
+}
+
+/// Sends a query that Consul holds. If another one finds that a snapshot was restored, the data is read beside it.
+async fn ask_held(
+    client: &ConsulClient,
+    query: &QueryRequest,
+    asked: &QueryRequest,
+    before: u64,
+) -> Result<Held, Failure> {
+    let mut signals = client.restore_signal(query).subscribe();
+    let mut held = pin!(client.blocking_query(asked));
+    loop {
+        match select(&mut held, pin!(signals.next())).await {
+            Either::Left((answer, _)) => return answer.map(Held::Answered).map_err(refusal),
+            Either::Right(_) => {}
+        }
+        // Boxed, because a restore is rare.
+        let beside = Box::pin(read_beside(client, query, before));
+        match select(&mut held, beside).await {
+            Either::Left((answer, _)) => return answer.map(Held::Answered).map_err(refusal),
+            Either::Right((Some(fresh), _)) => return Ok(Held::Replaced(fresh)),
+            Either::Right((None, _)) => {}
+        }
+    }
+}
+
+/// Reads without an index, beside a query that is held, until there is an answer; `None` unless it has older data than
+/// that of the index `before`.
+async fn read_beside(
+    client: &ConsulClient,
+    query: &QueryRequest,
+    before: u64,
+) -> Option<QueryAnswer> {
+    let afresh = query
+        .clone()
+        .with_cursor(Cursor::Start)
+        .with_consistency(Consistency::Consistent);
+    let mut pause = MIN_PAUSE;
+    loop {
+        let answer = {
+            let _turn = client.proof_turn().await;
+            client.query(&afresh, PoolKind::Short).await
+        };
+        match answer {
+            Ok(mut answer) => {
+                answer.is_beside_held = true;
+                return Some(answer).filter(|answer| answer.index.is_some_and(|it| it < before));
+            }
+            // The held query has the same trouble, and reports it.
+            Err(_) if pause > MAX_PAUSE => return None,
+            Err(_) => tokio::time::sleep(pause).await,
+        }
+        pause *= 2;
+    }
 }
 
 /// Sends the query without an index, so that the leader confirms its answer.

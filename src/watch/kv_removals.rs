@@ -86,7 +86,9 @@ impl KvListQuery<'_> {
                     .query
                     .clone()
                     .resume_from(&Cursor::Start, self.client.config());
+                let is_beside_held = answer.is_beside_held;
                 answer = self.client.blocking_query(&query).await.map_err(failure)?;
+                answer.is_beside_held = is_beside_held;
                 pairs = self.read(&answer, false).map_err(failure)?;
                 continue;
             }

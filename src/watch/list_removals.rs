@@ -179,7 +179,8 @@ impl ListQuery<'_> {
                 tokio::time::sleep(MAX_JITTER.mul_f64(fastrand::f64())).await;
             }
             match self.read_afresh(read).await {
-                Ok((answer, list)) => {
+                Ok((mut answer, list)) => {
+                    answer.is_beside_held |= answered.answer.is_beside_held;
                     answered = Answered {
                         answer,
                         list,

@@ -42,6 +42,7 @@ pub(super) fn by_index<V>(answer: &QueryAnswer, outcome: Outcome<V>) -> QueryRes
     // Without the header there is no index to block on: the next query is sent at the throttle's pace.
     let index = answer.index.unwrap_or(0);
     let position = match outcome {
+        _ if answer.is_beside_held => Position::BesideHeld(index),
         Outcome::Unchanged if answer.is_early_repeat => Position::Repeated(index),
         _ => Position::Index(index),
     };

@@ -190,6 +190,10 @@ pub enum Position {
     /// starts from nothing, at most once in the time that the server holds a query
     /// ([`Ask::server_hold`]).
     Repeated(u64),
+    /// An index of older data that replaced what was known, read by a second request while the source held the first:
+    /// that one counts in the [`ConnectionBudget`](crate::ConnectionBudget) until [`Ask::server_hold`] is over. The
+    /// next query goes on from this index, though it fell.
+    BesideHeld(u64),
 }
 
 impl Position {
@@ -199,7 +203,8 @@ impl Position {
             Self::Index(index)
             | Self::Opaque(index)
             | Self::InDoubt(index)
-            | Self::Repeated(index) => *index,
+            | Self::Repeated(index)
+            | Self::BesideHeld(index) => *index,
             Self::Hash(_) => 0,
         }
     }

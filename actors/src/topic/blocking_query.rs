@@ -131,6 +131,11 @@ impl<V: PartialEq> BlockingQueryState<V> {
                 self.reached = None;
                 Cursor::Start
             }
+            Position::BesideHeld(index) => {
+                let index = index.max(1);
+                self.reached = Some(index);
+                Cursor::Index(index)
+            }
             Position::InDoubt(index) => {
                 self.reached = self.reached.max(Some(index));
                 Cursor::Start
@@ -230,6 +235,17 @@ mod tests {
         assert_eq!(query_state.request().cursor, Cursor::Start);
         assert!(matches!(query_state.step(index(14, 2)), Step::Changed(..)));
         assert_eq!(query_state.request().cursor, Cursor::Index(14));
+    }
+
+    #[test]
+    fn after_older_data_beside_a_held_query_it_goes_on_from_its_index() {
+        let mut query_state = BlockingQueryState::default();
+        query_state.step(index(20, 1));
+        let step = query_state.step(at(Position::BesideHeld(14), 2));
+        assert!(matches!(step, Step::Changed(..)));
+        assert_eq!(query_state.request().cursor, Cursor::Index(14));
+        query_state.step(index(15, 3));
+        assert_eq!(query_state.request().cursor, Cursor::Index(15));
     }
 
     #[test]

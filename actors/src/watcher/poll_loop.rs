@@ -147,6 +147,10 @@ impl<Q: Query> WatcherActor<Q> {
                     drop(lease);
                     None
                 }
+                Ok(answer) if matches!(answer.position, Position::BesideHeld(_)) => {
+                    drop(lease);
+                    None
+                }
                 _ => lease.finished(),
             };
             (answer, lease, blocking && begun.elapsed() < EARLY, permit)

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use consul_watch::{
-    FailureClass, Key, KeyPrefix, KeySet, Nodes, Reason, Service, Services, actors::Query,
-    checkpoint::CheckpointFile,
+    ConsulConfig, FailureClass, Key, KeyPrefix, KeySet, Nodes, Reason, Service, Services, Snapshot,
+    actors::Query, checkpoint::CheckpointFile,
 };
 use consul_watch_harness::{
-    Acl, DEADLINE, Feed, eventually_async, fixture::supervisor, log_capture,
+    Acl, Canned, DEADLINE, Feed, ProxyStats, ResponseFault, Rule, eventually_async,
+    fixture::supervisor, log_capture,
 };
 use serde_json::json;
 
@@ -134,6 +135,30 @@ async fn decoded_values_are_rejected_and_never_their_defaults() {
     }
 }
 
+/// Watches with a checkpoint, by another supervisor than before: the process has started again.
+async fn resume<Q: Query<Source = ConsulConfig>>(
+    acl: &mut Acl,
+    file: &CheckpointFile,
+    query: Q,
+) -> Feed<Q>
+where
+    <Q::Value as Snapshot>::Item: serde::Serialize,
+{
+    let feed = Feed::start();
+    let watch = file
+        .watch(query, feed.address.clone())
+        .expect("a checkpoint of this watch");
+    acl.fixture.watches = supervisor(&acl.fixture.config);
+    let subscribed = acl.fixture.watches.send(watch).await;
+    subscribed.expect("a supervisor").expect("a subscription");
+    feed
+}
+
+async fn until_saved(file: &CheckpointFile) {
+    let saved = || file.load().is_ok_and(|seen| seen.is_some());
+    eventually_async(DEADLINE, "the checkpoint", saved).await;
+}
+
 #[actix_rt::test]
 async fn with_a_checkpoint_it_is_no_removal() {
     let mut acl = start("first-seen");
@@ -141,51 +166,71 @@ async fn with_a_checkpoint_it_is_no_removal() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = CheckpointFile::new(folder.path().join("seen"));
     let query = || KeyPrefix::new("first-seen");
-    let first = Feed::start();
-    let watch = file
-        .watch(query(), first.address.clone())
-        .expect("a checkpoint");
-    let mut first = first;
-    acl.fixture
-        .watches
-        .send(watch)
-        .await
-        .expect("a supervisor")
-        .expect("a subscription");
+    let mut first = resume(&mut acl, &file, query()).await;
     first.says(&["added first-seen/port=80"]).await;
-    eventually_async(DEADLINE, "the checkpoint", || {
-        file.load().is_ok_and(|seen| seen.is_some())
-    })
-    .await;
+    until_saved(&file).await;
 
-    // The process starts again, and its token may read nothing of it.
     acl.allow(&["other"]);
-    acl.fixture.watches = supervisor(&acl.fixture.config);
-    let feed = Feed::start();
-    let watch = file
-        .watch(query(), feed.address.clone())
-        .expect("a checkpoint");
-    let mut feed = feed;
-    acl.fixture
-        .watches
-        .send(watch)
-        .await
-        .expect("a supervisor")
-        .expect("a subscription");
+    let mut feed = resume(&mut acl, &file, query()).await;
     let set = KeySet::new().prefix(query()).key(Key::new("other/key"));
     let mut plain = acl.fixture.watch(set).await;
     warned("keyprefix:first-seen").await;
     assert!(plain.next("the empty list").await.current.is_empty());
     acl.fixture.ready().await;
     let asked = acl.fixture.proxy.stats().requests;
-    let several = |stats: &consul_watch_harness::ProxyStats| stats.requests > asked + 3;
-    acl.fixture
-        .proxy
-        .until(DEADLINE, "further answers", several)
-        .await;
+    let several = |stats: &ProxyStats| stats.requests > asked + 3;
+    let proxy = &acl.fixture.proxy;
+    proxy.until(DEADLINE, "further answers", several).await;
     feed.has_nothing("nothing is proven gone");
     acl.allow(&["all"]);
     acl.fixture.agent.put("first-seen/port", "81");
     feed.says(&["added first-seen/port=81"]).await;
     plain.says(&["added first-seen/port=81"]).await;
+}
+
+/// The first list is read without the right, and everything else with it.
+#[actix_rt::test]
+async fn a_right_that_comes_back_after_the_first_list() {
+    let mut acl = start("first-back");
+    acl.policy(
+        "catalog",
+        r#"service_prefix "" { policy = "read" } node_prefix "" { policy = "read" }"#,
+    );
+    acl.allow(&["all", "catalog"]);
+    let register = |acl: &Acl, port: u16| {
+        acl.fixture.agent.register_in_catalog(&json!({
+            "Node": "first", "Address": "10.0.0.1",
+            "Service": { "ID": "back", "Service": "back", "Port": port },
+        }));
+    };
+    register(&acl, 80);
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = CheckpointFile::new(folder.path().join("keys"));
+    let instances = CheckpointFile::new(folder.path().join("instances"));
+    let (prefix, service) = (|| KeyPrefix::new("first-back"), || Service::new("back"));
+    let mut first = resume(&mut acl, &keys, prefix()).await;
+    first.says(&["added first-back/port=80"]).await;
+    until_saved(&keys).await;
+    let mut first = resume(&mut acl, &instances, service()).await;
+    first.next("the instance").await;
+    until_saved(&instances).await;
+
+    let empty = |status, body| {
+        let answer = Canned::new(status, body).header("X-Consul-Index", "1000000");
+        ResponseFault::Replace(answer)
+    };
+    let proxy = &acl.fixture.proxy;
+    proxy.inject(Rule::next(1, empty(404, "")).for_target("recurse"));
+    proxy.inject(Rule::next(1, empty(200, "[]")).for_target("/v1/health/service/back"));
+    let keys = resume(&mut acl, &keys, prefix()).await;
+    let mut keys = keys.of_changes_only();
+    acl.fixture.ready().await;
+    acl.fixture.agent.put("first-back/port", "81");
+    keys.says(&["updated first-back/port=80→81"]).await;
+    let instances = resume(&mut acl, &instances, service()).await;
+    let mut instances = instances.of_changes_only();
+    acl.fixture.ready().await;
+    register(&acl, 81);
+    let changed = instances.next("the instance with another port").await;
+    assert_eq!(changed.current[0].endpoint().port, 81);
 }
