@@ -114,7 +114,7 @@ mod tests {
         let json = r#"{"Service":{"ID":"w","Port":"x","Namespace":"s","PeerName":"p"},"Node":{"Node":"n","Meta":3},"Checks":{}}"#;
         let entry = ServiceEntry::identified(json).unwrap();
         assert_eq!(entry.id(), ("n", "w", "s", "", "p"));
-        assert_eq!(entry.label(), "w on n");
+        assert_eq!(entry.name(), "w on n");
         for json in [
             "3",
             "null",
