@@ -6,6 +6,7 @@ mod tests;
 use std::{fmt, path::Path};
 
 use crate::{
+    client::readable,
     daemon::{
         config::{
             concurrency::Concurrency, daemon_config::DaemonConfig, handler_spec::HandlerSpec,
@@ -14,7 +15,7 @@ use crate::{
         executable::{ExecutableProblem, executable_problem},
     },
     definition::QueryVisitor,
-    handlers::HandlerPayload,
+    handlers::{HandlerPayload, Program},
     watch::{KeyPrefix, nearest_root},
 };
 
@@ -48,6 +49,7 @@ impl Summary {
             .watches
             .iter()
             .flat_map(warnings)
+            .chain(config.consul.warnings())
             .chain(config.warnings.iter().map(ToString::to_string))
             .chain(idle.map(|(root, _)| idle_root(root)))
             .collect();
@@ -118,9 +120,10 @@ impl WatchSummary {
     fn of(spec: &WatchSpec) -> Self {
         let mut handler = match &spec.handler {
             HandlerSpec::Script(script) => {
-                let limit = script
-                    .timeout
-                    .map_or_else(|| "no timeout".to_owned(), |it| format!("timeout {it:?}"));
+                let limit = script.timeout.map_or_else(
+                    || "no timeout".to_owned(),
+                    |it| format!("timeout {}", readable(it)),
+                );
                 let mode = match script.concurrency {
                     Concurrency::One => String::new(),
                     Concurrency::Queue(most) => format!(", queue {most}"),
@@ -203,7 +206,12 @@ fn warnings(spec: &WatchSpec) -> Vec<String> {
             spec.location, spec.label
         ))
     });
-    problems.collect()
+    let open = programs.into_iter().flatten().flat_map(Program::warnings);
+    let calls = match &spec.handler {
+        HandlerSpec::Http(http) => http.http().warnings(),
+        HandlerSpec::Script(_) | HandlerSpec::Exec(_) => Vec::new(),
+    };
+    problems.chain(open).chain(calls).collect()
 }
 
 struct RootVisitor<'a>(&'a [KeyPrefix]);
