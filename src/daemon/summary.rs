@@ -133,7 +133,7 @@ impl WatchSummary {
             }
             HandlerSpec::Exec(exec) => format!("keeps {} running", exec.program.name()),
             HandlerSpec::Http(http) => {
-                format!("{} {}", http.method, without_secrets(http.url.expose()))
+                format!("{} {}", http.method, host_of(http.url.expose()))
             }
         };
         if spec.delivery.changes_only {
@@ -175,17 +175,16 @@ fn idle_root(root: &RootSpec) -> String {
     )
 }
 
-/// Returns a URL without user, password, query and fragment, any of which may be secret.
-fn without_secrets(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
+/// Returns the scheme, host and port of a URL: user, password, path and query are often secret.
+fn host_of(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
+        return "…".to_owned();
     };
-    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority
         .rsplit_once('@')
         .map_or(authority, |(_, host)| host);
-    format!("{scheme}://{host}{path}")
+    format!("{scheme}://{host}")
 }
 
 fn warnings(spec: &WatchSpec) -> Vec<String> {

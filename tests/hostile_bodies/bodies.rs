@@ -42,8 +42,7 @@ async fn a_compressed_body_that_grows_without_end() {
     for encoding in ["gzip", "deflate"] {
         let bomb = Reply::bomb(encoding, 1024);
         let mut case = Case::start(4 * MIB).await;
-        case.suffers(encoding, bomb, "larger than 4 MiB")
-            .await;
+        case.suffers(encoding, bomb, "larger than 4 MiB").await;
     }
     memory.grew_at_most(
         64 * MIB,
