@@ -46,6 +46,8 @@ pub mod definition;
 pub mod handlers;
 pub mod kv;
 pub mod model;
+mod permissions;
+mod text;
 pub mod watch;
 
 #[doc(no_inline)]

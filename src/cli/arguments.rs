@@ -9,7 +9,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::values::{boolean, duration, index};
+use super::values::{boolean, duration, index, size};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -155,6 +155,9 @@ pub(super) struct WatchArguments {
     /// Time limit of a run of the program [default: none].
     #[arg(long, value_parser = duration, value_name = "DURATION", help_heading = "Handling")]
     pub(super) timeout: Option<Duration>,
+    /// Let the program inherit CONSUL_HTTP_TOKEN, CONSUL_HTTP_TOKEN_FILE and CONSUL_HTTP_AUTH, as `consul watch` does.
+    #[arg(long, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", value_name = "BOOL", action = ArgAction::Set, help_heading = "Handling")]
+    pub(super) inherit_token: bool,
     /// Retry failed runs of the program, and wait for Consul if it is not running at the start.
     #[arg(long, overrides_with = "no_retry", help_heading = "Handling")]
     pub(super) retry: bool,
@@ -207,6 +210,9 @@ pub(super) struct ConnectArguments {
     /// Accept answers from any server, not only the leader: faster, but possibly stale.
     #[arg(long, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub(super) stale: Option<bool>,
+    /// Memory for the answers that arrive at once (64MiB, 1GB, or a number of bytes) [default: 256MiB]
+    #[arg(long, value_parser = size, value_name = "SIZE")]
+    pub(super) body_budget: Option<usize>,
 }
 
 /// Logging, to standard error.

@@ -39,6 +39,9 @@ impl ConnectArguments {
         if self.stale == Some(true) {
             config = config.with_consistency(Consistency::Stale { max_stale: None });
         }
+        if let Some(bytes) = self.body_budget {
+            config = config.with_body_budget(bytes);
+        }
         config.validate()?;
         Ok(config)
     }

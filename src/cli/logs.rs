@@ -10,7 +10,10 @@ use consul_watch::daemon::LogSettings;
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 use tracing_subscriber::{EnvFilter, Registry, fmt, prelude::*, reload};
 
-use super::arguments::{LogArguments, LogFormat};
+use super::{
+    arguments::{LogArguments, LogFormat},
+    log_format::LogLine,
+};
 
 /// Starts logging at the level of `RUST_LOG`, or else at `level`.
 pub(super) fn start(arguments: &LogArguments, level: &str) {
@@ -70,11 +73,8 @@ fn begin(format: LogFormat, level: &str) -> reload::Handle<EnvFilter, Registry> 
         .with_writer(stderr())
         // It would be reported on standard error, which may be gone.
         .log_internal_errors(false)
-        .with_ansi(is_coloured());
-    let lines = match format {
-        LogFormat::Text => lines.with_target(false).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
-    };
+        .with_ansi(is_coloured())
+        .event_format(LogLine(format));
     // A logger that is already installed stays.
     let _ = tracing_subscriber::registry()
         .with(filter)

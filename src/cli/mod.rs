@@ -5,11 +5,14 @@ mod connect;
 mod error;
 mod go_flags;
 mod kv;
+mod log_format;
 mod logs;
 mod option_errors;
 mod pretty_json;
 mod printer;
 mod stdout;
+#[path = "../text.rs"]
+mod text;
 mod values;
 mod watch;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consul_watch::client::parse_duration;
+use consul_watch::client::{parse_duration, parse_size};
 
 /// Parses a duration in Go's notation.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -19,6 +19,12 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
 pub(super) fn index(text: &str) -> Result<u64, String> {
     text.parse()
         .map_err(|_| "it is not an index; write a whole number, such as 42".to_owned())
+}
+
+/// Parses a size in bytes.
+pub(super) fn size(text: &str) -> Result<usize, String> {
+    parse_size(text)
+        .ok_or_else(|| "it is not a size; write 64MiB, 1GB, or a number of bytes".to_owned())
 }
 
 /// Returns the boolean of one of the spellings that Go's flags accept.

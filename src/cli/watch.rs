@@ -10,8 +10,8 @@ use consul_watch::{
     client::ClientError,
     definition::{Definition, QueryVisitor},
     handlers::{
-        ForwardSignal, HandlerPayload, Program, RetryPolicy, RunEnded, Script, ScriptHandler,
-        Signal, StopHandler,
+        Environment, ForwardSignal, HandlerPayload, Program, RetryPolicy, RunEnded, Script,
+        ScriptHandler, Signal, StopHandler,
     },
 };
 use serde_json::{Map, Value, json};
@@ -141,6 +141,11 @@ fn sink(
         Program::shell(arguments.program.join(&OsString::from(" ")))
     } else {
         Program::new(program).args(rest)
+    };
+    let program = if arguments.inherit_token {
+        program
+    } else {
+        program.with_environment(Environment::without_consul)
     };
     let runs = RunReporter { done }.start();
     let mut script = Script::command(program)

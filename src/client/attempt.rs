@@ -3,7 +3,7 @@
 #[cfg(feature = "tls")]
 mod http2;
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use awc::{
     ClientRequest,
@@ -17,12 +17,13 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use futures_util::{Stream, future::LocalBoxFuture};
 use percent_encoding::percent_decode_str;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     answer::ResponseMeta,
     awc_error,
     body::{self, BodyError},
+    body_budget::{BodyPermit, Waited},
     config::ConsulConfig,
     endpoint::Endpoint,
     error::{ClientError, Stage},
@@ -131,8 +132,10 @@ impl Attempt<'_> {
             let said = read.await.unwrap_or_default();
             return Err(self.refused(status, answer.headers(), &said));
         }
-        match timeout(self.left(), answer.read(self.config.max_body_size())).await {
-            Err(_) => Err(self.overdue(Stage::Body)),
+        let mut permit = self.config.answer_budget().permit();
+        let waited = permit.waited();
+        match within(self.left(), &waited, answer.read(&mut permit)).await {
+            Err(Late) => Err(self.overdue(Stage::Body)),
             Ok(Err(error)) => Err(error.into_error(self.target())),
             Ok(Ok(body)) => Ok(Reply {
                 target: self.target(),
@@ -231,6 +234,9 @@ impl Attempt<'_> {
             headers.push((name, value));
             Ok(())
         };
+        if self.token.is_some() || self.config.basic_auth().is_some() {
+            self.endpoint.warn_of_token();
+        }
         if let Some(token) = self.token {
             add("x-consul-token", token.expose(), "token")?;
         }
@@ -240,6 +246,29 @@ impl Attempt<'_> {
             add("authorization", sent.expose(), "basic authentication")?;
         }
         Ok(headers)
+    }
+}
+
+/// The end of a time limit.
+struct Late;
+
+/// Awaits a future for this time. The time in which it waits for room in the budget does not count.
+async fn within<T>(
+    left: Duration,
+    waited: &Waited,
+    future: impl Future<Output = T>,
+) -> Result<T, Late> {
+    let mut future = pin!(future);
+    let mut end = Instant::now() + left;
+    loop {
+        if let Ok(ready) = timeout_at(end, &mut future).await {
+            return Ok(ready);
+        }
+        let paused = waited.take();
+        if paused.is_zero() {
+            return Err(Late);
+        }
+        end = Instant::now() + paused;
     }
 }
 
@@ -254,7 +283,7 @@ fn refused_name(path: &str, status: u16, said: &[u8]) -> Option<String> {
 trait ResponseBody {
     fn headers(&self) -> &HeaderMap;
     async fn read_start(&mut self, enough: usize) -> Vec<u8>;
-    async fn read(&mut self, limit: usize) -> Result<Bytes, BodyError>;
+    async fn read(&mut self, permit: &mut BodyPermit) -> Result<Bytes, BodyError>;
 }
 
 impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> ResponseBody
@@ -268,8 +297,8 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> ResponseBody
         body::read_start(self, enough).await
     }
 
-    async fn read(&mut self, limit: usize) -> Result<Bytes, BodyError> {
+    async fn read(&mut self, permit: &mut BodyPermit) -> Result<Bytes, BodyError> {
         let declared = body::declared_length(ResponseBody::headers(self));
-        body::read(declared, self, limit).await
+        body::read(declared, self, permit).await
     }
 }

@@ -13,6 +13,7 @@ use super::{
     answer::{QueryAnswer, index},
     consistency::Consistency,
     consul_client::ConsulClient,
+    duration::readable,
     error::ClientError,
     error_body,
     exchange::{Exchange, PoolKind},
@@ -104,10 +105,11 @@ impl ConsulClient {
                 Err(error) if error.is_end_by_proxy(after, wait) => {
                     if self.update_proxy_timeout(|proxy| proxy.ended(after)) {
                         tracing::warn!(
-                            %error,
-                            ?after,
+                            error = error.to_string(),
+                            after_s = after.as_secs_f64(),
                             "a proxy in front of Consul ends a query that is idle; queries wait for less there, \
-                             and lose nothing: allow {wait:?} in the proxy to have fewer of them"
+                             and lose nothing: allow {} in the proxy to have fewer of them",
+                            readable(wait)
                         );
                     }
                 }

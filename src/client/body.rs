@@ -9,7 +9,10 @@ use awc::{
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
-use super::error::ClientError;
+use super::{
+    body_budget::{BodyBudget, BodyPermit},
+    error::ClientError,
+};
 
 /// The memory that is reserved for the length in a header before that much has arrived, in bytes.
 const MAX_RESERVED: usize = 1024 * 1024;
@@ -17,14 +20,25 @@ const MAX_RESERVED: usize = 1024 * 1024;
 /// A body that cannot be read.
 #[derive(Debug)]
 pub(crate) enum BodyError {
-    TooLarge { limit: usize },
+    TooLarge { limit: usize, setting: &'static str },
     Broken { received: usize, source: io::Error },
 }
 
 impl BodyError {
+    pub(crate) fn too_large(budget: BodyBudget) -> Self {
+        Self::TooLarge {
+            limit: budget.max_body(),
+            setting: budget.setting(),
+        }
+    }
+
     pub(crate) fn into_error(self, target: String) -> ClientError {
         match self {
-            Self::TooLarge { limit } => ClientError::TooLarge { target, limit },
+            Self::TooLarge { limit, setting } => ClientError::TooLarge {
+                target,
+                limit,
+                setting,
+            },
             Self::Broken { received, source } => ClientError::Body {
                 target,
                 received,
@@ -34,28 +48,31 @@ impl BodyError {
     }
 }
 
-/// Reads the whole body, of at most `limit` bytes. `declared` is its length, if that is known.
+/// Reads the whole body, as far as the budget of the permit allows. `declared` is its length, if that is known.
 pub(crate) async fn read<S>(
     declared: Option<usize>,
     body: &mut S,
-    limit: usize,
+    permit: &mut BodyPermit,
 ) -> Result<Bytes, BodyError>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
-    if declared.is_some_and(|length| length > limit) {
-        return Err(BodyError::TooLarge { limit });
+    let budget = permit.budget();
+    if declared.is_some_and(|length| length > budget.max_body()) {
+        return Err(BodyError::too_large(budget));
     }
     // A small body arrives in one piece, which is returned without a copy.
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     let mut received = 0_usize;
     while let Some(piece) = body.next().await {
-        let piece = piece.map_err(|error| broken(error, received, limit))?;
+        let piece = piece.map_err(|error| broken(error, received, budget))?;
         received = received.saturating_add(piece.len());
-        if received > limit {
-            return Err(BodyError::TooLarge { limit });
+        if received > budget.max_body() {
+            return Err(BodyError::too_large(budget));
         }
+        // No further piece is read until there is room for this one.
+        permit.grow(received).await;
         match first.take() {
             None if rest.is_empty() => first = Some(piece),
             None => rest.extend_from_slice(&piece),
@@ -114,9 +131,9 @@ pub(crate) fn declared_length(headers: &HeaderMap) -> Option<usize> {
         .ok()
 }
 
-fn broken(error: PayloadError, received: usize, limit: usize) -> BodyError {
+fn broken(error: PayloadError, received: usize, budget: BodyBudget) -> BodyError {
     let source = match error {
-        PayloadError::Overflow => return BodyError::TooLarge { limit },
+        PayloadError::Overflow => return BodyError::too_large(budget),
         PayloadError::Io(source) | PayloadError::Incomplete(Some(source)) => source,
         PayloadError::Incomplete(None) => io::ErrorKind::UnexpectedEof.into(),
         other => io::Error::new(io::ErrorKind::InvalidData, other.to_string()),

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use super::{address::Address, consistency::Consistency, secret::Secret, tls::TlsSettings};
+use super::{
+    address::Address, body_budget::BodyBudget, consistency::Consistency, secret::Secret,
+    tls::TlsSettings,
+};
 
 /// The settings of a client: the addresses of Consul, the credentials, and the limits.
 ///
@@ -46,6 +49,7 @@ use super::{address::Address, consistency::Consistency, secret::Secret, tls::Tls
 /// | connect timeout | 5 s | |
 /// | request timeout | 20 s | |
 /// | greatest size of a body | 32 MiB | |
+/// | bodies of the process that arrive at once | 256 MiB | |
 /// | gzip | on, but for addresses of this machine | |
 /// | connections for watches | 160, below Consul's 200 | |
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -68,6 +72,7 @@ struct Settings {
     connect_timeout: Duration,
     request_timeout: Duration,
     max_body_size: usize,
+    body_budget: usize,
     gzip: Option<bool>,
     max_watch_connections: usize,
     tls: TlsSettings,
@@ -90,6 +95,7 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(20),
             max_body_size: 32 * 1024 * 1024,
+            body_budget: 256 * 1024 * 1024,
             gzip: None,
             max_watch_connections: 160,
             tls: TlsSettings::default(),
@@ -222,6 +228,19 @@ impl ConsulConfig {
         self.set(|settings| settings.max_body_size = bytes)
     }
 
+    /// Sets how many bytes of answers the process keeps while they arrive, after decompression. Default: 256 MiB, ours:
+    /// eight of the largest answers.
+    ///
+    /// All clients of the process count together, each against its own number. An answer for which there is no room
+    /// waits, in the order of arrival, and that time does not count to its timeout. An answer that alone is larger than
+    /// this is [`TooLarge`](super::ClientError::TooLarge), as one beyond
+    /// [`with_max_body_size`](Self::with_max_body_size) is. An answer counts until its last byte is there; what it is
+    /// decoded to does not count.
+    #[must_use]
+    pub fn with_body_budget(self, bytes: usize) -> Self {
+        self.set(|settings| settings.body_budget = bytes)
+    }
+
     /// Sets whether Consul may compress its answers, which saves network and costs both ends processor time.
     /// Default: yes, but not for loopback addresses and unix sockets, where it only delays a delivery (ours).
     #[must_use]
@@ -303,6 +322,16 @@ impl ConsulConfig {
     /// The greatest size of an answer, in bytes.
     pub fn max_body_size(&self) -> usize {
         self.0.max_body_size
+    }
+
+    /// The number of bytes of answers that the process keeps while they arrive.
+    pub fn body_budget(&self) -> usize {
+        self.0.body_budget
+    }
+
+    /// The budget of its answers.
+    pub(crate) fn answer_budget(&self) -> BodyBudget {
+        BodyBudget::new(self.0.body_budget, self.0.max_body_size)
     }
 
     /// Returns whether Consul may compress its answers.

@@ -25,6 +25,7 @@ use super::{
     proxy_timeout::ProxyTimeout,
     token::Token,
     unreadable_entries::UnreadableEntries,
+    warnings,
 };
 
 /// A client of one Consul agent, for one thread.
@@ -90,6 +91,9 @@ impl ConsulClient {
         config.validate()?;
         let token = Token::of(config)?;
         let endpoints = Endpoint::all(config)?;
+        for warning in config.warnings() {
+            warnings::once(&warning);
+        }
         Ok(Self::of(Rc::new(Inner {
             config: config.clone(),
             endpoints,

@@ -40,6 +40,29 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     Some(Duration::new(seconds, nanos))
 }
 
+/// Returns a duration in Go's notation, for people: `1h30m`, `1.5s`, `250ms`. Less than a microsecond is left out.
+pub(crate) fn readable(duration: Duration) -> String {
+    let fraction = |whole: u64, rest: u32, digits: usize| {
+        let text = format!("{whole}.{rest:0digits$}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
+    let (seconds, micros) = (duration.as_secs(), duration.subsec_micros());
+    if seconds == 0 && micros > 0 {
+        return format!("{}ms", fraction(u64::from(micros / 1000), micros % 1000, 3));
+    }
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let mut text = String::new();
+    for (count, unit) in [(hours, 'h'), (minutes, 'm')] {
+        if count > 0 {
+            text = format!("{text}{count}{unit}");
+        }
+    }
+    if rest > 0 || micros > 0 || text.is_empty() {
+        text = format!("{text}{}s", fraction(rest, micros, 6));
+    }
+    text
+}
+
 /// Writes a duration as a query parameter: whole milliseconds, rounded up, since Consul reads `0ms` as its
 /// default.
 pub(crate) fn milliseconds(duration: Duration) -> String {
@@ -83,6 +106,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_duration_is_readable_and_can_be_read_again() {
+        for (duration, shown) in [
+            (Duration::ZERO, "0s"),
+            (Duration::from_millis(1500), "1.5s"),
+            (Duration::from_millis(250), "250ms"),
+            (Duration::from_micros(1020), "1.02ms"),
+            (Duration::from_secs(5400), "1h30m"),
+            (Duration::from_secs(90), "1m30s"),
+            (Duration::from_millis(60_001), "1m0.001s"),
+        ] {
+            assert_eq!(readable(duration), shown);
+            assert_eq!(parse_duration(shown), Some(duration));
+        }
+    }
 
     #[test]
     fn reads_what_go_prints() {

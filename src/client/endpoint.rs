@@ -17,6 +17,8 @@ use super::{
     proxy_timeout::ProxyTimeout,
     proxy_variables,
     tcp::{self, TcpError},
+    unsafe_settings::{in_clear, is_in_clear},
+    warnings::once,
 };
 #[cfg(feature = "tls")]
 use consul_watch_actors::ConnectionBudget;
@@ -26,7 +28,6 @@ use super::{
     http2::ConnectionPool,
     tls_client::TlsClient,
     tls_connector::{AlpnOffer, TlsConnector},
-    tls_verify::warn_unverified,
 };
 
 /// The user agent of every request.
@@ -55,6 +56,8 @@ pub(super) struct Endpoint {
     pub(super) long_poll: Client,
     pub(super) short: Client,
     pub(super) proxy_timeout: Cell<ProxyTimeout>,
+    /// Whether a token that is sent there is to be warned of: others can read it.
+    warns_of_tokens: Cell<bool>,
     /// The shared connections for long polls, where the server may speak HTTP/2.
     #[cfg(feature = "tls")]
     pub(super) http2: Option<std::rc::Rc<ConnectionPool>>,
@@ -87,7 +90,7 @@ impl Endpoint {
         address: &Address,
         tls: Option<&Tls>,
     ) -> Result<Self, ConfigError> {
-        proxy_variables::warn(address);
+        proxy_variables::warn(address, "Consul's address");
         let both = |build: &dyn Fn(usize) -> Client| {
             (
                 build(MAX_LONG_POLL_CONNECTIONS),
@@ -103,9 +106,6 @@ impl Endpoint {
             Scheme::Https => {
                 let tls = tls.ok_or(UNSUPPORTED)?;
                 let connector = TlsConnector::new(tls, address.host_and_port())?;
-                if !config.tls().verify() {
-                    warn_unverified(&address.to_string());
-                }
                 // A handle without a number: a client that watches nothing limits no other.
                 let budget = config.connection_budget().map(|budget| budget.keep());
                 let enable_budget = move || budget.iter().for_each(ConnectionBudget::enable);
@@ -128,9 +128,19 @@ impl Endpoint {
             long_poll,
             short,
             proxy_timeout: Cell::default(),
+            warns_of_tokens: Cell::new(is_in_clear(address)),
             #[cfg(feature = "tls")]
             http2,
         })
+    }
+}
+
+impl Endpoint {
+    /// Warns of a token that is sent in clear to another machine.
+    pub(super) fn warn_of_token(&self) {
+        if self.warns_of_tokens.take() {
+            once(&in_clear(&self.label));
+        }
     }
 }
 

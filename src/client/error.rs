@@ -2,6 +2,8 @@
 
 use std::{fmt, io, time::Duration};
 
+use super::{byte_size::shown_size, duration::readable};
+
 /// A failed request to Consul.
 ///
 /// `target` is the method and the URL without its query. No variant holds a token or a password; the text of
@@ -33,8 +35,9 @@ pub enum ClientError {
     /// connection beyond its
     /// [limit](https://developer.hashicorp.com/consul/docs/agent/config/config-files#http_max_conns_per_client).
     #[error(
-        "the connection for {target} ended after {after:?}, before any answer; if this repeats, check \
-         Consul's `limits.http_max_conns_per_client` and the size of the request"
+        "the connection for {target} ended after {}, before any answer; if this repeats, check \
+         Consul's `limits.http_max_conns_per_client` and the size of the request",
+        readable(*after)
     )]
     Dropped {
         /// Method and URL.
@@ -58,7 +61,7 @@ pub enum ClientError {
         text: String,
     },
     /// The answer did not arrive, or did not end, in time, as with a half-open connection.
-    #[error("no {stage} for {target} within {deadline:?}; check the network and Consul's load")]
+    #[error("no {stage} for {target} within {}; check the network and Consul's load", readable(*deadline))]
     Timeout {
         /// Method and URL.
         target: String,
@@ -142,14 +145,17 @@ pub enum ClientError {
     },
     /// The body is larger than the configuration allows.
     #[error(
-        "the answer to {target} is larger than {limit} bytes; watch less, or raise the limit with \
-         `ConsulConfig::with_max_body_size`"
+        "the answer to {target} is larger than {}; watch less, or raise `{setting}` (option or field of a file)",
+        shown_size(*limit)
     )]
     TooLarge {
         /// Method and URL.
         target: String,
         /// The limit, in bytes.
         limit: usize,
+        /// The setting with that limit: `body_limit` ([`with_max_body_size`](super::ConsulConfig::with_max_body_size))
+        /// or `body_budget` ([`with_body_budget`](super::ConsulConfig::with_body_budget)).
+        setting: &'static str,
     },
     /// The body is not the expected JSON.
     #[error("the answer to {target} cannot be read at `{path}`{}", Hint(*hint))]

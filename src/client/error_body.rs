@@ -1,7 +1,10 @@
 //! The body of a failed answer as an error may show it: one bounded line without secrets.
 
 use super::secret::Secret;
-use crate::absence::{self, Why};
+use crate::{
+    absence::{self, Why},
+    text::is_unsafe,
+};
 
 /// The greatest length of the text in an error, in characters: Consul's texts are a line.
 const MAX_SHOWN: usize = 300;
@@ -26,8 +29,21 @@ pub(crate) fn sanitized(body: &[u8], secrets: &[&Secret]) -> String {
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(secret.expose(), "…");
     }
+    // A text that was cut may end in the middle of a secret.
+    for secret in secrets {
+        let ends = (1..secret.expose().len())
+            .rev()
+            .filter_map(|end| secret.expose().get(..end));
+        if let Some(part) = ends
+            .into_iter()
+            .find(|part| part.len() > 3 && text.ends_with(part))
+        {
+            text.truncate(text.len() - part.len());
+            text.push('…');
+        }
+    }
     let line: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
+        .split(|c: char| c.is_whitespace() || is_unsafe(c))
         .filter(|w| !w.is_empty())
         .collect();
     let line = line.join(" ");
@@ -56,6 +72,7 @@ mod tests {
             MAX_SHOWN + 1
         );
         assert_eq!(sanitized(b"\xff\x1b[31mx", &[]), "\u{fffd} [31mx");
+        assert_eq!(sanitized("a\u{202e}b".as_bytes(), &[]), "a b");
     }
 
     #[test]
@@ -65,6 +82,7 @@ mod tests {
             sanitized(b"no token hunter2 here", &[&secret, &Secret::from("")]),
             "no token … here"
         );
+        assert_eq!(sanitized(b"no token hunte", &[&secret]), "no token …");
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod attempt;
 mod awc_error;
 mod blocking;
 mod body;
+mod body_budget;
+mod byte_size;
 mod classify;
 mod close_delimited;
 mod config;
@@ -31,7 +33,7 @@ mod kv_requests;
 mod leader_probe;
 mod process_limits;
 mod proxy_timeout;
-mod proxy_variables;
+pub(crate) mod proxy_variables;
 mod request;
 mod restore_signal;
 mod retry_after;
@@ -50,8 +52,10 @@ mod tls_error;
 mod tls_verify;
 mod token;
 mod unreadable_entries;
+mod unsafe_settings;
 mod url;
 mod validate;
+pub(crate) mod warnings;
 
 pub use consul_watch_actors::Cursor;
 
@@ -60,6 +64,7 @@ pub use self::tls_error::TlsError;
 pub use self::{
     address::{Address, AddressError, AddressErrorKind, Scheme},
     answer::{QueryAnswer, QueryMeta},
+    byte_size::parse_size,
     config::ConsulConfig,
     config_error::ConfigError,
     consistency::Consistency,
@@ -73,11 +78,8 @@ pub use self::{
 };
 // For the handler that calls a URL, too.
 pub(crate) use self::{
-    body::read_start, endpoint::USER_AGENT, error_body::sanitized, exchange::PoolKind,
-    json::without_value, retry_after::retry_after,
+    body::read_start, duration::readable, endpoint::USER_AGENT, exchange::PoolKind,
+    json::without_value, retry_after::retry_after, unsafe_settings::unverified,
 };
 #[cfg(feature = "tls")]
-pub(crate) use self::{
-    endpoint::secure, tls_client::TlsClient, tls_connector::TlsConnector,
-    tls_verify::warn_unverified,
-};
+pub(crate) use self::{endpoint::secure, tls_client::TlsClient, tls_connector::TlsConnector};

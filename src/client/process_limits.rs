@@ -27,8 +27,7 @@ const FIRST_PERMITS: usize = 16;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 const ADVICE: &str = "watch one prefix instead of many keys, use HTTPS, give watches that come and go a shorter \
-                      `with_wait`, or raise `limits.http_max_conns_per_client` in Consul and \
-                      `with_max_watch_connections` here";
+                      `wait`, or raise `limits.http_max_conns_per_client` in Consul and `connections` here";
 
 /// The budgets of the servers that this process has watched. They are few, so none is ever removed.
 static BUDGETS: LazyLock<DashMap<(Scheme, String), ConnectionBudget>> = LazyLock::new(DashMap::new);

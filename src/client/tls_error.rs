@@ -10,7 +10,7 @@ type Cause = Box<dyn Error + Send + Sync>;
 #[non_exhaustive]
 pub enum TlsError {
     /// A file, or the directory of authorities, cannot be read.
-    #[error("cannot read {what} from `{}`; check the path and its permissions", path.display())]
+    #[error("cannot read {what} from `{}`; check the path, and that the user of this process may read it", path.display())]
     Read {
         /// The expected content.
         what: &'static str,
@@ -61,7 +61,7 @@ pub enum TlsError {
     /// This machine knows no authorities.
     #[error(
         "this machine has no certificate authorities to trust; install them (`ca-certificates`) or name a file \
-         of your own by CONSUL_CACERT or `with_ca_file`"
+         of your own: CONSUL_CACERT, `--ca-file` or the field `ca_file`"
     )]
     NoAuthorities {
         /// The error of the system, if there is one.
@@ -69,13 +69,18 @@ pub enum TlsError {
         source: Option<Cause>,
     },
     /// The name that the server's certificate should have is no name.
-    #[error("`{name}` is not a name that a certificate can have; give a DNS name or an IP address")]
+    #[error(
+        "`{name}` is not a name that a certificate can have; give a DNS name or an IP address by the address itself, \
+         CONSUL_TLS_SERVER_NAME, `--tls-server-name` or the field `tls_server_name`"
+    )]
     Name {
         /// The configured name.
         name: String,
     },
     /// The TLS library refuses its configuration.
-    #[error("the TLS library refuses its configuration")]
+    #[error(
+        "TLS cannot be set up with these certificates; check the files of `ca_file`, `client_cert` and `client_key`"
+    )]
     Library {
         /// The error of the library.
         #[source]

@@ -1,9 +1,6 @@
 //! [`AnyCertificate`]: TLS without verification of the certificate, for configurations that ask for it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use rustls::{
     DigitallySignedStruct, Error, SignatureScheme,
@@ -59,17 +56,5 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// Warns, once in the life of the process, that another server could pose as this one.
-pub(crate) fn warn_unverified(who: &str) {
-    static WARNED: AtomicBool = AtomicBool::new(false);
-    if !WARNED.swap(true, Ordering::Relaxed) {
-        tracing::warn!(
-            server = who,
-            "the server's certificate is not verified: others on the network can read and change all data, \
-             tokens included; name its authority (CONSUL_CACERT) instead"
-        );
     }
 }

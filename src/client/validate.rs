@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{config::ConsulConfig, config_error::ConfigError, secret::Secret};
+use super::{config::ConsulConfig, config_error::ConfigError, duration::readable, secret::Secret};
 
 /// The longest wait: Consul accepts longer ones, but caps them to this
 /// (<https://developer.hashicorp.com/consul/api-docs/features/blocking#implementation-details>).
@@ -13,8 +13,8 @@ impl ConsulConfig {
     /// [`ConsulClient::new`](super::ConsulClient::new) call it.
     ///
     /// # Errors
-    /// [`ConfigError::OutOfRange`] for a wait of zero or beyond 10 min, a timeout of zero or a greatest size of
-    /// zero; [`ConfigError::Header`] for a token, or a user with a colon, that cannot be sent.
+    /// [`ConfigError::OutOfRange`] for a wait of zero or beyond 10 min, a timeout of zero, or a greatest size or a
+    /// budget of zero; [`ConfigError::Header`] for a token, or a user with a colon, that cannot be sent.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_wait(self.wait())?;
         for (what, value) in [
@@ -32,6 +32,13 @@ impl ConsulConfig {
         if self.max_body_size() == 0 {
             return Err(ConfigError::OutOfRange {
                 what: "the greatest size of a body",
+                value: "0".into(),
+                range: "at least one byte",
+            });
+        }
+        if self.body_budget() == 0 {
+            return Err(ConfigError::OutOfRange {
+                what: "`body_budget`",
                 value: "0".into(),
                 range: "at least one byte",
             });
@@ -56,7 +63,7 @@ fn check_wait(wait: Duration) -> Result<(), ConfigError> {
     if wait.is_zero() || wait > MAX_WAIT {
         return Err(ConfigError::OutOfRange {
             what: "the wait",
-            value: format!("{wait:?}"),
+            value: readable(wait),
             range: "more than zero and at most 10 minutes",
         });
     }
@@ -90,6 +97,7 @@ mod tests {
             ok.clone().with_connect_timeout(Duration::ZERO),
             ok.clone().with_request_timeout(Duration::ZERO),
             ok.clone().with_max_body_size(0),
+            ok.clone().with_body_budget(0),
             ok.clone().with_token("hunter2\r\nX-Evil: 1"),
             ok.clone().with_basic_auth("a:b", "c"),
         ] {

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
-    client::ConsulConfig,
+    client::{ConsulConfig, warnings},
     daemon::{
         config::{daemon_config::DaemonConfig, log_settings::LogSettings},
         config_issue::ConfigErrors,
@@ -48,6 +48,7 @@ impl RunOptions {
             apply(config.log());
         }
         for warning in Summary::of(&config).warnings() {
+            warnings::note(warning);
             tracing::warn!("{warning}");
         }
         Ok(config)

@@ -6,6 +6,7 @@ mod tests;
 use std::{fmt, path::Path};
 
 use crate::{
+    client::readable,
     daemon::{
         config::{
             concurrency::Concurrency, daemon_config::DaemonConfig, handler_spec::HandlerSpec,
@@ -14,7 +15,7 @@ use crate::{
         executable::{ExecutableProblem, executable_problem},
     },
     definition::QueryVisitor,
-    handlers::HandlerPayload,
+    handlers::{HandlerPayload, Program},
     watch::{KeyPrefix, nearest_root},
 };
 
@@ -48,6 +49,7 @@ impl Summary {
             .watches
             .iter()
             .flat_map(warnings)
+            .chain(config.consul.warnings())
             .chain(config.warnings.iter().map(ToString::to_string))
             .chain(idle.map(|(root, _)| idle_root(root)))
             .collect();
@@ -118,9 +120,10 @@ impl WatchSummary {
     fn of(spec: &WatchSpec) -> Self {
         let mut handler = match &spec.handler {
             HandlerSpec::Script(script) => {
-                let limit = script
-                    .timeout
-                    .map_or_else(|| "no timeout".to_owned(), |it| format!("timeout {it:?}"));
+                let limit = script.timeout.map_or_else(
+                    || "no timeout".to_owned(),
+                    |it| format!("timeout {}", readable(it)),
+                );
                 let mode = match script.concurrency {
                     Concurrency::One => String::new(),
                     Concurrency::Queue(most) => format!(", queue {most}"),
@@ -130,7 +133,7 @@ impl WatchSummary {
             }
             HandlerSpec::Exec(exec) => format!("keeps {} running", exec.program.name()),
             HandlerSpec::Http(http) => {
-                format!("{} {}", http.method, without_secrets(http.url.expose()))
+                format!("{} {}", http.method, host_of(http.url.expose()))
             }
         };
         if spec.delivery.changes_only {
@@ -172,17 +175,16 @@ fn idle_root(root: &RootSpec) -> String {
     )
 }
 
-/// Returns a URL without user, password, query and fragment, any of which may be secret.
-fn without_secrets(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
+/// Returns the scheme, host and port of a URL: user, password, path and query are often secret.
+fn host_of(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
+        return "…".to_owned();
     };
-    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority
         .rsplit_once('@')
         .map_or(authority, |(_, host)| host);
-    format!("{scheme}://{host}{path}")
+    format!("{scheme}://{host}")
 }
 
 fn warnings(spec: &WatchSpec) -> Vec<String> {
@@ -203,7 +205,12 @@ fn warnings(spec: &WatchSpec) -> Vec<String> {
             spec.location, spec.label
         ))
     });
-    problems.collect()
+    let open = programs.into_iter().flatten().flat_map(Program::warnings);
+    let calls = match &spec.handler {
+        HandlerSpec::Http(http) => http.http().warnings(),
+        HandlerSpec::Script(_) | HandlerSpec::Exec(_) => Vec::new(),
+    };
+    problems.chain(open).chain(calls).collect()
 }
 
 struct RootVisitor<'a>(&'a [KeyPrefix]);

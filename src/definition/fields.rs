@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::error::{DefinitionError, DefinitionErrors, nearest};
+use crate::client::parse_size;
 
 /// Reads the fields of an object one by one, and reports those that were not read.
 #[derive(Debug)]
@@ -58,6 +59,26 @@ impl<'a> Fields<'a> {
             return None;
         }
         Some(text)
+    }
+
+    /// Returns a size in bytes: a number, or a text such as `64MiB` (see [`parse_size`]).
+    pub fn size(&mut self, name: &'static str, errors: &mut DefinitionErrors) -> Option<usize> {
+        const REASON: &str = "it is not a size; write \"64MiB\", \"1GB\", or a number of bytes";
+        let size = match self.get(name)? {
+            Value::String(text) => parse_size(text),
+            Value::Number(number) => number
+                .as_u64()
+                .and_then(|bytes| usize::try_from(bytes).ok())
+                .filter(|bytes| *bytes > 0),
+            other => {
+                errors.push(DefinitionError::wrong_type(name, "a size", other));
+                return None;
+            }
+        };
+        if size.is_none() {
+            errors.push(DefinitionError::unusable(name, REASON));
+        }
+        size
     }
 
     /// Returns a boolean field.

@@ -5,6 +5,10 @@ use std::{any::Any, collections::BTreeMap, sync::Arc};
 use consul_watch_actors::{ChangeKind, Changed, Reason, WatchPath};
 
 use super::{job::Supersede, payload::HandlerPayload};
+use crate::text::escaped;
+
+/// The greatest length of a name in a variable, in characters: longer than any key that a URL can name.
+const MAX_NAME: usize = 1024;
 
 /// A change whose type is erased.
 pub(super) trait ErasedChange {
@@ -44,8 +48,8 @@ impl ChangeSummary {
             // Consul's own variable. The others are additions.
             ("CONSUL_INDEX", self.index.to_string()),
             ("CONSUL_WATCH_TYPE", self.path.kind().to_owned()),
-            ("CONSUL_WATCH_NAME", self.path.name().to_owned()),
-            ("CONSUL_WATCH_PATH", self.path.to_string()),
+            ("CONSUL_WATCH_NAME", named(self.path.name())),
+            ("CONSUL_WATCH_PATH", named(&self.path.to_string())),
             ("CONSUL_WATCH_REASON", self.reason.to_string()),
             ("CONSUL_WATCH_ADDED", added.to_string()),
             ("CONSUL_WATCH_UPDATED", updated.to_string()),
@@ -53,6 +57,11 @@ impl ChangeSummary {
             ("CONSUL_WATCH_COALESCED", self.coalesced.to_string()),
         ])
     }
+}
+
+/// A name from the outside as a variable has it: in one line, without control characters, and cut.
+pub(super) fn named(name: &str) -> String {
+    escaped(name, MAX_NAME).into_owned()
 }
 
 impl<Q: HandlerPayload> ErasedChange for Changed<Q> {

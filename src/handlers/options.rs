@@ -1,6 +1,6 @@
 //! The settings that handlers share.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix::{Message, Recipient};
 
@@ -16,6 +16,8 @@ where
     E: Message + Send,
     E::Result: Send,
 {
+    /// The name in log lines; `None` is the path of the watch.
+    pub(super) label: Option<Arc<str>>,
     pub(super) retry: Option<RetryPolicy>,
     /// The maximum of the random delay.
     pub(super) splay: Duration,
@@ -55,6 +57,7 @@ where
 {
     fn default() -> Self {
         Self {
+            label: None,
             retry: None,
             splay: Duration::ZERO,
             stop_signal: Signal::TERM,
@@ -72,6 +75,7 @@ where
 {
     fn clone(&self) -> Self {
         Self {
+            label: self.label.clone(),
             retry: self.retry.clone(),
             events: self.events.clone(),
             ..*self
@@ -83,6 +87,14 @@ where
 macro_rules! handler_setters {
     ($($name:ident $(($event:ty))?),+) => {
         $( $crate::handlers::options::handler_setters!(@ $name $($event)?); )+
+    };
+    (@ label) => {
+        /// Sets the name that each log line of the handler has as `label` (default: the path of the watch).
+        #[must_use]
+        pub fn label(mut self, label: impl Into<::std::sync::Arc<str>>) -> Self {
+            self.options.label = Some(label.into());
+            self
+        }
     };
     (@ retry) => {
         /// Sets how a failure is retried; `None` gives up at the first one. The table above has the default.

@@ -1,11 +1,15 @@
 //! Reports and statistics of the runs of a program.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use actix::Message;
 use consul_watch_actors::WatchPath;
 
 use super::process::{Exit, Output};
+use crate::text::escaped;
+
+/// The greatest length of a name in a log line, in characters: a key in a URL has at most 511.
+const MAX_NAME: usize = 512;
 
 /// The end of a run.
 #[derive(Debug, Clone, Message)]
@@ -58,21 +62,59 @@ impl RunStats {
 }
 
 impl RunEnded {
-    /// Logs the run: a success at the level debug, a failure as a warning.
-    pub(super) fn log(&self, program: &str) {
-        let Self {
-            path,
-            exit,
-            duration,
-            output,
-            retry_in,
-            ..
-        } = self;
-        let path = path.as_ref().map(tracing::field::display);
-        if exit.is_success() || matches!(exit, Exit::Stopped) {
-            tracing::debug!(path, program, %exit, ?duration, %output, "handler program succeeded");
+    /// Logs the run in one line: an info, or a warning if it failed.
+    pub(super) fn log(&self, kind: &str, label: Option<&str>, program: &str) {
+        let path = self.path.as_ref().map(|path| in_log(path.to_string()));
+        let path = path.as_deref();
+        let label = label.or(path).unwrap_or(program);
+        let (exit, duration_ms) = (self.exit.code(), milliseconds(self.duration));
+        let (attempt, index) = (self.attempt, self.index);
+        let retry_in_ms = self.retry_in.map(milliseconds);
+        let output = (!self.output.is_empty()).then(|| self.output.to_string());
+        let output = output.as_deref();
+        if self.exit.is_success() || matches!(self.exit, Exit::Stopped) {
+            tracing::info!(
+                label,
+                kind,
+                exit,
+                duration_ms,
+                attempt,
+                index,
+                path,
+                program,
+                output,
+                "handler run ended"
+            );
         } else {
-            tracing::warn!(path, program, %exit, ?duration, ?retry_in, %output, "handler program failed");
+            let reason = self.exit.to_string();
+            let reason = reason.as_str();
+            tracing::warn!(
+                label,
+                kind,
+                exit,
+                reason,
+                duration_ms,
+                attempt,
+                retry_in_ms,
+                index,
+                path,
+                program,
+                output,
+                "handler run failed"
+            );
         }
     }
+}
+
+/// A name as a log line may show it.
+pub(super) fn in_log(name: String) -> String {
+    match escaped(&name, MAX_NAME) {
+        Cow::Borrowed(_) => name,
+        Cow::Owned(shown) => shown,
+    }
+}
+
+/// A duration as log lines have it, in milliseconds.
+pub(super) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

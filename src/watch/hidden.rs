@@ -2,8 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::text::escaped;
+
 /// The number of entries that a log line names.
 const MAX_SHOWN: usize = 5;
+
+/// The greatest length of a name in a log line, in characters.
+const MAX_NAME: usize = 200;
 
 /// The shortest and the longest wait of a query while entries are hidden: restored rights wake no query.
 const MIN_WAIT: Duration = Duration::from_secs(1);
@@ -26,7 +31,9 @@ pub(super) fn wait_while_hidden(
 
 /// Returns the first of these names, separated by commas.
 pub(super) fn shown(names: &[&str]) -> String {
-    let mut text = names[..names.len().min(MAX_SHOWN)].join(", ");
+    let some = names.iter().take(MAX_SHOWN);
+    let some: Vec<_> = some.map(|name| escaped(name, MAX_NAME)).collect();
+    let mut text = some.join(", ");
     if names.len() > MAX_SHOWN {
         text.push_str(", …");
     }
@@ -62,5 +69,7 @@ mod tests {
     fn a_log_line_names_a_few() {
         assert_eq!(shown(&["a", "b"]), "a, b");
         assert_eq!(shown(&["a"; 6]), "a, a, a, a, a, …");
+        assert_eq!(shown(&["a\n\u{1b}b"]), "a\\n\\u{1b}b");
+        assert!(shown(&[&"a".repeat(1000)]).len() < 300);
     }
 }

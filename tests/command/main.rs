@@ -9,8 +9,10 @@
 mod closed_output;
 mod daemon;
 mod kv;
+mod log_lines;
 mod options;
 mod parity;
 mod runner;
 mod terminal;
 mod tokens;
+mod warnings;

@@ -242,6 +242,10 @@ const DIFFERENCES: &str = "
 | `connect_roots`, `connect_leaf`, `agent_service` | all | refuses these types | has them, with the options `-service` and `-service_id` | an agent's `watches` have them, too |
 | the program's process group | all | that of `consul watch` | its own; SIGINT and SIGTERM are forwarded to it | a timeout or a stop ends all its children |
 | TLS options | all | apply to the first request | apply to every request | they were given for all |
+| a program's environment | all | inherits all, the token included | the same; `-inherit-token=false` withholds the token, and the key of a signature is never inherited | a handler that runs `consul kv` works |
+| names in the variables of a program | all | has none but `CONSUL_INDEX` | control characters and line breaks are escapes | a name is one line wherever it is printed |
+| a URL of an agent's `http_handler_config` with an `@` beside the one before the host | all | takes it | refuses it: `%40` | a password with an `@` or a slash would send the rest of it to another host |
+| proxy variables (`HTTP_PROXY` …) | all | Consul's client and the agent's calls heed them | have no effect, with a warning | a forward proxy would see every token, and cuts queries that are held |
 ";
 
 #[test]

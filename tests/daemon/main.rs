@@ -18,3 +18,4 @@ mod reload_keeps_the_unchanged;
 mod reload_under_load;
 mod shared_roots;
 mod signals;
+mod systemd_unit;

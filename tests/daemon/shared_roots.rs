@@ -106,7 +106,7 @@ fn changed_roots_are_logged_at_a_reload_and_take_effect_at_the_next_start() {
     until_all_have(&folder, &["1"]);
 
     let file = folder.configure(&text("roots = [\"app/\"]"));
-    let warning = "changed roots take effect when the daemon restarts now=[] files=[\"app/\"]";
+    let warning = "changed roots take effect when the daemon restarts now=\"\" files=\"app/\"";
     for times in 1..=2 {
         daemon.reload();
         // Each reload warns until the daemon restarts.

@@ -16,4 +16,6 @@ mod script_input;
 mod script_on_consul;
 mod script_stop;
 mod webhook_delivery;
+mod webhook_echo;
+mod webhook_signature;
 mod webhook_target;

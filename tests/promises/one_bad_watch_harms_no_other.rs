@@ -133,7 +133,7 @@ async fn a_value_beyond_the_limit() {
         let status = fixture.until_retrying(path, FailureClass::TooLarge).await;
         let told = status.state.to_string();
         assert!(
-            told.contains("with_max_body_size"),
+            told.contains("`body_limit`"),
             "the error says how to raise it: {told}"
         );
     }

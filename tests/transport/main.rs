@@ -7,6 +7,7 @@
     reason = "a test that cannot continue has failed"
 )]
 
+mod body_budget;
 mod broken_connections;
 mod cut_queries;
 mod folders;

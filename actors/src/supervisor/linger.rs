@@ -77,7 +77,7 @@ impl<S: Source> WatchSupervisor<S> {
             .entries
             .get_mut(&key)
             .filter(|entry| entry.handle.count() == 1 && !linger.is_zero())?;
-        tracing::debug!(path = %entry.path, ?linger, "the last subscriber is gone, its watch lingers");
+        tracing::debug!(path = %entry.path, linger_s = linger.as_secs_f64(), "the last subscriber is gone, its watch lingers");
         let actor = entry.handle.actor(id);
         let last_reported = entry.handle.remove(id);
         entry.cell.write().status.subscribers = 0;

@@ -162,7 +162,7 @@ impl<S: Source> Handler<WatcherExited> for WatchSupervisor<S> {
                 cell.enter(state.clone(), Instant::now())
             };
             if let Notice::Log(lasts) = notice {
-                tracing::error!(%path, attempt, ?lasts, "the watcher still panics");
+                tracing::error!(%path, attempt, lasts_s = lasts.as_secs(), "the watcher still panics");
             }
             if notice == Notice::Event {
                 tracing::error!(%path, "a watcher has panicked, another one takes over");

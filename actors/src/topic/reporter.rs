@@ -48,7 +48,7 @@ impl<Q: Query> Reporter<Q> {
             (Notice::Event, _) => {}
             (Notice::Log(lasts), WatchState::Retrying { error, attempt, .. }) => {
                 tracing::warn!(
-                    %path, class = %error.class(), error = %text_of(error), attempt, ?lasts,
+                    %path, class = %error.class(), error = %text_of(error), attempt, lasts_s = lasts.as_secs(),
                     "the watch is still interrupted"
                 );
                 return;

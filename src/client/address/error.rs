@@ -38,8 +38,13 @@ pub enum AddressErrorKind {
     #[error("its port `{0}` is not a number from 1 to 65535")]
     Port(String),
     /// There are credentials in the address, where they end up in logs.
-    #[error("it holds credentials; give them by CONSUL_HTTP_AUTH or `with_basic_auth`")]
+    #[error("it holds credentials; give them by CONSUL_HTTP_AUTH")]
     Credentials,
+    /// There is an `@` in the path, perhaps that of credentials with a slash.
+    #[error(
+        "it has an `@` in its path; write it as `%40`, and give credentials by CONSUL_HTTP_AUTH"
+    )]
+    At,
     /// There is a query or a fragment.
     #[error("it has a query or a fragment, which an address cannot have")]
     Query,

@@ -26,6 +26,9 @@ pub(super) fn parse(text: &str) -> Result<Address, AddressErrorKind> {
     if text.contains('@') {
         return Err(AddressErrorKind::Credentials);
     }
+    if path.contains('@') {
+        return Err(AddressErrorKind::At);
+    }
     let address = Address {
         scheme,
         authority: authority(text)?,

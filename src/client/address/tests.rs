@@ -33,6 +33,8 @@ fn reads_every_form_that_consul_reads() {
         ("[::1]:8500", "http://[::1]:8500"),
         ("https://[2001:db8::1]/x", "https://[2001:db8::1]/x"),
         ("unix:///run/consul.sock", "unix:///run/consul.sock"),
+        ("unix:///run/consul@1.sock", "unix:///run/consul@1.sock"),
+        ("proxy/a%40b", "http://proxy/a%40b"),
     ];
     for (text, shown) in cases {
         let address: Address = text.parse().expect(text);
@@ -46,6 +48,21 @@ fn reads_every_form_that_consul_reads() {
 fn names_what_is_wrong() {
     assert_eq!(fault(""), AddressErrorKind::Empty);
     assert_eq!(fault("  "), AddressErrorKind::Empty);
+    for at in [
+        "http://me:80/hunter2@host",
+        "host/a@b",
+        "https://host:1/@team/",
+    ] {
+        assert_eq!(fault(at), AddressErrorKind::At, "{at}");
+        let told = at.parse::<Address>().expect_err(at).to_string();
+        assert!(
+            told.contains("`%40`") && !told.contains("hunter2"),
+            "{told}"
+        );
+    }
+    for at in ["me@host", "http://me:a@b@host", "http://me:hun/ter2@host:1"] {
+        assert_eq!(fault(at), AddressErrorKind::Credentials, "{at}");
+    }
     assert_eq!(fault("ftp://host"), AddressErrorKind::Scheme);
     assert_eq!(fault("http://"), AddressErrorKind::NoHost);
     assert_eq!(fault(":8500"), AddressErrorKind::NoHost);

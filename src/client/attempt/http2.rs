@@ -9,6 +9,7 @@ use super::{Attempt, ResponseBody};
 use crate::client::{
     awc_error,
     body::BodyError,
+    body_budget::BodyPermit,
     endpoint::USER_AGENT,
     error::{ClientError, Stage},
     exchange::Reply,
@@ -137,8 +138,8 @@ impl ResponseBody for http2::Response {
         http2::Response::read_start(self, enough).await
     }
 
-    async fn read(&mut self, limit: usize) -> Result<Bytes, BodyError> {
-        http2::Response::read(self, limit).await
+    async fn read(&mut self, permit: &mut BodyPermit) -> Result<Bytes, BodyError> {
+        http2::Response::read(self, permit).await
     }
 }
 

@@ -138,7 +138,10 @@ async fn open_unbounded(
         match (answered.take(), end) {
             // A request that waits for it gets the error; without a waiter it is dropped.
             (Some(answered), Err(error)) => drop(answered.send(Err(error))),
-            (None, Err(error)) => tracing::debug!(%error, "shared connection of watches lost"),
+            (None, Err(error)) => tracing::debug!(
+                error = error.to_string(),
+                "shared connection of watches lost"
+            ),
             (_, Ok(())) => {}
         }
     });

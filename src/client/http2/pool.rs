@@ -133,7 +133,6 @@ impl ConnectionPool {
                 Opened::Http2(connection) => pool.open.borrow_mut().push(connection),
                 Opened::Http1Only => {
                     tracing::debug!(
-                        ?pool,
                         "the server speaks no HTTP/2: each watch has its own connection"
                     );
                     pool.http1_only.set(true);

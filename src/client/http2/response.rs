@@ -21,7 +21,10 @@ use h2::{Reason, RecvStream, client::ResponseFuture};
 use http::Request;
 
 use super::{
-    super::body::{self, BodyError},
+    super::{
+        body::{self, BodyError},
+        body_budget::BodyPermit,
+    },
     connection::{ConnectError, into_io},
     pool::StreamPermit,
     streams::{AfterCut, Hold},
@@ -132,11 +135,12 @@ impl SentRequest {
 }
 
 impl Response {
-    /// Reads the whole body, decompressed, of at most `limit` bytes.
-    pub(crate) async fn read(&mut self, limit: usize) -> Result<Bytes, BodyError> {
-        let whole = body::read(body::declared_length(&self.headers), &mut self.body, limit).await?;
+    /// Reads the whole body, decompressed, as far as the budget of the permit allows.
+    pub(crate) async fn read(&mut self, permit: &mut BodyPermit) -> Result<Bytes, BodyError> {
+        let declared = body::declared_length(&self.headers);
+        let whole = body::read(declared, &mut self.body, permit).await?;
         match self.headers.get(CONTENT_ENCODING) {
-            Some(encoding) if encoding == "gzip" => unzip(&whole, limit),
+            Some(encoding) if encoding == "gzip" => unzip(&whole, permit).await,
             _ => Ok(whole),
         }
     }
@@ -200,17 +204,32 @@ fn for_awc(headers: &http::HeaderMap) -> HeaderMap {
     converted
 }
 
-/// Decompresses to at most `limit` bytes, however small the input is.
-fn unzip(zipped: &[u8], limit: usize) -> Result<Bytes, BodyError> {
+/// The bytes that are decompressed before there is room for them.
+const UNZIP_STEP: usize = 64 * 1024;
+
+/// Decompresses as far as the budget allows, however small the input is.
+async fn unzip(zipped: &[u8], permit: &mut BodyPermit) -> Result<Bytes, BodyError> {
+    let budget = permit.budget();
     let mut whole = Vec::new();
-    let mut decoder = MultiGzDecoder::new(zipped).take((limit as u64).saturating_add(1));
-    match decoder.read_to_end(&mut whole) {
-        Err(source) => Err(BodyError::Broken {
-            received: whole.len(),
-            source,
-        }),
-        Ok(length) if length > limit => Err(BodyError::TooLarge { limit }),
-        Ok(_) => Ok(whole.into()),
+    let mut decoder = MultiGzDecoder::new(zipped);
+    loop {
+        let before = whole.len();
+        let step = (&mut decoder)
+            .take(UNZIP_STEP as u64)
+            .read_to_end(&mut whole);
+        if let Err(source) = step {
+            return Err(BodyError::Broken {
+                received: whole.len(),
+                source,
+            });
+        }
+        if whole.len() > budget.max_body() {
+            return Err(BodyError::too_large(budget));
+        }
+        if whole.len() == before {
+            return Ok(whole.into());
+        }
+        permit.grow(zipped.len() + whole.len()).await;
     }
 }
 
@@ -221,6 +240,7 @@ mod tests {
     use flate2::{Compression, write::GzEncoder};
 
     use super::*;
+    use crate::client::body_budget::BodyBudget;
 
     fn zipped(text: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -228,20 +248,24 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    #[test]
-    fn a_compressed_body_is_limited_by_its_real_size_and_must_be_whole() {
+    async fn unzip(zipped: &[u8], limit: usize) -> Result<Bytes, BodyError> {
+        super::unzip(zipped, &mut BodyBudget::new(2 * limit, limit).permit()).await
+    }
+
+    #[tokio::test]
+    async fn a_compressed_body_is_limited_by_its_real_size_and_must_be_whole() {
         let text = vec![b'1'; 100_000];
         let small = zipped(&text);
         assert!(small.len() < 1000);
-        assert_eq!(unzip(&small, text.len()).unwrap(), text);
+        assert_eq!(unzip(&small, text.len()).await.unwrap(), text);
         assert!(matches!(
-            unzip(&small, text.len() - 1),
+            unzip(&small, text.len() - 1).await,
             Err(BodyError::TooLarge { .. })
         ));
         assert!(matches!(
-            unzip(&small[..small.len() - 9], text.len()),
+            unzip(&small[..small.len() - 9], text.len()).await,
             Err(BodyError::Broken { .. })
         ));
-        assert!(unzip(b"junk", 10).is_err());
+        assert!(unzip(b"junk", 10).await.is_err());
     }
 }

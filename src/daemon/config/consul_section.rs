@@ -118,6 +118,9 @@ fn fields_of(
     if let Some(wait) = duration(fields, "wait", errors) {
         config = config.with_wait(wait);
     }
+    if let Some(bytes) = fields.size("body_budget", errors) {
+        config = config.with_body_budget(bytes);
+    }
     if let Some(count) = number(fields, "connections", errors) {
         config = config.with_max_watch_connections(usize::try_from(count).unwrap_or(usize::MAX));
     }

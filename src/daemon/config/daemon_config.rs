@@ -10,6 +10,7 @@ use crate::{
         config::{
             agent_fields::is_agent_field,
             consul_section,
+            handler_spec::HandlerSpec,
             log_settings::LogSettings,
             root_spec::{self, RootSpec},
             section::section,
@@ -24,6 +25,7 @@ use crate::{
         },
     },
     definition::nearest,
+    permissions,
 };
 
 /// The top-level fields that the daemon reads. All others belong to a Consul agent and are ignored.
@@ -67,7 +69,14 @@ impl DaemonConfig {
     pub fn load(paths: &[PathBuf], base: &ConsulConfig) -> Result<Self, ConfigErrors> {
         let mut issues = ConfigErrors::default();
         let trees = files::read(paths, &mut issues);
-        let config = Self::read(&trees, base, &mut issues);
+        let mut config = Self::read(&trees, base, &mut issues);
+        let files = trees.iter().map(|tree| tree.location.path());
+        for file in files {
+            if let Some(warning) = permissions::warning("the configuration", file) {
+                let location = Location::file(file);
+                config.warnings.push(ConfigIssue::at(location, warning));
+            }
+        }
         if issues.is_empty() {
             Ok(config)
         } else {
@@ -142,6 +151,7 @@ impl DaemonConfig {
                 config.watches.extend(read);
             }
         }
+        config.withhold_secrets();
         config.refuse_shared_checkpoints(issues);
         if config.watches.is_empty() && issues.is_empty() {
             let location = trees
@@ -153,6 +163,23 @@ impl DaemonConfig {
             ));
         }
         config
+    }
+
+    /// Keeps the variables with the keys of signatures from all programs.
+    fn withhold_secrets(&mut self) {
+        let names: Vec<String> = self
+            .watches
+            .iter()
+            .filter_map(|watch| match &watch.handler {
+                HandlerSpec::Http(http) => http.secret_variable.clone(),
+                _ => None,
+            })
+            .collect();
+        if !names.is_empty() {
+            for watch in &mut self.watches {
+                watch.handler.withhold(&names);
+            }
+        }
     }
 
     /// Refuses a checkpoint file that two watches share.

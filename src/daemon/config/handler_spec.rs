@@ -133,6 +133,27 @@ pub(super) fn no_program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors)
     }
 }
 
+impl HandlerSpec {
+    /// Keeps variables from the programs of this handler.
+    pub(super) fn withhold(&mut self, names: &[String]) {
+        let without = |program: &mut Program| {
+            *program = program
+                .clone()
+                .with_environment(|environment| environment.deny(names));
+        };
+        match self {
+            Self::Script(script) => {
+                without(&mut script.program);
+                if let Some(program) = &mut script.on_error {
+                    without(program);
+                }
+            }
+            Self::Exec(exec) => without(&mut exec.program),
+            Self::Http(_) => {}
+        }
+    }
+}
+
 impl ScriptSpec {
     /// The default time limit of a run. Consul has none: there, a program that hangs stops its watch forever.
     pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);

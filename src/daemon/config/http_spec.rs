@@ -31,6 +31,8 @@ pub(crate) struct HttpSpec {
     pub(crate) ca_file: Option<PathBuf>,
     /// The key of the HMAC signature.
     pub(crate) secret: Option<Secret>,
+    /// The variable that it was read from, which no program inherits.
+    pub(crate) secret_variable: Option<String>,
     /// `None`: the call is retried until it succeeds.
     pub(crate) retry: Option<RetrySpec>,
 }
@@ -55,6 +57,10 @@ impl HttpSpec {
                 headers: headers(fields, errors),
                 tls_skip_verify: fields.boolean("tls_skip_verify", errors).unwrap_or(false),
                 ca_file: fields.string("ca_file", errors).map(PathBuf::from),
+                secret_variable: fields
+                    .get("secret")
+                    .and_then(|secret| secret.get("env")?.as_str())
+                    .map(str::to_owned),
                 secret: secret(fields, errors),
                 retry: None,
                 url: url?.into(),

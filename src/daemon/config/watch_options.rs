@@ -36,6 +36,8 @@ pub(crate) struct WatchOptions {
     pub(crate) on_error: Option<Program>,
     pub(crate) environment_allow: Option<Vec<String>>,
     pub(crate) environment_deny: Option<Vec<String>>,
+    /// Whether programs inherit the variables with Consul's token.
+    pub(crate) inherit_token: Option<bool>,
 }
 
 impl WatchOptions {
@@ -64,6 +66,7 @@ impl WatchOptions {
             watch_options.splay = duration(fields, "splay", errors);
             watch_options.environment_allow = list(fields, "environment_allow", errors);
             watch_options.environment_deny = list(fields, "environment_deny", errors);
+            watch_options.inherit_token = fields.boolean("inherit_token", errors);
         }
         watch_options
     }
@@ -86,6 +89,7 @@ impl WatchOptions {
             environment_deny: self
                 .environment_deny
                 .or_else(|| defaults.environment_deny.clone()),
+            inherit_token: self.inherit_token.or(defaults.inherit_token),
         }
     }
 
@@ -97,6 +101,9 @@ impl WatchOptions {
         }
         if let Some(names) = &self.environment_deny {
             environment = environment.deny(names);
+        }
+        if self.inherit_token == Some(false) {
+            environment = environment.without_consul();
         }
         // With these variables, a program could notify systemd in the name of the daemon.
         environment.deny(Environment::SERVICE_MANAGER)

@@ -51,10 +51,19 @@ impl CheckpointWriter {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::error!(watch = %label, %error, cause, "checkpoint not written: the update will be delivered again after a restart");
+                    tracing::error!(
+                        label = &*label,
+                        error = error.to_string(),
+                        cause,
+                        "checkpoint not written: the update will be delivered again after a restart"
+                    );
                 }
                 Err(error) => {
-                    tracing::error!(watch = %label, %error, "checkpoint not written: the write panicked");
+                    tracing::error!(
+                        label = &*label,
+                        error = error.to_string(),
+                        "checkpoint not written: the write panicked"
+                    );
                 }
             }
         }

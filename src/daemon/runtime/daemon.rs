@@ -124,11 +124,10 @@ impl Daemon {
         }
         if !same_prefixes(&config.roots, &self.config.roots) {
             reloaded.roots = true;
-            let (now, files): (Vec<_>, Vec<_>) =
-                (self.config.roots().collect(), config.roots().collect());
+            let listed = |config: &DaemonConfig| config.roots().collect::<Vec<_>>().join(" ");
             tracing::warn!(
-                ?now,
-                ?files,
+                now = listed(&self.config),
+                files = listed(&config),
                 "changed roots take effect when the daemon restarts"
             );
         }

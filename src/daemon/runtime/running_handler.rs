@@ -1,6 +1,6 @@
 //! The actor of a handler, of any kind.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use consul_watch_actors::{Changed, WatchEvent};
@@ -37,20 +37,23 @@ pub(super) enum RunningHandler {
 }
 
 impl RunningHandler {
-    /// Starts a handler. The recipients are notified when a run or a call ends.
+    /// Starts a handler, whose log lines have this label. The recipients are notified when a run or a call ends.
     pub(super) fn start(
         spec: &HandlerSpec,
+        label: &Arc<str>,
         runs: Recipient<RunEnded>,
         calls: Recipient<WebhookDelivered>,
     ) -> Result<Self, HandlerError> {
         Ok(match spec {
-            HandlerSpec::Script(spec) => {
-                Self::Script(ScriptHandler::new(spec.script().events(runs))?.start())
+            HandlerSpec::Script(spec) => Self::Script(
+                ScriptHandler::new(spec.script().label(Arc::clone(label)).events(runs))?.start(),
+            ),
+            HandlerSpec::Http(spec) => Self::Http(
+                WebhookHandler::new(spec.http().label(Arc::clone(label)).events(calls))?.start(),
+            ),
+            HandlerSpec::Exec(spec) => {
+                Self::Exec(ExecHandler::new(spec.exec().label(Arc::clone(label)))?.start())
             }
-            HandlerSpec::Http(spec) => {
-                Self::Http(WebhookHandler::new(spec.http().events(calls))?.start())
-            }
-            HandlerSpec::Exec(spec) => Self::Exec(ExecHandler::new(spec.exec())?.start()),
         })
     }
 

@@ -19,7 +19,7 @@ use crate::handlers::{
         ChildCommand, ChildOutcome, CommandSender, Exit, OrphanPolicy, Pipes, ProgramError,
         RunLimits, spawn, supervise,
     },
-    run_stats::{GetRunStats, RunEnded, RunStats},
+    run_stats::{GetRunStats, RunEnded, RunStats, in_log, milliseconds},
     signal::ForwardSignal,
 };
 
@@ -124,6 +124,17 @@ impl ExecHandler {
         })
     }
 
+    /// The name in log lines.
+    fn label(&self) -> String {
+        let path = || self.state.as_ref().map(|state| state.path().to_string());
+        let label = self.exec.options.label.as_deref().map(str::to_owned);
+        in_log(
+            label
+                .or_else(path)
+                .unwrap_or_else(|| self.exec.program.name()),
+        )
+    }
+
     fn start_program(&mut self, ctx: &mut Context<Self>) {
         self.starts = self.starts.saturating_add(1);
         let variables = self
@@ -182,7 +193,11 @@ impl ExecHandler {
             attempt: self.starts,
             retry_in,
         };
-        report.log(&self.exec.program.name());
+        report.log(
+            "exec",
+            self.exec.options.label.as_deref(),
+            &self.exec.program.name(),
+        );
         self.runs.count(&report);
         self.exec.options.report(report);
         if let Some(pause) = retry_in {
@@ -201,7 +216,12 @@ impl ExecHandler {
                 .backoff
                 .failed(Instant::now())
                 .max(Duration::from_millis(1));
-            tracing::warn!(error = %Exit::from(error), ?pause, "the change is not applied yet: the state file was not written");
+            tracing::warn!(
+                label = self.label(),
+                error = Exit::from(error).to_string(),
+                retry_in_ms = milliseconds(pause),
+                "the change is not applied yet: the state file was not written"
+            );
             return self.after(pause, ctx, Self::apply_change);
         }
         // A program that has just exited is started again with the newest state.
@@ -231,6 +251,7 @@ impl Actor for ExecHandler {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        self.exec.program.warn();
         if self.exec.at_once {
             self.start_program(ctx);
         }

@@ -60,7 +60,7 @@ impl Exec {
         }
     }
 
-    handler_setters!(stop_signal, output, splay, events(RunEnded));
+    handler_setters!(label, stop_signal, output, splay, events(RunEnded));
 
     /// Sets the effect of a change (default: SIGHUP).
     ///

@@ -3,7 +3,7 @@
 use std::{fmt, os::unix::process::ExitStatusExt, process::ExitStatus, sync::Arc, time::Duration};
 
 use super::ProgramError;
-use crate::handlers::Signal;
+use crate::{client::readable, handlers::Signal};
 
 /// The way that a run ended.
 #[derive(Debug, Clone)]
@@ -65,7 +65,9 @@ impl fmt::Display for Exit {
                 Some(signal) => write!(f, "was ended by {signal}"),
                 None => write!(f, "was ended by signal {number}"),
             },
-            Self::TimedOut { after } => write!(f, "did not end within {after:?} and was ended"),
+            Self::TimedOut { after } => {
+                write!(f, "did not end within {} and was ended", readable(*after))
+            }
             Self::Stopped => f.write_str("was stopped by the handler"),
             Self::Failed(error) => {
                 write!(f, "{error}")?;

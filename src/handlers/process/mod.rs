@@ -9,6 +9,7 @@ mod program;
 mod spawn;
 mod supervise;
 mod termination;
+mod unsafe_files;
 
 pub use self::{
     environment::Environment,

@@ -94,6 +94,15 @@ impl Program {
         self.program().to_string_lossy().into_owned()
     }
 
+    /// The first argument, or the first word of a line for the shell.
+    pub(super) fn script(&self) -> Option<String> {
+        match &self.invocation {
+            Invocation::Direct(_) => self.args.first().map(|arg| arg.to_string_lossy()),
+            Invocation::Shell(line) => Some(line.to_string_lossy()),
+        }
+        .and_then(|text| text.split_whitespace().next().map(str::to_owned))
+    }
+
     /// Checks the program without running it.
     ///
     /// # Errors

@@ -1,13 +1,18 @@
 //! [`ErrorHook`]: the program that runs when a run or a watch fails.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use consul_watch_actors::{EventKind, WatchEvent, WatchPath};
 
 use crate::handlers::{
+    change::named,
     process::{CommandSender, Exit, Output, Program},
     run_stats::RunEnded,
 };
+use crate::text::escaped;
+
+/// The greatest length of an error in a variable, in characters.
+const MAX_ERROR: usize = 4096;
 
 /// A failure, as the program receives it.
 #[derive(Debug)]
@@ -49,9 +54,9 @@ impl ErrorReport {
     pub(super) fn variables(&self) -> BTreeMap<&'static str, String> {
         BTreeMap::from([
             ("CONSUL_WATCH_TYPE", self.path.kind().to_owned()),
-            ("CONSUL_WATCH_NAME", self.path.name().to_owned()),
-            ("CONSUL_WATCH_PATH", self.path.to_string()),
-            ("CONSUL_WATCH_ERROR", self.error.clone()),
+            ("CONSUL_WATCH_NAME", named(self.path.name())),
+            ("CONSUL_WATCH_PATH", named(&self.path.to_string())),
+            ("CONSUL_WATCH_ERROR", escaped(&self.error, MAX_ERROR).into()),
         ])
     }
 
@@ -74,15 +79,18 @@ impl ErrorReport {
 #[derive(Debug)]
 pub(super) struct ErrorHook {
     program: Program,
+    /// The name in log lines.
+    label: Option<Arc<str>>,
     waiting: Option<ErrorReport>,
     /// The sender of commands for the run in progress.
     pub(super) commands: Option<CommandSender>,
 }
 
 impl ErrorHook {
-    pub(super) fn new(program: Program) -> Self {
+    pub(super) fn new(program: Program, label: Option<Arc<str>>) -> Self {
         Self {
             program,
+            label,
             waiting: None,
             commands: None,
         }
@@ -107,7 +115,17 @@ impl ErrorHook {
         self.commands = None;
         if !exit.is_success() {
             let program = self.program.name();
-            tracing::warn!(program, %exit, %output, "the program for errors failed");
+            let label = self.label.as_deref().unwrap_or(&program);
+            let output = (!output.is_empty()).then(|| output.to_string());
+            tracing::warn!(
+                label,
+                kind = "on_error",
+                exit = exit.code(),
+                reason = exit.to_string(),
+                program,
+                output,
+                "the program for errors failed"
+            );
         }
     }
 }

@@ -80,7 +80,10 @@ impl ScriptHandler {
     /// As [`Script::validate`].
     pub fn new(script: Script) -> Result<Self, ProgramError> {
         script.validate()?;
-        let error_hook = script.on_error.clone().map(ErrorHook::new);
+        let error_hook = script
+            .on_error
+            .clone()
+            .map(|program| ErrorHook::new(program, script.options.label.clone()));
         Ok(Self {
             jobs: Jobs::new(script.mode),
             script,
@@ -122,7 +125,11 @@ impl ScriptHandler {
             attempt: run.attempts(),
             retry_in,
         };
-        report.log(&self.script.program.name());
+        report.log(
+            "script",
+            self.script.options.label.as_deref(),
+            &self.script.program.name(),
+        );
         self.runs.count(&report);
         self.script.options.report(report.clone());
         if !succeeded && !stopping {
@@ -195,6 +202,13 @@ impl ScriptHandler {
 
 impl Actor for ScriptHandler {
     type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        self.script.program.warn();
+        if let Some(program) = &self.script.on_error {
+            program.warn();
+        }
+    }
 }
 
 impl Lifecycle for ScriptHandler {

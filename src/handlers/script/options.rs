@@ -76,7 +76,7 @@ impl Script {
         }
     }
 
-    handler_setters!(stop_signal, output, retry, splay, events(RunEnded));
+    handler_setters!(label, stop_signal, output, retry, splay, events(RunEnded));
 
     /// Sets the time that a run may take; `None` is no limit. After it the program and all that it forked get
     /// SIGTERM, and after the grace period SIGKILL.

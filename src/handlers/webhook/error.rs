@@ -1,9 +1,12 @@
 //! [`WebhookError`]: settings that cannot be used. [`DeliveryError`]: a call that failed.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, fmt, time::Duration};
+
+use awc::http::StatusCode;
 
 #[cfg(feature = "tls")]
 use crate::client::TlsError;
+use crate::client::readable;
 
 /// Settings of a webhook that cannot be used. No variant shows a password, the value of a header or the path of a
 /// URL, which often is a secret too.
@@ -19,13 +22,15 @@ pub enum WebhookError {
         reason: &'static str,
     },
     /// The method is not valid.
-    #[error("`{method}` is not an HTTP method; use POST, PUT or another word of letters")]
+    #[error(
+        "the `method` of the handler, `{method}`, is not an HTTP method; use POST, PUT or another word of letters"
+    )]
     Method {
         /// The text, shortened.
         method: String,
     },
     /// The name of a header is not valid.
-    #[error("`{name}` is not the name of a header; use letters, digits and `-`")]
+    #[error("`{name}` in `header` is not the name of a header; use letters, digits and `-`")]
     HeaderName {
         /// The text, shortened.
         name: String,
@@ -47,22 +52,25 @@ pub enum WebhookError {
     },
     /// The timeout is zero.
     #[error(
-        "the timeout of the handler is zero, in which no response can arrive; use at least 1 ms"
+        "the `timeout` of the handler is zero, in which no response can arrive; use at least 1 ms"
     )]
     Timeout,
     /// The key of the signature is empty.
-    #[error("the key of the signature is empty; set one, or leave the signature out")]
+    #[error(
+        "the key of the signature is empty; put one where `secret` says, or leave `secret` out"
+    )]
     EmptyKey,
     /// TLS cannot be set up.
     #[cfg(feature = "tls")]
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// This build has no TLS.
-    #[error("https is not built in; build with the feature `tls`, or use an http:// URL")]
+    #[error("https is not built in; build with the feature `tls`, or use an http:// URL as `path`")]
     Unsupported,
 }
 
-/// A delivery that failed. `target` is the scheme, host and port of the URL, and no more of it.
+/// A delivery that failed. `target` is the scheme, host and port of the URL, and no more of it. The text of a response
+/// is not part of it, since a receiver may repeat the URL, a header or the state there.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliveryError {
@@ -77,7 +85,9 @@ pub enum DeliveryError {
     },
     /// There was no response in time.
     #[error(
-        "{target} did not respond within {timeout:?}; it may have received the state nevertheless"
+        "{target} did not respond within {}; it may have received the state nevertheless; raise the `timeout` of the \
+         handler, or let the receiver respond before it works on the state",
+        readable(*timeout)
     )]
     Timeout {
         /// The server.
@@ -86,24 +96,50 @@ pub enum DeliveryError {
         timeout: Duration,
     },
     /// The response is not a success.
-    #[error("{target} responded with {status}: {text}")]
+    #[error("{target} responded with {}; {}", Named(*status), remedy(*status))]
     Status {
         /// The server.
         target: String,
         /// The HTTP status.
         status: u16,
-        /// The text of the response, shortened.
-        text: String,
         /// The pause that the server asks for.
         retry_after: Option<Duration>,
     },
     /// The state cannot be written as JSON.
-    #[error("the state cannot be written as JSON")]
+    #[error("the state cannot be written as JSON; please report it")]
     Payload {
         /// The cause.
         #[source]
         source: serde_json::Error,
     },
+}
+
+/// A status with its name in the standard: the receiver's own may repeat anything.
+struct Named(u16);
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = StatusCode::from_u16(self.0).ok();
+        match known.and_then(|status| status.canonical_reason()) {
+            Some(reason) => write!(f, "{} {reason}", self.0),
+            None => self.0.fmt(f),
+        }
+    }
+}
+
+fn remedy(status: u16) -> &'static str {
+    match status {
+        300..=399 => {
+            "redirects are not followed; use the URL that it leads to as the `path` of the handler"
+        }
+        401 | 403 | 407 => "check the credentials in the `path` or the `header` of the handler",
+        404 | 410 => "check the `path` of the handler",
+        405 => "check the `method` of the handler",
+        408 | 429 | 500..=599 => "check the receiver's own log",
+        _ => {
+            "check the receiver's own log, as the text of the response is not shown: it may repeat the state"
+        }
+    }
 }
 
 impl DeliveryError {
@@ -142,7 +178,6 @@ mod tests {
         let status = |status| DeliveryError::Status {
             target: String::new(),
             status,
-            text: String::new(),
             retry_after: None,
         };
         for passing in [429, 500, 502, 503, 504, 599] {

@@ -39,11 +39,11 @@ use crate::handlers::{
 /// | `Content-Type` | `application/json` |
 /// | `X-Consul-Index` | the index, as for Consul's own handlers; 0 for a watch without one |
 /// | `Idempotency-Key` | the index, and a digest of the watch's path and the state: the same for each attempt at one state, and another one for every other state |
-/// | `X-Consul-Watch-Signature` | `sha256=` and the HMAC of the body, with [`Webhook::sign_with`] |
+/// | `X-Consul-Watch-Signature` | `t=`, the time, `,v2=` and the HMAC of the request, with [`Webhook::sign_with`] |
 ///
 /// The latest state is delivered at least once. A call without a response, or with 429 or 5xx, is retried after a
 /// pause ([`Webhook::retry`]; `Retry-After` is obeyed up to ten minutes) until it succeeds or a newer state replaces
-/// the failed one. Any other response but 2xx is final. It is logged as a warning and sent to the
+/// the failed one. Any other response but 2xx is final. Its status, never its text, is logged as a warning and sent to the
 /// [recipient of events](Webhook::events), and the next change is a new attempt. Redirects are among these, since a
 /// redirected call would carry secrets to another server. A state without a response may have arrived. The receiver
 /// recognizes it by its key.
@@ -140,7 +140,10 @@ impl WebhookHandler {
     }
 
     fn report(&mut self, report: WebhookDelivered, given_up: bool) {
-        report.log(&self.template.target());
+        report.log(
+            self.webhook.options.label.as_deref(),
+            &self.template.target(),
+        );
         self.done.count(&report, given_up);
         self.webhook.options.report(report);
     }
@@ -194,6 +197,11 @@ fn webhook_body(path: &WatchPath, index: u64, bytes: Bytes) -> WebhookBody {
 
 impl Actor for WebhookHandler {
     type Context = Context<Self>;
+
+    /// Warns at its start and not when it is made: files are checked before logging begins.
+    fn started(&mut self, _: &mut Self::Context) {
+        self.template.warn();
+    }
 }
 
 impl Lifecycle for WebhookHandler {
@@ -266,9 +274,9 @@ impl Handler<GetWebhookStats> for WebhookHandler {
 
 impl fmt::Debug for WebhookHandler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpHandler")
+        f.debug_struct("WebhookHandler")
             .field("target", &self.template.target())
-            .field("http", &self.webhook)
+            .field("webhook", &self.webhook)
             .field("open", &self.jobs.queue.running())
             .field("waiting", &self.jobs.queue.waiting())
             .finish_non_exhaustive()

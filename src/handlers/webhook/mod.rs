@@ -7,6 +7,7 @@ mod request;
 mod signature;
 mod stats;
 mod target_url;
+mod unsafe_calls;
 
 pub use self::{
     error::{DeliveryError, WebhookError},

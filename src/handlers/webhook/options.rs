@@ -57,7 +57,7 @@ impl Webhook {
         }
     }
 
-    handler_setters!(retry, events(WebhookDelivered));
+    handler_setters!(label, retry, events(WebhookDelivered));
 
     /// Sets the method (default `POST`).
     #[must_use]
@@ -95,8 +95,12 @@ impl Webhook {
         self
     }
 
-    /// Signs each body: `X-Consul-Watch-Signature: sha256=` and the HMAC-SHA256 of the body with this key, in
-    /// hexadecimal. The receiver computes the same and compares in constant time. Default: no signature.
+    /// Signs each request: `X-Consul-Watch-Signature: t=1735689600,v2=…` has the time of the attempt, in seconds since
+    /// 1970, and in hexadecimal the HMAC-SHA256 with this key of the lines `v2`, time, method, path with query, index
+    /// and idempotency key, each ended by `\n`, and of the body. Default: no signature.
+    ///
+    /// The receiver computes the same, compares in constant time, and refuses a time that is too long ago.
+    /// `docs/daemon.md` shows how, in Python and for the shell.
     #[must_use]
     pub fn sign_with(mut self, key: impl Into<Secret>) -> Self {
         self.signature = Some(key.into());
@@ -107,7 +111,7 @@ impl Webhook {
 impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("Http")
+        f.debug_struct("Webhook")
             .field("method", &self.method)
             .field("headers", &names)
             .field("timeout", &self.timeout)

@@ -1,6 +1,6 @@
 //! [`RequestTemplate`]: sends one state to the URL.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
 use awc::{
@@ -8,7 +8,7 @@ use awc::{
     error::SendRequestError,
     http::{
         Method, Uri,
-        header::{HeaderMap, HeaderName, HeaderValue},
+        header::{HeaderName, HeaderValue},
     },
 };
 use bytes::Bytes;
@@ -17,12 +17,14 @@ use tokio::time::{Instant, timeout};
 use super::{
     error::{DeliveryError, WebhookError},
     options::Webhook,
-    signature::signature,
+    signature::Signed,
     target_url::TargetUrl,
 };
-use crate::client::{Scheme, Secret, USER_AGENT, read_start, retry_after, sanitized};
+use crate::client::{
+    Scheme, Secret, USER_AGENT, proxy_variables, read_start, retry_after, warnings,
+};
 #[cfg(feature = "tls")]
-use crate::client::{TlsClient, TlsConnector, TlsSettings, secure, warn_unverified};
+use crate::client::{TlsClient, TlsConnector, TlsSettings, secure};
 
 const SIGNATURE: &str = "x-consul-watch-signature";
 const INDEX: &str = "x-consul-index";
@@ -42,7 +44,7 @@ const RESERVED: [&str; 10] = [
     "upgrade",
 ];
 
-/// The limits for reading a response, which is only for the log.
+/// The limits for reading a response, whose text is not used.
 const ANSWER_TEXT: usize = 4096;
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 
@@ -53,10 +55,10 @@ pub(super) struct RequestTemplate {
     headers: Vec<(HeaderName, HeaderValue)>,
     signature: Option<Secret>,
     timeout: Duration,
-    /// The texts that must not be shown if a response repeats them.
-    secrets: Vec<Secret>,
     #[cfg(feature = "tls")]
     dialer: Option<TlsConnector>,
+    /// The warnings of unsafe settings.
+    warnings: Vec<String>,
 }
 
 /// A state, ready to be sent.
@@ -102,21 +104,14 @@ impl RequestTemplate {
                 authorization.expose(),
             );
         }
-        let secrets = [&webhook.signature, &url.authorization]
-            .into_iter()
-            .flatten();
-        let secrets = secrets
-            .chain(webhook.headers.iter().map(|(_, value)| value))
-            .cloned()
-            .collect();
         Ok(Self {
             method,
             headers,
             signature: webhook.signature.clone(),
             timeout: webhook.timeout,
-            secrets,
             #[cfg(feature = "tls")]
             dialer: dialer(webhook, &url)?,
+            warnings: webhook.warnings(),
             #[cfg(not(feature = "tls"))]
             url: if url.address.scheme() == Scheme::Http {
                 url
@@ -131,6 +126,14 @@ impl RequestTemplate {
     /// Returns the scheme, host and port of the URL.
     pub(super) fn target(&self) -> String {
         self.url.address.to_string()
+    }
+
+    /// Warns of what is unsafe about the calls, once in the life of the process.
+    pub(super) fn warn(&self) {
+        proxy_variables::warn(&self.url.address, "the `path` of the handler");
+        for warning in &self.warnings {
+            warnings::once(warning);
+        }
     }
 
     /// Creates the client of this thread.
@@ -158,12 +161,21 @@ impl RequestTemplate {
         request = request
             .insert_header((INDEX, body.index))
             .insert_header((KEY, body.idempotency_key.as_str()));
-        if let Some(signature) = self
-            .signature
-            .as_ref()
-            .and_then(|key| signature(key, &body.bytes))
-        {
-            request = request.insert_header((SIGNATURE, signature));
+        if let Some(key) = &self.signature {
+            let signed = Signed {
+                time: SystemTime::now()
+                    .duration_since(SystemTime::UNIX_EPOCH)
+                    .unwrap_or_default()
+                    .as_secs(),
+                method: self.method.as_str(),
+                target: self.url.request_target(),
+                index: body.index,
+                idempotency_key: &body.idempotency_key,
+                body: &body.bytes,
+            };
+            if let Some(signature) = signed.header(key) {
+                request = request.insert_header((SIGNATURE, signature));
+            }
         }
         let late = || DeliveryError::Timeout {
             target: self.target(),
@@ -174,32 +186,18 @@ impl RequestTemplate {
             Ok(Err(error)) => return Err(self.unreachable(error)),
             Ok(Ok(answer)) => answer,
         };
-        // Read in any case, so that the connection can be used for the next call.
+        // Read in any case, so that the connection can be used for the next call. Nothing of it is kept: it may repeat
+        // the URL, the headers or the state.
         let left = ANSWER_TIME.min(self.timeout.saturating_sub(started.elapsed()));
-        let said = timeout(left, read_start(&mut answer, ANSWER_TEXT))
-            .await
-            .unwrap_or_default();
-        let status = answer.status().as_u16();
+        let _ = timeout(left, read_start(&mut answer, ANSWER_TEXT)).await;
         if answer.status().is_success() {
-            Ok(status)
+            Ok(answer.status().as_u16())
         } else {
-            Err(self.refused(status, answer.headers(), &said))
-        }
-    }
-
-    fn refused(&self, status: u16, headers: &HeaderMap, said: &[u8]) -> DeliveryError {
-        let secrets: Vec<&Secret> = self.secrets.iter().collect();
-        let text = match status {
-            300..=399 => {
-                "a redirect, which is not followed; use the URL that it leads to".to_owned()
-            }
-            _ => sanitized(said, &secrets),
-        };
-        DeliveryError::Status {
-            target: self.target(),
-            status,
-            text,
-            retry_after: retry_after(headers),
+            Err(DeliveryError::Status {
+                target: self.target(),
+                status: answer.status().as_u16(),
+                retry_after: retry_after(answer.headers()),
+            })
         }
     }
 
@@ -228,9 +226,6 @@ fn dialer(webhook: &Webhook, url: &TargetUrl) -> Result<Option<TlsConnector>, We
         webhook.ca_file.clone(),
         webhook.verify,
     ))?;
-    if !webhook.verify {
-        warn_unverified(&url.address.to_string());
-    }
     Ok(Some(TlsConnector::new(&tls, url.address.host_and_port())?))
 }
 

@@ -6,6 +6,7 @@ use actix::Message;
 use consul_watch_actors::WatchPath;
 
 use super::error::DeliveryError;
+use crate::handlers::run_stats::{in_log, milliseconds};
 
 /// The end of a call.
 #[derive(Debug, Clone, Message)]
@@ -72,23 +73,45 @@ impl WebhookDelivered {
             .map_or_else(|error| error.status(), |status| Some(*status))
     }
 
-    /// Logs the call: a success at the level debug, a failure as a warning.
-    pub(super) fn log(&self, target: &str) {
-        let Self {
-            path,
-            index,
-            outcome,
-            duration,
-            retry_in,
-            ..
-        } = self;
-        match outcome {
-            Ok(status) => {
-                tracing::debug!(%path, index, target, status, ?duration, "webhook delivered");
+    /// Logs the call in one line: an info, or a warning if it failed.
+    pub(super) fn log(&self, label: Option<&str>, target: &str) {
+        let path = in_log(self.path.to_string());
+        let (label, path) = (label.unwrap_or(&path), path.as_str());
+        let (kind, status) = ("http", self.status());
+        let duration_ms = milliseconds(self.duration);
+        let (attempt, index) = (self.attempt, self.index);
+        let retry_in_ms = self.retry_in.map(milliseconds);
+        match &self.outcome {
+            Ok(_) => {
+                tracing::info!(
+                    label,
+                    kind,
+                    status,
+                    duration_ms,
+                    attempt,
+                    index,
+                    path,
+                    target,
+                    "webhook delivered"
+                );
             }
             Err(error) => {
-                let cause = std::error::Error::source(&**error).map(tracing::field::display);
-                tracing::warn!(%path, index, target, %error, cause, ?retry_in, "webhook not delivered");
+                let cause = std::error::Error::source(&**error).map(ToString::to_string);
+                let (error, cause) = (error.to_string(), cause.as_deref());
+                tracing::warn!(
+                    label,
+                    kind,
+                    status,
+                    error,
+                    cause,
+                    duration_ms,
+                    attempt,
+                    retry_in_ms,
+                    index,
+                    path,
+                    target,
+                    "webhook not delivered"
+                );
             }
         }
     }

@@ -19,6 +19,13 @@ pub(super) struct TargetUrl {
 }
 
 impl TargetUrl {
+    /// The path and the query, as in the first line of a request.
+    pub(super) fn request_target(&self) -> &str {
+        self.uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str())
+    }
+
     pub(super) fn read(url: &str) -> Result<Self, WebhookError> {
         let error = |reason| WebhookError::Url { reason };
         // The fragment is not sent.
@@ -26,6 +33,12 @@ impl TargetUrl {
         let (scheme, rest) = url.split_once("://").ok_or(error("has no scheme"))?;
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
+        // It is in one place or none: in a password, a client may take what follows for the host.
+        if path.contains('@') || authority.matches('@').nth(1).is_some() {
+            return Err(error(
+                "has an `@` beside the one before the host; write it as `%40`",
+            ));
+        }
         let (credentials, host) = match authority.rsplit_once('@') {
             Some((credentials, host)) => (Some(credentials), host),
             None => (None, authority),
@@ -107,6 +120,9 @@ mod tests {
             "http://host/hunter2 x",
             "http://host/\r\nX-Evil: hunter2",
             "http://a b/hunter2",
+            "http://me:hun@ter2@host/",
+            "http://me:80/hunter2@host/",
+            "http://host/hunter2?to=a@b",
         ] {
             let Err(error) = TargetUrl::read(url) else {
                 panic!("{url:?} is none")

@@ -274,7 +274,7 @@ impl ConnectionBudget {
         if !self.shared().warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 max = self.max(),
-                poll_interval = ?self.poll_interval(),
+                poll_interval_s = self.poll_interval().as_secs_f64(),
                 "connection budget exhausted: further watches poll at intervals until a connection is free: {}",
                 self.shared().settings.advice
             );

@@ -100,6 +100,7 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
     fn start_handler(&mut self, ctx: &mut Context<Self>) -> Result<(), HandlerError> {
         let handler = RunningHandler::start(
             &self.spec,
+            &self.label,
             ctx.address().recipient(),
             ctx.address().recipient(),
         )?;
@@ -125,7 +126,11 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
         match self.start_handler(ctx) {
             Ok(()) => self.deliver_again(ctx, |outcome| outcome == HandlerOutcome::Open),
             Err(error) => {
-                tracing::error!(watch = %self.label, %error, "handler not started; retrying");
+                tracing::error!(
+                    label = &*self.label,
+                    error = error.to_string(),
+                    "handler not started; retrying"
+                );
                 self.restart_later(ctx);
             }
         }
@@ -202,7 +207,10 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
             matches!(&self.handler, HandlerState::Running(handler) if !handler.is_connected());
         if ended {
             self.take_handler(HandlerState::Restarting);
-            tracing::error!(watch = %self.label, "handler ended unexpectedly; restarting it");
+            tracing::error!(
+                label = &*self.label,
+                "handler ended unexpectedly; restarting it"
+            );
             self.restart_later(ctx);
         }
     }
