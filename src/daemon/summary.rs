@@ -14,7 +14,7 @@ use crate::{
         executable::{ExecutableProblem, executable_problem},
     },
     definition::QueryVisitor,
-    handlers::HandlerPayload,
+    handlers::{HandlerPayload, OnError},
     watch::{KeyPrefix, nearest_root},
 };
 
@@ -186,23 +186,29 @@ fn without_secrets(url: &str) -> String {
 }
 
 fn warnings(spec: &WatchSpec) -> Vec<String> {
-    let programs = match &spec.handler {
-        HandlerSpec::Script(script) => [Some(&script.program), script.on_error.as_ref()],
-        HandlerSpec::Exec(exec) => [Some(&exec.program), None],
-        HandlerSpec::Http(_) => [None, None],
+    let program = match &spec.handler {
+        HandlerSpec::Script(script) => Some(&script.program),
+        HandlerSpec::Exec(exec) => Some(&exec.program),
+        HandlerSpec::Http(_) => None,
     };
-    let problems = programs.into_iter().flatten().filter_map(|program| {
-        let name = program.name();
-        let problem = match executable_problem(Path::new(&name))? {
-            ExecutableProblem::Missing => "does not exist; check the path, or install it",
-            ExecutableProblem::NotOnPath => "is not on the PATH; install it, or give its full path",
-            ExecutableProblem::NotExecutable => "is not executable; run `chmod +x` on it",
-        };
-        Some(format!(
-            "{}: the program {name} of `{}` {problem}",
-            spec.location, spec.label
-        ))
-    });
+    let on_error = spec.on_error.as_ref().map(OnError::program);
+    let problems = [program, on_error]
+        .into_iter()
+        .flatten()
+        .filter_map(|program| {
+            let name = program.name();
+            let problem = match executable_problem(Path::new(&name))? {
+                ExecutableProblem::Missing => "does not exist; check the path, or install it",
+                ExecutableProblem::NotOnPath => {
+                    "is not on the PATH; install it, or give its full path"
+                }
+                ExecutableProblem::NotExecutable => "is not executable; run `chmod +x` on it",
+            };
+            Some(format!(
+                "{}: the program {name} of `{}` {problem}",
+                spec.location, spec.label
+            ))
+        });
     problems.collect()
 }
 

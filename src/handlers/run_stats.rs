@@ -12,6 +12,10 @@ use super::process::{Exit, Output};
 #[rtype(result = "()")]
 #[non_exhaustive]
 pub struct RunEnded {
+    /// The program, without its arguments.
+    pub program: String,
+    /// Whether it is a program that is kept running, whose every exit is a failure unless the handler ended it.
+    pub is_kept: bool,
     /// The watch whose state it was run for. `None` for a program that was started before there was one.
     pub path: Option<WatchPath>,
     /// The index of that state.
@@ -41,6 +45,8 @@ pub struct RunStats {
     pub ended: u64,
     /// Runs among them that failed.
     pub failed: u64,
+    /// Runs among them that did not begin, since the program could not be started.
+    pub not_started: u64,
     /// Programs that are running now.
     pub running: usize,
     /// States that wait for their turn or for a retry.
@@ -52,15 +58,25 @@ pub struct RunStats {
 impl RunStats {
     pub(super) fn count(&mut self, ended: &RunEnded) {
         self.ended += 1;
-        self.failed += u64::from(!ended.exit.is_success());
+        if ended.is_not_started() {
+            self.not_started += 1;
+        } else {
+            self.failed += u64::from(!ended.exit.is_success());
+        }
         self.last = Some(ended.clone());
     }
 }
 
 impl RunEnded {
+    /// Returns whether the program could not be started, so that nothing was run.
+    pub fn is_not_started(&self) -> bool {
+        matches!(&self.exit, Exit::Failed(error) if error.is_not_started())
+    }
+
     /// Logs the run: a success at the level debug, a failure as a warning.
-    pub(super) fn log(&self, program: &str) {
+    pub(super) fn log(&self) {
         let Self {
+            program,
             path,
             exit,
             duration,
@@ -71,6 +87,8 @@ impl RunEnded {
         let path = path.as_ref().map(tracing::field::display);
         if exit.is_success() || matches!(exit, Exit::Stopped) {
             tracing::debug!(path, program, %exit, ?duration, %output, "handler program succeeded");
+        } else if self.is_not_started() {
+            tracing::warn!(path, program, %exit, ?retry_in, "handler program not started");
         } else {
             tracing::warn!(path, program, %exit, ?duration, ?retry_in, %output, "handler program failed");
         }
