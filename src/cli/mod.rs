@@ -4,6 +4,7 @@ mod arguments;
 mod connect;
 mod error;
 mod go_flags;
+mod init;
 mod kv;
 mod logs;
 mod option_errors;
@@ -35,10 +36,16 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .try_get_matches_from_mut(arguments)
         .and_then(|matches| Arguments::from_arg_matches(&matches))
         .unwrap_or_else(|error| error.exit());
-    let result = run(arguments, definition);
+    let runs_programs = matches!(arguments.command, None | Some(Command::Run { .. }));
+    let below = if runs_programs {
+        init::run_below()
+    } else {
+        None
+    };
+    let result = below.unwrap_or_else(|| run(arguments, definition).map(|()| ExitCode::SUCCESS));
     logs::finish();
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             // The exit status says it too, should the reader be gone.
             let _ = writeln!(io::stderr(), "consul-watch: {error}");
