@@ -86,7 +86,10 @@ impl ProgramError {
     ///
     /// The handlers of a service try again until it starts, however often that fails.
     pub fn is_not_started(&self) -> bool {
-        matches!(self, Self::Start { .. } | Self::Shell { .. })
+        matches!(
+            self,
+            Self::Start { .. } | Self::Shell { .. } | Self::StateFile { .. }
+        )
     }
 
     /// Returns whether the system lacked something that it may have again soon: descriptors, processes or memory.
