@@ -4,6 +4,7 @@ mod arguments;
 mod connect;
 mod error;
 mod go_flags;
+#[cfg(target_os = "linux")]
 mod init;
 mod kv;
 mod logs;
@@ -36,12 +37,7 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .try_get_matches_from_mut(arguments)
         .and_then(|matches| Arguments::from_arg_matches(&matches))
         .unwrap_or_else(|error| error.exit());
-    let runs_programs = matches!(arguments.command, None | Some(Command::Run { .. }));
-    let below = if runs_programs {
-        init::run_below()
-    } else {
-        None
-    };
+    let below = run_below_init(&arguments);
     let result = below.unwrap_or_else(|| run(arguments, definition).map(|()| ExitCode::SUCCESS));
     logs::finish();
     match result {
@@ -52,6 +48,18 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             error.exit_code()
         }
     }
+}
+
+/// Runs a command that runs programs below an init process, if this process has to be one.
+fn run_below_init(arguments: &Arguments) -> Option<Result<ExitCode, CliError>> {
+    let runs_programs = matches!(arguments.command, None | Some(Command::Run { .. }));
+    #[cfg(target_os = "linux")]
+    if runs_programs {
+        return init::run_below();
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = runs_programs;
+    None
 }
 
 fn run(arguments: Arguments, mut definition: clap::Command) -> Result<(), CliError> {

@@ -26,6 +26,7 @@ mod signal;
 mod task_queue;
 mod webhook;
 
+#[cfg(feature = "cli")]
 pub(crate) use self::on_error::HealthReport;
 pub use self::{
     exec::{Exec, ExecHandler, OnChange},

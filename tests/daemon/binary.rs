@@ -134,3 +134,21 @@ pub(crate) fn until_ended(ids: &[u32]) {
         !ids.iter().any(|id| is_running(*id))
     });
 }
+
+/// Ends what a test that has failed leaves behind: the processes whose numbers are in these files of its folder.
+pub(crate) struct Leftovers<'a>(pub(crate) &'a Folder, pub(crate) &'a [&'a str]);
+
+impl Drop for Leftovers<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for name in self.1 {
+            let text = fs::read_to_string(self.0.path(name)).unwrap_or_default();
+            for id in text.lines() {
+                // It may have ended already.
+                let _ = Command::new("kill").args(["-9", id.trim()]).status();
+            }
+        }
+    }
+}

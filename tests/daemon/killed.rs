@@ -5,9 +5,12 @@ use std::{fs, process::Command};
 use consul_watch_harness::{DEADLINE, Signal, TestAgent, eventually};
 
 use crate::{
-    binary::{Binary, ids, is_running, until_ended},
+    binary::{Binary, Leftovers, ids, is_running, until_ended},
     fixture::{Folder, children, consul, key},
 };
+
+/// The files with the numbers of processes.
+const ALL: [&str; 4] = ["ids", "kept", "left", "parent"];
 
 /// A handler that notes itself and a process that it has started, and never ends.
 fn endless(folder: &Folder) -> String {
@@ -37,6 +40,7 @@ fn by_any_signal_that_it_cannot_handle() {
     let agent = TestAgent::dev();
     for which in [Signal::KILL, Signal::QUIT, Signal::ABORT, Signal::USR1] {
         let folder = Folder::new();
+        let _leftovers = Leftovers(&folder, &ALL);
         let mut daemon = Binary::start(&folder, &configured(&agent, &folder));
         let mut all = ids(&folder, "ids", 2);
         all.extend(ids(&folder, "kept", 1));
@@ -48,8 +52,26 @@ fn by_any_signal_that_it_cannot_handle() {
 }
 
 #[test]
+fn a_single_watch_leaves_none_either() {
+    let agent = TestAgent::dev();
+    for which in [Signal::KILL, Signal::HUP] {
+        let folder = Folder::new();
+        let _leftovers = Leftovers(&folder, &ALL);
+        agent.put("a", "1");
+        let address = format!("-http-addr={}", agent.url());
+        let ours = env!("CARGO_BIN_EXE_consul-watch");
+        let line = endless(&folder);
+        let mut watch = Binary::spawn(&folder, &[ours, "-type=key", "-key=a", &address, &line]);
+        let all = ids(&folder, "ids", 2);
+        assert!(!watch.end_by(which).success());
+        until_ended(&all);
+    }
+}
+
+#[test]
 fn even_if_it_stops_all_processes_of_its_name() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
+    let _leftovers = Leftovers(&folder, &ALL);
     let mut daemon = Binary::start(&folder, &configured(&agent, &folder));
     let all = ids(&folder, "ids", 2);
     // As killall(1) and pkill(1) find them.
@@ -69,6 +91,7 @@ fn even_if_it_stops_all_processes_of_its_name() {
 #[test]
 fn the_guard_itself_may_be_killed_and_is_replaced() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
+    let _leftovers = Leftovers(&folder, &ALL);
     agent.put("a", "1");
     let text = format!(
         "{}{}",
@@ -100,6 +123,7 @@ fn the_guard_itself_may_be_killed_and_is_replaced() {
 #[test]
 fn a_program_that_is_kept_running_runs_once_after_a_crash() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
+    let _leftovers = Leftovers(&folder, &ALL);
     let file = configured(&agent, &folder);
     let mut before = Vec::new();
     for start in 1..=3 {
@@ -119,6 +143,7 @@ fn a_program_that_is_kept_running_runs_once_after_a_crash() {
 #[test]
 fn a_process_that_a_handler_has_left_behind_lives_on() {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
+    let _leftovers = Leftovers(&folder, &ALL);
     agent.put("a", "1");
     let (left, log) = (folder.path("left"), folder.path("runs"));
     let line = format!(
@@ -143,6 +168,7 @@ fn a_process_that_a_handler_has_left_behind_lives_on() {
 /// Runs the daemon in a terminal, and closes that.
 fn with_its_terminal(ends: bool) {
     let (agent, folder) = (TestAgent::dev(), Folder::new());
+    let _leftovers = Leftovers(&folder, &ALL);
     agent.put("a", "1");
     let line = format!(
         "echo $PPID >> {}; {}",

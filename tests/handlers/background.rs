@@ -1,5 +1,7 @@
 //! Processes that a program leaves in the background.
 
+use std::{path::PathBuf, process::Command};
+
 use consul_watch::handlers::{OrphanPolicy, Script, StopHandler};
 use consul_watch_harness::{DEADLINE, eventually_async, own_process};
 
@@ -21,12 +23,12 @@ async fn left_by(fixture: &mut Fixture, background: &str) -> String {
 async fn they_go_on_writing() {
     for to in ["", ">&2"] {
         let mut fixture = Fixture::new();
+        let _leftover = Leftover(fixture.path("left"));
         let line = format!("while :; do echo tick {to}; echo >> alive; sleep 0.02; done");
         let left = left_by(&mut fixture, &line).await;
         let before = fixture.read("alive").len();
         fixture.lines("alive", before + 20).await;
         assert!(lives(&left));
-        end(&left);
     }
 }
 
@@ -46,6 +48,7 @@ async fn they_may_write_more_than_a_pipe_holds_and_leave_nothing_behind() {
 #[actix::test]
 async fn one_that_has_left_its_group_writes_on_even_if_the_others_are_ended() {
     let mut fixture = Fixture::new();
+    let _leftover = Leftover(fixture.path("left"));
     let script = "setsid sh -c 'echo $$ > left; while :; do echo tick; echo >> alive; sleep 0.02; done' & \
                   sleep 1000 & echo $! > member; await alive; exit 0";
     let handler = fixture.start(Script::service(fixture.sh(script)).orphans(OrphanPolicy::End));
@@ -54,12 +57,15 @@ async fn one_that_has_left_its_group_writes_on_even_if_the_others_are_ended() {
     assert!(!lives(&fixture.read("member")));
     let before = fixture.read("alive").len();
     fixture.lines("alive", before + 20).await;
-    end(&fixture.read("left"));
 }
 
-fn end(pid: &str) {
-    let killed = std::process::Command::new("kill")
-        .args(["-9", pid.trim()])
-        .status();
-    assert!(killed.unwrap().success());
+/// Ends the process that is left in the background, also when the test fails.
+struct Leftover(PathBuf);
+
+impl Drop for Leftover {
+    fn drop(&mut self) {
+        let id = std::fs::read_to_string(&self.0).unwrap_or_default();
+        // It may have ended already.
+        let _ = Command::new("kill").args(["-9", id.trim()]).status();
+    }
 }

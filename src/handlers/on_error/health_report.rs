@@ -145,6 +145,7 @@ impl HealthReport {
     }
 
     /// Reports that a watch and its handler no longer exist.
+    #[cfg(feature = "cli")]
     pub(crate) fn gone(owner: &str) -> [Self; 2] {
         [Part::Watch, Part::Handler].map(|part| Self {
             source: Source {

@@ -5,6 +5,7 @@ mod health_report;
 mod incidents;
 mod options;
 
+#[cfg(feature = "cli")]
 pub(crate) use self::health_report::HealthReport;
 pub use self::{
     handler::ErrorHandler,

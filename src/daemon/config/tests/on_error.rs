@@ -16,9 +16,9 @@ fn on_error(field: &str) -> Option<OnError> {
     .on_error
 }
 
-fn runs(program: Program, after: ErrorThreshold) -> Option<OnError> {
+fn runs(program: Program, after: ErrorThreshold) -> OnError {
     let environment = Environment::inherited().deny(Environment::SERVICE_MANAGER);
-    Some(OnError::new(program.environment(environment)).after(after))
+    OnError::new(program.environment(environment)).after(after)
 }
 
 #[test]
@@ -27,20 +27,20 @@ fn a_line_a_list_or_a_block() {
     let (line, list) = (Program::shell("page me"), Program::new("page").arg("me"));
     assert_eq!(
         on_error("on_error = \"page me\""),
-        runs(line.clone(), usual)
+        Some(runs(line.clone(), usual))
     );
     assert_eq!(
         on_error("on_error = [\"page\", \"me\"]"),
-        runs(list.clone(), usual)
+        Some(runs(list.clone(), usual))
     );
     let minute = ErrorThreshold::Lasting(Duration::from_secs(60));
     assert_eq!(
         on_error("on_error { args = [\"page\", \"me\"] after = \"1m\" }"),
-        runs(list, minute)
+        Some(runs(list, minute))
     );
     assert_eq!(
         on_error("on_error = { handler = \"page me\", after = 3 }"),
-        runs(line, ErrorThreshold::Times(3))
+        Some(runs(line, ErrorThreshold::Times(3)))
     );
     assert_eq!(on_error(""), None);
 }
@@ -55,16 +55,16 @@ fn every_kind_of_handler_has_it_and_the_defaults_too() {
         watches { type = "key" key = "d" args = ["x"] on_error = "other" }"#,
     )
     .unwrap();
-    let expected = runs(
+    let expected = Some(runs(
         Program::new("page"),
         ErrorThreshold::Lasting(Duration::ZERO),
-    );
+    ));
     for spec in &config.watches[..3] {
         assert_eq!(spec.on_error, expected, "{}", spec.label);
     }
     assert_eq!(
         config.watches[3].on_error,
-        runs(Program::shell("other"), ErrorThreshold::default())
+        Some(runs(Program::shell("other"), ErrorThreshold::default()))
     );
 }
 
