@@ -78,6 +78,11 @@ impl Checkpoint {
         self
     }
 
+    /// Returns whether the handling of a later update had begun, and may be there in part.
+    pub fn is_begun(&self) -> bool {
+        self.begun
+    }
+
     /// Returns the index of the state. Consul may have started its count over since.
     pub fn index(&self) -> u64 {
         self.index

@@ -59,7 +59,8 @@ pub(super) enum Command {
     /// Run the watches of configuration files as a daemon.
     ///
     /// The files have the same `watches` as the configuration of a Consul agent, in JSON or HCL. The files of an
-    /// agent can be used as they are. SIGHUP reloads the files, SIGTERM and SIGINT stop the daemon.
+    /// agent can be used as they are. SIGHUP reloads the files, SIGTERM and SIGINT stop the daemon, and so does a
+    /// terminal that is closed. Handlers end with the daemon, even if it is killed.
     Run {
         /// Files (*.json, *.hcl), or directories of such files.
         #[arg(required = true, value_name = "CONFIG")]

@@ -4,6 +4,8 @@ mod arguments;
 mod connect;
 mod error;
 mod go_flags;
+#[cfg(target_os = "linux")]
+mod init;
 mod kv;
 mod log_format;
 mod logs;
@@ -38,16 +40,29 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .try_get_matches_from_mut(arguments)
         .and_then(|matches| Arguments::from_arg_matches(&matches))
         .unwrap_or_else(|error| error.exit());
-    let result = run(arguments, definition);
+    let below = run_below_init(&arguments);
+    let result = below.unwrap_or_else(|| run(arguments, definition).map(|()| ExitCode::SUCCESS));
     logs::finish();
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             // The exit status says it too, should the reader be gone.
             let _ = writeln!(io::stderr(), "consul-watch: {error}");
             error.exit_code()
         }
     }
+}
+
+/// Runs a command that runs programs below an init process, if this process has to be one.
+fn run_below_init(arguments: &Arguments) -> Option<Result<ExitCode, CliError>> {
+    let runs_programs = matches!(arguments.command, None | Some(Command::Run { .. }));
+    #[cfg(target_os = "linux")]
+    if runs_programs {
+        return init::run_below();
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = runs_programs;
+    None
 }
 
 fn run(arguments: Arguments, mut definition: clap::Command) -> Result<(), CliError> {

@@ -26,6 +26,7 @@ mod parse;
 mod run;
 mod runtime;
 mod summary;
+mod terminal;
 
 pub use self::{
     config::{

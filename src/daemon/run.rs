@@ -1,6 +1,10 @@
 //! The daemon as a process: it loads files, and obeys signals and systemd.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -12,8 +16,13 @@ use crate::{
         notify,
         runtime::{daemon::Daemon, daemon_error::DaemonError},
         summary::Summary,
+        terminal::Terminal,
     },
 };
+
+/// The time in which a second signal belongs to the first one: `timeout(1)`, a terminal and an init process may send
+/// it to this process and to its group.
+const REPEATED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Options of [`run`].
 #[derive(Default)]
@@ -76,8 +85,13 @@ pub fn check(paths: &[PathBuf], consul: &ConsulConfig) -> Result<Summary, Config
 
 /// Runs the watches of configuration files until SIGTERM or SIGINT.
 ///
-/// On the first signal, handlers have `shutdown_grace` to finish. A second signal ends the daemon at once. SIGHUP
-/// reloads the files; if they have issues, these are logged and all watches continue unchanged.
+/// On the first signal, handlers have `shutdown_grace` to finish. A second signal, at least 1 s later, ends the daemon
+/// at once. SIGHUP reloads the files; if they have issues, these are logged and all watches continue unchanged. When
+/// the terminal that the daemon was started from is closed, SIGHUP stops it, unless it was ignored at the start
+/// (`nohup`).
+///
+/// Where the application calls [`guard_programs`](crate::handlers::guard_programs), handlers end with the daemon even
+/// if it is killed.
 ///
 /// If systemd has set `NOTIFY_SOCKET`, it receives `READY=1`, `RELOADING=1` and `STOPPING=1`.
 ///
@@ -97,11 +111,12 @@ pub async fn run(paths: &[PathBuf], mut options: RunOptions) -> Result<(), Daemo
     }
     notify::stopping();
     tracing::info!("stopping all watches");
+    let begun = Instant::now();
     let mut stopped = std::pin::pin!(daemon.stop());
     loop {
         tokio::select! {
             () = &mut stopped => return Ok(()),
-            action = signals.next() => if action == SignalAction::End {
+            action = signals.next() => if action == SignalAction::End && begun.elapsed() >= REPEATED_WITHIN {
                 tracing::warn!("second signal: exiting without waiting for handlers");
                 return Ok(());
             }
@@ -145,6 +160,7 @@ enum SignalAction {
 }
 
 struct Signals {
+    terminal: Option<Terminal>,
     hang_up: Signal,
     terminate: Signal,
     interrupt: Signal,
@@ -153,6 +169,8 @@ struct Signals {
 impl Signals {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
+            // Before SIGHUP is no longer ignored.
+            terminal: Terminal::of_this_process(),
             hang_up: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -164,7 +182,14 @@ impl Signals {
             biased;
             _ = self.terminate.recv() => SignalAction::End,
             _ = self.interrupt.recv() => SignalAction::End,
-            _ = self.hang_up.recv() => SignalAction::Reload,
+            _ = self.hang_up.recv() => {
+                if self.terminal.as_ref().is_some_and(Terminal::is_closed) {
+                    tracing::warn!("the terminal was closed: stopping");
+                    SignalAction::End
+                } else {
+                    SignalAction::Reload
+                }
+            }
         }
     }
 }

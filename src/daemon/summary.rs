@@ -15,7 +15,7 @@ use crate::{
         executable::{ExecutableProblem, executable_problem},
     },
     definition::QueryVisitor,
-    handlers::{HandlerPayload, Program},
+    handlers::{HandlerPayload, OnError, Program},
     watch::{KeyPrefix, nearest_root},
 };
 
@@ -188,11 +188,13 @@ fn host_of(url: &str) -> String {
 }
 
 fn warnings(spec: &WatchSpec) -> Vec<String> {
-    let programs = match &spec.handler {
-        HandlerSpec::Script(script) => [Some(&script.program), script.on_error.as_ref()],
-        HandlerSpec::Exec(exec) => [Some(&exec.program), None],
-        HandlerSpec::Http(_) => [None, None],
+    let program = match &spec.handler {
+        HandlerSpec::Script(script) => Some(&script.program),
+        HandlerSpec::Exec(exec) => Some(&exec.program),
+        HandlerSpec::Http(_) => None,
     };
+    let on_error = spec.on_error.as_ref().map(OnError::program);
+    let programs = [program, on_error];
     let problems = programs.into_iter().flatten().filter_map(|program| {
         let name = program.name();
         let problem = match executable_problem(Path::new(&name))? {

@@ -4,7 +4,7 @@ use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use consul_watch_actors::{ChangeKind, Changed, Reason, WatchPath};
 
-use super::{job::Supersede, payload::HandlerPayload};
+use super::{input::ProgramInput, job::Supersede, payload::HandlerPayload};
 use crate::text::escaped;
 
 /// The greatest length of a name in a variable, in characters: longer than any key that a URL can name.
@@ -19,7 +19,7 @@ pub(super) trait ErasedChange {
     fn index(&self) -> u64;
 
     /// The input of the program: the JSON of the state and a newline.
-    fn input(&self) -> serde_json::Result<Vec<u8>>;
+    fn input(&self) -> ProgramInput;
 
     /// The summary that the program's environment has.
     fn summary(&self) -> ChangeSummary;
@@ -73,10 +73,12 @@ impl<Q: HandlerPayload> ErasedChange for Changed<Q> {
         self.index
     }
 
-    fn input(&self) -> serde_json::Result<Vec<u8>> {
-        let mut json = Q::payload(self)?;
-        json.push(b'\n');
-        Ok(json)
+    fn input(&self) -> ProgramInput {
+        let changed = self.clone();
+        ProgramInput::new(move |out| {
+            Q::write_payload(&changed, out)?;
+            out.write_all(b"\n")
+        })
     }
 
     fn summary(&self) -> ChangeSummary {

@@ -31,6 +31,8 @@ pub(super) struct Job<W> {
     /// `None` once the reply was sent.
     reply_handle: Option<ReplyHandle>,
     attempts: u32,
+    /// Whether the state may have been handled in part before this process or this handler started.
+    pub(super) is_repeat: bool,
     /// The back-off since the last success.
     backoff: Option<Backoff>,
 }
@@ -56,6 +58,7 @@ impl<W: Supersede> Job<W> {
             content,
             reply_handle: Some(reply_handle),
             attempts: 0,
+            is_repeat: false,
             backoff: None,
         }
     }
@@ -78,6 +81,13 @@ impl<W: Supersede> Job<W> {
         retry?.pause(&mut self.backoff, self.attempts)
     }
 
+    /// Returns the pause after an attempt that could not begin. It does not count, and there is always another one.
+    pub(super) fn pause_before_start(&mut self, retry: Option<&RetryPolicy>) -> Option<Duration> {
+        self.attempts = self.attempts.saturating_sub(1);
+        let retry = retry.cloned().unwrap_or_default().without_end();
+        retry.pause(&mut self.backoff, self.attempts)
+    }
+
     /// Gives the state up. Its sender learns that it was not handled.
     pub(super) fn abandon(&mut self) {
         self.reply_handle = None;
@@ -93,6 +103,7 @@ impl<W: Supersede> Task for Job<W> {
 
     fn supersede(&mut self, mut older: Self) {
         self.content.supersede(&older.content);
+        self.is_repeat |= older.is_repeat;
         self.backoff = older.backoff.take().or(self.backoff.take());
         older.acknowledge();
     }

@@ -8,7 +8,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     job::{Job, Supersede},
-    options::LONGEST,
+    longest::LONGEST,
     task_queue::{NextTask, QueueMode, TaskId, TaskQueue},
 };
 

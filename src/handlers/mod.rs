@@ -6,13 +6,16 @@
 //! | signal or restart a program that keeps running | [`ExecHandler`], made of an [`Exec`] |
 //! | call a URL | [`WebhookHandler`], made of a [`Webhook`] |
 //!
-//! [`StopHandler`] stops each of them. [`ForwardSignal`] passes a signal on to their programs.
+//! An [`ErrorHandler`] runs a program when they fail for long. [`StopHandler`] stops each of them. [`ForwardSignal`] passes a signal on to their programs.
 
 mod change;
 mod deferred_reply;
 mod exec;
+mod input;
 mod job;
 mod lifecycle;
+mod longest;
+mod on_error;
 mod options;
 mod payload;
 mod process;
@@ -23,11 +26,16 @@ mod signal;
 mod task_queue;
 mod webhook;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::on_error::HealthReport;
 pub use self::{
     exec::{Exec, ExecHandler, OnChange},
     lifecycle::StopHandler,
+    on_error::{ErrorHandler, ErrorThreshold, OnError},
     payload::HandlerPayload,
-    process::{Environment, Exit, OrphanPolicy, Output, OutputTo, Program, ProgramError},
+    process::{
+        Environment, Exit, OrphanPolicy, Output, OutputTo, Program, ProgramError, guard_programs,
+    },
     retry_policy::RetryPolicy,
     run_stats::{GetRunStats, RunEnded, RunStats},
     script::{Script, ScriptHandler},

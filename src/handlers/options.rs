@@ -6,9 +6,6 @@ use actix::{Message, Recipient};
 
 use super::{process::OutputTo, retry_policy::RetryPolicy, signal::Signal};
 
-/// The longest duration of an option, one year: a clock cannot count much longer ones from now.
-pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60 * 24 * 365);
-
 /// The settings that handlers share. Each handler has the setters of those that apply to it.
 #[derive(Debug)]
 pub(super) struct HandlerOptions<E>
@@ -109,7 +106,7 @@ macro_rules! handler_setters {
         /// machines that see the same change do not all act at once. A retry is not delayed.
         #[must_use]
         pub fn splay(mut self, max: ::std::time::Duration) -> Self {
-            self.options.splay = max.min($crate::handlers::options::LONGEST);
+            self.options.splay = max.min($crate::handlers::longest::LONGEST);
             self
         }
     };

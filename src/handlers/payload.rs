@@ -1,10 +1,11 @@
 //! [`HandlerPayload`]: the JSON of a change as Consul's own handlers receive it.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
+use base64::{Engine as _, display::Base64Display, engine::general_purpose::STANDARD};
 use consul_watch_actors::{Changed, Item, Query, Snapshot};
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json, ser::Formatter};
 
 use crate::{
     client::ConsulConfig,
@@ -19,12 +20,26 @@ use crate::{
 /// A query whose changes a handler of Consul's `watches` can take: as the JSON that Consul itself writes to
 /// its [handlers](https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches#handlers).
 pub trait HandlerPayload: Query<Source = ConsulConfig, Value: Snapshot<Item: Serialize>> {
+    /// Writes the JSON of the new state, compact and without a newline.
+    ///
+    /// A handler that writes to a program calls it again for each part that the program reads, and `out` refuses
+    /// what goes beyond that part.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`. No other is known, since every value was JSON before.
+    fn write_payload(changed: &Changed<Self>, out: &mut dyn io::Write) -> serde_json::Result<()>;
+
     /// The JSON of the new state, compact and without a newline.
     ///
     /// # Errors
     ///
     /// None is known, since every value was JSON before.
-    fn payload(changed: &Changed<Self>) -> serde_json::Result<Vec<u8>>;
+    fn payload(changed: &Changed<Self>) -> serde_json::Result<Vec<u8>> {
+        let mut json = Vec::new();
+        Self::write_payload(changed, &mut json)?;
+        Ok(json)
+    }
 
     /// The name of an entry: its key, its name or its id.
     fn name(item: &<Self::Value as Snapshot>::Item) -> String;
@@ -40,8 +55,8 @@ pub trait HandlerPayload: Query<Source = ConsulConfig, Value: Snapshot<Item: Ser
 }
 
 impl HandlerPayload for Key {
-    fn payload(changed: &Changed<Self>) -> serde_json::Result<Vec<u8>> {
-        written(&changed.current.as_deref().map(GoPair::of))
+    fn write_payload(changed: &Changed<Self>, out: &mut dyn io::Write) -> serde_json::Result<()> {
+        write_json(&changed.current.as_deref().map(GoPair::of), out)
     }
 
     fn name(pair: &KvPair) -> String {
@@ -54,14 +69,10 @@ impl HandlerPayload for Key {
 }
 
 impl HandlerPayload for KeyPrefix {
-    fn payload(changed: &Changed<Self>) -> serde_json::Result<Vec<u8>> {
-        let pairs: Vec<_> = changed
-            .current
-            .iter()
-            .map(|pair| GoPair::of(pair))
-            .collect();
+    fn write_payload(changed: &Changed<Self>, out: &mut dyn io::Write) -> serde_json::Result<()> {
         // Consul writes null for a prefix without keys.
-        written(&(!pairs.is_empty()).then_some(pairs))
+        let pairs = (!changed.current.is_empty()).then_some(GoPairs(&changed.current));
+        write_json(&pairs, out)
     }
 
     fn name(pair: &KvPair) -> String {
@@ -78,8 +89,8 @@ impl HandlerPayload for KeyPrefix {
 macro_rules! payloads {
     ($($query:ty: |$changed:ident| $handed:expr, |$item:ident| $name:expr;)*) => {
         $(impl HandlerPayload for $query {
-            fn payload($changed: &Changed<Self>) -> serde_json::Result<Vec<u8>> {
-                written(&$handed)
+            fn write_payload($changed: &Changed<Self>, out: &mut dyn io::Write) -> serde_json::Result<()> {
+                write_json(&$handed, out)
             }
 
             fn name($item: &<Self::Value as Snapshot>::Item) -> String {
@@ -100,24 +111,32 @@ payloads! {
     AgentService: |changed| changed.current.as_deref().map(handler::instance), |service| service.id.clone();
 }
 
-/// Compact JSON with the escapes of Go's encoder, as Consul writes it.
-fn written<T: Serialize>(value: &T) -> serde_json::Result<Vec<u8>> {
-    let json = serde_json::to_string(value)?;
-    // None of these occurs outside of strings.
-    let escaped = ["<", ">", "&", "\u{2028}", "\u{2029}"]
-        .iter()
-        .any(|text| json.contains(text));
-    if !escaped {
-        return Ok(json.into_bytes());
+/// Writes compact JSON with the escapes of Go's encoder, as Consul writes it.
+fn write_json<T: Serialize>(value: &T, out: &mut dyn io::Write) -> serde_json::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(out, GoEscapes))
+}
+
+/// The escapes of Go's encoder beyond those of JSON, within strings.
+struct GoEscapes;
+
+impl Formatter for GoEscapes {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
+            let (plain, special) = rest.split_at(at);
+            writer.write_all(plain.as_bytes())?;
+            let mut chars = special.chars();
+            if let Some(special) = chars.next() {
+                write!(writer, "\\u{:04x}", u32::from(special))?;
+            }
+            rest = chars.as_str();
+        }
+        writer.write_all(rest.as_bytes())
     }
-    let json = json
-        .replace('<', "\\u003c")
-        .replace('>', "\\u003e")
-        .replace('&', "\\u0026");
-    Ok(json
-        .replace('\u{2028}', "\\u2028")
-        .replace('\u{2029}', "\\u2029")
-        .into_bytes())
 }
 
 /// The events that this subscriber has not seen: what Consul writes of a log.
@@ -134,13 +153,8 @@ fn text_or_base64(pair: &KvPair) -> Value {
     let value = pair.value.as_deref().unwrap_or_default();
     match std::str::from_utf8(value) {
         Ok(text) => json!(text),
-        Err(_) => json!({ "base64": base64(value) }),
+        Err(_) => json!({ "base64": STANDARD.encode(value) }),
     }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
-    STANDARD.encode(bytes)
 }
 
 /// A pair with the fields of Consul's API client in their order. It has a session even where there is none.
@@ -152,7 +166,7 @@ struct GoPair<'a> {
     modify_index: u64,
     lock_index: u64,
     flags: u64,
-    value: Option<String>,
+    value: Option<Base64<'a>>,
     session: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     namespace: &'a str,
@@ -168,11 +182,29 @@ impl<'a> GoPair<'a> {
             modify_index: pair.modify_index,
             lock_index: pair.lock_index,
             flags: pair.flags,
-            value: pair.value.as_deref().map(base64),
+            value: pair.value.as_deref().map(Base64),
             session: pair.session.as_deref().unwrap_or_default(),
             namespace: &pair.namespace,
             partition: &pair.partition,
         }
+    }
+}
+
+/// Bytes that are encoded while they are written.
+struct Base64<'a>(&'a [u8]);
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Base64Display::new(self.0, &STANDARD))
+    }
+}
+
+/// The pairs of a prefix, each made when it is written.
+struct GoPairs<'a>(&'a [Arc<KvPair>]);
+
+impl Serialize for GoPairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|pair| GoPair::of(pair)))
     }
 }
 
@@ -224,6 +256,17 @@ mod tests {
         let changed = Changed::first(Key::new("a"), Some(Arc::new(pair)), 2);
         let end = r#""Value":null,"Session":"","Namespace":"team","Partition":"default"}"#;
         assert!(text(HandlerPayload::payload(&changed)).ends_with(end));
+    }
+
+    #[test]
+    fn strings_have_the_escapes_of_go() {
+        let mut json = Vec::new();
+        let text = "<a href=\"x\">&\u{2028}\u{2029}\u{e9}\n</a>";
+        write_json(&json!({ "<": text, "list": [1, null, "&&"] }), &mut json).unwrap();
+        assert_eq!(
+            String::from_utf8(json).unwrap(),
+            r#"{"\u003c":"\u003ca href=\"x\"\u003e\u0026\u2028\u2029é\n\u003c/a\u003e","list":[1,null,"\u0026\u0026"]}"#
+        );
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::time::Duration;
 use consul_watch_actors::Backoff;
 use tokio::time::Instant;
 
+use super::longest::LONGEST;
+
 /// The shortest pause, so that a newer state that has waited for a failed run comes before its retry.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 
@@ -22,8 +24,8 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     fn default() -> Self {
         const SHORTEST: Duration = Duration::from_secs(1);
-        const LONGEST: Duration = Duration::from_secs(60);
-        let backoff = Backoff::new(SHORTEST, LONGEST).unwrap_or_default();
+        const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+        let backoff = Backoff::new(SHORTEST, LONGEST_PAUSE).unwrap_or_default();
         Self {
             backoff: backoff.with_reset_after(Duration::ZERO),
             tries: Some(10),
@@ -58,7 +60,7 @@ impl RetryPolicy {
         let pause = history
             .get_or_insert_with(|| self.backoff.clone_reset())
             .failed(Instant::now())
-            .max(MIN_PAUSE);
+            .clamp(MIN_PAUSE, LONGEST);
         self.tries.is_none_or(|most| tries < most).then_some(pause)
     }
 }

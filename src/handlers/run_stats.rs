@@ -16,6 +16,10 @@ const MAX_NAME: usize = 512;
 #[rtype(result = "()")]
 #[non_exhaustive]
 pub struct RunEnded {
+    /// The program, without its arguments.
+    pub program: String,
+    /// Whether it is a program that is kept running, whose every exit is a failure unless the handler ended it.
+    pub is_kept: bool,
     /// The watch whose state it was run for. `None` for a program that was started before there was one.
     pub path: Option<WatchPath>,
     /// The index of that state.
@@ -45,6 +49,8 @@ pub struct RunStats {
     pub ended: u64,
     /// Runs among them that failed.
     pub failed: u64,
+    /// Runs among them that did not begin, since the program could not be started.
+    pub not_started: u64,
     /// Programs that are running now.
     pub running: usize,
     /// States that wait for their turn or for a retry.
@@ -56,16 +62,26 @@ pub struct RunStats {
 impl RunStats {
     pub(super) fn count(&mut self, ended: &RunEnded) {
         self.ended += 1;
-        self.failed += u64::from(!ended.exit.is_success());
+        if ended.is_not_started() {
+            self.not_started += 1;
+        } else {
+            self.failed += u64::from(!ended.exit.is_success());
+        }
         self.last = Some(ended.clone());
     }
 }
 
 impl RunEnded {
+    /// Returns whether the program could not be started, so that nothing was run.
+    pub fn is_not_started(&self) -> bool {
+        matches!(&self.exit, Exit::Failed(error) if error.is_not_started())
+    }
+
     /// Logs the run in one line: an info, or a warning if it failed.
-    pub(super) fn log(&self, kind: &str, label: Option<&str>, program: &str) {
+    pub(super) fn log(&self, kind: &str, label: Option<&str>) {
         let path = self.path.as_ref().map(|path| in_log(path.to_string()));
         let path = path.as_deref();
+        let program = self.program.as_str();
         let label = label.or(path).unwrap_or(program);
         let (exit, duration_ms) = (self.exit.code(), milliseconds(self.duration));
         let (attempt, index) = (self.attempt, self.index);
@@ -84,6 +100,19 @@ impl RunEnded {
                 program,
                 output,
                 "handler run ended"
+            );
+        } else if self.is_not_started() {
+            let reason = self.exit.to_string();
+            let reason = reason.as_str();
+            tracing::warn!(
+                label,
+                kind,
+                reason,
+                retry_in_ms,
+                index,
+                path,
+                program,
+                "handler program not started"
             );
         } else {
             let reason = self.exit.to_string();

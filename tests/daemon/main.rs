@@ -7,12 +7,17 @@
 )]
 
 mod agent_files;
+mod binary;
 mod checkpoints;
 mod documented_examples;
+mod error_program;
+mod first_process;
 mod fixture;
 mod hcl_matches_consul;
 mod http_handler;
+mod killed;
 mod notifies_systemd;
+mod other_users;
 mod process;
 mod reload_keeps_the_unchanged;
 mod reload_under_load;

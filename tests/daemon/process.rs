@@ -101,8 +101,14 @@ impl Process {
 
     /// Sends SIGTERM and waits for the end.
     #[track_caller]
-    pub(crate) fn stop(mut self) -> ExitStatus {
-        self.send(Signal::TERM);
+    pub(crate) fn stop(self) -> ExitStatus {
+        self.end_by(Signal::TERM)
+    }
+
+    /// Sends a signal and waits for the end. It may have ended already.
+    #[track_caller]
+    pub(crate) fn end_by(mut self, which: Signal) -> ExitStatus {
+        let _ = signal(&self.child, which);
         let child = &mut self.child;
         eventually_some(DEADLINE, "the end of the daemon", || {
             child.try_wait().expect("a child")

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use consul_watch_harness::{DEADLINE, Signal, TestAgent, eventually};
 
 use crate::{
+    binary::Binary,
     fixture::{Folder, children, consul, key, until_nobody_has},
     process::Process,
 };
@@ -106,6 +107,82 @@ fn a_second_signal_ends_the_daemon_at_once() {
     eventually(DEADLINE, "the first run", || folder.log("a").len() == 1);
     daemon.send(Signal::TERM);
     daemon.until_logged("stopping all watches", 1);
+    eventually(DEADLINE, "the effect of a later signal", || {
+        daemon.send(Signal::TERM);
+        daemon.log().contains("second signal")
+    });
     assert!(daemon.stop().success());
     until_nobody_has(&folder.path("a"));
+}
+
+#[test]
+fn a_signal_that_comes_twice_at_once_skips_no_grace() {
+    for pair in [
+        [Signal::TERM, Signal::TERM],
+        [Signal::TERM, Signal::INT],
+        [Signal::INT, Signal::INT],
+    ] {
+        let (agent, folder) = (TestAgent::dev(), Folder::new());
+        let line = format!(
+            "{}; sleep 1; touch {}",
+            folder.writer("a", "x"),
+            folder.path("done").display()
+        );
+        let file = folder.configure(&format!("{}{}", consul(&agent.url()), key("a", &line, "")));
+        let daemon = Process::start(&folder, &file, &[]);
+        eventually(DEADLINE, "the first run", || folder.log("a").len() == 1);
+        daemon.send(pair[0]);
+        daemon.until_logged("stopping all watches", 1);
+        assert!(daemon.end_by(pair[1]).success());
+        assert!(
+            folder.path("done").exists(),
+            "{pair:?}: the handler had time to finish"
+        );
+    }
+}
+
+#[test]
+fn timeout_of_coreutils_skips_no_grace() {
+    let (agent, folder) = (TestAgent::dev(), Folder::new());
+    let line = format!(
+        "{}; sleep 1; touch {}",
+        folder.writer("a", "x"),
+        folder.path("done").display()
+    );
+    let file = folder.configure(&format!("{}{}", consul(&agent.url()), key("a", &line, "")));
+    // It signals its child, and then its whole group.
+    let mut timeout = Binary::below(&folder, &file, &["timeout", "1000"]);
+    eventually(DEADLINE, "the first run", || folder.log("a").len() == 1);
+    timeout.end_by(Signal::TERM);
+    assert!(
+        folder.path("done").exists(),
+        "the handler had time to finish"
+    );
+}
+
+#[test]
+fn a_shell_that_runs_no_lines_is_the_reason_and_no_failure() {
+    for (shell, reason) in [
+        ("/usr/sbin/nologin", "does not run command lines"),
+        ("/bin/false", "does not run command lines"),
+        ("/no/such/shell", "there is no such file; set SHELL"),
+    ] {
+        let (agent, folder) = (TestAgent::dev(), Folder::new());
+        agent.put("a", "1");
+        // Without retries, a failure would be given up at once.
+        let text = format!(
+            "{}{}",
+            consul(&agent.url()),
+            key("a", "true", "retry = false")
+        );
+        let file = folder.configure(&text);
+        let daemon = Process::start(&folder, &file, &[("SHELL", shell.as_ref())]);
+        daemon.until_logged("handler program not started", 2);
+        let log = daemon.log();
+        assert!(
+            log.contains(reason) && !log.contains("handler program failed"),
+            "{log}"
+        );
+        assert!(daemon.stop().success());
+    }
 }

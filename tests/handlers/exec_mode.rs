@@ -191,3 +191,48 @@ async fn one_that_ignores_sigterm_is_killed_with_its_forks() {
     assert!(!lives(&fixture.read("grandchild")) && children().is_empty());
     assert!(matches!(fixture.ended().await.exit, Exit::Stopped));
 }
+
+#[actix::test]
+async fn a_change_may_do_nothing_but_replace_the_state_file() {
+    let mut fixture = Fixture::new();
+    // Without a handler for SIGHUP, which would end it.
+    let script = "echo up >> log; exec sleep 1000";
+    let exec = Exec::new(fixture.sh(script))
+        .on_change(OnChange::Nothing)
+        .state_file(fixture.path("state"));
+    let handler = start(&fixture, exec);
+    let mut before = state("0", 1);
+    handler.send(before.clone()).await.unwrap();
+    fixture.lines("log", 1).await;
+    for index in 2..=5 {
+        let next = change(&index.to_string(), index, &before);
+        handler.send(next.clone()).await.unwrap();
+        let modified = format!("\"ModifyIndex\":{index},");
+        fixture
+            .until("state", |state| state.contains(&modified))
+            .await;
+        before = next;
+    }
+    assert_eq!(handler.send(GetRunStats).await.unwrap().running, 1);
+    assert!(fixture.ended_already().is_none(), "it has run all the time");
+    stop(&handler, StopHandler::now()).await;
+}
+
+#[actix::test]
+async fn a_huge_grace_is_no_short_one() {
+    own_process!();
+    let mut fixture = Fixture::new();
+    let script = "trap 'echo asked >> log; await go; exit 0' TERM; echo up >> log; while :; do sleep 0.01; done";
+    let exec = Exec::new(fixture.sh(script)).grace(Duration::MAX);
+    let handler = start(&fixture, exec);
+    handler.send(state("x", 1)).await.unwrap();
+    fixture.lines("log", 1).await;
+    let stopping = handler.send(StopHandler::within(Duration::MAX));
+    let stopping = actix::spawn(stopping);
+    assert_eq!(fixture.lines("log", 2).await, ["up", "asked"]);
+    assert!(!stopping.is_finished());
+    fixture.touch("go");
+    stopping.await.unwrap().unwrap();
+    assert!(matches!(fixture.ended().await.exit, Exit::Stopped));
+    assert!(children().is_empty());
+}

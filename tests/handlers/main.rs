@@ -8,13 +8,17 @@
     reason = "a test that cannot continue has failed"
 )]
 
+mod background;
+mod error_program;
 mod exec_mode;
+mod not_started;
 mod script_concurrency;
 mod script_exit;
 mod script_fixture;
 mod script_input;
 mod script_on_consul;
 mod script_stop;
+mod unread_input;
 mod webhook_delivery;
 mod webhook_echo;
 mod webhook_signature;

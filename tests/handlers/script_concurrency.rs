@@ -209,23 +209,3 @@ async fn splay_delays_and_the_newest_state_is_run() {
     assert_eq!(fixture.lines("done", 5).await, ["1", "2", "3", "4", "5"]);
     assert!(fixture.ended_already().is_none());
 }
-
-#[actix::test]
-async fn a_failure_is_told_to_the_program_for_it() {
-    own_process!();
-    let mut fixture = Fixture::new();
-    let told = fixture.sh("cat >> told; echo \"$CONSUL_WATCH_ERROR\" >> error");
-    let script = Script::service(fixture.sh("echo so sorry; exit 5"))
-        .retry(None)
-        .on_error(told);
-    let handler = fixture.start(script);
-    handler.send(state("x", 1)).await.unwrap();
-    assert_eq!(fixture.ended().await.exit.code(), 5);
-    let lines = fixture.lines("error", 1).await;
-    assert_eq!(lines, ["exited with 5"]);
-    let told: serde_json::Value = serde_json::from_str(fixture.read("told").trim()).unwrap();
-    let expected =
-        serde_json::json!({ "path": "key:app", "error": "exited with 5", "output": "so sorry\n" });
-    assert_eq!(told, expected);
-    childless().await;
-}

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use consul_watch::handlers::{Exit, OrphanPolicy, Program, ProgramError, Script, ScriptHandler};
+use consul_watch::handlers::{
+    ErrorHandler, Exit, OnError, OrphanPolicy, Program, ProgramError, Script, ScriptHandler,
+};
 use consul_watch_harness::{DEADLINE, eventually_async, own_process};
 
 use crate::script_fixture::{Fixture, childless, lives, peak_memory, state};
@@ -211,10 +213,7 @@ async fn what_cannot_be_given_to_a_program_is_refused_before() {
         error.to_string().contains("argument 1 of the program `a`"),
         "{error}"
     );
-    let error = Script::command(Program::new("a"))
-        .on_error(Program::shell(""))
-        .validate()
-        .unwrap_err();
+    let error = ErrorHandler::new(OnError::new(Program::shell(""))).unwrap_err();
     assert!(matches!(error, ProgramError::Empty));
 }
 

@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use consul_watch::handlers::{Script, ScriptHandler, StopHandler};
-use consul_watch::{
-    Backoff, ConsulConfig, Key, KeyPrefix, Observe, Services, Stop, Watch, WatchSupervisor,
-};
+use consul_watch::{Backoff, ConsulConfig, Key, KeyPrefix, Services, Stop, Watch, WatchSupervisor};
 use consul_watch_harness::{TestAgent, own_process};
 
 use crate::script_fixture::{Fixture, childless, children, descriptors, stop, until_runs};
 
-fn supervisor(agent: &TestAgent) -> Addr<WatchSupervisor> {
+pub(crate) fn supervisor(agent: &TestAgent) -> Addr<WatchSupervisor> {
     let config = ConsulConfig::default()
         .with_address(format!("http://{}", agent.http_addr()))
         .unwrap();
@@ -179,30 +177,4 @@ async fn one_handler_takes_watches_of_several_types() {
         .await;
     fixture.until("got-keyprefix", |got| got == "null\n").await;
     stop(&handler, StopHandler::within(Duration::from_secs(5))).await;
-}
-
-#[actix::test]
-async fn a_watch_in_trouble_is_told_to_the_program_for_it() {
-    let agent = TestAgent::dev();
-    let fixture = Fixture::new();
-    agent.put("k", b"1");
-    let watches = supervisor(&agent);
-    let told = fixture.sh("echo \"$CONSUL_WATCH_PATH: $CONSUL_WATCH_ERROR\" >> told");
-    let handler = fixture.start(Script::service(fixture.sh("echo >> runs")).on_error(told));
-    watches.send(Observe::all(handler.clone())).await.unwrap();
-    watches
-        .send(Watch::new(Key::new("k"), handler.clone()))
-        .await
-        .unwrap()
-        .unwrap();
-    fixture.lines("runs", 1).await;
-    assert_eq!(fixture.read("told"), "");
-    agent.kill();
-    let told = fixture.lines("told", 1).await;
-    assert!(
-        told[0].starts_with("key:k: ") && told[0].len() > 20,
-        "{told:?}"
-    );
-    stop(&handler, StopHandler::now()).await;
-    assert_eq!(fixture.read("runs"), "\n", "trouble is no change");
 }

@@ -40,7 +40,6 @@ pub(crate) struct ScriptSpec {
     pub(crate) splay: Option<Duration>,
     pub(crate) retry: RetrySpec,
     pub(crate) concurrency: Concurrency,
-    pub(crate) on_error: Option<Program>,
 }
 
 /// A program that keeps running.
@@ -58,7 +57,8 @@ pub(crate) struct ExecSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct ExecExtras {
     pub(crate) kill_signal: Option<Signal>,
-    pub(crate) reload_signal: Option<Signal>,
+    /// The effect of a change, if `reload_signal` is given.
+    pub(crate) reload_signal: Option<OnChange>,
     pub(crate) restart_on_change: bool,
     pub(crate) state_file: Option<PathBuf>,
 }
@@ -167,10 +167,6 @@ impl ScriptSpec {
             splay: watch_options.splay,
             retry: watch_options.retry.unwrap_or_default(),
             concurrency: watch_options.concurrency.unwrap_or_default(),
-            on_error: watch_options
-                .on_error
-                .clone()
-                .map(|program| program.environment(watch_options.environment())),
         }
     }
 
@@ -184,9 +180,6 @@ impl ScriptSpec {
         }
         if let Some(splay) = self.splay {
             script = script.splay(splay);
-        }
-        if let Some(program) = &self.on_error {
-            script = script.on_error(program.clone());
         }
         match self.concurrency {
             Concurrency::One => script.coalesce(),
@@ -221,8 +214,8 @@ impl ExecSpec {
         if let Some(signal) = self.extras.kill_signal {
             exec = exec.stop_signal(signal);
         }
-        if let Some(signal) = self.extras.reload_signal {
-            exec = exec.on_change(OnChange::Signal(signal));
+        if let Some(on_change) = self.extras.reload_signal {
+            exec = exec.on_change(on_change);
         }
         if self.extras.restart_on_change {
             exec = exec.on_change(OnChange::Restart);
@@ -250,7 +243,7 @@ impl ExecExtras {
     pub(super) fn read(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Self {
         let extras = Self {
             kill_signal: signal(fields, "kill_signal", errors),
-            reload_signal: signal(fields, "reload_signal", errors),
+            reload_signal: reload_signal(fields, errors),
             restart_on_change: fields.boolean("restart_on_change", errors).unwrap_or(false),
             state_file: fields.string("state_file", errors).map(PathBuf::from),
         };
@@ -259,5 +252,16 @@ impl ExecExtras {
             errors.push(DefinitionError::Together { first, second });
         }
         extras
+    }
+}
+
+/// Reads `reload_signal`. Without text, or with `none`, a change sends no signal.
+fn reload_signal(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<OnChange> {
+    const NAME: &str = "reload_signal";
+    match fields.get(NAME)?.as_str().map(str::trim) {
+        Some(text) if text.is_empty() || text.eq_ignore_ascii_case("none") => {
+            Some(OnChange::Nothing)
+        }
+        _ => signal(fields, NAME, errors).map(OnChange::Signal),
     }
 }

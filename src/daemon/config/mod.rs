@@ -7,6 +7,7 @@ pub(super) mod daemon_config;
 pub(super) mod handler_spec;
 mod http_spec;
 pub(super) mod log_settings;
+mod on_error_spec;
 mod retry_spec;
 pub(super) mod root_spec;
 mod section;

@@ -5,11 +5,12 @@ use std::time::Duration;
 use crate::{
     daemon::config::{
         concurrency::Concurrency,
+        on_error_spec::OnErrorSpec,
         retry_spec::RetrySpec,
-        values::{duration, list, program},
+        values::{duration, list},
     },
     definition::{DefinitionErrors, Fields},
-    handlers::{Environment, Program},
+    handlers::{Environment, OnError},
 };
 
 /// The kind of handler that decides which options exist.
@@ -33,7 +34,7 @@ pub(crate) struct WatchOptions {
     pub(crate) grace: Option<Duration>,
     pub(crate) splay: Option<Duration>,
     pub(crate) concurrency: Option<Concurrency>,
-    pub(crate) on_error: Option<Program>,
+    pub(crate) on_error: Option<OnErrorSpec>,
     pub(crate) environment_allow: Option<Vec<String>>,
     pub(crate) environment_deny: Option<Vec<String>>,
     /// Whether programs inherit the variables with Consul's token.
@@ -51,6 +52,7 @@ impl WatchOptions {
             changes_only: fields.boolean("changes_only", errors),
             quiet_period: duration(fields, "quiet_period", errors),
             max_wait: duration(fields, "max_wait", errors),
+            on_error: OnErrorSpec::read(fields, errors),
             ..Self::default()
         };
         if to(&[HandlerKind::Script, HandlerKind::Http]) {
@@ -59,7 +61,6 @@ impl WatchOptions {
         if to(&[HandlerKind::Script]) {
             watch_options.timeout = duration(fields, "timeout", errors);
             watch_options.concurrency = Concurrency::read(fields, errors);
-            watch_options.on_error = program(fields, "on_error", errors);
         }
         if to(&[HandlerKind::Script, HandlerKind::Exec]) {
             watch_options.grace = duration(fields, "grace", errors);
@@ -91,6 +92,12 @@ impl WatchOptions {
                 .or_else(|| defaults.environment_deny.clone()),
             inherit_token: self.inherit_token.or(defaults.inherit_token),
         }
+    }
+
+    /// Returns the program for errors.
+    pub(super) fn on_error(&self) -> Option<OnError> {
+        let spec = self.on_error.as_ref()?;
+        Some(spec.on_error(self.environment()))
     }
 
     /// Returns the environment that a program gets.

@@ -19,7 +19,7 @@ use crate::{
         parse::tree::ConfigNode,
     },
     definition::{Definition, DefinitionError, DefinitionErrors, Fields, QueryVisitor, WatchType},
-    handlers::HandlerPayload,
+    handlers::{HandlerPayload, OnError},
 };
 
 /// The parameters of all types of watches.
@@ -50,6 +50,8 @@ pub(crate) struct WatchSpec {
     pub(crate) definition: Definition,
     pub(crate) delivery: DeliveryOptions,
     pub(crate) handler: HandlerSpec,
+    /// The program for errors of the watch and of its handler.
+    pub(crate) on_error: Option<OnError>,
     pub(crate) location: Location,
 }
 
@@ -87,12 +89,14 @@ impl WatchSpec {
             let path = definition.visit(PathVisitor);
             let label = label.unwrap_or_else(|| path.clone());
             let delivery = DeliveryOptions::new(&watch_options, checkpoint, errors);
+            let on_error = watch_options.on_error();
             Some(Self {
                 label,
                 path,
                 definition,
                 delivery,
                 handler,
+                on_error,
                 location,
             })
         });
@@ -110,7 +114,10 @@ impl WatchSpec {
 
     /// Returns true if both specify the same watch and handler, whatever their locations.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.is_same_watch(other) && self.handler == other.handler && self.label == other.label
+        self.is_same_watch(other)
+            && self.handler == other.handler
+            && self.label == other.label
+            && self.on_error == other.on_error
     }
 
     /// Returns true if both receive the same updates.

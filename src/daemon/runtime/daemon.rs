@@ -16,6 +16,7 @@ use crate::{
         },
         runtime::{
             daemon_error::DaemonError,
+            error_handlers::ErrorHandlers,
             reload_diff::{ReloadAction, reload_actions},
             running_watch::RunningWatch,
         },
@@ -63,6 +64,7 @@ pub struct Daemon {
     watches: Addr<WatchSupervisor<ConsulConfig>>,
     config: DaemonConfig,
     running: Vec<RunningWatch>,
+    errors: ErrorHandlers,
 }
 
 impl Daemon {
@@ -80,13 +82,14 @@ impl Daemon {
         let mut daemon = Self {
             watches,
             running: Vec::new(),
+            errors: ErrorHandlers::default(),
             config,
         };
         let specs = daemon.config.watches.clone();
         for begun in join_all(
             specs
                 .into_iter()
-                .map(|spec| RunningWatch::start(&daemon.watches, spec, None)),
+                .map(|spec| RunningWatch::start(&daemon.watches, &daemon.errors, spec, None)),
         )
         .await
         {
@@ -180,6 +183,12 @@ impl Daemon {
             .into_iter()
             .map(|(_, running_watch)| running_watch)
             .collect();
+        self.errors.keep(
+            config
+                .watches
+                .iter()
+                .filter_map(|spec| spec.on_error.as_ref()),
+        );
         // The supervisor keeps its roots, and each reload warns until they match the files.
         let roots = std::mem::take(&mut self.config.roots);
         self.config = DaemonConfig { roots, ..config };
@@ -203,7 +212,7 @@ impl Daemon {
             }
             (Some(mut old), Some((at, spec))) if swaps => {
                 let label = spec.label.clone();
-                if let Err(source) = old.swap(spec, grace).await {
+                if let Err(source) = old.swap(spec, &self.errors, grace).await {
                     // Without a handler, the watch is of no use.
                     old.end(&self.watches, grace).await;
                     return Err(DaemonError::Handler { label, source });
@@ -216,9 +225,10 @@ impl Daemon {
                     seen = old.end(&self.watches, grace).await;
                 }
                 match new {
-                    Some((at, spec)) => {
-                        Some((at, RunningWatch::start(&self.watches, spec, seen).await?))
-                    }
+                    Some((at, spec)) => Some((
+                        at,
+                        RunningWatch::start(&self.watches, &self.errors, spec, seen).await?,
+                    )),
                     None => None,
                 }
             }
@@ -250,5 +260,6 @@ impl Daemon {
                 .map(|running_watch| running_watch.end(&self.watches, grace)),
         )
         .await;
+        self.errors.stop(grace).await;
     }
 }

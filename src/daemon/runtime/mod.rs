@@ -3,6 +3,7 @@
 mod checkpoint_writer;
 pub(super) mod daemon;
 pub(super) mod daemon_error;
+mod error_handlers;
 mod handler_proxy;
 mod reload_diff;
 pub(super) mod running_handler;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use actix::prelude::*;
-use consul_watch_actors::{Changed, WatchEvent};
+use consul_watch_actors::Changed;
 use futures_util::future::LocalBoxFuture;
 
 use crate::{
@@ -37,22 +37,26 @@ pub(super) enum RunningHandler {
 }
 
 impl RunningHandler {
-    /// Starts a handler, whose log lines have this label. The recipients are notified when a run or a call ends.
+    /// Starts a handler, whose log lines have this label. Its first state may be one that was handled in part
+    /// (`repeats`). The recipients are notified when a run or a call ends.
     pub(super) fn start(
         spec: &HandlerSpec,
         label: &Arc<str>,
+        repeats: bool,
         runs: Recipient<RunEnded>,
         calls: Recipient<WebhookDelivered>,
     ) -> Result<Self, HandlerError> {
         Ok(match spec {
-            HandlerSpec::Script(spec) => Self::Script(
-                ScriptHandler::new(spec.script().label(Arc::clone(label)).events(runs))?.start(),
-            ),
+            HandlerSpec::Script(spec) => {
+                let script = spec.script().first_may_repeat(repeats).events(runs);
+                Self::Script(ScriptHandler::new(script.label(Arc::clone(label)))?.start())
+            }
             HandlerSpec::Http(spec) => Self::Http(
                 WebhookHandler::new(spec.http().label(Arc::clone(label)).events(calls))?.start(),
             ),
             HandlerSpec::Exec(spec) => {
-                Self::Exec(ExecHandler::new(spec.exec().label(Arc::clone(label)))?.start())
+                let exec = spec.exec().label(Arc::clone(label)).events(runs);
+                Self::Exec(ExecHandler::new(exec)?.start())
             }
         })
     }
@@ -63,13 +67,6 @@ impl RunningHandler {
             Self::Script(handler) => handler.clone().recipient(),
             Self::Http(handler) => handler.clone().recipient(),
             Self::Exec(handler) => handler.clone().recipient(),
-        }
-    }
-
-    /// Forwards an event of the watch to the error program of a script. Other handlers have none.
-    pub(super) fn send_event(&self, event: WatchEvent) {
-        if let Self::Script(handler) = self {
-            handler.do_send(event);
         }
     }
 

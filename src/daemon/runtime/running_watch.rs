@@ -13,6 +13,7 @@ use crate::{
         config::{handler_spec::HandlerSpec, watch_spec::WatchSpec},
         runtime::{
             daemon_error::DaemonError,
+            error_handlers::{ErrorHandlers, ErrorReporter},
             handler_proxy::{HandlerProxy, ReplaceHandler, StopProxy},
             running_handler::HandlerError,
         },
@@ -33,9 +34,16 @@ impl RunningWatch {
     /// Starts a watch that resumes after the state `seen`, or else after its checkpoint.
     pub(super) async fn start(
         watches: &Addr<WatchSupervisor<ConsulConfig>>,
+        errors: &ErrorHandlers,
         spec: WatchSpec,
         seen: Option<Checkpoint>,
     ) -> Result<Self, DaemonError> {
+        let errors = errors
+            .reporter(&spec.label, spec.on_error.as_ref())
+            .map_err(|source| DaemonError::Handler {
+                label: spec.label.clone(),
+                source: source.into(),
+            })?;
         let file = spec.delivery.checkpoint.as_ref().map(CheckpointFile::new);
         let seen = match (seen, &file) {
             (Some(seen), _) => Some(seen),
@@ -45,6 +53,7 @@ impl RunningWatch {
         let start = StartWatch {
             watches: watches.clone(),
             spec: &spec,
+            errors,
             file,
             seen,
         };
@@ -68,11 +77,13 @@ impl RunningWatch {
     pub(super) async fn swap(
         &mut self,
         spec: WatchSpec,
+        errors: &ErrorHandlers,
         grace: Duration,
     ) -> Result<(), HandlerError> {
         let swap = ReplaceHandler {
             label: spec.label.as_str().into(),
             spec: spec.handler.clone(),
+            errors: errors.reporter(&spec.label, spec.on_error.as_ref())?,
             grace,
         };
         self.spec = spec;
@@ -94,6 +105,7 @@ impl RunningWatch {
 struct StartWatch<'a> {
     watches: Addr<WatchSupervisor<ConsulConfig>>,
     spec: &'a WatchSpec,
+    errors: ErrorReporter,
     file: Option<CheckpointFile>,
     seen: Option<Checkpoint>,
 }
@@ -114,6 +126,7 @@ impl QueryVisitor for StartWatch<'_> {
         let Self {
             watches,
             spec,
+            errors,
             file,
             seen,
         } = self;
@@ -122,7 +135,7 @@ impl QueryVisitor for StartWatch<'_> {
         // An exec program starts with the first state, so it needs one.
         let skips = !matches!(spec.handler, HandlerSpec::Exec(_));
         let handler_proxy =
-            HandlerProxy::<Q>::new(label, spec.handler.clone(), file, seen.clone()).start();
+            HandlerProxy::<Q>::new(label, spec.handler.clone(), errors, file, seen.clone()).start();
         let mut watch = Watch::new(query, handler_proxy.clone()).observer(handler_proxy.clone());
         if let Some(quiescence) = spec.delivery.quiescence {
             watch = watch.quiescence(quiescence);

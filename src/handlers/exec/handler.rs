@@ -113,12 +113,7 @@ impl ExecHandler {
         let (Some(file), Some(state)) = (&self.exec.state_file, &self.state) else {
             return Ok(());
         };
-        let input = state.input().map_err(|source| ProgramError::Payload {
-            program: self.exec.program.name(),
-            path: state.path().to_string(),
-            source,
-        })?;
-        state_file::replace(file, &input).map_err(|source| ProgramError::StateFile {
+        state_file::replace(file, &state.input()).map_err(|source| ProgramError::StateFile {
             file: file.clone(),
             source,
         })
@@ -142,7 +137,7 @@ impl ExecHandler {
             .as_ref()
             .map_or_else(BTreeMap::new, |state| state.summary().variables());
         let pipes = Pipes {
-            input: false,
+            input: None,
             output: self.exec.options.output,
         };
         match self
@@ -160,7 +155,7 @@ impl ExecHandler {
                     grace: self.exec.options.grace,
                     orphans: OrphanPolicy::End,
                 };
-                let life = supervise(child, Vec::new(), limits, receiver).into_actor(self);
+                let life = supervise(child, limits, receiver).into_actor(self);
                 ctx.spawn(life.map(|ended, handler, ctx| handler.ended(ended, ctx)));
             }
             Err(error) => self.ended(ChildOutcome::not_started(error), ctx),
@@ -185,6 +180,8 @@ impl ExecHandler {
             duration,
         } = ended;
         let report = RunEnded {
+            program: self.exec.program.name(),
+            is_kept: true,
             path: self.state.as_ref().map(|state| state.path()),
             index: self.state.as_ref().map_or(0, |state| state.index()),
             exit,
@@ -193,11 +190,7 @@ impl ExecHandler {
             attempt: self.starts,
             retry_in,
         };
-        report.log(
-            "exec",
-            self.exec.options.label.as_deref(),
-            &self.exec.program.name(),
-        );
+        report.log("exec", self.exec.options.label.as_deref());
         self.runs.count(&report);
         self.exec.options.report(report);
         if let Some(pause) = retry_in {
@@ -230,6 +223,7 @@ impl ExecHandler {
                 let _ = commands.send(ChildCommand::Signal(signal));
                 self.send_replies();
             }
+            OnChange::Nothing => self.send_replies(),
             OnChange::Restart => {
                 let _ = commands.send(ChildCommand::Finish(Duration::ZERO));
                 self.program_state = ProgramState::Restarting(commands.clone());

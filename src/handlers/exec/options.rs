@@ -5,7 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use consul_watch_actors::Backoff;
 
 use crate::handlers::{
-    options::{HandlerOptions, LONGEST, handler_setters},
+    longest::LONGEST,
+    options::{HandlerOptions, handler_setters},
     process::{Environment, Program, ProgramError},
     run_stats::RunEnded,
     signal::Signal,
@@ -19,6 +20,8 @@ pub enum OnChange {
     Signal(Signal),
     /// Ends it and starts it again.
     Restart,
+    /// Nothing: it reads the [state file](Exec::state_file) when it likes.
+    Nothing,
 }
 
 /// A program to keep running, as [consul-template's exec mode](https://github.com/hashicorp/consul-template/blob/main/docs/modes.md#exec-mode)

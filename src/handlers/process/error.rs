@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use super::start_error;
+
 /// A program that cannot be run. Its arguments are never shown, since they may hold secrets.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -51,16 +53,22 @@ pub enum ProgramError {
         #[source]
         source: io::Error,
     },
-    /// The state could not be written as JSON.
-    #[error("the state of {path} cannot be written as JSON for `{program}`; please report it")]
+    /// The shell that `SHELL` names runs no command lines.
+    #[error(
+        "the shell `{shell}`, which the variable SHELL names, does not run command lines; set SHELL=/bin/sh for this process, or give the program as a list (`args`)"
+    )]
+    Shell {
+        /// The shell.
+        shell: String,
+    },
+    /// The input could not be made.
+    #[error("the input of `{program}` cannot be written as JSON; please report it")]
     Payload {
         /// The program.
         program: String,
-        /// The watch.
-        path: String,
         /// The cause.
         #[source]
-        source: serde_json::Error,
+        source: io::Error,
     },
     /// The state file could not be written.
     #[error("the state file {} cannot be written; check that its folder exists, is writable and not full", file.display())]
@@ -71,4 +79,21 @@ pub enum ProgramError {
         #[source]
         source: io::Error,
     },
+}
+
+impl ProgramError {
+    /// Returns whether the program did not run at all, for a reason that lies outside of it.
+    ///
+    /// The handlers of a service try again until it starts, however often that fails.
+    pub fn is_not_started(&self) -> bool {
+        matches!(
+            self,
+            Self::Start { .. } | Self::Shell { .. } | Self::StateFile { .. }
+        )
+    }
+
+    /// Returns whether the system lacked something that it may have again soon: descriptors, processes or memory.
+    pub fn is_shortage(&self) -> bool {
+        matches!(self, Self::Start { source, .. } if start_error::is_shortage(source))
+    }
 }

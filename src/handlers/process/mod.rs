@@ -6,7 +6,9 @@ mod exit;
 mod output;
 mod process_group;
 mod program;
+mod program_guard;
 mod spawn;
+mod start_error;
 mod supervise;
 mod termination;
 mod unsafe_files;
@@ -17,6 +19,7 @@ pub use self::{
     exit::Exit,
     output::{Output, OutputTo},
     program::Program,
+    program_guard::guard_programs,
     supervise::OrphanPolicy,
 };
 pub(super) use self::{

@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use super::{Environment, ProgramError};
+use super::{Environment, ProgramError, start_error};
 
 /// A program with its arguments, or a line for the shell, with its working directory and its environment.
 ///
@@ -174,38 +174,30 @@ impl Program {
         command
     }
 
-    /// Returns the error for a start that failed, with its remedy.
-    pub(super) fn not_started(&self, source: io::Error) -> ProgramError {
-        let remedy = match (&self.directory, source.kind()) {
-            (Some(directory), _) if !directory.is_dir() => {
-                format!(
-                    "its working directory {} is not a directory; create it, or name another",
-                    directory.display()
-                )
-            }
-            (_, io::ErrorKind::NotFound) if self.program().as_bytes().contains(&b'/') => {
-                "there is no such file, or the interpreter in its first line is missing; check the path"
-                    .to_owned()
-            }
-            (_, io::ErrorKind::NotFound) => {
-                "it is not on the PATH; install it, or give its full path".to_owned()
-            }
-            (_, io::ErrorKind::PermissionDenied) => {
-                "it is not executable; make it so (chmod +x) for the user that this process runs as".to_owned()
-            }
-            (_, io::ErrorKind::ArgumentListTooLong) => {
-                "its arguments and environment are too long for the system; shorten them".to_owned()
-            }
-            (_, io::ErrorKind::ExecutableFileBusy) => {
-                "it is open for writing; put programs in place by renaming them".to_owned()
-            }
-            _ => {
-                "check that it is a program, or a script that begins with `#!`".to_owned()
-            }
-        };
+    /// Refuses a shell that runs no command lines, as system users have. Its exit would look like the handler's.
+    pub(super) fn check_shell(&self) -> Result<(), ProgramError> {
+        const NO_SHELLS: [&str; 3] = ["nologin", "false", "true"];
+        let shell = self.program();
+        let name = Path::new(&shell).file_name().unwrap_or_default();
+        if matches!(self.invocation, Invocation::Shell(_)) && NO_SHELLS.iter().any(|no| name == *no)
+        {
+            let shell = self.name();
+            return Err(ProgramError::Shell { shell });
+        }
+        Ok(())
+    }
+
+    /// Returns the error for a start with these variables that failed, with its remedy.
+    pub(super) fn not_started(
+        &self,
+        variables: &BTreeMap<&'static str, String>,
+        source: io::Error,
+    ) -> ProgramError {
+        let command = self.command(variables);
+        let shell = matches!(self.invocation, Invocation::Shell(_));
         ProgramError::Start {
             program: self.name(),
-            remedy,
+            remedy: start_error::remedy(&command, shell, &source),
             source,
         }
     }

@@ -4,18 +4,17 @@ use std::{future::pending, pin::pin, time::Duration};
 
 use futures_util::{FutureExt, future::FusedFuture};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncReadExt,
     net::unix::pipe,
-    process::ChildStdin,
     sync::mpsc::{UnboundedReceiver, UnboundedSender},
     time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
     Exit, Output, ProgramError,
-    process_group::ProcessGroup,
+    process_group::{Members, ProcessGroup},
     spawn::SpawnedChild,
-    termination::{Termination, TerminationReason, TerminationStep},
+    termination::{Termination, TerminationReason, TerminationStep, far},
 };
 use crate::handlers::Signal;
 
@@ -23,8 +22,9 @@ use crate::handlers::Signal;
 /// extend it.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The time between two checks of a group that was asked to exit.
-const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// The times between two checks of a group that was asked to exit.
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
+const MAX_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The time to wait for a killed group. It takes milliseconds, unless the disk hangs.
 const REAP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -37,7 +37,8 @@ const REAP_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OrphanPolicy {
-    /// They live on, as in Consul, where handlers start daemons by `daemon &`.
+    /// They live on, as in Consul, where handlers start daemons by `daemon &`. What they write to a pipe of the
+    /// handler is read and dropped from then on.
     #[default]
     Leave,
     /// They are asked to exit, and killed after the grace period.
@@ -87,7 +88,6 @@ impl ChildOutcome {
 /// Supervises a child until it is reaped. If the future is dropped before, it kills the child's group.
 pub(in crate::handlers) async fn supervise(
     spawned: SpawnedChild,
-    input: Vec<u8>,
     limits: RunLimits,
     mut commands: UnboundedReceiver<ChildCommand>,
 ) -> ChildOutcome {
@@ -96,26 +96,42 @@ pub(in crate::handlers) async fn supervise(
         mut child,
         group,
         stdin,
-        output: pipe,
+        input,
+        first_piece,
+        output: mut pipe,
         program,
     } = spawned;
     let begun = Instant::now();
     let mut termination = Termination::begin(limits.timeout, begun);
     let mut output = Output::default();
     let status = {
-        let mut streams =
-            pin!(async { tokio::join!(feed(stdin, input), drain(pipe, &mut output)) }.fuse());
+        let mut streams = pin!(
+            async {
+                tokio::join!(
+                    input.feed(first_piece, stdin),
+                    drain(&mut pipe, &mut output)
+                )
+            }
+            .fuse()
+        );
         let mut commanded = true;
         let status = loop {
             tokio::select! {
-                status = child.wait() => break status,
-                () = until(termination.due()) => match termination.advance(limits.grace, Instant::now()) {
-                    Some(TerminationStep::Terminate) => group.terminate(limits.stop_signal),
-                    Some(TerminationStep::Kill) => group.signal(Signal::KILL),
-                    None => {}
-                },
+                status = child.wait() => break Some(status),
+                () = until(termination.due()) => {
+                    let reached = match termination.advance(limits.grace, Instant::now()) {
+                        Some(TerminationStep::Terminate) => group.terminate(limits.stop_signal),
+                        Some(TerminationStep::Kill) => group.signal(Signal::KILL),
+                        None => true,
+                    };
+                    if !reached {
+                        // It cannot be ended, and nobody knows how long it takes. The runtime reaps it later.
+                        termination.give_up();
+                        break None;
+                    }
+                }
                 command = commands.recv(), if commanded => match command {
-                    Some(ChildCommand::Signal(signal)) => group.signal(signal),
+                    Some(ChildCommand::Signal(signal)) => drop(group.signal(signal)),
                     Some(ChildCommand::Finish(within)) => termination.finish(within, Instant::now()),
                     None => commanded = false,
                 },
@@ -127,13 +143,13 @@ pub(in crate::handlers) async fn supervise(
             (None, OrphanPolicy::End) => {
                 group.terminate(limits.stop_signal);
                 Some(Termination::Terminating(
-                    Instant::now() + limits.grace,
+                    far(Instant::now(), limits.grace),
                     TerminationReason::Requested,
                 ))
             }
             (None, OrphanPolicy::Leave) => None,
         };
-        if let Some(left) = left {
+        if let Some(left) = left.filter(|_| status.is_some()) {
             let mut empty = pin!(emptied(&group, left));
             loop {
                 tokio::select! {
@@ -149,11 +165,15 @@ pub(in crate::handlers) async fn supervise(
         status
     };
     group.release();
+    if let Some(pipe) = pipe {
+        // Who still writes to it would die of SIGPIPE without a reader.
+        tokio::spawn(discard(pipe));
+    }
     let exit = match (termination.ending(), status) {
         (Some(TerminationReason::Timeout(after)), _) => Exit::TimedOut { after },
-        (Some(TerminationReason::Requested), _) => Exit::Stopped,
-        (None, Ok(status)) => status.into(),
-        (None, Err(source)) => ProgramError::Wait { program, source }.into(),
+        (Some(TerminationReason::Requested), _) | (None, None) => Exit::Stopped,
+        (None, Some(Ok(status))) => status.into(),
+        (None, Some(Err(source))) => ProgramError::Wait { program, source }.into(),
     };
     ChildOutcome {
         exit,
@@ -162,33 +182,38 @@ pub(in crate::handlers) async fn supervise(
     }
 }
 
-/// Writes the child's input. The child may read all of it, a part or none.
-async fn feed(stdin: Option<ChildStdin>, input: Vec<u8>) {
-    if let Some(mut stdin) = stdin {
-        let _ = stdin.write_all(&input).await;
-    }
-}
-
-/// Reads the child's output until no process holds the pipe.
-async fn drain(pipe: Option<pipe::Receiver>, output: &mut Output) {
-    let Some(mut pipe) = pipe else { return };
+/// Reads the child's output until no process holds the pipe, which is then closed.
+async fn drain(pipe: &mut Option<pipe::Receiver>, output: &mut Output) {
+    let Some(reader) = pipe else { return };
     let mut chunk = vec![0; 16 * 1024];
-    while let Ok(read @ 1..) = pipe.read(&mut chunk).await {
+    while let Ok(read @ 1..) = reader.read(&mut chunk).await {
         output.push(&chunk[..read]);
     }
+    *pipe = None;
+}
+
+/// Reads and drops what processes write that a program has left in the background.
+async fn discard(mut pipe: pipe::Receiver) {
+    let mut chunk = vec![0; 4 * 1024];
+    while let Ok(1..) = pipe.read(&mut chunk).await {}
 }
 
 /// Waits until a group that was asked to exit has no member, and kills it when its time is over.
 async fn emptied(group: &ProcessGroup, termination: Termination) {
     let kill_at = termination.due().unwrap_or_else(Instant::now);
-    while group.is_alive() && Instant::now() < kill_at {
-        sleep(POLL_INTERVAL).await;
+    let mut pause = MIN_POLL_INTERVAL;
+    while group.members() == Members::Some && Instant::now() < kill_at {
+        sleep(pause).await;
+        pause = (pause * 2).min(MAX_POLL_INTERVAL);
     }
-    // A dead member counts until its new parent, the system's first process, has reaped it.
     let give_up_at = Instant::now() + REAP_TIMEOUT;
-    while group.is_alive() && Instant::now() < give_up_at {
+    while group.members() == Members::Some && Instant::now() < give_up_at {
         group.signal(Signal::KILL);
-        sleep(POLL_INTERVAL).await;
+        sleep(MIN_POLL_INTERVAL).await;
+    }
+    if group.members() == Members::Forbidden {
+        // Only to warn.
+        group.signal(Signal::KILL);
     }
 }
 

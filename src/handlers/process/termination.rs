@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::handlers::longest::LONGEST;
+
 /// The reason that the handler ends a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TerminationReason {
@@ -61,11 +63,18 @@ impl Termination {
         }
     }
 
+    /// Ends it now: the system forbids all signals to it.
+    pub(super) fn give_up(&mut self) {
+        if let Some(why) = self.ending() {
+            *self = Self::Killed(why);
+        }
+    }
+
     /// Takes the step that is due.
     pub(super) fn advance(&mut self, grace: Duration, now: Instant) -> Option<TerminationStep> {
         match *self {
             Self::Running(Some((_, why))) => {
-                *self = Self::Terminating(now.checked_add(grace).unwrap_or(now), why);
+                *self = Self::Terminating(far(now, grace), why);
                 Some(TerminationStep::Terminate)
             }
             Self::Terminating(_, why) => {
@@ -83,6 +92,11 @@ impl Termination {
             Self::Terminating(_, why) | Self::Killed(why) => Some(*why),
         }
     }
+}
+
+/// The time after a duration, or the last that the clock is sure to count.
+pub(super) fn far(now: Instant, after: Duration) -> Instant {
+    now.checked_add(after.min(LONGEST)).unwrap_or(now)
 }
 
 #[cfg(test)]
@@ -128,6 +142,14 @@ mod tests {
             (termination.due(), termination.ending()),
             (Some(now + SECOND), Some(TerminationReason::Requested))
         );
+    }
+
+    #[test]
+    fn a_huge_grace_is_long_and_not_skipped() {
+        let now = Instant::now();
+        let mut termination = Termination::begin(Some(SECOND), now);
+        termination.advance(Duration::MAX, now);
+        assert!(termination.due() > Some(now + 1_000_000 * SECOND));
     }
 
     #[test]

@@ -3,13 +3,10 @@
 use std::{collections::HashMap, fmt, time::Duration};
 
 use actix::prelude::*;
-use consul_watch_actors::{Changed, WatchEvent};
+use consul_watch_actors::Changed;
 use tokio::{sync::mpsc::unbounded_channel, time::Instant};
 
-use super::{
-    error_hook::{ErrorHook, ErrorReport},
-    options::Script,
-};
+use super::options::Script;
 use crate::handlers::{
     change::ErasedChange,
     deferred_reply::{DeferredReply, deferred_reply},
@@ -17,8 +14,8 @@ use crate::handlers::{
     lifecycle::{Jobs, Lifecycle, RunsJobs, Shutdown, StopHandler},
     payload::HandlerPayload,
     process::{
-        ChildCommand, ChildOutcome, CommandSender, Exit, Output, Pipes, ProgramError, RunLimits,
-        spawn, supervise,
+        ChildCommand, ChildOutcome, CommandSender, Exit, Pipes, ProgramError, RunLimits, spawn,
+        supervise,
     },
     run_stats::{GetRunStats, RunEnded, RunStats},
     signal::ForwardSignal,
@@ -44,12 +41,12 @@ type Run = Job<Box<dyn ErasedChange>>;
 /// | `CONSUL_WATCH_REASON` | `first`, `change` or `resync` |
 /// | `CONSUL_WATCH_ADDED`, `_UPDATED`, `_REMOVED` | numbers of entries, since the last state that was run |
 /// | `CONSUL_WATCH_COALESCED` | number of states in between that were not run |
+/// | `CONSUL_WATCH_REPEATED` | `1` if the state may have been run in part before a crash, else `0` |
 ///
 /// A program that does not read its stdin is no error. A program that hangs is ended with all that it forked.
 /// Its output takes a bounded amount of memory. When the actor ends, for whatever reason, the program ends too.
 ///
-/// It handles the messages `Changed`, [`StopHandler`], [`ForwardSignal`], [`GetRunStats`], and `WatchEvent` for
-/// [`Script::on_error`].
+/// It handles the messages `Changed`, [`StopHandler`], [`ForwardSignal`] and [`GetRunStats`].
 ///
 /// ```no_run
 /// use actix::Actor;
@@ -67,7 +64,6 @@ pub struct ScriptHandler {
     script: Script,
     jobs: Jobs<Box<dyn ErasedChange>>,
     running: HashMap<TaskId, CommandSender>,
-    error_hook: Option<ErrorHook>,
     runs: RunStats,
     shutdown: Shutdown,
 }
@@ -80,15 +76,10 @@ impl ScriptHandler {
     /// As [`Script::validate`].
     pub fn new(script: Script) -> Result<Self, ProgramError> {
         script.validate()?;
-        let error_hook = script
-            .on_error
-            .clone()
-            .map(|program| ErrorHook::new(program, script.options.label.clone()));
         Ok(Self {
             jobs: Jobs::new(script.mode),
             script,
             running: HashMap::new(),
-            error_hook,
             runs: RunStats::default(),
             shutdown: Shutdown::default(),
         })
@@ -112,29 +103,33 @@ impl ScriptHandler {
         } = ended;
         let succeeded = exit.is_success();
         let stopping = self.shutdown.is_stopping();
+        let attempt = run.attempts();
         let mut retry_in = None;
         if !succeeded && !stopping {
-            retry_in = run.pause(self.script.options.retry.as_ref());
+            retry_in = match &exit {
+                Exit::Failed(error)
+                    if error.is_shortage()
+                        || (error.is_not_started() && !self.script.ends_on_failure) =>
+                {
+                    run.pause_before_start(self.script.options.retry.as_ref())
+                }
+                _ => run.pause(self.script.options.retry.as_ref()),
+            };
         }
         let report = RunEnded {
+            program: self.script.program.name(),
+            is_kept: false,
             path: Some(run.path().clone()),
             index: run.content.index(),
             exit,
             duration,
             output,
-            attempt: run.attempts(),
+            attempt,
             retry_in,
         };
-        report.log(
-            "script",
-            self.script.options.label.as_deref(),
-            &self.script.program.name(),
-        );
+        report.log("script", self.script.options.label.as_deref());
         self.runs.count(&report);
-        self.script.options.report(report.clone());
-        if !succeeded && !stopping {
-            self.report_error(ErrorReport::of_run(&report), ctx);
-        }
+        self.script.options.report(report);
         let ends = !succeeded && retry_in.is_none() && (stopping || self.script.ends_on_failure);
         if ends {
             run.abandon();
@@ -150,51 +145,10 @@ impl ScriptHandler {
         self.stop_when_idle(ctx);
     }
 
-    /// Runs the program for errors, if there is one.
-    fn report_error(&mut self, report: Option<ErrorReport>, ctx: &mut Context<Self>) {
-        let Some(error_hook) = &mut self.error_hook else {
-            return;
-        };
-        let Some(report) = error_hook.take(report) else {
-            return;
-        };
-        let pipes = Pipes {
-            input: true,
-            output: self.script.options.output,
-        };
-        match spawn(error_hook.program(), &report.variables(), pipes) {
-            Ok(child) => {
-                let (commands, receiver) = unbounded_channel();
-                error_hook.commands = Some(commands);
-                let timeout = self.script.timeout.or(Some(Script::SERVICE_TIMEOUT));
-                let limits = RunLimits {
-                    timeout,
-                    ..self.limits()
-                };
-                let life = supervise(child, report.input(), limits, receiver).into_actor(self);
-                ctx.spawn(life.map(|ended, handler, ctx| {
-                    if let Some(error_hook) = &mut handler.error_hook {
-                        error_hook.ended(&ended.exit, &ended.output);
-                    }
-                    if !handler.shutdown.is_stopping() {
-                        handler.report_error(None, ctx);
-                    }
-                    handler.stop_when_idle(ctx);
-                }));
-            }
-            Err(error) => error_hook.ended(&Exit::from(error), &Output::default()),
-        }
-    }
-
     /// Sends a command to all programs that run, and returns their number.
     fn command(&self, command: ChildCommand) -> usize {
-        let error_hook = self
-            .error_hook
-            .as_ref()
-            .and_then(|error_hook| error_hook.commands.as_ref());
         self.running
             .values()
-            .chain(error_hook)
             .filter(|commands| commands.send(command).is_ok())
             .count()
     }
@@ -223,11 +177,7 @@ impl Lifecycle for ScriptHandler {
     }
 
     fn is_idle(&self) -> bool {
-        let error_hook = self
-            .error_hook
-            .as_ref()
-            .and_then(|error_hook| error_hook.commands.as_ref());
-        self.running.is_empty() && error_hook.is_none()
+        self.running.is_empty()
     }
 }
 
@@ -241,27 +191,18 @@ impl RunsJobs for ScriptHandler {
     fn start_job(&mut self, id: TaskId, mut run: Run, ctx: &mut Context<Self>) {
         run.begin_attempt();
         let program = &self.script.program;
-        let started = run.content.input().map_err(|source| {
-            let (program, path) = (program.name(), run.path().to_string());
-            ProgramError::Payload {
-                program,
-                path,
-                source,
-            }
-        });
-        let started = started.and_then(|input| {
-            let pipes = Pipes {
-                input: true,
-                output: self.script.options.output,
-            };
-            let variables = run.content.summary().variables();
-            Ok((spawn(program, &variables, pipes)?, input))
-        });
-        match started {
-            Ok((child, input)) => {
+        let pipes = Pipes {
+            input: Some(run.content.input()),
+            output: self.script.options.output,
+        };
+        let mut variables = run.content.summary().variables();
+        let repeated = u8::from(run.is_repeat).to_string();
+        variables.insert("CONSUL_WATCH_REPEATED", repeated);
+        match spawn(program, &variables, pipes) {
+            Ok(child) => {
                 let (commands, receiver) = unbounded_channel();
                 self.running.insert(id, commands);
-                let life = supervise(child, input, self.limits(), receiver).into_actor(self);
+                let life = supervise(child, self.limits(), receiver).into_actor(self);
                 ctx.spawn(life.map(move |ended, handler, ctx| {
                     handler.ended(id, run, ended, ctx);
                     handler.start_due(ctx);
@@ -279,29 +220,18 @@ impl<Q: HandlerPayload> Handler<Changed<Q>> for ScriptHandler {
         let (reply_handle, deferred_reply) = deferred_reply();
         if !self.shutdown.is_stopping() {
             let stream = StreamKey::of(&changed);
-            let run = Job::new(
+            let mut run = Job::new(
                 stream,
                 Box::new(changed) as Box<dyn ErasedChange>,
                 reply_handle,
             );
+            run.is_repeat = std::mem::take(&mut self.script.first_may_repeat);
             let now = Instant::now();
             let due = now.checked_add(self.script.options.delay()).unwrap_or(now);
             self.jobs.queue.arrived(run, due);
             self.start_due(ctx);
         }
         deferred_reply
-    }
-}
-
-impl Handler<WatchEvent> for ScriptHandler {
-    type Result = ();
-
-    fn handle(&mut self, event: WatchEvent, ctx: &mut Self::Context) {
-        if let Some(report) = ErrorReport::of_watch(&event)
-            && !self.shutdown.is_stopping()
-        {
-            self.report_error(Some(report), ctx);
-        }
     }
 }
 

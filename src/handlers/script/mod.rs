@@ -1,6 +1,5 @@
 //! The subscriber that runs a program on each change.
 
-mod error_hook;
 mod handler;
 mod options;
 

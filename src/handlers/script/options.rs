@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::handlers::{
-    options::{HandlerOptions, LONGEST, handler_setters},
+    longest::LONGEST,
+    options::{HandlerOptions, handler_setters},
     process::{Environment, OrphanPolicy, OutputTo, Program, ProgramError},
     retry_policy::RetryPolicy,
     run_stats::RunEnded,
@@ -19,6 +20,7 @@ use crate::handlers::{
 /// | states that arrive during a run | coalesced | coalesced |
 /// | output | inherited | the last 4 KiB logged |
 /// | a failed run | ends the handler | is [retried](RetryPolicy) |
+/// | a program that cannot be started | ends the handler, unless descriptors, processes or memory are short | is tried again until it starts |
 /// | splay | none | none |
 /// | forks that outlive the program | left alone | left alone |
 /// | environment | inherited | inherited, without the variables of systemd |
@@ -27,6 +29,10 @@ use crate::handlers::{
 /// The settings of a service are those of the agent's
 /// [`watches`](https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches), with a timeout and with
 /// retries, which those lack.
+///
+/// A program that was not started has not failed: that counts as no attempt. An
+/// [`ErrorHandler`](crate::handlers::ErrorHandler) that takes the [`events`](Self::events) runs a program when runs
+/// fail for long.
 ///
 /// The next state arrives, and a [checkpoint](crate::checkpoint) is written, when a state counts as handled:
 /// when its run has ended, even if it failed and is retried; in a queue, when it waits there; in parallel, when
@@ -39,7 +45,7 @@ pub struct Script {
     pub(super) orphans: OrphanPolicy,
     pub(super) mode: QueueMode,
     pub(super) ends_on_failure: bool,
-    pub(super) on_error: Option<Program>,
+    pub(super) first_may_repeat: bool,
 }
 
 impl Script {
@@ -57,7 +63,7 @@ impl Script {
             orphans: OrphanPolicy::Leave,
             mode: QueueMode::Coalesce,
             ends_on_failure: true,
-            on_error: None,
+            first_may_repeat: false,
         }
     }
 
@@ -130,13 +136,12 @@ impl Script {
         self
     }
 
-    /// Runs this program when a run fails, and when a watch is in trouble if the handler observes it
-    /// (`Observe`). It gets the error in `CONSUL_WATCH_ERROR`, and as JSON on stdin:
-    /// `{"path", "error", "output"}`. It runs once at a time, next for the newest failure. Its own failure is
-    /// logged.
+    /// Marks the first state as one that may have been handled in part, by a run that ended with its process: see
+    /// [`Checkpoint::is_begun`](crate::checkpoint::Checkpoint::is_begun). Its program finds
+    /// `CONSUL_WATCH_REPEATED=1` in its environment.
     #[must_use]
-    pub fn on_error(mut self, program: Program) -> Self {
-        self.on_error = Some(program);
+    pub fn first_may_repeat(mut self, repeats: bool) -> Self {
+        self.first_may_repeat = repeats;
         self
     }
 
@@ -144,9 +149,8 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// As [`Program::validate`], of both programs.
+    /// As [`Program::validate`].
     pub fn validate(&self) -> Result<(), ProgramError> {
-        self.program.validate()?;
-        self.on_error.as_ref().map_or(Ok(()), Program::validate)
+        self.program.validate()
     }
 }

@@ -6,7 +6,8 @@ use super::stats::WebhookDelivered;
 use crate::{
     client::Secret,
     handlers::{
-        options::{HandlerOptions, LONGEST, handler_setters},
+        longest::LONGEST,
+        options::{HandlerOptions, handler_setters},
         retry_policy::RetryPolicy,
     },
 };

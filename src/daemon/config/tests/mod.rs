@@ -1,6 +1,7 @@
 //! Files that are accepted, and the issues of files that are refused.
 
 mod files;
+mod on_error;
 mod roots;
 mod watches;
 

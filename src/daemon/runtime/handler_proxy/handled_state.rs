@@ -44,6 +44,14 @@ impl<Q: HandlerPayload> HandledState<Q> {
         }
     }
 
+    /// Returns whether an update has begun and not ended, now or when the daemon before this one was killed.
+    pub(super) fn is_unfinished(&self) -> bool {
+        match &self.latest {
+            Some(latest) => latest.outcome == HandlerOutcome::Open,
+            None => self.seen.as_ref().is_some_and(Checkpoint::is_begun),
+        }
+    }
+
     /// Returns the latest update and its outcome.
     pub(super) fn latest(&self) -> Option<(&Changed<Q>, HandlerOutcome)> {
         let latest = self.latest.as_ref()?;

@@ -21,6 +21,7 @@ use crate::{
         config::handler_spec::HandlerSpec,
         runtime::{
             checkpoint_writer::CheckpointWriter,
+            error_handlers::ErrorReporter,
             handler_proxy::{
                 delivery::{Delivery, Reply, ReplyLater, deliver},
                 handled_state::{HandledState, HandlerOutcome},
@@ -38,6 +39,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct HandlerProxy<Q: HandlerPayload> {
     label: Arc<str>,
     spec: HandlerSpec,
+    errors: ErrorReporter,
     handler: HandlerState,
     /// The recipient of updates; `None` while no handler runs.
     current: watch::Sender<Option<Recipient<Changed<Q>>>>,
@@ -65,6 +67,7 @@ enum HandlerState {
 pub(super) struct ReplaceHandler {
     pub(super) label: Arc<str>,
     pub(super) spec: HandlerSpec,
+    pub(super) errors: ErrorReporter,
     pub(super) grace: Duration,
 }
 
@@ -81,6 +84,7 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
     pub(super) fn new(
         label: Arc<str>,
         spec: HandlerSpec,
+        errors: ErrorReporter,
         checkpoint: Option<CheckpointFile>,
         seen: Option<Checkpoint>,
     ) -> Self {
@@ -88,6 +92,7 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
         Self {
             label,
             spec,
+            errors,
             handler: HandlerState::Restarting,
             current: watch::Sender::new(None),
             handled: HandledState::new(writer, seen),
@@ -101,6 +106,7 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
         let handler = RunningHandler::start(
             &self.spec,
             &self.label,
+            self.handled.is_unfinished(),
             ctx.address().recipient(),
             ctx.address().recipient(),
         )?;
@@ -260,12 +266,16 @@ impl<Q: HandlerPayload> Handler<RunEnded> for HandlerProxy<Q> {
     type Result = ();
 
     fn handle(&mut self, ended: RunEnded, ctx: &mut Self::Context) {
-        self.ended(
-            ended.index,
-            ended.exit.is_success(),
-            ended.retry_in.is_some(),
-            ctx,
-        );
+        self.errors.run(&ended);
+        // A program that is kept running has handled a state once it runs.
+        if !ended.is_kept {
+            self.ended(
+                ended.index,
+                ended.exit.is_success(),
+                ended.retry_in.is_some(),
+                ctx,
+            );
+        }
     }
 }
 
@@ -273,6 +283,7 @@ impl<Q: HandlerPayload> Handler<WebhookDelivered> for HandlerProxy<Q> {
     type Result = ();
 
     fn handle(&mut self, ended: WebhookDelivered, ctx: &mut Self::Context) {
+        self.errors.call(&ended);
         self.ended(
             ended.index,
             ended.outcome.is_ok(),
@@ -282,14 +293,12 @@ impl<Q: HandlerPayload> Handler<WebhookDelivered> for HandlerProxy<Q> {
     }
 }
 
-/// Forwards failures and recoveries of the watch itself to the error program of a script.
+/// Reports failures and recoveries of the watch itself.
 impl<Q: HandlerPayload> Handler<WatchEvent> for HandlerProxy<Q> {
     type Result = ();
 
     fn handle(&mut self, event: WatchEvent, _: &mut Self::Context) {
-        if let HandlerState::Running(handler) = &self.handler {
-            handler.send_event(event);
-        }
+        self.errors.event(&event);
     }
 }
 
@@ -297,11 +306,16 @@ impl<Q: HandlerPayload> Handler<ReplaceHandler> for HandlerProxy<Q> {
     type Result = ResponseActFuture<Self, Result<(), HandlerError>>;
 
     fn handle(&mut self, message: ReplaceHandler, _: &mut Self::Context) -> Self::Result {
-        let ReplaceHandler { label, spec, grace } = message;
+        let ReplaceHandler {
+            label,
+            spec,
+            errors,
+            grace,
+        } = message;
         let old = self.take_handler(HandlerState::Replacing);
         let stopped = stop(old, grace).into_actor(self);
         Box::pin(stopped.map(move |(), proxy, ctx| {
-            (proxy.label, proxy.spec) = (label, spec);
+            (proxy.label, proxy.spec, proxy.errors) = (label, spec, errors);
             if matches!(proxy.handler, HandlerState::Stopped) {
                 return Ok(());
             }

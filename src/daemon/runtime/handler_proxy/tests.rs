@@ -121,13 +121,17 @@ impl Ask for Number {
 }
 
 impl HandlerPayload for Number {
-    fn payload(changed: &Changed<Self>) -> serde_json::Result<Vec<u8>> {
+    fn write_payload(
+        changed: &Changed<Self>,
+        out: &mut dyn std::io::Write,
+    ) -> serde_json::Result<()> {
         let text = text(changed.current.as_deref());
         if text == "bad" {
             changed.query.0.panics.fetch_add(1, Ordering::SeqCst);
             panic!("this value kills the handler");
         }
-        Ok(text.into_bytes())
+        out.write_all(text.as_bytes())
+            .map_err(serde_json::Error::io)
     }
 
     fn name(pair: &KvPair) -> String {
@@ -222,8 +226,14 @@ impl Fixture {
         handler: HandlerSpec,
         seen: Option<Checkpoint>,
     ) -> (Addr<HandlerProxy<Number>>, SubscriptionId) {
-        let proxy =
-            HandlerProxy::new("number".into(), handler, Some(self.file()), seen.clone()).start();
+        let proxy = HandlerProxy::new(
+            "number".into(),
+            handler,
+            ErrorReporter::default(),
+            Some(self.file()),
+            seen.clone(),
+        )
+        .start();
         let mut watch = Watch::new(self.query.clone(), proxy.clone());
         if let Some(seen) = seen {
             watch = seen.resume(watch);
@@ -292,6 +302,7 @@ async fn an_update_that_waits_for_a_handler_is_taken_back_by_stop() {
     let replaced = proxy.send(ReplaceHandler {
         label: "number".into(),
         spec: handler,
+        errors: ErrorReporter::default(),
         grace: DEADLINE,
     });
     let replaced = actix_rt::spawn(replaced);
