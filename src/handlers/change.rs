@@ -4,7 +4,7 @@ use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use consul_watch_actors::{ChangeKind, Changed, Reason, WatchPath};
 
-use super::{job::Supersede, payload::HandlerPayload};
+use super::{handled_change::HandledChange, job::Supersede, payload::HandlerPayload};
 
 /// A change whose type is erased.
 pub(super) trait ErasedChange {
@@ -14,8 +14,18 @@ pub(super) trait ErasedChange {
     /// The index of its state.
     fn index(&self) -> u64;
 
+    /// The JSON of the state, without a newline.
+    fn payload(&self) -> serde_json::Result<Vec<u8>>;
+
     /// The input of the program: the JSON of the state and a newline.
-    fn input(&self) -> serde_json::Result<Vec<u8>>;
+    fn input(&self) -> serde_json::Result<Vec<u8>> {
+        let mut json = self.payload()?;
+        json.push(b'\n');
+        Ok(json)
+    }
+
+    /// The change itself, for the report of its handling.
+    fn handled(&self) -> HandledChange;
 
     /// The summary that the program's environment has.
     fn summary(&self) -> ChangeSummary;
@@ -64,10 +74,12 @@ impl<Q: HandlerPayload> ErasedChange for Changed<Q> {
         self.index
     }
 
-    fn input(&self) -> serde_json::Result<Vec<u8>> {
-        let mut json = Q::payload(self)?;
-        json.push(b'\n');
-        Ok(json)
+    fn payload(&self) -> serde_json::Result<Vec<u8>> {
+        Q::payload(self)
+    }
+
+    fn handled(&self) -> HandledChange {
+        HandledChange::new(self.clone())
     }
 
     fn summary(&self) -> ChangeSummary {

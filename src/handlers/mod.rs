@@ -11,6 +11,7 @@
 mod change;
 mod deferred_reply;
 mod exec;
+mod handled_change;
 mod job;
 mod lifecycle;
 mod options;
@@ -23,6 +24,8 @@ mod signal;
 mod task_queue;
 mod webhook;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::handled_change::HandledChange;
 pub use self::{
     exec::{Exec, ExecHandler, OnChange},
     lifecycle::StopHandler,

@@ -5,7 +5,10 @@ use std::time::Duration;
 use actix::Message;
 use consul_watch_actors::WatchPath;
 
-use super::process::{Exit, Output};
+use super::{
+    handled_change::HandledChange,
+    process::{Exit, Output},
+};
 
 /// The end of a run.
 #[derive(Debug, Clone, Message)]
@@ -26,6 +29,8 @@ pub struct RunEnded {
     pub attempt: u32,
     /// The time until it is retried; `None` if it is not.
     pub retry_in: Option<Duration>,
+    /// The update that it was run for.
+    pub(crate) change: Option<HandledChange>,
 }
 
 /// Asks a handler for its [`RunStats`].
@@ -53,7 +58,11 @@ impl RunStats {
     pub(super) fn count(&mut self, ended: &RunEnded) {
         self.ended += 1;
         self.failed += u64::from(!ended.exit.is_success());
-        self.last = Some(ended.clone());
+        // The statistics must not keep a whole state in memory.
+        self.last = Some(RunEnded {
+            change: None,
+            ..ended.clone()
+        });
     }
 }
 

@@ -125,6 +125,10 @@ impl Item for UserEvent {
     fn content_eq(&self, _: &Self) -> bool {
         true
     }
+
+    fn routing_key(&self) -> Option<&str> {
+        Some(&self.id)
+    }
 }
 
 /// The events that a watch has seen.

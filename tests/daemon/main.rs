@@ -8,6 +8,7 @@
 
 mod agent_files;
 mod checkpoints;
+mod checkpoints_after_a_kill;
 mod documented_examples;
 mod fixture;
 mod hcl_matches_consul;

@@ -181,6 +181,7 @@ impl ExecHandler {
             output,
             attempt: self.starts,
             retry_in,
+            change: None,
         };
         report.log(&self.exec.program.name());
         self.runs.count(&report);

@@ -121,6 +121,7 @@ impl ScriptHandler {
             output,
             attempt: run.attempts(),
             retry_in,
+            change: Some(run.content.handled()),
         };
         report.log(&self.script.program.name());
         self.runs.count(&report);
