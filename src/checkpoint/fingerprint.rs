@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fmt::Write as _};
 
-use consul_watch_actors::Snapshot;
+use consul_watch_actors::{Item, Snapshot};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -14,14 +14,23 @@ const INDEXES: [&str; 3] = ["CreateIndex", "ModifyIndex", "LockIndex"];
 /// many.
 const MAX_REMEMBERED: usize = 1280;
 
-/// A digest of what was handled.
+/// The content that was handled: a salted digest, or the ids of entries that never change.
+///
+/// Whoever reads two files cannot tell whether they hold the same content, and nobody can look a digest up in a
+/// table that was made before.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(untagged)]
 pub(super) enum Fingerprint {
-    /// The SHA-256 of a state's entries, in hexadecimal, whatever their order.
-    Digest(String),
-    /// The digest of each entry that was handled, of a value that only ever adds.
-    Handled(Vec<String>),
+    Digest {
+        /// Random bytes in hexadecimal, which no other checkpoint has.
+        salt: String,
+        /// The SHA-256 of the salt and of the state's entries, in hexadecimal, whatever their order.
+        digest: String,
+    },
+    Handled {
+        /// The id of each entry that was handled, of a value that only ever adds.
+        handled: Vec<String>,
+    },
 }
 
 impl Fingerprint {
@@ -29,10 +38,25 @@ impl Fingerprint {
     where
         S: Snapshot<Item: Serialize>,
     {
+        Self::of_all_but(snapshot, &HashSet::new())
+    }
+
+    /// Returns the fingerprint of a state of which these entries were not handled yet. Only entries of a value
+    /// that only ever adds are handled one by one.
+    pub(super) fn of_all_but<S>(snapshot: &S, open: &HashSet<String>) -> Self
+    where
+        S: Snapshot<Item: Serialize>,
+    {
         if S::APPEND_ONLY {
-            Self::Handled(snapshot.items().iter().map(|item| short(&**item)).collect())
-        } else {
-            Self::Digest(digest(snapshot))
+            let ids = snapshot.items().iter().map(|item| entry_id(&**item));
+            return Self::Handled {
+                handled: ids.filter(|id| !open.contains(id)).collect(),
+            };
+        }
+        let salt = random_salt();
+        Self::Digest {
+            digest: digest(&salt, snapshot),
+            salt,
         }
     }
 
@@ -42,11 +66,11 @@ impl Fingerprint {
         S: Snapshot<Item: Serialize>,
     {
         match self {
-            Self::Digest(seen) => *seen == digest(snapshot),
-            Self::Handled(_) => {
+            Self::Digest { salt, digest: seen } => *seen == digest(salt, snapshot),
+            Self::Handled { .. } => {
                 let handled = self.handled();
                 let mut items = snapshot.items().iter();
-                items.all(|item| handled.contains(short(&**item).as_str()))
+                items.all(|item| handled.contains(entry_id(&**item).as_str()))
             }
         }
     }
@@ -60,12 +84,14 @@ impl Fingerprint {
         if handled.is_empty() {
             return None;
         }
-        snapshot.retained(&|item| handled.contains(short(item).as_str()))
+        snapshot.retained(&|item| handled.contains(entry_id(item).as_str()))
     }
 
     /// Adds what `earlier` remembers and the value no longer holds.
     pub(super) fn remember(&mut self, earlier: &Self) {
-        if let (Self::Handled(now), Self::Handled(earlier)) = (self, earlier) {
+        if let (Self::Handled { handled: now }, Self::Handled { handled: earlier }) =
+            (self, earlier)
+        {
             let known: HashSet<String> = now.iter().cloned().collect();
             let room = MAX_REMEMBERED.saturating_sub(now.len());
             let forgotten = earlier.iter().filter(|entry| !known.contains(*entry));
@@ -75,28 +101,41 @@ impl Fingerprint {
 
     fn handled(&self) -> HashSet<&str> {
         match self {
-            Self::Digest(_) => HashSet::new(),
-            Self::Handled(entries) => entries.iter().map(String::as_str).collect(),
+            Self::Digest { .. } => HashSet::new(),
+            Self::Handled { handled } => handled.iter().map(String::as_str).collect(),
         }
     }
 }
 
-fn digest<S>(snapshot: &S) -> String
+/// Returns the id of an entry that never changes: its own, or a digest of its content if it has none.
+pub(crate) fn entry_id<I: Item + Serialize>(item: &I) -> String {
+    match item.routing_key() {
+        Some(id) => id.to_owned(),
+        None => hex(&entry(item)[..16]),
+    }
+}
+
+fn random_salt() -> String {
+    let mut salt = [0; 16];
+    if getrandom::fill(&mut salt).is_err() {
+        // Without a source of random numbers, the salt is at least different for each state.
+        fastrand::fill(&mut salt);
+    }
+    hex(&salt)
+}
+
+fn digest<S>(salt: &str, snapshot: &S) -> String
 where
     S: Snapshot<Item: Serialize>,
 {
     let mut entries: Vec<_> = snapshot.items().iter().map(|item| entry(&**item)).collect();
     entries.sort_unstable();
     let mut all = Sha256::new();
+    all.update(salt);
     for entry in entries {
         all.update(entry);
     }
     hex(&all.finalize())
-}
-
-/// An entry of a value that only ever adds: it never changes, so half of its digest identifies it.
-fn short<I: Serialize>(item: &I) -> String {
-    hex(&entry(item)[..16])
 }
 
 fn entry<I: Serialize>(item: &I) -> [u8; 32] {
@@ -164,6 +203,38 @@ mod tests {
     }
 
     #[test]
+    fn no_two_checkpoints_of_one_content_are_alike() {
+        let state = vec![pair("password", "hunter2", 1)];
+        let [one, other] = [Fingerprint::of(&state), Fingerprint::of(&state)];
+        assert_ne!(one, other);
+        assert!(one.covers(&state) && other.covers(&state));
+        let plain = hex(&Sha256::digest(entry(&*state[0])));
+        assert!(!serde_json::to_string(&one).unwrap().contains(&plain));
+    }
+
+    #[test]
+    fn events_are_known_by_their_ids_whatever_else_they_hold() {
+        let seen = Fingerprint::of(&EventLog::next(None, events(1..3)));
+        assert_eq!(
+            serde_json::to_string(&seen).unwrap(),
+            r#"{"handled":["e1","e2"]}"#
+        );
+        let mut again = events(1..3);
+        again[0].version = 9;
+        assert!(seen.covers(&EventLog::next(None, again)));
+    }
+
+    #[test]
+    fn entries_that_are_still_open_were_not_handled() {
+        let log = EventLog::next(None, events(1..4));
+        let seen = Fingerprint::of_all_but(&log, &HashSet::from(["e2".to_owned()]));
+        let handled = seen.handled_part(&log).unwrap();
+        let fresh = log.since(Some(&handled));
+        assert_eq!(fresh.len(), 1);
+        assert_eq!(fresh[0].id, "e2");
+    }
+
+    #[test]
     fn of_events_those_count_that_were_handled_whatever_the_agent_has_forgotten() {
         let mut log = EventLog::default();
         for newest in 256..300 {
@@ -194,9 +265,9 @@ mod tests {
             )));
             seen = next;
         }
-        let Fingerprint::Handled(entries) = seen else {
+        let Fingerprint::Handled { handled } = seen else {
             panic!("events are remembered one by one")
         };
-        assert_eq!(entries.len(), MAX_REMEMBERED);
+        assert_eq!(handled.len(), MAX_REMEMBERED);
     }
 }

@@ -13,18 +13,20 @@ mod watch;
 
 pub use self::file::{CheckpointError, CheckpointFile};
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use consul_watch_actors::{Changed, Query, Snapshot, Watch};
 use serde::{Deserialize, Serialize};
 
 use self::fingerprint::Fingerprint;
+#[cfg(feature = "cli")]
+pub(crate) use self::fingerprint::entry_id;
 
-/// The state that a subscriber handled last: its index and a digest of its content.
+/// The state that a subscriber handled last: its index and a salted digest of its content.
 ///
 /// The digest leaves out the indexes. Content that was deleted and written again the same while the application
-/// was away is therefore no change. Of events, which are only ever added, the checkpoint knows each one that was
-/// handled.
+/// was away is therefore no change. Of events, which are only ever added, the checkpoint knows the id of each one
+/// that was handled. Two checkpoints of one state differ in their salts, so that they are not equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// The name of the watch.
@@ -55,6 +57,20 @@ impl Checkpoint {
             watch: query.path().to_string(),
             index,
             fingerprint: Fingerprint::of(value),
+            begun: false,
+        }
+    }
+
+    /// Returns the checkpoint of this update, of which the events with these ids were not handled yet.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_all_but<Q: Query>(changed: &Changed<Q>, open: &HashSet<String>) -> Self
+    where
+        <Q::Value as Snapshot>::Item: Serialize,
+    {
+        Self {
+            watch: changed.query.path().to_string(),
+            index: changed.index,
+            fingerprint: Fingerprint::of_all_but(&*changed.current, open),
             begun: false,
         }
     }

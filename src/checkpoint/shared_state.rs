@@ -124,6 +124,8 @@ impl<M: Message<Result = ()> + Send + 'static> SharedState<M> {
             prepared.replace()?;
             state.committed = number;
             state.checkpoint = Some(checkpoint);
+            drop(state);
+            file.sync_folder()?;
         }
         Ok(())
     }
@@ -165,7 +167,7 @@ mod tests {
     struct Update;
 
     fn checkpoint() -> Checkpoint {
-        let text = r#"{"watch":"key:a","index":1,"digest":"00"}"#;
+        let text = r#"{"watch":"key:a","index":1,"salt":"00","digest":"00"}"#;
         serde_json::from_str(text).unwrap()
     }
 

@@ -24,9 +24,11 @@ impl CheckpointFile {
     /// happen while the application is away are compared as a whole: the first update after a restart may
     /// hold nothing but what these leave out.
     ///
+    /// A damaged or empty file is a warning. The subscription then begins with the state as it is.
+    ///
     /// # Errors
     ///
-    /// As [`load`](Self::load), and [`CheckpointError::OtherWatch`].
+    /// [`CheckpointError::Read`], [`CheckpointError::NotAFile`] and [`CheckpointError::OtherWatch`].
     pub fn watch<Q: Query>(
         &self,
         query: Q,
@@ -36,7 +38,7 @@ impl CheckpointFile {
         <Q::Value as Snapshot>::Item: Serialize,
     {
         let wanted = query.path().to_string();
-        let seen = self.load()?;
+        let seen = self.load_or_begin(&wanted)?;
         if let Some(seen) = &seen
             && seen.watch() != wanted
         {

@@ -4,7 +4,9 @@ use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use consul_watch_actors::{ChangeKind, Changed, Reason, WatchPath};
 
-use super::{input::ProgramInput, job::Supersede, payload::HandlerPayload};
+use super::{
+    handled_change::HandledChange, input::ProgramInput, job::Supersede, payload::HandlerPayload,
+};
 use crate::text::escaped;
 
 /// The greatest length of a name in a variable, in characters: longer than any key that a URL can name.
@@ -18,8 +20,14 @@ pub(super) trait ErasedChange {
     /// The index of its state.
     fn index(&self) -> u64;
 
+    /// The JSON of the state, without a newline.
+    fn payload(&self) -> serde_json::Result<Vec<u8>>;
+
     /// The input of the program: the JSON of the state and a newline.
     fn input(&self) -> ProgramInput;
+
+    /// The change itself, for the report of its handling.
+    fn handled(&self) -> HandledChange;
 
     /// The summary that the program's environment has.
     fn summary(&self) -> ChangeSummary;
@@ -73,12 +81,20 @@ impl<Q: HandlerPayload> ErasedChange for Changed<Q> {
         self.index
     }
 
+    fn payload(&self) -> serde_json::Result<Vec<u8>> {
+        Q::payload(self)
+    }
+
     fn input(&self) -> ProgramInput {
         let changed = self.clone();
         ProgramInput::new(move |out| {
             Q::write_payload(&changed, out)?;
             out.write_all(b"\n")
         })
+    }
+
+    fn handled(&self) -> HandledChange {
+        HandledChange::new(self.clone())
     }
 
     fn summary(&self) -> ChangeSummary {

@@ -45,10 +45,6 @@ impl StreamKey {
             path: changed.query.path(),
         }
     }
-
-    pub(super) fn path(&self) -> &WatchPath {
-        &self.path
-    }
 }
 
 impl<W: Supersede> Job<W> {

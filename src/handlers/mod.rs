@@ -11,6 +11,7 @@
 mod change;
 mod deferred_reply;
 mod exec;
+mod handled_change;
 mod input;
 mod job;
 mod lifecycle;
@@ -27,7 +28,7 @@ mod task_queue;
 mod webhook;
 
 #[cfg(feature = "cli")]
-pub(crate) use self::on_error::HealthReport;
+pub(crate) use self::{handled_change::HandledChange, on_error::HealthReport};
 pub use self::{
     exec::{Exec, ExecHandler, OnChange},
     lifecycle::StopHandler,

@@ -5,7 +5,10 @@ use std::{borrow::Cow, time::Duration};
 use actix::Message;
 use consul_watch_actors::WatchPath;
 
-use super::process::{Exit, Output};
+use super::{
+    handled_change::HandledChange,
+    process::{Exit, Output},
+};
 use crate::text::escaped;
 
 /// The greatest length of a name in a log line, in characters: a key in a URL has at most 511.
@@ -34,6 +37,8 @@ pub struct RunEnded {
     pub attempt: u32,
     /// The time until it is retried; `None` if it is not.
     pub retry_in: Option<Duration>,
+    /// The update that it was run for.
+    pub(crate) change: Option<HandledChange>,
 }
 
 /// Asks a handler for its [`RunStats`].
@@ -67,7 +72,11 @@ impl RunStats {
         } else {
             self.failed += u64::from(!ended.exit.is_success());
         }
-        self.last = Some(ended.clone());
+        // The statistics must not keep a whole state in memory.
+        self.last = Some(RunEnded {
+            change: None,
+            ..ended.clone()
+        });
     }
 }
 

@@ -130,6 +130,10 @@ impl Item for UserEvent {
     fn name(&self) -> Cow<'_, str> {
         self.to_string().into()
     }
+
+    fn routing_key(&self) -> Option<&str> {
+        Some(&self.id)
+    }
 }
 
 /// The events that a watch has seen.

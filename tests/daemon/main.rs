@@ -9,6 +9,7 @@
 mod agent_files;
 mod binary;
 mod checkpoints;
+mod checkpoints_after_a_kill;
 mod documented_examples;
 mod error_program;
 mod first_process;

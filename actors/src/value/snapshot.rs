@@ -18,7 +18,8 @@ pub trait Item: Debug + Send + Sync + 'static {
     /// that something was written again (an index) does not count.
     fn content_eq(&self, other: &Self) -> bool;
 
-    /// Its identity as text, for entries of values that have parts (see [`SharedBy`](crate::SharedBy)).
+    /// Its identity as text, for entries of values that have parts (see [`SharedBy`](crate::SharedBy)) and of
+    /// values that only ever add (see [`Snapshot::APPEND_ONLY`]).
     fn routing_key(&self) -> Option<&str> {
         None
     }

@@ -185,7 +185,8 @@ fn unusable_checkpoint(spec: &WatchSpec) -> Option<String> {
                 .to_string(),
             )
         }
-        Ok(_) => None,
+        // A damaged one is a warning when the watch starts.
+        Ok(_) | Err(CheckpointError::NotACheckpoint { .. }) => None,
         Err(error) => Some(error.to_string()),
     }
 }

@@ -47,7 +47,7 @@ impl RunningWatch {
         let file = spec.delivery.checkpoint.as_ref().map(CheckpointFile::new);
         let seen = match (seen, &file) {
             (Some(seen), _) => Some(seen),
-            (None, Some(file)) => file.load()?,
+            (None, Some(file)) => file.load_or_begin(&spec.label)?,
             (None, None) => None,
         };
         let start = StartWatch {

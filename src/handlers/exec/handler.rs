@@ -189,6 +189,7 @@ impl ExecHandler {
             output,
             attempt: self.starts,
             retry_in,
+            change: None,
         };
         report.log("exec", self.exec.options.label.as_deref());
         self.runs.count(&report);

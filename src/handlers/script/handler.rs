@@ -126,6 +126,7 @@ impl ScriptHandler {
             output,
             attempt,
             retry_in,
+            change: Some(run.content.handled()),
         };
         report.log("script", self.script.options.label.as_deref());
         self.runs.count(&report);

@@ -1,28 +1,22 @@
 //! [`WebhookHandler`]: the actor that calls a URL on each change.
 
-use std::{
-    fmt,
-    rc::Rc,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, rc::Rc, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use awc::Client;
-use bytes::Bytes;
-use consul_watch_actors::{Changed, WatchPath};
+use consul_watch_actors::Changed;
 use tokio::time::Instant;
 
 use super::{
+    call::Call,
     error::{DeliveryError, WebhookError},
     options::Webhook,
-    request::{RequestTemplate, WebhookBody},
-    signature::idempotency_key,
+    request::RequestTemplate,
     stats::{GetWebhookStats, WebhookDelivered, WebhookStats},
 };
 use crate::handlers::{
     deferred_reply::{DeferredReply, deferred_reply},
-    job::{Job, StreamKey, Supersede},
+    job::{Job, StreamKey},
     lifecycle::{Jobs, Lifecycle, RunsJobs, Shutdown, StopHandler},
     payload::HandlerPayload,
     task_queue::{QueueMode, RetryAt, TaskId},
@@ -68,14 +62,9 @@ pub struct WebhookHandler {
     template: Arc<RequestTemplate>,
     /// Made on the thread of the actor.
     client: Option<Rc<Client>>,
-    jobs: Jobs<WebhookBody>,
+    jobs: Jobs<Call>,
     done: WebhookStats,
     shutdown: Shutdown,
-}
-
-/// Each body is whole, so a newer one needs nothing of an older one.
-impl Supersede for WebhookBody {
-    fn supersede(&mut self, _: &Self) {}
 }
 
 impl WebhookHandler {
@@ -99,7 +88,7 @@ impl WebhookHandler {
     fn ended(
         &mut self,
         id: TaskId,
-        mut call: Job<WebhookBody>,
+        mut call: Job<Call>,
         outcome: Result<u16, DeliveryError>,
         duration: Duration,
         ctx: &mut Context<Self>,
@@ -111,11 +100,12 @@ impl WebhookHandler {
         let now = Instant::now();
         let report = WebhookDelivered {
             path: call.path().clone(),
-            index: call.content.index,
+            index: call.content.index(),
             outcome: outcome.map_err(Arc::new),
             duration,
             attempt: call.attempts(),
             retry_in: retry.map(|retry| retry.at - now),
+            change: Some(call.content.handled()),
         };
         let failed = report.outcome.is_err();
         self.report(report, failed && retry.is_none());
@@ -127,7 +117,7 @@ impl WebhookHandler {
     }
 
     /// Returns the time of the retry of a failed call, if there is one.
-    fn retry(&self, call: &mut Job<WebhookBody>, error: &DeliveryError) -> Option<RetryAt> {
+    fn retry(&self, call: &mut Job<Call>, error: &DeliveryError) -> Option<RetryAt> {
         if !error.is_passing() || self.shutdown.is_stopping() {
             return None;
         }
@@ -150,48 +140,18 @@ impl WebhookHandler {
 
     fn arrived<Q: HandlerPayload>(
         &mut self,
-        changed: &Changed<Q>,
+        changed: Changed<Q>,
         ctx: &mut Context<Self>,
     ) -> DeferredReply {
         let (reply_handle, deferred_reply) = deferred_reply();
         if self.shutdown.is_stopping() {
             return deferred_reply;
         }
-        let stream = StreamKey::of(changed);
-        match Q::payload(changed) {
-            Ok(body) => {
-                let body = webhook_body(stream.path(), changed.index, body.into());
-                let call = Job::new(stream, body, reply_handle);
-                self.jobs.queue.arrived(call, Instant::now());
-                self.start_due(ctx);
-            }
-            Err(source) => {
-                let report = WebhookDelivered {
-                    path: stream.path().clone(),
-                    index: changed.index,
-                    outcome: Err(Arc::new(DeliveryError::Payload { source })),
-                    duration: Duration::ZERO,
-                    attempt: 0,
-                    retry_in: None,
-                };
-                self.report(report, true);
-                reply_handle.send();
-            }
-        }
+        let stream = StreamKey::of(&changed);
+        let call = Job::new(stream, Call::new(changed), reply_handle);
+        self.jobs.queue.arrived(call, Instant::now());
+        self.start_due(ctx);
         deferred_reply
-    }
-}
-
-fn webhook_body(path: &WatchPath, index: u64, bytes: Bytes) -> WebhookBody {
-    let turn = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_nanos();
-    let idempotency_key = idempotency_key(&path.to_string(), index, turn, &bytes);
-    WebhookBody {
-        index,
-        idempotency_key,
-        bytes,
     }
 }
 
@@ -221,20 +181,23 @@ impl Lifecycle for WebhookHandler {
 }
 
 impl RunsJobs for WebhookHandler {
-    type Content = WebhookBody;
+    type Content = Call;
 
-    fn jobs(&mut self) -> &mut Jobs<WebhookBody> {
+    fn jobs(&mut self) -> &mut Jobs<Call> {
         &mut self.jobs
     }
 
-    fn start_job(&mut self, id: TaskId, mut call: Job<WebhookBody>, ctx: &mut Context<Self>) {
+    fn start_job(&mut self, id: TaskId, mut call: Job<Call>, ctx: &mut Context<Self>) {
         call.begin_attempt();
         let template = Arc::clone(&self.template);
         let client = Rc::clone(
             self.client
                 .get_or_insert_with(|| Rc::new(template.client())),
         );
-        let body = call.content.clone();
+        let body = match call.content.body() {
+            Ok(body) => body,
+            Err(error) => return self.ended(id, call, Err(error), Duration::ZERO, ctx),
+        };
         let started = Instant::now();
         let sent = async move { template.send(&client, &body).await };
         ctx.spawn(sent.into_actor(self).map(move |outcome, handler, ctx| {
@@ -248,7 +211,7 @@ impl<Q: HandlerPayload> Handler<Changed<Q>> for WebhookHandler {
     type Result = DeferredReply;
 
     fn handle(&mut self, changed: Changed<Q>, ctx: &mut Self::Context) -> DeferredReply {
-        self.arrived(&changed, ctx)
+        self.arrived(changed, ctx)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The subscriber that calls a URL on each change.
 
+mod call;
 mod error;
 mod handler;
 mod options;

@@ -6,7 +6,10 @@ use actix::Message;
 use consul_watch_actors::WatchPath;
 
 use super::error::DeliveryError;
-use crate::handlers::run_stats::{in_log, milliseconds};
+use crate::handlers::{
+    handled_change::HandledChange,
+    run_stats::{in_log, milliseconds},
+};
 
 /// The end of a call.
 #[derive(Debug, Clone, Message)]
@@ -25,6 +28,8 @@ pub struct WebhookDelivered {
     pub attempt: u32,
     /// The time until it is retried; `None` if it is not.
     pub retry_in: Option<Duration>,
+    /// The update that it was to deliver.
+    pub(crate) change: Option<HandledChange>,
 }
 
 /// Asks a handler for its [`WebhookStats`].
@@ -61,7 +66,11 @@ impl WebhookStats {
         }
         self.given_up += u64::from(given_up);
         self.last_status = ended.status().or(self.last_status);
-        self.last = Some(ended.clone());
+        // The statistics must not keep a whole state in memory.
+        self.last = Some(WebhookDelivered {
+            change: None,
+            ..ended.clone()
+        });
     }
 }
 

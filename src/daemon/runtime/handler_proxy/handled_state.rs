@@ -1,15 +1,21 @@
-//! The latest update with its outcome, and the state that was handled last, in memory and in the checkpoint file.
+//! The updates that a handler has, and the state that was handled last, in memory and in the checkpoint file.
 
-use consul_watch_actors::{Changed, Reason};
+use std::{collections::HashSet, sync::Arc};
+
+use consul_watch_actors::{Changed, Reason, Snapshot};
 
 use crate::{
-    checkpoint::Checkpoint, daemon::runtime::checkpoint_writer::CheckpointWriter,
+    checkpoint::{Checkpoint, entry_id},
+    daemon::runtime::checkpoint_writer::CheckpointWriter,
     handlers::HandlerPayload,
 };
 
 /// The record of one watch. It writes the checkpoint file, if there is one.
 pub(super) struct HandledState<Q: HandlerPayload> {
     latest: Option<LatestUpdate<Q>>,
+    /// The ids of the events that were handed on and are not handled. A state needs none: the newest stands for
+    /// all before it.
+    open_events: HashSet<String>,
     /// The state that was handled last, by this proxy or before it existed.
     seen: Option<Checkpoint>,
     writer: Option<CheckpointWriter>,
@@ -38,6 +44,7 @@ impl<Q: HandlerPayload> HandledState<Q> {
     pub(super) fn new(writer: Option<CheckpointWriter>, seen: Option<Checkpoint>) -> Self {
         Self {
             latest: None,
+            open_events: HashSet::new(),
             seen,
             writer,
             marked_begun: false,
@@ -47,15 +54,29 @@ impl<Q: HandlerPayload> HandledState<Q> {
     /// Returns whether an update has begun and not ended, now or when the daemon before this one was killed.
     pub(super) fn is_unfinished(&self) -> bool {
         match &self.latest {
-            Some(latest) => latest.outcome == HandlerOutcome::Open,
+            Some(latest) => {
+                latest.outcome == HandlerOutcome::Open || !self.open_events.is_empty()
+            }
             None => self.seen.as_ref().is_some_and(Checkpoint::is_begun),
         }
     }
 
-    /// Returns the latest update and its outcome.
-    pub(super) fn latest(&self) -> Option<(&Changed<Q>, HandlerOutcome)> {
+    /// Returns the latest update and its outcome. Of events, it brings all that are not handled.
+    pub(super) fn latest(&self) -> Option<(Changed<Q>, HandlerOutcome)> {
         let latest = self.latest.as_ref()?;
-        Some((&latest.changed, latest.outcome))
+        let mut changed = latest.changed.clone();
+        if Q::Value::APPEND_ONLY {
+            let handled = |item: &_| !self.open_events.contains(&entry_id(item));
+            changed.previous = changed.current.retained(&handled).map(Arc::new);
+        }
+        let outcome = match latest.outcome {
+            // The queue of the handler held others.
+            HandlerOutcome::Succeeded | HandlerOutcome::Failed if !self.open_events.is_empty() => {
+                HandlerOutcome::Open
+            }
+            outcome => outcome,
+        };
+        Some((changed, outcome))
     }
 
     /// Returns true if an update only repeats the state that was handled last. After a change of the Consul
@@ -78,6 +99,7 @@ impl<Q: HandlerPayload> HandledState<Q> {
         if let Some(seen) = &self.seen {
             seen.restore_previous(changed);
         }
+        self.open_events.extend(new_events(changed));
         self.latest = Some(LatestUpdate {
             changed: changed.clone(),
             outcome: HandlerOutcome::Open,
@@ -97,33 +119,46 @@ impl<Q: HandlerPayload> HandledState<Q> {
 
     /// Notes that an unfinished update is the engine's again. A finished one stays so: its outcome may be known
     /// before its acknowledgement.
-    pub(super) fn returned(&mut self, index: u64) {
-        if let Some(latest) = self.latest_of(index)
+    pub(super) fn returned(&mut self, changed: &Changed<Q>) {
+        if let Some(latest) = self.latest_of(changed)
             && latest.outcome == HandlerOutcome::Open
         {
             latest.outcome = HandlerOutcome::Returned;
         }
     }
 
-    /// Records that the handler has finished an update, and returns the write to run. Only the latest update
-    /// counts.
+    /// Records that the handler has finished an update, and returns the write to run. Of states, only the latest
+    /// update counts. Events count one by one.
     pub(super) fn record(
         &mut self,
-        index: u64,
+        changed: &Changed<Q>,
         success: bool,
     ) -> Option<impl Future<Output = ()> + use<Q>> {
-        let latest = self.latest_of(index)?;
-        latest.outcome = if success {
-            HandlerOutcome::Succeeded
-        } else {
-            HandlerOutcome::Failed
+        for id in new_events(changed) {
+            self.open_events.remove(&id);
+        }
+        let is_latest = match self.latest_of(changed) {
+            Some(latest) => {
+                latest.outcome = if success {
+                    HandlerOutcome::Succeeded
+                } else {
+                    HandlerOutcome::Failed
+                };
+                true
+            }
+            None => false,
         };
-        let mut seen = Checkpoint::of(&latest.changed);
+        if !is_latest && !Q::Value::APPEND_ONLY {
+            return None;
+        }
+        let latest = &self.latest.as_ref()?.changed;
+        let mut seen = Checkpoint::of_all_but(latest, &self.open_events);
         if let Some(earlier) = &self.seen {
             seen = seen.following(earlier);
         }
-        self.marked_begun = false;
+        self.marked_begun = !is_latest;
         self.seen = Some(seen.clone());
+        let seen = if is_latest { seen } else { seen.begun() };
         Some(self.writer.as_ref()?.write(seen))
     }
 
@@ -135,12 +170,13 @@ impl<Q: HandlerPayload> HandledState<Q> {
         Option<Checkpoint>,
         Option<impl Future<Output = ()> + use<Q>>,
     ) {
-        let unfinished = self.latest.as_ref().is_some_and(|latest| {
-            matches!(
-                latest.outcome,
-                HandlerOutcome::Open | HandlerOutcome::Returned
-            )
-        });
+        let unfinished = !self.open_events.is_empty()
+            || self.latest.as_ref().is_some_and(|latest| {
+                matches!(
+                    latest.outcome,
+                    HandlerOutcome::Open | HandlerOutcome::Returned
+                )
+            });
         let seen = self
             .seen
             .take()
@@ -152,9 +188,77 @@ impl<Q: HandlerPayload> HandledState<Q> {
         (seen, write)
     }
 
-    fn latest_of(&mut self, index: u64) -> Option<&mut LatestUpdate<Q>> {
+    /// Returns the latest update if it brought the same state as this one.
+    fn latest_of(&mut self, changed: &Changed<Q>) -> Option<&mut LatestUpdate<Q>> {
         self.latest
             .as_mut()
-            .filter(|latest| latest.changed.index == index)
+            .filter(|latest| Arc::ptr_eq(&latest.changed.current, &changed.current))
+    }
+}
+
+/// Returns the ids of the events that are new in an update; none for a watch of states.
+fn new_events<Q: HandlerPayload>(changed: &Changed<Q>) -> Vec<String> {
+    if !Q::Value::APPEND_ONLY {
+        return Vec::new();
+    }
+    let known = changed.previous.as_deref().map(Snapshot::items);
+    let known: HashSet<_> = known.into_iter().flatten().map(|it| entry_id(&**it)).collect();
+    let items = changed.current.items().iter().map(|it| entry_id(&**it));
+    items.filter(|id| !known.contains(id)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        kv::KvPair,
+        model::{EventLog, UserEvent},
+        watch::{Event, Key},
+    };
+
+    fn first(value: &'static str) -> Changed<Key> {
+        let mut pair = KvPair::default();
+        pair.value = Some(value.into());
+        Changed::first(Key::new("a"), Some(Arc::new(pair)), 0)
+    }
+
+    fn log(previous: Option<&EventLog>, ids: &[&str]) -> EventLog {
+        let event = |id: &&str| {
+            let mut event = UserEvent::default();
+            event.id = (*id).to_owned();
+            event
+        };
+        EventLog::next(previous, ids.iter().map(event).collect())
+    }
+
+    #[test]
+    fn the_end_of_an_earlier_run_says_nothing_of_a_later_one_without_an_index() {
+        let (mut earlier, mut later) = (first("1"), first("2"));
+        let mut handled = HandledState::new(None, None);
+        handled.begin(&mut earlier);
+        handled.begin(&mut later);
+        assert!(handled.record(&earlier, true).is_none());
+        let (_, outcome) = handled.latest().unwrap();
+        assert_eq!(outcome, HandlerOutcome::Open);
+    }
+
+    #[test]
+    fn events_are_handled_one_by_one() {
+        let one = log(None, &["1"]);
+        let two = log(Some(&one), &["1", "2"]);
+        let mut first = Changed::first(Event::any(), one.clone(), 7);
+        let mut second = Changed::update(Event::any(), one, two, 8);
+        let mut handled = HandledState::new(None, None);
+        handled.begin(&mut first);
+        handled.begin(&mut second);
+        // They may run in parallel, and the second may end first.
+        assert!(handled.record(&second, true).is_none(), "there is no file");
+        let (again, outcome) = handled.latest().unwrap();
+        assert_eq!(outcome, HandlerOutcome::Open);
+        let changes = again.changes();
+        assert_eq!(changes.len(), 1);
+        assert_eq!(changes[0].item().id, "1");
+        handled.record(&first, true);
+        assert_eq!(handled.latest().unwrap().1, HandlerOutcome::Succeeded);
     }
 }

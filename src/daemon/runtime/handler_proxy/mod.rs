@@ -29,7 +29,7 @@ use crate::{
             running_handler::{HandlerError, RunningHandler},
         },
     },
-    handlers::{HandlerPayload, RunEnded, WebhookDelivered},
+    handlers::{HandledChange, HandlerPayload, RunEnded, WebhookDelivered},
 };
 
 /// The interval of the check whether the handler has ended unexpectedly.
@@ -157,7 +157,6 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
             && self.in_flight == 0
             && applies(outcome)
         {
-            let changed = changed.clone();
             self.forward(changed, std::future::ready(Reply::none()), ctx);
         }
     }
@@ -170,7 +169,7 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
         ctx: &mut Context<Self>,
     ) {
         self.in_flight += 1;
-        let (index, current) = (changed.index, self.current.subscribe());
+        let current = self.current.subscribe();
         let marked = self.handled.mark_begun();
         let delivery = async move {
             let mut reply = reply.await;
@@ -178,29 +177,38 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
                 marked.await;
             }
             let delivery = deliver(&changed, current, &mut reply).await;
-            (delivery, reply)
+            (changed, delivery, reply)
         };
-        let delivery = delivery
-            .into_actor(self)
-            .map(move |(delivery, reply), proxy, ctx| proxy.delivered(index, delivery, reply, ctx));
+        let delivery =
+            delivery
+                .into_actor(self)
+                .map(|(changed, delivery, reply), proxy, ctx| {
+                    proxy.delivered(&changed, delivery, reply, ctx);
+                });
         ctx.spawn(delivery);
     }
 
     /// Notes the end of a delivery, and replies to the engine.
-    fn delivered(&mut self, index: u64, delivery: Delivery, reply: Reply, ctx: &mut Context<Self>) {
+    fn delivered(
+        &mut self,
+        changed: &Changed<Q>,
+        delivery: Delivery,
+        reply: Reply,
+        ctx: &mut Context<Self>,
+    ) {
         self.in_flight -= 1;
         match delivery {
             Delivery::Acknowledged => {
                 // Scripts and URLs report the outcome themselves: they acknowledge failures too.
                 if matches!(self.spec, HandlerSpec::Exec(_)) {
-                    self.record(index, true, ctx);
+                    self.record(changed, true, ctx);
                 }
                 reply.send();
             }
-            Delivery::Retracted => self.handled.returned(index),
+            Delivery::Retracted => self.handled.returned(changed),
             Delivery::HandlerEnded => {
                 if reply.is_awaited() {
-                    self.handled.returned(index);
+                    self.handled.returned(changed);
                 }
                 self.handler_ended(ctx);
             }
@@ -222,16 +230,24 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
     }
 
     /// Notes that a run or a call has ended.
-    fn ended(&mut self, index: u64, success: bool, retries: bool, ctx: &mut Context<Self>) {
+    fn ended(
+        &mut self,
+        change: Option<&HandledChange>,
+        success: bool,
+        retries: bool,
+        ctx: &mut Context<Self>,
+    ) {
         // A run that ends because its handler is stopped counts as not handled.
-        if success || (!retries && matches!(self.handler, HandlerState::Running(_))) {
-            self.record(index, success, ctx);
+        if (success || (!retries && matches!(self.handler, HandlerState::Running(_))))
+            && let Some(changed) = change.and_then(HandledChange::of)
+        {
+            self.record(changed, success, ctx);
         }
     }
 
     /// Records that the handler has finished an update.
-    fn record(&mut self, index: u64, success: bool, ctx: &mut Context<Self>) {
-        if let Some(write) = self.handled.record(index, success) {
+    fn record(&mut self, changed: &Changed<Q>, success: bool, ctx: &mut Context<Self>) {
+        if let Some(write) = self.handled.record(changed, success) {
             ctx.spawn(write.into_actor(self));
         }
     }
@@ -270,7 +286,7 @@ impl<Q: HandlerPayload> Handler<RunEnded> for HandlerProxy<Q> {
         // A program that is kept running has handled a state once it runs.
         if !ended.is_kept {
             self.ended(
-                ended.index,
+                ended.change.as_ref(),
                 ended.exit.is_success(),
                 ended.retry_in.is_some(),
                 ctx,
@@ -285,7 +301,7 @@ impl<Q: HandlerPayload> Handler<WebhookDelivered> for HandlerProxy<Q> {
     fn handle(&mut self, ended: WebhookDelivered, ctx: &mut Self::Context) {
         self.errors.call(&ended);
         self.ended(
-            ended.index,
+            ended.change.as_ref(),
             ended.outcome.is_ok(),
             ended.retry_in.is_some(),
             ctx,
