@@ -178,6 +178,9 @@ impl DaemonConfig {
         if !names.is_empty() {
             for watch in &mut self.watches {
                 watch.handler.withhold(&names);
+                if let Some(on_error) = &mut watch.on_error {
+                    on_error.withhold(&names);
+                }
             }
         }
     }

@@ -136,21 +136,14 @@ pub(super) fn no_program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors)
 impl HandlerSpec {
     /// Keeps variables from the programs of this handler.
     pub(super) fn withhold(&mut self, names: &[String]) {
-        let without = |program: &mut Program| {
-            *program = program
-                .clone()
-                .with_environment(|environment| environment.deny(names));
+        let program = match self {
+            Self::Script(script) => &mut script.program,
+            Self::Exec(exec) => &mut exec.program,
+            Self::Http(_) => return,
         };
-        match self {
-            Self::Script(script) => {
-                without(&mut script.program);
-                if let Some(program) = &mut script.on_error {
-                    without(program);
-                }
-            }
-            Self::Exec(exec) => without(&mut exec.program),
-            Self::Http(_) => {}
-        }
+        *program = program
+            .clone()
+            .with_environment(|environment| environment.deny(names));
     }
 }
 

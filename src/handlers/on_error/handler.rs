@@ -201,6 +201,10 @@ fn state(announcement: &Announcement) -> &'static str {
 
 impl Actor for ErrorHandler {
     type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        self.settings.program.warn();
+    }
 }
 
 impl Lifecycle for ErrorHandler {

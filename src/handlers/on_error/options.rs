@@ -70,6 +70,13 @@ impl OnError {
         self
     }
 
+    /// Keeps variables from the program.
+    #[cfg(feature = "cli")]
+    pub(crate) fn withhold(&mut self, names: &[String]) {
+        let program = self.program.clone();
+        self.program = program.with_environment(|environment| environment.deny(names));
+    }
+
     /// Returns the program.
     pub fn program(&self) -> &Program {
         &self.program

@@ -160,9 +160,6 @@ impl Actor for ScriptHandler {
 
     fn started(&mut self, _: &mut Self::Context) {
         self.script.program.warn();
-        if let Some(program) = &self.script.on_error {
-            program.warn();
-        }
     }
 }
 
