@@ -3,7 +3,7 @@
 //! Consul wakes the queries that it holds when a snapshot replaces the data. One that arrives just after that, with an
 //! index of the old data, blocks beyond the new data until its wait is over
 //! (<https://developer.hashicorp.com/consul/commands/snapshot/restore>). A query that finds the older data therefore
-//! tells all others of the address and the datacenter in this process, and each of these reads once without an index.
+//! signals it to all others of the address and the datacenter in this process, and each of these reads once without an index.
 
 use std::{
     collections::HashMap,
@@ -107,7 +107,7 @@ impl ConsulClient {
         signal.repeated(|repeated| repeated.note(text, index, Instant::now()));
     }
 
-    /// Records the index of an answer to this query without a cursor, and tells the others if the data is older.
+    /// Records the index of an answer to this query without a cursor, and signals it to the others if the data is older.
     pub(crate) fn note_fresh(&self, query: &QueryRequest, index: Option<u64>) {
         let signal = self.restore_signal(query);
         if signal.repeated(|repeated| repeated.0.is_empty()) {
@@ -202,7 +202,7 @@ mod tests {
         repeated.note("a".to_owned(), 20, now);
         assert!(!repeated.is_older("b", Some(3), now));
         assert!(repeated.is_older("a", Some(19), now));
-        assert!(!repeated.is_older("a", Some(3), now), "it is told once");
+        assert!(!repeated.is_older("a", Some(3), now), "it counts once");
         for index in [Some(20), Some(21), None] {
             repeated.note("a".to_owned(), 20, now);
             assert!(!repeated.is_older("a", index, now), "{index:?}");

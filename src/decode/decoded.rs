@@ -169,6 +169,6 @@ impl<T: PartialEq + fmt::Debug + Send + Sync + 'static> Snapshot for Decoded<T> 
     }
 
     fn hidden(&self) -> Option<HiddenEntries> {
-        HiddenEntries::among(&self.pairs)
+        self.pairs.hidden()
     }
 }

@@ -192,7 +192,7 @@ pub enum Position {
     Repeated(u64),
     /// An index of older data that replaced what was known, read by a second request while the source held the first:
     /// that one counts in the [`ConnectionBudget`](crate::ConnectionBudget) until [`Ask::server_hold`] is over. The
-    /// next query goes on from this index, though it fell.
+    /// next query continues from this index, though it fell.
     BesideHeld(u64),
 }
 

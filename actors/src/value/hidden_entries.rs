@@ -1,14 +1,12 @@
 //! The entries of a watched value that its source no longer shows.
 
-use std::{fmt, sync::Arc, time::SystemTime};
-
-use crate::value::snapshot::Item;
+use std::{borrow::Cow, fmt, time::SystemTime};
 
 /// The longest name of an entry, in characters.
 const MAX_NAME: usize = 200;
 
 /// The entries of a watched value that its source no longer shows, though they may exist
-/// ([`Item::hidden_since`]). Their last good values stay.
+/// ([`Item::hidden_since`](crate::Item::hidden_since)). Their last good values stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HiddenEntries {
@@ -25,22 +23,20 @@ impl HiddenEntries {
     /// The largest number of names.
     pub const MAX_NAMES: usize = 10;
 
-    /// Returns the hidden ones among these entries; `None` if the source shows all of them.
-    pub fn among<I: Item>(items: &[Arc<I>]) -> Option<Self> {
-        let mut hidden = items
-            .iter()
-            .filter_map(|item| item.hidden_since().map(|since| (item, since)));
-        let (first, since) = hidden.next()?;
+    /// Returns these entries, each by its name and the time since which it is hidden; `None` if there are none.
+    pub fn of<'a>(entries: impl IntoIterator<Item = (Cow<'a, str>, SystemTime)>) -> Option<Self> {
+        let mut entries = entries.into_iter();
+        let (first, since) = entries.next()?;
         let mut found = Self {
             count: 1,
-            names: vec![short(&first.name())],
+            names: vec![short(&first)],
             since,
         };
-        for (item, since) in hidden {
+        for (name, since) in entries {
             found.count += 1;
             found.since = found.since.min(since);
             if found.names.len() < Self::MAX_NAMES {
-                found.names.push(short(&item.name()));
+                found.names.push(short(&name));
             }
         }
         Some(found)
@@ -76,53 +72,29 @@ impl fmt::Display for HiddenEntries {
 
 #[cfg(test)]
 mod tests {
-    use std::{borrow::Cow, time::Duration};
+    use std::time::Duration;
 
     use super::*;
-
-    #[derive(Debug)]
-    struct Named(String, Option<SystemTime>);
-
-    impl Item for Named {
-        type Id<'a> = &'a str;
-
-        fn id(&self) -> &str {
-            &self.0
-        }
-
-        fn content_eq(&self, other: &Self) -> bool {
-            self.0 == other.0
-        }
-
-        fn hidden_since(&self) -> Option<SystemTime> {
-            self.1
-        }
-
-        fn name(&self) -> Cow<'_, str> {
-            (&*self.0).into()
-        }
-    }
 
     #[test]
     fn a_few_are_named_and_all_are_counted() {
         let now = SystemTime::now();
-        let ago = |seconds| Some(now - Duration::from_secs(seconds));
-        let named = |name: &str, since| Arc::new(Named(name.to_owned(), since));
-        assert_eq!(HiddenEntries::among(&[named("a", None)]), None);
-        let two = [named("a", ago(5)), named("b", None), named("c", ago(60))];
-        let found = HiddenEntries::among(&two).unwrap();
+        let ago = |seconds| now - Duration::from_secs(seconds);
+        assert_eq!(HiddenEntries::of([]), None);
+        let two = [("a".into(), ago(5)), ("c".into(), ago(60))];
+        let found = HiddenEntries::of(two).unwrap();
         assert_eq!(
             (found.count, &*found.names),
             (2, &["a".to_owned(), "c".to_owned()][..])
         );
-        assert_eq!(Some(found.since), ago(60));
+        assert_eq!(found.since, ago(60));
         let text = found.to_string();
         assert!(
             text.starts_with("2 entries are hidden for 6") && text.ends_with(" s (a, c)"),
             "{text}"
         );
-        let many: Vec<_> = (0..30).map(|_| named(&"ü".repeat(300), ago(0))).collect();
-        let found = HiddenEntries::among(&many).unwrap();
+        let many = (0..30).map(|_| ("ü".repeat(300).into(), ago(0)));
+        let found = HiddenEntries::of(many).unwrap();
         assert_eq!(
             (found.count, found.names.len()),
             (30, HiddenEntries::MAX_NAMES)

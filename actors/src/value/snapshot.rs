@@ -53,7 +53,8 @@ pub trait Snapshot: PartialEq + Debug + Send + Sync + 'static {
 
     /// The entries that the source no longer shows.
     fn hidden(&self) -> Option<HiddenEntries> {
-        HiddenEntries::among(self.items())
+        let hidden = self.items().iter();
+        HiddenEntries::of(hidden.filter_map(|item| Some((item.name(), item.hidden_since()?))))
     }
 
     /// This value with only those entries for which `keep` holds, for a value that is

@@ -44,7 +44,7 @@ pub struct WatcherActor<Q: Query> {
     budget: Option<ConnectionBudget>,
     /// The source's reconnect gate, likewise.
     reconnect_gate: Option<ReconnectGate>,
-    /// What the query says about the removals of its entries, likewise.
+    /// Whether the query proves removals, likewise.
     proves_removals: bool,
     state: WatcherState<Q>,
     /// The watches that this one serves. Most serve none.

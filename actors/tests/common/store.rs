@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     rc::Rc,
     sync::{Arc, Condvar, Mutex, MutexGuard},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use consul_watch_actors::{ConnectionBudget, Cursor, Failure, FailureClass, ReconnectGate, Source};
@@ -229,25 +229,6 @@ impl Store {
                 .insert(key.to_owned(), Arc::new(row));
             state.index
         })
-    }
-
-    /// Marks a row as one that the source no longer shows.
-    pub fn mark_hidden(&self, folder: &str, key: &str) {
-        self.change(|state| {
-            state.index += 1;
-            if let Some(row) = state
-                .folders
-                .entry(folder.to_owned())
-                .or_default()
-                .get_mut(key)
-            {
-                let hidden_since = Some(SystemTime::now());
-                *row = Arc::new(Row {
-                    hidden_since,
-                    ..Row::clone(row)
-                });
-            }
-        });
     }
 
     /// Removes a row.

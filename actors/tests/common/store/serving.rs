@@ -1,6 +1,11 @@
 //! The queries of the in-memory source, and its answers.
 
-use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use consul_watch_actors::{
     Ask, Cursor, Evaluation, Failure, FailureClass, Outcome, Position, Query, QueryResponse,
@@ -63,6 +68,25 @@ impl Ask for Folder {
 }
 
 impl Store {
+    /// Marks a row as one that the source no longer shows.
+    pub fn mark_hidden(&self, folder: &str, key: &str) {
+        self.change(|state| {
+            state.index += 1;
+            if let Some(row) = state
+                .folders
+                .entry(folder.to_owned())
+                .or_default()
+                .get_mut(key)
+            {
+                let hidden_since = Some(SystemTime::now());
+                *row = Arc::new(Row {
+                    hidden_since,
+                    ..Row::clone(row)
+                });
+            }
+        });
+    }
+
     /// The answer to a query of this name now, if there is one: the rows that it keeps.
     fn answer(
         &self,
