@@ -26,12 +26,13 @@ pub(super) fn parse(text: &str) -> Result<Address, AddressErrorKind> {
     if text.contains('@') {
         return Err(AddressErrorKind::Credentials);
     }
+    let authority = authority(text)?;
     if path.contains('@') {
         return Err(AddressErrorKind::At);
     }
     let address = Address {
         scheme,
-        authority: authority(text)?,
+        authority,
         path_prefix: path_prefix(path)?,
     };
     // The parser that every request goes through decides.
