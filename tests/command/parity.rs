@@ -241,6 +241,11 @@ const DIFFERENCES: &str = "
 | `-token` beside `CONSUL_HTTP_TOKEN_FILE` | before 1.15 | reads the file | uses `-token` | Consul 1.15 and later do the same |
 | `connect_roots`, `connect_leaf`, `agent_service` | all | refuses these types | has them, with the options `-service` and `-service_id` | an agent's `watches` have them, too |
 | the program's process group | all | that of `consul watch` | its own; SIGINT and SIGTERM are forwarded to it | a timeout or a stop ends all its children |
+| a process that the program leaves in the background | all | `consul watch` shares its own output with it; an agent waits for it, and runs nothing meanwhile | the run ends with the program; the process may continue to write, and its output is dropped in `run` | a daemon in the background does not stop its watch |
+| a program that cannot be started, in an agent's `watches` | all | logs the error and waits for the next change | tries again until it starts, and says why | a full table of processes or a late installation loses no change |
+| a `SHELL` that runs no lines (`nologin`, `false`) | all | runs it: each run fails | names it as the reason; `run` tries again | the exit status of `nologin` says nothing of the handler |
+| killed by SIGKILL or SIGQUIT, or a closed terminal | all | leaves its programs running | ends its programs | the next start runs no second copy |
+| as process 1 of a container | all | leaves zombies | reaps them | the table of processes does not fill up |
 | TLS options | all | apply to the first request | apply to every request | they were given for all |
 | a program's environment | all | inherits all, the token included | the same; `-inherit-token=false` withholds the token, and the key of a signature is never inherited | a handler that runs `consul kv` works |
 | names in the variables of a program | all | has none but `CONSUL_INDEX` | control characters and line breaks are escapes | a name is one line wherever it is printed |

@@ -126,7 +126,7 @@ async fn what_cannot_be_run_is_named_with_its_remedy() {
         (
             Program::new(file("binary", "\x7fELF\0", 0o755)),
             path("binary"),
-            "check that it is a program",
+            "neither a program of this machine nor a script",
         ),
         (Program::new(here.clone()), here, "is not executable"),
         (
