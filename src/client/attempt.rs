@@ -80,6 +80,11 @@ impl Attempt<'_> {
             target: self.target(),
             stage,
             deadline: self.exchange.deadline,
+            setting: match (self.exchange.resumes, self.exchange.pool) {
+                (true, _) => None,
+                (false, PoolKind::LongPoll) => Some("first_answer_timeout"),
+                (false, PoolKind::Short) => Some("request_timeout"),
+            },
         }
     }
 
@@ -131,7 +136,7 @@ impl Attempt<'_> {
             let said = read.await.unwrap_or_default();
             return Err(self.refused(status, answer.headers(), &said));
         }
-        match timeout(self.left(), answer.read(self.config.max_body_size())).await {
+        match timeout(self.left(), answer.read(self.exchange.max_body_size)).await {
             Err(_) => Err(self.overdue(Stage::Body)),
             Ok(Err(error)) => Err(error.into_error(self.target())),
             Ok(Ok(body)) => Ok(Reply {

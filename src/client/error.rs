@@ -2,6 +2,8 @@
 
 use std::{fmt, io, time::Duration};
 
+use super::byte_size::shown_size;
+
 /// A failed request to Consul.
 ///
 /// `target` is the method and the URL without its query. No variant holds a token or a password; the text of
@@ -58,7 +60,9 @@ pub enum ClientError {
         text: String,
     },
     /// The answer did not arrive, or did not end, in time, as with a half-open connection.
-    #[error("no {stage} for {target} within {deadline:?}; check the network and Consul's load")]
+    #[error(
+        "no {stage} for {target} within {deadline:?}; check the network and Consul's load{}", More(*setting)
+    )]
     Timeout {
         /// Method and URL.
         target: String,
@@ -66,6 +70,8 @@ pub enum ClientError {
         stage: Stage,
         /// The time for all of the request.
         deadline: Duration,
+        /// The setting that gives it more time, if there is one: `first_answer_timeout` or `request_timeout`.
+        setting: Option<&'static str>,
     },
     /// The answer is not HTTP.
     #[error(
@@ -142,8 +148,8 @@ pub enum ClientError {
     },
     /// The body is larger than the configuration allows.
     #[error(
-        "the answer to {target} is larger than {limit} bytes; watch less, or raise the limit with \
-         `ConsulConfig::with_max_body_size`"
+        "the answer to {target} is larger than {}; watch less, or raise `body_limit` (option or field of a file)",
+        shown_size(*limit)
     )]
     TooLarge {
         /// Method and URL.
@@ -225,6 +231,18 @@ impl fmt::Display for Stage {
             Self::Headers => "answer",
             Self::Body => "end of the answer",
         })
+    }
+}
+
+/// The setting that allows more time.
+struct More(Option<&'static str>);
+
+impl fmt::Display for More {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(setting) => write!(f, ", or raise `{setting}` (option or field of a file)"),
+            None => Ok(()),
+        }
     }
 }
 

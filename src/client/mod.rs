@@ -11,6 +11,7 @@ mod attempt;
 mod awc_error;
 mod blocking;
 mod body;
+mod byte_size;
 mod classify;
 mod close_delimited;
 mod config;
@@ -59,6 +60,7 @@ pub use self::tls_error::TlsError;
 pub use self::{
     address::{Address, AddressError, AddressErrorKind, Scheme},
     answer::{QueryAnswer, QueryMeta},
+    byte_size::parse_size,
     config::ConsulConfig,
     config_error::ConfigError,
     consistency::Consistency,

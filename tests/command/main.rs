@@ -7,8 +7,13 @@
 )]
 
 mod closed_output;
+mod completions;
 mod daemon;
 mod kv;
+mod kv_cases;
+mod kv_fixture;
+mod kv_parity;
+mod option_parity;
 mod options;
 mod parity;
 mod runner;
