@@ -9,7 +9,11 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::values::{boolean, duration, index, size};
+use super::{
+    connect::ConnectArguments,
+    kv::arguments::KvCommand,
+    values::{boolean, duration},
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,7 +35,7 @@ Examples:
 Exit status:
   0  stopped by a signal, or finished
   1  the program failed, or the watch failed
-  2  invalid arguments or configuration files
+  2  invalid arguments or configuration files (kv: 1, as with `consul kv`)
   3  `--once` timed out";
 
 /// Watch Consul and run a program on each change. Accepts the options of `consul watch`, and more.
@@ -78,7 +82,7 @@ pub(super) enum Command {
         #[command(flatten)]
         connect: ConnectArguments,
     },
-    /// Read and write the key-value store.
+    /// Read and write the key-value store, as `consul kv` does.
     Kv {
         #[command(subcommand)]
         command: KvCommand,
@@ -176,46 +180,6 @@ pub(super) struct WatchArguments {
     pub(super) program: Vec<OsString>,
 }
 
-/// Connection to Consul. Defaults come from the environment variables of Consul's own clients.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Connection to Consul")]
-pub(super) struct ConnectArguments {
-    /// Address of Consul [env: CONSUL_HTTP_ADDR] [default: 127.0.0.1:8500]
-    #[arg(long, value_name = "ADDRESS")]
-    pub(super) http_addr: Option<String>,
-    /// ACL token; used instead of a token file of the environment. Prefer --token-file: other users can see
-    /// arguments [env: CONSUL_HTTP_TOKEN]
-    #[arg(long, hide_default_value = true)]
-    pub(super) token: Option<String>,
-    /// File that holds the ACL token; used instead of --token [env: CONSUL_HTTP_TOKEN_FILE]
-    #[arg(long, value_name = "FILE")]
-    pub(super) token_file: Option<PathBuf>,
-    /// PEM file of trusted certificate authorities [env: CONSUL_CACERT]
-    #[arg(long, value_name = "FILE")]
-    pub(super) ca_file: Option<PathBuf>,
-    /// Directory of PEM files of trusted certificate authorities [env: CONSUL_CAPATH]
-    #[arg(long, value_name = "DIR")]
-    pub(super) ca_path: Option<PathBuf>,
-    /// PEM file of the client certificate [env: CONSUL_CLIENT_CERT]
-    #[arg(long, value_name = "FILE", requires = "client_key")]
-    pub(super) client_cert: Option<PathBuf>,
-    /// PEM file of the client certificate's key [env: CONSUL_CLIENT_KEY]
-    #[arg(long, value_name = "FILE", requires = "client_cert")]
-    pub(super) client_key: Option<PathBuf>,
-    /// Name to expect in the server's certificate [env: CONSUL_TLS_SERVER_NAME]
-    #[arg(long, value_name = "NAME")]
-    pub(super) tls_server_name: Option<String>,
-    /// Datacenter to query [default: that of the agent].
-    #[arg(long)]
-    pub(super) datacenter: Option<String>,
-    /// Accept answers from any server, not only the leader: faster, but possibly stale.
-    #[arg(long, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    pub(super) stale: Option<bool>,
-    /// Memory for the answers that arrive at once (64MiB, 1GB, or a number of bytes) [default: 256MiB]
-    #[arg(long, value_parser = size, value_name = "SIZE")]
-    pub(super) body_budget: Option<usize>,
-}
-
 /// Logging, to standard error.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Logging (RUST_LOG sets the level)")]
@@ -239,50 +203,6 @@ pub(super) enum LogFormat {
     Text,
     /// One JSON object per line.
     Json,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum KvCommand {
-    /// Print the raw value of a key.
-    Get {
-        /// Name of the key.
-        key: String,
-        #[command(flatten)]
-        connect: ConnectArguments,
-    },
-    /// Set the value of a key.
-    Put {
-        /// Name of the key.
-        key: String,
-        /// Value; `-` reads it from standard input [default: empty].
-        value: Option<OsString>,
-        /// Set the value only if the ModifyIndex of the key is this one; 0: only if the key does not exist.
-        #[arg(long, value_parser = index, value_name = "INDEX")]
-        cas: Option<u64>,
-        #[command(flatten)]
-        connect: ConnectArguments,
-    },
-    /// Print the keys and values of a folder.
-    List {
-        /// Folder to list [default: all keys].
-        #[arg(default_value = "", hide_default_value = true)]
-        folder: String,
-        /// Print only the names of the keys.
-        #[arg(long)]
-        keys: bool,
-        #[command(flatten)]
-        connect: ConnectArguments,
-    },
-    /// Delete a key.
-    Delete {
-        /// Name of the key.
-        key: String,
-        /// Delete the key, and all keys under it.
-        #[arg(long)]
-        recurse: bool,
-        #[command(flatten)]
-        connect: ConnectArguments,
-    },
 }
 
 #[cfg(test)]

@@ -1,11 +1,75 @@
-//! Builds the client configuration from the environment and the arguments.
+//! The connection to Consul: its arguments, and the client configuration made of them and of the environment. The doc
+//! comments of the arguments are the texts of `--help`.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments here are shown in a terminal"
+)]
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
 use consul_watch::{
     ConsulConfig,
     client::{ConfigError, Consistency},
 };
 
-use super::arguments::ConnectArguments;
+use super::values::{boolean, duration, size};
+
+/// Connection to Consul. Defaults come from the environment variables of Consul's own clients.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection to Consul")]
+pub(super) struct ConnectArguments {
+    /// Address of Consul [env: CONSUL_HTTP_ADDR] [default: 127.0.0.1:8500]
+    #[arg(long, value_name = "ADDRESS")]
+    http_addr: Option<String>,
+    /// ACL token; used instead of a token file of the environment. Prefer --token-file: other users can see
+    /// arguments [env: CONSUL_HTTP_TOKEN]
+    #[arg(long, hide_default_value = true)]
+    token: Option<String>,
+    /// File that holds the ACL token; used instead of --token [env: CONSUL_HTTP_TOKEN_FILE]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// PEM file of trusted certificate authorities [env: CONSUL_CACERT]
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Directory of PEM files of trusted certificate authorities [env: CONSUL_CAPATH]
+    #[arg(long, value_name = "DIR")]
+    ca_path: Option<PathBuf>,
+    /// PEM file of the client certificate [env: CONSUL_CLIENT_CERT]
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    client_cert: Option<PathBuf>,
+    /// PEM file of the client certificate's key [env: CONSUL_CLIENT_KEY]
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    client_key: Option<PathBuf>,
+    /// Name to expect in the server's certificate [env: CONSUL_TLS_SERVER_NAME]
+    #[arg(long, value_name = "NAME")]
+    tls_server_name: Option<String>,
+    /// Datacenter to query [default: that of the agent].
+    #[arg(long)]
+    datacenter: Option<String>,
+    /// Namespace to query (Consul Enterprise) [env: CONSUL_NAMESPACE]
+    #[arg(long)]
+    namespace: Option<String>,
+    /// Admin partition to query (Consul Enterprise) [env: CONSUL_PARTITION]
+    #[arg(long)]
+    partition: Option<String>,
+    /// Accept answers from any server, not only the leader: faster, but possibly stale.
+    #[arg(long, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    stale: Option<bool>,
+    /// Greatest size of an answer (64MiB, 1GB, or a number of bytes) [default: 32MiB]
+    #[arg(long, value_parser = size, value_name = "SIZE")]
+    body_limit: Option<usize>,
+    /// Memory for the answers that arrive at once (64MiB, 1GB, or a number of bytes) [default: 256MiB]
+    #[arg(long, value_parser = size, value_name = "SIZE")]
+    body_budget: Option<usize>,
+    /// Time limit of the first answer to a watch, its body included [default: 20s]
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    first_answer_timeout: Option<Duration>,
+    /// Time limit of a request that is not held, such as those of `kv` [default: 20s]
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    request_timeout: Option<Duration>,
+}
 
 impl ConnectArguments {
     /// Returns the configuration of the environment, overridden by the arguments. Of the tokens, `--token-file`
@@ -36,13 +100,73 @@ impl ConnectArguments {
         if let Some(datacenter) = &self.datacenter {
             config = config.with_datacenter(datacenter);
         }
-        if self.stale == Some(true) {
-            config = config.with_consistency(Consistency::Stale { max_stale: None });
+        if let Some(namespace) = &self.namespace {
+            config = config.with_namespace(namespace);
+        }
+        if let Some(partition) = &self.partition {
+            config = config.with_partition(partition);
+        }
+        match self.stale {
+            Some(true) => config = config.with_consistency(Consistency::Stale { max_stale: None }),
+            Some(false) => config = config.with_consistency(Consistency::Default),
+            None => {}
+        }
+        if let Some(bytes) = self.body_limit {
+            config = config.with_max_body_size(bytes);
+        }
+        if let Some(limit) = self.first_answer_timeout {
+            config = config.with_first_answer_timeout(limit);
+        }
+        if let Some(limit) = self.request_timeout {
+            config = config.with_request_timeout(limit);
         }
         if let Some(bytes) = self.body_budget {
             config = config.with_body_budget(bytes);
         }
         config.validate()?;
         Ok(config)
+    }
+
+    /// Returns the fields of the section `consul` that these arguments set, each with the name of its option.
+    pub(super) fn fields(&self) -> Vec<(&'static str, &'static str)> {
+        let given = [
+            ("address", "--http-addr", self.http_addr.is_some()),
+            ("token", "--token", self.token.is_some()),
+            ("token_file", "--token-file", self.token_file.is_some()),
+            ("ca_file", "--ca-file", self.ca_file.is_some()),
+            ("ca_path", "--ca-path", self.ca_path.is_some()),
+            ("client_cert", "--client-cert", self.client_cert.is_some()),
+            ("client_key", "--client-key", self.client_key.is_some()),
+            (
+                "tls_server_name",
+                "--tls-server-name",
+                self.tls_server_name.is_some(),
+            ),
+            ("datacenter", "--datacenter", self.datacenter.is_some()),
+            ("namespace", "--namespace", self.namespace.is_some()),
+            ("partition", "--partition", self.partition.is_some()),
+            ("stale", "--stale", self.stale.is_some()),
+            ("body_limit", "--body-limit", self.body_limit.is_some()),
+            ("body_budget", "--body-budget", self.body_budget.is_some()),
+            (
+                "first_answer_timeout",
+                "--first-answer-timeout",
+                self.first_answer_timeout.is_some(),
+            ),
+            (
+                "request_timeout",
+                "--request-timeout",
+                self.request_timeout.is_some(),
+            ),
+        ];
+        given
+            .into_iter()
+            .filter_map(|(field, option, is_given)| is_given.then_some((field, option)))
+            .collect()
+    }
+
+    /// Whether `--stale` was given.
+    pub(super) fn stale(&self) -> bool {
+        self.stale == Some(true)
     }
 }

@@ -8,10 +8,9 @@ use consul_watch::{
     client::ConfigError,
     daemon::{ConfigErrors, DaemonError},
     handlers::ProgramError,
-    kv::KvError,
 };
 
-use super::option_errors::OptionErrors;
+use super::{empty_options::WiderWatch, kv::error::KvFailure, option_errors::OptionErrors};
 
 /// The reason for an exit status other than 0.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +32,9 @@ pub(super) enum CliError {
     #[error("{0}")]
     Checkpoint(#[from] CheckpointError),
     #[error("{0}")]
-    Kv(#[from] KvError),
+    Kv(#[from] KvFailure),
+    #[error("{0}")]
+    WiderWatch(#[from] WiderWatch),
     #[error("{0}")]
     Watch(#[from] WatchError),
     #[error("watch failed: {0}")]
@@ -44,10 +45,8 @@ pub(super) enum CliError {
     Program(String),
     #[error("{0}")]
     CannotRun(#[from] ProgramError),
-    #[error("`{0}` was not set: its ModifyIndex is no longer {1}; read it and try again")]
-    NotSet(String, u64),
     #[error("cannot write to standard output: {0}")]
-    Output(#[source] io::Error),
+    Output(#[from] io::Error),
     #[error("{0}: {1}")]
     Io(&'static str, #[source] io::Error),
     #[error("the watch ended unexpectedly: {0}")]
@@ -69,6 +68,7 @@ impl CliError {
         match self {
             Self::Options(_)
             | Self::UnknownCommand { .. }
+            | Self::WiderWatch(_)
             | Self::NoCheckpointDirectory(_)
             | Self::Configuration(_)
             | Self::Files(_) => ExitCode::from(2),

@@ -1,111 +1,154 @@
-//! Go's spelling of options, which `consul watch` uses: `-type=key` equals `--type=key`.
+//! Go's spelling and rules of options, which Consul's commands have: `-type=key` equals `--type=key`, the last of
+//! repeated options counts, and options end at the first operand.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command};
 
 use super::values::go_boolean;
 
-/// Returns the arguments with every long option in clap's spelling. The first argument that is no option ends
-/// this: it and all that follow belong to the program to run.
+/// Arguments in clap's spelling, and those that were left out of them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Normalized {
+    pub(super) arguments: Vec<OsString>,
+    /// Names of options whose value is an empty text, as of a variable of the shell that is not set.
+    pub(super) empty: Vec<String>,
+    /// Names of options that a later one of the same name replaced.
+    pub(super) replaced: Vec<String>,
+}
+
+/// Returns the arguments with every option in clap's spelling and at most once. In the commands that Consul has, the
+/// first operand ends this: it and all that follow are operands.
 pub(super) fn normalized(
     command: &Command,
     arguments: impl IntoIterator<Item = OsString>,
-) -> Vec<OsString> {
+) -> Normalized {
     let mut arguments = arguments.into_iter().peekable();
-    let mut all: Vec<OsString> = arguments.next().into_iter().collect();
+    let mut given = Given::default();
+    given.push(None, arguments.next().unwrap_or_default());
+    let (mut command, mut is_first, mut depth) = (command, true, 0);
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy().into_owned();
-        if let Some(inner) = command.find_subcommand(&text).filter(|_| all.len() == 1) {
-            // After a subcommand, options and values may come in any order.
-            all.push(argument);
-            all.extend(arguments.map(|argument| {
-                if knows(inner, &argument) {
-                    long(argument)
-                } else {
-                    argument
-                }
-            }));
-            return all;
+        if is_first && let Some(inner) = command.find_subcommand(&text) {
+            given.push(None, argument);
+            (command, depth) = (inner, depth + 1);
+            continue;
         }
-        if !text.starts_with('-') || text == "-" || text == "--" {
-            all.push(argument);
+        is_first = false;
+        let is_operand = !text.starts_with('-') || text == "-";
+        if is_operand && depth == 1 {
+            // Options of our own commands may follow their operands.
+            given.push(None, argument);
+            continue;
+        }
+        if is_operand || text == "--" {
+            if depth == 2 && is_operand {
+                given.push(None, "--".into());
+            }
+            given.push(None, argument);
             break;
         }
-        let mut argument = long(argument);
-        match value_of(command, &argument) {
-            Value::None => {}
-            Value::Next => {
-                all.push(argument);
-                all.extend(arguments.next());
-                continue;
-            }
-            // Consul's command always consumes the next argument here.
-            Value::Boolean => {
-                let boolean =
-                    |next: &OsString| next.to_str().is_some_and(|next| go_boolean(next).is_some());
-                if let Some(value) = arguments.next_if(boolean) {
-                    argument.push("=");
-                    argument.push(value);
-                }
-            }
+        let (name, mut value) = split(&argument);
+        let Some(option) = option(command, &name) else {
+            given.push(None, spelled(&name, value.as_deref()));
+            continue;
+        };
+        let name = option.get_long().unwrap_or_default().to_owned();
+        let takes_next = option.get_action().takes_values() && !option.is_require_equals_set();
+        if value.is_none() && takes_next {
+            value = arguments.next();
         }
-        all.push(argument);
-    }
-    all.extend(arguments);
-    all
-}
-
-/// Adds the second dash to a long option that has one.
-fn long(argument: OsString) -> OsString {
-    match argument.to_str().and_then(|text| text.strip_prefix('-')) {
-        Some(name) if name.len() > 1 && !name.starts_with('-') => format!("--{name}").into(),
-        _ => argument,
-    }
-}
-
-/// The value of an option that has no equals sign.
-enum Value {
-    None,
-    Next,
-    Boolean,
-}
-
-fn value_of(command: &Command, argument: &OsStr) -> Value {
-    let name = argument
-        .to_str()
-        .and_then(|text| text.strip_prefix("--"))
-        .filter(|name| !name.contains('='));
-    match name.and_then(|name| {
-        command
-            .get_arguments()
-            .find(|option| has_long(option, name))
-    }) {
-        Some(option) if option.get_long() == Some("passingonly") => Value::Boolean,
-        Some(option) if option.get_action().takes_values() && !option.is_require_equals_set() => {
-            Value::Next
+        if value.is_none() && name == "passingonly" {
+            // Consul's command always takes the next argument here.
+            let is_boolean = |next: &OsString| {
+                next.is_empty() || next.to_str().is_some_and(|next| go_boolean(next).is_some())
+            };
+            value = arguments.next_if(is_boolean);
         }
-        _ => Value::None,
+        let repeats = matches!(option.get_action(), ArgAction::Append);
+        let is_text = takes_next || name == "passingonly";
+        if !repeats && given.remove(&name) {
+            given.replaced.push(name.clone());
+        }
+        // An empty separator has a meaning.
+        if is_text && value.as_ref().is_some_and(|value| value.is_empty()) && name != "separator" {
+            given.empty.push(name);
+            continue;
+        }
+        let argument = spelled(&name, value.as_deref());
+        given.push(Some(name), argument);
+    }
+    given.arguments.extend(arguments.map(|last| (None, last)));
+    given.done()
+}
+
+/// The arguments so far, options with their names.
+#[derive(Default)]
+struct Given {
+    arguments: Vec<(Option<String>, OsString)>,
+    empty: Vec<String>,
+    replaced: Vec<String>,
+}
+
+impl Given {
+    fn push(&mut self, name: Option<String>, argument: OsString) {
+        self.arguments.push((name, argument));
+    }
+
+    /// Removes an option that was given before, and returns whether it was.
+    fn remove(&mut self, name: &str) -> bool {
+        let (all, empty) = (self.arguments.len(), self.empty.len());
+        self.arguments
+            .retain(|(given, _)| given.as_deref() != Some(name));
+        self.empty.retain(|given| given != name);
+        self.arguments.len() < all || self.empty.len() < empty
+    }
+
+    fn done(self) -> Normalized {
+        let arguments = self.arguments.into_iter();
+        Normalized {
+            arguments: arguments.map(|(_, argument)| argument).collect(),
+            empty: self.empty,
+            replaced: self.replaced,
+        }
     }
 }
 
-/// Returns true if the option has this long name, or this alias.
-fn has_long(option: &Arg, name: &str) -> bool {
-    let is_alias = |aliases: Vec<&str>| aliases.contains(&name);
-    option.get_long() == Some(name) || option.get_all_aliases().is_some_and(is_alias)
+/// Splits an option into its dashes and name, the latter with two dashes if it is a long one, and its value.
+fn split(argument: &OsStr) -> (String, Option<OsString>) {
+    let bytes = argument.as_bytes();
+    let end = bytes.iter().position(|byte| *byte == b'=');
+    let name = String::from_utf8_lossy(&bytes[..end.unwrap_or(bytes.len())]).into_owned();
+    let value = end.map(|end| OsString::from_vec(bytes[end + 1..].to_vec()));
+    let long = name
+        .strip_prefix('-')
+        .filter(|rest| rest.len() > 1 && !rest.starts_with('-'))
+        .map(|rest| format!("--{rest}"));
+    (long.unwrap_or(name), value)
 }
 
-/// Returns true if the command, or one of its subcommands, has a long option of this name.
-fn knows(command: &Command, argument: &OsStr) -> bool {
-    let name = argument
-        .to_str()
-        .and_then(|text| text.strip_prefix('-'))
-        .unwrap_or_default();
-    let name = name.split_once('=').map_or(name, |(name, _)| name);
-    command.get_arguments().any(|option| has_long(option, name))
-        || command
-            .get_subcommands()
-            .any(|inner| knows(inner, argument))
+/// Returns an option with its value in one argument, so that a value may begin with a dash.
+fn spelled(name: &str, value: Option<&OsStr>) -> OsString {
+    let mut argument = OsString::new();
+    if !name.starts_with('-') {
+        argument.push("--");
+    }
+    argument.push(name);
+    if let Some(value) = value {
+        argument.push("=");
+        argument.push(value);
+    }
+    argument
+}
+
+fn option<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
+    let name = name.strip_prefix("--")?;
+    let has = |option: &&Arg| {
+        let is_alias = |aliases: Vec<&str>| aliases.contains(&name);
+        option.get_long() == Some(name) || option.get_all_aliases().is_some_and(is_alias)
+    };
+    command.get_arguments().find(has)
 }
 
 #[cfg(test)]
@@ -114,28 +157,30 @@ mod tests {
 
     use super::{super::arguments::Arguments, *};
 
-    fn spelled(text: &str) -> String {
+    fn of(text: &str) -> Normalized {
         let arguments = text.split(' ').map(OsString::from);
-        let all = normalized(&Arguments::command(), arguments);
-        all.iter()
-            .map(|argument| argument.to_string_lossy())
-            .collect::<Vec<_>>()
-            .join(" ")
+        normalized(&Arguments::command(), arguments)
+    }
+
+    fn spelled(text: &str) -> String {
+        let words = of(text).arguments;
+        let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+        words.join(" ")
     }
 
     #[test]
     fn one_dash_equals_two() {
         assert_eq!(
             spelled("x -type=key --key foo cat"),
-            "x --type=key --key foo cat"
+            "x --type=key --key=foo cat"
         );
         assert_eq!(
             spelled("x -type key -key -odd cat -n"),
-            "x --type key --key -odd cat -n"
+            "x --type=key --key=-odd cat -n"
         );
         assert_eq!(
             spelled("x -passingonly=true -stale -service web"),
-            "x --passingonly=true --stale --service web"
+            "x --passingonly=true --stale --service=web"
         );
     }
 
@@ -150,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_name_of_the_field_is_an_option_too() {
-        let expected = "x --service_id web cat";
+        let expected = "x --service-id=web cat";
         assert_eq!(spelled("x -service_id web cat"), expected);
         let arguments = Arguments::try_parse_from(expected.split(' ')).unwrap();
         assert_eq!(arguments.watch.service_id.as_deref(), Some("web"));
@@ -172,10 +217,46 @@ mod tests {
     }
 
     #[test]
-    fn subcommands_accept_both_spellings() {
+    fn our_own_subcommands_accept_options_anywhere() {
+        assert_eq!(
+            spelled("x check a.hcl -http-addr h:1 b.hcl"),
+            "x check a.hcl --http-addr=h:1 b.hcl"
+        );
+    }
+
+    #[test]
+    fn operands_end_the_options_of_kv() {
         assert_eq!(
             spelled("x kv get -http-addr=h:1 a"),
-            "x kv get --http-addr=h:1 a"
+            "x kv get --http-addr=h:1 -- a"
+        );
+        assert_eq!(
+            spelled("x kv put -cas -flags 7 a -5 -cas"),
+            "x kv put --cas --flags=7 -- a -5 -cas"
+        );
+        assert_eq!(spelled("x kv put a -"), "x kv put -- a -");
+    }
+
+    #[test]
+    fn the_last_of_repeated_options_counts() {
+        let given = of("x -key=a -stale -key=b -stale=false -tag=1 -tag=2");
+        assert_eq!(
+            given.arguments,
+            ["x", "--key=b", "--stale=false", "--tag=1", "--tag=2"]
+        );
+        assert_eq!(given.replaced, ["key", "stale"]);
+    }
+
+    #[test]
+    fn empty_texts_are_left_out_and_named() {
+        let given = of("x -key= -prefix  -token= -key=a -passingonly  -state=a -state= cat");
+        assert_eq!(given.arguments, ["x", "--key=a", "cat"]);
+        assert_eq!(given.empty, ["prefix", "token", "passingonly", "state"]);
+        // An empty boolean is an error, and an empty separator has a meaning.
+        assert_eq!(spelled("x -shell= cat"), "x --shell= cat");
+        assert_eq!(
+            spelled("x kv get -keys -separator= a"),
+            "x kv get --keys --separator= -- a"
         );
     }
 }

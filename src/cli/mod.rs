@@ -1,7 +1,9 @@
 //! The command line: arguments, subcommands and exit status.
 
 mod arguments;
+mod completions;
 mod connect;
+mod empty_options;
 mod error;
 mod go_flags;
 #[cfg(target_os = "linux")]
@@ -29,22 +31,39 @@ use consul_watch::daemon::{self, RunOptions};
 
 use self::{
     arguments::{Arguments, Command, WatchArguments},
+    empty_options::warn_of_ignored,
     error::CliError,
+    go_flags::Normalized,
 };
 
 /// Runs the command, and returns its exit status.
 pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut definition = Arguments::command();
-    let arguments = go_flags::normalized(&definition, arguments);
-    let arguments = definition
-        .try_get_matches_from_mut(arguments)
-        .and_then(|matches| Arguments::from_arg_matches(&matches))
-        .unwrap_or_else(|error| error.exit());
+    let given = go_flags::normalized(&definition, arguments);
+    let is_kv = given.arguments.get(1).is_some_and(|word| word == "kv");
+    let parsed = definition
+        .try_get_matches_from_mut(&given.arguments)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        // As with `consul kv`.
+        Err(error) if is_kv && error.exit_code() != 0 => {
+            // The exit status says it too, should the reader be gone.
+            let _ = error.print();
+            return ExitCode::FAILURE;
+        }
+        Err(error) => error.exit(),
+    };
     let below = run_below_init(&arguments);
-    let result = below.unwrap_or_else(|| run(arguments, definition).map(|()| ExitCode::SUCCESS));
+    let result =
+        below.unwrap_or_else(|| run(arguments, &given, definition).map(|()| ExitCode::SUCCESS));
     logs::finish();
     match result {
         Ok(status) => status,
+        Err(CliError::Kv(error)) => {
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
         Err(error) => {
             // The exit status says it too, should the reader be gone.
             let _ = writeln!(io::stderr(), "consul-watch: {error}");
@@ -65,33 +84,55 @@ fn run_below_init(arguments: &Arguments) -> Option<Result<ExitCode, CliError>> {
     None
 }
 
-fn run(arguments: Arguments, mut definition: clap::Command) -> Result<(), CliError> {
+fn run(
+    arguments: Arguments,
+    given: &Normalized,
+    mut definition: clap::Command,
+) -> Result<(), CliError> {
     match arguments.command {
         Some(Command::Completions { shell }) => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut definition, "consul-watch", &mut script);
-            stdout::print(|out| out.write_all(&script))
+            let script = completions::script(shell, &mut definition);
+            stdout::print(|out| out.write_all(script.as_bytes()))
         }
-        Some(Command::Man) => stdout::print(|out| clap_mangen::Man::new(definition).render(out)),
+        Some(Command::Man) => {
+            let manual = clap_mangen::Man::new(definition);
+            stdout::print(|out| manual.render(out))
+        }
         Some(Command::Run {
             configs,
             connect,
             log,
         }) => {
-            let options = RunOptions::new(connect.config()?).on_log(logs::follow(&log));
+            let mut follow = logs::follow(&log);
+            let (empty, replaced) = (given.empty.clone(), given.replaced.clone());
+            let mut is_first = true;
+            let options = RunOptions::new(connect.config()?)
+                .overriding(connect.fields())
+                .on_log(move |settings| {
+                    follow(settings);
+                    if std::mem::take(&mut is_first) {
+                        warn_of_ignored(&empty, &replaced);
+                    }
+                });
             Ok(actix::System::new().block_on(daemon::run(&configs, options))?)
         }
         Some(Command::Check { configs, connect }) => {
-            let summary = daemon::check(&configs, &connect.config()?)?;
+            logs::start(&arguments.watch.log, "warn");
+            warn_of_ignored(&given.empty, &given.replaced);
+            let options = RunOptions::new(connect.config()?).overriding(connect.fields());
+            let summary = daemon::check(&configs, &options)?;
             stdout::print(|out| writeln!(out, "{summary}"))
         }
         Some(Command::Kv { command }) => {
             logs::start(&arguments.watch.log, "warn");
-            actix::System::new().block_on(kv::run(command))
+            warn_of_ignored(&given.empty, &given.replaced);
+            Ok(actix::System::new().block_on(kv::run(command))?)
         }
         None => {
             logs::start(&arguments.watch.log, "warn");
             refuse_unknown_command(&arguments.watch, &definition)?;
+            empty_options::refuse_wider(&given.empty, &arguments.watch)?;
+            warn_of_ignored(&given.empty, &given.replaced);
             actix::System::new().block_on(watch::run(arguments.watch))
         }
     }

@@ -15,10 +15,26 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
     go_boolean(text).ok_or_else(|| "it is not a boolean; write true or false".to_owned())
 }
 
-/// Parses an index of Consul.
-pub(super) fn index(text: &str) -> Result<u64, String> {
-    text.parse()
-        .map_err(|_| "it is not an index; write a whole number, such as 42".to_owned())
+/// Parses a whole number as Go's flags do: `0x2a`, `0o52`, `0b101010` and `052` are 42, too.
+pub(super) fn unsigned(text: &str) -> Result<u64, String> {
+    let lower = text.to_lowercase();
+    let (radix, digits) = match (lower.get(..2), lower.strip_prefix('0')) {
+        (Some("0x"), _) => (16, &lower[2..]),
+        (Some("0o"), _) => (8, &lower[2..]),
+        (Some("0b"), _) => (2, &lower[2..]),
+        (_, Some(rest)) if !rest.is_empty() => (8, rest),
+        _ => (10, &*lower),
+    };
+    let number = u64::from_str_radix(digits, radix).ok();
+    number.filter(|_| !digits.starts_with('+')).ok_or_else(|| {
+        "it is not a whole number of at least 0; write a number such as 42".to_owned()
+    })
+}
+
+/// Parses a size in bytes.
+pub(super) fn size(text: &str) -> Result<usize, String> {
+    parse_size(text)
+        .ok_or_else(|| "it is not a size; write 64MiB, 1GB, or a number of bytes".to_owned())
 }
 
 /// Parses a size in bytes.
@@ -33,5 +49,31 @@ pub(super) fn go_boolean(text: &str) -> Option<bool> {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_of_gos_flags() {
+        for text in ["42", "0x2a", "0X2A", "0o52", "0b101010", "052"] {
+            assert_eq!(unsigned(text), Ok(42), "{text}");
+        }
+        assert_eq!(unsigned("0"), Ok(0));
+        assert_eq!(unsigned("18446744073709551615"), Ok(u64::MAX));
+        for text in [
+            "",
+            "-1",
+            "+1",
+            "0x",
+            "1.5",
+            "x",
+            "18446744073709551616",
+            "0x+1",
+        ] {
+            assert!(unsigned(text).is_err(), "{text}");
+        }
     }
 }

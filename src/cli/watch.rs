@@ -206,6 +206,12 @@ fn definition(arguments: &WatchArguments) -> Result<Definition, CliError> {
     if let Some(passing_only) = arguments.passingonly {
         fields.insert("passingonly".to_owned(), json!(passing_only));
     }
+    let takes_stale = ["key", "keyprefix", "services", "nodes", "service", "checks"];
+    if arguments.connect.stale()
+        && !takes_stale.contains(&arguments.kind.as_deref().unwrap_or("key"))
+    {
+        fields.insert("stale".to_owned(), json!(true));
+    }
     Definition::from_json(&Value::Object(fields))
         .map_err(|errors| CliError::Options(OptionErrors::new(arguments.kind.as_deref(), &errors)))
 }
@@ -222,19 +228,24 @@ fn require_checkpoint_directory(arguments: &WatchArguments) -> Result<(), CliErr
 }
 
 /// Returns the error if the watch must be given up: the query can never succeed, or the first attempt found no
-/// Consul, was denied or was wrong in Consul's eyes. `patient` allows for all but the first.
+/// Consul, was denied, was wrong in Consul's eyes or had too large an answer. `patient` allows for all but the first.
 fn fatal(state: &WatchState, patient: bool) -> Option<CliError> {
     let error = state.error()?;
     let absent = matches!(
         error.cause().downcast_ref(),
         Some(ClientError::Connect { .. })
     );
+    // Consul's command asks the datacenter for its leader first.
+    let nowhere = matches!(
+        error.cause().downcast_ref(),
+        Some(ClientError::Status { text, .. }) if text.contains("No path to datacenter")
+    );
     let stopped = matches!(state, WatchState::Stopped { .. });
     let refused = matches!(
         error.class(),
-        FailureClass::Denied | FailureClass::BadRequest
+        FailureClass::Denied | FailureClass::BadRequest | FailureClass::TooLarge
     );
-    (stopped || !patient && (absent || refused)).then(|| CliError::Failed(error.clone()))
+    (stopped || !patient && (absent || nowhere || refused)).then(|| CliError::Failed(error.clone()))
 }
 
 /// Subscribes to a query with the options of the arguments.

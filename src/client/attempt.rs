@@ -81,6 +81,11 @@ impl Attempt<'_> {
             target: self.target(),
             stage,
             deadline: self.exchange.deadline,
+            setting: match (self.exchange.resumes, self.exchange.pool) {
+                (true, _) => None,
+                (false, PoolKind::LongPoll) => Some("first_answer_timeout"),
+                (false, PoolKind::Short) => Some("request_timeout"),
+            },
         }
     }
 
@@ -132,7 +137,8 @@ impl Attempt<'_> {
             let said = read.await.unwrap_or_default();
             return Err(self.refused(status, answer.headers(), &said));
         }
-        let mut permit = self.config.answer_budget().permit();
+        let limit = self.exchange.max_body_size;
+        let mut permit = self.config.answer_budget(limit).permit();
         let waited = permit.waited();
         match within(self.left(), &waited, answer.read(&mut permit)).await {
             Err(Late) => Err(self.overdue(Stage::Body)),

@@ -50,6 +50,7 @@ pub(crate) fn failed(target: String, error: SendRequestError, after: Duration) -
             target,
             stage: Stage::Headers,
             deadline: after,
+            setting: None,
         },
         other => ClientError::Build {
             target,

@@ -29,7 +29,7 @@ impl ConsulClient {
     ///
     /// The deadline is the wait, a sixteenth more that Consul may add, and
     /// [`deadline_margin`](super::ConsulConfig::deadline_margin); without a cursor it is
-    /// [`request_timeout`](super::ConsulConfig::request_timeout). It includes the body, and ends a query whose
+    /// [`first_answer_timeout`](super::ConsulConfig::first_answer_timeout). It includes the body, and ends a query whose
     /// connection is half-open. A return does not mean that anything changed. Dropping the future closes the
     /// connection; Consul holds its side of it until the wait is over.
     ///
@@ -133,7 +133,8 @@ impl ConsulClient {
             body: Bytes::new(),
             pool,
             resumes: *request.cursor() != Cursor::Start,
-            deadline: request.deadline(config),
+            deadline: request.deadline(pool, config),
+            max_body_size: request.max_body_size(config),
             token: request.token(),
             accept: if request.accepts_404() {
                 proves_absence

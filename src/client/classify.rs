@@ -258,6 +258,7 @@ mod tests {
             target: String::new(),
             stage,
             deadline: Duration::from_secs(1),
+            setting: None,
         }
     }
 

@@ -47,6 +47,7 @@ use super::{
 /// | wait | 5 min, Consul's own default | |
 /// | deadline margin | 20 s | |
 /// | connect timeout | 5 s | |
+/// | first answer timeout | the request timeout | |
 /// | request timeout | 20 s | |
 /// | greatest size of a body | 32 MiB | |
 /// | bodies of the process that arrive at once | 256 MiB | |
@@ -70,6 +71,7 @@ struct Settings {
     wait: Duration,
     deadline_margin: Duration,
     connect_timeout: Duration,
+    first_answer_timeout: Option<Duration>,
     request_timeout: Duration,
     max_body_size: usize,
     body_budget: usize,
@@ -93,6 +95,7 @@ impl Default for Settings {
             wait: Duration::from_secs(300),
             deadline_margin: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(5),
+            first_answer_timeout: None,
             request_timeout: Duration::from_secs(20),
             max_body_size: 32 * 1024 * 1024,
             body_budget: 256 * 1024 * 1024,
@@ -212,9 +215,16 @@ impl ConsulConfig {
         self.set(|settings| settings.connect_timeout = timeout)
     }
 
-    /// Sets the time that a request that does not block may take, from its start to the end of its body: every
-    /// request of the KV store, and the first query of a watch. Default: 20 s, ours: Consul takes up to 18 s to
-    /// answer "No cluster leader".
+    /// Sets the time that the first query of a watch may take, and each later one that does not block, from its start
+    /// to the end of its body. A large prefix over a slow line needs more. Default: the
+    /// [`request_timeout`](Self::request_timeout).
+    #[must_use]
+    pub fn with_first_answer_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.first_answer_timeout = Some(timeout))
+    }
+
+    /// Sets the time that any other request that does not block may take, from its start to the end of its body, such
+    /// as those of the KV store. Default: 20 s, ours: Consul takes up to 18 s to answer "No cluster leader".
     #[must_use]
     pub fn with_request_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.request_timeout = timeout)
@@ -314,7 +324,14 @@ impl ConsulConfig {
         self.0.connect_timeout
     }
 
-    /// The time that a request that does not block may take.
+    /// The time that the first query of a watch may take.
+    pub fn first_answer_timeout(&self) -> Duration {
+        self.0
+            .first_answer_timeout
+            .unwrap_or(self.0.request_timeout)
+    }
+
+    /// The time that any other request that does not block may take.
     pub fn request_timeout(&self) -> Duration {
         self.0.request_timeout
     }
@@ -329,9 +346,9 @@ impl ConsulConfig {
         self.0.body_budget
     }
 
-    /// The budget of its answers.
-    pub(crate) fn answer_budget(&self) -> BodyBudget {
-        BodyBudget::new(self.0.body_budget, self.0.max_body_size)
+    /// The budget of answers of at most this size each.
+    pub(crate) fn answer_budget(&self, limit: usize) -> BodyBudget {
+        BodyBudget::new(self.0.body_budget, limit)
     }
 
     /// Returns whether Consul may compress its answers.

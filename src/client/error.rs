@@ -61,7 +61,11 @@ pub enum ClientError {
         text: String,
     },
     /// The answer did not arrive, or did not end, in time, as with a half-open connection.
-    #[error("no {stage} for {target} within {}; check the network and Consul's load", readable(*deadline))]
+    #[error(
+        "no {stage} for {target} within {}; check the network and Consul's load{}",
+        readable(*deadline),
+        More(*setting)
+    )]
     Timeout {
         /// Method and URL.
         target: String,
@@ -69,6 +73,8 @@ pub enum ClientError {
         stage: Stage,
         /// The time for all of the request.
         deadline: Duration,
+        /// The setting that gives it more time, if there is one: `first_answer_timeout` or `request_timeout`.
+        setting: Option<&'static str>,
     },
     /// The answer is not HTTP.
     #[error(
@@ -231,6 +237,18 @@ impl fmt::Display for Stage {
             Self::Headers => "answer",
             Self::Body => "end of the answer",
         })
+    }
+}
+
+/// The setting that allows more time.
+struct More(Option<&'static str>);
+
+impl fmt::Display for More {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(setting) => write!(f, ", or raise `{setting}` (option or field of a file)"),
+            None => Ok(()),
+        }
     }
 }
 

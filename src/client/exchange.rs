@@ -27,6 +27,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) resumes: bool,
     /// The time for all of it, to the last byte of the body.
     pub(crate) deadline: Duration,
+    /// The greatest size of the body, in bytes.
+    pub(crate) max_body_size: usize,
     /// The token of this exchange alone; else the configuration's.
     pub(crate) token: Option<&'a Secret>,
     /// The statuses besides 2xx that are answers and not errors.

@@ -39,6 +39,7 @@ impl ConsulClient {
                 pool: PoolKind::Short,
                 resumes: false,
                 deadline: self.config().request_timeout(),
+                max_body_size: self.config().max_body_size(),
                 token: None,
                 accept: no_status_is_absence,
             })
@@ -76,6 +77,7 @@ impl ConsulClient {
                 pool,
                 resumes: false,
                 deadline: self.config().request_timeout(),
+                max_body_size: self.config().max_body_size(),
                 token,
                 accept: |status, _| status == StatusCode::CONFLICT,
             })

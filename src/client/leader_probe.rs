@@ -124,6 +124,7 @@ impl ConsulClient {
                 // The address that holds the queries.
                 resumes: true,
                 deadline: self.config().request_timeout(),
+                max_body_size: self.config().max_body_size(),
                 token: None,
                 accept: no_status_is_absence,
             })

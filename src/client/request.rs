@@ -5,7 +5,8 @@ use std::time::Duration;
 use consul_watch_actors::Cursor;
 
 use super::{
-    config::ConsulConfig, consistency::Consistency, duration::milliseconds, secret::Secret,
+    config::ConsulConfig, consistency::Consistency, duration::milliseconds, exchange::PoolKind,
+    secret::Secret,
 };
 use crate::absence;
 
@@ -36,6 +37,8 @@ pub struct QueryRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 struct Own {
     wait: Option<Duration>,
+    first_answer_timeout: Option<Duration>,
+    max_body_size: Option<usize>,
     token: Option<Secret>,
     datacenter: Option<String>,
     namespace: Option<String>,
@@ -75,6 +78,20 @@ impl QueryRequest {
     #[must_use]
     pub fn with_wait(mut self, wait: Duration) -> Self {
         self.own.get_or_insert_default().wait = Some(wait);
+        self
+    }
+
+    /// Sets the time that the query may take when it does not block. Default: the configuration's, 20 s.
+    #[must_use]
+    pub fn with_first_answer_timeout(mut self, timeout: Duration) -> Self {
+        self.own.get_or_insert_default().first_answer_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the greatest size of the answer in bytes. Default: the configuration's, 32 MiB.
+    #[must_use]
+    pub fn with_max_body_size(mut self, bytes: usize) -> Self {
+        self.own.get_or_insert_default().max_body_size = Some(bytes);
         self
     }
 
@@ -190,14 +207,25 @@ impl QueryRequest {
     /// The time that it may take, to the last byte of the body: the wait, a sixteenth more that Consul adds at
     /// random
     /// (<https://developer.hashicorp.com/consul/api-docs/features/blocking#implementation-details>), and the
-    /// deadline margin; the request timeout when it does not block. It ends a query on a half-open connection.
-    pub(crate) fn deadline(&self, config: &ConsulConfig) -> Duration {
-        match self.held(config) {
-            Some(wait) => wait
+    /// deadline margin. When it does not block: the first answer's timeout for a watch, and else the request timeout.
+    /// It ends a query on a half-open connection.
+    pub(crate) fn deadline(&self, pool: PoolKind, config: &ConsulConfig) -> Duration {
+        match (self.held(config), pool) {
+            (Some(wait), _) => wait
                 .saturating_add(wait / 16)
                 .saturating_add(config.deadline_margin()),
-            None => config.request_timeout(),
+            (None, PoolKind::LongPoll) => self
+                .own()
+                .and_then(|own| own.first_answer_timeout)
+                .unwrap_or(config.first_answer_timeout()),
+            (None, PoolKind::Short) => config.request_timeout(),
         }
+    }
+
+    /// The greatest size of the answer, in bytes.
+    pub(crate) fn max_body_size(&self, config: &ConsulConfig) -> usize {
+        let own = self.own().and_then(|own| own.max_body_size);
+        own.unwrap_or(config.max_body_size())
     }
 
     /// All parameters, in the order in which they are sent.
@@ -259,7 +287,22 @@ mod tests {
         let config = ConsulConfig::default();
         let request = QueryRequest::new("/v1/kv/a").with_param("recurse", "");
         assert_eq!(sent(&request, &config), "recurse=");
-        assert_eq!(request.deadline(&config), config.request_timeout());
+        let config = config
+            .with_request_timeout(Duration::from_secs(7))
+            .with_first_answer_timeout(Duration::from_secs(40));
+        assert_eq!(
+            request.deadline(PoolKind::LongPoll, &config),
+            config.first_answer_timeout()
+        );
+        assert_eq!(
+            request.deadline(PoolKind::Short, &config),
+            config.request_timeout()
+        );
+        let own = request.with_first_answer_timeout(Duration::from_secs(60));
+        assert_eq!(
+            own.deadline(PoolKind::LongPoll, &config),
+            Duration::from_secs(60)
+        );
     }
 
     #[test]
@@ -268,11 +311,14 @@ mod tests {
         let request = QueryRequest::new("/v1/kv/a").with_cursor(Cursor::Index(7));
         assert_eq!(sent(&request, &config), "index=7&wait=300000ms");
         assert_eq!(
-            request.deadline(&config),
+            request.deadline(PoolKind::LongPoll, &config),
             Duration::from_millis(300_000 + 18_750 + 20_000)
         );
         let brief = request.with_wait(Duration::from_secs(16));
-        assert_eq!(brief.deadline(&config), Duration::from_secs(16 + 1 + 20));
+        assert_eq!(
+            brief.deadline(PoolKind::LongPoll, &config),
+            Duration::from_secs(16 + 1 + 20)
+        );
     }
 
     /// Consul takes up to 18 s for it.
@@ -281,6 +327,7 @@ mod tests {
         let config = ConsulConfig::default();
         let election = Duration::from_secs(18);
         assert!(config.request_timeout() > election && config.deadline_margin() > election);
+        assert!(config.first_answer_timeout() > election);
     }
 
     #[test]

@@ -19,7 +19,8 @@ impl ConsulConfig {
         check_wait(self.wait())?;
         for (what, value) in [
             ("the connect timeout", self.connect_timeout()),
-            ("the request timeout", self.request_timeout()),
+            ("`first_answer_timeout`", self.first_answer_timeout()),
+            ("`request_timeout`", self.request_timeout()),
         ] {
             if value.is_zero() {
                 return Err(ConfigError::OutOfRange {
@@ -31,7 +32,7 @@ impl ConsulConfig {
         }
         if self.max_body_size() == 0 {
             return Err(ConfigError::OutOfRange {
-                what: "the greatest size of a body",
+                what: "`body_limit`",
                 value: "0".into(),
                 range: "at least one byte",
             });

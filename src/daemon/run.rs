@@ -28,6 +28,7 @@ const REPEATED_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub struct RunOptions {
     consul: ConsulConfig,
+    overriding: Vec<(&'static str, &'static str)>,
     on_log: Option<OnLog>,
 }
 
@@ -39,8 +40,22 @@ impl RunOptions {
     pub fn new(consul: ConsulConfig) -> Self {
         Self {
             consul,
+            overriding: Vec::new(),
             on_log: None,
         }
+    }
+
+    /// Names fields of the section `consul` that the files do not override, each with the option of the command line
+    /// that sets it: the configuration of [`new`](Self::new) has their values. A file that sets one of them causes a
+    /// warning. Default: none.
+    #[must_use]
+    pub fn overriding(mut self, fields: Vec<(&'static str, &'static str)>) -> Self {
+        self.overriding = fields;
+        self
+    }
+
+    fn read(&self, paths: &[PathBuf]) -> Result<DaemonConfig, ConfigErrors> {
+        DaemonConfig::load_overridden(paths, &self.consul, &self.overriding)
     }
 
     /// Calls `apply` with the section `log` after each successful load of the files: at the start, before
@@ -52,7 +67,7 @@ impl RunOptions {
     }
 
     fn load(&mut self, paths: &[PathBuf]) -> Result<DaemonConfig, ConfigErrors> {
-        let config = DaemonConfig::load(paths, &self.consul)?;
+        let config = self.read(paths)?;
         if let Some(apply) = &mut self.on_log {
             apply(config.log());
         }
@@ -79,8 +94,8 @@ impl fmt::Debug for RunOptions {
 /// # Errors
 ///
 /// Returns all issues of all files, as [`DaemonConfig::load`] does.
-pub fn check(paths: &[PathBuf], consul: &ConsulConfig) -> Result<Summary, ConfigErrors> {
-    Ok(Summary::of(&DaemonConfig::load(paths, consul)?))
+pub fn check(paths: &[PathBuf], options: &RunOptions) -> Result<Summary, ConfigErrors> {
+    Ok(Summary::of(&options.read(paths)?))
 }
 
 /// Runs the watches of configuration files until SIGTERM or SIGINT.

@@ -5,6 +5,8 @@ mod tests;
 
 use std::{fmt, path::Path};
 
+use serde_json::Value;
+
 use crate::{
     client::readable,
     daemon::{
@@ -14,7 +16,7 @@ use crate::{
         },
         executable::{ExecutableProblem, executable_problem},
     },
-    definition::QueryVisitor,
+    definition::{Definition, QueryVisitor},
     handlers::{HandlerPayload, OnError, Program},
     watch::{KeyPrefix, nearest_root},
 };
@@ -31,8 +33,10 @@ pub struct Summary {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct WatchSummary {
+    location: String,
     label: String,
-    path: String,
+    /// The type and its parameters.
+    query: String,
     handler: String,
 }
 
@@ -74,8 +78,8 @@ impl Summary {
     }
 }
 
-/// Prints one line per root with the number of its watches, one line per watch with its label, its path (if it
-/// differs) and its handler, and one line per warning.
+/// Prints one line per root with the number of its watches, one line per watch with its file and line, its label, its
+/// query and its handler, and one line per warning. Of an address that is called it shows the host alone.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -92,23 +96,19 @@ impl fmt::Display for Summary {
                 counted(*served)
             )?;
         }
-        let width = self
-            .watches
-            .iter()
-            .map(|line| line.label.chars().count())
-            .max()
-            .unwrap_or(0);
+        let widest = |of: fn(&WatchSummary) -> &str| {
+            let widths = self.watches.iter().map(|line| of(line).chars().count());
+            widths.max().unwrap_or(0)
+        };
+        let (at, width) = (widest(|line| &line.location), widest(|line| &line.label));
         for WatchSummary {
+            location,
             label,
-            path,
+            query,
             handler,
         } in &self.watches
         {
-            write!(f, "\n  {label:width$}  ")?;
-            if path != label {
-                write!(f, "{path}  ")?;
-            }
-            f.write_str(handler)?;
+            write!(f, "\n  {location:at$}  {label:width$}  {query}  {handler}")?;
         }
         self.warnings
             .iter()
@@ -144,8 +144,9 @@ impl WatchSummary {
             handler.push_str(&file.display().to_string());
         }
         Self {
-            label: spec.label.clone(),
-            path: spec.path.clone(),
+            location: spec.location.to_string(),
+            label: spec.label.escape_debug().to_string(),
+            query: query_of(&spec.definition),
             handler,
         }
     }
@@ -175,16 +176,41 @@ fn idle_root(root: &RootSpec) -> String {
     )
 }
 
-/// Returns the scheme, host and port of a URL: user, password, path and query are often secret.
+/// Returns the scheme and the host of a URL: all other parts may be secret.
 fn host_of(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
-        return "…".to_owned();
+        return "a URL".to_owned();
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority
         .rsplit_once('@')
         .map_or(authority, |(_, host)| host);
     format!("{scheme}://{host}")
+}
+
+/// Returns the fields of a watch as a file has them, without its token.
+fn query_of(definition: &Definition) -> String {
+    let shown = |value: &Value| match value {
+        Value::String(text) if is_word(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let json = definition.to_json();
+    let fields = json.as_object().into_iter().flatten();
+    let mut shown: Vec<_> = fields
+        .filter(|(name, _)| *name != "type")
+        .map(|(name, value)| match &**name {
+            "token" => "with a token".to_owned(),
+            _ => format!("{name}={}", shown(value)),
+        })
+        .collect();
+    shown.insert(0, format!("type={}", definition.watch_type.type_name()));
+    shown.join(" ")
+}
+
+/// Whether a text needs no quotes.
+fn is_word(text: &str) -> bool {
+    let is_plain = |character: char| character.is_alphanumeric() || "-_./:".contains(character);
+    !text.is_empty() && text.chars().all(is_plain)
 }
 
 fn warnings(spec: &WatchSpec) -> Vec<String> {

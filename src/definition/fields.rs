@@ -1,11 +1,11 @@
 //! The fields of a definition, and which of them have been read.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Map, Value};
 
 use super::error::{DefinitionError, DefinitionErrors, nearest};
-use crate::client::parse_size;
+use crate::client::{parse_duration, parse_size};
 
 /// Reads the fields of an object one by one, and reports those that were not read.
 #[derive(Debug)]
@@ -79,6 +79,22 @@ impl<'a> Fields<'a> {
             errors.push(DefinitionError::unusable(name, REASON));
         }
         size
+    }
+
+    /// Returns a duration of more than zero, in Go's notation (see [`parse_duration`]).
+    pub fn timeout(
+        &mut self,
+        name: &'static str,
+        errors: &mut DefinitionErrors,
+    ) -> Option<Duration> {
+        const REASON: &str =
+            "it is not a duration of more than zero; write `10s`, `1m30s` or `250ms`";
+        let text = self.string(name, errors)?;
+        let timeout = parse_duration(&text).filter(|timeout| !timeout.is_zero());
+        if timeout.is_none() {
+            errors.push(DefinitionError::unusable(name, REASON));
+        }
+        timeout
     }
 
     /// Returns a boolean field.

@@ -17,6 +17,8 @@ pub use self::{
     query::QueryVisitor,
 };
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use crate::client::Secret;
@@ -41,6 +43,10 @@ pub struct Definition {
     /// `filter`: an expression of Consul's filter language
     /// (<https://developer.hashicorp.com/consul/api-docs/features/filtering>).
     pub filter: Option<String>,
+    /// `body_limit`, an extension: the greatest size of an answer in bytes. Default: the client's.
+    pub body_limit: Option<usize>,
+    /// `first_answer_timeout`, an extension: the time that the first answer may take. Default: the client's.
+    pub first_answer_timeout: Option<Duration>,
 }
 
 /// A watch type with its parameters.
@@ -139,6 +145,8 @@ impl Definition {
             partition: None,
             stale: false,
             filter: None,
+            body_limit: None,
+            first_answer_timeout: None,
         }
     }
 
@@ -228,6 +236,15 @@ impl Definition {
         }
         if self.stale {
             put("stale", json!(true));
+        }
+        if let Some(bytes) = self.body_limit {
+            put("body_limit", json!(bytes));
+        }
+        if let Some(timeout) = self.first_answer_timeout {
+            put(
+                "first_answer_timeout",
+                json!(format!("{}ms", timeout.as_millis())),
+            );
         }
         Value::Object(map)
     }

@@ -23,6 +23,8 @@ impl Definition {
             token: fields.string("token", errors).map(Secret::from),
             namespace: fields.string("namespace", errors),
             partition: fields.string("partition", errors),
+            body_limit: fields.size("body_limit", errors),
+            first_answer_timeout: fields.timeout("first_answer_timeout", errors),
             ..Self::new(WatchType::Services)
         };
         if takes(&["key", "keyprefix", "services", "nodes", "service", "checks"]) {

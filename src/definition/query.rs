@@ -40,6 +40,10 @@ macro_rules! configured {
     (@ stale, $definition:ident, $query:ident) => {
         if $definition.stale { $query = $query.with_consistency(Consistency::Stale { max_stale: None }); }
     };
+    (@ limits, $definition:ident, $query:ident) => {
+        if let Some(bytes) = $definition.body_limit { $query = $query.with_max_body_size(bytes); }
+        if let Some(timeout) = $definition.first_answer_timeout { $query = $query.with_first_answer_timeout(timeout); }
+    };
     (@ filter, $definition:ident, $query:ident) => {
         if let Some(filter) = &$definition.filter { $query = $query.with_filter(filter); }
     };
@@ -57,7 +61,8 @@ impl Definition {
                 datacenter,
                 namespaces,
                 token,
-                stale
+                stale,
+                limits
             )),
             WatchType::KeyPrefix { prefix } => visitor.visit_query(configured!(
                 d,
@@ -65,7 +70,8 @@ impl Definition {
                 datacenter,
                 namespaces,
                 token,
-                stale
+                stale,
+                limits
             )),
             WatchType::Services => visitor.visit_query(configured!(
                 d,
@@ -74,7 +80,8 @@ impl Definition {
                 namespaces,
                 token,
                 stale,
-                filter
+                filter,
+                limits
             )),
             WatchType::Nodes => visitor.visit_query(configured!(
                 d,
@@ -83,7 +90,8 @@ impl Definition {
                 namespaces,
                 token,
                 stale,
-                filter
+                filter,
+                limits
             )),
             WatchType::Service {
                 service,
@@ -98,7 +106,7 @@ impl Definition {
                     query = query.passing_only();
                 }
                 visitor.visit_query(configured!(
-                    d, query, datacenter, namespaces, token, stale, filter
+                    d, query, datacenter, namespaces, token, stale, filter, limits
                 ))
             }
             WatchType::Checks { service, state } => {
@@ -108,28 +116,34 @@ impl Definition {
                     (None, Some(state)) => Checks::in_state(CheckStatus::from(state)),
                 };
                 visitor.visit_query(configured!(
-                    d, query, datacenter, namespaces, token, stale, filter
+                    d, query, datacenter, namespaces, token, stale, filter, limits
                 ))
             }
             WatchType::Event { name } => {
                 let query = name.as_ref().map_or_else(Event::any, Event::named);
-                visitor.visit_query(configured!(d, query, token))
+                visitor.visit_query(configured!(d, query, token, limits))
             }
-            WatchType::ConnectRoots => {
-                visitor.visit_query(configured!(d, ConnectRoots::new(), datacenter, token))
-            }
+            WatchType::ConnectRoots => visitor.visit_query(configured!(
+                d,
+                ConnectRoots::new(),
+                datacenter,
+                token,
+                limits
+            )),
             WatchType::ConnectLeaf { service } => visitor.visit_query(configured!(
                 d,
                 ConnectLeaf::new(service),
                 datacenter,
                 namespaces,
-                token
+                token,
+                limits
             )),
             WatchType::AgentService { service_id } => visitor.visit_query(configured!(
                 d,
                 AgentService::new(service_id),
                 namespaces,
-                token
+                token,
+                limits
             )),
         }
     }

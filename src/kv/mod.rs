@@ -10,6 +10,7 @@ mod error;
 mod folder;
 mod listing;
 mod pair;
+mod put_options;
 mod store;
 mod txn;
 mod value;
@@ -20,6 +21,7 @@ pub use self::{
     folder::Folder,
     listing::Listing,
     pair::KvPair,
+    put_options::PutOptions,
     store::KvStore,
     value::{KvValue, ValueError},
 };

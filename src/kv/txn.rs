@@ -4,7 +4,10 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
-use super::pair::KvPair;
+use super::{
+    pair::KvPair,
+    put_options::{Condition, PutOptions},
+};
 
 /// The number of operations that Consul accepts in one transaction.
 pub(super) const MAX_OPERATIONS: usize = 64;
@@ -18,27 +21,43 @@ pub(super) struct Op<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    flags: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<&'a str>,
 }
 
 impl<'a> Op<'a> {
-    pub(super) fn get(key: &'a str) -> Self {
-        Self {
-            verb: "get",
-            key,
-            value: None,
-            index: None,
-        }
-    }
-
-    /// Makes a write. With `cas`, only if the key's `ModifyIndex` is this one; with 0, only if there is no such key.
-    pub(super) fn set(key: &'a str, value: &[u8], cas: Option<u64>) -> Self {
-        let verb = if cas.is_some() { "cas" } else { "set" };
+    fn new(verb: &'static str, key: &'a str) -> Self {
         Self {
             verb,
             key,
+            value: None,
+            flags: None,
+            index: None,
+            session: None,
+        }
+    }
+
+    pub(super) fn get(key: &'a str) -> Self {
+        Self::new("get", key)
+    }
+
+    /// Makes a write.
+    pub(super) fn set(key: &'a str, value: &[u8], options: &'a PutOptions) -> Self {
+        let (verb, index, session) = match &options.condition {
+            None => ("set", None, None),
+            Some(Condition::ModifyIndex(index)) => ("cas", Some(*index), None),
+            Some(Condition::Acquire(session)) => ("lock", None, Some(session.as_str())),
+            Some(Condition::Release(session)) => ("unlock", None, Some(session.as_str())),
+        };
+        Self {
             value: Some(STANDARD.encode(value)),
-            index: cas,
+            flags: Some(options.flags).filter(|flags| *flags != 0),
+            index,
+            session,
+            ..Self::new(verb, key)
         }
     }
 
@@ -49,20 +68,13 @@ impl<'a> Op<'a> {
             "delete"
         };
         Self {
-            verb,
-            key,
-            value: None,
             index: cas,
+            ..Self::new(verb, key)
         }
     }
 
     pub(super) fn delete_tree(prefix: &'a str) -> Self {
-        Self {
-            verb: "delete-tree",
-            key: prefix,
-            value: None,
-            index: None,
-        }
+        Self::new("delete-tree", prefix)
     }
 }
 
@@ -130,7 +142,10 @@ impl TxnError {
     pub(super) fn kind(&self) -> TxnErrorKind {
         if self.what.contains("doesn't exist") {
             TxnErrorKind::Absent
-        } else if self.what.contains("index is stale") {
+        } else if ["index is stale", "lock is already held", "lock isn't held"]
+            .iter()
+            .any(|text| self.what.contains(text))
+        {
             TxnErrorKind::Stale
         } else if self.what.contains("Permission denied") {
             TxnErrorKind::Denied
@@ -146,10 +161,14 @@ mod tests {
 
     #[test]
     fn operations_are_consuls() {
+        let plain = PutOptions::default();
+        let new = PutOptions::default().if_modify_index(0);
+        let lock = PutOptions::default().with_flags(3).acquire("s");
         let ops = [
             Op::get("a"),
-            Op::set("b", b"v", None),
-            Op::set("c", b"", Some(0)),
+            Op::set("b", b"v", &plain),
+            Op::set("c", b"", &new),
+            Op::set("l", b"", &lock),
             Op::delete("d", None),
             Op::delete("e", Some(7)),
             Op::delete_tree("f/"),
@@ -158,6 +177,7 @@ mod tests {
             r#"[{"KV":{"Verb":"get","Key":"a"}},"#,
             r#"{"KV":{"Verb":"set","Key":"b","Value":"dg=="}},"#,
             r#"{"KV":{"Verb":"cas","Key":"c","Value":"","Index":0}},"#,
+            r#"{"KV":{"Verb":"lock","Key":"l","Value":"","Flags":3,"Session":"s"}},"#,
             r#"{"KV":{"Verb":"delete","Key":"d"}},"#,
             r#"{"KV":{"Verb":"delete-cas","Key":"e","Index":7}},"#,
             r#"{"KV":{"Verb":"delete-tree","Key":"f/"}}]"#,

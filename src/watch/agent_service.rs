@@ -75,7 +75,7 @@ impl AgentService {
         &self.id
     }
 
-    option_setters!(namespace, partition, token, wait);
+    option_setters!(namespace, partition, token, wait, limits);
 }
 
 impl ConsulQuery for AgentService {

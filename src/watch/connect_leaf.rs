@@ -64,7 +64,7 @@ impl ConnectLeaf {
         &self.service
     }
 
-    option_setters!(datacenter, namespace, partition, token, wait);
+    option_setters!(datacenter, namespace, partition, token, wait, limits);
 }
 
 impl ConsulQuery for ConnectLeaf {

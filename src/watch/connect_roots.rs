@@ -55,7 +55,7 @@ impl ConnectRoots {
         Self::default()
     }
 
-    option_setters!(datacenter, token, wait);
+    option_setters!(datacenter, token, wait, limits);
 }
 
 impl ConsulQuery for ConnectRoots {

@@ -74,7 +74,7 @@ impl Event {
         }
     }
 
-    option_setters!(token, wait);
+    option_setters!(token, wait, limits);
 }
 
 impl ConsulQuery for Event {

@@ -21,6 +21,8 @@ pub(super) struct Overrides {
     pub(super) token: Option<Secret>,
     pub(super) consistency: Option<Consistency>,
     pub(super) wait: Option<Duration>,
+    pub(super) first_answer_timeout: Option<Duration>,
+    pub(super) max_body_size: Option<usize>,
     /// Whether entries leave the value when the token may no longer read them.
     pub(super) drops_hidden: bool,
 }
@@ -31,14 +33,17 @@ impl QueryOptions {
         Arc::make_mut(self.0.get_or_insert_default())
     }
 
-    /// Returns the parameters without the wait, if it is set.
-    pub(super) fn without_wait(&self) -> Option<Self> {
-        let overrides_mut = self
-            .0
-            .as_deref()
-            .filter(|overrides_mut| overrides_mut.wait.is_some())?;
+    /// Returns the parameters without those that do not affect the result, the wait and the limits, if one is set.
+    pub(super) fn without_limits(&self) -> Option<Self> {
+        let overrides_mut = self.0.as_deref().filter(|overrides_mut| {
+            overrides_mut.wait.is_some()
+                || overrides_mut.first_answer_timeout.is_some()
+                || overrides_mut.max_body_size.is_some()
+        })?;
         let overrides_mut = Overrides {
             wait: None,
+            first_answer_timeout: None,
+            max_body_size: None,
             ..overrides_mut.clone()
         };
         // Without any override it has to equal the default.
@@ -69,6 +74,12 @@ impl QueryOptions {
         }
         if let Some(wait) = overrides_mut.wait {
             request = request.with_wait(wait);
+        }
+        if let Some(timeout) = overrides_mut.first_answer_timeout {
+            request = request.with_first_answer_timeout(timeout);
+        }
+        if let Some(bytes) = overrides_mut.max_body_size {
+            request = request.with_max_body_size(bytes);
         }
         request
     }
@@ -129,7 +140,7 @@ impl QueryOptions {
 /// Defines the setters of [`QueryOptions`], for a type with a field `options`: all of them, or those named.
 macro_rules! option_setters {
     () => {
-        $crate::watch::query_options::option_setters!(datacenter, namespace, partition, token, consistency, wait);
+        $crate::watch::query_options::option_setters!(datacenter, namespace, partition, token, consistency, wait, limits);
     };
     ($($name:ident),+) => {
         $( $crate::watch::query_options::option_setters!(@ $name); )+
@@ -181,6 +192,22 @@ macro_rules! option_setters {
         #[must_use]
         pub fn without_hidden(mut self) -> Self {
             self.options.overrides_mut().drops_hidden = true;
+            self
+        }
+    };
+    (@ limits) => {
+        /// Sets the time that a query may take when Consul does not hold it, as the first one. Default: the
+        /// configuration's.
+        #[must_use]
+        pub fn with_first_answer_timeout(mut self, timeout: ::std::time::Duration) -> Self {
+            self.options.overrides_mut().first_answer_timeout = Some(timeout);
+            self
+        }
+
+        /// Sets the greatest size of an answer in bytes. Default: the configuration's.
+        #[must_use]
+        pub fn with_max_body_size(mut self, bytes: usize) -> Self {
+            self.options.overrides_mut().max_body_size = Some(bytes);
             self
         }
     };

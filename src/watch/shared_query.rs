@@ -55,10 +55,10 @@ fn wider_prefixes(name: &str, options: &QueryOptions) -> Vec<KeyPrefix> {
         .filter(|end| *end > 0)
         .map(|end| &name[..end])
         .collect();
-    // The wait of a query does not affect its result.
-    let without_wait = options.without_wait();
+    // The wait and the limits of a query do not affect its result.
+    let without_limits = options.without_limits();
     let mut found = Vec::new();
-    for options in std::iter::once(options).chain(&without_wait) {
+    for options in std::iter::once(options).chain(&without_limits) {
         // The folder without a name contains everything, `/a` too.
         let named = folders
             .iter()

@@ -1,45 +1,79 @@
-//! The subcommand `kv`.
+//! Keys that the subcommand `kv` writes, reads and deletes beyond `consul kv`.
+
+use std::fs;
 
 use consul_watch_harness::TestAgent;
 
-use crate::runner::{finished, ours_at, text};
+use crate::{
+    kv_fixture::{furnish, keys, session},
+    runner::{finished, ours, ours_at, text, their_kv_at},
+};
 
+/// A key that no URL can name could not be read or deleted by anything else.
 #[test]
-fn put_get_list_and_delete() {
+fn a_key_that_nothing_else_could_read_is_not_written() {
     let agent = TestAgent::dev();
-    let run = |arguments: &[&str]| {
-        let output = finished(&mut ours_at(&agent), arguments);
-        (
+    for key in [
+        "a//b",
+        "//a",
+        "a/./b",
+        "a/..",
+        "a\nb",
+        "a\u{200b}b",
+        "a\u{7f}",
+    ] {
+        let import = serde_json::json!([{ "key": key, "value": "MQ==" }]).to_string();
+        for arguments in [&["kv", "put", key, "1"][..], &["kv", "import", &import]] {
+            let output = finished(&mut ours_at(&agent), arguments);
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+            assert!(
+                said.contains("through a URL") && said.lines().count() == 1,
+                "{arguments:?}: {said}"
+            );
+            assert_eq!(keys(&agent), "", "{arguments:?}");
+        }
+    }
+    for key in ["a b", "größe", "🎉", "e\u{301}", "a%2fb", "..a"] {
+        let output = finished(&mut ours_at(&agent), ["kv", "put", key, "1"]);
+        if agent.http().refuses_name(key) {
+            assert_eq!(output.status.code(), Some(1), "{key}");
+            continue;
+        }
+        assert_eq!(
             output.status.code(),
-            text(&output.stdout),
-            text(&output.stderr),
-        )
-    };
-    assert_eq!(
-        run(&["kv", "put", "app/a", "1"]),
-        (Some(0), String::new(), String::new())
-    );
-    assert_eq!(run(&["kv", "put", "app/b"]).0, Some(0));
-    assert_eq!(run(&["kv", "get", "app/a"]).1, "1");
-    assert_eq!(run(&["kv", "list", "app"]).1, "app/a = 1\napp/b = \n");
-    assert_eq!(run(&["kv", "list", "--keys"]).1, "app/a\napp/b\n");
+            Some(0),
+            "{key}: {}",
+            text(&output.stderr)
+        );
+        let read = finished(&mut their_kv_at(&agent), ["get", key]);
+        assert_eq!(text(&read.stdout), "1\n", "{key}: {}", text(&read.stderr));
+    }
+}
 
-    let index = agent.entry("app/a").unwrap().modify_index;
-    assert_eq!(
-        run(&["kv", "put", "app/a", "2", "--cas", &index.to_string()]).0,
-        Some(0)
-    );
-    let (code, _, stderr) = run(&["kv", "put", "app/a", "3", "--cas", &index.to_string()]);
-    assert_eq!(code, Some(1));
-    assert!(
-        stderr.contains("`app/a`") && stderr.contains("ModifyIndex"),
-        "{stderr}"
-    );
-
-    assert_eq!(run(&["kv", "delete", "app", "--recurse"]).0, Some(0));
-    let (code, _, stderr) = run(&["kv", "get", "app/a"]);
-    assert_eq!(code, Some(1));
-    assert!(stderr.contains("app/a"), "{stderr}");
+/// A key that a transaction has written can be read and deleted.
+#[test]
+fn a_key_that_no_url_can_name_is_read_and_deleted() {
+    let agent = TestAgent::dev();
+    for key in ["a//b", "/lead", "a/../b"] {
+        agent.put(key, b"1");
+        // One slash in front is dropped.
+        let named = if key.starts_with('/') {
+            format!("/{key}")
+        } else {
+            key.to_owned()
+        };
+        let run = |arguments: &[&str]| text(&finished(&mut ours_at(&agent), arguments).stdout);
+        assert_eq!(run(&["kv", "get", &named]), "1\n", "{key:?}");
+        assert_eq!(
+            run(&["kv", "get", "-recurse", &named]),
+            format!("{key}:1\n")
+        );
+        assert_eq!(run(&["kv", "get", "-keys", &named]), format!("{key}\n"));
+        let deleted = run(&["kv", "delete", &named]);
+        assert_eq!(deleted, format!("Success! Deleted key: {key}\n"));
+        assert_eq!(agent.list(""), []);
+    }
 }
 
 /// As for Consul's own client, which drops one slash.
@@ -49,12 +83,44 @@ fn a_slash_in_front_of_a_key_is_dropped() {
     let run = |arguments: &[&str]| text(&finished(&mut ours_at(&agent), arguments).stdout);
     run(&["kv", "put", "/app/a", "1"]);
     assert_eq!(agent.get("app/a").unwrap().0, b"1");
-    assert_eq!(run(&["kv", "get", "/app/a"]), "1");
-    assert_eq!(run(&["kv", "list", "/app", "--keys"]), "app/a\n");
+    assert_eq!(run(&["kv", "get", "/app/a"]), "1\n");
+    assert_eq!(run(&["kv", "get", "-keys", "/app/"]), "app/a\n");
     let watch = ["-type=key", "-key=/app/a"];
     assert_eq!(run(&watch), run(&["-type=key", "-key=app/a"]));
     assert!(run(&watch).contains("\"app/a\""));
     assert!(run(&["-type=keyprefix", "-prefix=/app/"]).contains("\"app/a\""));
     run(&["kv", "delete", "/app/a"]);
     assert!(agent.get("app/a").is_none());
+}
+
+#[test]
+fn an_export_is_imported_again() {
+    let agent = TestAgent::dev();
+    let session = session(&agent);
+    furnish(&agent, &session);
+    let before = keys(&agent)
+        .replace(&session, "null")
+        .replace("\"null\"", "null");
+    let exported = finished(&mut ours_at(&agent), ["kv", "export"]);
+    agent.delete_tree("");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("all.json");
+    fs::write(&file, exported.stdout).unwrap();
+    let file = format!("@{}", file.display());
+    let imported = finished(&mut ours_at(&agent), ["kv", "import", &file]);
+    assert_eq!(
+        imported.status.code(),
+        Some(0),
+        "{}",
+        text(&imported.stderr)
+    );
+    assert_eq!(keys(&agent), before);
+}
+
+#[test]
+fn a_usage_error_exits_as_consul_does() {
+    for arguments in [&["kv"][..], &["kv", "get", "-no-such"], &["kv", "nothing"]] {
+        let output = finished(&mut ours(), arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    }
 }

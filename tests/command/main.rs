@@ -7,9 +7,14 @@
 )]
 
 mod closed_output;
+mod completions;
 mod daemon;
 mod kv;
 mod log_lines;
+mod kv_cases;
+mod kv_fixture;
+mod kv_parity;
+mod option_parity;
 mod options;
 mod parity;
 mod runner;

@@ -119,7 +119,6 @@ fn errors_name_the_argument_and_the_remedy() {
             &["-type=key", "-key=a", "-checkpoint=/no/such/folder/x"],
             &["/no/such/folder", "`--checkpoint`", "create it"],
         ),
-        (&["kv", "put", "a", "--cas=x"], &["--cas", "whole number"]),
         (
             &["run", "/no/such/file.hcl"],
             &["/no/such/file.hcl", "check the path"],
@@ -153,7 +152,7 @@ fn a_name_that_consul_refuses_is_an_error_of_the_name_at_once() {
         &["-type=keyprefix", "-prefix=app/x "],
         &["kv", "get", "app/x "],
         &["kv", "put", "app/x ", "1"],
-        &["kv", "list", "app/x "],
+        &["kv", "get", "-recurse", "app/x "],
         &["kv", "delete", "app/x "],
     ] {
         let output = finished(ours().env("CONSUL_HTTP_ADDR", proxy.url()), arguments);
@@ -194,6 +193,71 @@ fn without_consul_it_fails_or_waits() {
     let output = ended(child);
     assert!(output.status.success());
     assert!(text(&output.stdout).contains("\"MQ==\""));
+}
+
+/// The texts of the errors name the options and fields that allow more.
+#[test]
+fn the_limits_of_answers_are_options() {
+    let agent = TestAgent::dev();
+    // The pipe of the output holds 64 KiB.
+    agent.put("big/a", "x".repeat(30_000));
+    let watch = ["-type=keyprefix", "-prefix=big/"];
+    let with = |more: &[&str]| {
+        let arguments = watch.iter().chain(more).copied();
+        finished(&mut ours_at(&agent), arguments)
+    };
+    assert!(with(&["-body-limit=1MB"]).status.success());
+    let refused = with(&["-body-limit", "16KiB"]);
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("16 KiB") && said.contains("`body_limit`"),
+        "{said}"
+    );
+    let export = finished(
+        &mut ours_at(&agent),
+        ["kv", "export", "-body-limit=16KiB", "big"],
+    );
+    let said = text(&export.stderr);
+    assert_eq!(export.status.code(), Some(1), "{said}");
+    assert!(
+        !said.contains("with_") && said.contains("`body_limit`"),
+        "{said}"
+    );
+
+    // The kernel accepts the connections, and nobody answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let output = finished(
+        ours().env("CONSUL_HTTP_ADDR", &address),
+        ["kv", "get", "-request-timeout=300ms", "big/a"],
+    );
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("300ms") && said.contains("`request_timeout`"),
+        "{said}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let child = ours()
+        .env("CONSUL_HTTP_ADDR", &address)
+        .args(watch)
+        .arg("-first-answer-timeout=300ms")
+        .stderr(std::fs::File::create(&log).unwrap())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until(&log, "the first timeout", |text| {
+        text.contains("300ms") && text.contains("`first_answer_timeout`")
+    });
+    assert!(interrupted(child).status.success());
+    for option in [
+        "-body-limit=much",
+        "-body-limit=0",
+        "-first-answer-timeout=soon",
+    ] {
+        assert_eq!(with(&[option]).status.code(), Some(2), "{option}");
+    }
 }
 
 #[test]

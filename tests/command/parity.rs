@@ -1,13 +1,11 @@
-//! Compares our command with `consul watch`, type by type and aspect by aspect. The table is `docs/parity.md`.
+//! Compares our command with `consul watch`, type by type and aspect by aspect. The table is in `docs/parity.md`.
 
 use std::{
-    fmt::Write as _,
-    fs,
     path::Path,
     process::{Child, Command, Stdio},
 };
 
-use consul_watch_harness::TestAgent;
+use consul_watch_harness::{ParityRow, TestAgent, assert_parity};
 
 use crate::runner::{finished, interrupted, ours_at, text, theirs_at, until};
 
@@ -209,89 +207,37 @@ fn run_both(case: &Case) -> (Seen, Seen) {
     (seen(0), seen(1))
 }
 
+const SAME: &str = "same";
+
 const HEAD: &str = "\
-# Parity with `consul watch`
-
-This table is the output of the test `parity` in `tests/command/`. It runs both commands on one agent and compares:
-the output without a program; the exit status; the program's standard input and `CONSUL_INDEX`, for the first value
-and for a change; the exit status after the program fails, and after SIGINT. To update it, run
-`UPDATE_PARITY=1 cargo test --test command parity`.
-
-Every row holds for Consul 1.8.7, 1.16.4, 1.21.4 and 1.22. CI runs the test with 1.8.7; to run it with another
-release, set `CONSUL_BIN` to its program. The JSON is that of the release that answers: see
-[`model::handler`](../src/model/handler.rs).
-
 | watch | printed | exit | stdin, first | stdin, change | CONSUL_INDEX | program fails | SIGINT |
-|---|---|---|---|---|---|---|---|
-";
-
-const DIFFERENCES: &str = "
-## Deliberate differences
-
-| where | releases | `consul watch` | ours | why |
-|---|---|---|---|---|
-| a wake-up without a change | all | runs the program again for the same data | does not run it | a run means a change |
-| an error, then the same data | all | runs the program again | does not run it | a run means a change |
-| the index falls (Consul restarted empty) | all | keeps waiting for the old index | starts from 0 and compares | otherwise it hangs for up to ten minutes |
-| Consul answers the first query with 403 | all | retries forever | exits with 1 and Consul's text | a mistyped token is found at once |
-| a filter that Consul cannot read | those with `-filter` | retries forever | exits with 1 and Consul's text | the mistake is found at once |
-| a state that Consul does not know (`-state=passng`) | all | asks Consul, which finds no check | exits with 2 and suggests a name | the typing error is found at once |
-| `-filter` with `key`, `keyprefix` or `event` | those with `-filter`: 1.14.9, 1.15.5, 1.16.1 and later | exits with 1 | exits with 2 and names the option | 2 is our status for every mistake in the arguments |
-| `-filter` with another type | before those | has no such option | filters | one option for every release |
-| `-token` beside `CONSUL_HTTP_TOKEN_FILE` | before 1.15 | reads the file | uses `-token` | Consul 1.15 and later do the same |
-| `connect_roots`, `connect_leaf`, `agent_service` | all | refuses these types | has them, with the options `-service` and `-service_id` | an agent's `watches` have them, too |
-| the program's process group | all | that of `consul watch` | its own; SIGINT and SIGTERM are forwarded to it | a timeout or a stop ends all its children |
-| a process that the program leaves in the background | all | `consul watch` shares its own output with it; an agent waits for it, and runs nothing meanwhile | the run ends with the program; the process may continue to write, and its output is dropped in `run` | a daemon in the background does not stop its watch |
-| a program that cannot be started, in an agent's `watches` | all | logs the error and waits for the next change | tries again until it starts, and says why | a full table of processes or a late installation loses no change |
-| a `SHELL` that runs no lines (`nologin`, `false`) | all | runs it: each run fails | names it as the reason; `run` tries again | the exit status of `nologin` says nothing of the handler |
-| killed by SIGKILL or SIGQUIT, or a closed terminal | all | leaves its programs running | ends its programs | the next start runs no second copy |
-| as process 1 of a container | all | leaves zombies | reaps them | the table of processes does not fill up |
-| TLS options | all | apply to the first request | apply to every request | they were given for all |
-| a program's environment | all | inherits all, the token included | the same; `-inherit-token=false` withholds the token, and the key of a signature is never inherited | a handler that runs `consul kv` works |
-| names in the variables of a program | all | has none but `CONSUL_INDEX` | control characters and line breaks are escapes | a name is one line wherever it is printed |
-| a URL of an agent's `http_handler_config` with an `@` beside the one before the host | all | takes it | refuses it: `%40` | a password with an `@` or a slash would send the rest of it to another host |
-| proxy variables (`HTTP_PROXY` …) | all | Consul's client and the agent's calls heed them | have no effect, with a warning | a forward proxy would see every token, and cuts queries that are held |
-";
+|---|---|---|---|---|---|---|---|";
 
 #[test]
 fn parity() {
-    let mut table = HEAD.to_owned();
-    let mut differences = Vec::new();
-    for case in &CASES {
-        let (theirs, ours) = run_both(case);
-        let first = |seen: &Seen| seen.ran_on.first().cloned().unwrap_or_default();
-        let last = |seen: &Seen| seen.ran_on.last().cloned().unwrap_or_default();
-        let aspects = [
-            theirs.printed == ours.printed,
-            theirs.exit == ours.exit,
-            first(&theirs).0 == first(&ours).0,
-            last(&theirs).0 == last(&ours).0,
-            first(&theirs).1 == first(&ours).1 && last(&theirs).1 == last(&ours).1,
-            theirs.exit_of_failure == ours.exit_of_failure,
-            theirs.exit_of_interrupt == ours.exit_of_interrupt,
-        ];
-        let cells: Vec<_> = aspects
-            .iter()
-            .map(|same| if *same { "same" } else { "differs" })
-            .collect();
-        writeln!(table, "| {} | {} |", case.name, cells.join(" | "))
-            .expect("a string can be written");
-        if aspects.contains(&false) {
-            differences.push(format!(
-                "{}:\n theirs {theirs:#?}\n ours {ours:#?}",
-                case.name
-            ));
-        }
+    let rows: Vec<_> = CASES.iter().map(row).collect();
+    assert_parity("watches", HEAD, &rows);
+}
+
+fn row(case: &Case) -> ParityRow<'static> {
+    let (theirs, ours) = run_both(case);
+    let first = |seen: &Seen| seen.ran_on.first().cloned().unwrap_or_default();
+    let last = |seen: &Seen| seen.ran_on.last().cloned().unwrap_or_default();
+    let aspects = [
+        theirs.printed == ours.printed,
+        theirs.exit == ours.exit,
+        first(&theirs).0 == first(&ours).0,
+        last(&theirs).0 == last(&ours).0,
+        first(&theirs).1 == first(&ours).1 && last(&theirs).1 == last(&ours).1,
+        theirs.exit_of_failure == ours.exit_of_failure,
+        theirs.exit_of_interrupt == ours.exit_of_interrupt,
+    ];
+    // The cell of the last aspect is that of the row.
+    let cells = [case.name].into_iter().chain([SAME; 6]);
+    ParityRow {
+        tried: cells.collect::<Vec<_>>().join(" | "),
+        same: Some(!aspects.contains(&false)),
+        why: None,
+        seen: format!("theirs {theirs:#?}\nours {ours:#?}"),
     }
-    table.push_str(DIFFERENCES);
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/parity.md");
-    if std::env::var_os("UPDATE_PARITY").is_some() {
-        fs::write(&file, &table).expect("the table can be written");
-    }
-    assert!(differences.is_empty(), "{}", differences.join("\n"));
-    let kept = fs::read_to_string(&file).unwrap_or_default();
-    assert_eq!(
-        kept, table,
-        "docs/parity.md is out of date: run `UPDATE_PARITY=1 cargo test --test command parity`"
-    );
 }

@@ -30,6 +30,15 @@ pub(crate) fn theirs_at(agent: &TestAgent) -> Command {
     command
 }
 
+/// Returns Consul's command for the key-value store with the address of this agent.
+pub(crate) fn their_kv_at(agent: &TestAgent) -> Command {
+    let mut command = clean(Command::new(consul().expect("Consul")));
+    command
+        .arg("kv")
+        .env("CONSUL_HTTP_ADDR", agent.http_addr().to_string());
+    command
+}
+
 fn clean(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CONSUL_") || name == "RUST_LOG" {

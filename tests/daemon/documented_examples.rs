@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use consul_watch::{ConsulConfig, daemon};
+use consul_watch::daemon::{self, RunOptions};
 
 use crate::fixture::Folder;
 
@@ -27,7 +27,7 @@ fn every_example_is_valid() {
             fs::write(folder.path("key"), "a key").unwrap();
             let file = folder.path(&format!("{number}.{end}"));
             fs::write(&file, &example).unwrap();
-            let checked = daemon::check(&[file], &ConsulConfig::default());
+            let checked = daemon::check(&[file], &RunOptions::default());
             let summary = checked.unwrap_or_else(|errors| panic!("{errors}\n{example}"));
             assert!(summary.watches() > 0);
             found += 1;

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod agent_file_cases;
 mod agent_files;
 mod binary;
 mod checkpoints;

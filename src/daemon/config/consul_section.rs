@@ -8,7 +8,7 @@ use crate::{
             values::{duration, number},
         },
         config_issue::{ConfigErrors, ConfigIssue},
-        parse::tree::ConfigNode,
+        parse::tree::{ConfigNode, NodeData},
     },
     definition::{DefinitionError, DefinitionErrors, Fields},
 };
@@ -30,6 +30,39 @@ pub(super) fn read(
         ));
     }
     Some(config)
+}
+
+/// Returns the section without the fields that options of the command line set, and warns of them.
+pub(super) fn without(
+    mut node: ConfigNode,
+    fixed: &[(&str, &str)],
+    warnings: &mut Vec<ConfigIssue>,
+) -> ConfigNode {
+    let NodeData::Object(entries) = &mut node.data else {
+        return node;
+    };
+    entries.retain(|(name, value)| {
+        let Some(option) = overriding(name, fixed) else {
+            return true;
+        };
+        let reason = format!("`{name}` is ignored: `{option}` of the command line counts");
+        warnings.push(ConfigIssue::in_part(
+            "consul",
+            value.location.clone(),
+            reason,
+        ));
+        false
+    });
+    node
+}
+
+/// Returns the option that takes the place of a field. One of a token or of a token file replaces both.
+fn overriding<'a>(field: &str, fixed: &[(&str, &'a str)]) -> Option<&'a str> {
+    let is_token = |name: &str| matches!(name, "token" | "token_file");
+    fixed
+        .iter()
+        .find(|(name, _)| *name == field || is_token(name) && is_token(field))
+        .map(|(_, option)| *option)
 }
 
 fn fields_of(
@@ -120,6 +153,15 @@ fn fields_of(
     }
     if let Some(bytes) = fields.size("body_budget", errors) {
         config = config.with_body_budget(bytes);
+    }
+    if let Some(bytes) = fields.size("body_limit", errors) {
+        config = config.with_max_body_size(bytes);
+    }
+    if let Some(timeout) = fields.timeout("first_answer_timeout", errors) {
+        config = config.with_first_answer_timeout(timeout);
+    }
+    if let Some(timeout) = fields.timeout("request_timeout", errors) {
+        config = config.with_request_timeout(timeout);
     }
     if let Some(count) = number(fields, "connections", errors) {
         config = config.with_max_watch_connections(usize::try_from(count).unwrap_or(usize::MAX));

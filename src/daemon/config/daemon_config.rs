@@ -67,9 +67,18 @@ impl DaemonConfig {
     ///
     /// Returns all issues of all files at once.
     pub fn load(paths: &[PathBuf], base: &ConsulConfig) -> Result<Self, ConfigErrors> {
+        Self::load_overridden(paths, base, &[])
+    }
+
+    /// Loads the files, whose section `consul` does not override these fields. Each has the option that sets it.
+    pub(crate) fn load_overridden(
+        paths: &[PathBuf],
+        base: &ConsulConfig,
+        fixed: &[(&str, &str)],
+    ) -> Result<Self, ConfigErrors> {
         let mut issues = ConfigErrors::default();
         let trees = files::read(paths, &mut issues);
-        let mut config = Self::read(&trees, base, &mut issues);
+        let mut config = Self::read(&trees, base, fixed, &mut issues);
         let files = trees.iter().map(|tree| tree.location.path());
         for file in files {
             if let Some(warning) = permissions::warning("the configuration", file) {
@@ -104,7 +113,12 @@ impl DaemonConfig {
         &self.log
     }
 
-    fn read(trees: &[ConfigNode], base: &ConsulConfig, issues: &mut ConfigErrors) -> Self {
+    fn read(
+        trees: &[ConfigNode],
+        base: &ConsulConfig,
+        fixed: &[(&str, &str)],
+        issues: &mut ConfigErrors,
+    ) -> Self {
         let mut config = Self {
             consul: base.clone(),
             log: LogSettings::default(),
@@ -117,6 +131,7 @@ impl DaemonConfig {
             check_names(tree, issues, &mut config.warnings);
         }
         if let Some(node) = merged(trees, "consul", issues) {
+            let node = consul_section::without(node, fixed, &mut config.warnings);
             config.consul =
                 consul_section::read(&node, base.clone(), issues).unwrap_or_else(|| base.clone());
         }
@@ -147,7 +162,9 @@ impl DaemonConfig {
                 root_spec::read(node, &mut config.roots, issues);
             }
             for (at, node) in watches(tree, issues).into_iter().enumerate() {
-                let read = WatchSpec::read(node, &format!("watches[{at}]"), &defaults, issues);
+                let part = format!("watches[{at}]");
+                let warnings = &mut config.warnings;
+                let read = WatchSpec::read(node, &part, &defaults, issues, warnings);
                 config.watches.extend(read);
             }
         }

@@ -8,7 +8,8 @@ use crate::{
     client::Secret,
     daemon::{
         config::{
-            retry_spec::RetrySpec, section::section, values::duration, watch_options::WatchOptions,
+            retry_spec::RetrySpec, section::lenient_section, values::duration,
+            watch_options::WatchOptions,
         },
         config_issue::{ConfigErrors, ConfigIssue},
         parse::tree::ConfigNode,
@@ -42,18 +43,28 @@ impl HttpSpec {
     const TIMEOUT: Duration = Duration::from_secs(10);
 
     /// Reads the object `http_handler_config`.
-    pub(super) fn read(node: &ConfigNode, part: &str, issues: &mut ConfigErrors) -> Option<Self> {
+    pub(super) fn read(
+        node: &ConfigNode,
+        part: &str,
+        issues: &mut ConfigErrors,
+        warnings: &mut Vec<ConfigIssue>,
+    ) -> Option<Self> {
         let part = format!("{part}.http_handler_config");
-        let spec = section(node, &part, issues, |fields, errors| {
+        let spec = lenient_section(node, &part, (&mut *issues, warnings), |fields, errors| {
             let url = fields.required("path", "give the URL to call", errors);
             let method = fields
                 .string("method", errors)
                 .filter(|method| !method.is_empty());
+            // As for an agent, an empty text is none.
+            let is_empty = fields.get("timeout").and_then(Value::as_str) == Some("");
+            let timeout = if is_empty {
+                None
+            } else {
+                duration(fields, "timeout", errors).filter(|timeout| !timeout.is_zero())
+            };
             Some(Self {
                 method: method.unwrap_or_else(|| "POST".to_owned()),
-                timeout: duration(fields, "timeout", errors)
-                    .filter(|timeout| !timeout.is_zero())
-                    .unwrap_or(Self::TIMEOUT),
+                timeout: timeout.unwrap_or(Self::TIMEOUT),
                 headers: headers(fields, errors),
                 tls_skip_verify: fields.boolean("tls_skip_verify", errors).unwrap_or(false),
                 ca_file: fields.string("ca_file", errors).map(PathBuf::from),

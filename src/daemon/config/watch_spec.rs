@@ -11,7 +11,7 @@ use crate::{
         config::{
             handler_spec::{self, ExecExtras, ExecSpec, HandlerSpec, ScriptSpec},
             http_spec::HttpSpec,
-            section::section,
+            section::watch_section,
             watch_options::{HandlerKind, WatchOptions},
         },
         config_issue::{ConfigErrors, ConfigIssue},
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The parameters of all types of watches.
-const PARAMETERS: [&str; 14] = [
+const PARAMETERS: [&str; 16] = [
     "key",
     "prefix",
     "service",
@@ -38,6 +38,8 @@ const PARAMETERS: [&str; 14] = [
     "token",
     "namespace",
     "partition",
+    "body_limit",
+    "first_answer_timeout",
 ];
 
 /// One watch.
@@ -70,6 +72,7 @@ impl WatchSpec {
         part: &str,
         defaults: &WatchOptions,
         issues: &mut ConfigErrors,
+        warnings: &mut Vec<ConfigIssue>,
     ) -> Option<Self> {
         let part = match node.get("label").map(ConfigNode::to_json) {
             Some(Value::String(label)) => format!("{part} `{label}`"),
@@ -77,10 +80,10 @@ impl WatchSpec {
         };
         let mut http = None;
         if let Some(config) = node.get("http_handler_config") {
-            http = HttpSpec::read(config, &part, issues);
+            http = HttpSpec::read(config, &part, issues, warnings);
         }
         let location = node.location.clone();
-        let read = section(node, &part, issues, |fields, errors| {
+        let read = watch_section(node, &part, (&mut *issues, warnings), |fields, errors| {
             let definition = read_definition(fields, errors);
             let label = fields.string("label", errors);
             let checkpoint = fields.string("checkpoint", errors).map(PathBuf::from);

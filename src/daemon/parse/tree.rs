@@ -71,14 +71,14 @@ impl ConfigNode {
         &node.location
     }
 
-    /// Returns the names that occur twice in one object, here or below, with both locations.
-    pub(crate) fn given_twice(&self) -> Vec<(&str, &Location, &Location)> {
+    /// Returns the names that occur twice in one object, here or below, with both values.
+    pub(crate) fn given_twice(&self) -> Vec<(&str, &Self, &Self)> {
         let mut found = Vec::new();
         self.visit_twice(&mut found);
         found
     }
 
-    fn visit_twice<'a>(&'a self, found: &mut Vec<(&'a str, &'a Location, &'a Location)>) {
+    fn visit_twice<'a>(&'a self, found: &mut Vec<(&'a str, &'a Self, &'a Self)>) {
         if let NodeData::List(list) = &self.data {
             for node in list {
                 node.visit_twice(found);
@@ -86,7 +86,7 @@ impl ConfigNode {
         }
         for (at, (name, node)) in self.entries().iter().enumerate() {
             if let Some((_, first)) = self.entries()[..at].iter().find(|(other, _)| other == name) {
-                found.push((name, &first.location, &node.location));
+                found.push((name, first, node));
             }
             node.visit_twice(found);
         }
@@ -133,7 +133,7 @@ mod tests {
         );
         let twice = node.given_twice();
         assert_eq!(
-            (twice.len(), twice[0].0, twice[0].1.line()),
+            (twice.len(), twice[0].0, twice[0].1.location.line()),
             (1, "tag", Some(2))
         );
         assert_eq!(

@@ -66,15 +66,52 @@ fn secrets_are_not_printed() {
 }
 
 #[test]
-fn of_a_url_only_the_host_is_shown() {
+fn of_urls_the_host_alone_is_shown() {
     for (url, shown) in [
         (
-            "https://me:hunter2@host:1/a?token=hunter2#x",
+            "https://me:hunter2@host:1/services/hunter3?token=hunter2#x",
             "https://host:1",
         ),
         ("http://host", "http://host"),
-        ("hunter2", "…"),
+        ("http://[::1]:80?hunter2", "http://[::1]:80"),
+        ("hunter2", "a URL"),
     ] {
         assert_eq!(host_of(url), shown);
     }
+}
+
+#[test]
+fn a_watch_is_shown_with_its_place_its_query_and_its_handler() {
+    let text = r#"
+        watches { type = "service" service = "web" tag = ["v1", "v2"] passingonly = true
+            filter = "Checks is not empty" datacenter = "east" token = "hunter2"
+            args = ["true"] label = "load\nbalancer" }
+        watches { type = "key" key = "a b" handler_type = "http"
+            http_handler_config { path = "https://hooks.example/hunter3" } }
+    "#;
+    let summary = summary_of(text).1;
+    let line = |with: &str| {
+        let found = summary.lines().find(|line| line.contains(with));
+        found
+            .unwrap_or_else(|| panic!("{with}: {summary}"))
+            .to_owned()
+    };
+    let service = line("a.hcl:2  ");
+    for part in [
+        r"load\nbalancer",
+        "type=service",
+        "service=web",
+        r#"tag=["v1","v2"]"#,
+        "passingonly=true",
+        r#"filter="Checks is not empty""#,
+        "datacenter=east",
+        "with a token",
+        "runs true",
+    ] {
+        assert!(service.contains(part), "{part}: {service}");
+    }
+    let key = line("a.hcl:5  ");
+    assert!(key.contains(r#"type=key key="a b""#), "{key}");
+    assert!(key.ends_with("POST https://hooks.example"), "{key}");
+    assert!(!summary.contains("hunter"), "{summary}");
 }

@@ -1,5 +1,6 @@
 //! [`KvStore`]: the calls of the KV store.
 
+mod prefix;
 mod requests;
 
 use serde::Serialize;
@@ -11,6 +12,7 @@ use super::{
     folder::Folder,
     listing::Listing,
     pair::KvPair,
+    put_options::PutOptions,
     txn::Op,
 };
 use crate::client::{ConfigError, ConsulClient, ConsulConfig, EmptyKey};
@@ -169,7 +171,8 @@ impl KvStore {
     /// 512 KiB unless configured otherwise (about 380 KiB for a key that no URL can name).
     pub async fn put(&self, path: &str, value: impl AsRef<[u8]>) -> Result<(), KvError> {
         let key = self.checked_key(path)?;
-        if self.write(&key, value.as_ref(), None).await? {
+        let options = PutOptions::default();
+        if self.write(&key, value.as_ref(), &options).await? {
             return Ok(());
         }
         Err(KvError::NotDone {
@@ -205,7 +208,21 @@ impl KvStore {
         value: impl AsRef<[u8]>,
         modify_index: u64,
     ) -> Result<bool, KvError> {
-        self.write(&self.checked_key(path)?, value.as_ref(), Some(modify_index))
+        let options = PutOptions::default().if_modify_index(modify_index);
+        self.put_with(path, value, &options).await
+    }
+
+    /// Writes with flags and a condition. Returns whether it wrote, which only a condition can prevent.
+    ///
+    /// # Errors
+    /// Those of [`put`](Self::put).
+    pub async fn put_with(
+        &self,
+        path: &str,
+        value: impl AsRef<[u8]>,
+        options: &PutOptions,
+    ) -> Result<bool, KvError> {
+        self.write(&self.checked_key(path)?, value.as_ref(), options)
             .await
     }
 

@@ -13,6 +13,7 @@ use crate::{
         folder::Folder,
         listing::Listing,
         pair::KvPair,
+        put_options::PutOptions,
         txn::{self, Op, TxnErrorKind},
     },
 };
@@ -79,14 +80,21 @@ impl KvStore {
         &self,
         key: &str,
         value: &[u8],
-        cas: Option<u64>,
+        options: &PutOptions,
     ) -> Result<bool, KvError> {
         let done = match KeyPath::of_key(key)? {
             KeyPath::Direct(path) => self
-                .change(Method::PUT, &path, Bytes::copy_from_slice(value), cas)
+                .change(
+                    Method::PUT,
+                    &path,
+                    Bytes::copy_from_slice(value),
+                    options.query(),
+                )
                 .await
                 .map_err(KvError::from),
-            KeyPath::NearestPrefix(_) => self.change_by_txn(key, Op::set(key, value, cas)).await,
+            KeyPath::NearestPrefix(_) => {
+                self.change_by_txn(key, Op::set(key, value, options)).await
+            }
         };
         done.map_err(|error| match error {
             KvError::Client(ClientError::Status {
@@ -102,22 +110,25 @@ impl KvStore {
 
     pub(super) async fn remove(&self, key: &str, cas: Option<u64>) -> Result<bool, KvError> {
         match KeyPath::of_key(key)? {
-            KeyPath::Direct(path) => Ok(self
-                .change(Method::DELETE, &path, Bytes::new(), cas)
-                .await?),
+            KeyPath::Direct(path) => {
+                let cas = cas.map(|index| ("cas".to_owned(), index.to_string()));
+                Ok(self
+                    .change(Method::DELETE, &path, Bytes::new(), cas)
+                    .await?)
+            }
             KeyPath::NearestPrefix(_) => self.change_by_txn(key, Op::delete(key, cas)).await,
         }
     }
 
-    async fn change(
+    pub(super) async fn change(
         &self,
         method: Method,
         path: &str,
         body: Bytes,
-        cas: Option<u64>,
+        parameters: impl IntoIterator<Item = (String, String)>,
     ) -> Result<bool, ClientError> {
         let mut query = self.scope();
-        query.extend(cas.map(|index| ("cas".to_owned(), index.to_string())));
+        query.extend(parameters);
         self.client.write(method, path, &query, body).await
     }
 

@@ -82,6 +82,7 @@ pub struct AgentBuilder {
     https: bool,
     log_level: String,
     fragments: Vec<String>,
+    config_dir: Option<PathBuf>,
     client: bool,
     peers: Vec<SocketAddr>,
 }
@@ -95,6 +96,7 @@ impl Default for AgentBuilder {
             https: false,
             log_level: "warn".to_owned(),
             fragments: Vec::new(),
+            config_dir: None,
             client: false,
             peers: Vec::new(),
         }
@@ -122,6 +124,13 @@ impl AgentBuilder {
     #[must_use]
     pub fn config(mut self, fragment: impl Into<String>) -> Self {
         self.fragments.push(fragment.into());
+        self
+    }
+
+    /// Adds a directory of configuration, which the agent reads again when it reloads.
+    #[must_use]
+    pub fn config_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.config_dir = Some(directory.into());
         self
     }
 
@@ -290,6 +299,9 @@ impl AgentBuilder {
         for (path, text) in files {
             fs::write(&path, text)?;
             command.arg("-config-file").arg(path);
+        }
+        if let Some(directory) = &self.config_dir {
+            command.arg("-config-dir").arg(directory);
         }
         // The caller's environment may name another Consul.
         for (name, _) in std::env::vars_os() {

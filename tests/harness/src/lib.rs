@@ -44,6 +44,7 @@ pub mod isolation;
 mod kv;
 #[cfg(feature = "fixture")]
 pub mod log_capture;
+mod parity;
 mod ports;
 mod proxy;
 pub mod random;
@@ -70,6 +71,7 @@ pub use events::Events;
 pub use fixture::Fixture;
 pub use http::{Http, HttpReply};
 pub use kv::KvEntry;
+pub use parity::{ParityRow, assert_parity, parity_cell, parity_since};
 pub use proxy::{Canned, Cut, FaultProxy, ProxyStats, Refusal, ResponseFault, Rule, SeenRequest};
 #[cfg(feature = "fixture")]
 pub use recorder::{Feed, StopActor};

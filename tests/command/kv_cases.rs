@@ -1,0 +1,196 @@
+//! Calls of `kv` that are compared with `consul kv`.
+
+/// The comparison of both texts on standard error.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Errors {
+    Same,
+    /// Both begin with this text; the reason behind it is in the words of each.
+    Begin(&'static str),
+    /// Each prints its own.
+    Own,
+}
+
+/// One call of both commands on the same keys.
+pub(crate) struct Case {
+    /// The arguments behind `kv`. `{app/a}` is the ModifyIndex of this key, `{session}` a session, and `{folder}` a
+    /// folder with the file `data`.
+    pub(crate) arguments: &'static [&'static str],
+    pub(crate) stdin: &'static str,
+    pub(crate) errors: Errors,
+    pub(crate) since: (u32, u32),
+    pub(crate) why: Option<&'static str>,
+}
+
+impl Case {
+    const fn new(arguments: &'static [&'static str]) -> Self {
+        Self {
+            arguments,
+            stdin: "",
+            errors: Errors::Same,
+            since: (1, 8),
+            why: None,
+        }
+    }
+
+    const fn stdin(self, stdin: &'static str) -> Self {
+        Self { stdin, ..self }
+    }
+
+    const fn errors(self, errors: Errors) -> Self {
+        Self { errors, ..self }
+    }
+
+    const fn since(self, minor: u32) -> Self {
+        Self {
+            since: (1, minor),
+            ..self
+        }
+    }
+
+    const fn differs(self, why: &'static str) -> Self {
+        Self {
+            why: Some(why),
+            errors: Errors::Own,
+            ..self
+        }
+    }
+}
+
+const QUERY: Errors = Errors::Begin("Error querying Consul agent: ");
+
+pub(crate) const CASES: &[Case] = &[
+    Case::new(&["get", "app/a"]),
+    Case::new(&["get", "/app/a"]),
+    Case::new(&["get", "app/binary"]),
+    Case::new(&["get", "app/empty"]),
+    Case::new(&["get", "none"]),
+    Case::new(&["get"]),
+    Case::new(&["get", ""]),
+    Case::new(&["get", "a", "b"]),
+    Case::new(&["get", "-base64", "app/a"]),
+    Case::new(&["get", "-base64", "app/binary"]),
+    Case::new(&["get", "-detailed", "app/a"]),
+    Case::new(&["get", "-detailed", "app/flags"]),
+    Case::new(&["get", "-detailed", "app/lines"]),
+    Case::new(&["get", "-detailed", "app/locked"]),
+    Case::new(&["get", "-detailed", "-base64", "app/a"]),
+    Case::new(&["get", "-recurse"]),
+    Case::new(&["get", "-recurse", "app"]),
+    Case::new(&["get", "-recurse", "app/"]),
+    Case::new(&["get", "-recurse", "/"]),
+    Case::new(&["get", "-recurse", "none"]),
+    Case::new(&["get", "-recurse", "-detailed", "app/"]),
+    Case::new(&["get", "-recurse", "-base64", "app/"]),
+    Case::new(&["get", "-keys"]),
+    Case::new(&["get", "-keys", "app"]),
+    Case::new(&["get", "-keys", "app/"]),
+    Case::new(&["get", "-keys", "-separator=", "app"]),
+    Case::new(&["get", "-keys", "-separator", "l", "app/"]),
+    Case::new(&["get", "-keys", "-separator=", ""]),
+    Case::new(&["get", "-keys", "-recurse", "app/"]).since(16),
+    Case::new(&["get", "-keys", "-recurse", "-detailed", "app/"]).since(16),
+    Case::new(&["get", "-recurse=false", "app/a"]),
+    Case::new(&["get", "--base64=true", "-stale", "app/a"]),
+    Case::new(&["get", "-recurse", "-recurse=false", "app/a"]).errors(Errors::Own),
+    Case::new(&["get", "app/a", "-base64"]),
+    Case::new(&["get", "--", "app/a"]),
+    Case::new(&["get", "-token=", "-ca-file=", "app/a"]).errors(Errors::Own),
+    Case::new(&["get", "-recurse=maybe", "app/a"]).errors(Errors::Own),
+    Case::new(&["get", "-x", "app/a"]).errors(Errors::Own),
+    Case::new(&["get", "-http-addr=127.0.0.1:1", "app/a"]).errors(QUERY),
+    Case::new(&["get", "-datacenter=none", "app/a"]).errors(QUERY),
+    Case::new(&["get", "-token=00000000-0000-0000-0000-000000000001", "app/a"]),
+    Case::new(&["put", "new", "1"]),
+    Case::new(&["put", "app/a", "2"]),
+    Case::new(&["put", "new"]),
+    Case::new(&["put", "new", ""]),
+    Case::new(&["put", "folder/"]),
+    Case::new(&["put", "größe 1?#%41", "ä"]).errors(Errors::Own),
+    Case::new(&["put", "new", "-"]).stdin("from stdin\n"),
+    Case::new(&["put", "new", "-5"]),
+    Case::new(&["put", "new", "-cas"]),
+    Case::new(&["put", "new", "@{folder}/data"]),
+    Case::new(&["put", "new", "@{folder}/none"]),
+    Case::new(&["put", "new", "@{folder}"]),
+    Case::new(&["put"]),
+    Case::new(&["put", "a", "b", "c"]),
+    Case::new(&["put", "-base64", "new", "aGVsbG8="]),
+    Case::new(&["put", "-base64", "new", "-"]).stdin("aGVs\nbG8=\n"),
+    Case::new(&["put", "-base64", "new", "aGVsb"])
+        .differs("refused with the same text and exit status 1; Consul's command writes the part it could decode"),
+    Case::new(&["put", "-flags=42", "new", "1"]),
+    Case::new(&["put", "-flags", "0x2a", "new", "1"]),
+    Case::new(&["put", "-flags=-1", "new", "1"]).errors(Errors::Own),
+    Case::new(&["put", "app/flags", "1"]),
+    Case::new(&["put", "-cas", "new", "1"]).since(16),
+    Case::new(&["put", "-cas", "app/a", "2"]).since(16),
+    Case::new(&["put", "-cas", "-modify-index={app/a}", "app/a", "2"]),
+    Case::new(&["put", "-cas", "-modify-index=1", "app/a", "2"]),
+    Case::new(&["put", "-modify-index=1", "app/a", "2"]),
+    Case::new(&["put", "-acquire", "-session={session}", "app/a", "2"]),
+    Case::new(&["put", "-acquire", "-session={session}", "-flags=3", "new", "2"]),
+    Case::new(&["put", "-release", "-session={session}", "app/a", "2"]),
+    Case::new(&["put", "-release", "-session={session}", "app/locked", "2"]),
+    Case::new(&["put", "-acquire", "app/a", "2"]),
+    Case::new(&["put", "-release", "-session=", "app/a", "2"]).errors(Errors::Own),
+    Case::new(&["put", "-acquire", "-session=none", "app/a", "2"])
+        .errors(Errors::Begin("Error! Failed writing data: ")),
+    Case::new(&["put", "", "2"]).errors(Errors::Begin("Error! Failed writing data: ")),
+    Case::new(&["put", "/lead", "1"])
+        .differs("drops the slash, as every other command of both does"),
+    Case::new(&["put", "a//b", "1"]).since(16).differs(NO_URL),
+    Case::new(&["put", "a/../b", "1"]).since(16).differs(NO_URL),
+    Case::new(&["put", "app//a", "1"]).differs(NO_URL),
+    Case::new(&["put", "a\nb", "1"]).errors(Errors::Begin("Error! Failed writing data: ")),
+    Case::new(&["delete", "app/a"]),
+    Case::new(&["delete", "/app/a"]),
+    Case::new(&["delete", "none"]),
+    Case::new(&["delete"]),
+    Case::new(&["delete", "a", "b"]),
+    Case::new(&["delete", "-recurse", "app"]),
+    Case::new(&["delete", "-recurse", "app/"]),
+    Case::new(&["delete", "-recurse", "none"]),
+    Case::new(&["delete", "-recurse"]),
+    Case::new(&["delete", "-recurse", "/"]),
+    Case::new(&["delete", "-recurse", ""])
+        .differs("refused, since a variable that is not set would delete every key; without the argument it does"),
+    Case::new(&["delete", "-cas", "-modify-index={app/a}", "app/a"]),
+    Case::new(&["delete", "-cas", "-modify-index=1", "app/a"]),
+    Case::new(&["delete", "-cas", "app/a"]).since(16),
+    Case::new(&["delete", "-modify-index=1", "app/a"]),
+    Case::new(&["delete", "-cas", "-modify-index=1", "-recurse", "app"]),
+    Case::new(&["export"]),
+    Case::new(&["export", "app"]),
+    Case::new(&["export", "/app/"]),
+    Case::new(&["export", "none"]),
+    Case::new(&["export", "a", "b"]),
+    Case::new(&["import", "-"]).stdin(EXPORTED),
+    Case::new(&["import", EXPORTED]),
+    Case::new(&["import", "@{folder}/none"]),
+    Case::new(&["import", "[]"]),
+    Case::new(&["import", "null"]),
+    Case::new(&["import"]),
+    Case::new(&["import", ""]),
+    Case::new(&["import", "a", "b"]),
+    Case::new(&["import", "x"]).errors(Errors::Begin("Cannot unmarshal data: ")),
+    Case::new(&["import", "{}"]).errors(Errors::Begin("Cannot unmarshal data: ")),
+    Case::new(&["import", r#"[{"key":"x","value":"MQ=="},{"key":"y","value":"!"}]"#]),
+    Case::new(&["import", r#"[{"KEY":"x","Flags":1,"value":"MQ==","more":1}]"#]),
+    Case::new(&["import", "-prefix=copy", EXPORTED]).since(16),
+    Case::new(&["import", "-prefix=copy/", EXPORTED]).since(16),
+    Case::new(&["import", "-prefix=", EXPORTED]).since(16).errors(Errors::Own),
+    Case::new(&["import", r#"[{"key":"x//y","value":"MQ=="}]"#])
+        .since(16)
+        .differs("refused, since no URL can name the key; Consul's command writes another, `x/y`"),
+    Case::new(&[]).errors(Errors::Own),
+    Case::new(&["list"]).errors(Errors::Own),
+];
+
+const EXPORTED: &str = r#"[
+	{ "key": "in/a", "flags": 7, "value": "MQ==" },
+	{ "key": "in/folder/", "flags": 0, "value": "" }
+]"#;
+
+/// Consul's router answers with a redirect to another key. Before Go 1.26 the command reads that key then, and since
+/// then it writes it.
+const NO_URL: &str = "refused, since no URL can name the key; Consul's command says `Success!` for another key, or fails";
