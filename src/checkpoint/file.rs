@@ -256,7 +256,8 @@ mod tests {
     use super::*;
 
     fn checkpoint(index: u64) -> Checkpoint {
-        let json = serde_json::json!({ "watch": "key:a", "index": index, "salt": "00", "digest": "d" });
+        let json =
+            serde_json::json!({ "watch": "key:a", "index": index, "salt": "00", "digest": "d" });
         serde_json::from_value(json).unwrap()
     }
 
@@ -306,7 +307,14 @@ mod tests {
         let path = folder.path().join("a.checkpoint");
         let file = CheckpointFile::new(&path);
         let whole = serde_json::to_string(&checkpoint(1)).unwrap();
-        let damaged = ["", "\0\0\0\0", "{", &whole[..whole.len() / 2], "[]", "\u{feff}{}"];
+        let damaged = [
+            "",
+            "\0\0\0\0",
+            "{",
+            &whole[..whole.len() / 2],
+            "[]",
+            "\u{feff}{}",
+        ];
         for text in damaged {
             fs::write(&path, text).unwrap();
             assert!(file.load().is_err(), "{text:?}");

@@ -37,12 +37,6 @@ pub(super) fn size(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "it is not a size; write 64MiB, 1GB, or a number of bytes".to_owned())
 }
 
-/// Parses a size in bytes.
-pub(super) fn size(text: &str) -> Result<usize, String> {
-    parse_size(text)
-        .ok_or_else(|| "it is not a size; write 64MiB, 1GB, or a number of bytes".to_owned())
-}
-
 /// Returns the boolean of one of the spellings that Go's flags accept.
 pub(super) fn go_boolean(text: &str) -> Option<bool> {
     match text {

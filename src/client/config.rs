@@ -1,6 +1,7 @@
 //! [`ConsulConfig`]: the settings of every client of Consul.
 
 mod addresses;
+mod limits;
 mod secure;
 
 use std::{
@@ -9,10 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    address::Address, body_budget::BodyBudget, consistency::Consistency, secret::Secret,
-    tls::TlsSettings,
-};
+use super::{address::Address, consistency::Consistency, secret::Secret, tls::TlsSettings};
 
 /// The settings of a client: the addresses of Consul, the credentials, and the limits.
 ///
@@ -230,27 +228,6 @@ impl ConsulConfig {
         self.set(|settings| settings.request_timeout = timeout)
     }
 
-    /// Sets the greatest size of an answer in bytes, after decompression. Default: 32 MiB, ours: sixty of
-    /// the largest values that Consul accepts
-    /// ([`kv_max_value_size`](https://developer.hashicorp.com/consul/docs/agent/config/config-files#kv_max_value_size)).
-    #[must_use]
-    pub fn with_max_body_size(self, bytes: usize) -> Self {
-        self.set(|settings| settings.max_body_size = bytes)
-    }
-
-    /// Sets how many bytes of answers the process keeps while they arrive, after decompression. Default: 256 MiB, ours:
-    /// eight of the largest answers.
-    ///
-    /// All clients of the process count together, each against its own number. An answer for which there is no room
-    /// waits, in the order of arrival, and that time does not count to its timeout. An answer that alone is larger than
-    /// this is [`TooLarge`](super::ClientError::TooLarge), as one beyond
-    /// [`with_max_body_size`](Self::with_max_body_size) is. An answer counts until its last byte is there; what it is
-    /// decoded to does not count.
-    #[must_use]
-    pub fn with_body_budget(self, bytes: usize) -> Self {
-        self.set(|settings| settings.body_budget = bytes)
-    }
-
     /// Sets whether Consul may compress its answers, which saves network and costs both ends processor time.
     /// Default: yes, but not for loopback addresses and unix sockets, where it only delays a delivery (ours).
     #[must_use]
@@ -334,21 +311,6 @@ impl ConsulConfig {
     /// The time that any other request that does not block may take.
     pub fn request_timeout(&self) -> Duration {
         self.0.request_timeout
-    }
-
-    /// The greatest size of an answer, in bytes.
-    pub fn max_body_size(&self) -> usize {
-        self.0.max_body_size
-    }
-
-    /// The number of bytes of answers that the process keeps while they arrive.
-    pub fn body_budget(&self) -> usize {
-        self.0.body_budget
-    }
-
-    /// The budget of answers of at most this size each.
-    pub(crate) fn answer_budget(&self, limit: usize) -> BodyBudget {
-        BodyBudget::new(self.0.body_budget, limit)
     }
 
     /// Returns whether Consul may compress its answers.

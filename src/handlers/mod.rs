@@ -27,8 +27,6 @@ mod signal;
 mod task_queue;
 mod webhook;
 
-#[cfg(feature = "cli")]
-pub(crate) use self::{handled_change::HandledChange, on_error::HealthReport};
 pub use self::{
     exec::{Exec, ExecHandler, OnChange},
     lifecycle::StopHandler,
@@ -46,3 +44,5 @@ pub use self::{
         WebhookStats,
     },
 };
+#[cfg(feature = "cli")]
+pub(crate) use self::{handled_change::HandledChange, on_error::HealthReport};

@@ -182,7 +182,9 @@ fn an_event_that_was_handled_before_those_in_the_queue_does_not_come_again() {
         eventually(DEADLINE, "the checkpoint", || {
             let text = site.checkpoint();
             let ids = serde_json::from_str::<Value>(&text).unwrap_or_default();
-            ids["handled"].as_array().is_some_and(|ids| ids.len() == count)
+            ids["handled"]
+                .as_array()
+                .is_some_and(|ids| ids.len() == count)
         });
     };
     site.let_handlers_end(true);
@@ -221,7 +223,12 @@ fn a_damaged_checkpoint_is_a_warning_for_its_watch_alone() {
             folder.path(&format!("{key}.checkpoint")).display()
         )
     };
-    let file = folder.configure(&format!("{}{}{}", consul(&agent.url()), watch("a"), watch("b")));
+    let file = folder.configure(&format!(
+        "{}{}{}",
+        consul(&agent.url()),
+        watch("a"),
+        watch("b")
+    ));
     let values = |key: &str| -> Vec<String> {
         let runs = folder.log(key);
         runs.into_iter().map(|run| run.value).collect()
@@ -232,7 +239,9 @@ fn a_damaged_checkpoint_is_a_warning_for_its_watch_alone() {
         text.contains("index") && !text.contains("begun")
     };
     let daemon = Process::start(&folder, &file, &[]);
-    eventually(DEADLINE, "both checkpoints", || handled("a") && handled("b"));
+    eventually(DEADLINE, "both checkpoints", || {
+        handled("a") && handled("b")
+    });
     daemon.stop();
 
     for damage in [&b""[..], b"\0\0\0\0\0\0", b"{\"watch\":\"key:a\",\"ind"] {

@@ -75,7 +75,8 @@ mod tests {
     use super::*;
 
     fn checkpoint(index: u64) -> Checkpoint {
-        let json = serde_json::json!({ "watch": "key:a", "index": index, "salt": "00", "digest": "d" });
+        let json =
+            serde_json::json!({ "watch": "key:a", "index": index, "salt": "00", "digest": "d" });
         serde_json::from_value(json).unwrap()
     }
 

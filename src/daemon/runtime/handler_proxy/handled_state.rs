@@ -54,9 +54,7 @@ impl<Q: HandlerPayload> HandledState<Q> {
     /// Returns whether an update has begun and not ended, now or when the daemon before this one was killed.
     pub(super) fn is_unfinished(&self) -> bool {
         match &self.latest {
-            Some(latest) => {
-                latest.outcome == HandlerOutcome::Open || !self.open_events.is_empty()
-            }
+            Some(latest) => latest.outcome == HandlerOutcome::Open || !self.open_events.is_empty(),
             None => self.seen.as_ref().is_some_and(Checkpoint::is_begun),
         }
     }
@@ -202,7 +200,11 @@ fn new_events<Q: HandlerPayload>(changed: &Changed<Q>) -> Vec<String> {
         return Vec::new();
     }
     let known = changed.previous.as_deref().map(Snapshot::items);
-    let known: HashSet<_> = known.into_iter().flatten().map(|it| entry_id(&**it)).collect();
+    let known: HashSet<_> = known
+        .into_iter()
+        .flatten()
+        .map(|it| entry_id(&**it))
+        .collect();
     let items = changed.current.items().iter().map(|it| entry_id(&**it));
     items.filter(|id| !known.contains(id)).collect()
 }

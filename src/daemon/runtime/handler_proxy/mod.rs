@@ -179,12 +179,11 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
             let delivery = deliver(&changed, current, &mut reply).await;
             (changed, delivery, reply)
         };
-        let delivery =
-            delivery
-                .into_actor(self)
-                .map(|(changed, delivery, reply), proxy, ctx| {
-                    proxy.delivered(&changed, delivery, reply, ctx);
-                });
+        let delivery = delivery
+            .into_actor(self)
+            .map(|(changed, delivery, reply), proxy, ctx| {
+                proxy.delivered(&changed, delivery, reply, ctx);
+            });
         ctx.spawn(delivery);
     }
 

@@ -340,10 +340,7 @@ async fn an_update_that_was_handled_stays_so_when_stop_takes_it_back() {
     let mut handled = HandledState::new(None, None);
     let mut changed = Changed::first(Number::new(), Some(pair(7, "1")), 7);
     handled.begin(&mut changed);
-    assert!(
-        handled.record(&changed, true).is_none(),
-        "there is no file"
-    );
+    assert!(handled.record(&changed, true).is_none(), "there is no file");
     handled.returned(&changed);
     let (seen, _) = handled.finish();
     assert!(!is_begun(&seen.unwrap()));
