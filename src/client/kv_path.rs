@@ -94,7 +94,8 @@ impl KeyPath {
         if named.len() == key.len() {
             Self::Direct(path(named))
         } else {
-            Self::NearestPrefix(path(accepted(named)))
+            // What was cut off may have hidden a segment that a router cleans away.
+            Self::NearestPrefix(path(nameable(accepted(named))))
         }
     }
 }
@@ -236,6 +237,14 @@ mod tests {
             path.len()
         );
         assert!(Uri::try_from(path).is_ok());
+    }
+
+    #[test]
+    fn what_is_left_of_a_name_is_no_segment_that_a_router_cleans_away() {
+        for key in [".%\0", "..%\0", ".  \0"] {
+            assert_eq!(within(key), "/", "{key:?}");
+        }
+        assert_eq!(within("a/..%\0"), "/a/");
     }
 
     proptest! {

@@ -116,7 +116,10 @@ impl RunEnded {
             tracing::warn!(
                 label,
                 kind,
+                exit,
                 reason,
+                duration_ms,
+                attempt,
                 retry_in_ms,
                 index,
                 path,
