@@ -29,6 +29,10 @@ pub struct WebhookDelivered {
     /// The time until it is retried; `None` if it is not.
     pub retry_in: Option<Duration>,
     /// The update that it was to deliver.
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "the daemon reads it")
+    )]
     pub(crate) change: Option<HandledChange>,
 }
 
