@@ -51,9 +51,12 @@ impl fmt::Display for FailureClass {
 /// A failed query: its class, and the cause as the source that ran it reported it.
 ///
 /// Cheap to clone, since [`Status`](crate::Status) and every observer keep a copy.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{source}")]
-pub struct Failure {
+#[derive(Debug, Clone)]
+pub struct Failure(Arc<FailureParts>);
+
+/// One allocation, so that the state of a watch stays small.
+#[derive(Debug, Clone)]
+struct FailureParts {
     class: FailureClass,
     retry_after: Option<Duration>,
     outage: bool,
@@ -61,23 +64,35 @@ pub struct Failure {
     source: Arc<dyn Error + Send + Sync>,
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0.source, f)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0.source)
+    }
+}
+
 impl Failure {
     /// Wraps `source` as a failure of this class.
     pub fn new(class: FailureClass, source: impl Error + Send + Sync + 'static) -> Self {
-        Self {
+        Self(Arc::new(FailureParts {
             class,
             retry_after: None,
             outage: false,
             released: false,
             source: Arc::new(source),
-        }
+        }))
     }
 
     /// Asks for at least this long a pause before the next attempt, as an HTTP `Retry-After` does; an hour
     /// counts as the longest.
     #[must_use]
     pub fn with_retry_after(mut self, pause: Option<Duration>) -> Self {
-        self.retry_after = pause.map(|pause| pause.min(MAX_RETRY_AFTER));
+        self.parts().retry_after = pause.map(|pause| pause.min(MAX_RETRY_AFTER));
         self
     }
 
@@ -85,13 +100,13 @@ impl Failure {
     /// that share a [`ReconnectGate`](crate::ReconnectGate) then come back by turns.
     #[must_use]
     pub fn with_outage(mut self, outage: bool) -> Self {
-        self.outage = outage;
+        self.parts().outage = outage;
         self
     }
 
     /// Whether it means that the server is away.
     pub fn is_outage(&self) -> bool {
-        self.outage
+        self.0.outage
     }
 
     /// Sets whether the server is known to hold the query no longer: it answered, or never took the query.
@@ -101,27 +116,31 @@ impl Failure {
     /// failure that is denied, too large, a bad request or invalid always counts as an answer.
     #[must_use]
     pub fn with_released(mut self, released: bool) -> Self {
-        self.released = released;
+        self.parts().released = released;
         self
     }
 
     /// Whether the server is known to hold the query no longer.
     pub fn is_released(&self) -> bool {
-        self.released || self.class.is_of_the_query()
+        self.0.released || self.0.class.is_of_the_query()
     }
 
     /// The kind of the failure.
     pub fn class(&self) -> FailureClass {
-        self.class
+        self.0.class
     }
 
     /// The shortest pause the peer asked for.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        self.0.retry_after
     }
 
     /// The cause itself, to be matched on after a downcast.
     pub fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
-        &*self.source
+        &*self.0.source
+    }
+
+    fn parts(&mut self) -> &mut FailureParts {
+        Arc::make_mut(&mut self.0)
     }
 }

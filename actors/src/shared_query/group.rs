@@ -11,7 +11,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     GroupHost, UpstreamValue,
-    key_index::KeyIndex,
+    key_index::{IndexedSelector, KeyIndex},
     member::Member,
     subscription_timers::{MemberId, SubscriptionTimers},
 };
@@ -197,7 +197,7 @@ impl<N: Query> MemberGroup<N> {
 
     fn take(&mut self, number: u64) -> Option<Box<Member<N>>> {
         let member = self.members.remove(&number)?;
-        if let Some(selector) = &member.selector {
+        if let Some(selector) = member.selector {
             self.index.remove(selector, number);
         }
         Some(member)
@@ -225,11 +225,13 @@ impl<N: Query> MemberGroup<N> {
         if member.selector.is_none() {
             let Ok(Some(selector)) = caught(|| {
                 let shared_with = member.reporter.query.shared_with()?;
-                Some(shared_with.key_selector(host.source))
+                Some(IndexedSelector::from(
+                    &shared_with.key_selector(host.source),
+                ))
             }) else {
                 return self.detach(number, DetachReason::Panicked, host);
             };
-            self.index.insert(&selector, number);
+            self.index.insert(selector, number);
             member.selector = Some(selector);
         }
         let Some(upstream) = host.upstream.clone() else {

@@ -13,35 +13,53 @@ use crate::query::shared::KeySelector;
 #[derive(Debug, Default)]
 pub(super) struct KeyIndex {
     exact: BTreeSet<(u64, u64)>,
-    prefixes: BTreeMap<usize, BTreeSet<(u64, u64)>>,
+    prefixes: BTreeMap<u32, BTreeSet<(u64, u64)>>,
+}
+
+/// A selector as the index has it: smaller than its text, which a member need not keep.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct IndexedSelector {
+    hash: u64,
+    /// The length of a prefix; `None` for a whole key.
+    length: Option<u32>,
+}
+
+impl From<&KeySelector> for IndexedSelector {
+    fn from(selector: &KeySelector) -> Self {
+        let (text, length) = match selector {
+            KeySelector::Exact(text) => (text, None),
+            KeySelector::Prefix(text) => (text, Some(indexed_length(text))),
+        };
+        Self {
+            hash: hash(text),
+            length,
+        }
+    }
 }
 
 impl KeyIndex {
-    pub(super) fn insert(&mut self, selector: &KeySelector, member: u64) {
-        match selector {
-            KeySelector::Exact(text) => self.exact.insert((hash(text), member)),
-            KeySelector::Prefix(text) => self
+    pub(super) fn insert(&mut self, selector: IndexedSelector, member: u64) {
+        match selector.length {
+            None => self.exact.insert((selector.hash, member)),
+            Some(length) => self
                 .prefixes
-                .entry(text.len())
+                .entry(length)
                 .or_default()
-                .insert((hash(text), member)),
+                .insert((selector.hash, member)),
         };
     }
 
-    pub(super) fn remove(&mut self, selector: &KeySelector, member: u64) {
-        match selector {
-            KeySelector::Exact(text) => {
-                self.exact.remove(&(hash(text), member));
-            }
-            KeySelector::Prefix(text) => {
-                let Some(of_length) = self.prefixes.get_mut(&text.len()) else {
-                    return;
-                };
-                of_length.remove(&(hash(text), member));
-                if of_length.is_empty() {
-                    self.prefixes.remove(&text.len());
-                }
-            }
+    pub(super) fn remove(&mut self, selector: IndexedSelector, member: u64) {
+        let Some(length) = selector.length else {
+            self.exact.remove(&(selector.hash, member));
+            return;
+        };
+        let Some(of_length) = self.prefixes.get_mut(&length) else {
+            return;
+        };
+        of_length.remove(&(selector.hash, member));
+        if of_length.is_empty() {
+            self.prefixes.remove(&length);
         }
     }
 
@@ -52,10 +70,10 @@ impl KeyIndex {
     /// Passes each member that selects this routing key to `found`.
     pub(super) fn find(&self, text: &str, mut found: impl FnMut(u64)) {
         with_text(&self.exact, text).for_each(&mut found);
-        let shorter = self.prefixes.range(..=text.len());
+        let shorter = self.prefixes.range(..=indexed_length(text));
         for (length, selectors) in shorter {
             // A length that ends within a character belongs to no prefix of this text.
-            if let Some(start) = text.get(..*length) {
+            if let Some(start) = text.get(..*length as usize) {
                 with_text(selectors, start).for_each(&mut found);
             }
         }
@@ -67,6 +85,11 @@ fn with_text(selectors: &BTreeSet<(u64, u64)>, text: &str) -> impl Iterator<Item
     selectors
         .range((hash, 0)..=(hash, u64::MAX))
         .map(|(_, member)| *member)
+}
+
+/// The length of a text. A key of 4 GB does not exist: an answer is limited to much less.
+fn indexed_length(text: &str) -> u32 {
+    u32::try_from(text.len()).unwrap_or(u32::MAX)
 }
 
 fn hash(text: &str) -> u64 {
@@ -98,7 +121,7 @@ mod tests {
         ) {
             let mut index = KeyIndex::default();
             for (member, selector) in selectors.iter().enumerate() {
-                index.insert(selector, member as u64);
+                index.insert(selector.into(), member as u64);
             }
             let mut wanted = BTreeSet::new();
             for (member, selector) in selectors.iter().enumerate() {
@@ -107,7 +130,7 @@ mod tests {
                     KeySelector::Prefix(start) => text.starts_with(&**start),
                 };
                 if gone[member] {
-                    index.remove(selector, member as u64);
+                    index.remove(selector.into(), member as u64);
                 } else if touched {
                     wanted.insert(member as u64);
                 }

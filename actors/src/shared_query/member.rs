@@ -5,7 +5,8 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     limits::backoff::Backoff,
-    query::{Query, shared::KeySelector},
+    query::Query,
+    shared_query::key_index::IndexedSelector,
     topic::{Topic, report::DetachReason, reporter::Reporter},
 };
 
@@ -14,7 +15,7 @@ pub(super) struct Member<N: Query> {
     pub(super) reporter: Reporter<N>,
     pub(super) topic: Topic<N>,
     /// Which entries it selects, as the key index has it.
-    pub(super) selector: Option<KeySelector>,
+    pub(super) selector: Option<IndexedSelector>,
     /// Whether it waits in the group's queue.
     pub(super) queued: bool,
     /// Its value is of a query of its own, and the wider value has not changed since: it may be the older one.
