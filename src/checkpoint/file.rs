@@ -63,7 +63,16 @@ pub enum CheckpointError {
         /// The thing that is there.
         found: &'static str,
     },
-    /// The file holds something other than a checkpoint.
+    /// The file is empty or holds a part of a checkpoint, as after a loss of power.
+    #[error("the checkpoint {} is damaged; delete it to begin with the current state", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The error in it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The file holds something other than a checkpoint. It is never replaced.
     #[error("{} is not a checkpoint; name another file, or delete it to begin with the current state", path.display())]
     NotACheckpoint {
         /// The file.
@@ -108,7 +117,8 @@ impl CheckpointFile {
     ///
     /// # Errors
     ///
-    /// [`CheckpointError::Read`], [`CheckpointError::NotAFile`] and [`CheckpointError::NotACheckpoint`].
+    /// [`CheckpointError::Read`], [`CheckpointError::NotAFile`], [`CheckpointError::Damaged`] and
+    /// [`CheckpointError::NotACheckpoint`].
     pub fn load(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         let not_read = |source| CheckpointError::Read {
             path: self.path.clone(),
@@ -139,12 +149,14 @@ impl CheckpointFile {
         file.take(MAX_SIZE)
             .read_to_end(&mut text)
             .map_err(not_read)?;
-        serde_json::from_slice(&text)
-            .map(Some)
-            .map_err(|source| CheckpointError::NotACheckpoint {
-                path: self.path.clone(),
-                source,
-            })
+        serde_json::from_slice(&text).map(Some).map_err(|source| {
+            let path = self.path.clone();
+            if is_damaged(&text) {
+                CheckpointError::Damaged { path, source }
+            } else {
+                CheckpointError::NotACheckpoint { path, source }
+            }
+        })
     }
 
     /// Reads the checkpoint as [`load`](Self::load) does. A damaged or empty file is a warning and no checkpoint:
@@ -152,10 +164,10 @@ impl CheckpointFile {
     ///
     /// # Errors
     ///
-    /// [`CheckpointError::Read`] and [`CheckpointError::NotAFile`].
+    /// [`CheckpointError::Read`], [`CheckpointError::NotAFile`] and [`CheckpointError::NotACheckpoint`].
     pub(crate) fn load_or_begin(&self, watch: &str) -> Result<Option<Checkpoint>, CheckpointError> {
         match self.load() {
-            Err(CheckpointError::NotACheckpoint { path, source }) => {
+            Err(CheckpointError::Damaged { path, source }) => {
                 tracing::warn!(
                     watch,
                     checkpoint = %path.display(),
@@ -227,6 +239,13 @@ impl CheckpointFile {
             source,
         }
     }
+}
+
+/// Whether a text is what is left of a checkpoint, and not a file of something else that was named by mistake.
+fn is_damaged(text: &[u8]) -> bool {
+    const START: &[u8] = b"{\"watch\":";
+    let is_blank = text.iter().all(|byte| matches!(byte, 0 | b' ' | b'\n'));
+    is_blank || text.starts_with(START) || START.starts_with(text)
 }
 
 /// A checkpoint on the disk that has not replaced its file yet. Dropped, it leaves nothing behind.
@@ -307,18 +326,15 @@ mod tests {
         let path = folder.path().join("a.checkpoint");
         let file = CheckpointFile::new(&path);
         let whole = serde_json::to_string(&checkpoint(1)).unwrap();
-        let damaged = [
-            "",
-            "\0\0\0\0",
-            "{",
-            &whole[..whole.len() / 2],
-            "[]",
-            "\u{feff}{}",
-        ];
-        for text in damaged {
+        for text in ["", "\0\0\0\0", "{", &whole[..whole.len() / 2]] {
             fs::write(&path, text).unwrap();
             assert!(file.load().is_err(), "{text:?}");
             assert_eq!(file.load_or_begin("a").unwrap(), None, "{text:?}");
+        }
+        for text in ["[]", "{}", "root:x:0:0", "\u{feff}{}"] {
+            fs::write(&path, text).unwrap();
+            let error = file.load_or_begin("a").unwrap_err();
+            assert!(error.to_string().contains("is not a checkpoint"), "{error}");
         }
     }
 }

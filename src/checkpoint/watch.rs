@@ -28,7 +28,8 @@ impl CheckpointFile {
     ///
     /// # Errors
     ///
-    /// [`CheckpointError::Read`], [`CheckpointError::NotAFile`] and [`CheckpointError::OtherWatch`].
+    /// [`CheckpointError::Read`], [`CheckpointError::NotAFile`], [`CheckpointError::NotACheckpoint`] and
+    /// [`CheckpointError::OtherWatch`].
     pub fn watch<Q: Query>(
         &self,
         query: Q,

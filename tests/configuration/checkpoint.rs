@@ -74,7 +74,11 @@ async fn a_file_of_something_else_is_refused() {
         "{refused}"
     );
 
-    std::fs::write(file.path(), r#"{"watch":"key:b","index":1,"digest":""}"#).unwrap();
+    std::fs::write(
+        file.path(),
+        r#"{"watch":"key:b","index":1,"salt":"","digest":""}"#,
+    )
+    .unwrap();
     let refused = file
         .watch(Key::new("a"), Feed::<Key>::start().address)
         .unwrap_err()

@@ -189,7 +189,7 @@ fn unusable_checkpoint(spec: &WatchSpec) -> Option<String> {
             )
         }
         // A damaged one is a warning when the watch starts.
-        Ok(_) | Err(CheckpointError::NotACheckpoint { .. }) => None,
+        Ok(_) | Err(CheckpointError::Damaged { .. }) => None,
         Err(error) => Some(error.to_string()),
     }
 }
