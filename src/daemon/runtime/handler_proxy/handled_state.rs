@@ -219,16 +219,17 @@ mod tests {
     };
 
     fn first(value: &'static str) -> Changed<Key> {
-        let mut pair = KvPair::default();
-        pair.value = Some(value.into());
+        let pair = KvPair {
+            value: Some(value.into()),
+            ..KvPair::default()
+        };
         Changed::first(Key::new("a"), Some(Arc::new(pair)), 0)
     }
 
     fn log(previous: Option<&EventLog>, ids: &[&str]) -> EventLog {
-        let event = |id: &&str| {
-            let mut event = UserEvent::default();
-            event.id = (*id).to_owned();
-            event
+        let event = |id: &&str| UserEvent {
+            id: (*id).to_owned(),
+            ..UserEvent::default()
         };
         EventLog::next(previous, ids.iter().map(event).collect())
     }
