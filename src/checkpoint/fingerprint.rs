@@ -16,7 +16,7 @@ const MAX_REMEMBERED: usize = 1280;
 
 /// The content that was handled: a salted digest, or the ids of entries that never change.
 ///
-/// Whoever reads two files cannot tell whether they hold the same content, and nobody can look a digest up in a
+/// Two files do not show whether they hold the same content, and nobody can look a digest up in a
 /// table that was made before.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
