@@ -13,7 +13,9 @@ mod watch;
 
 pub use self::file::{CheckpointError, CheckpointFile};
 
-use std::{collections::HashSet, sync::Arc};
+#[cfg(feature = "cli")]
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use consul_watch_actors::{Changed, Query, Snapshot, Watch};
 use serde::{Deserialize, Serialize};

@@ -10,7 +10,13 @@ use super::payload::HandlerPayload;
 ///
 /// An index does not identify an update: watches by hash have none, and Consul may start its count over.
 #[derive(Clone)]
-pub(crate) struct HandledChange(Arc<dyn Any + Send + Sync>);
+pub(crate) struct HandledChange(
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "the daemon reads it")
+    )]
+    Arc<dyn Any + Send + Sync>,
+);
 
 impl HandledChange {
     pub(crate) fn new<Q: HandlerPayload>(changed: Changed<Q>) -> Self {
