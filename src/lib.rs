@@ -55,9 +55,9 @@ pub use consul_watch_actors as actors;
 pub use consul_watch_actors::{
     Backoff, BackoffError, Change, ChangeKind, Changed, EndReason, EventKind, Failure,
     FailureClass, GetSnapshots, Item, Observe, Quiescence, Ready, ReadyError, Reason, ResetError,
-    Selection, Snapshot, Snapshots, StartError, Status, Stop, Stopped, Subscriber, SubscriberCode,
-    SubscriptionId, Throttle, View, Watch, WatchError, WatchEvent, WatchPath, WatchState,
-    WatchStatus,
+    Selection, Snapshot, Snapshots, StartAfresh, StartError, Status, Stop, Stopped, Subscriber,
+    SubscriberCode, SubscriptionId, Throttle, View, Watch, WatchError, WatchEvent, WatchPath,
+    WatchState, WatchStatus,
 };
 
 pub use self::{

@@ -9,6 +9,7 @@
 //! | (what you receive) | [`Changed`] | `()`: it asks for the next one |
 //! | end a watch | [`Stop`] | [`Stopped`], when nothing more will come |
 //! | start afresh | [`Reset`] | the number of watchers |
+//! | start those afresh that stand still | [`StartAfresh`] | their subscriptions |
 //! | how does it stand | [`Status`] | [`WatchStatus`] of each |
 //! | tell me when that changes | [`Observe`] | `()`; then [`WatchEvent`]s |
 //! | wait for the first answer | [`Ready`] | `Ok` when it is there |
@@ -46,6 +47,7 @@ pub use self::{
         ready::{Ready, ReadyError},
         reset::{Reset, ResetError},
         selection::{QueryId, Selection},
+        start_afresh::StartAfresh,
         status::Status,
         stop::{Stop, Stopped},
         subscriber::Subscriber,

@@ -45,7 +45,8 @@ use super::{
 /// index of one of them.
 ///
 /// After a 403 for a token from a file, the file is read again, and if it holds another token the request is
-/// sent once more. Redirects are not followed, since they would carry the token to another host.
+/// sent once more. After a failed TLS handshake, the files of certificates are read again, with the same effect.
+/// Redirects are not followed, since they would carry the token to another host.
 #[derive(Clone)]
 pub struct ConsulClient {
     inner: Rc<Inner>,
@@ -202,6 +203,7 @@ impl ConsulClient {
             inner.endpoints.len()
         };
         let mut denied_before = false;
+        let mut distrusted_before = false;
         loop {
             let at = self.endpoint_for(&exchange);
             let own_token = if exchange.token.is_none() {
@@ -211,6 +213,7 @@ impl ConsulClient {
             };
             let token = exchange.token.or(own_token.as_ref());
             let endpoint = &inner.endpoints[at];
+            let certificates = endpoint.certificates();
             let attempt = Attempt {
                 config: &inner.config,
                 exchange: &exchange,
@@ -232,6 +235,13 @@ impl ConsulClient {
                 && inner.token.another_than(token, &inner.config);
             if denied_by_old_token {
                 denied_before = true;
+                continue;
+            }
+            let distrusted_with_old_files = error.may_be_of_certificates()
+                && !distrusted_before
+                && endpoint.has_others_than(certificates);
+            if distrusted_with_old_files {
+                distrusted_before = true;
                 continue;
             }
             inner.update_budget(&error);
@@ -324,6 +334,15 @@ impl ClientError {
             Self::Connect { .. } => true,
             Self::Timeout { stage, .. } => *stage == Stage::Headers,
             _ => self.class() == FailureClass::LimitSuspected || self.is_rate_limit(),
+        }
+    }
+
+    /// Whether other certificates may work. A server that refuses one may close the connection before it says so.
+    fn may_be_of_certificates(&self) -> bool {
+        match self {
+            Self::Connect { stage, .. } => *stage == ConnectStage::Tls,
+            Self::Dropped { .. } => self.refusal().is_some(),
+            _ => false,
         }
     }
 

@@ -26,7 +26,7 @@ use consul_watch_actors::ConnectionBudget;
 #[cfg(feature = "tls")]
 use super::{
     http2::ConnectionPool,
-    tls_client::TlsClient,
+    tls_client::{Edition, TlsClient},
     tls_connector::{AlpnOffer, TlsConnector},
 };
 
@@ -61,7 +61,17 @@ pub(super) struct Endpoint {
     /// The shared connections for long polls, where the server may speak HTTP/2.
     #[cfg(feature = "tls")]
     pub(super) http2: Option<std::rc::Rc<ConnectionPool>>,
+    /// The certificates in use, where there are any.
+    #[cfg(feature = "tls")]
+    tls: Option<TlsClient>,
 }
+
+/// The certificates that a request was sent with.
+#[cfg(feature = "tls")]
+pub(super) type Certificates = Option<Edition>;
+#[cfg(not(feature = "tls"))]
+#[derive(Clone, Copy)]
+pub(super) struct Certificates;
 
 /// The part of TLS that all addresses share.
 #[cfg(feature = "tls")]
@@ -131,7 +141,37 @@ impl Endpoint {
             warns_of_tokens: Cell::new(is_in_clear(address)),
             #[cfg(feature = "tls")]
             http2,
+            #[cfg(feature = "tls")]
+            tls: tls.filter(|_| address.scheme() == Scheme::Https).cloned(),
         })
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Endpoint {
+    /// The certificates that the next request is sent with.
+    pub(super) fn certificates(&self) -> Certificates {
+        self.tls.as_ref().map(TlsClient::edition)
+    }
+
+    /// Reads the certificates again after a failed handshake, and returns whether there are others by now.
+    pub(super) fn has_others_than(&self, failed: Certificates) -> bool {
+        match (&self.tls, failed) {
+            (Some(tls), Some(failed)) => tls.read_again(failed),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+#[expect(clippy::unused_self, reason = "there are no certificates")]
+impl Endpoint {
+    pub(super) fn certificates(&self) -> Certificates {
+        Certificates
+    }
+
+    pub(super) fn has_others_than(&self, _: Certificates) -> bool {
+        false
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{fmt, io, time::Duration};
 
+#[cfg(feature = "tls")]
+use super::tls_failure::TlsFailure;
 use super::{byte_size::shown_size, duration::readable};
 
 /// A failed request to Consul.
@@ -21,7 +23,7 @@ pub enum ClientError {
         reason: String,
     },
     /// No connection was made.
-    #[error("cannot connect for {target}: {stage}; {}", stage.remedy())]
+    #[error("cannot connect for {target}: {}", Unconnected(*stage, source))]
     Connect {
         /// Method and URL.
         target: String,
@@ -201,11 +203,33 @@ impl ConnectStage {
             Self::Refused => "check that the agent runs and that CONSUL_HTTP_ADDR is its address",
             Self::Timeout => "check the address, the network and its firewalls",
             Self::Tls => {
-                "check that it is the agent's HTTPS port, the authority (CONSUL_CACERT), the name \
-                 (CONSUL_TLS_SERVER_NAME) and the client certificate (CONSUL_CLIENT_CERT)"
+                "check that it is the agent's HTTPS port, and that the agent speaks TLS 1.2 or 1.3"
             }
             Self::Other => "check the network of this machine",
         }
+    }
+}
+
+/// The stage at which connecting failed, with the reason if TLS has one, and the remedy.
+struct Unconnected<'a>(
+    ConnectStage,
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(dead_code, reason = "without TLS no reason is in it")
+    )]
+    &'a io::Error,
+);
+
+impl fmt::Display for Unconnected<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = self.0;
+        #[cfg(feature = "tls")]
+        if stage == ConnectStage::Tls
+            && let Some(failure) = TlsFailure::of(self.1)
+        {
+            return write!(f, "{stage}: {failure}; {}", failure.remedy());
+        }
+        write!(f, "{stage}; {}", stage.remedy())
     }
 }
 

@@ -25,6 +25,8 @@ mod env;
 mod error;
 mod error_body;
 mod exchange;
+#[cfg(feature = "cli")]
+mod file_digests;
 #[cfg(feature = "tls")]
 mod http2;
 mod json;
@@ -47,7 +49,11 @@ mod tls_client;
 #[cfg(feature = "tls")]
 mod tls_connector;
 #[cfg(feature = "tls")]
+mod tls_content;
+#[cfg(feature = "tls")]
 mod tls_error;
+#[cfg(feature = "tls")]
+mod tls_failure;
 #[cfg(feature = "tls")]
 mod tls_verify;
 mod token;
@@ -59,6 +65,8 @@ pub(crate) mod warnings;
 
 pub use consul_watch_actors::Cursor;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::file_digests::{FileDigest, FileDigests};
 #[cfg(feature = "tls")]
 pub use self::tls_error::TlsError;
 pub use self::{
@@ -82,4 +90,6 @@ pub(crate) use self::{
     json::without_value, retry_after::retry_after, unsafe_settings::unverified,
 };
 #[cfg(feature = "tls")]
-pub(crate) use self::{endpoint::secure, tls_client::TlsClient, tls_connector::TlsConnector};
+pub(crate) use self::{
+    endpoint::secure, tls_client::TlsClient, tls_connector::TlsConnector, tls_failure::TlsFailure,
+};

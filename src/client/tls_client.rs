@@ -1,78 +1,75 @@
 //! [`TlsClient`]: rustls with the configured authorities, client certificate, versions and protocols.
 
 use std::{
-    fmt, fs,
-    path::{Path, PathBuf},
-    sync::Arc,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{
-        CertificateDer, PrivateKeyDer, ServerName,
-        pem::{self, PemObject},
-    },
-};
+use rustls::{ClientConfig, crypto::ring, pki_types::ServerName};
 
 use super::{
-    tls::{ClientCertificate, TlsSettings},
+    tls::TlsSettings,
+    tls_content::TlsContent,
     tls_error::TlsError,
-    tls_verify::AnyCertificate,
+    tls_verify::{AnyCertificate, NamedCertificates},
 };
 
-const AUTHORITIES: &str = "the certificate authorities";
-const CERTIFICATE: &str = "the client certificate";
-const KEY: &str = "the client's private key";
+/// The shortest time between two readings after failed handshakes, however many fail.
+const MIN_READ_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The configuration of TLS handshakes, as read from the files when it was made.
+/// The configuration of TLS handshakes, as read from the files. Clones share it.
 ///
 /// The crypto provider is our own, so an application need not install one.
 #[derive(Clone)]
 pub(crate) struct TlsClient {
+    shared: Arc<Shared>,
+    server_name: Option<ServerName<'static>>,
+}
+
+struct Shared {
+    settings: TlsSettings,
+    current: Mutex<Current>,
+}
+
+struct Current {
+    handshakes: Handshakes,
+    edition: Edition,
+    digest: [u8; 32],
+    /// The time of the last reading after a failed handshake.
+    read: Option<Instant>,
+}
+
+/// The number of times that the content of the files has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Edition(u64);
+
+/// The configurations of one edition.
+#[derive(Clone)]
+pub(super) struct Handshakes {
     /// Offers HTTP/2 and HTTP/1.1.
     pub(super) any: Arc<ClientConfig>,
     /// Offers HTTP/1.1 alone.
     pub(super) http1: Arc<ClientConfig>,
-    server_name: Option<ServerName<'static>>,
 }
 
 impl TlsClient {
     /// Reads the files and makes the configuration. The oldest version is TLS 1.2.
     pub(crate) fn new(settings: &TlsSettings) -> Result<Self, TlsError> {
-        let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(|source| TlsError::Library {
-                source: source.into(),
-            })?;
-        let builder = if settings.verify() {
-            builder.with_root_certificates(authorities(settings)?)
-        } else {
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        let content = TlsContent::read(settings)?;
+        let digest = content.digest;
+        let current = Current {
+            handshakes: Handshakes::new(settings, content)?,
+            edition: Edition(0),
+            digest,
+            read: None,
         };
-        let mut http1 = match settings.client_certificate() {
-            None => builder.with_no_client_auth(),
-            Some(files) => {
-                let (chain, key) = identity(files)?;
-                let pair = builder.with_client_auth_cert(chain, key);
-                pair.map_err(|source| TlsError::Pair {
-                    certificate: files.certificate().to_owned(),
-                    key: files.key().to_owned(),
-                    source: source.into(),
-                })?
-            }
-        };
-        http1.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let mut any = http1.clone();
-        any.alpn_protocols.insert(0, b"h2".to_vec());
-        let server_name = settings.server_name().map(server_name).transpose()?;
         Ok(Self {
-            any: Arc::new(any),
-            http1: Arc::new(http1),
-            server_name,
+            shared: Arc::new(Shared {
+                settings: settings.clone(),
+                current: Mutex::new(current),
+            }),
+            server_name: settings.server_name().map(server_name).transpose()?,
         })
     }
 
@@ -82,6 +79,96 @@ impl TlsClient {
             Some(name) => Ok(name.clone()),
             None => server_name(host),
         }
+    }
+
+    pub(super) fn handshakes(&self) -> Handshakes {
+        self.current().handshakes.clone()
+    }
+
+    /// The edition of the content in use.
+    pub(crate) fn edition(&self) -> Edition {
+        self.current().edition
+    }
+
+    /// Reads the files again after a handshake failed with the content of an edition. Returns whether the content is
+    /// another one by now; files that cannot be used change nothing.
+    pub(crate) fn read_again(&self, failed: Edition) -> bool {
+        let mut current = self.current();
+        if current.edition != failed {
+            return true;
+        }
+        if current
+            .read
+            .is_some_and(|at| at.elapsed() < MIN_READ_INTERVAL)
+        {
+            return false;
+        }
+        current.read = Some(Instant::now());
+        let settings = &self.shared.settings;
+        let content = TlsContent::read(settings);
+        let handshakes = match content {
+            Ok(content) if content.digest == current.digest => return false,
+            Ok(content) => {
+                let digest = content.digest;
+                Handshakes::new(settings, content).map(|handshakes| (handshakes, digest))
+            }
+            Err(error) => Err(error),
+        };
+        match handshakes {
+            Ok((handshakes, digest)) => {
+                tracing::info!(
+                    "TLS handshake failed, and certificates have changed: they are read again"
+                );
+                (current.handshakes, current.digest) = (handshakes, digest);
+                current.edition.0 += 1;
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "TLS handshake failed, and certificates cannot be read again: the old ones stay");
+                false
+            }
+        }
+    }
+
+    /// No panic leaves it inconsistent, so a poisoned lock is as good as a clean one.
+    fn current(&self) -> MutexGuard<'_, Current> {
+        let current = self.shared.current.lock();
+        current.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Handshakes {
+    fn new(settings: &TlsSettings, content: TlsContent) -> Result<Self, TlsError> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(library)?
+            .dangerous();
+        let builder = match content.authorities {
+            Some(authorities) => builder.with_custom_certificate_verifier(Arc::new(
+                NamedCertificates::new(authorities.roots, authorities.named, provider)
+                    .map_err(library)?,
+            )),
+            None => builder.with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))),
+        };
+        let mut http1 = match (settings.client_certificate(), content.identity) {
+            (Some(files), Some((chain, key))) => {
+                let pair = builder.with_client_auth_cert(chain, key);
+                pair.map_err(|source| TlsError::Pair {
+                    certificate: files.certificate().to_owned(),
+                    key: files.key().to_owned(),
+                    source: source.into(),
+                })?
+            }
+            _ => builder.with_no_client_auth(),
+        };
+        http1.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let mut any = http1.clone();
+        any.alpn_protocols.insert(0, b"h2".to_vec());
+        Ok(Self {
+            any: Arc::new(any),
+            http1: Arc::new(http1),
+        })
     }
 }
 
@@ -93,130 +180,24 @@ impl fmt::Debug for TlsClient {
     }
 }
 
+fn library(source: impl std::error::Error + Send + Sync + 'static) -> TlsError {
+    TlsError::Library {
+        source: Box::new(source),
+    }
+}
+
 fn server_name(name: &str) -> Result<ServerName<'static>, TlsError> {
     ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name {
         name: name.to_owned(),
     })
 }
 
-/// Reads the authorities to trust: from the file, else from the directory, else from the system.
-fn authorities(settings: &TlsSettings) -> Result<RootCertStore, TlsError> {
-    match (settings.ca_file(), settings.ca_path()) {
-        (Some(file), _) => {
-            let mut roots = RootCertStore::empty();
-            add_file(&mut roots, file)?;
-            if roots.is_empty() {
-                return Err(TlsError::Missing {
-                    what: "certificate",
-                    path: file.to_owned(),
-                });
-            }
-            Ok(roots)
-        }
-        (None, Some(directory)) => of_directory(directory),
-        (None, None) => of_system(),
-    }
-}
-
-fn of_directory(directory: &Path) -> Result<RootCertStore, TlsError> {
-    let unreadable = |source| TlsError::Read {
-        what: AUTHORITIES,
-        path: directory.to_owned(),
-        source,
-    };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(directory).map_err(unreadable)? {
-        files.push(entry.map_err(unreadable)?.path());
-    }
-    files.sort();
-    let mut roots = RootCertStore::empty();
-    // Other files, such as a README, hold no authority; but a file that cannot be read is an error.
-    for file in files.into_iter().filter(|file| file.is_file()) {
-        add_file(&mut roots, &file)?;
-    }
-    if roots.is_empty() {
-        return Err(TlsError::Missing {
-            what: "certificate",
-            path: directory.to_owned(),
-        });
-    }
-    Ok(roots)
-}
-
-/// Reads the authorities that this machine trusts. Some of its certificates may be unusable, which is common.
-fn of_system() -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        let source = found.errors.into_iter().next().map(Into::into);
-        return Err(TlsError::NoAuthorities { source });
-    }
-    Ok(roots)
-}
-
-fn add_file(roots: &mut RootCertStore, file: &Path) -> Result<(), TlsError> {
-    for certificate in certificates(file, AUTHORITIES)? {
-        roots
-            .add(certificate)
-            .map_err(|source| TlsError::Malformed {
-                what: AUTHORITIES,
-                path: file.to_owned(),
-                source: source.into(),
-            })?;
-    }
-    Ok(())
-}
-
-fn identity(
-    files: &ClientCertificate,
-) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-    let chain = certificates(files.certificate(), CERTIFICATE)?;
-    if chain.is_empty() {
-        return Err(TlsError::Missing {
-            what: "certificate",
-            path: files.certificate().to_owned(),
-        });
-    }
-    let text = read(files.key(), KEY)?;
-    let key = PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
-        pem::Error::NoItemsFound => TlsError::Missing {
-            what: "unencrypted private key",
-            path: files.key().to_owned(),
-        },
-        error => malformed(KEY, files.key(), error),
-    })?;
-    Ok((chain, key))
-}
-
-fn certificates(file: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let text = read(file, what)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    found.map_err(|error| malformed(what, file, error))
-}
-
-/// Reads a file into memory that is wiped, since one of the files is a private key.
-fn read(file: &Path, what: &'static str) -> Result<zeroize::Zeroizing<Vec<u8>>, TlsError> {
-    fs::read(file)
-        .map(zeroize::Zeroizing::new)
-        .map_err(|source| TlsError::Read {
-            what,
-            path: PathBuf::from(file),
-            source,
-        })
-}
-
-fn malformed(what: &'static str, file: &Path, source: pem::Error) -> TlsError {
-    TlsError::Malformed {
-        what,
-        path: file.to_owned(),
-        source: source.into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use super::*;
+    use crate::client::tls::ClientCertificate;
 
     fn settings(change: impl FnOnce(&mut TlsSettings)) -> TlsSettings {
         let mut settings = TlsSettings::default();
@@ -284,11 +265,41 @@ mod tests {
     #[test]
     fn http2_is_offered_first() {
         let tls = TlsClient::new(&settings(|tls| tls.verify = false)).unwrap();
+        let tls = tls.handshakes();
         assert_eq!(
             tls.any.alpn_protocols,
             [b"h2".to_vec(), b"http/1.1".to_vec()]
         );
         assert_eq!(tls.http1.alpn_protocols, [b"http/1.1".to_vec()]);
+    }
+
+    #[test]
+    fn files_are_read_again_once_for_all_handshakes_that_failed_and_not_in_a_storm() {
+        let pem = |name: &str| {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transport/pem");
+            fs::read(folder.join(name)).unwrap()
+        };
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("ca.pem");
+        fs::write(&file, pem("self_signed.pem")).unwrap();
+        let tls = TlsClient::new(&settings(|tls| tls.ca_file = Some(file.clone()))).unwrap();
+        let (first, before) = (tls.edition(), tls.handshakes());
+        assert!(!tls.read_again(first), "nothing has changed");
+        fs::write(&file, pem("unmarked.pem")).unwrap();
+        assert!(!tls.read_again(first), "they were read a moment ago");
+        assert_eq!(tls.edition(), first);
+        let allow = || tls.current().read = None;
+        allow();
+        fs::write(&file, "damaged").unwrap();
+        assert!(!tls.read_again(first), "the old ones stay");
+        allow();
+        fs::write(&file, pem("unmarked.pem")).unwrap();
+        assert!(tls.read_again(first));
+        assert!(!Arc::ptr_eq(&before.any, &tls.handshakes().any));
+        // The others that failed with the old ones are tried again without a reading.
+        fs::remove_file(&file).unwrap();
+        assert!(tls.read_again(first));
+        assert!(!tls.read_again(tls.edition()));
     }
 
     #[test]

@@ -72,14 +72,20 @@ impl TlsConnector {
         })
     }
 
+    /// The configuration, which its clones share.
+    pub(crate) fn tls(&self) -> &TlsClient {
+        &self.tls
+    }
+
     /// Connects and performs the handshake, without a limit of time.
     pub(crate) async fn connect(&self, offer: AlpnOffer) -> Result<SecureStream, TlsConnectError> {
         let stream = self.connect_tcp().await?;
+        let handshakes = self.tls.handshakes();
         let config = match offer {
-            AlpnOffer::Http1 => &self.tls.http1,
-            AlpnOffer::Http2OrHttp1 => &self.tls.any,
+            AlpnOffer::Http1 => handshakes.http1,
+            AlpnOffer::Http2OrHttp1 => handshakes.any,
         };
-        let secure = tokio_rustls::TlsConnector::from(config.clone())
+        let secure = tokio_rustls::TlsConnector::from(config)
             .connect(self.name.clone(), stream)
             .await;
         secure

@@ -37,8 +37,9 @@ pub use self::{
     location::Location,
     run::{RunOptions, check, run},
     runtime::{
-        daemon::{Daemon, ReloadSummary},
+        daemon::Daemon,
         daemon_error::DaemonError,
+        reload_summary::{ReloadLabels, ReloadSummary},
         running_handler::HandlerError,
     },
     summary::Summary,

@@ -154,15 +154,7 @@ async fn reload(paths: &[PathBuf], options: &mut RunOptions, daemon: &mut Daemon
         }
     };
     match daemon.reload(config).await {
-        Ok(done) => tracing::info!(
-            kept = done.kept,
-            changed = done.changed,
-            started = done.started,
-            stopped = done.stopped,
-            consul = done.consul,
-            roots = done.roots,
-            "configuration reloaded"
-        ),
+        Ok(done) => done.log(),
         Err(error) => tracing::error!(%error, "reload partly failed"),
     }
 }

@@ -22,6 +22,7 @@ mod notifies_systemd;
 mod other_users;
 mod process;
 mod reload_keeps_the_unchanged;
+mod reload_starts_afresh;
 mod reload_under_load;
 mod shared_roots;
 mod signals;

@@ -21,6 +21,8 @@ mod unix_sockets;
 mod values;
 
 #[cfg(feature = "tls")]
+mod certificates;
+#[cfg(feature = "tls")]
 mod cut_streams;
 #[cfg(feature = "tls")]
 mod handler_limit;

@@ -7,6 +7,7 @@ pub(crate) mod quiescence;
 pub(crate) mod ready;
 pub(crate) mod reset;
 pub(crate) mod selection;
+pub(crate) mod start_afresh;
 pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod subscriber;

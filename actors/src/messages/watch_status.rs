@@ -35,7 +35,8 @@ pub enum WatchState {
         /// The time at which the next attempt starts.
         next: SystemTime,
     },
-    /// The query can never be answered, so the watch sends none until a [`Reset`](crate::Reset) or a new subscriber.
+    /// The query can never be answered, so the watch sends none until a [`Reset`](crate::Reset), a
+    /// [`StartAfresh`](crate::StartAfresh) or a new subscriber.
     Stopped {
         /// The failure.
         error: Failure,

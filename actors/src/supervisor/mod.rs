@@ -13,6 +13,7 @@ mod reports;
 mod shared_queries;
 mod shutdown;
 pub(crate) mod start;
+mod start_afresh;
 mod watch_handle;
 
 use std::{
@@ -53,7 +54,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// The actor that owns one watcher per path, and to which everything is said.
 ///
-/// It takes [`Watch`](crate::Watch), [`Stop`](crate::Stop), [`Reset`](crate::Reset),
+/// It takes [`Watch`](crate::Watch), [`Stop`](crate::Stop), [`Reset`](crate::Reset), [`StartAfresh`](crate::StartAfresh),
 /// [`Status`](crate::Status), [`Observe`](crate::Observe), [`Ready`](crate::Ready) and
 /// [`GetSnapshots`](crate::GetSnapshots). When the last of its addresses is dropped it ends within a second, and
 /// its watches with it: observers receive their [`EventKind::Ended`](crate::EventKind::Ended).

@@ -134,6 +134,15 @@ pub(super) fn no_program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors)
 }
 
 impl HandlerSpec {
+    /// Returns the file that both name and whose content differs.
+    pub(crate) fn file_with_other_content(&self, other: &Self) -> Option<PathBuf> {
+        let (Self::Http(http), Self::Http(other)) = (self, other) else {
+            return None;
+        };
+        let differs = http.ca_file == other.ca_file && http.ca_digest != other.ca_digest;
+        http.ca_file.clone().filter(|_| differs)
+    }
+
     /// Keeps variables from the programs of this handler.
     pub(super) fn withhold(&mut self, names: &[String]) {
         let program = match self {

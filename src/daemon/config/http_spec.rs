@@ -5,7 +5,7 @@ use std::{env, fs, path::PathBuf, time::Duration};
 use serde_json::Value;
 
 use crate::{
-    client::Secret,
+    client::{FileDigest, Secret},
     daemon::{
         config::{
             retry_spec::RetrySpec, section::lenient_section, values::duration,
@@ -30,6 +30,8 @@ pub(crate) struct HttpSpec {
     pub(crate) headers: Vec<(String, Secret)>,
     pub(crate) tls_skip_verify: bool,
     pub(crate) ca_file: Option<PathBuf>,
+    /// The content of that file: a handler whose file has changed is another one.
+    pub(crate) ca_digest: Option<FileDigest>,
     /// The key of the HMAC signature.
     pub(crate) secret: Option<Secret>,
     /// The variable that it was read from, which no program inherits.
@@ -62,12 +64,14 @@ impl HttpSpec {
             } else {
                 duration(fields, "timeout", errors).filter(|timeout| !timeout.is_zero())
             };
+            let ca_file = fields.string("ca_file", errors).map(PathBuf::from);
             Some(Self {
+                ca_digest: ca_file.as_deref().map(FileDigest::of),
+                ca_file,
                 method: method.unwrap_or_else(|| "POST".to_owned()),
                 timeout: timeout.unwrap_or(Self::TIMEOUT),
                 headers: headers(fields, errors),
                 tls_skip_verify: fields.boolean("tls_skip_verify", errors).unwrap_or(false),
-                ca_file: fields.string("ca_file", errors).map(PathBuf::from),
                 secret_variable: fields
                     .get("secret")
                     .and_then(|secret| secret.get("env")?.as_str())

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use actix::prelude::*;
-use consul_watch_actors::{Reset, Status, Stop, WatchStatus, WatchSupervisor};
+use consul_watch_actors::{Reset, StartAfresh, Status, Stop, WatchStatus, WatchSupervisor};
 use futures_util::future::join_all;
 
 use crate::{
-    client::{ConsulClient, ConsulConfig},
+    client::{ConsulClient, ConsulConfig, FileDigests},
     daemon::{
         config::{
             daemon_config::DaemonConfig,
@@ -18,28 +18,11 @@ use crate::{
             daemon_error::DaemonError,
             error_handlers::ErrorHandlers,
             reload_diff::{ReloadAction, reload_actions},
+            reload_summary::ReloadSummary,
             running_watch::RunningWatch,
         },
     },
 };
-
-/// The effects of a [`Daemon::reload`], as numbers of watches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct ReloadSummary {
-    /// Watches that continue untouched.
-    pub kept: usize,
-    /// Watches that continue with other settings.
-    pub changed: usize,
-    /// Watches that are new.
-    pub started: usize,
-    /// Watches that were stopped.
-    pub stopped: usize,
-    /// Whether the configuration of the Consul client changed.
-    pub consul: bool,
-    /// Whether the files list other roots than those in use. Roots are in use until the daemon restarts.
-    pub roots: bool,
-}
 
 /// The running watches of configuration files, for an application that handles signals itself.
 ///
@@ -63,6 +46,8 @@ pub struct ReloadSummary {
 pub struct Daemon {
     watches: Addr<WatchSupervisor<ConsulConfig>>,
     config: DaemonConfig,
+    /// The files that clients of Consul were made with.
+    files: FileDigests,
     running: Vec<RunningWatch>,
     errors: ErrorHandlers,
 }
@@ -75,6 +60,8 @@ impl Daemon {
     /// Returns an error if the Consul configuration, a watch, a handler or a checkpoint is unusable. Nothing
     /// runs then.
     pub async fn start(config: DaemonConfig) -> Result<Self, DaemonError> {
+        // Before they are used: what changes meanwhile is found by the next reload.
+        let files = FileDigests::of(&config.consul);
         ConsulClient::check(&config.consul)?;
         let supervisor = WatchSupervisor::new(config.consul.clone());
         let roots = config.roots.iter().map(RootSpec::query);
@@ -83,6 +70,7 @@ impl Daemon {
             watches,
             running: Vec::new(),
             errors: ErrorHandlers::default(),
+            files,
             config,
         };
         let specs = daemon.config.watches.clone();
@@ -110,21 +98,27 @@ impl Daemon {
     /// does not receive what the old one has handled successfully. Replaced handlers have `shutdown_grace` of the
     /// old configuration to finish. Changed roots have no effect until the daemon restarts.
     ///
+    /// Files of tokens, certificates and keys are read again where their content has changed. A watch that has stopped, or
+    /// that waits after a failure, starts afresh.
+    ///
     /// # Errors
     ///
     /// Returns [`DaemonError::Reset`] if the new Consul configuration is unusable; all watches then continue
     /// unchanged. Any other error concerns one watch, which no longer runs; all others follow the new
     /// configuration.
     pub async fn reload(&mut self, config: DaemonConfig) -> Result<ReloadSummary, DaemonError> {
+        let files = FileDigests::of(&config.consul);
         let mut reloaded = ReloadSummary {
-            consul: config.consul != self.config.consul,
+            read_again: files.differing_from(&self.files),
             ..ReloadSummary::default()
         };
+        reloaded.consul = config.consul != self.config.consul || !reloaded.read_again.is_empty();
         if reloaded.consul {
             self.watches
                 .send(Reset::with(config.consul.clone()))
                 .await??;
         }
+        self.files = files;
         if !same_prefixes(&config.roots, &self.config.roots) {
             reloaded.roots = true;
             let listed = |config: &DaemonConfig| config.roots().collect::<Vec<_>>().join(" ");
@@ -149,14 +143,6 @@ impl Daemon {
             .collect();
         let mut pending = Vec::new();
         for action in actions {
-            match action {
-                ReloadAction::Keep { .. } => reloaded.kept += 1,
-                ReloadAction::ReplaceHandler { .. } | ReloadAction::Resubscribe { .. } => {
-                    reloaded.changed += 1;
-                }
-                ReloadAction::Start { .. } => reloaded.started += 1,
-                ReloadAction::Stop { .. } => reloaded.stopped += 1,
-            }
             let (from, to) = match action {
                 ReloadAction::Keep { old, new }
                 | ReloadAction::ReplaceHandler { old, new }
@@ -166,6 +152,8 @@ impl Daemon {
             };
             let from = from.and_then(|at| old.get_mut(at)?.take());
             let to = to.and_then(|at| Some((at, config.watches.get(at)?.clone())));
+            let from_spec = from.as_ref().map(|running_watch| &running_watch.spec);
+            reloaded.count(action, from_spec, to.as_ref().map(|(_, spec)| spec));
             pending.push(self.apply_action(action, from, to, grace));
         }
         let (mut running, mut failed) = (Vec::new(), None);
@@ -183,6 +171,18 @@ impl Daemon {
             .into_iter()
             .map(|(_, running_watch)| running_watch)
             .collect();
+        if !reloaded.consul {
+            let afresh = self.watches.send(StartAfresh).await?;
+            for running_watch in &self.running {
+                if afresh.contains(&running_watch.subscription()) {
+                    reloaded
+                        .labels
+                        .afresh
+                        .push(running_watch.spec.label.clone());
+                }
+            }
+            reloaded.afresh = reloaded.labels.afresh.len();
+        }
         self.errors.keep(
             config
                 .watches

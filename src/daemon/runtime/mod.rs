@@ -6,5 +6,6 @@ pub(super) mod daemon_error;
 mod error_handlers;
 mod handler_proxy;
 mod reload_diff;
+pub(super) mod reload_summary;
 pub(super) mod running_handler;
 mod running_watch;

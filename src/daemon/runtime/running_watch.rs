@@ -73,6 +73,10 @@ impl RunningWatch {
         })
     }
 
+    pub(super) fn subscription(&self) -> SubscriptionId {
+        self.subscription
+    }
+
     /// Replaces the handler. The old one has this long to finish.
     pub(super) async fn swap(
         &mut self,

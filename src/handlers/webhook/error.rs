@@ -83,6 +83,16 @@ pub enum DeliveryError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The TLS handshake failed.
+    #[error("{target} cannot be reached: the TLS handshake failed: {reason}; {remedy}")]
+    Handshake {
+        /// The server.
+        target: String,
+        /// The reason.
+        reason: String,
+        /// The remedy.
+        remedy: &'static str,
+    },
     /// There was no response in time.
     #[error(
         "{target} did not respond within {}; it may have received the state nevertheless; raise the `timeout` of the \
@@ -146,7 +156,7 @@ impl DeliveryError {
     /// Returns whether a retry may succeed: there was no response, or one with 429 or 5xx.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Timeout { .. } => true,
+            Self::Unreachable { .. } | Self::Handshake { .. } | Self::Timeout { .. } => true,
             Self::Status { status, .. } => *status == 429 || (500..=599).contains(status),
             Self::Payload { .. } => false,
         }

@@ -8,6 +8,7 @@ mod request;
 mod signature;
 mod stats;
 mod target_url;
+mod unreachable;
 mod unsafe_calls;
 
 pub use self::{

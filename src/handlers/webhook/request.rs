@@ -19,6 +19,7 @@ use super::{
     options::Webhook,
     signature::Signed,
     target_url::TargetUrl,
+    unreachable::unreachable,
 };
 use crate::client::{
     Scheme, Secret, USER_AGENT, proxy_variables, read_start, retry_after, warnings,
@@ -145,13 +146,34 @@ impl RequestTemplate {
         finish(Connector::new(), self.timeout)
     }
 
-    /// Sends one state, and returns the status of a success.
+    /// Sends one state, and returns the status of a success. After a failed TLS handshake, the certificates are read
+    /// again, and if they have changed, it is sent once more.
     pub(super) async fn send(
         &self,
         client: &Client,
         body: &WebhookBody,
     ) -> Result<u16, DeliveryError> {
         let started = Instant::now();
+        #[cfg(feature = "tls")]
+        if let Some(dialer) = &self.dialer {
+            let edition = dialer.tls().edition();
+            return match self.send_once(client, body, started).await {
+                Err(DeliveryError::Handshake { .. }) if dialer.tls().read_again(edition) => {
+                    self.send_once(client, body, started).await
+                }
+                sent => sent,
+            };
+        }
+        self.send_once(client, body, started).await
+    }
+
+    async fn send_once(
+        &self,
+        client: &Client,
+        body: &WebhookBody,
+        started: Instant,
+    ) -> Result<u16, DeliveryError> {
+        let left = self.timeout.saturating_sub(started.elapsed());
         let mut request = client
             .request(self.method.clone(), self.url.uri.clone())
             .no_decompress();
@@ -181,9 +203,9 @@ impl RequestTemplate {
             target: self.target(),
             timeout: self.timeout,
         };
-        let mut answer = match timeout(self.timeout, request.send_body(body.bytes.clone())).await {
+        let mut answer = match timeout(left, request.send_body(body.bytes.clone())).await {
             Err(_) | Ok(Err(SendRequestError::Timeout)) => return Err(late()),
-            Ok(Err(error)) => return Err(self.unreachable(error)),
+            Ok(Err(error)) => return Err(unreachable(self.target(), error)),
             Ok(Ok(answer)) => answer,
         };
         // Read in any case, so that the connection can be used for the next call. Nothing of it is kept: it may repeat
@@ -198,21 +220,6 @@ impl RequestTemplate {
                 status: answer.status().as_u16(),
                 retry_after: retry_after(answer.headers()),
             })
-        }
-    }
-
-    fn unreachable(&self, error: SendRequestError) -> DeliveryError {
-        use awc::error::ConnectError as Connect;
-        let source = match error {
-            SendRequestError::Connect(Connect::Io(source)) | SendRequestError::Send(source) => {
-                source.into()
-            }
-            // awc's errors cannot be sent to another thread.
-            other => other.to_string().into(),
-        };
-        DeliveryError::Unreachable {
-            target: self.target(),
-            source,
         }
     }
 }

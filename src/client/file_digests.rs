@@ -1,0 +1,122 @@
+//! [`FileDigests`]: digests of the files that a configuration names, which show whether their content has changed.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::{address::Scheme, config::ConsulConfig};
+
+/// The digest of a file, or of all files of a directory. Equal for equal content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileDigest(
+    /// `None` for what cannot be read.
+    Option<[u8; 32]>,
+);
+
+/// The digests of the token file, certificates and keys of a configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct FileDigests(BTreeMap<PathBuf, FileDigest>);
+
+impl FileDigest {
+    pub(crate) fn of(path: &Path) -> Self {
+        let mut digest = Sha256::new();
+        Self(
+            add(&mut digest, path)
+                .ok()
+                .map(|()| digest.finalize().into()),
+        )
+    }
+}
+
+fn add(digest: &mut Sha256, path: &Path) -> std::io::Result<()> {
+    if !path.is_dir() {
+        let content = zeroize::Zeroizing::new(fs::read(path)?);
+        digest.update(content.len().to_be_bytes());
+        digest.update(&*content);
+        return Ok(());
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path)? {
+        files.push(entry?.path());
+    }
+    files.sort();
+    files
+        .into_iter()
+        .filter(|file| file.is_file())
+        .try_for_each(|file| add(digest, &file))
+}
+
+impl FileDigests {
+    /// Reads the files that clients of this configuration read.
+    pub(crate) fn of(config: &ConsulConfig) -> Self {
+        let tls = config.tls();
+        let is_secure = |address: &super::address::Address| address.scheme() == Scheme::Https;
+        let of_tls = config.addresses().iter().any(is_secure).then(|| {
+            let client = tls.client_certificate();
+            [
+                tls.ca_file(),
+                tls.ca_path(),
+                client.map(super::tls::ClientCertificate::certificate),
+                client.map(super::tls::ClientCertificate::key),
+            ]
+        });
+        let paths = of_tls.into_iter().flatten().flatten();
+        let paths = paths.chain(config.token_file());
+        Self(
+            paths
+                .map(|path| (path.to_owned(), FileDigest::of(path)))
+                .collect(),
+        )
+    }
+
+    /// Returns the files of both whose content differs.
+    pub(crate) fn differing_from(&self, other: &Self) -> Vec<PathBuf> {
+        let differs = |(path, digest): &(&PathBuf, &FileDigest)| {
+            other.0.get(*path).is_some_and(|before| before != *digest)
+        };
+        self.0
+            .iter()
+            .filter(differs)
+            .map(|(path, _)| path.clone())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_with_other_content_differ() {
+        let home = tempfile::tempdir().unwrap();
+        let (token, authorities) = (home.path().join("token"), home.path().join("ca"));
+        fs::create_dir(&authorities).unwrap();
+        fs::write(&token, "one").unwrap();
+        fs::write(authorities.join("a.pem"), "a").unwrap();
+        let config = ConsulConfig::default()
+            .with_address("https://localhost:8501")
+            .unwrap()
+            .with_ca_path(&authorities)
+            .with_token_file(&token);
+        let before = FileDigests::of(&config);
+        fs::write(&token, "one").unwrap();
+        assert!(FileDigests::of(&config).differing_from(&before).is_empty());
+        fs::write(authorities.join("b.pem"), "b").unwrap();
+        assert_eq!(
+            FileDigests::of(&config).differing_from(&before),
+            std::slice::from_ref(&authorities)
+        );
+        fs::remove_file(&token).unwrap();
+        assert_eq!(
+            FileDigests::of(&config).differing_from(&before),
+            [authorities, token]
+        );
+        // Without TLS no certificate is read.
+        let plain = config.with_address("http://localhost:8500").unwrap();
+        assert_eq!(FileDigests::of(&plain).0.len(), 1);
+    }
+}
