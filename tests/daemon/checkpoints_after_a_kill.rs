@@ -65,8 +65,9 @@ impl Site {
         }
     }
 
-    /// Lets the run with this number end, counted from 1.
-    fn let_run_end(&self, number: usize) {
+    /// Lets the run that began last end.
+    fn let_last_run_end(&self) {
+        let number = self.inputs().len();
         fs::write(self.folder.path(&format!("end.{number}")), "").unwrap();
     }
 
@@ -135,7 +136,7 @@ fn the_last_state_in_the_queue_is_delivered_after_a_kill() {
     register(2);
     site.until("the second state", |inputs| ports(inputs) == [1, 2]);
     register(3);
-    site.let_run_end(2);
+    site.let_last_run_end();
     site.until("the third state", |inputs| ports(inputs) == [1, 2, 3]);
     register(4);
     site.kill(daemon);
@@ -196,7 +197,7 @@ fn an_event_that_was_handled_before_those_in_the_queue_does_not_come_again() {
     site.fire("2");
     site.until("the second event", |inputs| payloads(inputs).len() == 2);
     site.fire("3");
-    site.let_run_end(2);
+    site.let_last_run_end();
     site.until("the third event", |inputs| payloads(inputs).len() == 3);
     handled(2);
     site.kill(daemon);
