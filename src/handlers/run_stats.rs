@@ -90,7 +90,7 @@ impl RunEnded {
         matches!(&self.exit, Exit::Failed(error) if error.is_not_started())
     }
 
-    /// Logs the run in one line: an info, or a warning if it failed.
+    /// Logs the run in one line: an info, or a warning if it failed. The output of a success is a line for debugging.
     pub(super) fn log(&self, kind: &str, label: Option<&str>) {
         let path = self.path.as_ref().map(|path| in_log(path.to_string()));
         let path = path.as_deref();
@@ -111,9 +111,12 @@ impl RunEnded {
                 index,
                 path,
                 program,
-                output,
                 "handler run ended"
             );
+            // It may hold values of Consul, which belong in no log by default.
+            if output.is_some() {
+                tracing::debug!(label, kind, index, output, "output of the handler run");
+            }
         } else if self.is_not_started() {
             let reason = self.exit.to_string();
             let reason = reason.as_str();

@@ -82,7 +82,7 @@ const FORGED: &str = "x\n2026-01-01T00:00:00Z  INFO forged line\r\u{1b}[2J\u{1b}
 fn forging(agent: &TestAgent) -> Value {
     agent.put("a", b"1");
     let service = |label: &str, args: Value| json!({ "type": "service", "service": "web", "tag": FORGED, "label": label, "args": args, "retry": false });
-    json!({ "watches": [
+    json!({ "log": { "level": "debug" }, "watches": [
         service(&format!("l{FORGED}"), json!(["printf", "%s", format!("o{FORGED}")])),
         service("fails", json!(["sh", "-c", "printf '%s' \"e$1\"; exit 3", "sh", FORGED])),
         service("variable", json!(["sh", "-c", "printf '%s' \"$CONSUL_WATCH_PATH\" | od -c | head -40; exit 5"])),
