@@ -195,6 +195,15 @@ async fn the_anonymous_policy_is_cut() {
     let anonymous = "00000000-0000-0000-0000-000000000002";
     let policies = json!({ "AccessorID": anonymous, "Policies": [{ "Name": "p" }] });
     agent.put_json(&format!("/v1/acl/token/{anonymous}"), &policies);
+    // The agent writes its own node's metadata some time after its start.
+    let own_node = || {
+        let nodes = agent.get_json("/v1/catalog/nodes");
+        let mut nodes = nodes.as_array().into_iter().flatten();
+        let own = nodes.find(|node| node["Node"] == "harness")?;
+        own["Meta"].as_object().filter(|meta| !meta.is_empty())?;
+        Some(())
+    };
+    eventually_async(DEADLINE, "the agent's node", || own_node().is_some()).await;
     let config = consul_watch_harness::fixture::impatient(consul_watch_harness::fixture::config(
         &catalog.acl.fixture.proxy.url(),
     ));

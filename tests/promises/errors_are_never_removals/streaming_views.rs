@@ -15,9 +15,11 @@ const WEB2: &str = "web2 on harness at 127.0.0.1:80 is passing";
 fn start() -> Fixture {
     let agent = TestAgent::dev();
     agent.register("web1", "web", &[]);
-    // The agent registers it in the catalog, and then its check.
+    // The agent registers it in the catalog, then its check, and its own node's metadata, in any order.
     eventually(DEADLINE, "a passing instance in the catalog", || {
-        agent.get_json("/v1/health/service/web?passing=1")[0]["Checks"][1].is_object()
+        let first = &agent.get_json("/v1/health/service/web?passing=1")[0];
+        let meta = first["Node"]["Meta"].as_object();
+        first["Checks"][1].is_object() && meta.is_some_and(|meta| !meta.is_empty())
     });
     Fixture::of(agent, impatient)
 }
