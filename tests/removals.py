@@ -62,25 +62,18 @@ def put(port, path, body=None):
     urllib.request.urlopen(request, timeout=30).read()
 
 
-def txn(port, operations):
-    for at in range(0, len(operations), 64):
-        put(port, "/v1/txn", operations[at : at + 64])
-
-
 def node(number):
     return "n%d" % number
 
 
-def registration(number):
+def register(port, number):
     name = "s%d" % number
-    return [
-        {"Node": {"Verb": "set", "Node": {"Node": node(number), "Address": "10.0.0.1"}}},
-        {"Service": {"Verb": "set", "Node": node(number), "Service": {"ID": name, "Service": name, "Port": 80}}},
-    ]
+    service = {"ID": name, "Service": name, "Port": 80}
+    put(port, "/v1/catalog/register", {"Node": node(number), "Address": "10.0.0.1", "Service": service})
 
 
-def removal(number):
-    return {"Service": {"Verb": "delete", "Node": node(number), "Service": {"ID": "s%d" % number}}}
+def deregister(port, number):
+    put(port, "/v1/catalog/deregister", {"Node": node(number), "ServiceID": "s%d" % number})
 
 
 class Receiver:
@@ -128,7 +121,7 @@ class Log:
         kinds = {}
         for line in self.file.read().splitlines():
             found = REQUEST.search(line)
-            if found and "/v1/catalog/register" not in found[2] and "/v1/agent/" not in found[2]:
+            if found and "/v1/catalog/" not in found[2] and "/v1/agent/" not in found[2]:
                 kind = kind_of(found[1], found[2])
                 kinds[kind] = kinds.get(kind, 0) + 1
         return kinds
@@ -158,20 +151,21 @@ def removals(options, home):
     daemon = None
     try:
         for number in range(options.watches):
-            txn(port, registration(number))
+            register(port, number)
         daemon = subprocess.Popen([options.command, "run", config], stderr=open(os.path.join(home, "log"), "w"))
         until("the first deliveries", lambda: len(receiver.having(1)) == options.watches)
         # Each query is held by now, or in a moment.
         time.sleep(5)
         log = Log(path)
         begun = time.time()
-        txn(port, [removal(0)])
+        deregister(port, 0)
         until("the removal alone", lambda: 0 in receiver.having(0))
         alone = receiver.having(0)[0] - begun
         time.sleep(2)
         print("one removal: delivered after %.3f s; requests: %s" % (alone, shown(log.requests())), flush=True)
         begun = time.time()
-        txn(port, [removal(number) for number in range(1, options.watches)])
+        for number in range(1, options.watches):
+            deregister(port, number)
         written = time.time() - begun
         until("all removals", lambda: len(receiver.having(0)) == options.watches)
         last = max(receiver.having(0).values()) - begun
@@ -188,6 +182,15 @@ def removals(options, home):
         agent.kill()
 
 
+def lines_of(path):
+    """The lines of a file that are whole and not empty; none if there is no file yet."""
+    if not os.path.exists(path):
+        return []
+    with open(path) as file:
+        text = file.read()
+    return [line for line in text[: text.rfind("\n") + 1].splitlines() if line]
+
+
 def flaps(options, home):
     agent, port, path = start_agent(options.consul, home, 2 * options.processes + 100)
     running = []
@@ -198,9 +201,9 @@ def flaps(options, home):
         outputs = [os.path.join(home, "out.%d" % number) for number in range(options.processes)]
         for output in outputs:
             command = [options.command, "-http-addr=http://127.0.0.1:%d" % port, "-type=service", "-service=flap"]
-            command += ["-passingonly=true", "sh", "-c", "cat >> %s; echo >> %s" % (output, output)]
+            command += ["-passingonly=true", "sh", "-c", "cat >> " + output]
             running.append(subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=open(output + ".text", "w")))
-        last = lambda output: open(output).read().splitlines()[-1:] if os.path.exists(output) else []
+        last = lambda output: lines_of(output)[-1:]
         given = lambda output: [len(json.loads(line)) for line in last(output)]
         all_have = lambda count: all(given(output) == [count] for output in outputs)
         until("the first state of all processes", lambda: all_have(2))
