@@ -44,6 +44,7 @@ pub mod daemon;
 pub mod decode;
 pub mod definition;
 pub mod handlers;
+mod hex;
 pub mod kv;
 pub mod model;
 mod permissions;

@@ -26,26 +26,16 @@ import time
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from restart_storm import ask, free_port
+from restart_storm import start_agent
 
 REQUEST = re.compile(r"Request finished: method=(\w+) url=\"?([^ \"]+)")
 FIRST_LIMIT, LAST_LIMIT = 1, 5
 DEADLINE = 120
 
 
-def start_agent(consul, home, clients):
-    ports = {name: free_port() for name in ("http", "serf_lan", "serf_wan", "server")}
-    ports |= {"dns": -1, "grpc": -1}
-    if "v1.8." not in subprocess.run([consul, "version"], capture_output=True, text=True).stdout:
-        ports["grpc_tls"] = -1
-    config = os.path.join(home, "agent.json")
-    with open(config, "w") as file:
-        json.dump({"ports": ports, "log_level": "debug", "limits": {"http_max_conns_per_client": clients}}, file)
-    path = os.path.join(home, "agent.log")
-    log = open(path, "w")
-    agent = subprocess.Popen([consul, "agent", "-dev", "-config-file", config], stdout=log, stderr=log)
-    until("an answer of Consul", lambda: not ask(ports["http"]))
-    return agent, ports["http"], path
+def start(consul, home, clients):
+    limits = {"http_max_conns_per_client": clients}
+    return start_agent(consul, home, log_level="debug", limits=limits)
 
 
 def until(what, condition):
@@ -138,7 +128,7 @@ def shown(kinds):
 
 
 def removals(options, home):
-    agent, port, path = start_agent(options.consul, home, 2 * options.watches + 100)
+    agent, port, path = start(options.consul, home, 2 * options.watches + 100)
     receiver = Receiver()
     config = os.path.join(home, "watches.hcl")
     with open(config, "w") as file:
@@ -192,7 +182,7 @@ def lines_of(path):
 
 
 def flaps(options, home):
-    agent, port, path = start_agent(options.consul, home, 2 * options.processes + 100)
+    agent, port, path = start(options.consul, home, 2 * options.processes + 100)
     running = []
     try:
         check = {"CheckID": "flap", "TTL": "10m", "Status": "passing"}

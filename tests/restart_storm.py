@@ -45,14 +45,15 @@ def ask(port):
     return None if line.startswith(b"HTTP/1.1 200") else line.decode() or "no answer"
 
 
-def start_agent(consul, home):
+def start_agent(consul, home, **settings):
+    """Starts an agent with these further settings, and returns it, its port and its log."""
     ports = {name: free_port() for name in ("http", "serf_lan", "serf_wan", "server")}
     ports |= {"dns": -1, "grpc": -1}
     if "v1.8." not in subprocess.run([consul, "version"], capture_output=True, text=True).stdout:
         ports["grpc_tls"] = -1
     config = os.path.join(home, "agent.json")
     with open(config, "w") as file:
-        json.dump({"ports": ports}, file)
+        json.dump({"ports": ports, **settings}, file)
     log = open(os.path.join(home, "agent.log"), "w")
     agent = subprocess.Popen([consul, "agent", "-dev", "-config-file", config], stdout=log, stderr=log)
     deadline = time.time() + 30
@@ -61,7 +62,7 @@ def start_agent(consul, home):
             agent.kill()
             sys.exit("Consul does not answer; its log: " + log.name)
         time.sleep(0.1)
-    return agent, ports["http"]
+    return agent, ports["http"], log.name
 
 
 def refusals(probes):
@@ -89,7 +90,7 @@ def main():
     options.add_argument("--kills", type=int, default=2)
     options = options.parse_args()
     home = tempfile.mkdtemp(prefix="restart-storm-")
-    agent, port = start_agent(options.consul, home)
+    agent, port, _ = start_agent(options.consul, home)
     config = os.path.join(home, "watches.hcl")
     with open(config, "w") as file:
         file.write('consul { address = "http://127.0.0.1:%d" }\n' % port)

@@ -1,11 +1,13 @@
 //! [`Fingerprint`]: the content of a state as a checkpoint keeps it, comparable and without any of its values.
 
-use std::{collections::HashSet, fmt::Write as _};
+use std::collections::HashSet;
 
 use consul_watch_actors::{Item, Snapshot};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+use crate::hex::hex;
 
 /// Fields that only say when something was written.
 const INDEXES: [&str; 3] = ["CreateIndex", "ModifyIndex", "LockIndex"];
@@ -154,14 +156,6 @@ fn leave_out_indexes(json: &mut Value) {
         Value::Array(entries) => entries.iter_mut().for_each(leave_out_indexes),
         _ => {}
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -117,23 +117,12 @@ impl RunEnded {
             if output.is_some() {
                 tracing::debug!(label, kind, index, output, "output of the handler run");
             }
-        } else if self.is_not_started() {
-            let reason = self.exit.to_string();
-            let reason = reason.as_str();
-            tracing::warn!(
-                label,
-                kind,
-                exit,
-                reason,
-                duration_ms,
-                attempt,
-                retry_in_ms,
-                index,
-                path,
-                program,
-                "handler program not started"
-            );
         } else {
+            let what = if self.is_not_started() {
+                "handler program not started"
+            } else {
+                "handler run failed"
+            };
             let reason = self.exit.to_string();
             let reason = reason.as_str();
             tracing::warn!(
@@ -148,7 +137,7 @@ impl RunEnded {
                 path,
                 program,
                 output,
-                "handler run failed"
+                "{what}"
             );
         }
     }

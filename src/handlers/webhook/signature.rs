@@ -1,11 +1,9 @@
 //! The headers that prove the sender of a state and that distinguish one state from another.
 
-use std::fmt::Write;
-
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::client::Secret;
+use crate::{client::Secret, hex::hex};
 
 /// The parts of a request that its signature covers.
 #[derive(Debug, Clone, Copy)]
@@ -57,16 +55,6 @@ pub(super) fn idempotency_key(path: &str, index: u64, turn: u128, body: &[u8]) -
     }
     digest.update(body);
     format!("{index}-{}", hex(&digest.finalize()[..16]))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 #[cfg(test)]
