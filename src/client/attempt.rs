@@ -29,6 +29,7 @@ use super::{
     error::{ClientError, Stage},
     error_body,
     exchange::{Exchange, PoolKind, Reply},
+    kv_warning,
     retry_after::retry_after,
     secret::Secret,
 };
@@ -136,6 +137,9 @@ impl Attempt<'_> {
             );
             let said = read.await.unwrap_or_default();
             return Err(self.refused(status, answer.headers(), &said));
+        }
+        if self.exchange.pool == PoolKind::Short {
+            kv_warning::log(answer.headers(), &self.target());
         }
         let limit = self.exchange.max_body_size;
         let mut permit = self.config.answer_budget(limit).permit();

@@ -32,6 +32,7 @@ mod http2;
 mod json;
 mod kv_path;
 mod kv_requests;
+mod kv_warning;
 mod leader_probe;
 mod process_limits;
 mod proxy_timeout;

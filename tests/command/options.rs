@@ -166,6 +166,30 @@ fn a_name_that_consul_refuses_is_an_error_of_the_name_at_once() {
 }
 
 #[test]
+fn a_warning_of_the_store_is_shown() {
+    let agent = TestAgent::dev();
+    agent.put("a", b"1");
+    let proxy = FaultProxy::start(agent.http_addr());
+    proxy.inject(Rule::always(ResponseFault::SetHeader {
+        name: "X-Consul-KV-Warning".to_owned(),
+        value: "keys should not end with a dot".to_owned(),
+    }));
+    for (arguments, printed) in [
+        (&["kv", "get", "a"][..], "1\n"),
+        (&["kv", "put", "a", "2"], "Success! Data written to: a\n"),
+        (&["kv", "delete", "a"], "Success! Deleted key: a\n"),
+    ] {
+        let output = finished(ours().env("CONSUL_HTTP_ADDR", proxy.url()), arguments);
+        assert_eq!(text(&output.stdout), printed, "{arguments:?}");
+        let said = text(&output.stderr);
+        assert!(
+            said.contains("keys should not end with a dot"),
+            "{arguments:?}: {said}"
+        );
+    }
+}
+
+#[test]
 fn without_consul_it_fails_or_waits() {
     let agent = TestAgent::dev();
     agent.put("a", b"1");
