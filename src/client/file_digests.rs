@@ -13,7 +13,7 @@ use super::{address::Scheme, config::ConsulConfig};
 /// The digest of a file, or of all files of a directory. Equal for equal content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileDigest(
-    /// `None` for what cannot be read.
+    /// `None` for something that cannot be read, and for a pipe or a device, which could be read without end.
     Option<[u8; 32]>,
 );
 
@@ -33,7 +33,11 @@ impl FileDigest {
 }
 
 fn add(digest: &mut Sha256, path: &Path) -> std::io::Result<()> {
-    if !path.is_dir() {
+    let kind = fs::metadata(path)?;
+    if !kind.is_dir() {
+        if !kind.is_file() {
+            return Err(std::io::ErrorKind::InvalidInput.into());
+        }
         let content = zeroize::Zeroizing::new(fs::read(path)?);
         digest.update(content.len().to_be_bytes());
         digest.update(&*content);
@@ -89,6 +93,16 @@ impl FileDigests {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pipe_is_not_read() {
+        let home = tempfile::tempdir().unwrap();
+        let pipe = home.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        assert_eq!(FileDigest::of(&pipe), FileDigest(None));
+        assert_ne!(FileDigest::of(&pipe), FileDigest::of(home.path()));
+    }
 
     #[test]
     fn only_files_with_other_content_differ() {

@@ -1,6 +1,10 @@
 //! The object `http_handler_config`: a URL to call on each change.
 
-use std::{env, fs, path::PathBuf, time::Duration};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde_json::Value;
 
@@ -65,6 +69,14 @@ impl HttpSpec {
                 duration(fields, "timeout", errors).filter(|timeout| !timeout.is_zero())
             };
             let ca_file = fields.string("ca_file", errors).map(PathBuf::from);
+            let ca_file = ca_file.filter(|file| {
+                let refused = not_a_file(file);
+                let is_file = refused.is_none();
+                if let Some(reason) = refused {
+                    errors.push(DefinitionError::unusable("ca_file", reason));
+                }
+                is_file
+            });
             Some(Self {
                 ca_digest: ca_file.as_deref().map(FileDigest::of),
                 ca_file,
@@ -135,6 +147,17 @@ fn field_of(error: &WebhookError) -> &'static str {
     }
 }
 
+/// Returns the reason why something else than a regular file is not read. What is missing is reported when it is read.
+fn not_a_file(path: &Path) -> Option<String> {
+    let kind = fs::metadata(path).ok()?;
+    (!kind.is_file()).then(|| {
+        format!(
+            "{} is not a regular file, and reading a pipe or a device may never end; name a regular file",
+            path.display()
+        )
+    })
+}
+
 /// Reads `header`: names, each with a list of values.
 fn headers(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Vec<(String, Secret)> {
     let map = match fields.get("header") {
@@ -195,8 +218,11 @@ fn secret(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Secr
             ("secret.env", found)
         }
         (None, Some(path)) => {
-            let found = fs::read_to_string(path)
-                .map_err(|error| format!("the file {path} cannot be read: {error}"));
+            let found = not_a_file(Path::new(path)).map_or(Ok(()), Err);
+            let found = found.and_then(|()| {
+                fs::read_to_string(path)
+                    .map_err(|error| format!("the file {path} cannot be read: {error}"))
+            });
             (
                 "secret.file",
                 found.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()),

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{load, load_all};
+use tempfile::TempDir;
+
+use super::{errors, load, load_all};
 use crate::daemon::config::handler_spec::HandlerSpec;
 
 #[test]
@@ -100,4 +102,26 @@ fn files_without_a_watch_and_unknown_names_are_warnings() {
             .unwrap_err()
             .contains("a.hcl:1: `watches` must be a list")
     );
+}
+
+#[test]
+fn a_pipe_in_place_of_a_file_is_refused_and_not_read() {
+    let folder = TempDir::new().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let shown = pipe.display();
+    for (field, setting) in [
+        ("ca_file", format!("ca_file = \"{shown}\"")),
+        ("secret.file", format!("secret {{ file = \"{shown}\" }}")),
+    ] {
+        let config = format!("path = \"https://x\"\n {setting}");
+        let errors = errors(&format!(
+            "handler_type = \"http\"\n http_handler_config {{ {config} }}"
+        ));
+        let expected = format!(
+            "a.hcl:6: watches[0].http_handler_config: `{field}` cannot be used: {shown} is not a regular file"
+        );
+        assert!(errors.contains(&expected), "{errors}");
+    }
 }
