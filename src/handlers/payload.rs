@@ -10,7 +10,7 @@ use serde_json::{Value, json, ser::Formatter};
 use crate::{
     client::ConsulConfig,
     kv::KvPair,
-    model::handler,
+    model::{CheckStatus, HealthCheck, ServiceEntry, ServiceTags, Shape, Shaped, handler},
     watch::{
         AgentService, Checks, ConnectLeaf, ConnectRoots, Event, Key, KeyPrefix, Nodes, Service,
         Services,
@@ -52,6 +52,29 @@ pub trait HandlerPayload: Query<Source = ConsulConfig, Value: Snapshot<Item: Ser
     fn value(item: &<Self::Value as Snapshot>::Item) -> serde_json::Result<Value> {
         serde_json::to_value(item)
     }
+
+    /// The fields of an entry's JSON. By default none has a name.
+    fn shape() -> &'static Shape {
+        &Shape::Value
+    }
+
+    /// The key of an entry of the KV store.
+    fn key(item: &<Self::Value as Snapshot>::Item) -> Option<&str> {
+        let _ = item;
+        None
+    }
+
+    /// The tags of a service or of its instance.
+    fn tags(item: &<Self::Value as Snapshot>::Item) -> &[String] {
+        let _ = item;
+        &[]
+    }
+
+    /// The health of a check or of an instance.
+    fn health(item: &<Self::Value as Snapshot>::Item) -> Option<CheckStatus> {
+        let _ = item;
+        None
+    }
 }
 
 impl HandlerPayload for Key {
@@ -65,6 +88,14 @@ impl HandlerPayload for Key {
 
     fn value(pair: &KvPair) -> serde_json::Result<Value> {
         Ok(text_or_base64(pair))
+    }
+
+    fn shape() -> &'static Shape {
+        KvPair::SHAPE
+    }
+
+    fn key(pair: &KvPair) -> Option<&str> {
+        Some(&pair.key)
     }
 }
 
@@ -82,12 +113,20 @@ impl HandlerPayload for KeyPrefix {
     fn value(pair: &KvPair) -> serde_json::Result<Value> {
         Ok(text_or_base64(pair))
     }
+
+    fn shape() -> &'static Shape {
+        KvPair::SHAPE
+    }
+
+    fn key(pair: &KvPair) -> Option<&str> {
+        Some(&pair.key)
+    }
 }
 
 /// Implements [`HandlerPayload`] for types of which Consul writes `$handed` to its handlers, and whose entries
-/// are named by `$name`.
+/// are named by `$name`. Functions in braces replace other defaults.
 macro_rules! payloads {
-    ($($query:ty: |$changed:ident| $handed:expr, |$item:ident| $name:expr;)*) => {
+    ($($query:ty: |$changed:ident| $handed:expr, |$item:ident| $name:expr $(, { $($more:item)* })?;)*) => {
         $(impl HandlerPayload for $query {
             fn write_payload($changed: &Changed<Self>, out: &mut dyn io::Write) -> serde_json::Result<()> {
                 write_json(&$handed, out)
@@ -96,15 +135,37 @@ macro_rules! payloads {
             fn name($item: &<Self::Value as Snapshot>::Item) -> String {
                 $name
             }
+
+            fn shape() -> &'static Shape {
+                <<Self::Value as Snapshot>::Item as Shaped>::SHAPE
+            }
+
+            $($($more)*)?
         })*
     };
 }
 
 payloads! {
-    Services: |changed| *changed.current, |service| service.name.clone();
+    Services: |changed| *changed.current, |service| service.name.clone(), {
+        fn tags(service: &ServiceTags) -> &[String] {
+            &service.tags
+        }
+    };
     Nodes: |changed| *changed.current, |node| node.node.clone();
-    Service: |changed| handler::entries(&changed.current), |entry| path_of(&[entry.id().0, entry.id().1]);
-    Checks: |changed| handler::checks(&changed.current), |check| path_of(&[&check.node, &check.check_id]);
+    Service: |changed| handler::entries(&changed.current), |entry| path_of(&[entry.id().0, entry.id().1]), {
+        fn tags(entry: &ServiceEntry) -> &[String] {
+            &entry.service.tags
+        }
+
+        fn health(entry: &ServiceEntry) -> Option<CheckStatus> {
+            Some(entry.health())
+        }
+    };
+    Checks: |changed| handler::checks(&changed.current), |check| path_of(&[&check.node, &check.check_id]), {
+        fn health(check: &HealthCheck) -> Option<CheckStatus> {
+            Some(check.health())
+        }
+    };
     Event: |changed| new_events(changed), |event| path_of(&[&event.name, &event.id]);
     ConnectRoots: |changed| *changed.current, |root| root.id().to_owned();
     ConnectLeaf: |changed| *changed.current, |leaf| leaf.service.clone();

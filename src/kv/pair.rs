@@ -11,7 +11,7 @@ use serde::{
 };
 
 use super::value::KvValue;
-use crate::model::Extra;
+use crate::model::{Extra, Field, Shape, Shaped};
 
 /// An entry of the KV store
 /// ([read key](https://developer.hashicorp.com/consul/api-docs/kv#read-key)).
@@ -76,6 +76,23 @@ impl KvPair {
     pub fn to_value(&self) -> KvValue {
         KvValue::new(self.key.clone(), self.value.clone().unwrap_or_default())
     }
+}
+
+/// The fields of Consul's JSON. A change of the index at which it was created counts: it is another pair.
+impl Shaped for KvPair {
+    const SHAPE: &'static Shape = &Shape::Object {
+        fields: &[
+            Field::new("Key", String::SHAPE),
+            Field::new("CreateIndex", u64::SHAPE),
+            Field::bookkeeping("ModifyIndex", u64::SHAPE),
+            Field::new("LockIndex", u64::SHAPE),
+            Field::new("Flags", u64::SHAPE),
+            Field::new("Value", String::SHAPE),
+            Field::new("Session", String::SHAPE),
+            Field::new("Namespace", String::SHAPE),
+            Field::new("Partition", String::SHAPE),
+        ],
+    };
 }
 
 /// A pair is identified by its key. Written again with the same value it is the same: all counts but

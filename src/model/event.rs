@@ -12,7 +12,7 @@ use bytes::Bytes;
 use consul_watch_actors::{Item, Snapshot};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::record::record;
+use super::{record::record, shape::Shaped};
 
 record! {
     /// A user event (<https://developer.hashicorp.com/consul/api-docs/event#list-events>), identified by its id. It never changes.
@@ -55,6 +55,8 @@ impl Payload {
         std::str::from_utf8(self).ok()
     }
 }
+
+impl Shaped for Payload {}
 
 impl std::ops::Deref for Payload {
     type Target = [u8];

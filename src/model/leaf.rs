@@ -5,7 +5,7 @@ use std::fmt;
 use consul_watch_actors::Item;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{record::record, time::Timestamp};
+use super::{record::record, shape::Shaped, time::Timestamp};
 use crate::client::Secret;
 
 record! {
@@ -61,6 +61,8 @@ impl PrivateKey {
         self.0.expose()
     }
 }
+
+impl Shaped for PrivateKey {}
 
 impl Default for PrivateKey {
     fn default() -> Self {

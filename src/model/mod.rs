@@ -22,8 +22,10 @@ mod node;
 mod proxy;
 mod record;
 mod services;
+mod shape;
 mod time;
 
+pub(crate) use self::shape::Shaped;
 pub use self::{
     check::{CheckDefinition, CheckStatus, HealthCheck},
     connect::{CaRoot, CaRoots},
@@ -41,5 +43,6 @@ pub use self::{
     },
     record::{Extra, Nullable},
     services::{ServiceList, ServiceTags},
+    shape::{Field, Shape},
     time::{GoDuration, Timestamp},
 };

@@ -4,6 +4,8 @@ use std::{borrow::Cow, fmt, ops::Deref};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::shape::{Shape, Shaped};
+
 /// Fields of a newer Consul that this version of the library does not know. They are kept and written back.
 pub type Extra = serde_json::Map<String, serde_json::Value>;
 
@@ -118,6 +120,12 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Nullable<T> {
     }
 }
 
+impl Shaped for Extra {}
+
+impl<T: Shaped> Shaped for Nullable<T> {
+    const SHAPE: &'static Shape = T::SHAPE;
+}
+
 /// The type of a field that identifies an object.
 pub(super) trait Identity {
     /// Returns whether it was missing.
@@ -194,6 +202,12 @@ macro_rules! record {
             }
         }
 
+        impl $crate::model::shape::Shaped for $name {
+            const SHAPE: &'static $crate::model::shape::Shape = &$crate::model::shape::Shape::Object {
+                fields: &[ $( $crate::model::record::record!(@field $word $key $type), )* ],
+            };
+        }
+
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 use serde::ser::SerializeMap as _;
@@ -236,6 +250,12 @@ macro_rules! record {
     };
     (@alike bookkeeping $a:ident $b:ident $field:ident) => { true };
     (@alike $word:ident $a:ident $b:ident $field:ident) => { $a.$field == $b.$field };
+    (@field bookkeeping $key:literal $type:ty) => {
+        $crate::model::shape::Field::bookkeeping($key, <$type as $crate::model::shape::Shaped>::SHAPE)
+    };
+    (@field $word:ident $key:literal $type:ty) => {
+        $crate::model::shape::Field::new($key, <$type as $crate::model::shape::Shaped>::SHAPE)
+    };
     (@write omit_empty $map:ident $record:ident $field:ident $key:literal $type:ty) => {
         if $record.$field != <$type>::default() {
             $map.serialize_entry($key, &$record.$field)?;
@@ -286,6 +306,8 @@ macro_rules! text_enum {
             }
         }
 
+        impl $crate::model::shape::Shaped for $name {}
+
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
                 match text {
@@ -319,82 +341,4 @@ pub(super) use text_enum;
 
 #[cfg(test)]
 #[allow(unreachable_pub, reason = "the macros define public types")]
-mod tests {
-    use super::*;
-
-    record! {
-        /// For the tests.
-        #[derive(Debug)]
-        Thing {
-            /// Its identity.
-            id: String = "ID" required,
-            /// Always present.
-            size: u32 = "Size" always,
-            /// Present if it is not empty.
-            note: String = "Note" omit_empty,
-            /// Present if it was present.
-            tags: Nullable<Vec<String>> = "Tags" nullable,
-            /// When it was written.
-            index: u64 = "Index" bookkeeping,
-        }
-    }
-
-    text_enum! {
-        /// For the tests.
-        Colour {
-            /// Red.
-            Red = "red",
-        }
-    }
-
-    fn back(text: &str) -> String {
-        serde_json::to_string(&serde_json::from_str::<Thing>(text).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn fields_are_written_as_they_were_read() {
-        for text in [
-            r#"{"ID":"a","Size":0}"#,
-            r#"{"ID":"a","Size":1,"Note":"x","Tags":null,"Index":3}"#,
-            r#"{"ID":"a","Size":1,"Tags":[]}"#,
-            r#"{"ID":"a","Size":1,"Tags":["b"],"Later":{"x":[null,1.5]}}"#,
-        ] {
-            assert_eq!(back(text), text);
-        }
-    }
-
-    #[test]
-    fn an_object_without_its_identity_is_an_error_that_names_it() {
-        let error = serde_json::from_str::<Thing>(r#"{"Size":0}"#).unwrap_err();
-        assert!(error.to_string().contains("ID"), "{error}");
-        assert!(serde_json::from_str::<Thing>("[]").is_err());
-    }
-
-    #[test]
-    fn null_and_bookkeeping_do_not_count() {
-        let read = |text| serde_json::from_str::<Thing>(text).unwrap();
-        let one = read(r#"{"ID":"a","Size":0,"Tags":null,"Index":3}"#);
-        assert!(one.alike(&read(r#"{"ID":"a","Size":0,"Tags":[],"Index":4}"#)));
-        assert!(!one.alike(&read(r#"{"ID":"a","Size":0,"Tags":["x"],"Index":3}"#)));
-        assert!(!one.alike(&read(r#"{"ID":"a","Size":0,"Later":1,"Index":3}"#)));
-    }
-
-    #[test]
-    fn an_escaped_name_is_recognized() {
-        assert_eq!(
-            back(r#"{"\u0049D":"a","Size":0}"#),
-            r#"{"ID":"a","Size":0}"#
-        );
-    }
-
-    #[test]
-    fn an_enumeration_keeps_unknown_names() {
-        let read = |text| serde_json::from_str::<Colour>(text).unwrap();
-        assert_eq!(read(r#""red""#), Colour::Red);
-        assert_eq!(read(r#""blue""#), Colour::Other("blue".into()));
-        assert_eq!(
-            serde_json::to_string(&read(r#""blue""#)).unwrap(),
-            r#""blue""#
-        );
-    }
-}
+mod tests;

@@ -9,7 +9,10 @@ use serde::{
     ser::SerializeMap,
 };
 
-use super::record::{Name, Nullable};
+use super::{
+    record::{Name, Nullable},
+    shape::{Field, Shape, Shaped},
+};
 
 /// A service and the tags of all its instances, identified by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -24,6 +27,15 @@ pub struct ServiceTags {
     /// it, which may have changed since. It is no part of the JSON.
     #[serde(skip)]
     pub hidden_since: Option<SystemTime>,
+}
+
+impl Shaped for ServiceTags {
+    const SHAPE: &'static Shape = &Shape::Object {
+        fields: &[
+            Field::new("Name", String::SHAPE),
+            Field::new("Tags", Vec::<String>::SHAPE),
+        ],
+    };
 }
 
 /// Consul collects the tags for each answer, so a different order is no difference.

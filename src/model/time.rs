@@ -7,6 +7,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::shape::Shaped;
 use crate::client::parse_duration;
 
 /// A duration in Go's notation (`10s`, `1h30m0s`), which keeps the text that was sent.
@@ -43,6 +44,9 @@ impl GoDuration {
         }
     }
 }
+
+impl Shaped for GoDuration {}
+impl Shaped for Timestamp {}
 
 impl From<Duration> for GoDuration {
     fn from(duration: Duration) -> Self {

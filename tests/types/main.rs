@@ -21,4 +21,5 @@ mod handler_json;
 mod nodes;
 mod service;
 mod services;
+mod shapes;
 mod two_messages;
