@@ -163,6 +163,9 @@ pub(super) struct WatchArguments {
     /// Let the program inherit CONSUL_HTTP_TOKEN, CONSUL_HTTP_TOKEN_FILE and CONSUL_HTTP_AUTH, as `consul watch` does.
     #[arg(long, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", value_name = "BOOL", action = ArgAction::Set, help_heading = "Handling")]
     pub(super) inherit_token: bool,
+    /// Content of the program's standard input.
+    #[arg(long, value_enum, default_value_t = PayloadFormat::State, help_heading = "Handling")]
+    pub(super) payload: PayloadFormat,
     /// Retry failed runs of the program, and wait for Consul if it is not running at the start.
     #[arg(long, overrides_with = "no_retry", help_heading = "Handling")]
     pub(super) retry: bool,
@@ -195,6 +198,14 @@ pub(super) enum OutputFormat {
     Json,
     /// One JSON object per line and changed entry: kind, name, old, new, index, reason, watch.
     Jsonl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PayloadFormat {
+    /// The value as JSON, as `consul watch` passes it.
+    State,
+    /// One JSON object per line and changed entry, as with --format=jsonl.
+    Changes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

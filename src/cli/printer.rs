@@ -4,8 +4,6 @@ use std::io::{self, Write};
 
 use actix::prelude::*;
 use consul_watch::{Changed, handlers::HandlerPayload};
-use serde::Serialize;
-use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{arguments::OutputFormat, error::CliError, pretty_json::indented};
@@ -49,33 +47,8 @@ fn value<Q: HandlerPayload>(changed: &Changed<Q>) -> serde_json::Result<Vec<u8>>
     Ok(text)
 }
 
-/// One changed entry, printed as one line.
-#[derive(Serialize)]
-struct ChangeLine<'a> {
-    kind: String,
-    name: String,
-    old: Option<Value>,
-    new: Option<Value>,
-    index: u64,
-    reason: String,
-    watch: &'a str,
-}
-
 fn lines<Q: HandlerPayload>(changed: &Changed<Q>) -> serde_json::Result<Vec<u8>> {
-    let watch = changed.query.path().to_string();
     let mut text = Vec::new();
-    for change in changed.changes() {
-        let line = ChangeLine {
-            kind: change.kind().to_string(),
-            name: Q::name(change.item()),
-            old: change.old().map(|old| Q::value(old)).transpose()?,
-            new: change.new().map(|new| Q::value(new)).transpose()?,
-            index: changed.index,
-            reason: changed.reason.to_string(),
-            watch: &watch,
-        };
-        serde_json::to_writer(&mut text, &line)?;
-        text.push(b'\n');
-    }
+    Q::write_changes(changed, &changed.changes(), &mut text)?;
     Ok(text)
 }

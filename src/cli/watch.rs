@@ -10,8 +10,8 @@ use consul_watch::{
     client::ClientError,
     definition::{Definition, QueryVisitor},
     handlers::{
-        Environment, ForwardSignal, HandlerPayload, Program, RetryPolicy, RunEnded, Script,
-        ScriptHandler, Signal, StopHandler,
+        Environment, ForwardSignal, HandlerPayload, PayloadKind, Program, RetryPolicy, RunEnded,
+        Script, ScriptHandler, Signal, StopHandler,
     },
 };
 use serde_json::{Map, Value, json};
@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{
-    arguments::{OutputFormat, WatchArguments},
+    arguments::{OutputFormat, PayloadFormat, WatchArguments},
     error::CliError,
     option_errors::OptionErrors,
     printer::Printer,
@@ -148,7 +148,12 @@ fn sink(
         program.with_environment(Environment::without_consul)
     };
     let runs = RunReporter { done }.start();
+    let payload = match arguments.payload {
+        PayloadFormat::State => PayloadKind::State,
+        PayloadFormat::Changes => PayloadKind::Changes,
+    };
     let mut script = Script::command(program)
+        .payload(payload)
         .timeout(arguments.timeout)
         .events(runs.recipient());
     if arguments.retry {

@@ -6,6 +6,7 @@ use consul_watch_actors::{ChangeKind, Changed, Reason, WatchPath};
 
 use super::{
     handled_change::HandledChange, input::ProgramInput, job::Supersede, payload::HandlerPayload,
+    payload_kind::PayloadKind,
 };
 use crate::text::escaped;
 
@@ -20,11 +21,11 @@ pub(super) trait ErasedChange {
     /// The index of its state.
     fn index(&self) -> u64;
 
-    /// The JSON of the state, without a newline.
-    fn payload(&self) -> serde_json::Result<Vec<u8>>;
+    /// The JSON of the state, without a newline, or the lines of its changes.
+    fn payload(&self, kind: PayloadKind) -> serde_json::Result<Vec<u8>>;
 
-    /// The input of the program: the JSON of the state and a newline.
-    fn input(&self) -> ProgramInput;
+    /// The input of the program: the JSON of the state and a newline, or the lines of its changes.
+    fn input(&self, kind: PayloadKind) -> ProgramInput;
 
     /// The change itself, for the report of its handling.
     fn handled(&self) -> HandledChange;
@@ -81,16 +82,30 @@ impl<Q: HandlerPayload> ErasedChange for Changed<Q> {
         self.index
     }
 
-    fn payload(&self) -> serde_json::Result<Vec<u8>> {
-        Q::payload(self)
+    fn payload(&self, kind: PayloadKind) -> serde_json::Result<Vec<u8>> {
+        match kind {
+            PayloadKind::State => Q::payload(self),
+            PayloadKind::Changes => {
+                let mut lines = Vec::new();
+                Q::write_changes(self, &self.changes(), &mut lines)?;
+                Ok(lines)
+            }
+        }
     }
 
-    fn input(&self) -> ProgramInput {
+    fn input(&self, kind: PayloadKind) -> ProgramInput {
         let changed = self.clone();
-        ProgramInput::new(move |out| {
-            Q::write_payload(&changed, out)?;
-            out.write_all(b"\n")
-        })
+        match kind {
+            PayloadKind::State => ProgramInput::new(move |out| {
+                Q::write_payload(&changed, out)?;
+                out.write_all(b"\n")
+            }),
+            PayloadKind::Changes => {
+                // Found once, since each piece of the input is written anew.
+                let lines = changed.changes();
+                ProgramInput::new(move |out| Ok(Q::write_changes(&changed, &lines, out)?))
+            }
+        }
     }
 
     fn handled(&self) -> HandledChange {
@@ -188,6 +203,34 @@ mod tests {
             ],
             ["1", "0", "0"]
         );
+    }
+
+    #[test]
+    fn the_lines_are_the_changes_that_the_environment_counts() {
+        let lines = |change: &Changed<Key>| {
+            let payload = change.payload(PayloadKind::Changes).unwrap();
+            let mut input = Vec::new();
+            change
+                .input(PayloadKind::Changes)
+                .write_to(&mut input)
+                .unwrap();
+            assert_eq!(payload, input);
+            String::from_utf8(payload).unwrap()
+        };
+        assert_eq!(
+            lines(&state(Some("x"), 7)),
+            "{\"kind\":\"added\",\"name\":\"a\",\"old\":null,\"new\":\"x\",\"index\":7,\"reason\":\"first\",\"watch\":\"key:a\"}\n"
+        );
+        let mut failed = state(Some("y"), 2);
+        failed.previous = Some(state(Some("x"), 1).current);
+        let mut newest = state(Some("z"), 3);
+        newest.previous = Some(Arc::clone(&failed.current));
+        newest.supersede(&failed);
+        assert!(lines(&newest).contains(r#""old":"x","new":"z""#));
+        let mut undone = state(Some("x"), 1);
+        undone.previous = Some(Arc::clone(&failed.current));
+        undone.supersede(&failed);
+        assert_eq!(lines(&undone), "");
     }
 
     #[test]

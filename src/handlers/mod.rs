@@ -9,6 +9,7 @@
 //! An [`ErrorHandler`] runs a program when they fail for long. [`StopHandler`] stops each of them. [`ForwardSignal`] passes a signal on to their programs.
 
 mod change;
+mod change_lines;
 mod deferred_reply;
 mod exec;
 mod handled_change;
@@ -19,6 +20,7 @@ mod longest;
 mod on_error;
 mod options;
 mod payload;
+mod payload_kind;
 mod process;
 mod retry_policy;
 mod run_stats;
@@ -32,6 +34,7 @@ pub use self::{
     lifecycle::StopHandler,
     on_error::{ErrorHandler, ErrorThreshold, OnError},
     payload::HandlerPayload,
+    payload_kind::PayloadKind,
     process::{
         Environment, Exit, OrphanPolicy, Output, OutputTo, Program, ProgramError, guard_programs,
     },

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use actix::{Message, Recipient};
 
-use super::{process::OutputTo, retry_policy::RetryPolicy, signal::Signal};
+use super::{
+    payload_kind::PayloadKind, process::OutputTo, retry_policy::RetryPolicy, signal::Signal,
+};
 
 /// The settings that handlers share. Each handler has the setters of those that apply to it.
 #[derive(Debug)]
@@ -15,6 +17,7 @@ where
 {
     /// The name in log lines; `None` is the path of the watch.
     pub(super) label: Option<Arc<str>>,
+    pub(super) payload: PayloadKind,
     pub(super) retry: Option<RetryPolicy>,
     /// The maximum of the random delay.
     pub(super) splay: Duration,
@@ -55,6 +58,7 @@ where
     fn default() -> Self {
         Self {
             label: None,
+            payload: PayloadKind::State,
             retry: None,
             splay: Duration::ZERO,
             stop_signal: Signal::TERM,
@@ -90,6 +94,14 @@ macro_rules! handler_setters {
         #[must_use]
         pub fn label(mut self, label: impl Into<::std::sync::Arc<str>>) -> Self {
             self.options.label = Some(label.into());
+            self
+        }
+    };
+    (@ payload) => {
+        /// Sets the content that is handed on (default: the state).
+        #[must_use]
+        pub fn payload(mut self, payload: $crate::handlers::PayloadKind) -> Self {
+            self.options.payload = payload;
             self
         }
     };

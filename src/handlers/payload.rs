@@ -3,10 +3,11 @@
 use std::{io, sync::Arc};
 
 use base64::{Engine as _, display::Base64Display, engine::general_purpose::STANDARD};
-use consul_watch_actors::{Changed, Item, Query, Snapshot};
+use consul_watch_actors::{Change, Changed, Item, Query, Snapshot};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json, ser::Formatter};
 
+use super::change_lines::ChangeLine;
 use crate::{
     client::ConsulConfig,
     kv::KvPair,
@@ -51,6 +52,33 @@ pub trait HandlerPayload: Query<Source = ConsulConfig, Value: Snapshot<Item: Ser
     /// None is known, since every value was JSON before.
     fn value(item: &<Self::Value as Snapshot>::Item) -> serde_json::Result<Value> {
         serde_json::to_value(item)
+    }
+
+    /// Writes the [`changes`](Changed::changes) of an update, each as one line of JSON: `kind`, `name`, `old`, `new`,
+    /// `index`, `reason` and `watch`. Entries are as [`value`](Self::value) has them.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`. No other is known, since every value was JSON before.
+    fn write_changes(
+        changed: &Changed<Self>,
+        changes: &[Change<<Self::Value as Snapshot>::Item>],
+        out: &mut dyn io::Write,
+    ) -> serde_json::Result<()> {
+        let watch = changed.query.path().to_string();
+        for change in changes {
+            let line = ChangeLine {
+                kind: change.kind().to_string(),
+                name: Self::name(change.item()),
+                old: change.old().map(|old| Self::value(old)).transpose()?,
+                new: change.new().map(|new| Self::value(new)).transpose()?,
+                index: changed.index,
+                reason: changed.reason.to_string(),
+                watch: &watch,
+            };
+            line.write(out)?;
+        }
+        Ok(())
     }
 
     /// The fields of an entry's JSON. By default none has a name.

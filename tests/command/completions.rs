@@ -40,6 +40,7 @@ fn bash_completes_behind_subcommands() {
         (&["kv", "get", "--ke"], &["--keys"]),
         (&["kv", "put", "--mod"], &["--modify-index"]),
         (&["kv", "import", "--pre"], &["--prefix"]),
+        (&["--payload", "c"], &["changes"]),
         (&["check", "--http"], &["--http-addr"]),
         (&["run", "--log"], &["--log-format"]),
         (&["run", "--log-format", "j"], &["json"]),

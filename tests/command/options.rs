@@ -298,3 +298,24 @@ fn the_manual_and_completions_are_printed() {
     let help = finished(&mut ours(), ["--help"]);
     assert!(text(&help.stdout).contains("Examples:"));
 }
+
+#[test]
+fn a_program_gets_the_lines_that_jsonl_prints() {
+    let agent = TestAgent::dev();
+    agent.put("a", b"1");
+    let watch = ["-type=key", "-key=a", "--once"];
+    let given = |more: &[&str]| {
+        let output = finished(ours_at(&agent).args(watch), more);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let printed = given(&["--format=jsonl"]);
+    assert!(printed.contains(r#""kind":"added""#), "{printed}");
+    assert_eq!(given(&["--payload=changes", "cat"]), printed);
+    assert!(given(&["-payload", "state", "cat"]).starts_with(r#"{"Key":"a""#));
+    let output = finished(
+        &mut ours_at(&agent),
+        ["-type=key", "-key=a", "--payload=lines", "cat"],
+    );
+    assert_eq!(output.status.code(), Some(2));
+}

@@ -13,7 +13,7 @@ use consul_watch_harness::{DEADLINE, TestAgent, eventually_some_async};
 use crate::fixture::{Folder, consul};
 
 /// Starts a server that answers every request with this status, and forwards the lines of its head and its body.
-fn server(status: &'static str) -> (String, Receiver<(Vec<String>, String)>) {
+pub(crate) fn server(status: &'static str) -> (String, Receiver<(Vec<String>, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
     let (sender, received) = channel();

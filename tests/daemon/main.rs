@@ -27,3 +27,4 @@ mod reload_under_load;
 mod shared_roots;
 mod signals;
 mod systemd_unit;
+mod what_changed;

@@ -13,7 +13,7 @@ use crate::{
         watch_options::WatchOptions,
     },
     definition::{DefinitionError, DefinitionErrors, Fields, nearest},
-    handlers::{Exec, OnChange, Program, Script, Signal},
+    handlers::{Exec, OnChange, PayloadKind, Program, Script, Signal},
 };
 
 /// The values of `handler_type`. The default is a script.
@@ -38,6 +38,7 @@ pub(crate) struct ScriptSpec {
     pub(crate) timeout: Option<Duration>,
     pub(crate) grace: Option<Duration>,
     pub(crate) splay: Option<Duration>,
+    pub(crate) payload: PayloadKind,
     pub(crate) retry: RetrySpec,
     pub(crate) concurrency: Concurrency,
 }
@@ -167,6 +168,7 @@ impl ScriptSpec {
             timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
             grace: watch_options.grace,
             splay: watch_options.splay,
+            payload: watch_options.payload.unwrap_or_default(),
             retry: watch_options.retry.unwrap_or_default(),
             concurrency: watch_options.concurrency.unwrap_or_default(),
         }
@@ -175,6 +177,7 @@ impl ScriptSpec {
     /// Returns the settings for the handler.
     pub(crate) fn script(&self) -> Script {
         let mut script = Script::service(self.program.clone())
+            .payload(self.payload)
             .timeout(self.timeout)
             .retry(self.retry.policy());
         if let Some(grace) = self.grace {

@@ -19,7 +19,7 @@ use crate::{
         parse::tree::ConfigNode,
     },
     definition::{DefinitionError, DefinitionErrors, Fields},
-    handlers::{Webhook, WebhookError, WebhookHandler},
+    handlers::{PayloadKind, Webhook, WebhookError, WebhookHandler},
 };
 
 /// The fields of [Consul's HTTP handler](https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches#http-endpoint),
@@ -40,6 +40,7 @@ pub(crate) struct HttpSpec {
     pub(crate) secret: Option<Secret>,
     /// The variable that it was read from, which no program inherits.
     pub(crate) secret_variable: Option<String>,
+    pub(crate) payload: PayloadKind,
     /// `None`: the call is retried until it succeeds.
     pub(crate) retry: Option<RetrySpec>,
 }
@@ -89,6 +90,7 @@ impl HttpSpec {
                     .and_then(|secret| secret.get("env")?.as_str())
                     .map(str::to_owned),
                 secret: secret(fields, errors),
+                payload: PayloadKind::default(),
                 retry: None,
                 url: url?.into(),
             })
@@ -106,6 +108,7 @@ impl HttpSpec {
 
     pub(super) fn with_options(self, watch_options: &WatchOptions) -> Self {
         Self {
+            payload: watch_options.payload.unwrap_or_default(),
             retry: watch_options.retry,
             ..self
         }
@@ -115,6 +118,7 @@ impl HttpSpec {
     pub(crate) fn http(&self) -> Webhook {
         let mut http = Webhook::new(self.url.clone())
             .method(&self.method)
+            .payload(self.payload)
             .timeout(self.timeout)
             .verify(!self.tls_skip_verify);
         for (name, value) in &self.headers {

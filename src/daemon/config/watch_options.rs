@@ -9,8 +9,8 @@ use crate::{
         retry_spec::RetrySpec,
         values::{duration, list},
     },
-    definition::{DefinitionErrors, Fields},
-    handlers::{Environment, OnError},
+    definition::{DefinitionError, DefinitionErrors, Fields, nearest},
+    handlers::{Environment, OnError, PayloadKind},
 };
 
 /// The kind of handler that decides which options exist.
@@ -29,6 +29,7 @@ pub(crate) struct WatchOptions {
     pub(crate) changes_only: Option<bool>,
     pub(crate) quiet_period: Option<Duration>,
     pub(crate) max_wait: Option<Duration>,
+    pub(crate) payload: Option<PayloadKind>,
     pub(crate) retry: Option<RetrySpec>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) grace: Option<Duration>,
@@ -56,6 +57,7 @@ impl WatchOptions {
             ..Self::default()
         };
         if to(&[HandlerKind::Script, HandlerKind::Http]) {
+            watch_options.payload = payload(fields, errors);
             watch_options.retry = RetrySpec::read(fields, errors);
         }
         if to(&[HandlerKind::Script]) {
@@ -78,6 +80,7 @@ impl WatchOptions {
             changes_only: self.changes_only.or(defaults.changes_only),
             quiet_period: self.quiet_period.or(defaults.quiet_period),
             max_wait: self.max_wait.or(defaults.max_wait),
+            payload: self.payload.or(defaults.payload),
             retry: self.retry.or(defaults.retry),
             timeout: self.timeout.or(defaults.timeout),
             grace: self.grace.or(defaults.grace),
@@ -114,5 +117,24 @@ impl WatchOptions {
         }
         // With these variables, a program could notify systemd in the name of the daemon.
         environment.deny(Environment::SERVICE_MANAGER)
+    }
+}
+
+/// Reads `payload`: `"state"` or `"changes"`.
+fn payload(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<PayloadKind> {
+    const KINDS: [&str; 2] = ["state", "changes"];
+    let given = fields.string("payload", errors)?;
+    match &*given {
+        "state" => Some(PayloadKind::State),
+        "changes" => Some(PayloadKind::Changes),
+        _ => {
+            errors.push(DefinitionError::NotAllowed {
+                field: "payload".to_owned(),
+                nearest: nearest(&given, KINDS),
+                found: given,
+                allowed: KINDS.join(", "),
+            });
+            None
+        }
     }
 }

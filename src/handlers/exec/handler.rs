@@ -15,6 +15,7 @@ use crate::handlers::{
     deferred_reply::{DeferredReply, ReplyHandle, deferred_reply},
     lifecycle::{Lifecycle, Shutdown, StopHandler},
     payload::HandlerPayload,
+    payload_kind::PayloadKind,
     process::{
         ChildCommand, ChildOutcome, CommandSender, Exit, OrphanPolicy, Pipes, ProgramError,
         RunLimits, spawn, supervise,
@@ -113,9 +114,11 @@ impl ExecHandler {
         let (Some(file), Some(state)) = (&self.exec.state_file, &self.state) else {
             return Ok(());
         };
-        state_file::replace(file, &state.input()).map_err(|source| ProgramError::StateFile {
-            file: file.clone(),
-            source,
+        state_file::replace(file, &state.input(PayloadKind::State)).map_err(|source| {
+            ProgramError::StateFile {
+                file: file.clone(),
+                source,
+            }
         })
     }
 

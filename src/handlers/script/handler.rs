@@ -30,7 +30,7 @@ type Run = Job<Box<dyn ErasedChange>>;
 /// It takes changes of every type of watch, and of several watches of one supervisor at a time. Start another
 /// one for the watches of another Consul. The program's stdin has what Consul's own
 /// [handlers](https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches#handlers) get: the JSON of the
-/// state and a newline. Its environment has:
+/// state and a newline, or with [`Script::payload`] a line for each change. Its environment has:
 ///
 /// | variable | value |
 /// |---|---|
@@ -190,7 +190,7 @@ impl RunsJobs for ScriptHandler {
         run.begin_attempt();
         let program = &self.script.program;
         let pipes = Pipes {
-            input: Some(run.content.input()),
+            input: Some(run.content.input(self.script.options.payload)),
             output: self.script.options.output,
         };
         let mut variables = run.content.summary().variables();

@@ -22,6 +22,7 @@ use crate::handlers::{
 /// | a failed run | ends the handler | is [retried](RetryPolicy) |
 /// | a program that cannot be started | ends the handler, unless descriptors, processes or memory are short | is tried again until it starts |
 /// | splay | none | none |
+/// | standard input | the state | the state |
 /// | forks that outlive the program | left alone | left alone |
 /// | environment | inherited | inherited, without the variables of systemd |
 ///
@@ -82,7 +83,15 @@ impl Script {
         }
     }
 
-    handler_setters!(label, stop_signal, output, retry, splay, events(RunEnded));
+    handler_setters!(
+        label,
+        payload,
+        stop_signal,
+        output,
+        retry,
+        splay,
+        events(RunEnded)
+    );
 
     /// Sets the time that a run may take; `None` is no limit. After it the program and all that it forked get
     /// SIGTERM, and after the grace period SIGKILL.

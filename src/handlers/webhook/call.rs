@@ -8,6 +8,7 @@ use consul_watch_actors::{Changed, WatchPath};
 use super::{error::DeliveryError, request::WebhookBody, signature::idempotency_key};
 use crate::handlers::{
     change::ErasedChange, handled_change::HandledChange, job::Supersede, payload::HandlerPayload,
+    payload_kind::PayloadKind,
 };
 
 /// The call for a state.
@@ -43,13 +44,13 @@ impl Call {
     }
 
     /// Returns the body, and makes it if there is none yet.
-    pub(super) fn body(&mut self) -> Result<WebhookBody, DeliveryError> {
+    pub(super) fn body(&mut self, kind: PayloadKind) -> Result<WebhookBody, DeliveryError> {
         if let Some(body) = &self.body {
             return Ok(body.clone());
         }
         let bytes = self
             .change
-            .payload()
+            .payload(kind)
             .map_err(|source| DeliveryError::Payload { source })?;
         let body = webhook_body(&self.change.path(), self.change.index(), bytes.into());
         Ok(self.body.insert(body).clone())

@@ -26,13 +26,14 @@ use crate::handlers::{
 ///
 /// The body is the JSON that Consul's own
 /// [handlers](https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches#http-endpoint) get, see
-/// [`HandlerPayload`]. Besides those that were set, the request has these headers:
+/// [`HandlerPayload`], or with [`Webhook::payload`] a line of JSON for each change. Besides those that were set, the
+/// request has these headers:
 ///
 /// | header | value |
 /// |---|---|
-/// | `Content-Type` | `application/json` |
+/// | `Content-Type` | `application/json`, or `application/x-ndjson` for lines of changes |
 /// | `X-Consul-Index` | the index, as for Consul's own handlers; 0 for a watch without one |
-/// | `Idempotency-Key` | the index, and a digest of the watch's path and the state: the same for each attempt at one state, and another one for every other state |
+/// | `Idempotency-Key` | the index, and a digest of the watch's path and the body: the same for each attempt at one state, and another one for every other state |
 /// | `X-Consul-Watch-Signature` | `t=`, the time, `,v2=` and the HMAC of the request, with [`Webhook::sign_with`] |
 ///
 /// The latest state is delivered at least once. A call without a response, or with 429 or 5xx, is retried after a
@@ -194,7 +195,7 @@ impl RunsJobs for WebhookHandler {
             self.client
                 .get_or_insert_with(|| Rc::new(template.client())),
         );
-        let body = match call.content.body() {
+        let body = match call.content.body(self.webhook.options.payload) {
             Ok(body) => body,
             Err(error) => return self.ended(id, call, Err(error), Duration::ZERO, ctx),
         };

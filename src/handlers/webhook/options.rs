@@ -21,6 +21,7 @@ use crate::{
 /// | a failed call | [retried](RetryPolicy) until it succeeds, after 1 s to 60 s | lost |
 /// | TLS | verified by the system's authorities | the same |
 /// | signature | none | none |
+/// | body | the state | the state |
 ///
 /// Consul's are those of
 /// [`http_handler_config`](https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches#http-endpoint).
@@ -58,7 +59,7 @@ impl Webhook {
         }
     }
 
-    handler_setters!(label, retry, events(WebhookDelivered));
+    handler_setters!(label, payload, retry, events(WebhookDelivered));
 
     /// Sets the method (default `POST`).
     #[must_use]
@@ -117,6 +118,7 @@ impl fmt::Debug for Webhook {
             .field("headers", &names)
             .field("timeout", &self.timeout)
             .field("retry", &self.options.retry)
+            .field("payload", &self.options.payload)
             .field("ca_file", &self.ca_file)
             .field("verify", &self.verify)
             .field("signed", &self.signature.is_some())

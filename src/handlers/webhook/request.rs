@@ -26,6 +26,7 @@ use crate::client::{
 };
 #[cfg(feature = "tls")]
 use crate::client::{TlsClient, TlsConnector, TlsSettings, secure};
+use crate::handlers::payload_kind::PayloadKind;
 
 const SIGNATURE: &str = "x-consul-watch-signature";
 const INDEX: &str = "x-consul-index";
@@ -96,7 +97,11 @@ impl RequestTemplate {
                 headers.push((name, value));
             }
         };
-        default(HeaderName::from_static("content-type"), "application/json");
+        let content_type = match webhook.options.payload {
+            PayloadKind::State => "application/json",
+            PayloadKind::Changes => "application/x-ndjson",
+        };
+        default(HeaderName::from_static("content-type"), content_type);
         default(HeaderName::from_static("user-agent"), USER_AGENT);
         default(HeaderName::from_static("accept-encoding"), "identity");
         if let Some(authorization) = &url.authorization {

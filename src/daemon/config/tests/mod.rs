@@ -2,6 +2,7 @@
 
 mod files;
 mod on_error;
+mod payloads;
 mod roots;
 mod watches;
 
