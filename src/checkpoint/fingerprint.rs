@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::{digest::digest_of, view_parts::ViewParts};
 use crate::hex::hex;
 
 /// Fields that only say when something was written.
@@ -28,6 +29,9 @@ pub(super) enum Fingerprint {
         salt: String,
         /// The SHA-256 of the salt and of the state's entries, in hexadecimal, whatever their order.
         digest: String,
+        /// The SHA-256 of the salt and of what counts for the subscriber, in hexadecimal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        view: Option<String>,
     },
     Handled {
         /// The id of each entry that was handled, of a value that only ever adds.
@@ -40,12 +44,16 @@ impl Fingerprint {
     where
         S: Snapshot<Item: Serialize>,
     {
-        Self::of_all_but(snapshot, &HashSet::new())
+        Self::of_all_but(snapshot, &HashSet::new(), None)
     }
 
     /// Returns the fingerprint of a state of which these entries were not handled yet. Only entries of a value
-    /// that only ever adds are handled one by one.
-    pub(super) fn of_all_but<S>(snapshot: &S, open: &HashSet<String>) -> Self
+    /// that only ever adds are handled one by one. With a view, it also covers states that differ outside of it.
+    pub(super) fn of_all_but<S>(
+        snapshot: &S,
+        open: &HashSet<String>,
+        view: Option<&ViewParts<S::Item>>,
+    ) -> Self
     where
         S: Snapshot<Item: Serialize>,
     {
@@ -58,17 +66,26 @@ impl Fingerprint {
         let salt = random_salt();
         Self::Digest {
             digest: digest(&salt, snapshot),
+            view: view.map(|view| view.digest(&salt, snapshot)),
             salt,
         }
     }
 
-    /// Whether this state brings nothing beyond what was handled.
-    pub(super) fn covers<S>(&self, snapshot: &S) -> bool
+    /// Whether this state brings nothing beyond what was handled, to a subscriber with this view.
+    pub(super) fn covers<S>(&self, snapshot: &S, view: Option<&ViewParts<S::Item>>) -> bool
     where
         S: Snapshot<Item: Serialize>,
     {
         match self {
-            Self::Digest { salt, digest: seen } => *seen == digest(salt, snapshot),
+            Self::Digest {
+                salt,
+                digest: seen,
+                view: seen_parts,
+            } => {
+                let same_parts = view.zip(seen_parts.as_ref());
+                *seen == digest(salt, snapshot)
+                    || same_parts.is_some_and(|(view, seen)| *seen == view.digest(salt, snapshot))
+            }
             Self::Handled { .. } => {
                 let handled = self.handled();
                 let mut items = snapshot.items().iter();
@@ -130,21 +147,20 @@ fn digest<S>(salt: &str, snapshot: &S) -> String
 where
     S: Snapshot<Item: Serialize>,
 {
-    let mut entries: Vec<_> = snapshot.items().iter().map(|item| entry(&**item)).collect();
-    entries.sort_unstable();
-    let mut all = Sha256::new();
-    all.update(salt);
-    for entry in entries {
-        all.update(entry);
-    }
-    hex(&all.finalize())
+    let entries = snapshot.items().iter().map(|item| entry(&**item));
+    digest_of(&[salt], entries.collect())
 }
 
 fn entry<I: Serialize>(item: &I) -> [u8; 32] {
+    Sha256::digest(without_indexes(item).to_string()).into()
+}
+
+/// Returns an entry's JSON without the fields that only say when something was written.
+pub(crate) fn without_indexes<I: Serialize>(item: &I) -> Value {
     // Every value was JSON before, so this does not fail.
     let mut json = serde_json::to_value(item).unwrap_or_default();
     leave_out_indexes(&mut json);
-    Sha256::digest(json.to_string()).into()
+    json
 }
 
 fn leave_out_indexes(json: &mut Value) {
@@ -190,10 +206,10 @@ mod tests {
     #[test]
     fn content_counts_and_indexes_and_order_do_not() {
         let seen = Fingerprint::of(&vec![pair("a", "1", 1), pair("b", "2", 1)]);
-        assert!(seen.covers(&vec![pair("b", "2", 9), pair("a", "1", 8)]));
-        assert!(!seen.covers(&vec![pair("a", "1", 1), pair("b", "3", 1)]));
-        assert!(!seen.covers(&vec![pair("a", "1", 1)]));
-        assert!(!seen.covers(&Vec::<Arc<KvPair>>::new()));
+        assert!(seen.covers(&vec![pair("b", "2", 9), pair("a", "1", 8)], None));
+        assert!(!seen.covers(&vec![pair("a", "1", 1), pair("b", "3", 1)], None));
+        assert!(!seen.covers(&vec![pair("a", "1", 1)], None));
+        assert!(!seen.covers(&Vec::<Arc<KvPair>>::new(), None));
     }
 
     #[test]
@@ -201,7 +217,7 @@ mod tests {
         let state = vec![pair("password", "hunter2", 1)];
         let [one, other] = [Fingerprint::of(&state), Fingerprint::of(&state)];
         assert_ne!(one, other);
-        assert!(one.covers(&state) && other.covers(&state));
+        assert!(one.covers(&state, None) && other.covers(&state, None));
         let plain = hex(&Sha256::digest(entry(&*state[0])));
         assert!(!serde_json::to_string(&one).unwrap().contains(&plain));
     }
@@ -215,13 +231,13 @@ mod tests {
         );
         let mut again = events(1..3);
         again[0].version = 9;
-        assert!(seen.covers(&EventLog::next(None, again)));
+        assert!(seen.covers(&EventLog::next(None, again), None));
     }
 
     #[test]
     fn entries_that_are_still_open_were_not_handled() {
         let log = EventLog::next(None, events(1..4));
-        let seen = Fingerprint::of_all_but(&log, &HashSet::from(["e2".to_owned()]));
+        let seen = Fingerprint::of_all_but(&log, &HashSet::from(["e2".to_owned()]), None);
         let handled = seen.handled_part(&log).unwrap();
         let fresh = log.since(Some(&handled));
         assert_eq!(fresh.len(), 1);
@@ -236,10 +252,13 @@ mod tests {
         }
         let seen = Fingerprint::of(&log);
         let after_restart = EventLog::next(None, events(43..299));
-        assert!(seen.covers(&after_restart), "no news");
-        assert!(seen.covers(&EventLog::default()), "an agent that restarted");
+        assert!(seen.covers(&after_restart, None), "no news");
+        assert!(
+            seen.covers(&EventLog::default(), None),
+            "an agent that restarted"
+        );
         let news = EventLog::next(None, events(45..301));
-        assert!(!seen.covers(&news));
+        assert!(!seen.covers(&news, None));
         let handled = seen.handled_part(&news).unwrap();
         let fresh = news.since(Some(&handled));
         let fresh: Vec<_> = fresh.iter().map(|event| event.id.as_str()).collect();
@@ -253,15 +272,40 @@ mod tests {
             let mut next =
                 Fingerprint::of(&EventLog::next(None, events(run * 256..(run + 1) * 256)));
             next.remember(&seen);
-            assert!(next.covers(&EventLog::next(
-                None,
-                events((run - 1) * 256..(run + 1) * 256)
-            )));
+            assert!(next.covers(
+                &EventLog::next(None, events((run - 1) * 256..(run + 1) * 256)),
+                None
+            ));
             seen = next;
         }
         let Fingerprint::Handled { handled } = seen else {
             panic!("events are remembered one by one")
         };
         assert_eq!(handled.len(), MAX_REMEMBERED);
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn a_state_that_differs_outside_of_the_view_is_covered() {
+        let view = |settings: &'static str| {
+            ViewParts::new(settings, |pair: &KvPair| {
+                pair.key.starts_with("in/").then(|| without_indexes(pair))
+            })
+        };
+        let (ours, other) = (view("in/"), view("in/*"));
+        let state = |inside: &'static str, outside: &'static str| {
+            vec![pair("in/a", inside, 1), pair("out/a", outside, 2)]
+        };
+        let seen = Fingerprint::of_all_but(&state("1", "1"), &HashSet::new(), Some(&ours));
+        let text = serde_json::to_string(&seen).unwrap();
+        let seen: Fingerprint = serde_json::from_str(&text).unwrap();
+        assert!(seen.covers(&state("1", "2"), Some(&ours)));
+        assert!(!seen.covers(&state("2", "1"), Some(&ours)));
+        // Another view knows no more than the whole.
+        assert!(seen.covers(&state("1", "1"), Some(&other)));
+        assert!(!seen.covers(&state("1", "2"), Some(&other)));
+        assert!(!seen.covers(&state("1", "2"), None));
+        let without = Fingerprint::of(&state("1", "1"));
+        assert!(!without.covers(&state("1", "2"), Some(&ours)));
     }
 }

@@ -3,12 +3,14 @@
 //! Start with [`CheckpointFile`], which keeps it in a file. To keep it elsewhere, take a [`Checkpoint`] from each
 //! [`Changed`] that was handled, and begin with [`Checkpoint::resume`].
 
+mod digest;
 mod file;
 mod fingerprint;
 mod shared_state;
 mod subscriber;
 #[cfg(test)]
 mod tests;
+mod view_parts;
 mod watch;
 
 pub use self::file::{CheckpointError, CheckpointFile};
@@ -22,7 +24,8 @@ use serde::{Deserialize, Serialize};
 
 use self::fingerprint::Fingerprint;
 #[cfg(feature = "cli")]
-pub(crate) use self::fingerprint::entry_id;
+pub(crate) use self::fingerprint::{entry_id, without_indexes};
+pub(crate) use self::view_parts::ViewParts;
 
 /// The state that a subscriber handled last: its index and a salted digest of its content.
 ///
@@ -63,16 +66,22 @@ impl Checkpoint {
         }
     }
 
-    /// Returns the checkpoint of this update, of which the events with these ids were not handled yet.
+    /// Returns the checkpoint of a state, of which the events with these ids were not handled yet. With a view, it also
+    /// covers states that differ outside of it.
     #[cfg(feature = "cli")]
-    pub(crate) fn of_all_but<Q: Query>(changed: &Changed<Q>, open: &HashSet<String>) -> Self
+    pub(crate) fn of_state<Q: Query>(
+        query: &Q,
+        (value, index): (&Q::Value, u64),
+        open: &HashSet<String>,
+        view: Option<&ViewParts<<Q::Value as Snapshot>::Item>>,
+    ) -> Self
     where
         <Q::Value as Snapshot>::Item: Serialize,
     {
         Self {
-            watch: changed.query.path().to_string(),
-            index: changed.index,
-            fingerprint: Fingerprint::of_all_but(&*changed.current, open),
+            watch: query.path().to_string(),
+            index,
+            fingerprint: Fingerprint::of_all_but(value, open, view),
             begun: false,
         }
     }
@@ -112,21 +121,25 @@ impl Checkpoint {
     }
 
     /// Whether this value brings nothing that has to be handled.
-    fn covers<S>(&self, value: &S) -> bool
+    fn covers<S>(&self, value: &S, view: Option<&ViewParts<S::Item>>) -> bool
     where
         S: Snapshot<Item: Serialize>,
     {
         // An event that was begun is not among those that were handled.
-        (!self.begun || S::APPEND_ONLY) && self.fingerprint.covers(value)
+        (!self.begun || S::APPEND_ONLY) && self.fingerprint.covers(value, view)
     }
 
     /// Whether this update brings nothing but what was handled, whatever the indexes.
     #[cfg(feature = "cli")]
-    pub(crate) fn covers_update<Q: Query>(&self, changed: &Changed<Q>) -> bool
+    pub(crate) fn covers_update<Q: Query>(
+        &self,
+        changed: &Changed<Q>,
+        view: Option<&ViewParts<<Q::Value as Snapshot>::Item>>,
+    ) -> bool
     where
         <Q::Value as Snapshot>::Item: Serialize,
     {
-        self.watch == changed.query.path().to_string() && self.covers(&*changed.current)
+        self.watch == changed.query.path().to_string() && self.covers(&*changed.current, view)
     }
 
     /// Begins the watch after this checkpoint: the first update comes only if the content differs.
@@ -138,7 +151,21 @@ impl Checkpoint {
     where
         <Q::Value as Snapshot>::Item: Serialize,
     {
-        watch.skip_first_when(move |first| self.covers(first))
+        watch.skip_first_when(move |first| self.covers(first, None))
+    }
+
+    /// Begins the watch of a subscriber with a view after this checkpoint: the first update comes only if the content
+    /// differs in what counts.
+    #[cfg(feature = "cli")]
+    pub(crate) fn resume_in_view<Q: Query>(
+        self,
+        watch: Watch<Q>,
+        view: ViewParts<<Q::Value as Snapshot>::Item>,
+    ) -> Watch<Q>
+    where
+        <Q::Value as Snapshot>::Item: Serialize,
+    {
+        watch.skip_first_when(move |first| self.covers(first, Some(&view)))
     }
 
     /// Sets `previous` of the first update after this checkpoint to the events that were handled, so that its

@@ -23,6 +23,7 @@ mod executable;
 mod location;
 mod notify;
 mod parse;
+mod projection;
 mod run;
 mod runtime;
 mod summary;

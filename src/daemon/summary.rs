@@ -17,7 +17,7 @@ use crate::{
         executable::{ExecutableProblem, executable_problem},
     },
     definition::{Definition, QueryVisitor},
-    handlers::{HandlerPayload, OnError, Program},
+    handlers::{HandlerPayload, OnError, PayloadKind, Program},
     watch::{KeyPrefix, nearest_root},
 };
 
@@ -138,6 +138,21 @@ impl WatchSummary {
         };
         if spec.delivery.changes_only {
             handler.push_str(", changes only");
+        }
+        let payload = match &spec.handler {
+            HandlerSpec::Script(script) => script.payload,
+            HandlerSpec::Http(http) => http.payload,
+            HandlerSpec::Exec(_) => PayloadKind::State,
+        };
+        if payload == PayloadKind::Changes {
+            handler.push_str(", payload changes");
+        }
+        if let Some(only) = &spec.delivery.view.only {
+            handler.extend([", only ", &only.to_string()]);
+        }
+        if let Some(project) = &spec.delivery.view.project {
+            let names: Vec<_> = project.names().collect();
+            handler.extend([", project ", &format!("{names:?}")]);
         }
         if let Some(file) = &spec.delivery.checkpoint {
             handler.push_str(", checkpoint ");

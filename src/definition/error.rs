@@ -93,6 +93,24 @@ impl DefinitionError {
         }
     }
 
+    /// Returns the same error of a field within `part`: `tags[1]` is `only.tags[1]`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn within(mut self, part: &str) -> Self {
+        let put = |field: &mut String| *field = format!("{part}.{field}");
+        match &mut self {
+            Self::Missing { field, .. }
+            | Self::WrongType { field, .. }
+            | Self::NotAllowed { field, .. }
+            | Self::Unusable { field, .. }
+            | Self::Unknown { field, .. } => put(field),
+            Self::Together { first, second } => {
+                put(first);
+                put(second);
+            }
+        }
+        self
+    }
+
     /// Returns the field of the error.
     pub fn field(&self) -> &str {
         match self {
@@ -137,7 +155,10 @@ pub(crate) fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) 
     let most = (word.chars().count() / 3).max(1);
     names
         .into_iter()
-        .map(|name| (strsim::osa_distance(&word.to_lowercase(), name), name))
+        .map(|name| {
+            let (word, lower) = (word.to_lowercase(), name.to_lowercase());
+            (strsim::osa_distance(&word, &lower), name)
+        })
         .filter(|(distance, _)| *distance <= most)
         .min()
         .map(|(_, name)| name.to_owned())

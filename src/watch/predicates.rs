@@ -29,7 +29,18 @@ pub fn key_glob(
     glob: impl Into<String>,
 ) -> impl Fn(&Change<KvPair>) -> bool + Send + Sync + 'static {
     let glob = glob.into();
-    move |change| fast_glob::glob_match(&glob, &change.item().key)
+    move |change| glob_matches(&glob, &change.item().key)
+}
+
+/// Returns whether a glob matches the full key.
+pub(crate) fn glob_matches(glob: &str, key: &str) -> bool {
+    fast_glob::glob_match(glob, key)
+}
+
+/// Returns the error in a malformed glob.
+#[cfg(feature = "cli")]
+pub(crate) fn check_glob(glob: &str) -> Result<(), impl std::fmt::Display> {
+    fast_glob::validate(glob)
 }
 
 /// Selects changes of instances that have or had this tag, so that the loss of it is one of them.

@@ -12,6 +12,7 @@ use crate::{
             handler_spec::{self, ExecExtras, ExecSpec, HandlerSpec, ScriptSpec},
             http_spec::HttpSpec,
             section::watch_section,
+            view_spec::ViewSpec,
             watch_options::{HandlerKind, WatchOptions},
         },
         config_issue::{ConfigErrors, ConfigIssue},
@@ -63,6 +64,7 @@ pub(crate) struct DeliveryOptions {
     pub(crate) changes_only: bool,
     pub(crate) quiescence: Option<Quiescence>,
     pub(crate) checkpoint: Option<PathBuf>,
+    pub(crate) view: ViewSpec,
 }
 
 impl WatchSpec {
@@ -87,11 +89,12 @@ impl WatchSpec {
             let definition = read_definition(fields, errors);
             let label = fields.string("label", errors);
             let checkpoint = fields.string("checkpoint", errors).map(PathBuf::from);
+            let view = ViewSpec::read(fields, definition.as_ref(), errors);
             let (handler, watch_options) = read_handler(fields, http, defaults, errors)?;
             let definition = definition?;
             let path = definition.visit(PathVisitor);
             let label = label.unwrap_or_else(|| path.clone());
-            let delivery = DeliveryOptions::new(&watch_options, checkpoint, errors);
+            let delivery = DeliveryOptions::new(&watch_options, checkpoint, view, errors);
             let on_error = watch_options.on_error();
             Some(Self {
                 label,
@@ -133,6 +136,7 @@ impl DeliveryOptions {
     fn new(
         watch_options: &WatchOptions,
         checkpoint: Option<PathBuf>,
+        view: ViewSpec,
         errors: &mut DefinitionErrors,
     ) -> Self {
         let quiet = watch_options
@@ -159,6 +163,7 @@ impl DeliveryOptions {
             changes_only: watch_options.changes_only.unwrap_or(false),
             quiescence,
             checkpoint,
+            view,
         }
     }
 }

@@ -5,6 +5,7 @@ pub(super) mod daemon;
 pub(super) mod daemon_error;
 mod error_handlers;
 mod handler_proxy;
+mod handler_view;
 mod reload_diff;
 pub(super) mod reload_summary;
 pub(super) mod running_handler;

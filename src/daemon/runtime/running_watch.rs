@@ -14,7 +14,8 @@ use crate::{
         runtime::{
             daemon_error::DaemonError,
             error_handlers::{ErrorHandlers, ErrorReporter},
-            handler_proxy::{HandlerProxy, ReplaceHandler, StopProxy},
+            handler_proxy::{HandlerProxy, ReplaceHandler, Skipped, SkippedState, StopProxy},
+            handler_view::{HandlerView, handler_view},
             running_handler::HandlerError,
         },
     },
@@ -134,18 +135,35 @@ impl QueryVisitor for StartWatch<'_> {
             file,
             seen,
         } = self;
-        let path = query.path();
+        let (path, query_of_skipped) = (query.path(), Arc::new(query.clone()));
         let label: Arc<str> = spec.label.as_str().into();
         // An exec program starts with the first state, so it needs one.
         let skips = !matches!(spec.handler, HandlerSpec::Exec(_));
+        let (view, parts) = handler_view::<Q>(&spec.delivery.view)
+            .map(|HandlerView { view, parts }| (view, parts))
+            .unzip();
         let handler_proxy =
-            HandlerProxy::<Q>::new(label, spec.handler.clone(), errors, file, seen.clone()).start();
+            HandlerProxy::<Q>::new(label, spec.handler.clone(), errors, file, seen.clone())
+                .with_view(parts.clone())
+                .start();
         let mut watch = Watch::new(query, handler_proxy.clone()).observer(handler_proxy.clone());
+        if let Some(view) = view {
+            let proxy = handler_proxy.clone();
+            watch = watch.view(view).on_skipped(move |value, index| {
+                // The engine drops this closure, and with it the address, with the subscription.
+                proxy.do_send(Skipped(SkippedState {
+                    query: Arc::clone(&query_of_skipped),
+                    value: Arc::clone(value),
+                    index,
+                }));
+            });
+        }
         if let Some(quiescence) = spec.delivery.quiescence {
             watch = watch.quiescence(quiescence);
         }
-        match seen {
-            Some(seen) if skips => watch = seen.resume(watch),
+        match (seen, parts) {
+            (Some(seen), Some(parts)) if skips => watch = seen.resume_in_view(watch, parts),
+            (Some(seen), None) if skips => watch = seen.resume(watch),
             _ if spec.delivery.changes_only => watch = watch.changes_only(),
             _ => {}
         }

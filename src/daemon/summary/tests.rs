@@ -115,3 +115,17 @@ fn a_watch_is_shown_with_its_place_its_query_and_its_handler() {
     assert!(key.ends_with("POST https://hooks.example"), "{key}");
     assert!(!summary.contains("hunter"), "{summary}");
 }
+
+#[test]
+fn what_a_handler_learns_is_shown() {
+    let text = r#"
+        watches { type = "service" service = "web" args = ["true"] payload = "changes"
+            only { tags = ["v1", "v2"] transitions = ["passing->critical", "* -> absent"] }
+            project = ["Service.Address", "Service.Meta.version"] }
+        watches { type = "key" key = "a" args = ["true"] }
+    "#;
+    let summary = summary_of(text).1;
+    let shown = r#", payload changes, only tags ["v1", "v2"] transitions ["passing -> critical", "* -> absent"], project ["Service.Address", "Service.Meta.version"]"#;
+    assert!(summary.contains(shown), "{summary}");
+    assert_eq!(summary.matches("payload").count(), 1, "{summary}");
+}

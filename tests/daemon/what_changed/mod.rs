@@ -1,6 +1,8 @@
-//! Changes as handlers learn of them: the lines of `payload = "changes"`.
+//! Changes as handlers learn of them: the lines of `payload = "changes"`, and the runs that `only` and `project` leave.
 
 mod payload;
+mod restarts;
+mod view;
 
 use std::{fs, time::Duration};
 
@@ -60,6 +62,20 @@ impl Site {
         let seen = || fs::read_to_string(self.folder.path("seen")).unwrap_or_default();
         let what = format!("{states} states");
         eventually_async(DEADLINE, &what, || seen().lines().count() >= states).await;
+    }
+
+    /// Waits until the catalog has this many instances of `web`, each with its check: an agent registers them later.
+    async fn until_instances(&self, count: usize) {
+        eventually_async(DEADLINE, "the instances", || {
+            let list = self.agent.get_json("/v1/health/service/web");
+            let has_check = |entry: &Value| {
+                let checks = entry["Checks"].as_array().into_iter().flatten();
+                checks.filter(|check| check["ServiceID"] != "").count() == 1
+            };
+            list.as_array()
+                .is_some_and(|list| list.iter().filter(|entry| has_check(entry)).count() == count)
+        })
+        .await;
     }
 
     /// Makes runs wait, or fail, as long as the file of this name exists.

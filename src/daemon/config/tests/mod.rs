@@ -4,6 +4,7 @@ mod files;
 mod on_error;
 mod payloads;
 mod roots;
+mod views;
 mod watches;
 
 use std::{fs, path::PathBuf};

@@ -2,16 +2,18 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use consul_watch_actors::{Changed, Reason, Snapshot};
+use consul_watch_actors::{Changed, Query, Reason, Snapshot};
 
 use crate::{
-    checkpoint::{Checkpoint, entry_id},
+    checkpoint::{Checkpoint, ViewParts, entry_id},
     daemon::runtime::checkpoint_writer::CheckpointWriter,
     handlers::HandlerPayload,
 };
 
 /// The record of one watch. It writes the checkpoint file, if there is one.
 pub(super) struct HandledState<Q: HandlerPayload> {
+    /// The part of each entry that counts; `None` if all of it does.
+    view: Option<ViewParts<ItemOf<Q>>>,
     latest: Option<LatestUpdate<Q>>,
     /// The ids of the events that were handed on and are not handled. A state needs none: the newest stands for
     /// all before it.
@@ -21,6 +23,17 @@ pub(super) struct HandledState<Q: HandlerPayload> {
     writer: Option<CheckpointWriter>,
     /// Whether the file says that a state later than `seen` was begun.
     marked_begun: bool,
+    /// The newest state that came after the latest update and had nothing that counts, unless it is in `seen`.
+    skipped: Option<SkippedState<Q>>,
+}
+
+pub(super) type ItemOf<Q> = <<Q as Query>::Value as Snapshot>::Item;
+
+/// A state that was not delivered, since it differs from the last one in nothing that counts.
+pub(in crate::daemon::runtime) struct SkippedState<Q: HandlerPayload> {
+    pub(in crate::daemon::runtime) query: Arc<Q>,
+    pub(in crate::daemon::runtime) value: Arc<Q::Value>,
+    pub(in crate::daemon::runtime) index: u64,
 }
 
 struct LatestUpdate<Q: HandlerPayload> {
@@ -43,12 +56,20 @@ pub(super) enum HandlerOutcome {
 impl<Q: HandlerPayload> HandledState<Q> {
     pub(super) fn new(writer: Option<CheckpointWriter>, seen: Option<Checkpoint>) -> Self {
         Self {
+            view: None,
             latest: None,
             open_events: HashSet::new(),
             seen,
             writer,
             marked_begun: false,
+            skipped: None,
         }
+    }
+
+    /// Counts only these parts of the entries.
+    pub(super) fn with_view(mut self, view: Option<ViewParts<ItemOf<Q>>>) -> Self {
+        self.view = view;
+        self
     }
 
     /// Returns whether an update has begun and not ended, now or when the daemon before this one was killed.
@@ -84,12 +105,15 @@ impl<Q: HandlerPayload> HandledState<Q> {
             .latest
             .as_ref()
             .is_none_or(|latest| latest.outcome == HandlerOutcome::Succeeded);
-        changed.reason == Reason::Resync
-            && handled
-            && self
-                .seen
-                .as_ref()
-                .is_some_and(|seen| seen.covers_update(changed))
+        if changed.reason != Reason::Resync || !handled {
+            return false;
+        }
+        let covers = |seen: &Checkpoint| seen.covers_update(changed, self.view.as_ref());
+        match &self.skipped {
+            // It came after the state in `seen`, which may be the one that is back now.
+            Some(skipped) => covers(&self.see(&skipped.query, (&*skipped.value, skipped.index))),
+            None => self.seen.as_ref().is_some_and(covers),
+        }
     }
 
     /// Notes a new update. The first one after a checkpoint gets the events that were handled as `previous`.
@@ -97,6 +121,7 @@ impl<Q: HandlerPayload> HandledState<Q> {
         if let Some(seen) = &self.seen {
             seen.restore_previous(changed);
         }
+        self.skipped = None;
         self.open_events.extend(new_events(changed));
         self.latest = Some(LatestUpdate {
             changed: changed.clone(),
@@ -150,14 +175,51 @@ impl<Q: HandlerPayload> HandledState<Q> {
             return None;
         }
         let latest = &self.latest.as_ref()?.changed;
-        let mut seen = Checkpoint::of_all_but(latest, &self.open_events);
-        if let Some(earlier) = &self.seen {
-            seen = seen.following(earlier);
-        }
+        let seen = self.see(&latest.query, (&*latest.current, latest.index));
         self.marked_begun = !is_latest;
         self.seen = Some(seen.clone());
         let seen = if is_latest { seen } else { seen.begun() };
         Some(self.writer.as_ref()?.write(seen))
+    }
+
+    /// Notes a state that was skipped after the latest update.
+    pub(super) fn skip(&mut self, skipped: SkippedState<Q>) {
+        self.skipped = Some(skipped);
+    }
+
+    /// Records that the state that was skipped last needs no handling, once the updates before it have been handled.
+    /// Returns the write to run.
+    pub(super) fn record_skipped(&mut self) -> Option<impl Future<Output = ()> + use<Q>> {
+        self.writer.as_ref()?;
+        let seen = self.see_skipped()?;
+        Some(self.writer.as_ref()?.write(seen))
+    }
+
+    /// Sets the state that was handled last to the one that was skipped last, if nothing before it is open.
+    fn see_skipped(&mut self) -> Option<Checkpoint> {
+        let is_open = self.latest.as_ref().is_some_and(|latest| {
+            matches!(
+                latest.outcome,
+                HandlerOutcome::Open | HandlerOutcome::Returned
+            )
+        });
+        if is_open || !self.open_events.is_empty() {
+            return None;
+        }
+        let skipped = self.skipped.take()?;
+        let seen = self.see(&skipped.query, (&*skipped.value, skipped.index));
+        self.marked_begun = false;
+        self.seen = Some(seen.clone());
+        Some(seen)
+    }
+
+    /// Returns the checkpoint of a state, of which the open events were not handled.
+    fn see(&self, query: &Q, state: (&Q::Value, u64)) -> Checkpoint {
+        let seen = Checkpoint::of_state(query, state, &self.open_events, self.view.as_ref());
+        match &self.seen {
+            Some(earlier) => seen.following(earlier),
+            None => seen,
+        }
     }
 
     /// Takes the state that was handled last, with a mark if a later one was begun. Returns the last write to
@@ -168,6 +230,7 @@ impl<Q: HandlerPayload> HandledState<Q> {
         Option<Checkpoint>,
         Option<impl Future<Output = ()> + use<Q>>,
     ) {
+        let was_skipped = self.see_skipped().is_some();
         let unfinished = !self.open_events.is_empty()
             || self.latest.as_ref().is_some_and(|latest| {
                 matches!(
@@ -180,7 +243,9 @@ impl<Q: HandlerPayload> HandledState<Q> {
             .take()
             .map(|seen| if unfinished { seen.begun() } else { seen });
         let write = match (&self.writer, &seen) {
-            (Some(writer), Some(seen)) if writer.has_written() => Some(writer.write(seen.clone())),
+            (Some(writer), Some(seen)) if was_skipped || writer.has_written() => {
+                Some(writer.write(seen.clone()))
+            }
             _ => None,
         };
         (seen, write)
@@ -263,5 +328,58 @@ mod tests {
         assert_eq!(changes[0].item().id, "1");
         handled.record(&first, true);
         assert_eq!(handled.latest().unwrap().1, HandlerOutcome::Succeeded);
+    }
+
+    fn skipped(value: &'static str) -> SkippedState<Key> {
+        let changed = first(value);
+        SkippedState {
+            query: changed.query,
+            value: changed.current,
+            index: 9,
+        }
+    }
+
+    #[test]
+    fn a_state_that_was_skipped_counts_once_the_one_before_was_handled() {
+        let mut handled = HandledState::new(None, None);
+        let mut changed = first("1");
+        handled.begin(&mut changed);
+        handled.skip(skipped("2"));
+        assert!(handled.see_skipped().is_none(), "the first one is open");
+        assert!(handled.record(&changed, true).is_none(), "there is no file");
+        let (seen, _) = handled.finish();
+        let seen = seen.unwrap();
+        assert!(seen.index() == 9 && !seen.is_begun(), "{seen:?}");
+        assert!(seen.covers_update(&first("2"), None));
+    }
+
+    #[test]
+    fn an_update_after_a_skipped_state_takes_its_place() {
+        let mut handled = HandledState::new(None, None);
+        let mut changed = first("1");
+        handled.begin(&mut changed);
+        handled.record(&changed, true);
+        handled.skip(skipped("2"));
+        let mut later = first("3");
+        handled.begin(&mut later);
+        handled.record(&later, true);
+        assert!(handled.finish().0.unwrap().covers_update(&later, None));
+    }
+
+    #[test]
+    fn a_state_that_is_back_after_a_skipped_one_is_no_repetition() {
+        let mut handled = HandledState::new(None, None);
+        let mut changed = first("1");
+        handled.begin(&mut changed);
+        handled.record(&changed, true);
+        let again = |value| {
+            let mut again = first(value);
+            again.reason = Reason::Resync;
+            again
+        };
+        assert!(handled.repeats(&again("1")));
+        handled.skip(skipped("2"));
+        assert!(!handled.repeats(&again("1")));
+        assert!(handled.repeats(&again("2")));
     }
 }

@@ -6,8 +6,11 @@
 
 mod delivery;
 mod handled_state;
+mod skipped;
 #[cfg(test)]
 mod tests;
+
+pub(super) use self::{handled_state::SkippedState, skipped::Skipped};
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +19,7 @@ use consul_watch_actors::{Backoff, Changed, WatchEvent};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    checkpoint::{Checkpoint, CheckpointFile},
+    checkpoint::{Checkpoint, CheckpointFile, ViewParts},
     daemon::{
         config::handler_spec::HandlerSpec,
         runtime::{
@@ -24,7 +27,7 @@ use crate::{
             error_handlers::ErrorReporter,
             handler_proxy::{
                 delivery::{Delivery, Reply, ReplyLater, deliver},
-                handled_state::{HandledState, HandlerOutcome},
+                handled_state::{HandledState, HandlerOutcome, ItemOf},
             },
             running_handler::{HandlerError, RunningHandler},
         },
@@ -46,6 +49,8 @@ pub(super) struct HandlerProxy<Q: HandlerPayload> {
     handled: HandledState<Q>,
     /// The number of updates that the handler has not acknowledged.
     in_flight: usize,
+    /// Whether a state that was skipped has been recorded a moment ago.
+    pauses_skipped: bool,
     /// The pauses before a handler that ended unexpectedly is restarted.
     restarts: Backoff,
 }
@@ -97,8 +102,15 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
             current: watch::Sender::new(None),
             handled: HandledState::new(writer, seen),
             in_flight: 0,
+            pauses_skipped: false,
             restarts: Backoff::default(),
         }
+    }
+
+    /// Counts only these parts of the entries.
+    pub(super) fn with_view(mut self, view: Option<ViewParts<ItemOf<Q>>>) -> Self {
+        self.handled = self.handled.with_view(view);
+        self
     }
 
     /// Starts the handler.
@@ -249,6 +261,7 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
         if let Some(write) = self.handled.record(changed, success) {
             ctx.spawn(write.into_actor(self));
         }
+        self.record_skipped(ctx);
     }
 }
 
