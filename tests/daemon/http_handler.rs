@@ -8,7 +8,7 @@ use std::{
 };
 
 use consul_watch::daemon::Daemon;
-use consul_watch_harness::{DEADLINE, TestAgent, eventually_some_async};
+use consul_watch_harness::{DEADLINE, TestAgent, eventually_async, eventually_some_async};
 
 use crate::fixture::{Folder, consul};
 
@@ -106,4 +106,42 @@ async fn a_state_that_one_url_refused_goes_to_the_next() {
         refused.try_recv().is_err() && taken.try_recv().is_err(),
         "no further calls"
     );
+}
+
+#[actix_rt::test]
+async fn a_state_that_may_have_been_sent_before_is_marked() {
+    let (agent, folder) = (TestAgent::dev(), Folder::new());
+    let (url, calls) = server("204 No Content");
+    agent.put("a", "1");
+    let file = folder.path("checkpoint");
+    let text = format!(
+        "{}watches {{ type = \"key\"\n key = \"a\"\n handler_type = \"http\"\n checkpoint = \"{}\"\n \
+         http_handler_config {{ path = \"{url}\" }} }}",
+        consul(&agent.url()),
+        file.display()
+    );
+    let marked = async || {
+        let call = eventually_some_async(DEADLINE, "a call", || calls.try_recv().ok()).await;
+        let (head, _): (Vec<String>, String) = call;
+        let name = "x-consul-watch-repeated: ";
+        let mark = head
+            .iter()
+            .find_map(|line| line.to_lowercase().strip_prefix(name).map(str::to_owned));
+        mark.expect("a mark")
+    };
+    let daemon = Daemon::start(folder.load(&text)).await.unwrap();
+    assert_eq!(marked().await, "0");
+    eventually_async(DEADLINE, "the checkpoint", || file.exists()).await;
+    daemon.stop().await;
+
+    // As after a crash in the middle of a later call.
+    let mut checkpoint: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    checkpoint["begun"] = true.into();
+    std::fs::write(&file, checkpoint.to_string()).unwrap();
+    let daemon = Daemon::start(folder.load(&text)).await.unwrap();
+    assert_eq!(marked().await, "1");
+    agent.put("a", "2");
+    assert_eq!(marked().await, "0");
+    daemon.stop().await;
 }

@@ -47,6 +47,7 @@ async fn a_delivery_is_what_consuls_own_handlers_get_and_more() {
         ("idempotency-key", &key),
         ("user-agent", agent),
         ("x-consul-index", "7"),
+        ("x-consul-watch-repeated", "0"),
         ("x-consul-watch-signature", signature),
         ("x-team", "blue"),
         ("x-team", "green"),

@@ -51,9 +51,10 @@ impl RunningHandler {
                 let script = spec.script().first_may_repeat(repeats).events(runs);
                 Self::Script(ScriptHandler::new(script.label(Arc::clone(label)))?.start())
             }
-            HandlerSpec::Http(spec) => Self::Http(
-                WebhookHandler::new(spec.http().label(Arc::clone(label)).events(calls))?.start(),
-            ),
+            HandlerSpec::Http(spec) => {
+                let webhook = spec.http().first_may_repeat(repeats).events(calls);
+                Self::Http(WebhookHandler::new(webhook.label(Arc::clone(label)))?.start())
+            }
             HandlerSpec::Exec(spec) => {
                 let exec = spec.exec().label(Arc::clone(label)).events(runs);
                 Self::Exec(ExecHandler::new(exec)?.start())

@@ -67,5 +67,6 @@ fn webhook_body(path: &WatchPath, index: u64, bytes: Bytes) -> WebhookBody {
         index,
         idempotency_key,
         bytes,
+        is_repeat: false,
     }
 }

@@ -11,7 +11,7 @@ use super::{
     call::Call,
     error::{DeliveryError, WebhookError},
     options::Webhook,
-    request::RequestTemplate,
+    request::{RequestTemplate, WebhookBody},
     stats::{GetWebhookStats, WebhookDelivered, WebhookStats},
 };
 use crate::handlers::{
@@ -34,6 +34,7 @@ use crate::handlers::{
 /// | `Content-Type` | `application/json`, or `application/x-ndjson` for lines of changes |
 /// | `X-Consul-Index` | the index, as for Consul's own handlers; 0 for a watch without one |
 /// | `Idempotency-Key` | the index, and a digest of the watch's path and the body: the same for each attempt at one state, and another one for every other state |
+/// | `X-Consul-Watch-Repeated` | `1` if the state may have been sent before a crash, else `0` |
 /// | `X-Consul-Watch-Signature` | `t=`, the time, `,v2=` and the HMAC of the request, with [`Webhook::sign_with`] |
 ///
 /// The latest state is delivered at least once. A call without a response, or with 429 or 5xx, is retried after a
@@ -149,7 +150,8 @@ impl WebhookHandler {
             return deferred_reply;
         }
         let stream = StreamKey::of(&changed);
-        let call = Job::new(stream, Call::new(changed), reply_handle);
+        let mut call = Job::new(stream, Call::new(changed), reply_handle);
+        call.is_repeat = std::mem::take(&mut self.webhook.first_may_repeat);
         self.jobs.queue.arrived(call, Instant::now());
         self.start_due(ctx);
         deferred_reply
@@ -196,7 +198,10 @@ impl RunsJobs for WebhookHandler {
                 .get_or_insert_with(|| Rc::new(template.client())),
         );
         let body = match call.content.body(self.webhook.options.payload) {
-            Ok(body) => body,
+            Ok(body) => WebhookBody {
+                is_repeat: call.is_repeat,
+                ..body
+            },
             Err(error) => return self.ended(id, call, Err(error), Duration::ZERO, ctx),
         };
         let started = Instant::now();

@@ -35,6 +35,7 @@ pub struct Webhook {
     pub(super) ca_file: Option<PathBuf>,
     pub(super) verify: bool,
     pub(super) signature: Option<Secret>,
+    pub(super) first_may_repeat: bool,
 }
 
 impl Webhook {
@@ -56,6 +57,7 @@ impl Webhook {
             ca_file: None,
             verify: true,
             signature: None,
+            first_may_repeat: false,
         }
     }
 
@@ -94,6 +96,15 @@ impl Webhook {
     #[must_use]
     pub fn verify(mut self, verify: bool) -> Self {
         self.verify = verify;
+        self
+    }
+
+    /// Marks the first state as one that may have been sent already, by a process that ended before it was answered: see
+    /// [`Checkpoint::is_begun`](crate::checkpoint::Checkpoint::is_begun). Its calls have the header
+    /// `X-Consul-Watch-Repeated: 1`.
+    #[must_use]
+    pub fn first_may_repeat(mut self, repeats: bool) -> Self {
+        self.first_may_repeat = repeats;
         self
     }
 

@@ -31,12 +31,14 @@ use crate::handlers::payload_kind::PayloadKind;
 const SIGNATURE: &str = "x-consul-watch-signature";
 const INDEX: &str = "x-consul-index";
 const KEY: &str = "idempotency-key";
+const REPEATED: &str = "x-consul-watch-repeated";
 
 /// The headers that the handler or the connection sets.
-const RESERVED: [&str; 10] = [
+const RESERVED: [&str; 11] = [
     SIGNATURE,
     INDEX,
     KEY,
+    REPEATED,
     "connection",
     "content-length",
     "expect",
@@ -69,6 +71,8 @@ pub(in crate::handlers) struct WebhookBody {
     pub(super) index: u64,
     pub(super) idempotency_key: String,
     pub(super) bytes: Bytes,
+    /// Whether the state may have been sent before this process or this handler started.
+    pub(super) is_repeat: bool,
 }
 
 impl RequestTemplate {
@@ -187,7 +191,8 @@ impl RequestTemplate {
         }
         request = request
             .insert_header((INDEX, body.index))
-            .insert_header((KEY, body.idempotency_key.as_str()));
+            .insert_header((KEY, body.idempotency_key.as_str()))
+            .insert_header((REPEATED, if body.is_repeat { "1" } else { "0" }));
         if let Some(key) = &self.signature {
             let signed = Signed {
                 time: SystemTime::now()
