@@ -183,7 +183,7 @@ mod tls {
         format!(
             "{}watches {{\n type = \"key\"\n key = \"a\"\n label = \"the-hook\"\n handler_type = \"http\"\n \
              http_handler_config {{\n path = \"https://{}/v1/kv/hook\"\n method = \"PUT\"\n ca_file = \"{}\"\n \
-             }}\n retry {{ base = \"50ms\" ceiling = \"200ms\" }}\n}}\n",
+             }}\n retry {{ attempts = 0 base = \"50ms\" ceiling = \"200ms\" }}\n}}\n",
             consul(&agent.url()),
             server.https_addr(),
             authority.display()
