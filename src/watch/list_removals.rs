@@ -24,7 +24,7 @@ use super::{
     catalog_item::{CatalogItem, missing},
     catalog_proof::{CatalogProof, prove},
     consul_query::{ask, ask_afresh},
-    hidden::{shown, wait_while_hidden},
+    hidden::{MAX_HOLD_BACK, shown, wait_while_hidden},
     query_options::QueryOptions,
     shared_entries::reuse_unchanged,
     source::failure,
@@ -36,9 +36,6 @@ use crate::{
 
 /// The number of fresh lists that one query reads at most.
 const MAX_READS: usize = 4;
-
-/// The time for which a proof may hold back the other changes of an answer.
-const MAX_HOLD_BACK: Duration = Duration::from_secs(1);
 
 /// The longest pause before a held answer that lacks entries is confirmed: many watches lack them at once.
 const MAX_JITTER: Duration = Duration::from_millis(100);
