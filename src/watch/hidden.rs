@@ -10,9 +10,6 @@ const MAX_SHOWN: usize = 5;
 /// The greatest length of a name in a log line, in characters.
 const MAX_NAME: usize = 200;
 
-/// The time for which a proof may hold back the other changes of an answer.
-pub(super) const MAX_HOLD_BACK: Duration = Duration::from_secs(1);
-
 /// The shortest and the longest wait of a query while entries are hidden: restored rights wake no query.
 const MIN_WAIT: Duration = Duration::from_secs(1);
 const MAX_WAIT: Duration = Duration::from_secs(60);

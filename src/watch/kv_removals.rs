@@ -15,9 +15,10 @@ use std::{sync::Arc, time::SystemTime};
 use consul_watch_actors::{Failure, FailureClass, WatchPath};
 
 use super::{
-    hidden::{MAX_HOLD_BACK, shown},
+    hidden::shown,
     kv_list::KvListReader,
     kv_proof::{KvProof, prove},
+    pacing::{MAX_HOLD_BACK, jitter},
     query_options::QueryOptions,
     source::failure,
     unreadable::Readable,
@@ -92,6 +93,8 @@ impl KvListQuery<'_> {
     }
 
     async fn prove_missing(&self, mut answer: QueryAnswer, mut pairs: Vec<Arc<KvPair>>) -> Settled {
+        jitter().await;
+        let _turn = self.client.proof_turn().await;
         for reread in 0..=MAX_REREADS {
             let missing = missing(self.previous, &pairs, self.keep);
             if missing.is_empty() {
