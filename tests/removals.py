@@ -120,6 +120,8 @@ class Log:
 def kind_of(method, url):
     if "/v1/txn" in url:
         return "transactions"
+    if "/v1/status/leader" in url:
+        return "probes for a leader"
     return "held reads" if "index=" in url else "plain reads"
 
 

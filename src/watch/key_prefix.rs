@@ -181,7 +181,7 @@ impl ConsulQuery for KeyPrefix {
                 answer,
                 pairs,
                 unsettled,
-            } = Box::pin(list.settle(answer, pairs)).await?;
+            } = Box::pin(list.settle(answer, pairs)).await;
             if wait.is_some() {
                 list.report_shown(&pairs);
             }

@@ -7,7 +7,8 @@
 //!   warning names it. The same holds for a key whose name Consul refuses where no transaction is possible.
 //! - If Consul says that a missing key exists, the list is read again at once.
 //! - If a key's state is unknown, its last good value stays, and the next query repeats the proof.
-//! - All other changes of the answer are delivered in every case. The query fails only if there are none.
+//! - All other changes of the answer are delivered in every case, at most [`MAX_HOLD_BACK`] later. The query fails
+//!   only if there are none.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -17,6 +18,7 @@ use super::{
     hidden::shown,
     kv_list::KvListReader,
     kv_proof::{KvProof, prove},
+    pacing::{MAX_HOLD_BACK, jitter},
     query_options::QueryOptions,
     source::failure,
     unreadable::Readable,
@@ -68,11 +70,31 @@ impl KvListQuery<'_> {
     }
 
     /// Returns the answer with those missing keys that are not proven gone.
-    pub(super) async fn settle(
-        &self,
-        mut answer: QueryAnswer,
-        mut pairs: Vec<Arc<KvPair>>,
-    ) -> Result<Settled, Failure> {
+    pub(super) async fn settle(&self, answer: QueryAnswer, pairs: Vec<Arc<KvPair>>) -> Settled {
+        let missing = missing(self.previous, &pairs, self.keep);
+        if missing.is_empty() {
+            return Settled {
+                answer,
+                pairs,
+                unsettled: None,
+            };
+        }
+        if !has_news(self.previous, &pairs) {
+            return self.prove_missing(answer, pairs).await;
+        }
+        let proof = self.prove_missing(answer.clone(), pairs.clone());
+        match tokio::time::timeout(MAX_HOLD_BACK, proof).await {
+            Ok(settled) => settled,
+            Err(_) => {
+                let unknown = vec![Absence::Unproven(Why::Unknown); missing.len()];
+                self.keep_unproven(answer, pairs, &missing, &unknown, None)
+            }
+        }
+    }
+
+    async fn prove_missing(&self, mut answer: QueryAnswer, mut pairs: Vec<Arc<KvPair>>) -> Settled {
+        jitter().await;
+        let _turn = self.client.proof_turn().await;
         for reread in 0..=MAX_REREADS {
             let missing = missing(self.previous, &pairs, self.keep);
             if missing.is_empty() {
@@ -87,18 +109,25 @@ impl KvListQuery<'_> {
                     .clone()
                     .resume_from(&Cursor::Start, self.client.config());
                 let is_beside_held = answer.is_beside_held;
-                answer = self.client.blocking_query(&query).await.map_err(failure)?;
+                let again = self.client.blocking_query(&query).await;
+                let read = again.and_then(|again| Ok((self.read(&again, false)?, again)));
+                match read {
+                    Ok(read) => (pairs, answer) = read,
+                    // What the first list says besides is delivered all the same.
+                    Err(error) => {
+                        return self.keep_unproven(answer, pairs, &missing, &absences, Some(error));
+                    }
+                }
                 answer.is_beside_held = is_beside_held;
-                pairs = self.read(&answer, false).map_err(failure)?;
                 continue;
             }
-            return Ok(self.keep_unproven(answer, pairs, &missing, &absences, error));
+            return self.keep_unproven(answer, pairs, &missing, &absences, error);
         }
-        Ok(Settled {
+        Settled {
             answer,
             pairs,
             unsettled: None,
-        })
+        }
     }
 
     fn keep_unproven(
@@ -193,6 +222,14 @@ impl KvListQuery<'_> {
             );
         }
     }
+}
+
+/// Returns whether a list has a pair that the previous one does not share with it.
+fn has_news(previous: &[Arc<KvPair>], pairs: &[Arc<KvPair>]) -> bool {
+    let mut old = previous.iter();
+    !pairs
+        .iter()
+        .all(|pair| old.any(|old| Arc::ptr_eq(old, pair)))
 }
 
 /// Returns the pairs of the previous list that this one lacks, in the order of the keys.

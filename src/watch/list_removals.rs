@@ -15,7 +15,7 @@ mod model;
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use consul_watch_actors::{Cursor, Failure, FailureClass, WatchPath};
@@ -25,6 +25,7 @@ use super::{
     catalog_proof::{CatalogProof, prove},
     consul_query::{ask, ask_afresh},
     hidden::{shown, wait_while_hidden},
+    pacing::{MAX_HOLD_BACK, jitter},
     query_options::QueryOptions,
     shared_entries::reuse_unchanged,
     source::failure,
@@ -36,12 +37,6 @@ use crate::{
 
 /// The number of fresh lists that one query reads at most.
 const MAX_READS: usize = 4;
-
-/// The time for which a proof may hold back the other changes of an answer.
-const MAX_HOLD_BACK: Duration = Duration::from_secs(1);
-
-/// The longest pause before a held answer that lacks entries is confirmed: many watches lack them at once.
-const MAX_JITTER: Duration = Duration::from_millis(100);
 
 /// A query for a list of the catalog or of health.
 pub(super) struct ListQuery<'a> {
@@ -176,7 +171,7 @@ impl ListQuery<'_> {
                 break;
             }
             if !answered.is_fresh {
-                tokio::time::sleep(MAX_JITTER.mul_f64(fastrand::f64())).await;
+                jitter().await;
             }
             match self.read_afresh(read).await {
                 Ok((mut answer, list)) => {

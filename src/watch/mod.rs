@@ -39,6 +39,7 @@ pub mod kv_support;
 mod list_query;
 mod list_removals;
 mod nodes;
+mod pacing;
 pub mod predicates;
 mod query_options;
 mod service;

@@ -8,6 +8,7 @@ mod demo;
 mod lint;
 mod nightly;
 mod repeat;
+mod signals;
 mod soak;
 mod storm;
 mod test;
@@ -51,11 +52,11 @@ fn main() -> ExitCode {
     }
     let outcome = match command.as_deref() {
         Some("demo") if rest.is_empty() => demo::run(),
-        Some("test") => test::run(&rest),
+        Some("test") => signals::check().and_then(|()| test::run(&rest)),
         Some("repeat") => repeat::run(&rest),
         Some("torture") => torture::run(&rest),
-        Some("nightly") if rest.is_empty() => nightly::run(),
-        Some("compat") => compat::run(&rest),
+        Some("nightly") if rest.is_empty() => signals::check().and_then(|()| nightly::run()),
+        Some("compat") => signals::check().and_then(|()| compat::run(&rest)),
         Some("storm") => storm::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("lint") => lint::run(&rest),

@@ -113,11 +113,11 @@ impl<N: Query> MemberGroup<N> {
             });
             self.last_query += 1;
             let id = self.last_query;
-            member.query = Some(ConfirmQuery {
+            member.query = Some(Box::new(ConfirmQuery {
                 number: id,
                 abort,
                 closed,
-            });
+            }));
             self.confirming += 1;
             host.queries.push(Box::pin(async move {
                 let result: QueryResult<N::Value> = result.await.ok();

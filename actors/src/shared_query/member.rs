@@ -28,7 +28,7 @@ pub(super) struct Member<N: Query> {
     /// A removal that is not confirmed yet.
     pub(super) confirmation: Option<Box<Confirmation>>,
     /// Its own query in flight. It may outlive the confirmation that it was sent for.
-    pub(super) query: Option<ConfirmQuery>,
+    pub(super) query: Option<Box<ConfirmQuery>>,
 }
 
 /// A removal seen upstream and not yet confirmed by the member's own query.

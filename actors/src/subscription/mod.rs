@@ -222,7 +222,13 @@ impl<S: Snapshot> Subscription<S> {
     }
 
     /// Returns what to do now; a delivery is in flight from here on. Runs code of the subscriber.
-    pub(crate) fn next(&mut self, now: Instant, diff_cache: &mut DiffCache<S>) -> NextDelivery<S> {
+    ///
+    /// The comparison goes through `diff_cache`, if other subscribers may need its result too.
+    pub(crate) fn next(
+        &mut self,
+        now: Instant,
+        diff_cache: Option<&mut DiffCache<S>>,
+    ) -> NextDelivery<S> {
         if self.in_flight.is_some() {
             return NextDelivery::Idle;
         }
@@ -238,7 +244,12 @@ impl<S: Snapshot> Subscription<S> {
         }
         let mut previous = self.seen.as_ref();
         if let Some(seen) = &self.seen
-            && !diff_cache.differ(&seen.value, &pending.version.value, self.view.as_deref())
+            && !DiffCache::differ_by(
+                diff_cache,
+                &seen.value,
+                &pending.version.value,
+                self.view.as_deref(),
+            )
         {
             previous = self.redelivery.as_ref().and_then(|it| it.begun.as_ref());
             if previous.is_none() {

@@ -31,7 +31,7 @@ fn states_in_between_are_folded_and_the_delta_is_from_what_was_seen() {
     let now = Instant::now();
     let mut feed = plain();
     feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
-    let first = delivery(feed.next(now, &mut DiffCache::default()));
+    let first = delivery(feed.next(now, None));
     assert_eq!(
         (first.reason, first.coalesced, first.previous.is_none()),
         (Reason::First, 0, true)
@@ -43,15 +43,12 @@ fn states_in_between_are_folded_and_the_delta_is_from_what_was_seen() {
             now,
         );
         assert!(
-            matches!(
-                feed.next(now, &mut DiffCache::default()),
-                NextDelivery::Idle
-            ),
+            matches!(feed.next(now, None), NextDelivery::Idle),
             "one in flight at most"
         );
     }
     feed.acknowledged();
-    let second = delivery(feed.next(now, &mut DiffCache::default()));
+    let second = delivery(feed.next(now, None));
     assert_eq!((second.reason, second.coalesced), (Reason::Change, 2));
     assert_eq!(
         (second.previous.unwrap().index, second.current.index),
@@ -65,12 +62,12 @@ fn a_change_that_was_taken_back_in_flight_is_none() {
     let mut feed = plain();
     let (a, b) = (Table::of(&[("a", 1, 1)]), Table::of(&[("a", 2, 2)]));
     feed.offer(&version(&a, 1), false, now);
-    delivery(feed.next(now, &mut DiffCache::default()));
+    delivery(feed.next(now, None));
     feed.offer(&version(&b, 2), false, now);
     feed.offer(&version(&a, 3), false, now);
     feed.acknowledged();
     assert!(matches!(
-        feed.next(now, &mut DiffCache::default()),
+        feed.next(now, None),
         NextDelivery::Skipped(version) if version.index == 3
     ));
 }
@@ -81,12 +78,9 @@ fn changes_only_skips_the_first_state() {
     let mut feed = Subscription::new(None, None, Some(Arc::new(|_: &Table| true)));
     feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
     feed.decide_first();
-    assert!(matches!(
-        feed.next(now, &mut DiffCache::default()),
-        NextDelivery::Idle
-    ));
+    assert!(matches!(feed.next(now, None), NextDelivery::Idle));
     feed.offer(&version(&Table::of(&[]), 2), false, now);
-    let removed = delivery(feed.next(now, &mut DiffCache::default()));
+    let removed = delivery(feed.next(now, None));
     assert_eq!(removed.previous.unwrap().index, 1);
 }
 
@@ -95,15 +89,10 @@ fn a_lost_delivery_is_owed_again_after_a_pause() {
     let now = Instant::now();
     let mut feed = plain();
     feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
-    delivery(feed.next(now, &mut DiffCache::default()));
+    delivery(feed.next(now, None));
     feed.lost(now);
     let later = now + Backoff::DEFAULT_CEILING;
-    assert_eq!(
-        delivery(feed.next(later, &mut DiffCache::default()))
-            .current
-            .index,
-        1
-    );
+    assert_eq!(delivery(feed.next(later, None)).current.index, 1);
 }
 
 #[test]
@@ -112,24 +101,21 @@ fn what_was_begun_and_lost_is_undone_by_the_value_before_it() {
     let mut feed = plain();
     let (a, b) = (Table::of(&[("a", 1, 1)]), Table::of(&[("a", 2, 2)]));
     feed.offer(&version(&a, 1), false, now);
-    delivery(feed.next(now, &mut DiffCache::default()));
+    delivery(feed.next(now, None));
     feed.acknowledged();
     feed.offer(&version(&b, 2), false, now);
-    delivery(feed.next(now, &mut DiffCache::default()));
+    delivery(feed.next(now, None));
     feed.offer(&version(&a, 3), false, now);
     feed.lost(now);
     let later = now + Backoff::DEFAULT_CEILING;
-    let undone = delivery(feed.next(later, &mut DiffCache::default()));
+    let undone = delivery(feed.next(later, None));
     assert_eq!(
         (undone.previous.unwrap().index, undone.current.index),
         (2, 3)
     );
     feed.acknowledged();
     feed.offer(&version(&a, 4), false, later);
-    assert!(matches!(
-        feed.next(later, &mut DiffCache::default()),
-        NextDelivery::Skipped(_)
-    ));
+    assert!(matches!(feed.next(later, None), NextDelivery::Skipped(_)));
 }
 
 #[test]
@@ -138,19 +124,14 @@ fn quiet_is_waited_for_but_not_by_the_first_value() {
     let quiet = Quiescence::new(Duration::from_secs(1));
     let mut feed = Subscription::new(None, Some(Box::new(quiet)), None);
     feed.offer(&version(&Table::of(&[("a", 1, 1)]), 1), false, now);
-    delivery(feed.next(now, &mut DiffCache::default()));
+    delivery(feed.next(now, None));
     feed.acknowledged();
     feed.offer(&version(&Table::of(&[("a", 2, 2)]), 2), false, now);
-    let NextDelivery::Wait(due) = feed.next(now, &mut DiffCache::default()) else {
+    let NextDelivery::Wait(due) = feed.next(now, None) else {
         panic!("it should wait for quiet")
     };
     assert_eq!(due, now + Duration::from_secs(1));
-    assert_eq!(
-        delivery(feed.next(due, &mut DiffCache::default()))
-            .current
-            .index,
-        2
-    );
+    assert_eq!(delivery(feed.next(due, None)).current.index, 2);
 }
 
 #[derive(Debug, Clone)]
@@ -187,7 +168,7 @@ proptest! {
                 Event::Lose => { feed.lost(now); begun = in_flight.take().or(begun); }
                 Event::Pass => now += Duration::from_secs(31),
             }
-            if let NextDelivery::Deliver(delivery) = feed.next(now, &mut DiffCache::default()) {
+            if let NextDelivery::Deliver(delivery) = feed.next(now, None) {
                 prop_assert!(in_flight.is_none(), "two in flight");
                 let got = content(&delivery.current.value);
                 // What was begun and lost is made good by whatever holds now.
@@ -203,7 +184,7 @@ proptest! {
         // Left in peace, the feed comes to the latest state.
         for _ in 0..3 {
             now += Duration::from_secs(31);
-            if let NextDelivery::Deliver(delivery) = feed.next(now, &mut DiffCache::default()) { in_flight = Some(content(&delivery.current.value)); }
+            if let NextDelivery::Deliver(delivery) = feed.next(now, None) { in_flight = Some(content(&delivery.current.value)); }
             feed.acknowledged();
             if let Some(got) = in_flight.take() { handled = Some(got); }
         }
@@ -229,10 +210,5 @@ fn an_unproven_state_is_not_offered_to_a_subscriber_with_an_earlier_one() {
     }
     let mut feed = plain();
     feed.offer(&unproven, false, now);
-    assert_eq!(
-        delivery(feed.next(now, &mut DiffCache::default()))
-            .current
-            .index,
-        1
-    );
+    assert_eq!(delivery(feed.next(now, None)).current.index, 1);
 }

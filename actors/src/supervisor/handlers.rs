@@ -7,7 +7,10 @@ use futures_util::future::LocalBoxFuture;
 use tokio::sync::oneshot;
 
 use super::{
-    WatchEntry, all_of, readiness::ReadyWaiter, shared_queries::Joined, watch_handle::WatcherHandle,
+    WatchEntry, all_of,
+    readiness::ReadyWaiter,
+    shared_queries::{Joined, shared},
+    watch_handle::WatcherHandle,
 };
 use crate::{
     caught::{Panicked, caught, discard},
@@ -127,7 +130,7 @@ impl<S: Source> WatchSupervisor<S> {
         let mut membership = None;
         let watcher = if let Some(joined) = joined {
             cell.write().upstream = Some(joined.cell);
-            last_reported = Some(Box::new(WatchState::Connecting));
+            last_reported = Some(shared(WatchState::Connecting));
             membership = Some(Box::new(joined.membership));
             WatcherHandle::member(meta, incarnation, joined.host)
         } else {

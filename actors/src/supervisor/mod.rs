@@ -103,7 +103,7 @@ struct WatchEntry<S: Source> {
     incarnation: u64,
     handle: Box<dyn ErasedWatcher<S>>,
     /// The state that was reported last, if a wide watch serves it: it follows from that one's too.
-    last_reported: Option<Box<WatchState>>,
+    last_reported: Option<Arc<WatchState>>,
     /// Its place in a shared query, if it has one.
     membership: Option<Box<Membership>>,
 }

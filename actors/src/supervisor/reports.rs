@@ -9,7 +9,7 @@ use std::{
 use actix::prelude::*;
 use tokio::time::Instant;
 
-use super::watch_handle::Spawn;
+use super::{shared_queries::shared, watch_handle::Spawn};
 use crate::{
     messages::{event::EventKind, watch_status::WatchState},
     query::{
@@ -48,7 +48,7 @@ impl<S: Source> Handler<Report> for WatchSupervisor<S> {
                 } else {
                     state.clone()
                 };
-                if entry.is_news(&shown) {
+                if entry.is_news(&shared(shown.clone())) {
                     self.notify(&report.key, &path, &EventKind::State(shown));
                 }
                 self.notify_members(&report.key, &state);
@@ -128,7 +128,7 @@ impl<S: Source> Handler<WatcherExited> for WatchSupervisor<S> {
         entry.incarnation = incarnation;
         if let Some(last_reported) = entry.last_reported.take() {
             // Its own watcher continues from what was reported last.
-            entry.cell.write().status.state = *last_reported;
+            entry.cell.write().status.state = WatchState::clone(&last_reported);
         }
         entry.cell.write().upstream = None;
         let spawn = Spawn {

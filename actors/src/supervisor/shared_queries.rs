@@ -3,7 +3,10 @@
 //! The wide watch runs as long as it has subscribers of its own or members, detached ones included: their
 //! return depends on its answers.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use actix::prelude::*;
 use futures_util::future::LocalBoxFuture;
@@ -36,6 +39,19 @@ const MAX_SPREAD: Duration = Duration::from_secs(30);
 /// The number of members that come back in one sweep.
 const MAX_REJOINS: usize = 1_000;
 
+/// The states that nearly all members have.
+static CONNECTING: LazyLock<Arc<WatchState>> = LazyLock::new(|| Arc::new(WatchState::Connecting));
+static LIVE: LazyLock<Arc<WatchState>> = LazyLock::new(|| Arc::new(WatchState::Live));
+
+/// Returns a state that many members may hold: one allocation for all of them where it has no content.
+pub(super) fn shared(state: WatchState) -> Arc<WatchState> {
+    match state {
+        WatchState::Connecting => Arc::clone(&CONNECTING),
+        WatchState::Live => Arc::clone(&LIVE),
+        other => Arc::new(other),
+    }
+}
+
 /// Where the members of a wide watch are. Each clone of a recipient has room of its own, so members share one.
 type MembersHost<S> = Arc<Recipient<ToMembers<S>>>;
 
@@ -49,7 +65,8 @@ pub(super) struct SharedQueryHandle<S: Source> {
 /// A watch's place in a shared query.
 pub(super) struct Membership {
     pub(super) wide: WatchKey,
-    pub(super) detached: Option<Detached>,
+    // Boxed, since few members have one.
+    pub(super) detached: Option<Box<Detached>>,
     /// The number of times in a row that it has detached for a reason of its own.
     failures: u32,
     /// The time at which it joined last.
@@ -82,7 +99,7 @@ impl<S: Source> WatchSupervisor<S> {
         ctx: &mut Context<Self>,
     ) -> Option<Joined<S>> {
         let wide = wider.iter().find(|input| self.may_serve(&input.key))?;
-        let wide = wide.key.clone();
+        let wide = self.held_key(&wide.key);
         if !self.entries.contains_key(&wide) {
             let start = Arc::clone(self.roots.get(&wide)?);
             start(self, ctx);
@@ -108,6 +125,13 @@ impl<S: Source> WatchSupervisor<S> {
             Some(entry) => entry.membership.is_none(),
             None => self.roots.contains_key(key),
         }
+    }
+
+    /// Returns the key that the supervisor holds for this watch, so that all members share one.
+    fn held_key(&self, key: &WatchKey) -> WatchKey {
+        let held = self.entries.get_key_value(key).map(|(key, _)| key);
+        let held = held.or_else(|| self.roots.get_key_value(key).map(|(key, _)| key));
+        held.unwrap_or(key).clone()
     }
 
     fn host_of(&self, wide: &WatchKey) -> Option<(MembersHost<S>, Arc<WatchCell>)> {
@@ -203,7 +227,7 @@ impl<S: Source> WatchSupervisor<S> {
         let rejoin = (Instant::now() + pause + at_random(spread), number);
         let entry = self.entries.get_mut(key);
         if let Some(membership) = entry.and_then(|entry| entry.membership.as_mut()) {
-            membership.detached = Some(Detached { reason, rejoin });
+            membership.detached = Some(Box::new(Detached { reason, rejoin }));
             self.rejoins.insert(rejoin, key.clone());
         }
         at_random(spread)
@@ -302,7 +326,7 @@ impl<S: Source> WatchSupervisor<S> {
         };
         entry.incarnation = incarnation;
         // What was reported last is what changes are compared with.
-        entry.last_reported = Some(Box::new(entry.cell.state()));
+        entry.last_reported = Some(shared(entry.cell.state()));
         entry.cell.write().upstream = Some(wide);
         entry.handle.join(exited.state, host, incarnation);
         tracing::debug!(path = %entry.path, "the watch is served by a wider one again");
@@ -320,6 +344,7 @@ impl<S: Source> WatchSupervisor<S> {
         if self.observers.is_empty() || state.is_refused() {
             return;
         }
+        let state = &shared(state.clone());
         let members = self.entries.iter_mut().filter(|(_, entry)| {
             // Before its own first value it is not live, whatever the other is.
             entry.is_member_of(wide)
@@ -332,7 +357,7 @@ impl<S: Source> WatchSupervisor<S> {
             })
             .collect();
         for (key, path) in changed {
-            self.notify(&key, &path, &EventKind::State(state.clone()));
+            self.notify(&key, &path, &EventKind::State(WatchState::clone(state)));
         }
     }
 
@@ -340,7 +365,7 @@ impl<S: Source> WatchSupervisor<S> {
     pub(super) fn mark_reported(&mut self) {
         let members = self.entries.values_mut();
         for entry in members.filter(|entry| entry.last_reported.is_some()) {
-            entry.last_reported = Some(Box::new(entry.cell.state()));
+            entry.last_reported = Some(shared(entry.cell.state()));
         }
     }
 }
@@ -353,13 +378,13 @@ impl<S: Source> WatchEntry<S> {
     }
 
     /// Whether this state is worth reporting. It counts as reported from here on.
-    pub(super) fn is_news(&mut self, state: &WatchState) -> bool {
+    pub(super) fn is_news(&mut self, state: &Arc<WatchState>) -> bool {
         // A watcher of its own has compared it already.
         let Some(last_reported) = &mut self.last_reported else {
             return true;
         };
         let news = last_reported.is_news(state);
-        **last_reported = state.clone();
+        *last_reported = Arc::clone(state);
         news
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Topic<Q: Query> {
     /// Boxed, since a list that they come and go in is moved about.
     pub(crate) subscribers: VecMap<SubscriptionId, Box<SubscriberEntry<Q>>>,
     /// The text of the last rejection, so that the same one is reported once.
-    pub(crate) rejection: Option<String>,
+    pub(crate) rejection: Option<Box<str>>,
     diff_cache: DiffCache<Q::Value>,
 }
 
@@ -147,6 +147,7 @@ impl<Q: Query> Topic<Q> {
         outbox: &mut impl Outbox,
         now: Instant,
     ) -> DeliveryOutcome {
+        let diff_cache = (self.subscribers.len() > 1).then_some(&mut self.diff_cache);
         let Some(subscribed) = self.subscribers.get_mut(id) else {
             return DeliveryOutcome::Done;
         };
@@ -162,7 +163,7 @@ impl<Q: Query> Topic<Q> {
                 SubscriberCode::SkipFirst,
             ));
         }
-        let next = if let Ok(next) = caught(|| feed.next(now, &mut self.diff_cache)) {
+        let next = if let Ok(next) = caught(|| feed.next(now, diff_cache)) {
             feed.view_returned();
             next
         } else {

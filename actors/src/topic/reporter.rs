@@ -100,20 +100,20 @@ impl<Q: Query> Reporter<Q> {
     }
 
     /// An answer could not be taken as a value; reported once while `last` is the same.
-    pub(crate) fn reject(&self, reason: Arc<dyn Error + Send + Sync>, last: &mut Option<String>) {
+    pub(crate) fn reject(&self, reason: Arc<dyn Error + Send + Sync>, last: &mut Option<Box<str>>) {
         let text = text_of(&*reason);
         let replaced = self.cell.write().status.rejection.replace(reason.clone());
         discard(replaced);
-        if last.as_ref() == Some(&text) {
+        if last.as_deref() == Some(&*text) {
             return;
         }
         tracing::warn!(path = %self.path, reason = %text, "the value cannot be read, the last good one stays");
-        *last = Some(text);
+        *last = Some(text.into_boxed_str());
         self.report(ReportKind::Rejected(reason));
     }
 
     /// An answer could be taken as a value; reported if the one before could not.
-    pub(crate) fn accept(&self, last: &mut Option<String>) {
+    pub(crate) fn accept(&self, last: &mut Option<Box<str>>) {
         if last.take().is_none() {
             return;
         }

@@ -3,10 +3,13 @@
 //! Consul omits them from a list
 //! (<https://developer.hashicorp.com/consul/docs/security/acl/acl-rules#key-value-rules>).
 
-use consul_watch::{FailureClass, Key, KeyPrefix, client::Consistency};
+use std::time::Duration;
+
+use consul_watch::{ConsulConfig, FailureClass, Key, KeyPrefix, client::Consistency};
 use consul_watch_harness::{
     Acl, Canned, DEADLINE, Feed, ResponseFault, Rule, described, eventually_async, log_capture,
 };
+use serde_json::Value;
 
 /// A watch of a folder whose token may read all of it, or all but `FOLDER/secret`.
 struct Folder {
@@ -19,8 +22,11 @@ impl Folder {
     /// Watches a folder with these keys, each with the value 1. Each test uses another name, because all tests
     /// share one log.
     async fn start(name: &'static str, keys: &[&str]) -> Self {
+        Self::of(Acl::start(), name, keys).await
+    }
+
+    async fn of(acl: Acl, name: &'static str, keys: &[&str]) -> Self {
         log_capture::capture();
-        let acl = Acl::start();
         let all = format!(r#"key_prefix "{name}/" {{ policy = "read" }}"#);
         let but_secret = format!(r#"{all} key "{name}/secret" {{ policy = "deny" }}"#);
         acl.policy("all", &all);
@@ -81,11 +87,17 @@ impl Folder {
 
     /// Returns a list of the folder without this key, as Consul sends it for a token without the right.
     fn list_without(&self, key: &str, index: u64) -> ResponseFault {
+        let key = format!("{}/{key}", self.name);
+        self.list(index, |list| {
+            list.retain(|pair| pair["Key"] != key.as_str())
+        })
+    }
+
+    /// Returns the list of the folder with this index, and changed.
+    fn list(&self, index: u64, change: impl FnOnce(&mut Vec<Value>)) -> ResponseFault {
         let agent = &self.acl.fixture.agent;
         let mut pairs = agent.get_json(&format!("/v1/kv/{}/?recurse", self.name));
-        let key = format!("{}/{key}", self.name);
-        let list = pairs.as_array_mut().expect("a list");
-        list.retain(|pair| pair["Key"] != key.as_str());
+        change(pairs.as_array_mut().expect("a list"));
         let list = Canned::new(200, pairs.to_string());
         ResponseFault::Replace(list.header("X-Consul-Index", &index.to_string()))
     }
@@ -225,6 +237,26 @@ async fn a_proof_that_fails() {
         folder.put("gone", "1");
         folder.says(&["added /gone=1"]).await;
     }
+}
+
+/// Nothing answers the proof, and no time limit ends it: what the list says besides is delivered.
+#[actix_rt::test]
+async fn a_proof_that_is_not_answered_holds_nothing_back() {
+    let patient = |config: ConsulConfig, token: &str| {
+        config
+            .with_token(token)
+            .with_request_timeout(Duration::from_secs(3_600))
+    };
+    let mut folder = Folder::of(Acl::of(patient), "silent", &["open", "secret"]).await;
+    let list = folder.list(1_000_000, |list| {
+        list.retain(|pair| pair["Key"] != "silent/secret");
+        list[0]["Value"] = Value::from("Mg==");
+        list[0]["ModifyIndex"] = Value::from(1_000_000);
+    });
+    let proxy = &folder.acl.fixture.proxy;
+    proxy.inject(Rule::always(ResponseFault::stall_after_headers()).for_target("/v1/txn"));
+    proxy.inject(Rule::next(1, list).for_target("recurse"));
+    folder.says(&["updated /open=1→2"]).await;
 }
 
 /// Behind a proxy that forwards reads only, each key is read by name.

@@ -3,7 +3,9 @@
 //!
 //! The answers were recorded on Consul 1.16 to 1.22 and are replayed in front of the agent of the test.
 
-use consul_watch::{Checks, FailureClass, Nodes, Service, Services, actors::Query};
+use std::time::Duration;
+
+use consul_watch::{Checks, ConsulConfig, FailureClass, Nodes, Service, Services, actors::Query};
 use consul_watch_harness::{
     Canned, DEADLINE, Describe, Feed, Fixture, ResponseFault, Rule, TestAgent, eventually,
     eventually_async, fixture::impatient,
@@ -13,6 +15,11 @@ const WEB1: &str = "web1 on harness at 127.0.0.1:80 is passing";
 const WEB2: &str = "web2 on harness at 127.0.0.1:80 is passing";
 
 fn start() -> Fixture {
+    Fixture::of(agent(), impatient)
+}
+
+/// Returns an agent with a passing instance of `web`.
+fn agent() -> TestAgent {
     let agent = TestAgent::dev();
     agent.register("web1", "web", &[]);
     // The agent registers it in the catalog, then its check, and its own node's metadata, in any order.
@@ -21,7 +28,7 @@ fn start() -> Fixture {
         let meta = first["Node"]["Meta"].as_object();
         first["Checks"][1].is_object() && meta.is_some_and(|meta| !meta.is_empty())
     });
-    Fixture::of(agent, impatient)
+    agent
 }
 
 /// Replaces the next held answer of the watch, and waits until the watch has asked again after it.
@@ -137,4 +144,23 @@ async fn an_unproven_removal_does_not_hold_back_an_addition() {
     proxy.pass();
     // Consul never had it.
     feed.says(&[&format!("removed {WEB2}")]).await;
+}
+
+/// Nothing answers the fresh list, and no time limit ends the wait for it.
+#[actix_rt::test]
+async fn an_unanswered_proof_does_not_hold_back_an_addition() {
+    let agent = agent();
+    let patient =
+        |config: ConsulConfig| impatient(config).with_request_timeout(Duration::from_secs(3_600));
+    let fixture = Fixture::of(agent, patient);
+    let mut feed = fixture.watch(Service::new("web")).await;
+    feed.says(&[&format!("added {WEB1}")]).await;
+    let web = fixture.agent.get_json(WEB).to_string();
+    let answer = Canned::new(200, web.replace("web1", "web2"));
+    let answer = answer.with_index(index(&fixture, WEB) + 1);
+    let proxy = &fixture.proxy;
+    proxy.inject(Rule::next(2, ResponseFault::Replace(answer)).for_target("index="));
+    proxy.inject(Rule::always(ResponseFault::stall_after_headers()).for_target("consistent"));
+    let added = feed.says(&[&format!("added {WEB2}")]).await;
+    assert_eq!(added.current.len(), 2);
 }
