@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{digest::digest_of, view_parts::ViewParts};
+use super::{
+    digest::digest_of,
+    view_parts::{ViewDigest, ViewParts},
+};
 use crate::hex::hex;
 
 /// Fields that only say when something was written.
@@ -29,9 +32,9 @@ pub(super) enum Fingerprint {
         salt: String,
         /// The SHA-256 of the salt and of the state's entries, in hexadecimal, whatever their order.
         digest: String,
-        /// The SHA-256 of the salt and of what counts for the subscriber, in hexadecimal.
+        /// What counts for the subscriber, if it has a view.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        view: Option<String>,
+        view: Option<ViewDigest>,
     },
     Handled {
         /// The id of each entry that was handled, of a value that only ever adds.
@@ -82,9 +85,11 @@ impl Fingerprint {
                 digest: seen,
                 view: seen_parts,
             } => {
-                let same_parts = view.zip(seen_parts.as_ref());
-                *seen == digest(salt, snapshot)
-                    || same_parts.is_some_and(|(view, seen)| *seen == view.digest(salt, snapshot))
+                let parts = view.zip(seen_parts.as_ref());
+                // Where there is one, the view decides: it may count an index, which the whole leaves out.
+                parts
+                    .and_then(|(view, seen)| seen.matches(&view.digest(salt, snapshot)))
+                    .unwrap_or_else(|| *seen == digest(salt, snapshot))
             }
             Self::Handled { .. } => {
                 let handled = self.handled();
@@ -282,6 +287,28 @@ mod tests {
             panic!("events are remembered one by one")
         };
         assert_eq!(handled.len(), MAX_REMEMBERED);
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn an_index_that_the_view_counts_is_not_covered() {
+        let created = |index| {
+            let pair = KvPair::clone(&pair("a", "1", 1));
+            vec![Arc::new(KvPair {
+                create_index: index,
+                ..pair
+            })]
+        };
+        let view = ViewParts::new("CreateIndex", |pair: &KvPair| {
+            Some(Value::from(pair.create_index))
+        });
+        let seen = Fingerprint::of_all_but(&created(1), &HashSet::new(), Some(&view));
+        assert!(seen.covers(&created(1), Some(&view)));
+        assert!(!seen.covers(&created(2), Some(&view)));
+        assert!(
+            seen.covers(&created(2), None),
+            "it is left out of the whole"
+        );
     }
 
     #[cfg(feature = "cli")]

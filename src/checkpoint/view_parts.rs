@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use consul_watch_actors::{Item, Snapshot};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -31,10 +32,29 @@ impl<I: Item> ViewParts<I> {
         }
     }
 
-    pub(super) fn digest<S: Snapshot<Item = I>>(&self, salt: &str, snapshot: &S) -> String {
+    pub(super) fn digest<S: Snapshot<Item = I>>(&self, salt: &str, snapshot: &S) -> ViewDigest {
         let parts = snapshot.items().iter().filter_map(|item| (self.part)(item));
         let parts = parts.map(|part| Sha256::digest(part.to_string()).into());
-        digest_of(&[salt, &self.settings, "\n"], parts.collect())
+        ViewDigest {
+            settings: digest_of(&[salt, &self.settings], Vec::new()),
+            parts: digest_of(&[salt], parts.collect()),
+        }
+    }
+}
+
+/// What counted in a state, in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct ViewDigest {
+    /// The SHA-256 of the salt and of the settings of the view.
+    settings: String,
+    /// The SHA-256 of the salt and of the parts of the entries that count.
+    parts: String,
+}
+
+impl ViewDigest {
+    /// Returns whether the same counted, or `None` where the views differ and nothing can be compared.
+    pub(super) fn matches(&self, other: &Self) -> Option<bool> {
+        (self.settings == other.settings).then(|| self.parts == other.parts)
     }
 }
 

@@ -74,10 +74,15 @@ enum Refusal {
         value: String,
     },
     Bookkeeping,
+    /// A dot is followed by nothing.
+    EndsWithDot,
 }
 
 /// Returns the steps to a field.
 fn steps(name: &str, shape: &Shape) -> Result<Vec<String>, Refusal> {
+    if name.ends_with('.') {
+        return Err(Refusal::EndsWithDot);
+    }
     let (mut steps, mut shape, mut rest) = (Vec::new(), shape, Some(name));
     while let Some(left) = rest {
         let done = &name[..name.len() - left.len()];
@@ -151,6 +156,10 @@ impl Refusal {
             Self::NoFields { value } => DefinitionError::unusable(
                 field,
                 format!("`{value}` has no fields; name `{value}` itself"),
+            ),
+            Self::EndsWithDot => DefinitionError::unusable(
+                field,
+                format!("`{name}` ends with a dot; name a field after it, or remove the dot"),
             ),
             Self::Bookkeeping => DefinitionError::unusable(
                 field,

@@ -1,8 +1,10 @@
 //! Errors of definitions. None shows a value that may be secret.
 
-use std::{error::Error, fmt};
+use std::{borrow::Cow, error::Error, fmt};
 
 use serde_json::Value;
+
+use crate::text::escaped;
 
 /// One error of a definition. It names the field, the value found and the values allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +29,7 @@ pub enum DefinitionError {
         found: String,
     },
     /// The value of a field is not one of the allowed ones.
-    #[error("`{field}` cannot be `{found}`{}: it is one of {allowed}", suggestion(nearest.as_deref()))]
+    #[error("`{}` cannot be `{}`{}: it is one of {allowed}", shown(field), shown(found), suggestion(nearest.as_deref()))]
     NotAllowed {
         /// The field.
         field: String,
@@ -39,7 +41,7 @@ pub enum DefinitionError {
         nearest: Option<String>,
     },
     /// The value of a field has the right type but cannot be used.
-    #[error("`{field}` cannot be used: {reason}")]
+    #[error("`{}` cannot be used: {reason}", shown(field))]
     Unusable {
         /// The field.
         field: String,
@@ -55,7 +57,7 @@ pub enum DefinitionError {
         second: String,
     },
     /// The field does not exist for this type.
-    #[error("`{field}` is not a field here{}: there are {allowed}", suggestion(nearest.as_deref()))]
+    #[error("`{}` is not a field here{}: there are {allowed}", shown(field), suggestion(nearest.as_deref()))]
     Unknown {
         /// The field.
         field: String,
@@ -128,8 +130,16 @@ fn of(field: &str) -> String {
     if field.is_empty() {
         "this ".to_owned()
     } else {
-        format!("`{field}` ")
+        format!("`{}` ", shown(field))
     }
+}
+
+/// The greatest length of a text of a file in an error, in characters.
+const MAX_SHOWN: usize = 200;
+
+/// Returns a text of a file as an error shows it: in one line and cut.
+fn shown(text: &str) -> Cow<'_, str> {
+    escaped(text, MAX_SHOWN)
 }
 
 fn suggestion(nearest: Option<&str>) -> String {
@@ -150,8 +160,14 @@ fn kind_of(value: &Value) -> &'static str {
     }
 }
 
+/// The length in bytes from which on a text is no name with a typing error.
+const MAX_MISTYPED: usize = 100;
+
 /// Returns the nearest of `names`, if it is near enough for a typing error.
 pub(crate) fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+    if word.len() > MAX_MISTYPED {
+        return None;
+    }
     let most = (word.chars().count() / 3).max(1);
     names
         .into_iter()

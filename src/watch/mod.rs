@@ -24,6 +24,7 @@ mod consul_query;
 mod decoded_prefix;
 mod event;
 mod first_answer;
+pub(crate) mod glob;
 mod hidden;
 mod identified;
 mod json_key;

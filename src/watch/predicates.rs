@@ -19,28 +19,21 @@ use consul_watch_actors::Change;
 use crate::{
     kv::KvPair,
     model::{CheckStatus, Health, ServiceEntry, Transitions},
+    watch::glob,
 };
 
 /// Selects changes of keys that match a glob: `*` is any text without a slash, `**` between slashes any
-/// number of folders, `?` one character, `[a-z]` a range, `{a,b}` alternatives, and `\` escapes the next
-/// character. The glob has to match the full key, including the configuration's prefix. A malformed glob
-/// matches nothing.
+/// number of folders, `?` one byte, `[a-z]` a range of ASCII, `{a,b}` alternatives, and `\` escapes the next
+/// character. The glob has to match the full key, including the configuration's prefix. A malformed glob, and one whose
+/// alternatives have more than 64 combinations, matches nothing.
 pub fn key_glob(
     glob: impl Into<String>,
 ) -> impl Fn(&Change<KvPair>) -> bool + Send + Sync + 'static {
-    let glob = glob.into();
-    move |change| glob_matches(&glob, &change.item().key)
-}
-
-/// Returns whether a glob matches the full key.
-pub(crate) fn glob_matches(glob: &str, key: &str) -> bool {
-    fast_glob::glob_match(glob, key)
-}
-
-/// Returns the error in a malformed glob.
-#[cfg(feature = "cli")]
-pub(crate) fn check_glob(glob: &str) -> Result<(), impl std::fmt::Display> {
-    fast_glob::validate(glob)
+    let glob = Some(glob.into()).filter(|glob| glob::check(glob).is_ok());
+    move |change| {
+        let key = &change.item().key;
+        glob.as_deref().is_some_and(|glob| glob::matches(glob, key))
+    }
 }
 
 /// Selects changes of instances that have or had this tag, so that the loss of it is one of them.

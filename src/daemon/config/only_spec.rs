@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     definition::{Definition, DefinitionError, DefinitionErrors, Fields, nearest},
     model::CheckStatus,
-    watch::predicates,
+    watch::glob,
 };
 
 /// The name of the block.
@@ -66,21 +66,22 @@ impl OnlySpec {
         let kind = definition.map(|definition| definition.watch_type.type_name());
         let mut texts = |name| texts(&mut inner, name, kind, &mut found);
         let (keys, tags, transitions) = (texts("keys"), texts("tags"), texts("transitions"));
-        for (at, glob) in keys.iter().enumerate() {
-            if let Err(error) = predicates::check_glob(glob) {
-                let reason = format!("it is not a glob: {error}");
-                found.push(DefinitionError::unusable(format!("keys[{at}]"), reason));
+        for (at, glob) in given(&keys) {
+            if let Err(error) = glob::check(glob) {
+                found.push(DefinitionError::unusable(
+                    format!("keys[{at}]"),
+                    error.to_string(),
+                ));
             }
         }
-        let transitions = transitions
-            .iter()
-            .enumerate()
+        let transitions: Vec<_> = given(&transitions)
             .filter_map(|(at, text)| {
                 TransitionSpec::read(text, &format!("transitions[{at}]"), &mut found)
             })
             .collect();
         inner.refuse_unread(&mut found);
-        if map.is_empty() {
+        let has_conditions = !(keys.is_empty() && tags.is_empty() && transitions.is_empty());
+        if !has_conditions && found.is_empty() {
             let remedy = "it is empty; give `keys`, `tags` or `transitions`, or remove it";
             errors.push(DefinitionError::unusable(NAME, remedy));
         }
@@ -123,11 +124,7 @@ impl OnlySpec {
     }
 
     fn has_key(&self, key: Option<&str>) -> bool {
-        let matches = |key: &str| {
-            self.keys
-                .iter()
-                .any(|glob| predicates::glob_matches(glob, key))
-        };
+        let matches = |key: &str| self.keys.iter().any(|glob| glob::matches(glob, key));
         self.keys.is_empty() || key.is_some_and(matches)
     }
 
@@ -140,6 +137,12 @@ impl OnlySpec {
         self.transitions.is_empty()
             || from != to && wanted.any(|wanted| wanted.from.is(from) && wanted.to.is(to))
     }
+}
+
+/// Returns the texts that are not empty, with their places.
+fn given(texts: &[String]) -> impl Iterator<Item = (usize, &String)> {
+    let texts = texts.iter().enumerate();
+    texts.filter(|(_, text)| !text.is_empty())
 }
 
 /// Reads a list of texts, none of which is empty.
@@ -205,9 +208,13 @@ impl TransitionSpec {
             errors.push(DefinitionError::unusable(field, reason));
             return None;
         };
+        if to.contains("->") {
+            let reason = "it has more than one arrow; give each change of health by itself: `passing -> critical`";
+            errors.push(DefinitionError::unusable(field, reason));
+            return None;
+        }
         let mut health = |text: &str| HealthSpec::read(text.trim(), field, errors);
-        let (from, to) = (health(from), health(to));
-        let (from, to) = (from?, to?);
+        let (from, to) = (health(from)?, health(to)?);
         if from == to && from != HealthSpec::Any {
             let reason =
                 "both ends are the same, so that it never happens; give two of them, or remove it";

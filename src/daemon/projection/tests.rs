@@ -198,7 +198,11 @@ fn an_unknown_name_is_refused_with_the_nearest_one() {
             refused::<ServiceEntry>(""),
             &["cannot be ``", "one of Node, "],
         ),
-        (refused::<ServiceEntry>("Service."), &["one of Kind, "]),
+        (refused::<ServiceEntry>("Service."), &["ends with a dot"]),
+        (
+            refused::<ServiceEntry>("Service.Meta."),
+            &["ends with a dot"],
+        ),
         (
             refused::<Node>("ModifyIndex"),
             &["`ModifyIndex` only says when something was written"],

@@ -19,7 +19,8 @@ pub(super) fn write(outcomes: &[Outcome]) -> Result<(), String> {
 fn tables(outcomes: &[Outcome]) -> String {
     let mut text = "# Compatibility\n\n\
         The tables are the output of `cargo xtask compat CONSUL...`, which runs the test suites and the storms with\n\
-        each of the given Consul programs. A number counts the tests that passed; failures are shown as such.\n"
+        each of the given Consul programs. A number counts the tests that passed; failures are shown as such.\n\
+        `cargo xtask storm restores` and `cargo xtask storm policies` run one storm; `CONSUL_BIN` names the program.\n"
         .to_owned();
     let mut section = |head: &str, what: &str, rows: Vec<(String, Vec<String>)>| {
         let versions: Vec<_> = outcomes.iter().map(|it| it.version.as_str()).collect();

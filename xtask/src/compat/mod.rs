@@ -58,8 +58,18 @@ fn version(consul: &Path) -> Result<String, String> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let named = text.lines().find_map(|line| line.strip_prefix("Consul v"));
     named
-        .map(|version| version.trim().to_owned())
+        .map(|version| release(version.trim()).to_owned())
         .ok_or_else(|| format!("{shown} version: not a Consul: {text}"))
+}
+
+/// Returns the release that a version is of: without the name of a build, but with `-dev`.
+fn release(version: &str) -> &str {
+    let end = version.find(['-', '+']).unwrap_or(version.len());
+    if version[end..].starts_with("-dev") {
+        version
+    } else {
+        &version[..end]
+    }
 }
 
 /// Runs one storm in a process of its own, since a process looks for its Consul once.
@@ -78,4 +88,21 @@ fn storm(kind: &str, consul: &Path) -> Result<Storm, String> {
         let errors = String::from_utf8_lossy(&output.stderr);
         format!("the storm of {kind} has no result:\n{text}{errors}")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_build_is_no_part_of_a_release() {
+        for (version, of) in [
+            ("1.8.7", "1.8.7"),
+            ("1.8.7+dfsg1", "1.8.7"),
+            ("1.21.4-mine3", "1.21.4"),
+            ("1.23.0-dev", "1.23.0-dev"),
+        ] {
+            assert_eq!(release(version), of);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The fields `only` and `project`: refusals with their locations, and the watches that they apply to.
 
-use super::{load, only};
+use super::{load, load_all, only};
 use crate::daemon::config::watch_spec::WatchSpec;
 
 /// Returns the issues of a watch of this type that has these fields, on line 3.
@@ -92,6 +92,31 @@ fn conditions_that_select_nothing_are_refused_with_their_location() {
             "both ends are the same, so that it never happens",
         ),
         (
+            SERVICE,
+            "only { transitions = [\"->\"] }",
+            "`only.transitions[0]` cannot be ``",
+        ),
+        (
+            SERVICE,
+            "only { transitions = [\"\"] }",
+            "`only.transitions[0]` cannot be used: it is empty",
+        ),
+        (
+            SERVICE,
+            "only { transitions = [\"passing -> critical -> passing\"] }",
+            "it has more than one arrow",
+        ),
+        (
+            KEY,
+            "only { keys = [\"{*a,*b,*c}{*a,*b,*c}{*a,*b,*c}{*a,*b,*c}\"] }",
+            "`only.keys[0]` cannot be used: its alternatives have 81 combinations, and 64 is the limit",
+        ),
+        (
+            KEY,
+            "only { keys = [\"n/[à-ü]\"] }",
+            "matches ASCII characters alone",
+        ),
+        (
             "type = \"kee\"",
             "only { keys = [\"a\"] }",
             "did you mean `key`?",
@@ -101,6 +126,30 @@ fn conditions_that_select_nothing_are_refused_with_their_location() {
         assert!(errors.contains(expected), "{fields}: {errors}");
         assert_eq!(errors.lines().count(), 1, "{fields}: {errors}");
     }
+}
+
+#[test]
+fn conditions_that_are_null_are_none() {
+    for only in [r#"{"keys": null}"#, r#"{"keys": null, "tags": null}"#] {
+        let watch = format!(r#"{{"type": "key", "key": "a", "args": ["x"], "only": {only}}}"#);
+        let text = format!(r#"{{"watches": [{watch}]}}"#);
+        let errors = load_all(&[("a.json", &text)]).unwrap_err();
+        assert!(
+            errors.contains("`only` cannot be used: it is empty"),
+            "{errors}"
+        );
+    }
+}
+
+#[test]
+fn what_a_file_says_forges_no_line_of_an_error() {
+    let text = format!(
+        r#"{{"watches": [{{"type": "key", "key": "a", "args": ["x"], "payload": "\u001b[31m\nx", "project": ["\u202e{}"]}}]}}"#,
+        "y".repeat(1_000_000)
+    );
+    let errors = load_all(&[("a.json", &text)]).unwrap_err();
+    assert_eq!(errors.lines().count(), 2, "{errors}");
+    assert!(errors.len() < 3_000 && !errors.contains(['\u{1b}', '\u{202e}']));
 }
 
 #[test]
