@@ -32,7 +32,7 @@ pub(super) enum Fingerprint {
         salt: String,
         /// The SHA-256 of the salt and of the state's entries, in hexadecimal, whatever their order.
         digest: String,
-        /// What counts for the subscriber, if it has a view.
+        /// The digest of all that counts for the subscriber, if it has a view.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         view: Option<ViewDigest>,
     },

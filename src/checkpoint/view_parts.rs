@@ -42,7 +42,7 @@ impl<I: Item> ViewParts<I> {
     }
 }
 
-/// What counted in a state, in hexadecimal.
+/// The digests of all that counted in a state, in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct ViewDigest {
     /// The SHA-256 of the salt and of the settings of the view.

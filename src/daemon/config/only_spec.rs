@@ -209,7 +209,7 @@ impl TransitionSpec {
             return None;
         };
         if to.contains("->") {
-            let reason = "it has more than one arrow; give each change of health by itself: `passing -> critical`";
+            let reason = "it has more than one arrow; give each change of health on its own: `passing -> critical`";
             errors.push(DefinitionError::unusable(field, reason));
             return None;
         }

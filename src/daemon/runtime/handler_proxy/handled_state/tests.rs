@@ -1,4 +1,4 @@
-//! What counts as handled, one update after another.
+//! Updates that are handled one after another.
 
 use super::*;
 use crate::{
