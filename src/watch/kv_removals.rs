@@ -83,13 +83,11 @@ impl KvListQuery<'_> {
             return self.prove_missing(answer, pairs).await;
         }
         let proof = self.prove_missing(answer.clone(), pairs.clone());
-        match tokio::time::timeout(MAX_HOLD_BACK, proof).await {
-            Ok(settled) => settled,
-            Err(_) => {
-                let unknown = vec![Absence::Unproven(Why::Unknown); missing.len()];
-                self.keep_unproven(answer, pairs, &missing, &unknown, None)
-            }
+        if let Ok(settled) = tokio::time::timeout(MAX_HOLD_BACK, proof).await {
+            return settled;
         }
+        let unknown = vec![Absence::Unproven(Why::Unknown); missing.len()];
+        self.keep_unproven(answer, pairs, &missing, &unknown, None)
     }
 
     async fn prove_missing(&self, mut answer: QueryAnswer, mut pairs: Vec<Arc<KvPair>>) -> Settled {

@@ -89,7 +89,7 @@ impl Folder {
     fn list_without(&self, key: &str, index: u64) -> ResponseFault {
         let key = format!("{}/{key}", self.name);
         self.list(index, |list| {
-            list.retain(|pair| pair["Key"] != key.as_str())
+            list.retain(|pair| pair["Key"] != key.as_str());
         })
     }
 
