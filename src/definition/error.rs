@@ -88,6 +88,16 @@ impl DefinitionError {
         }
     }
 
+    /// Returns the error of a value that is not among those allowed, with the nearest of them.
+    pub(crate) fn not_allowed(field: impl Into<String>, found: &str, allowed: &[&str]) -> Self {
+        Self::NotAllowed {
+            field: field.into(),
+            found: found.to_owned(),
+            allowed: allowed.join(", "),
+            nearest: nearest(found, allowed.iter().copied()),
+        }
+    }
+
     pub(crate) fn unusable(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Unusable {
             field: field.into(),
@@ -187,6 +197,12 @@ pub struct DefinitionErrors(Vec<DefinitionError>);
 impl DefinitionErrors {
     pub(crate) fn push(&mut self, error: DefinitionError) {
         self.0.push(error);
+    }
+
+    /// Adds all errors of another definition, or of a part of this one.
+    #[cfg(feature = "cli")]
+    pub(crate) fn append(&mut self, others: Self) {
+        self.0.extend(others.0);
     }
 
     /// Returns whether there is no error.

@@ -2,7 +2,7 @@
 
 use super::{
     Definition, WatchType,
-    error::{DefinitionError, DefinitionErrors, nearest},
+    error::{DefinitionError, DefinitionErrors},
     fields::Fields,
 };
 use crate::client::Secret;
@@ -96,12 +96,7 @@ fn read_watch_type(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Op
                 });
             }
             if let Some(state) = state.as_deref().filter(|state| !STATES.contains(state)) {
-                errors.push(DefinitionError::NotAllowed {
-                    field: "state".to_owned(),
-                    found: state.to_owned(),
-                    allowed: STATES.join(", "),
-                    nearest: nearest(state, STATES),
-                });
+                errors.push(DefinitionError::not_allowed("state", state, &STATES));
             }
             WatchType::Checks { service, state }
         }
@@ -118,12 +113,11 @@ fn read_watch_type(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Op
             service_id: missing("service_id", "the id of a single service")?,
         },
         other => {
-            errors.push(DefinitionError::NotAllowed {
-                field: "type".to_owned(),
-                found: other.to_owned(),
-                allowed: types,
-                nearest: nearest(other, WatchType::TYPES),
-            });
+            errors.push(DefinitionError::not_allowed(
+                "type",
+                other,
+                &WatchType::TYPES,
+            ));
             return None;
         }
     })

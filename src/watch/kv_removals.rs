@@ -79,10 +79,12 @@ impl KvListQuery<'_> {
                 unsettled: None,
             };
         }
+        // One key that goes is the everyday case, and costs the leader little.
+        let jitters = missing.len() > 1;
         if !has_news(self.previous, &pairs) {
-            return self.prove_missing(answer, pairs).await;
+            return self.prove_missing(answer, pairs, jitters).await;
         }
-        let proof = self.prove_missing(answer.clone(), pairs.clone());
+        let proof = self.prove_missing(answer.clone(), pairs.clone(), jitters);
         if let Ok(settled) = tokio::time::timeout(MAX_HOLD_BACK, proof).await {
             return settled;
         }
@@ -90,9 +92,13 @@ impl KvListQuery<'_> {
         self.keep_unproven(answer, pairs, &missing, &unknown, None)
     }
 
-    async fn prove_missing(&self, mut answer: QueryAnswer, mut pairs: Vec<Arc<KvPair>>) -> Settled {
-        // One key that goes is the everyday case, and costs the leader little.
-        if missing(self.previous, &pairs, self.keep).len() > 1 {
+    async fn prove_missing(
+        &self,
+        mut answer: QueryAnswer,
+        mut pairs: Vec<Arc<KvPair>>,
+        jitters: bool,
+    ) -> Settled {
+        if jitters {
             jitter().await;
         }
         let _turn = self.client.proof_turn().await;

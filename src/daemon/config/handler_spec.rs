@@ -12,7 +12,7 @@ use crate::{
         values::{checked, direct, list, signal},
         watch_options::WatchOptions,
     },
-    definition::{DefinitionError, DefinitionErrors, Fields, nearest},
+    definition::{DefinitionError, DefinitionErrors, Fields},
     handlers::{Exec, OnChange, PayloadKind, Program, Script, Signal},
 };
 
@@ -74,12 +74,7 @@ pub(super) fn kind(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Op
     };
     let known = KINDS.into_iter().find(|kind| *kind == given);
     if known.is_none() {
-        errors.push(DefinitionError::NotAllowed {
-            field: "handler_type".to_owned(),
-            nearest: nearest(&given, KINDS),
-            found: given,
-            allowed: KINDS.join(", "),
-        });
+        errors.push(DefinitionError::not_allowed("handler_type", &given, &KINDS));
     }
     known
 }

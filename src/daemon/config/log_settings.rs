@@ -2,7 +2,7 @@
 
 use crate::{
     daemon::{config::section::section, config_issue::ConfigErrors, parse::tree::ConfigNode},
-    definition::{DefinitionError, DefinitionErrors, Fields, nearest},
+    definition::{DefinitionError, DefinitionErrors, Fields},
 };
 
 /// The section `log`: which events are logged, and in which format.
@@ -65,11 +65,6 @@ fn one_of(
     if allowed.contains(&lower.as_str()) {
         return Some(lower);
     }
-    errors.push(DefinitionError::NotAllowed {
-        field: name.to_owned(),
-        nearest: nearest(&found, allowed.iter().copied()),
-        found,
-        allowed: allowed.join(", "),
-    });
+    errors.push(DefinitionError::not_allowed(name, &found, allowed));
     None
 }

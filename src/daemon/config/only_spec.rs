@@ -6,7 +6,7 @@ use consul_watch_actors::Change;
 use serde_json::Value;
 
 use crate::{
-    definition::{Definition, DefinitionError, DefinitionErrors, Fields, nearest},
+    definition::{Definition, DefinitionError, DefinitionErrors, Fields},
     model::CheckStatus,
     watch::glob,
 };
@@ -176,9 +176,7 @@ fn texts(
             "it is empty, and no change would count; give at least one value, or remove it";
         found.push(DefinitionError::unusable(name, reason));
     }
-    for error in found.iter() {
-        errors.push(error.clone());
-    }
+    errors.append(found);
     texts
 }
 
@@ -237,12 +235,7 @@ impl HealthSpec {
 
     fn read(text: &str, field: &str, errors: &mut DefinitionErrors) -> Option<Self> {
         if !Self::NAMES.contains(&text) {
-            errors.push(DefinitionError::NotAllowed {
-                field: field.to_owned(),
-                found: text.to_owned(),
-                allowed: Self::NAMES.join(", "),
-                nearest: nearest(text, Self::NAMES),
-            });
+            errors.push(DefinitionError::not_allowed(field, text, &Self::NAMES));
             return None;
         }
         Some(match text {

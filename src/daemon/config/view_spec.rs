@@ -48,10 +48,9 @@ fn project(
         let reason = "it is empty; name at least one field of an entry, or remove it";
         found.push(DefinitionError::unusable(NAME, reason));
     }
-    for error in found.iter() {
-        errors.push(error.clone());
-    }
-    let definition = definition.filter(|_| found.is_empty())?;
+    let is_good = found.is_empty();
+    errors.append(found);
+    let definition = definition.filter(|_| is_good)?;
     if matches!(definition.watch_type, WatchType::Event { .. }) {
         let reason =
             "it does not apply to a watch of type `event`, since an event never changes; remove it";

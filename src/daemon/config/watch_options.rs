@@ -9,7 +9,7 @@ use crate::{
         retry_spec::RetrySpec,
         values::{duration, list},
     },
-    definition::{DefinitionError, DefinitionErrors, Fields, nearest},
+    definition::{DefinitionError, DefinitionErrors, Fields},
     handlers::{Environment, OnError, PayloadKind},
 };
 
@@ -128,12 +128,7 @@ fn payload(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Pay
         "state" => Some(PayloadKind::State),
         "changes" => Some(PayloadKind::Changes),
         _ => {
-            errors.push(DefinitionError::NotAllowed {
-                field: "payload".to_owned(),
-                nearest: nearest(&given, KINDS),
-                found: given,
-                allowed: KINDS.join(", "),
-            });
+            errors.push(DefinitionError::not_allowed("payload", &given, &KINDS));
             None
         }
     }
