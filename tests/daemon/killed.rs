@@ -154,13 +154,11 @@ fn a_process_that_a_handler_has_left_behind_lives_on() {
     let text = format!("{}{}", consul(&agent.url()), key("a", &line, ""));
     let mut daemon = Binary::start(&folder, &folder.configure(&text));
     let left = ids(&folder, "left", 1);
-    eventually(DEADLINE, "the end of the run", || {
-        children(daemon.id()).iter().all(|(id, _)| {
-            let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-            line.starts_with(b"cw-guard")
-        })
-    });
+    // From then on, the guard leaves the rest of the program's process group alone.
+    daemon.until_logged("handler run ended", 1);
+    let guard: Vec<u32> = children(daemon.id()).iter().map(|(id, _)| *id).collect();
     assert!(!daemon.end_by(Signal::KILL).success());
+    until_ended(&guard);
     assert!(is_running(left[0]), "it is no handler any more");
     kill(left[0]);
 }

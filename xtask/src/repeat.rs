@@ -28,7 +28,10 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let consul = consul_watch_harness::consul().map_err(|error| error.to_string())?;
     let tests = find(&options.filter)?;
     if tests.is_empty() {
-        return Err(format!("no test matches `{}`", options.filter));
+        return Err(format!(
+            "no test matches `{}`: a test that proves no promise is named with its target, as in daemon::killed",
+            options.filter
+        ));
     }
     println!(
         "{} tests, {} times each, {} at a time{}",

@@ -158,13 +158,14 @@ pub(in crate::handlers) async fn supervise(
                 }
             }
         }
+        // From here on, what the child has left lives on, even if this future is dropped or this process is killed.
+        group.release();
         if !streams.is_terminated() {
             // Another process holds the pipes now, and not the child.
             let _ = timeout(DRAIN_TIMEOUT, streams).await;
         }
         status
     };
-    group.release();
     if let Some(pipe) = pipe {
         // Who still writes to it would die of SIGPIPE without a reader.
         tokio::spawn(discard(pipe));
@@ -221,5 +222,61 @@ async fn until(due: Option<Instant>) {
     match due {
         Some(due) => sleep_until(due).await,
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs, path::Path};
+
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+    use crate::handlers::{
+        OutputTo, Program,
+        process::{Pipes, spawn},
+    };
+
+    #[actix::test]
+    async fn what_a_program_has_left_lives_on_while_its_output_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let text = |name: &str| fs::read_to_string(file(name)).unwrap_or_default();
+        // What it leaves holds the pipe of the output open.
+        let line = format!(
+            "cd {}; n=0; (until [ -e go ]; do [ $((n += 1)) -lt 6000 ] || exit; sleep 0.01; done; \
+             echo lives > left) & echo $$ > program",
+            folder.path().display()
+        );
+        let pipes = Pipes {
+            input: None,
+            output: OutputTo::Log,
+        };
+        let child = spawn(&Program::shell(line), &BTreeMap::new(), pipes).unwrap();
+        let limits = RunLimits {
+            timeout: None,
+            stop_signal: Signal::TERM,
+            grace: Duration::ZERO,
+            orphans: OrphanPolicy::Leave,
+        };
+        let until = async |what: &str, holds: &dyn Fn() -> bool| {
+            let deadline = Instant::now() + Duration::from_secs(30);
+            while !holds() {
+                assert!(Instant::now() < deadline, "{what}");
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let is_reaped = || {
+            let program = text("program");
+            program.ends_with('\n') && !Path::new("/proc").join(program.trim()).exists()
+        };
+        let (_commands, receiver) = unbounded_channel();
+        // Dropped as soon as the program is reaped, within the time for the rest of its output.
+        tokio::select! {
+            _ = supervise(child, limits, receiver) => {}
+            () = until("the program runs", &is_reaped) => {}
+        }
+        fs::write(file("go"), "").unwrap();
+        until("what it has left was ended", &|| text("left") == "lives\n").await;
     }
 }
