@@ -41,7 +41,7 @@ pub enum DefinitionError {
         nearest: Option<String>,
     },
     /// The value of a field has the right type but cannot be used.
-    #[error("`{}` cannot be used: {reason}", shown(field))]
+    #[error("`{}` cannot be used: {}", shown(field), escaped(reason, MAX_REASON))]
     Unusable {
         /// The field.
         field: String,
@@ -146,6 +146,9 @@ fn of(field: &str) -> String {
 
 /// The greatest length of a text of a file in an error, in characters.
 const MAX_SHOWN: usize = 200;
+
+/// The greatest length of a reason, which may hold texts of a file too, in characters.
+const MAX_REASON: usize = 1_000;
 
 /// Returns a text of a file as an error shows it: in one line and cut.
 fn shown(text: &str) -> Cow<'_, str> {

@@ -29,6 +29,21 @@ impl<'a> Fields<'a> {
         self.map.get(name).filter(|value| !value.is_null())
     }
 
+    /// Refuses fields that are given and have a meaning in another place alone.
+    pub fn refuse_misplaced(
+        &mut self,
+        names: &[&'static str],
+        reason: &str,
+        errors: &mut DefinitionErrors,
+    ) {
+        for name in names {
+            // A field that is not given is none to suggest.
+            if self.map.contains_key(*name) && self.get(name).is_some() {
+                errors.push(DefinitionError::unusable(*name, reason));
+            }
+        }
+    }
+
     /// Returns a text field.
     pub fn string(&mut self, name: &'static str, errors: &mut DefinitionErrors) -> Option<String> {
         let value = self.get(name)?;

@@ -34,6 +34,36 @@ pub(crate) fn matches(glob: &str, key: &str) -> bool {
     fast_glob::glob_match(glob, key)
 }
 
+/// Returns false if a checked glob matches no key with this prefix, whatever follows. It may return true all the same.
+pub(crate) fn may_match_below(glob: &str, prefix: &str) -> bool {
+    let (folders, beginning) = match prefix.rsplit_once('/') {
+        Some((folders, beginning)) => (Some(folders), beginning),
+        None => (None, prefix),
+    };
+    let mut parts = glob.split('/');
+    for folder in folders.into_iter().flat_map(|folders| folders.split('/')) {
+        match parts.next() {
+            None => return false,
+            Some(part) if spans_folders(part) => return true,
+            Some(part) if !fast_glob::glob_match(part, folder) => return false,
+            Some(_) => {}
+        }
+    }
+    let Some(part) = parts.next() else {
+        return false;
+    };
+    match part.split_once(['*', '?']) {
+        _ if spans_folders(part) => true,
+        Some((literal, _)) => literal.starts_with(beginning) || beginning.starts_with(literal),
+        None => part.starts_with(beginning),
+    }
+}
+
+/// Returns whether a part of a glob between two slashes may match a slash, or holds only a piece of an alternative.
+fn spans_folders(part: &str) -> bool {
+    part.contains("**") || part.contains(['{', '}', '[', ']', '\\', '!'])
+}
+
 /// Returns the number of globs that a glob stands for, or more: braces within `[…]` count too.
 fn combinations(glob: &str) -> u64 {
     // For each open brace the sum of its finished alternatives, and the product of the one at hand.
@@ -102,6 +132,37 @@ mod tests {
             assert_eq!(combinations(glob), count, "{glob}");
         }
         assert_eq!(combinations(&"{a,b}".repeat(100)), u64::MAX);
+    }
+
+    #[test]
+    fn a_glob_beside_a_prefix_matches_nothing() {
+        for (glob, prefix) in [
+            ("web/*", "app/"),
+            ("/app/*", "app/"),
+            ("*.json", "app/"),
+            ("app/*", "app/web/"),
+            ("app", "app/"),
+            ("app/w*", "app/x"),
+            ("a?c/web", "abd/"),
+            ("ap", "app"),
+        ] {
+            assert!(!may_match_below(glob, prefix), "{glob} {prefix}");
+        }
+        for (glob, prefix) in [
+            ("web/*", ""),
+            ("app/*", "app/"),
+            ("app/*", "app"),
+            ("application/*", "app"),
+            ("app/web/*", "app/"),
+            ("app/w*", "app/web"),
+            ("*/*.json", "app/"),
+            ("**/x", "app/web/"),
+            ("{app/web,x}/*", "app/web/"),
+            ("!app/*", "app/"),
+            ("[a-c]pp/*", "app/"),
+        ] {
+            assert!(may_match_below(glob, prefix), "{glob} {prefix}");
+        }
     }
 
     #[test]

@@ -119,6 +119,12 @@ pub(super) fn program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) ->
     }
 }
 
+/// Refuses a URL beside a program.
+pub(super) fn no_http(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) {
+    let reason = "it belongs to `handler_type = \"http\"`; add that, or remove it";
+    fields.refuse_misplaced(&["http_handler_config"], reason, errors);
+}
+
 /// Refuses the fields of a program beside a URL.
 pub(super) fn no_program(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) {
     for name in ["handler", "args"] {
@@ -239,6 +245,12 @@ impl ExecExtras {
         "restart_on_change",
         "state_file",
     ];
+
+    /// Refuses these fields for another kind of handler.
+    pub(super) fn refuse(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) {
+        let reason = "it belongs to `handler_type = \"exec\"`; add that, or remove it";
+        fields.refuse_misplaced(&Self::FIELDS, reason, errors);
+    }
 
     pub(super) fn read(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Self {
         let extras = Self {

@@ -6,7 +6,7 @@ use consul_watch_actors::Change;
 use serde_json::Value;
 
 use crate::{
-    definition::{Definition, DefinitionError, DefinitionErrors, Fields},
+    definition::{Definition, DefinitionError, DefinitionErrors, Fields, WatchType},
     model::CheckStatus,
     watch::glob,
 };
@@ -67,11 +67,12 @@ impl OnlySpec {
         let mut texts = |name| texts(&mut inner, name, kind, &mut found);
         let (keys, tags, transitions) = (texts("keys"), texts("tags"), texts("transitions"));
         for (at, glob) in given(&keys) {
-            if let Err(error) = glob::check(glob) {
-                found.push(DefinitionError::unusable(
-                    format!("keys[{at}]"),
-                    error.to_string(),
-                ));
+            let fault = match glob::check(glob) {
+                Err(error) => Some(error.to_string()),
+                Ok(()) => definition.and_then(|definition| fault(glob, &definition.watch_type)),
+            };
+            if let Some(fault) = fault {
+                found.push(DefinitionError::unusable(format!("keys[{at}]"), fault));
             }
         }
         let transitions: Vec<_> = given(&transitions)
@@ -136,6 +137,19 @@ impl OnlySpec {
         let mut wanted = self.transitions.iter();
         self.transitions.is_empty()
             || from != to && wanted.any(|wanted| wanted.from.is(from) && wanted.to.is(to))
+    }
+}
+
+/// Returns the reason why a glob matches none of the keys that a watch sees.
+fn fault(glob: &str, watch: &WatchType) -> Option<String> {
+    match watch {
+        WatchType::Key { key } if !glob::matches(glob, key) => Some(format!(
+            "it does not match `{key}`, the only key of this watch; correct or remove it"
+        )),
+        WatchType::KeyPrefix { prefix } if !glob::may_match_below(glob, prefix) => Some(format!(
+            "it matches no key with the prefix `{prefix}`; write a glob of full keys, such as `{prefix}**`"
+        )),
+        _ => None,
     }
 }
 

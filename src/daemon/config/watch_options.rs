@@ -59,10 +59,21 @@ impl WatchOptions {
         if to(&[HandlerKind::Script, HandlerKind::Http]) {
             watch_options.payload = payload(fields, errors);
             watch_options.retry = RetrySpec::read(fields, errors);
+        } else {
+            let reason = "it belongs to handlers of the types `script` and `http`; remove it";
+            fields.refuse_misplaced(&["payload", "retry"], reason, errors);
         }
         if to(&[HandlerKind::Script]) {
             watch_options.timeout = duration(fields, "timeout", errors);
             watch_options.concurrency = Concurrency::read(fields, errors);
+        } else {
+            let reason = "it belongs to handlers of the type `script`; remove it";
+            fields.refuse_misplaced(&["concurrency"], reason, errors);
+            let reason = match kind {
+                HandlerKind::Http => "it belongs into `http_handler_config`; move it there",
+                _ => reason,
+            };
+            fields.refuse_misplaced(&["timeout"], reason, errors);
         }
         if to(&[HandlerKind::Script, HandlerKind::Exec]) {
             watch_options.grace = duration(fields, "grace", errors);
@@ -70,6 +81,17 @@ impl WatchOptions {
             watch_options.environment_allow = list(fields, "environment_allow", errors);
             watch_options.environment_deny = list(fields, "environment_deny", errors);
             watch_options.inherit_token = fields.boolean("inherit_token", errors);
+        } else {
+            let names = [
+                "grace",
+                "splay",
+                "environment_allow",
+                "environment_deny",
+                "inherit_token",
+            ];
+            let reason =
+                "it belongs to handlers that are programs (`script` and `exec`); remove it";
+            fields.refuse_misplaced(&names, reason, errors);
         }
         watch_options
     }

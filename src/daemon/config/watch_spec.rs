@@ -230,6 +230,7 @@ fn read_handler(
     let watch_options = WatchOptions::read(fields, applies, errors).or(defaults);
     let spec = match applies {
         HandlerKind::Http => {
+            ExecExtras::refuse(fields, errors);
             handler_spec::no_program(fields, errors);
             if fields.get("http_handler_config").is_none() {
                 let remedy =
@@ -239,16 +240,15 @@ fn read_handler(
             HandlerSpec::Http(Box::new(http?.with_options(&watch_options)))
         }
         HandlerKind::Script => {
-            if fields.get("http_handler_config").is_some() {
-                let reason = "it belongs to `handler_type = \"http\"`; add that, or remove it";
-                errors.push(DefinitionError::unusable("http_handler_config", reason));
-            }
+            ExecExtras::refuse(fields, errors);
+            handler_spec::no_http(fields, errors);
             HandlerSpec::Script(Box::new(ScriptSpec::new(
                 handler_spec::program(fields, errors)?,
                 &watch_options,
             )))
         }
         HandlerKind::Exec => {
+            handler_spec::no_http(fields, errors);
             let extras = ExecExtras::read(fields, errors);
             let program = handler_spec::program(fields, errors)?;
             HandlerSpec::Exec(Box::new(ExecSpec::new(program, &watch_options, extras)))

@@ -16,7 +16,7 @@ fn a_payload_is_one_of_two_and_not_for_exec() {
         ),
         (
             "handler_type = \"exec\"\n args = [\"x\"]\n payload = \"changes\"",
-            "a.hcl:6: watches[0]: `payload` is not a field here",
+            "a.hcl:6: watches[0]: `payload` cannot be used: it belongs to handlers of the types `script` and `http`",
         ),
     ] {
         let errors = errors(fields);

@@ -61,6 +61,17 @@ fn conditions_that_select_nothing_are_refused_with_their_location() {
         ),
         (
             KEY,
+            "only { keys = [\"a\",\n \"b*\"] }",
+            "a.hcl:4: watches[0]: `only.keys[1]` cannot be used: it does not match `a`, the only key of this watch",
+        ),
+        (
+            "type = \"keyprefix\" prefix = \"/app/\"",
+            "only { keys = [\"app/*\",\n \"*.json\"] }",
+            "a.hcl:4: watches[0]: `only.keys[1]` cannot be used: it matches no key with the prefix `app/`; write a \
+             glob of full keys, such as `app/**`",
+        ),
+        (
+            KEY,
             "only { key = [\"a\"] }",
             "`only.key` is not a field here (did you mean `keys`?)",
         ),
@@ -161,6 +172,15 @@ fn what_a_file_says_forges_no_line_of_an_error() {
     let errors = load_all(&[("a.json", &text)]).unwrap_err();
     assert_eq!(errors.lines().count(), 2, "{errors}");
     assert!(errors.len() < 3_000 && !errors.contains(['\u{1b}', '\u{202e}']));
+
+    let long = "y".repeat(1_000_000);
+    let text = format!(
+        r#"{{"watches": [{{"type": "keyprefix", "prefix": "\u001b[31m\n\u202e{long}", "args": ["x"], "only": {{"keys": "a"}}}}]}}"#
+    );
+    let errors = load_all(&[("a.json", &text)]).unwrap_err();
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    assert!(errors.contains(r"`\u{1b}[31m\n\u{202e}y"), "{errors}");
+    assert!(errors.len() < 3_000, "{}", errors.len());
 }
 
 #[test]

@@ -127,7 +127,27 @@ fn fields_beyond_consuls_are_refused_with_their_location() {
         ),
         (
             "args = [\"x\"]\n kill_signal = \"HUP\"",
-            "`kill_signal` is not a field here",
+            "a.hcl:5: watches[0]: `kill_signal` cannot be used: it belongs to `handler_type = \"exec\"`; add that",
+        ),
+        (
+            "handler_type = \"exec\"\n args = [\"x\"]\n timeout = \"1s\"",
+            "`timeout` cannot be used: it belongs to handlers of the type `script`; remove it",
+        ),
+        (
+            "handler_type = \"exec\"\n args = [\"x\"]\n http_handler_config { path = \"http://x\" }",
+            "`http_handler_config` cannot be used: it belongs to `handler_type = \"http\"`",
+        ),
+        (
+            "handler_type = \"http\"\n timeout = \"1s\"\n http_handler_config { path = \"http://x\" }",
+            "`timeout` cannot be used: it belongs into `http_handler_config`; move it there",
+        ),
+        (
+            "handler_type = \"http\"\n grace = \"1s\"\n http_handler_config { path = \"http://x\" }",
+            "`grace` cannot be used: it belongs to handlers that are programs",
+        ),
+        (
+            "handler_type = \"exec\"\n args = [\"x\"]\n paylod = \"changes\"",
+            "`paylod` is not a field here: there are",
         ),
         (
             "args = [\"x\"]\n checkpoint = \"/no/such/folder/x\"",
