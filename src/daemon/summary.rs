@@ -147,12 +147,8 @@ impl WatchSummary {
         if payload == PayloadKind::Changes {
             handler.push_str(", payload changes");
         }
-        if let Some(only) = &spec.delivery.view.only {
-            handler.extend([", only ", &only.to_string()]);
-        }
-        if let Some(project) = &spec.delivery.view.project {
-            let names: Vec<_> = project.names().collect();
-            handler.extend([", project ", &format!("{names:?}")]);
+        if !spec.delivery.view.is_plain() {
+            handler.extend([", ", &spec.delivery.view.to_string()]);
         }
         if let Some(file) = &spec.delivery.checkpoint {
             handler.push_str(", checkpoint ");

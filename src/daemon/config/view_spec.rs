@@ -1,5 +1,7 @@
 //! The fields `only` and `project`: the changes that count for a handler.
 
+use std::fmt;
+
 use crate::{
     daemon::{config::only_spec::OnlySpec, projection::Projection},
     definition::{Definition, DefinitionError, DefinitionErrors, Fields, QueryVisitor, WatchType},
@@ -32,6 +34,19 @@ impl ViewSpec {
     /// Returns whether all changes count.
     pub(crate) fn is_plain(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+/// Displays both fields as a file has them, in one line.
+impl fmt::Display for ViewSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let only = self.only.as_ref().map(|only| format!("only {only}"));
+        let project = self.project.as_ref().map(|project| {
+            let names: Vec<_> = project.names().collect();
+            format!("project {names:?}")
+        });
+        let both: Vec<_> = only.into_iter().chain(project).collect();
+        f.write_str(&both.join(", "))
     }
 }
 

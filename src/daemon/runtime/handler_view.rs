@@ -1,4 +1,4 @@
-//! [`HandlerView`]: the changes that count for a handler, for the engine and for checkpoints.
+//! The changes that count for a handler, for the engine and for checkpoints.
 
 use consul_watch_actors::{Item, Query, Snapshot, View};
 use serde_json::{Value, json};
@@ -9,15 +9,12 @@ use crate::{
     handlers::HandlerPayload,
 };
 
-type ItemOf<Q> = <<Q as Query>::Value as Snapshot>::Item;
+/// The entries of a query's value.
+pub(super) type ItemOf<Q> = <<Q as Query>::Value as Snapshot>::Item;
 
-/// The view of a handler, and the parts of a state that it shows.
-pub(super) struct HandlerView<Q: HandlerPayload> {
-    pub(super) view: View<ItemOf<Q>>,
-    pub(super) parts: ViewParts<ItemOf<Q>>,
-}
+type HandlerView<Q> = (View<ItemOf<Q>>, ViewParts<ItemOf<Q>>);
 
-/// Returns the view of a handler; `None` if all changes count.
+/// Returns the view of a handler, and the parts of a state that it shows; `None` if all changes count.
 pub(super) fn handler_view<Q: HandlerPayload>(spec: &ViewSpec) -> Option<HandlerView<Q>> {
     if spec.is_plain() {
         return None;
@@ -33,10 +30,10 @@ pub(super) fn handler_view<Q: HandlerPayload>(spec: &ViewSpec) -> Option<Handler
     if let Some(only) = spec.only.clone() {
         view = view.only(move |change| only.wants(change, Q::key, Q::tags, Q::health));
     }
-    let settings = format!("{spec:?}");
+    let settings = spec.to_string();
     let spec = spec.clone();
     let parts = ViewParts::new(settings, move |item| part::<Q>(&spec, item));
-    Some(HandlerView { view, parts })
+    Some((view, parts))
 }
 
 /// Returns the part of an entry whose change may count.

@@ -15,7 +15,7 @@ use crate::{
             daemon_error::DaemonError,
             error_handlers::{ErrorHandlers, ErrorReporter},
             handler_proxy::{HandlerProxy, ReplaceHandler, Skipped, SkippedState, StopProxy},
-            handler_view::{HandlerView, handler_view},
+            handler_view::handler_view,
             running_handler::HandlerError,
         },
     },
@@ -139,9 +139,7 @@ impl QueryVisitor for StartWatch<'_> {
         let label: Arc<str> = spec.label.as_str().into();
         // An exec program starts with the first state, so it needs one.
         let skips = !matches!(spec.handler, HandlerSpec::Exec(_));
-        let (view, parts) = handler_view::<Q>(&spec.delivery.view)
-            .map(|HandlerView { view, parts }| (view, parts))
-            .unzip();
+        let (view, parts) = handler_view::<Q>(&spec.delivery.view).unzip();
         let handler_proxy =
             HandlerProxy::<Q>::new(label, spec.handler.clone(), errors, file, seen.clone())
                 .with_view(parts.clone())

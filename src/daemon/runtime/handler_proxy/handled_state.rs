@@ -2,11 +2,11 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use consul_watch_actors::{Changed, Query, Reason, Snapshot};
+use consul_watch_actors::{Changed, Reason, Snapshot};
 
 use crate::{
     checkpoint::{Checkpoint, ViewParts, entry_id},
-    daemon::runtime::checkpoint_writer::CheckpointWriter,
+    daemon::runtime::{checkpoint_writer::CheckpointWriter, handler_view::ItemOf},
     handlers::HandlerPayload,
 };
 
@@ -26,8 +26,6 @@ pub(super) struct HandledState<Q: HandlerPayload> {
     /// The newest state that came after the latest update and had nothing that counts, unless it is in `seen`.
     skipped: Option<SkippedState<Q>>,
 }
-
-pub(super) type ItemOf<Q> = <<Q as Query>::Value as Snapshot>::Item;
 
 /// A state that was not delivered, since it differs from the last one in nothing that counts.
 pub(in crate::daemon::runtime) struct SkippedState<Q: HandlerPayload> {

@@ -27,8 +27,9 @@ use crate::{
             error_handlers::ErrorReporter,
             handler_proxy::{
                 delivery::{Delivery, Reply, ReplyLater, deliver},
-                handled_state::{HandledState, HandlerOutcome, ItemOf},
+                handled_state::{HandledState, HandlerOutcome},
             },
+            handler_view::ItemOf,
             running_handler::{HandlerError, RunningHandler},
         },
     },
