@@ -1,5 +1,7 @@
 //! A reload changes only what differs in the files.
 
+use std::process::Command;
+
 use consul_watch::daemon::Daemon;
 use consul_watch_harness::{DEADLINE, FaultProxy, TestAgent, eventually_async};
 
@@ -42,6 +44,34 @@ async fn unchanged_watches_continue_untouched() {
     );
     agent.put("a", "2");
     folder.until_log("a", &["x=1", "x=2"]).await;
+    daemon.stop().await;
+}
+
+#[actix_rt::test]
+async fn an_agent_runs_an_unchanged_handler_again_and_this_does_not() {
+    let folder = Folder::new();
+    let agent = TestAgent::builder()
+        .dev()
+        .config(key("a", &folder.writer("theirs", "x"), ""))
+        .start();
+    agent.put("a", "1");
+    let theirs = |count: usize| {
+        let all = folder.log("theirs");
+        all.iter().filter(|run| run.to_string() == "x=1").count() >= count
+    };
+    eventually_async(DEADLINE, "a run by the agent", || theirs(1)).await;
+    let kept = key("a", &folder.writer("ours", "x"), "");
+    let text = format!("{}{kept}", consul(&agent.url()));
+    let mut daemon = Daemon::start(folder.load(&text)).await.unwrap();
+    folder.until_log("ours", &["x=1"]).await;
+
+    let id = agent.pid().expect("it runs").to_string();
+    let sent = Command::new("kill").args(["-HUP", &id]).status();
+    assert!(sent.expect("kill").success());
+    eventually_async(DEADLINE, "another run by the agent", || theirs(2)).await;
+    daemon.reload(folder.load(&text)).await.unwrap();
+    agent.put("a", "2");
+    folder.until_log("ours", &["x=1", "x=2"]).await;
     daemon.stop().await;
 }
 
