@@ -129,7 +129,9 @@ fn run(
             Ok(actix::System::new().block_on(kv::run(command))?)
         }
         None => {
-            logs::start(&arguments.watch.log, "warn");
+            // The handler of the only watch ends with a program that fails, which is reported as such.
+            let level = "warn,consul_watch_actors::supervisor::linger=error";
+            logs::start(&arguments.watch.log, level);
             refuse_unknown_command(&arguments.watch, &definition)?;
             empty_options::refuse_wider(&given.empty, &arguments.watch)?;
             warn_of_ignored(&given.empty, &given.replaced);

@@ -33,6 +33,13 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Runs the watch until it is finished, fails or is stopped by a signal.
 pub(super) async fn run(arguments: WatchArguments) -> Result<(), CliError> {
     let definition = definition(&arguments)?;
+    let given = |name| match name {
+        "key" => arguments.key.as_deref(),
+        _ => arguments.prefix.as_deref(),
+    };
+    if let Some((_, warning)) = definition.respelled(given) {
+        tracing::warn!("{warning}");
+    }
     require_checkpoint_directory(&arguments)?;
     let config = arguments.connect.config()?;
     let signals =

@@ -14,6 +14,7 @@ mod body;
 mod body_budget;
 mod byte_size;
 mod classify;
+mod cleaned_key;
 mod close_delimited;
 mod config;
 mod config_error;
@@ -74,6 +75,7 @@ pub use self::{
     address::{Address, AddressError, AddressErrorKind, Scheme},
     answer::{QueryAnswer, QueryMeta},
     byte_size::parse_size,
+    cleaned_key::cleaned_key,
     config::ConsulConfig,
     config_error::ConfigError,
     consistency::Consistency,

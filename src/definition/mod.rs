@@ -21,7 +21,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::client::Secret;
+use crate::{client::Secret, text::escaped};
+
+/// The greatest length of the name of a key in a warning or an error, in characters.
+const MAX_NAME: usize = 200;
 
 /// A watch and the parameters of its query
 /// (<https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches>).
@@ -180,6 +183,40 @@ impl Definition {
             Some(definition) if errors.is_empty() => Ok(definition),
             _ => Err(errors),
         }
+    }
+
+    /// Returns a warning about the name of the key or prefix, if these fields do not spell it as this definition has
+    /// it, but for one slash in front.
+    ///
+    /// ```
+    /// use consul_watch::definition::Definition;
+    ///
+    /// let fields = serde_json::json!({ "type": "key", "key": "app//a" });
+    /// let definition = Definition::from_json(&fields)?;
+    /// assert_eq!(definition.to_json()["key"], "app/a");
+    /// let (field, warning) = definition.respelled(|name| fields[name].as_str()).unwrap();
+    /// assert!(field == "key" && warning.contains("is taken for `app/a`"), "{warning}");
+    /// # Ok::<(), consul_watch::definition::DefinitionErrors>(())
+    /// ```
+    pub fn respelled<'a>(
+        &self,
+        text: impl FnOnce(&'static str) -> Option<&'a str>,
+    ) -> Option<(&'static str, String)> {
+        let (field, name) = match &self.watch_type {
+            WatchType::Key { key } => ("key", key),
+            WatchType::KeyPrefix { prefix } => ("prefix", prefix),
+            _ => return None,
+        };
+        let given = text(field)?;
+        if given.strip_prefix('/').unwrap_or(given) == name {
+            return None;
+        }
+        let [given, name] = [given, name].map(|text| escaped(text, MAX_NAME));
+        let warning = format!(
+            "the {field} `{given}` is taken for `{name}`, as by Consul's own commands, since a part between slashes is \
+             empty, `.` or `..`; write `{name}`"
+        );
+        Some((field, warning))
     }
 
     /// Returns the definition as JSON, including its token and without defaults.

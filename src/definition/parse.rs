@@ -1,11 +1,16 @@
 //! Parser for the fields of a definition.
 
+use std::borrow::Cow;
+
 use super::{
-    Definition, WatchType,
+    Definition, MAX_NAME, WatchType,
     error::{DefinitionError, DefinitionErrors},
     fields::Fields,
 };
-use crate::client::Secret;
+use crate::{
+    client::{Secret, cleaned_key},
+    text::escaped,
+};
 
 /// The states of checks that can be queried
 /// (<https://developer.hashicorp.com/consul/api-docs/health#list-checks-in-state>).
@@ -56,7 +61,7 @@ fn read_watch_type(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Op
     };
     Some(match &*kind {
         "key" => WatchType::Key {
-            key: as_consuls_client(missing("key", "the name of a single key")?),
+            key: cleaned("key", &missing("key", "the name of a single key")?, errors)?,
         },
         "keyprefix" => {
             // The empty prefix matches every key.
@@ -67,7 +72,7 @@ fn read_watch_type(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Op
                 ));
             }
             WatchType::KeyPrefix {
-                prefix: as_consuls_client(fields.string("prefix", errors)?),
+                prefix: cleaned("prefix", &fields.string("prefix", errors)?, errors)?,
             }
         }
         "services" => WatchType::Services,
@@ -123,11 +128,18 @@ fn read_watch_type(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Op
     })
 }
 
-/// Drops one slash in front of a key or prefix, as Consul's own client does
-/// (<https://developer.hashicorp.com/consul/commands/kv/get>).
-fn as_consuls_client(mut key: String) -> String {
-    if key.starts_with('/') {
-        key.remove(0);
+/// Returns the key or prefix for which Consul takes a text.
+fn cleaned(field: &'static str, text: &str, errors: &mut DefinitionErrors) -> Option<String> {
+    let key = cleaned_key(text).map(Cow::into_owned);
+    if key.is_none() {
+        errors.push(DefinitionError::unusable(
+            field,
+            format!(
+                "Consul would take `{}` for the whole store, or for another path than one of a key, since a part between \
+                 slashes is empty, `.` or `..` (a variable that is not set?); write the {field} itself",
+                escaped(text, MAX_NAME)
+            ),
+        ));
     }
     key
 }

@@ -124,3 +124,40 @@ fn a_usage_error_exits_as_consul_does() {
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
     }
 }
+
+#[test]
+fn a_name_that_consul_takes_for_another_is_read_with_a_warning_and_never_deleted() {
+    let agent = TestAgent::dev();
+    agent.put("app/a", b"1");
+    let run = |arguments: &[&str]| finished(&mut ours_at(&agent), arguments);
+    let read = run(&["kv", "get", "app//a"]);
+    assert_eq!(text(&read.stdout), "1\n");
+    let said = text(&read.stderr);
+    assert!(
+        said.contains("WARN") && said.contains("asks for `app/a`"),
+        "{said}"
+    );
+    let watched = run(&["-type=key", "-key=app//a"]);
+    let said = text(&watched.stderr);
+    assert!(
+        said.contains("the key `app//a` is taken for `app/a`"),
+        "{said}"
+    );
+    for arguments in [
+        &["kv", "delete", "app//a"][..],
+        &["kv", "delete", "-recurse", "app//"],
+        &["kv", "delete", "-recurse", "//"],
+        &["kv", "get", "-recurse", "//"],
+        &["-type=keyprefix", "-prefix=//"],
+        &["-type=key", "-key=../agent/self"],
+    ] {
+        let refused = run(arguments);
+        let said = text(&refused.stderr);
+        assert!(!refused.status.success(), "{arguments:?}");
+        assert!(
+            said.contains("write ") && text(&refused.stdout).is_empty(),
+            "{said}"
+        );
+    }
+    assert!(agent.get("app/a").is_some());
+}

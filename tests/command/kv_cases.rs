@@ -56,6 +56,9 @@ impl Case {
     }
 }
 
+const WHOLE_STORE: &str =
+    "refused, since a variable that is not set would ask for every key; no name at all does";
+const ANOTHER_KEY: &str = "refused, since it is not the key that was named";
 const QUERY: Errors = Errors::Begin("Error querying Consul agent: ");
 
 pub(crate) const CASES: &[Case] = &[
@@ -78,6 +81,16 @@ pub(crate) const CASES: &[Case] = &[
     Case::new(&["get", "-recurse", "app"]),
     Case::new(&["get", "-recurse", "app/"]),
     Case::new(&["get", "-recurse", "/"]),
+    Case::new(&["get", "app//a"]).errors(Errors::Own),
+    Case::new(&["get", "//app/./a"]).errors(Errors::Own),
+    Case::new(&["get", "-recurse", "app//"]).errors(Errors::Own),
+    Case::new(&["get", "-keys", "//app/"]).errors(Errors::Own),
+    Case::new(&["export", "app//"]).errors(Errors::Own),
+    Case::new(&["get", "-recurse", "//"]).differs(WHOLE_STORE),
+    Case::new(&["export", "app/../"]).differs(WHOLE_STORE),
+    Case::new(&["delete", "app//a"]).differs(ANOTHER_KEY),
+    Case::new(&["delete", "-recurse", "app//"]).differs(ANOTHER_KEY),
+    Case::new(&["delete", "-recurse", "//"]).differs(ANOTHER_KEY),
     Case::new(&["get", "-recurse", "none"]),
     Case::new(&["get", "-recurse", "-detailed", "app/"]),
     Case::new(&["get", "-recurse", "-base64", "app/"]),

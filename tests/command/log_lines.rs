@@ -9,7 +9,7 @@ use std::{
 use consul_watch_harness::{Signal, TestAgent, signal};
 use serde_json::{Value, json};
 
-use crate::runner::{ended, ours_at, until};
+use crate::runner::{ended, finished, ours_at, text, until};
 
 /// A running daemon, its folder and its log.
 pub(crate) struct Logged {
@@ -240,4 +240,17 @@ fn each_run_is_one_line_with_its_label_and_numbers() {
         slow["reason"], "did not end within 50ms and was ended",
         "{slow}"
     );
+}
+
+#[test]
+fn of_a_program_that_fails_nothing_else_is_reported() {
+    let agent = TestAgent::dev();
+    agent.put("a", b"1");
+    for program in ["exit 3", "kill -9 $$"] {
+        let output = finished(&mut ours_at(&agent), ["-type=key", "-key=a", program]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("handler run failed"), "{said}");
+        assert!(!said.contains("actor"), "{said}");
+    }
 }

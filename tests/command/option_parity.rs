@@ -70,6 +70,15 @@ const CASES: &[Case] = &[
     case(&["--type=key", "--key=app/a"]),
     case(&["-type", "key", "--key", "app/a"]),
     case(&["-type=key", "-key=/app/a"]),
+    case(&["-type=key", "-key=//app/a"]),
+    case(&["-type=key", "-key=app//a"]),
+    case(&["-type=key", "-key=app/./a"]),
+    case(&["-type=key", "-key=x/../app/a"]),
+    case(&["-type=keyprefix", "-prefix=app//"]),
+    case(&["-type=keyprefix", "-prefix=//app"]),
+    case(&["-type=keyprefix", "-prefix=app/."]),
+    case(&["-type=keyprefix", "-prefix=//"]).differs(WIDER),
+    case(&["-type=keyprefix", "-prefix=app/../"]).differs(WIDER),
     case(&["-type=key", "-key", "/"])
         .differs("refused at once, since no key is left without the slash; Consul's command retries forever")
         .endless(),

@@ -1,6 +1,8 @@
 //! `consul-watch kv delete`.
 
-use super::{arguments::DeleteArguments, error::KvFailure, key_or_prefix, store};
+use super::{
+    arguments::DeleteArguments, cleaned::another_name, error::KvFailure, key_or_prefix, store,
+};
 use crate::cli::stdout::print;
 
 pub(super) async fn run(arguments: DeleteArguments) -> Result<(), KvFailure> {
@@ -29,6 +31,24 @@ pub(super) async fn run(arguments: DeleteArguments) -> Result<(), KvFailure> {
         );
     }
     let store = store(&arguments.connect)?;
+    let exists = async |recurse: bool| {
+        let found = if recurse {
+            store
+                .keys_prefix(&key, "")
+                .await
+                .map(|keys| !keys.is_empty())
+        } else {
+            store.get_opt(&key).await.map(|pair| pair.is_some())
+        };
+        found.map_err(KvFailure::query)
+    };
+    if let Some(meant) = another_name(&key)
+        && !exists(arguments.recurse).await?
+    {
+        return usage(&format!(
+            "Error! No key is named {key:?}, and Consul's own command would delete another: {meant}"
+        ));
+    }
     if arguments.recurse {
         store
             .delete_prefix(&key)

@@ -4,7 +4,10 @@ use consul_watch::kv::KvPair;
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 
-use super::{arguments::ExportArguments, base64, error::KvFailure, key_or_prefix, store};
+use super::{
+    arguments::ExportArguments, base64, cleaned::as_named_or_cleaned, error::KvFailure,
+    key_or_prefix, store,
+};
 use crate::cli::stdout::print;
 
 /// An entry, with the fields and their order as `consul kv export` has them.
@@ -22,7 +25,8 @@ struct Entry<'a> {
 pub(super) async fn run(arguments: ExportArguments) -> Result<(), KvFailure> {
     let prefix = key_or_prefix(&arguments.operands)?.unwrap_or_default();
     let store = store(&arguments.connect)?;
-    let pairs = store.list_prefix(&prefix).await.map_err(KvFailure::query)?;
+    let pairs = async |prefix: String| store.list_prefix(&prefix).await;
+    let pairs = as_named_or_cleaned(&prefix, pairs, |pairs| pairs.is_empty()).await?;
     let json = json(&pairs)
         .map_err(|error| KvFailure::Usage(format!("Error exporting KV data: {error}")))?;
     print(|out| writeln!(out, "{json}"))

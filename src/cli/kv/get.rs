@@ -3,7 +3,8 @@
 use consul_watch::kv::KvPair;
 
 use super::{
-    arguments::GetArguments, base64, error::KvFailure, key_or_prefix, store, tab_writer::aligned,
+    arguments::GetArguments, base64, cleaned::as_named_or_cleaned, error::KvFailure, key_or_prefix,
+    store, tab_writer::aligned,
 };
 use crate::cli::stdout::print;
 
@@ -14,14 +15,13 @@ pub(super) async fn run(arguments: GetArguments) -> Result<(), KvFailure> {
     }
     let store = store(&arguments.connect)?;
     if arguments.keys && !arguments.recurse {
-        let keys = store
-            .keys_prefix(&key, &arguments.separator)
-            .await
-            .map_err(KvFailure::query)?;
+        let keys = async |prefix: String| store.keys_prefix(&prefix, &arguments.separator).await;
+        let keys = as_named_or_cleaned(&key, keys, |keys| keys.is_empty()).await?;
         return print(|out| keys.iter().try_for_each(|key| writeln!(out, "{key}")));
     }
     if arguments.recurse {
-        let pairs = store.list_prefix(&key).await.map_err(KvFailure::query)?;
+        let pairs = async |prefix: String| store.list_prefix(&prefix).await;
+        let pairs = as_named_or_cleaned(&key, pairs, |pairs| pairs.is_empty()).await?;
         return print(|out| {
             for (at, pair) in pairs.iter().enumerate() {
                 if at > 0 && arguments.detailed {
@@ -33,7 +33,8 @@ pub(super) async fn run(arguments: GetArguments) -> Result<(), KvFailure> {
             Ok(())
         });
     }
-    let pair = store.get_opt(&key).await.map_err(KvFailure::query)?;
+    let pair = async |key: String| store.get_opt(&key).await;
+    let pair = as_named_or_cleaned(&key, pair, Option::is_none).await?;
     let Some(pair) = pair else {
         return Err(KvFailure::NotDone(format!(
             "Error! No key exists at: {key}"

@@ -2,6 +2,7 @@
 
 pub(super) mod arguments;
 mod base64;
+mod cleaned;
 mod data;
 mod delete;
 pub(super) mod error;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
+    client::cleaned_key,
     daemon::{
         config_issue::{ConfigErrors, ConfigIssue},
         location::Location,
@@ -95,6 +96,16 @@ fn checked(name: &str, entry: &ConfigNode, before: &[RootSpec]) -> Result<String
         };
         return unusable(format!(
             "it starts with a slash, which no URL of Consul can name, so the query would read all keys; {remedy}"
+        ));
+    }
+    let clean = cleaned_key(prefix);
+    if clean.as_deref() != Some(prefix) {
+        let remedy = clean.map_or_else(
+            || "write the prefix itself".to_owned(),
+            |clean| format!("write `{clean}`"),
+        );
+        return unusable(format!(
+            "a part between slashes is empty, `.` or `..`, which no URL of Consul can name; {remedy}"
         ));
     }
     if prefix.len() > MAX_ROOT_LENGTH {

@@ -17,7 +17,7 @@ use crate::{
         },
         config_issue::{ConfigErrors, ConfigIssue},
         location::Location,
-        parse::tree::ConfigNode,
+        parse::tree::{ConfigNode, NodeData},
     },
     definition::{Definition, DefinitionError, DefinitionErrors, Fields, QueryVisitor, WatchType},
     handlers::{HandlerPayload, OnError},
@@ -106,6 +106,17 @@ impl WatchSpec {
                 location,
             })
         });
+        let given = |name| match node.get(name).map(|text| &text.data) {
+            Some(NodeData::Scalar(Value::String(text))) => Some(text.as_str()),
+            _ => None,
+        };
+        if let Some((field, warning)) = read
+            .as_ref()
+            .and_then(|read| read.definition.respelled(given))
+        {
+            let location = node.location_of(field).clone();
+            warnings.push(ConfigIssue::in_part(&part, location, warning));
+        }
         let refused = read.as_ref().and_then(unusable_checkpoint);
         if let Some(reason) = &refused {
             let location = node.location_of("checkpoint").clone();

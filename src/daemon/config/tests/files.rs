@@ -125,3 +125,26 @@ fn a_pipe_in_place_of_a_file_is_refused_and_not_read() {
         assert!(errors.contains(&expected), "{errors}");
     }
 }
+
+#[test]
+fn a_name_that_consul_takes_for_another_is_a_warning_or_an_error() {
+    let watch = |name: &str| {
+        load(&format!(
+            "watches {{\n type = \"keyprefix\"\n prefix = \"{name}\"\n args = [\"x\"]\n}}"
+        ))
+    };
+    assert!(watch("/app/").unwrap().warnings.is_empty());
+    let config = watch("//app//web/").unwrap();
+    assert_eq!(config.watches[0].path, "keyprefix:app/web/?raw");
+    let [warning] = &config.warnings[..] else {
+        panic!("{:?}", config.warnings)
+    };
+    let expected = "a.hcl:3: watches[0]: the prefix `//app//web/` is taken for `app/web/`";
+    assert!(warning.to_string().contains(expected), "{warning}");
+    for name in ["//", "app/..", "../agent/self"] {
+        let errors = watch(name).unwrap_err();
+        let expected =
+            format!("a.hcl:3: watches[0]: `prefix` cannot be used: Consul would take `{name}` for");
+        assert!(errors.contains(&expected), "{errors}");
+    }
+}

@@ -57,6 +57,11 @@ fn unusable_roots_are_refused_with_their_location() {
              query would read all keys; write `app/`, or `\"\"` for all keys",
         ),
         (
+            "roots = [\"app//\"]",
+            "a.hcl:1: `roots[0]` cannot be used: a part between slashes is empty, `.` or `..`, which no URL of Consul \
+             can name; write `app/`",
+        ),
+        (
             "roots = \"//\"",
             "so the query would read all keys; write `\"\"` if you mean all keys",
         ),
