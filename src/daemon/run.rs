@@ -1,6 +1,7 @@
 //! The daemon as a process: it loads files, and obeys signals and systemd.
 
 use std::{
+    error::Error,
     fmt,
     path::PathBuf,
     time::{Duration, Instant},
@@ -119,10 +120,18 @@ pub async fn run(paths: &[PathBuf], mut options: RunOptions) -> Result<(), Daemo
     let mut daemon = Daemon::start(options.load(paths)?).await?;
     tracing::info!(watches = daemon.config().watches.len(), "watches started");
     notify::ready(daemon.config().watches.len());
-    while signals.next().await == SignalAction::Reload {
+    let mut next = signals.next().await;
+    while next == SignalAction::Reload {
         notify::reloading();
-        reload(paths, &mut options, &mut daemon).await;
-        notify::ready(daemon.config().watches.len());
+        let reload = reload(paths, &mut options, &mut daemon);
+        let meanwhile = signals.next_within(reload).await;
+        if meanwhile != Some(SignalAction::End) {
+            notify::ready(daemon.config().watches.len());
+        }
+        next = match meanwhile {
+            Some(action) => action,
+            None => signals.next().await,
+        };
     }
     notify::stopping();
     tracing::info!("stopping all watches");
@@ -155,6 +164,13 @@ async fn reload(paths: &[PathBuf], options: &mut RunOptions, daemon: &mut Daemon
     };
     match daemon.reload(config).await {
         Ok(done) => done.log(),
+        Err(DaemonError::Reset(error)) => {
+            let reason = error.source().unwrap_or(&error).to_string();
+            tracing::error!(
+                reason,
+                "reload refused: all watches continue unchanged; fix the section `consul` or its files and send SIGHUP again"
+            );
+        }
         Err(error) => tracing::error!(%error, "reload partly failed"),
     }
 }
@@ -182,6 +198,23 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
+    }
+
+    /// Returns the action of the signals that arrive within a reload. The end does not wait for it: handlers that it
+    /// replaces may take long to finish.
+    async fn next_within(&mut self, reload: impl Future<Output = ()>) -> Option<SignalAction> {
+        let mut reload = std::pin::pin!(reload);
+        let mut again = None;
+        loop {
+            tokio::select! {
+                biased;
+                action = self.next() => match action {
+                    SignalAction::End => return Some(action),
+                    SignalAction::Reload => again = Some(action),
+                },
+                () = &mut reload => return again,
+            }
+        }
     }
 
     async fn next(&mut self) -> SignalAction {

@@ -26,5 +26,6 @@ mod reload_starts_afresh;
 mod reload_under_load;
 mod shared_roots;
 mod signals;
+mod signals_during_a_reload;
 mod systemd_unit;
 mod what_changed;

@@ -107,8 +107,14 @@ impl Process {
 
     /// Sends a signal and waits for the end. It may have ended already.
     #[track_caller]
-    pub(crate) fn end_by(mut self, which: Signal) -> ExitStatus {
+    pub(crate) fn end_by(self, which: Signal) -> ExitStatus {
         let _ = signal(&self.child, which);
+        self.ended()
+    }
+
+    /// Waits for the end.
+    #[track_caller]
+    pub(crate) fn ended(mut self) -> ExitStatus {
         let child = &mut self.child;
         eventually_some(DEADLINE, "the end of the daemon", || {
             child.try_wait().expect("a child")

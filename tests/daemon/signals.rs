@@ -35,6 +35,16 @@ fn an_invalid_file_leaves_the_watches_running_and_is_logged() {
     ] {
         assert!(log.contains(expected), "{expected}:\n{log}");
     }
+    // What only the client of Consul finds.
+    let token = folder.path("no-token");
+    folder.configure(&good.replace(
+        "consul {",
+        &format!("consul {{ token_file = \"{}\" ", token.display()),
+    ));
+    daemon.send(Signal::HUP);
+    daemon.until_logged("reload refused", 2);
+    let log = daemon.log();
+    assert!(log.contains("no-token") && !log.contains("partly"), "{log}");
     agent.put("a", "2");
     eventually(DEADLINE, "the watch continues", || {
         folder.log("a").len() == 2

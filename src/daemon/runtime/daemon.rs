@@ -7,6 +7,7 @@ use consul_watch_actors::{Reset, StartAfresh, Status, Stop, WatchStatus, WatchSu
 use futures_util::future::join_all;
 
 use crate::{
+    checkpoint::Checkpoint,
     client::{ConsulClient, ConsulConfig, FileDigests},
     daemon::{
         config::{
@@ -17,6 +18,7 @@ use crate::{
         runtime::{
             daemon_error::DaemonError,
             error_handlers::ErrorHandlers,
+            proxies::Proxies,
             reload_diff::{ReloadAction, reload_actions},
             reload_summary::ReloadSummary,
             running_watch::RunningWatch,
@@ -49,6 +51,8 @@ pub struct Daemon {
     /// The files that clients of Consul were made with.
     files: FileDigests,
     running: Vec<RunningWatch>,
+    /// All that have not ended, also those that a reload is replacing.
+    proxies: Proxies,
     errors: ErrorHandlers,
 }
 
@@ -69,18 +73,13 @@ impl Daemon {
         let mut daemon = Self {
             watches,
             running: Vec::new(),
+            proxies: Proxies::default(),
             errors: ErrorHandlers::default(),
             files,
             config,
         };
         let specs = daemon.config.watches.clone();
-        for begun in join_all(
-            specs
-                .into_iter()
-                .map(|spec| RunningWatch::start(&daemon.watches, &daemon.errors, spec, None)),
-        )
-        .await
-        {
+        for begun in join_all(specs.into_iter().map(|spec| daemon.start_watch(spec, None))).await {
             match begun {
                 Ok(running_watch) => daemon.running.push(running_watch),
                 Err(error) => {
@@ -106,6 +105,11 @@ impl Daemon {
     /// Returns [`DaemonError::Reset`] if the new Consul configuration is unusable; all watches then continue
     /// unchanged. Any other error concerns one watch, which no longer runs; all others follow the new
     /// configuration.
+    ///
+    /// # Cancellation
+    ///
+    /// It waits for the handlers that are replaced. If its future is dropped before it is ready, watches may be without a
+    /// handler: [`stop`](Self::stop) then ends all of them in order.
     pub async fn reload(&mut self, config: DaemonConfig) -> Result<ReloadSummary, DaemonError> {
         let files = FileDigests::of(&config.consul);
         let mut reloaded = ReloadSummary {
@@ -166,6 +170,7 @@ impl Daemon {
                 }
             }
         }
+        self.proxies.forget_ended();
         running.sort_by_key(|(at, _)| *at);
         self.running = running
             .into_iter()
@@ -193,6 +198,14 @@ impl Daemon {
         let roots = std::mem::take(&mut self.config.roots);
         self.config = DaemonConfig { roots, ..config };
         failed.map_or(Ok(reloaded), Err)
+    }
+
+    fn start_watch(
+        &self,
+        spec: WatchSpec,
+        seen: Option<Checkpoint>,
+    ) -> impl Future<Output = Result<RunningWatch, DaemonError>> {
+        RunningWatch::start(&self.watches, &self.proxies, &self.errors, spec, seen)
     }
 
     /// Applies one action to a watch.
@@ -225,10 +238,7 @@ impl Daemon {
                     seen = old.end(&self.watches, grace).await;
                 }
                 match new {
-                    Some((at, spec)) => Some((
-                        at,
-                        RunningWatch::start(&self.watches, &self.errors, spec, seen).await?,
-                    )),
+                    Some((at, spec)) => Some((at, self.start_watch(spec, seen).await?)),
                     None => None,
                 }
             }
@@ -254,12 +264,7 @@ impl Daemon {
         // A supervisor that is gone has ended all its watches.
         let _ = self.watches.send(Stop::all()).await;
         let grace = self.config.shutdown_grace;
-        join_all(
-            self.running
-                .into_iter()
-                .map(|running_watch| running_watch.end(&self.watches, grace)),
-        )
-        .await;
+        self.proxies.stop(grace).await;
         self.errors.stop(grace).await;
     }
 }

@@ -30,6 +30,7 @@ pub enum HandlerError {
 }
 
 /// A running handler.
+#[derive(Clone)]
 pub(super) enum RunningHandler {
     Script(Addr<ScriptHandler>),
     Http(Addr<WebhookHandler>),

@@ -16,6 +16,7 @@ use crate::{
             error_handlers::{ErrorHandlers, ErrorReporter},
             handler_proxy::{HandlerProxy, ReplaceHandler, Skipped, SkippedState, StopProxy},
             handler_view::handler_view,
+            proxies::Proxies,
             running_handler::HandlerError,
         },
     },
@@ -35,6 +36,7 @@ impl RunningWatch {
     /// Starts a watch that resumes after the state `seen`, or else after its checkpoint.
     pub(super) async fn start(
         watches: &Addr<WatchSupervisor<ConsulConfig>>,
+        proxies: &Proxies,
         errors: &ErrorHandlers,
         spec: WatchSpec,
         seen: Option<Checkpoint>,
@@ -53,6 +55,7 @@ impl RunningWatch {
         };
         let start = StartWatch {
             watches: watches.clone(),
+            proxies,
             spec: &spec,
             errors,
             file,
@@ -109,6 +112,7 @@ impl RunningWatch {
 
 struct StartWatch<'a> {
     watches: Addr<WatchSupervisor<ConsulConfig>>,
+    proxies: &'a Proxies,
     spec: &'a WatchSpec,
     errors: ErrorReporter,
     file: Option<CheckpointFile>,
@@ -130,6 +134,7 @@ impl QueryVisitor for StartWatch<'_> {
     fn visit_query<Q: HandlerPayload>(self, query: Q) -> Self::Output {
         let Self {
             watches,
+            proxies,
             spec,
             errors,
             file,
@@ -144,6 +149,7 @@ impl QueryVisitor for StartWatch<'_> {
             HandlerProxy::<Q>::new(label, spec.handler.clone(), errors, file, seen.clone())
                 .with_view(parts.clone())
                 .start();
+        proxies.add(handler_proxy.clone().recipient());
         let mut watch = Watch::new(query, handler_proxy.clone()).observer(handler_proxy.clone());
         if let Some(view) = view {
             let proxy = handler_proxy.clone();

@@ -62,9 +62,9 @@ enum HandlerState {
     /// The handler ended unexpectedly, and a timer restarts it.
     Restarting,
     /// The old handler is finishing.
-    Replacing,
-    /// The proxy is stopping.
-    Stopped,
+    Replacing(Option<RunningHandler>),
+    /// The proxy is stopping, and with it the handler.
+    Stopped(Option<RunningHandler>),
 }
 
 /// Replaces the handler.
@@ -77,9 +77,9 @@ pub(super) struct ReplaceHandler {
     pub(super) grace: Duration,
 }
 
-/// Stops the handler and the proxy. The reply comes when nothing of the handler is left, and holds the state that
-/// was handled last.
-#[derive(Message)]
+/// Stops the handler and the proxy, also while the handler is being replaced. The reply comes when nothing of the
+/// handler is left, and holds the state that was handled last.
+#[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Option<Checkpoint>")]
 pub(super) struct StopProxy {
     pub(super) grace: Duration,
@@ -128,13 +128,19 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
         Ok(())
     }
 
-    /// Takes the running handler away. Updates wait for the next one.
-    fn take_handler(&mut self, next: HandlerState) -> Option<RunningHandler> {
+    /// Takes the handler away that runs or is finishing. Updates wait for the next one.
+    fn take_handler(
+        &mut self,
+        next: impl FnOnce(Option<RunningHandler>) -> HandlerState,
+    ) -> Option<RunningHandler> {
         self.current.send_replace(None);
-        match std::mem::replace(&mut self.handler, next) {
-            HandlerState::Running(handler) => Some(handler),
-            _ => None,
-        }
+        let old = match &self.handler {
+            HandlerState::Running(handler) => Some(handler.clone()),
+            HandlerState::Replacing(handler) | HandlerState::Stopped(handler) => handler.clone(),
+            HandlerState::Restarting => None,
+        };
+        self.handler = next(old.clone());
+        old
     }
 
     /// Starts the handler, and delivers an update that the previous one has acknowledged and not finished.
@@ -232,7 +238,7 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
         let ended =
             matches!(&self.handler, HandlerState::Running(handler) if !handler.is_connected());
         if ended {
-            self.take_handler(HandlerState::Restarting);
+            self.take_handler(|_| HandlerState::Restarting);
             tracing::error!(
                 label = &*self.label,
                 "handler ended unexpectedly; restarting it"
@@ -345,7 +351,7 @@ impl<Q: HandlerPayload> Handler<ReplaceHandler> for HandlerProxy<Q> {
         let stopped = stop(old, grace).into_actor(self);
         Box::pin(stopped.map(move |(), proxy, ctx| {
             (proxy.label, proxy.spec, proxy.errors) = (label, spec, errors);
-            if matches!(proxy.handler, HandlerState::Stopped) {
+            if matches!(proxy.handler, HandlerState::Stopped(_)) {
                 return Ok(());
             }
             proxy.start_handler(ctx)?;
