@@ -1,8 +1,11 @@
 //! Go's spelling and rules of options, which Consul's commands have: `-type=key` equals `--type=key`, the last of
 //! repeated options counts, and options end at the first operand.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::{
+    any::TypeId,
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+};
 
 use clap::{Arg, ArgAction, Command};
 
@@ -71,8 +74,9 @@ pub(super) fn normalized(
         if !repeats && given.remove(&name) {
             given.replaced.push(name.clone());
         }
-        // An empty separator has a meaning.
-        if is_text && value.as_ref().is_some_and(|value| value.is_empty()) && name != "separator" {
+        // An empty separator has a meaning, and an empty number is an error.
+        let may_be_empty = is_text && name != "separator" && !is_number(option);
+        if may_be_empty && value.as_ref().is_some_and(|value| value.is_empty()) {
             given.empty.push(name);
             continue;
         }
@@ -149,6 +153,11 @@ fn option<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
         option.get_long() == Some(name) || option.get_all_aliases().is_some_and(is_alias)
     };
     command.get_arguments().find(has)
+}
+
+/// Whether Go's flags read the value as a number.
+fn is_number(option: &Arg) -> bool {
+    option.get_value_parser().type_id() == TypeId::of::<u64>()
 }
 
 #[cfg(test)]
@@ -252,8 +261,16 @@ mod tests {
         let given = of("x -key= -prefix  -token= -key=a -passingonly  -state=a -state= cat");
         assert_eq!(given.arguments, ["x", "--key=a", "cat"]);
         assert_eq!(given.empty, ["prefix", "token", "passingonly", "state"]);
-        // An empty boolean is an error, and an empty separator has a meaning.
+        // An empty boolean or number is an error, and an empty separator has a meaning.
         assert_eq!(spelled("x -shell= cat"), "x --shell= cat");
+        assert_eq!(
+            spelled("x kv delete -modify-index= a"),
+            "x kv delete --modify-index= -- a"
+        );
+        assert_eq!(
+            spelled("x kv put -flags  -modify-index  a"),
+            "x kv put --flags= --modify-index= -- a"
+        );
         assert_eq!(
             spelled("x kv get -keys -separator= a"),
             "x kv get --keys --separator= -- a"

@@ -17,6 +17,9 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
 
 /// Parses a whole number as Go's flags do: `0x2a`, `0o52`, `0b101010` and `052` are 42, too.
 pub(super) fn unsigned(text: &str) -> Result<u64, String> {
+    if text.is_empty() {
+        return Err("perhaps a variable is not set; write a number such as 42".to_owned());
+    }
     let lower = text.to_lowercase();
     let (radix, digits) = match (lower.get(..2), lower.strip_prefix('0')) {
         (Some("0x"), _) => (16, &lower[2..]),
