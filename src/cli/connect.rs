@@ -16,6 +16,9 @@ use consul_watch::{
 
 use super::values::{boolean, duration, size};
 
+/// The greatest answer to a command that ends with it: `kv export` may print a whole store.
+const COMMAND_BODY_LIMIT: usize = 1 << 30;
+
 /// Connection to Consul. Defaults come from the environment variables of Consul's own clients.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection to Consul")]
@@ -57,10 +60,11 @@ pub(super) struct ConnectArguments {
     /// Accept answers from any server, not only the leader: faster, but possibly stale.
     #[arg(long, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     stale: Option<bool>,
-    /// Greatest size of an answer (64MiB, 1GB, or a number of bytes) [default: 32MiB]
+    /// Greatest size of an answer (64MiB, 1GB, or a number of bytes) [default: 32MiB; kv: 1GiB]
     #[arg(long, value_parser = size, value_name = "SIZE")]
     body_limit: Option<usize>,
-    /// Memory for the answers that arrive at once (64MiB, 1GB, or a number of bytes) [default: 256MiB]
+    /// Memory for the answers that arrive at once (64MiB, 1GB, or a number of bytes) [default: 256MiB; kv: that of one
+    /// answer]
     #[arg(long, value_parser = size, value_name = "SIZE")]
     body_budget: Option<usize>,
     /// Time limit of the first answer to a watch, its body included [default: 20s]
@@ -127,6 +131,19 @@ impl ConnectArguments {
         Ok(config)
     }
 
+    /// Returns the configuration of a command that asks once, whose answer may be great.
+    pub(super) fn command_config(&self) -> Result<ConsulConfig, ConfigError> {
+        let mut config = self.config()?;
+        if self.body_limit.is_none() {
+            config = config.with_max_body_size(COMMAND_BODY_LIMIT);
+        }
+        if self.body_budget.is_none() {
+            let limit = config.max_body_size();
+            config = config.with_body_budget(limit);
+        }
+        Ok(config)
+    }
+
     /// Returns the fields of the section `consul` that these arguments set, each with the name of its option.
     pub(super) fn fields(&self) -> Vec<(&'static str, &'static str)> {
         let given = [
@@ -168,5 +185,35 @@ impl ConnectArguments {
     /// Whether `--stale` was given.
     pub(super) fn stale(&self) -> bool {
         self.stale == Some(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        connect: ConnectArguments,
+    }
+
+    fn command_limits(arguments: &[&str]) -> (usize, usize) {
+        let line = Line::try_parse_from([&["x"], arguments].concat()).unwrap();
+        let config = line.connect.command_config().unwrap();
+        (config.max_body_size(), config.body_budget())
+    }
+
+    #[test]
+    fn a_command_may_have_a_great_answer() {
+        assert_eq!(command_limits(&[]), (1 << 30, 1 << 30));
+        assert_eq!(command_limits(&["--body-limit=1MiB"]), (1 << 20, 1 << 20));
+        assert_eq!(
+            command_limits(&["--body-budget=1MiB"]),
+            (1 << 30, 1 << 20),
+            "the budget limits the answer then"
+        );
     }
 }

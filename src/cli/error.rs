@@ -10,7 +10,10 @@ use consul_watch::{
     handlers::ProgramError,
 };
 
-use super::{empty_options::WiderWatch, kv::error::KvFailure, option_errors::OptionErrors};
+use super::{
+    client_errors::of_watch, empty_options::WiderWatch, kv::error::KvFailure,
+    option_errors::OptionErrors,
+};
 
 /// The reason for an exit status other than 0.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +40,7 @@ pub(super) enum CliError {
     WiderWatch(#[from] WiderWatch),
     #[error("{0}")]
     Watch(#[from] WatchError),
-    #[error("watch failed: {0}")]
+    #[error("watch failed: {}", of_watch(.0))]
     Failed(Failure),
     #[error("no value within {0:?}: give `--once` more time, or check what you watch")]
     OutOfTime(Duration),

@@ -1,6 +1,7 @@
 //! The command line: arguments, subcommands and exit status.
 
 mod arguments;
+mod client_errors;
 mod completions;
 mod connect;
 mod empty_options;

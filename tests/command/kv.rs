@@ -1,12 +1,15 @@
 //! Keys that the subcommand `kv` writes, reads and deletes beyond `consul kv`.
 
-use std::fs;
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use consul_watch_harness::TestAgent;
 
 use crate::{
     kv_fixture::{furnish, keys, session},
-    runner::{finished, ours, ours_at, text, their_kv_at},
+    runner::{ended, finished, ours, ours_at, text, their_kv_at},
 };
 
 /// A key that no URL can name could not be read or deleted by anything else.
@@ -115,6 +118,36 @@ fn an_export_is_imported_again() {
         text(&imported.stderr)
     );
     assert_eq!(keys(&agent), before);
+}
+
+/// A watch has a limit of 32 MiB, which a whole store may exceed.
+#[test]
+fn a_great_store_is_exported_as_by_consul() {
+    let agent = TestAgent::dev();
+    for number in 0..52 {
+        agent.put(&format!("great/{number}"), vec![b'x'; 512 * 1024]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // A pipe holds 64 KiB.
+    let printed = |command: &mut Command, arguments: &[&str]| {
+        let file = folder.path().join("printed");
+        let out = fs::File::create(&file).unwrap();
+        let child = command
+            .args(arguments)
+            .stdout(out)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = ended(child);
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        fs::read(file).unwrap()
+    };
+    for arguments in [&["export"][..], &["get", "-recurse", "great/"]] {
+        let theirs = printed(&mut their_kv_at(&agent), arguments);
+        let ours = printed(ours_at(&agent).arg("kv"), arguments);
+        assert!(ours == theirs, "{arguments:?}: {}", ours.len());
+    }
 }
 
 #[test]

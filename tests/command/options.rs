@@ -235,7 +235,7 @@ fn the_limits_of_answers_are_options() {
     let said = text(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("16 KiB") && said.contains("`body_limit`"),
+        said.contains("16 KiB") && said.contains("`--body-limit`"),
         "{said}"
     );
     let export = finished(
@@ -245,7 +245,7 @@ fn the_limits_of_answers_are_options() {
     let said = text(&export.stderr);
     assert_eq!(export.status.code(), Some(1), "{said}");
     assert!(
-        !said.contains("with_") && said.contains("`body_limit`"),
+        said.contains("larger than 16 KiB") && said.contains("`--body-limit`"),
         "{said}"
     );
 
@@ -258,7 +258,7 @@ fn the_limits_of_answers_are_options() {
     );
     let said = text(&output.stderr);
     assert!(
-        said.contains("300ms") && said.contains("`request_timeout`"),
+        said.contains("300ms") && said.contains("`--request-timeout`"),
         "{said}"
     );
     let folder = tempfile::tempdir().unwrap();

@@ -26,7 +26,10 @@ pub(super) async fn run(arguments: ImportArguments) -> Result<(), KvFailure> {
         }
     };
     let data = data::read(operand)?;
-    let config = arguments.connect.config().map_err(KvFailure::Connect)?;
+    let config = arguments
+        .connect
+        .command_config()
+        .map_err(KvFailure::Connect)?;
     let entries = entries(&data)
         .map_err(|reason| KvFailure::Usage(format!("Cannot unmarshal data: {reason}")))?;
     let prefix = arguments.prefix.unwrap_or_default();

@@ -32,7 +32,7 @@ pub(super) async fn run(command: KvCommand) -> Result<(), KvFailure> {
 
 fn store(connect: &ConnectArguments) -> Result<KvStore, KvFailure> {
     connect
-        .config()
+        .command_config()
         .and_then(|config| KvStore::connect(&config))
         .map_err(KvFailure::Connect)
 }
