@@ -14,7 +14,7 @@ use consul_watch::{
     client::{ConfigError, Consistency},
 };
 
-use super::values::{boolean, duration, size};
+use super::values::{boolean, size, timeout};
 
 /// The greatest answer to a command that ends with it: `kv export` may print a whole store.
 const COMMAND_BODY_LIMIT: usize = 1 << 30;
@@ -68,10 +68,10 @@ pub(super) struct ConnectArguments {
     #[arg(long, value_parser = size, value_name = "SIZE")]
     body_budget: Option<usize>,
     /// Time limit of the first answer to a watch, its body included [default: 20s]
-    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    #[arg(long, value_parser = timeout, value_name = "DURATION")]
     first_answer_timeout: Option<Duration>,
     /// Time limit of a request that is not held, such as those of `kv` [default: 20s]
-    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    #[arg(long, value_parser = timeout, value_name = "DURATION")]
     request_timeout: Option<Duration>,
 }
 

@@ -10,6 +10,17 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "it is not a duration; write 500ms, 30s, 5m or 1h30m".to_owned())
 }
 
+/// Parses a duration of more than zero in Go's notation.
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    let limit = duration(text)?;
+    if limit.is_zero() {
+        return Err(
+            "a request needs some time; write 10s, or a great number such as 1h".to_owned(),
+        );
+    }
+    Ok(limit)
+}
+
 /// Parses a boolean in the spellings of Go's flags.
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
     go_boolean(text).ok_or_else(|| "it is not a boolean; write true or false".to_owned())

@@ -284,6 +284,41 @@ fn the_limits_of_answers_are_options() {
     }
 }
 
+/// As in files.
+#[test]
+fn a_time_of_zero_is_no_limit() {
+    let agent = TestAgent::dev();
+    agent.put("a", b"1");
+    for more in [
+        &["--timeout=0"][..],
+        &["--timeout=0s"],
+        &["--once=0s"],
+        &["--quiet-period=0"],
+        &["--quiet-period=1ms", "--max-wait=0"],
+    ] {
+        let watch = ["-type=key", "-key=a", "--once"].iter().chain(more);
+        let output = finished(ours_at(&agent).args(watch), ["sleep 0.2; echo ran"]);
+        let said = text(&output.stderr);
+        assert_eq!(text(&output.stdout), "ran\n", "{more:?}: {said}");
+        assert_eq!(output.status.code(), Some(0), "{more:?}: {said}");
+    }
+    for (option, arguments, code) in [
+        ("--request-timeout", &["-type=key", "-key=a"][..], 2),
+        ("--first-answer-timeout", &["-type=key", "-key=a"], 2),
+        ("--request-timeout", &["kv", "get"], 1),
+    ] {
+        let zero = format!("{option}=0");
+        let arguments = arguments.iter().copied().chain([&*zero]);
+        let output = finished(&mut ours_at(&agent), arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(
+            said.contains(option) && said.contains("needs some time"),
+            "{said}"
+        );
+    }
+}
+
 #[test]
 fn the_manual_and_completions_are_printed() {
     let manual = finished(&mut ours(), ["man"]);
