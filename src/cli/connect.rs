@@ -6,7 +6,11 @@
     reason = "doc comments here are shown in a terminal"
 )]
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    env::{self, VarError},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::Args;
 use consul_watch::{
@@ -40,10 +44,10 @@ pub(super) struct ConnectArguments {
     #[arg(long, value_name = "DIR")]
     ca_path: Option<PathBuf>,
     /// PEM file of the client certificate [env: CONSUL_CLIENT_CERT]
-    #[arg(long, value_name = "FILE", requires = "client_key")]
+    #[arg(long, value_name = "FILE")]
     client_cert: Option<PathBuf>,
     /// PEM file of the client certificate's key [env: CONSUL_CLIENT_KEY]
-    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    #[arg(long, value_name = "FILE")]
     client_key: Option<PathBuf>,
     /// Name to expect in the server's certificate [env: CONSUL_TLS_SERVER_NAME]
     #[arg(long, value_name = "NAME")]
@@ -79,7 +83,7 @@ impl ConnectArguments {
     /// Returns the configuration of the environment, overridden by the arguments. Of the tokens, `--token-file`
     /// comes first, then `--token`, `CONSUL_HTTP_TOKEN_FILE` and `CONSUL_HTTP_TOKEN`, as in Consul since 1.15.
     pub(super) fn config(&self) -> Result<ConsulConfig, ConfigError> {
-        let mut config = ConsulConfig::from_env()?;
+        let mut config = self.with_certificate()?;
         if let Some(address) = &self.http_addr {
             config = config.with_address(address)?;
         }
@@ -94,9 +98,6 @@ impl ConnectArguments {
         }
         if let Some(folder) = &self.ca_path {
             config = config.with_ca_path(folder);
-        }
-        if let (Some(certificate), Some(key)) = (&self.client_cert, &self.client_key) {
-            config = config.with_client_certificate(certificate, key);
         }
         if let Some(name) = &self.tls_server_name {
             config = config.with_tls_server_name(name);
@@ -129,6 +130,37 @@ impl ConnectArguments {
         }
         config.validate()?;
         Ok(config)
+    }
+
+    /// Returns the configuration of the environment. An option of the client certificate and a variable of its key
+    /// complete each other, and the other way round.
+    fn with_certificate(&self) -> Result<ConsulConfig, ConfigError> {
+        const CERTIFICATE: &str = "CONSUL_CLIENT_CERT";
+        const KEY: &str = "CONSUL_CLIENT_KEY";
+        if self.client_cert.is_none() && self.client_key.is_none() {
+            return ConsulConfig::from_env();
+        }
+        let config = ConsulConfig::from_variables(|name| match name {
+            CERTIFICATE | KEY => Err(VarError::NotPresent),
+            other => env::var(other),
+        })?;
+        let or_variable = |option: &Option<PathBuf>, name: &str| {
+            let variable = || {
+                env::var_os(name).filter(|value| !value.as_encoded_bytes().trim_ascii().is_empty())
+            };
+            option.clone().or_else(|| variable().map(PathBuf::from))
+        };
+        match (
+            or_variable(&self.client_cert, CERTIFICATE),
+            or_variable(&self.client_key, KEY),
+        ) {
+            (Some(certificate), Some(key)) => Ok(config.with_client_certificate(certificate, key)),
+            (certificate, _) => Err(if certificate.is_some() {
+                half("`--client-cert`", "`--client-key` (or CONSUL_CLIENT_KEY)")
+            } else {
+                half("`--client-key`", "`--client-cert` (or CONSUL_CLIENT_CERT)")
+            }),
+        }
     }
 
     /// Returns the configuration of a command that asks once, whose answer may be great.
@@ -186,6 +218,10 @@ impl ConnectArguments {
     pub(super) fn stale(&self) -> bool {
         self.stale == Some(true)
     }
+}
+
+fn half(given: &'static str, missing: &'static str) -> ConfigError {
+    ConfigError::HalfClientCertificate { given, missing }
 }
 
 #[cfg(test)]

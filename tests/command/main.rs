@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(feature = "tls")]
+mod certificates;
 mod closed_output;
 mod completions;
 mod daemon;
