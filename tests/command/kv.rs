@@ -150,6 +150,37 @@ fn a_great_store_is_exported_as_by_consul() {
     }
 }
 
+/// The first line of both: Consul's command continues and writes the part that it could decode.
+#[test]
+fn the_texts_about_base64_are_those_of_consul() {
+    let agent = TestAgent::dev();
+    for data in [
+        "YQ",
+        "YQ==YQ==",
+        "aGVsb",
+        "a",
+        "ab=c",
+        "ab=\nc",
+        "YQ\n=\n",
+        "a===",
+        "abcd=",
+        "abc!",
+        "ab\nc",
+        "abcd\nef",
+        "YQ==\nx",
+        "YWI=\nx",
+        "aaaaaaaaaaaa!aaa",
+        "ä",
+    ] {
+        let arguments = ["put", "-base64", "new", data];
+        let theirs = finished(&mut their_kv_at(&agent), arguments);
+        let ours = finished(ours_at(&agent).arg("kv"), arguments);
+        assert_eq!(text(&ours.stderr), text(&theirs.stderr), "{data:?}");
+        assert_eq!(ours.status.code(), Some(1), "{data:?}");
+        assert_eq!(text(&ours.stdout), "", "{data:?}");
+    }
+}
+
 #[test]
 fn a_usage_error_exits_as_consul_does() {
     for arguments in [&["kv"][..], &["kv", "get", "-no-such"], &["kv", "nothing"]] {
