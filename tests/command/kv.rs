@@ -34,6 +34,8 @@ fn a_key_that_nothing_else_could_read_is_not_written() {
                 said.contains("through a URL") && said.lines().count() == 1,
                 "{arguments:?}: {said}"
             );
+            let names_key = said.starts_with("Error! Failed writing data for key ");
+            assert_eq!(names_key, arguments[1] == "import", "{arguments:?}: {said}");
             assert_eq!(keys(&agent), "", "{arguments:?}");
         }
     }

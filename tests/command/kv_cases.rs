@@ -228,6 +228,22 @@ pub(crate) const CASES: &[Case] = &[
     Case::new(&["import", "-prefix=copy/", EXPORTED]).since(16),
     Case::new(&["import", "-prefix=", EXPORTED]).since(16).errors(Errors::Own),
     empty(&["import", "-stale=", EXPORTED]),
+    Case::new(&["import", " "]).errors(Errors::Begin("Cannot unmarshal data: ")),
+    Case::new(&["import", "["]).errors(Errors::Begin("Cannot unmarshal data: ")),
+    Case::new(&["import", "[] x"]).errors(Errors::Begin("Cannot unmarshal data: ")),
+    Case::new(&["import", r#"[{"key":"x","flags":-1}]"#])
+        .errors(Errors::Begin("Cannot unmarshal data: ")),
+    Case::new(&["import", r#"[{"key":"x","KEY":"z","value":"MQ=="},{"KEY":"u","key":"v"}]"#]),
+    Case::new(&["import", r#"[{"key":"a\nb","value":"MQ=="}]"#])
+        .errors(Errors::Begin("Error! Failed writing data for key a")),
+    Case::new(&["import", "[null]"]).differs("refused with exit status 1; Consul's command panics"),
+    Case::new(&["import", r#"[{"key":"\ud800","value":"MQ=="}]"#])
+        .differs("refused, since half a surrogate pair is no character; Consul's command writes another key"),
+    Case::new(&["import", "@{folder}/latin1"])
+        .differs("refused, since a name that is not UTF-8 would become another; Consul's command writes that one"),
+    Case::new(&["import", "@{folder}/marked"])
+        .differs("accepted: editors on Windows begin a file with a byte-order mark"),
+    Case::new(&["import", "@{folder}/deep"]),
     Case::new(&["import", r#"[{"key":"x//y","value":"MQ=="}]"#])
         .since(16)
         .differs("refused, since no URL can name the key; Consul's command writes another, `x/y`"),

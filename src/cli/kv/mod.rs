@@ -4,6 +4,7 @@ pub(super) mod arguments;
 mod base64;
 mod data;
 mod delete;
+mod entries;
 pub(super) mod error;
 mod export;
 mod get;
