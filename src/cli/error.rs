@@ -46,8 +46,13 @@ pub(super) enum CliError {
     OutOfTime(Duration),
     #[error("program failed: {0}")]
     Program(String),
+    #[error(
+        "the program is an empty text, perhaps of a variable that is not set: name a program, or leave it out to print \
+         the value"
+    )]
+    EmptyProgram,
     #[error("{0}")]
-    CannotRun(#[from] ProgramError),
+    CannotRun(ProgramError),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
     #[error("{0}: {1}")]
@@ -66,12 +71,23 @@ impl From<DaemonError> for CliError {
     }
 }
 
+impl From<ProgramError> for CliError {
+    fn from(error: ProgramError) -> Self {
+        match error {
+            ProgramError::Empty => Self::EmptyProgram,
+            other => Self::CannotRun(other),
+        }
+    }
+}
+
 impl CliError {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Options(_)
             | Self::UnknownCommand { .. }
             | Self::WiderWatch(_)
+            | Self::EmptyProgram
+            | Self::CannotRun(_)
             | Self::NoCheckpointDirectory(_)
             | Self::Configuration(_)
             | Self::Files(_) => ExitCode::from(2),

@@ -120,6 +120,14 @@ fn errors_name_the_argument_and_the_remedy() {
             &["/no/such/folder", "`--checkpoint`", "create it"],
         ),
         (
+            &["-type=key", "-key=a", ""],
+            &["the program is an empty text", "leave it out"],
+        ),
+        (
+            &["-type=key", "-key=a", "-shell=false", "", "x"],
+            &["the program is an empty text"],
+        ),
+        (
             &["run", "/no/such/file.hcl"],
             &["/no/such/file.hcl", "check the path"],
         ),
