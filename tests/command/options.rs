@@ -292,6 +292,25 @@ fn the_limits_of_answers_are_options() {
     }
 }
 
+#[test]
+fn a_shell_that_runs_no_lines_can_be_left_out() {
+    let agent = TestAgent::dev();
+    agent.put("a", b"1");
+    let watch = ["-type=key", "-key=a", "--once"];
+    for shell in ["/bin/false", "/nonexistent"] {
+        let run = |more: &[&str]| {
+            let arguments = watch.iter().chain(more);
+            finished(ours_at(&agent).env("SHELL", shell), arguments)
+        };
+        let output = run(&["echo", "ran"]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{shell}: {said}");
+        assert!(said.contains("`-shell=false`"), "{shell}: {said}");
+        let output = run(&["-shell=false", "echo", "ran"]);
+        assert_eq!(text(&output.stdout), "ran\n", "{shell}");
+    }
+}
+
 /// As in files.
 #[test]
 fn a_time_of_zero_is_no_limit() {
