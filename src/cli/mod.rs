@@ -18,6 +18,7 @@ mod printer;
 mod stdout;
 #[path = "../text.rs"]
 mod text;
+mod unused_options;
 mod values;
 mod watch;
 
@@ -134,6 +135,7 @@ fn run(
             refuse_unknown_command(&arguments.watch, &definition)?;
             empty_options::refuse_wider(&given.empty, &arguments.watch)?;
             warn_of_ignored(&given.empty, &given.replaced);
+            unused_options::warn_of_unused(&arguments.watch);
             actix::System::new().block_on(watch::run(arguments.watch))
         }
     }
