@@ -11,8 +11,8 @@ use consul_watch::{
 };
 
 use super::{
-    client_errors::of_watch, empty_options::WiderWatch, kv::error::KvFailure,
-    option_errors::OptionErrors,
+    client_errors::of_watch, commands::CommandError, empty_options::WiderWatch,
+    kv::error::KvFailure, option_errors::OptionErrors,
 };
 
 /// The reason for an exit status other than 0.
@@ -20,10 +20,8 @@ use super::{
 pub(super) enum CliError {
     #[error("{0}")]
     Options(OptionErrors),
-    #[error(
-        "`{given}` is not a command: did you mean `{nearest}`? To run it as a program, add a watch with `--type`"
-    )]
-    UnknownCommand { given: String, nearest: String },
+    #[error("{0}")]
+    Command(#[from] CommandError),
     #[error("the directory {} of `--checkpoint` does not exist: create it, or name another", .0.display())]
     NoCheckpointDirectory(PathBuf),
     #[error("{0}")]
@@ -84,7 +82,7 @@ impl CliError {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Options(_)
-            | Self::UnknownCommand { .. }
+            | Self::Command(_)
             | Self::WiderWatch(_)
             | Self::EmptyProgram
             | Self::CannotRun(_)

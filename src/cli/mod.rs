@@ -2,6 +2,7 @@
 
 mod arguments;
 mod client_errors;
+mod commands;
 mod completions;
 mod connect;
 mod empty_options;
@@ -32,7 +33,7 @@ use clap::{CommandFactory, FromArgMatches};
 use consul_watch::daemon::{self, RunOptions};
 
 use self::{
-    arguments::{Arguments, Command, WatchArguments},
+    arguments::{Arguments, Command},
     empty_options::warn_of_ignored,
     error::CliError,
     go_flags::Normalized,
@@ -132,33 +133,11 @@ fn run(
         }
         None => {
             logs::start(&arguments.watch.log, "warn");
-            refuse_unknown_command(&arguments.watch, &definition)?;
+            commands::refuse_misplaced(&arguments.watch, &given.arguments, &definition)?;
             empty_options::refuse_wider(&given.empty, &arguments.watch)?;
             warn_of_ignored(&given.empty, &given.replaced);
             unused_options::warn_of_unused(&arguments.watch);
             actix::System::new().block_on(watch::run(arguments.watch))
         }
-    }
-}
-
-/// Refuses a misspelled command, which would otherwise be the program of a watch without a type.
-fn refuse_unknown_command(
-    arguments: &WatchArguments,
-    definition: &clap::Command,
-) -> Result<(), CliError> {
-    let Some(given) = arguments.program.first().and_then(|word| word.to_str()) else {
-        return Ok(());
-    };
-    let nearest = definition
-        .get_subcommands()
-        .map(|command| (strsim::osa_distance(given, command.get_name()), command))
-        .filter(|(distance, _)| *distance <= 2)
-        .min_by_key(|(distance, _)| *distance);
-    match nearest {
-        Some((_, command)) if arguments.kind.is_none() => Err(CliError::UnknownCommand {
-            given: given.to_owned(),
-            nearest: command.get_name().to_owned(),
-        }),
-        _ => Ok(()),
     }
 }
