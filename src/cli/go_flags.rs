@@ -5,6 +5,7 @@ use std::{
     any::TypeId,
     ffi::{OsStr, OsString},
     os::unix::ffi::{OsStrExt, OsStringExt},
+    path::PathBuf,
 };
 
 use clap::{Arg, ArgAction, Command};
@@ -19,6 +20,8 @@ pub(super) struct Normalized {
     pub(super) empty: Vec<String>,
     /// Names of options that a later one of the same name replaced.
     pub(super) replaced: Vec<String>,
+    /// Names of options that need a text in UTF-8 and have another.
+    pub(super) not_utf8: Vec<String>,
 }
 
 /// Returns the arguments with every option in clap's spelling and at most once. In the commands that Consul has, the
@@ -80,6 +83,9 @@ pub(super) fn normalized(
             given.empty.push(name);
             continue;
         }
+        if value.as_ref().is_some_and(|value| value.to_str().is_none()) && !is_path(option) {
+            given.not_utf8.push(name.clone());
+        }
         let argument = spelled(&name, value.as_deref());
         given.push(Some(name), argument);
     }
@@ -93,6 +99,7 @@ struct Given {
     arguments: Vec<(Option<String>, OsString)>,
     empty: Vec<String>,
     replaced: Vec<String>,
+    not_utf8: Vec<String>,
 }
 
 impl Given {
@@ -106,6 +113,7 @@ impl Given {
         self.arguments
             .retain(|(given, _)| given.as_deref() != Some(name));
         self.empty.retain(|given| given != name);
+        self.not_utf8.retain(|given| given != name);
         self.arguments.len() < all || self.empty.len() < empty
     }
 
@@ -115,6 +123,7 @@ impl Given {
             arguments: arguments.map(|(_, argument)| argument).collect(),
             empty: self.empty,
             replaced: self.replaced,
+            not_utf8: self.not_utf8,
         }
     }
 }
@@ -158,6 +167,11 @@ fn option<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
 /// Whether Go's flags read the value as a number.
 fn is_number(option: &Arg) -> bool {
     option.get_value_parser().type_id() == TypeId::of::<u64>()
+}
+
+/// Whether the value may be any bytes.
+fn is_path(option: &Arg) -> bool {
+    option.get_value_parser().type_id() == TypeId::of::<PathBuf>()
 }
 
 #[cfg(test)]
@@ -275,5 +289,19 @@ mod tests {
             spelled("x kv get -keys -separator= a"),
             "x kv get --keys --separator= -- a"
         );
+    }
+    #[test]
+    fn texts_that_are_not_utf8_are_named() {
+        let words: [&[u8]; 6] = [
+            b"x",
+            b"-token-file=\xff",
+            b"-prefix=\xff",
+            b"-prefix=a",
+            b"-key",
+            b"a\xff",
+        ];
+        let words = words.map(|word| OsString::from_vec(word.to_vec()));
+        let given = normalized(&Arguments::command(), words);
+        assert_eq!(given.not_utf8, ["key"]);
     }
 }

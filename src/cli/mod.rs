@@ -29,7 +29,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 use consul_watch::daemon::{self, RunOptions};
 
 use self::{
@@ -46,7 +46,8 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let is_kv = given.arguments.get(1).is_some_and(|word| word == "kv");
     let parsed = definition
         .try_get_matches_from_mut(&given.arguments)
-        .and_then(|matches| Arguments::from_arg_matches(&matches));
+        .and_then(|matches| Arguments::from_arg_matches(&matches))
+        .map_err(|error| named(error, &given, &mut definition));
     let arguments = match parsed {
         Ok(arguments) => arguments,
         // As with `consul kv`.
@@ -72,6 +73,17 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             let _ = writeln!(io::stderr(), "consul-watch: {error}");
             error.exit_code()
         }
+    }
+}
+
+/// Returns the error with the name of the option whose text is not UTF-8, which the one of clap does not have.
+fn named(error: clap::Error, given: &Normalized, definition: &mut clap::Command) -> clap::Error {
+    match given.not_utf8.first() {
+        Some(option) if error.kind() == ErrorKind::InvalidUtf8 => definition.error(
+            error.kind(),
+            format!("the value of '--{option}' is not UTF-8; write it in UTF-8"),
+        ),
+        _ => error,
     }
 }
 

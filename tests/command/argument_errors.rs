@@ -1,5 +1,7 @@
 //! Mistakes in the order and the texts of arguments, of which the error shows the way out.
 
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
 use crate::runner::{finished, ours, text};
 
 fn refused(arguments: &[&str], parts: &[&str]) {
@@ -46,5 +48,29 @@ fn the_commands_of_consul_are_told_from_programs() {
         (&["validate", "a.hcl"], &["`consul-watch check CONFIG`"]),
     ] {
         refused(arguments, parts);
+    }
+}
+
+#[test]
+fn an_option_that_is_not_utf8_is_named() {
+    for (arguments, option, code) in [
+        (&[&b"-type=key"[..], b"-key=a\xff"][..], "--key", 2),
+        (&[b"-type=key", b"-key", b"a\xff"], "--key", 2),
+        (&[b"-type=\xff"], "--type", 2),
+        (&[b"-type=key", b"-key=a", b"-stale=\xff"], "--stale", 2),
+        (
+            &[b"check", b"a.hcl", b"-datacenter=\xff"],
+            "--datacenter",
+            2,
+        ),
+        (&[b"kv", b"get", b"-separator=\xff", b"a"], "--separator", 1),
+        (&[b"kv", b"put", b"-flags=\xff", b"a"], "--flags", 1),
+    ] {
+        let arguments = arguments.iter().map(|word| OsStr::from_bytes(word));
+        let output = finished(&mut ours(), arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{option}: {said}");
+        let expected = format!("the value of '{option}' is not UTF-8");
+        assert!(said.contains(&expected), "{option}: {said}");
     }
 }
