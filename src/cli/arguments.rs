@@ -151,13 +151,13 @@ pub(super) struct WatchArguments {
     /// File that keeps the state handled last, so that a restart resumes after it.
     #[arg(long, value_name = "FILE", help_heading = "Handling")]
     pub(super) checkpoint: Option<PathBuf>,
-    /// Debounce: handle a change after this time without another change (500ms, 2s).
+    /// Debounce: handle a change after this time without another change (500ms, 2s; 0: at once).
     #[arg(long, value_parser = duration, value_name = "DURATION", help_heading = "Handling")]
     pub(super) quiet_period: Option<Duration>,
     /// Longest delay of a change by --quiet-period [default: four times the quiet period].
     #[arg(long, value_parser = duration, value_name = "DURATION", requires = "quiet_period", help_heading = "Handling")]
     pub(super) max_wait: Option<Duration>,
-    /// Time limit of a run of the program [default: none].
+    /// Time limit of a run of the program (30s, 5m; 0: none) [default: none].
     #[arg(long, value_parser = duration, value_name = "DURATION", help_heading = "Handling")]
     pub(super) timeout: Option<Duration>,
     /// Let the program inherit CONSUL_HTTP_TOKEN, CONSUL_HTTP_TOKEN_FILE and CONSUL_HTTP_AUTH, as `consul watch` does.

@@ -6,7 +6,11 @@
     reason = "doc comments here are shown in a terminal"
 )]
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    env::{self, VarError},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::Args;
 use consul_watch::{
@@ -14,7 +18,10 @@ use consul_watch::{
     client::{ConfigError, Consistency},
 };
 
-use super::values::{boolean, duration, size};
+use super::values::{boolean, size, timeout};
+
+/// The greatest answer to a command that ends with it: `kv export` may print a whole store.
+const COMMAND_BODY_LIMIT: usize = 1 << 30;
 
 /// Connection to Consul. Defaults come from the environment variables of Consul's own clients.
 #[derive(Debug, Clone, Args)]
@@ -37,10 +44,10 @@ pub(super) struct ConnectArguments {
     #[arg(long, value_name = "DIR")]
     ca_path: Option<PathBuf>,
     /// PEM file of the client certificate [env: CONSUL_CLIENT_CERT]
-    #[arg(long, value_name = "FILE", requires = "client_key")]
+    #[arg(long, value_name = "FILE")]
     client_cert: Option<PathBuf>,
     /// PEM file of the client certificate's key [env: CONSUL_CLIENT_KEY]
-    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    #[arg(long, value_name = "FILE")]
     client_key: Option<PathBuf>,
     /// Name to expect in the server's certificate [env: CONSUL_TLS_SERVER_NAME]
     #[arg(long, value_name = "NAME")]
@@ -57,17 +64,18 @@ pub(super) struct ConnectArguments {
     /// Accept answers from any server, not only the leader: faster, but possibly stale.
     #[arg(long, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     stale: Option<bool>,
-    /// Greatest size of an answer (64MiB, 1GB, or a number of bytes) [default: 32MiB]
+    /// Greatest size of an answer (64MiB, 1GB, or a number of bytes) [default: 32MiB; kv: 1GiB]
     #[arg(long, value_parser = size, value_name = "SIZE")]
     body_limit: Option<usize>,
-    /// Memory for the answers that arrive at once (64MiB, 1GB, or a number of bytes) [default: 256MiB]
+    /// Memory for the answers that arrive at once (64MiB, 1GB, or a number of bytes) [default: 256MiB; kv: that of one
+    /// answer]
     #[arg(long, value_parser = size, value_name = "SIZE")]
     body_budget: Option<usize>,
     /// Time limit of the first answer to a watch, its body included [default: 20s]
-    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    #[arg(long, value_parser = timeout, value_name = "DURATION")]
     first_answer_timeout: Option<Duration>,
     /// Time limit of a request that is not held, such as those of `kv` [default: 20s]
-    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    #[arg(long, value_parser = timeout, value_name = "DURATION")]
     request_timeout: Option<Duration>,
 }
 
@@ -75,7 +83,7 @@ impl ConnectArguments {
     /// Returns the configuration of the environment, overridden by the arguments. Of the tokens, `--token-file`
     /// comes first, then `--token`, `CONSUL_HTTP_TOKEN_FILE` and `CONSUL_HTTP_TOKEN`, as in Consul since 1.15.
     pub(super) fn config(&self) -> Result<ConsulConfig, ConfigError> {
-        let mut config = ConsulConfig::from_env()?;
+        let mut config = self.with_certificate()?;
         if let Some(address) = &self.http_addr {
             config = config.with_address(address)?;
         }
@@ -90,9 +98,6 @@ impl ConnectArguments {
         }
         if let Some(folder) = &self.ca_path {
             config = config.with_ca_path(folder);
-        }
-        if let (Some(certificate), Some(key)) = (&self.client_cert, &self.client_key) {
-            config = config.with_client_certificate(certificate, key);
         }
         if let Some(name) = &self.tls_server_name {
             config = config.with_tls_server_name(name);
@@ -124,6 +129,50 @@ impl ConnectArguments {
             config = config.with_body_budget(bytes);
         }
         config.validate()?;
+        Ok(config)
+    }
+
+    /// Returns the configuration of the environment. An option of the client certificate and a variable of its key
+    /// complete each other, and the other way round.
+    fn with_certificate(&self) -> Result<ConsulConfig, ConfigError> {
+        const CERTIFICATE: &str = "CONSUL_CLIENT_CERT";
+        const KEY: &str = "CONSUL_CLIENT_KEY";
+        if self.client_cert.is_none() && self.client_key.is_none() {
+            return ConsulConfig::from_env();
+        }
+        let config = ConsulConfig::from_variables(|name| match name {
+            CERTIFICATE | KEY => Err(VarError::NotPresent),
+            other => env::var(other),
+        })?;
+        let or_variable = |option: &Option<PathBuf>, name: &str| {
+            let variable = || {
+                env::var_os(name).filter(|value| !value.as_encoded_bytes().trim_ascii().is_empty())
+            };
+            option.clone().or_else(|| variable().map(PathBuf::from))
+        };
+        match (
+            or_variable(&self.client_cert, CERTIFICATE),
+            or_variable(&self.client_key, KEY),
+        ) {
+            (Some(certificate), Some(key)) => Ok(config.with_client_certificate(certificate, key)),
+            (certificate, _) => Err(if certificate.is_some() {
+                half("`--client-cert`", "`--client-key` (or CONSUL_CLIENT_KEY)")
+            } else {
+                half("`--client-key`", "`--client-cert` (or CONSUL_CLIENT_CERT)")
+            }),
+        }
+    }
+
+    /// Returns the configuration of a command that asks once, whose answer may be great.
+    pub(super) fn command_config(&self) -> Result<ConsulConfig, ConfigError> {
+        let mut config = self.config()?;
+        if self.body_limit.is_none() {
+            config = config.with_max_body_size(COMMAND_BODY_LIMIT);
+        }
+        if self.body_budget.is_none() {
+            let limit = config.max_body_size();
+            config = config.with_body_budget(limit);
+        }
         Ok(config)
     }
 
@@ -168,5 +217,39 @@ impl ConnectArguments {
     /// Whether `--stale` was given.
     pub(super) fn stale(&self) -> bool {
         self.stale == Some(true)
+    }
+}
+
+fn half(given: &'static str, missing: &'static str) -> ConfigError {
+    ConfigError::HalfClientCertificate { given, missing }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        connect: ConnectArguments,
+    }
+
+    fn command_limits(arguments: &[&str]) -> (usize, usize) {
+        let line = Line::try_parse_from([&["x"], arguments].concat()).unwrap();
+        let config = line.connect.command_config().unwrap();
+        (config.max_body_size(), config.body_budget())
+    }
+
+    #[test]
+    fn a_command_may_have_a_great_answer() {
+        assert_eq!(command_limits(&[]), (1 << 30, 1 << 30));
+        assert_eq!(command_limits(&["--body-limit=1MiB"]), (1 << 20, 1 << 20));
+        assert_eq!(
+            command_limits(&["--body-budget=1MiB"]),
+            (1 << 30, 1 << 20),
+            "the budget limits the answer then"
+        );
     }
 }

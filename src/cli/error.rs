@@ -10,17 +10,18 @@ use consul_watch::{
     handlers::ProgramError,
 };
 
-use super::{empty_options::WiderWatch, kv::error::KvFailure, option_errors::OptionErrors};
+use super::{
+    client_errors::of_watch, commands::CommandError, empty_options::WiderWatch,
+    kv::error::KvFailure, option_errors::OptionErrors,
+};
 
 /// The reason for an exit status other than 0.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
     #[error("{0}")]
     Options(OptionErrors),
-    #[error(
-        "`{given}` is not a command: did you mean `{nearest}`? To run it as a program, add a watch with `--type`"
-    )]
-    UnknownCommand { given: String, nearest: String },
+    #[error("{0}")]
+    Command(#[from] CommandError),
     #[error("the directory {} of `--checkpoint` does not exist: create it, or name another", .0.display())]
     NoCheckpointDirectory(PathBuf),
     #[error("{0}")]
@@ -37,14 +38,19 @@ pub(super) enum CliError {
     WiderWatch(#[from] WiderWatch),
     #[error("{0}")]
     Watch(#[from] WatchError),
-    #[error("watch failed: {0}")]
+    #[error("watch failed: {}", of_watch(.0))]
     Failed(Failure),
     #[error("no value within {0:?}: give `--once` more time, or check what you watch")]
     OutOfTime(Duration),
     #[error("program failed: {0}")]
     Program(String),
+    #[error(
+        "the program is an empty text, perhaps of a variable that is not set: name a program, or leave it out to print \
+         the value"
+    )]
+    EmptyProgram,
     #[error("{0}")]
-    CannotRun(#[from] ProgramError),
+    CannotRun(ProgramError),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
     #[error("{0}: {1}")]
@@ -63,12 +69,23 @@ impl From<DaemonError> for CliError {
     }
 }
 
+impl From<ProgramError> for CliError {
+    fn from(error: ProgramError) -> Self {
+        match error {
+            ProgramError::Empty => Self::EmptyProgram,
+            other => Self::CannotRun(other),
+        }
+    }
+}
+
 impl CliError {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Options(_)
-            | Self::UnknownCommand { .. }
+            | Self::Command(_)
             | Self::WiderWatch(_)
+            | Self::EmptyProgram
+            | Self::CannotRun(_)
             | Self::NoCheckpointDirectory(_)
             | Self::Configuration(_)
             | Self::Files(_) => ExitCode::from(2),

@@ -1,8 +1,12 @@
 //! Go's spelling and rules of options, which Consul's commands have: `-type=key` equals `--type=key`, the last of
 //! repeated options counts, and options end at the first operand.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::{
+    any::TypeId,
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::PathBuf,
+};
 
 use clap::{Arg, ArgAction, Command};
 
@@ -16,6 +20,8 @@ pub(super) struct Normalized {
     pub(super) empty: Vec<String>,
     /// Names of options that a later one of the same name replaced.
     pub(super) replaced: Vec<String>,
+    /// Names of options that need a text in UTF-8 and have another.
+    pub(super) not_utf8: Vec<String>,
 }
 
 /// Returns the arguments with every option in clap's spelling and at most once. In the commands that Consul has, the
@@ -71,10 +77,14 @@ pub(super) fn normalized(
         if !repeats && given.remove(&name) {
             given.replaced.push(name.clone());
         }
-        // An empty separator has a meaning.
-        if is_text && value.as_ref().is_some_and(|value| value.is_empty()) && name != "separator" {
+        // An empty separator has a meaning, and an empty number is an error.
+        let may_be_empty = is_text && name != "separator" && !is_number(option);
+        if may_be_empty && value.as_ref().is_some_and(|value| value.is_empty()) {
             given.empty.push(name);
             continue;
+        }
+        if value.as_ref().is_some_and(|value| value.to_str().is_none()) && !is_path(option) {
+            given.not_utf8.push(name.clone());
         }
         let argument = spelled(&name, value.as_deref());
         given.push(Some(name), argument);
@@ -89,6 +99,7 @@ struct Given {
     arguments: Vec<(Option<String>, OsString)>,
     empty: Vec<String>,
     replaced: Vec<String>,
+    not_utf8: Vec<String>,
 }
 
 impl Given {
@@ -102,6 +113,7 @@ impl Given {
         self.arguments
             .retain(|(given, _)| given.as_deref() != Some(name));
         self.empty.retain(|given| given != name);
+        self.not_utf8.retain(|given| given != name);
         self.arguments.len() < all || self.empty.len() < empty
     }
 
@@ -111,6 +123,7 @@ impl Given {
             arguments: arguments.map(|(_, argument)| argument).collect(),
             empty: self.empty,
             replaced: self.replaced,
+            not_utf8: self.not_utf8,
         }
     }
 }
@@ -149,6 +162,16 @@ fn option<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
         option.get_long() == Some(name) || option.get_all_aliases().is_some_and(is_alias)
     };
     command.get_arguments().find(has)
+}
+
+/// Whether Go's flags read the value as a number.
+fn is_number(option: &Arg) -> bool {
+    option.get_value_parser().type_id() == TypeId::of::<u64>()
+}
+
+/// Whether the value may be any bytes.
+fn is_path(option: &Arg) -> bool {
+    option.get_value_parser().type_id() == TypeId::of::<PathBuf>()
 }
 
 #[cfg(test)]
@@ -252,11 +275,33 @@ mod tests {
         let given = of("x -key= -prefix  -token= -key=a -passingonly  -state=a -state= cat");
         assert_eq!(given.arguments, ["x", "--key=a", "cat"]);
         assert_eq!(given.empty, ["prefix", "token", "passingonly", "state"]);
-        // An empty boolean is an error, and an empty separator has a meaning.
+        // An empty boolean or number is an error, and an empty separator has a meaning.
         assert_eq!(spelled("x -shell= cat"), "x --shell= cat");
+        assert_eq!(
+            spelled("x kv delete -modify-index= a"),
+            "x kv delete --modify-index= -- a"
+        );
+        assert_eq!(
+            spelled("x kv put -flags  -modify-index  a"),
+            "x kv put --flags= --modify-index= -- a"
+        );
         assert_eq!(
             spelled("x kv get -keys -separator= a"),
             "x kv get --keys --separator= -- a"
         );
+    }
+    #[test]
+    fn texts_that_are_not_utf8_are_named() {
+        let words: [&[u8]; 6] = [
+            b"x",
+            b"-token-file=\xff",
+            b"-prefix=\xff",
+            b"-prefix=a",
+            b"-key",
+            b"a\xff",
+        ];
+        let words = words.map(|word| OsString::from_vec(word.to_vec()));
+        let given = normalized(&Arguments::command(), words);
+        assert_eq!(given.not_utf8, ["key"]);
     }
 }

@@ -1,6 +1,8 @@
 //! The command line: arguments, subcommands and exit status.
 
 mod arguments;
+mod client_errors;
+mod commands;
 mod completions;
 mod connect;
 mod empty_options;
@@ -17,6 +19,7 @@ mod printer;
 mod stdout;
 #[path = "../text.rs"]
 mod text;
+mod unused_options;
 mod values;
 mod watch;
 
@@ -26,11 +29,11 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 use consul_watch::daemon::{self, RunOptions};
 
 use self::{
-    arguments::{Arguments, Command, WatchArguments},
+    arguments::{Arguments, Command},
     empty_options::warn_of_ignored,
     error::CliError,
     go_flags::Normalized,
@@ -43,7 +46,8 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let is_kv = given.arguments.get(1).is_some_and(|word| word == "kv");
     let parsed = definition
         .try_get_matches_from_mut(&given.arguments)
-        .and_then(|matches| Arguments::from_arg_matches(&matches));
+        .and_then(|matches| Arguments::from_arg_matches(&matches))
+        .map_err(|error| named(error, &given, &mut definition));
     let arguments = match parsed {
         Ok(arguments) => arguments,
         // As with `consul kv`.
@@ -69,6 +73,17 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             let _ = writeln!(io::stderr(), "consul-watch: {error}");
             error.exit_code()
         }
+    }
+}
+
+/// Returns the error with the name of the option whose text is not UTF-8, which the one of clap does not have.
+fn named(error: clap::Error, given: &Normalized, definition: &mut clap::Command) -> clap::Error {
+    match given.not_utf8.first() {
+        Some(option) if error.kind() == ErrorKind::InvalidUtf8 => definition.error(
+            error.kind(),
+            format!("the value of '--{option}' is not UTF-8; write it in UTF-8"),
+        ),
+        _ => error,
     }
 }
 
@@ -132,32 +147,11 @@ fn run(
             // The handler of the only watch ends with a program that fails, which is reported as such.
             let level = "warn,consul_watch_actors::supervisor::linger=error";
             logs::start(&arguments.watch.log, level);
-            refuse_unknown_command(&arguments.watch, &definition)?;
+            commands::refuse_misplaced(&arguments.watch, &given.arguments, &definition)?;
             empty_options::refuse_wider(&given.empty, &arguments.watch)?;
             warn_of_ignored(&given.empty, &given.replaced);
+            unused_options::warn_of_unused(&arguments.watch);
             actix::System::new().block_on(watch::run(arguments.watch))
         }
-    }
-}
-
-/// Refuses a misspelled command, which would otherwise be the program of a watch without a type.
-fn refuse_unknown_command(
-    arguments: &WatchArguments,
-    definition: &clap::Command,
-) -> Result<(), CliError> {
-    let Some(given) = arguments.program.first().and_then(|word| word.to_str()) else {
-        return Ok(());
-    };
-    let nearest = definition
-        .get_subcommands()
-        .map(|command| (strsim::osa_distance(given, command.get_name()), command))
-        .filter(|(distance, _)| *distance <= 2)
-        .min_by_key(|(distance, _)| *distance);
-    match nearest {
-        Some((_, command)) if arguments.kind.is_none() => Err(CliError::UnknownCommand {
-            given: given.to_owned(),
-            nearest: command.get_name().to_owned(),
-        }),
-        _ => Ok(()),
     }
 }

@@ -10,13 +10,28 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "it is not a duration; write 500ms, 30s, 5m or 1h30m".to_owned())
 }
 
+/// Parses a duration of more than zero in Go's notation.
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    let limit = duration(text)?;
+    if limit.is_zero() {
+        return Err(
+            "a request needs some time; write 10s, or a great number such as 1h".to_owned(),
+        );
+    }
+    Ok(limit)
+}
+
 /// Parses a boolean in the spellings of Go's flags.
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
     go_boolean(text).ok_or_else(|| "it is not a boolean; write true or false".to_owned())
 }
 
-/// Parses a whole number as Go's flags do: `0x2a`, `0o52`, `0b101010` and `052` are 42, too.
+/// Parses a whole number as Go's flags do: `0x2a`, `0o52`, `0b101010`, `052` and `4_2` are 42, too
+/// (<https://pkg.go.dev/strconv#ParseInt>).
 pub(super) fn unsigned(text: &str) -> Result<u64, String> {
+    if text.is_empty() {
+        return Err("perhaps a variable is not set; write a number such as 42".to_owned());
+    }
     let lower = text.to_lowercase();
     let (radix, digits) = match (lower.get(..2), lower.strip_prefix('0')) {
         (Some("0x"), _) => (16, &lower[2..]),
@@ -25,8 +40,12 @@ pub(super) fn unsigned(text: &str) -> Result<u64, String> {
         (_, Some(rest)) if !rest.is_empty() => (8, rest),
         _ => (10, &*lower),
     };
-    let number = u64::from_str_radix(digits, radix).ok();
-    number.filter(|_| !digits.starts_with('+')).ok_or_else(|| {
+    // An underscore stands behind the prefix of the base, or between digits.
+    let are_placed = !text.starts_with('_') && !text.ends_with('_') && !text.contains("__");
+    let digits = digits.replace('_', "");
+    let number = u64::from_str_radix(&digits, radix).ok();
+    let is_number = are_placed && !digits.starts_with('+');
+    number.filter(|_| is_number).ok_or_else(|| {
         "it is not a whole number of at least 0; write a number such as 42".to_owned()
     })
 }
@@ -52,7 +71,18 @@ mod tests {
 
     #[test]
     fn numbers_are_those_of_gos_flags() {
-        for text in ["42", "0x2a", "0X2A", "0o52", "0b101010", "052"] {
+        for text in [
+            "42",
+            "0x2a",
+            "0X2A",
+            "0o52",
+            "0b101010",
+            "052",
+            "4_2",
+            "0x_2a",
+            "0_52",
+            "0b10_10_10",
+        ] {
             assert_eq!(unsigned(text), Ok(42), "{text}");
         }
         assert_eq!(unsigned("0"), Ok(0));
@@ -66,6 +96,12 @@ mod tests {
             "x",
             "18446744073709551616",
             "0x+1",
+            "0x_+1",
+            "_1",
+            "1_",
+            "1__0",
+            "0x_",
+            "0_8",
         ] {
             assert!(unsigned(text).is_err(), "{text}");
         }

@@ -161,7 +161,7 @@ fn sink(
     };
     let mut script = Script::command(program)
         .payload(payload)
-        .timeout(arguments.timeout)
+        .timeout(arguments.timeout.filter(|limit| !limit.is_zero()))
         .events(runs.recipient());
     if arguments.retry {
         script = script.retry(RetryPolicy::default()).end_on_failure(false);
@@ -287,11 +287,12 @@ impl QueryVisitor for SubscribeToQuery<'_> {
         if self.arguments.changes_only {
             watch = watch.changes_only();
         }
-        if let Some(period) = self.arguments.quiet_period {
+        // As in files, zero is none.
+        let given = |limit: Option<Duration>| limit.filter(|limit| !limit.is_zero());
+        if let Some(period) = given(self.arguments.quiet_period) {
             let quiet = Quiescence::new(period);
             watch = watch.quiescence(
-                self.arguments
-                    .max_wait
+                given(self.arguments.max_wait)
                     .map_or(quiet, |longest| quiet.with_max_wait(longest)),
             );
         }

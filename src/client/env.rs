@@ -24,9 +24,31 @@ impl ConsulConfig {
     pub fn from_env() -> Result<Self, ConfigError> {
         read(env::var)
     }
+
+    /// Reads the same variables from another source, such as those of the process with some of them left out.
+    ///
+    /// ```
+    /// use std::env::{self, VarError};
+    ///
+    /// use consul_watch::ConsulConfig;
+    ///
+    /// let config = ConsulConfig::from_variables(|name| match name {
+    ///     "CONSUL_HTTP_ADDR" => Err(VarError::NotPresent),
+    ///     other => env::var(other),
+    /// })?;
+    /// assert_eq!(config.address().to_string(), "http://127.0.0.1:8500");
+    /// # Ok::<(), consul_watch::client::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_env`](Self::from_env).
+    pub fn from_variables(
+        lookup: impl Fn(&'static str) -> Result<String, VarError>,
+    ) -> Result<Self, ConfigError> {
+        read(lookup)
+    }
 }
 
-/// Reads from any source of variables, so that tests need not change those of the process.
 fn read(
     lookup: impl Fn(&'static str) -> Result<String, VarError>,
 ) -> Result<ConsulConfig, ConfigError> {

@@ -153,7 +153,7 @@ pub enum ClientError {
     },
     /// The body is larger than the configuration allows.
     #[error(
-        "the answer to {target} is larger than {}; watch less, or raise `{setting}` (option or field of a file)",
+        "the answer to {target} is larger than {}; ask for less, or raise `{setting}` (option or field of a file)",
         shown_size(*limit)
     )]
     TooLarge {

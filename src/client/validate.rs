@@ -19,8 +19,9 @@ impl ConsulConfig {
         check_wait(self.wait())?;
         for (what, value) in [
             ("the connect timeout", self.connect_timeout()),
-            ("`first_answer_timeout`", self.first_answer_timeout()),
+            // First, since the other one is derived from it.
             ("`request_timeout`", self.request_timeout()),
+            ("`first_answer_timeout`", self.first_answer_timeout()),
         ] {
             if value.is_zero() {
                 return Err(ConfigError::OutOfRange {
@@ -105,6 +106,9 @@ mod tests {
             let error = bad.validate().expect_err("refused");
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }
+        let error = ok.clone().with_request_timeout(Duration::ZERO).validate();
+        let text = error.expect_err("refused").to_string();
+        assert!(text.starts_with("`request_timeout` is 0"), "{text}");
         assert!(ok.with_wait(Duration::from_secs(600)).validate().is_ok());
     }
 }

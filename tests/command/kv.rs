@@ -1,12 +1,15 @@
 //! Keys that the subcommand `kv` writes, reads and deletes beyond `consul kv`.
 
-use std::fs;
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use consul_watch_harness::TestAgent;
 
 use crate::{
     kv_fixture::{furnish, keys, session},
-    runner::{finished, ours, ours_at, text, their_kv_at},
+    runner::{ended, finished, ours, ours_at, text, their_kv_at},
 };
 
 /// A key that no URL can name could not be read or deleted by anything else.
@@ -31,6 +34,8 @@ fn a_key_that_nothing_else_could_read_is_not_written() {
                 said.contains("through a URL") && said.lines().count() == 1,
                 "{arguments:?}: {said}"
             );
+            let names_key = said.starts_with("Error! Failed writing data for key ");
+            assert_eq!(names_key, arguments[1] == "import", "{arguments:?}: {said}");
             assert_eq!(keys(&agent), "", "{arguments:?}");
         }
     }
@@ -115,6 +120,67 @@ fn an_export_is_imported_again() {
         text(&imported.stderr)
     );
     assert_eq!(keys(&agent), before);
+}
+
+/// A watch has a limit of 32 MiB, which a whole store may exceed.
+#[test]
+fn a_great_store_is_exported_as_by_consul() {
+    let agent = TestAgent::dev();
+    for number in 0..52 {
+        agent.put(&format!("great/{number}"), vec![b'x'; 512 * 1024]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // A pipe holds 64 KiB.
+    let printed = |command: &mut Command, arguments: &[&str]| {
+        let file = folder.path().join("printed");
+        let out = fs::File::create(&file).unwrap();
+        let child = command
+            .args(arguments)
+            .stdout(out)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = ended(child);
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        fs::read(file).unwrap()
+    };
+    for arguments in [&["export"][..], &["get", "-recurse", "great/"]] {
+        let theirs = printed(&mut their_kv_at(&agent), arguments);
+        let ours = printed(ours_at(&agent).arg("kv"), arguments);
+        assert!(ours == theirs, "{arguments:?}: {}", ours.len());
+    }
+}
+
+/// The first line of both: Consul's command continues and writes the part that it could decode.
+#[test]
+fn the_texts_about_base64_are_those_of_consul() {
+    let agent = TestAgent::dev();
+    for data in [
+        "YQ",
+        "YQ==YQ==",
+        "aGVsb",
+        "a",
+        "ab=c",
+        "ab=\nc",
+        "YQ\n=\n",
+        "a===",
+        "abcd=",
+        "abc!",
+        "ab\nc",
+        "abcd\nef",
+        "YQ==\nx",
+        "YWI=\nx",
+        "aaaaaaaaaaaa!aaa",
+        "ä",
+    ] {
+        let arguments = ["put", "-base64", "new", data];
+        let theirs = finished(&mut their_kv_at(&agent), arguments);
+        let ours = finished(ours_at(&agent).arg("kv"), arguments);
+        assert_eq!(text(&ours.stderr), text(&theirs.stderr), "{data:?}");
+        assert_eq!(ours.status.code(), Some(1), "{data:?}");
+        assert_eq!(text(&ours.stdout), "", "{data:?}");
+    }
 }
 
 #[test]

@@ -59,6 +59,12 @@ impl Case {
 const WHOLE_STORE: &str =
     "refused, since a variable that is not set would ask for every key; no name at all does";
 const ANOTHER_KEY: &str = "refused, since it is not the key that was named";
+
+/// A case with an empty text, whose warnings or errors are in the words of each.
+const fn empty(arguments: &'static [&'static str]) -> Case {
+    Case::new(arguments).errors(Errors::Own)
+}
+
 const QUERY: Errors = Errors::Begin("Error querying Consul agent: ");
 
 pub(crate) const CASES: &[Case] = &[
@@ -113,6 +119,18 @@ pub(crate) const CASES: &[Case] = &[
     Case::new(&["get", "-http-addr=127.0.0.1:1", "app/a"]).errors(QUERY),
     Case::new(&["get", "-datacenter=none", "app/a"]).errors(QUERY),
     Case::new(&["get", "-token=00000000-0000-0000-0000-000000000001", "app/a"]),
+    empty(&["get", "-base64=", "app/a"]),
+    empty(&["get", "-detailed=", "app/a"]),
+    empty(&["get", "-keys=", "app/a"]),
+    empty(&["get", "-recurse=", "app/a"]),
+    empty(&["get", "-stale=", "app/a"]),
+    empty(&["get", "-separator=", "app/a"]),
+    empty(&["get", "-token", "", "app/a"]),
+    empty(&["get", "-token-file=", "app/a"]),
+    empty(&["get", "-http-addr=", "app/a"]),
+    empty(&["get", "-ca-path=", "-client-cert=", "-client-key=", "app/a"]),
+    empty(&["get", "-tls-server-name=", "-datacenter=", "app/a"]),
+    empty(&["get", "-namespace=", "-partition=", "app/a"]).since(16),
     Case::new(&["put", "new", "1"]),
     Case::new(&["put", "app/a", "2"]),
     Case::new(&["put", "new"]),
@@ -134,6 +152,16 @@ pub(crate) const CASES: &[Case] = &[
     Case::new(&["put", "-flags=42", "new", "1"]),
     Case::new(&["put", "-flags", "0x2a", "new", "1"]),
     Case::new(&["put", "-flags=-1", "new", "1"]).errors(Errors::Own),
+    Case::new(&["put", "-flags=1_0", "new", "1"]),
+    Case::new(&["put", "-flags=0x_1_F", "new", "1"]),
+    Case::new(&["put", "-flags=0_17", "new", "1"]),
+    Case::new(&["put", "-flags=0b1_0", "new", "1"]),
+    Case::new(&["put", "-flags=0O17", "new", "1"]),
+    Case::new(&["put", "-flags=1__0", "new", "1"]).errors(Errors::Own),
+    Case::new(&["put", "-flags=1_", "new", "1"]).errors(Errors::Own),
+    Case::new(&["put", "-flags=08", "new", "1"]).errors(Errors::Own),
+    Case::new(&["put", "-flags=+1", "new", "1"]).errors(Errors::Own),
+    Case::new(&["put", "-cas", "-modify-index=0x_1", "app/a", "2"]),
     Case::new(&["put", "app/flags", "1"]),
     Case::new(&["put", "-cas", "new", "1"]).since(16),
     Case::new(&["put", "-cas", "app/a", "2"]).since(16),
@@ -155,6 +183,18 @@ pub(crate) const CASES: &[Case] = &[
     Case::new(&["put", "a/../b", "1"]).since(16).differs(NO_URL),
     Case::new(&["put", "app//a", "1"]).differs(NO_URL),
     Case::new(&["put", "a\nb", "1"]).errors(Errors::Begin("Error! Failed writing data: ")),
+    empty(&["put", "-acquire=", "new", "1"]),
+    empty(&["put", "-base64=", "new", "MQ=="]),
+    empty(&["put", "-cas=", "new", "1"]),
+    empty(&["put", "-release=", "new", "1"]),
+    empty(&["put", "-stale=", "new", "1"]),
+    empty(&["put", "-flags=", "new", "1"]),
+    empty(&["put", "-flags", "", "new", "1"]),
+    empty(&["put", "-modify-index=", "app/a", "2"]),
+    empty(&["put", "-modify-index", "", "app/a", "2"]),
+    empty(&["put", "-cas", "-modify-index=", "new", "1"]),
+    empty(&["put", "-session=", "app/a", "2"]),
+    empty(&["put", "-acquire", "-session", "", "app/a", "2"]),
     Case::new(&["delete", "app/a"]),
     Case::new(&["delete", "/app/a"]),
     Case::new(&["delete", "none"]),
@@ -172,11 +212,20 @@ pub(crate) const CASES: &[Case] = &[
     Case::new(&["delete", "-cas", "app/a"]).since(16),
     Case::new(&["delete", "-modify-index=1", "app/a"]),
     Case::new(&["delete", "-cas", "-modify-index=1", "-recurse", "app"]),
+    empty(&["delete", "-cas=", "app/a"]),
+    empty(&["delete", "-recurse=", "app/a"]),
+    empty(&["delete", "-stale=", "app/a"]),
+    empty(&["delete", "-modify-index=", "app/a"]),
+    empty(&["delete", "-modify-index", "", "app/a"]),
+    empty(&["delete", "-cas", "-modify-index=", "app/a"]),
+    empty(&["delete", "-recurse", "-modify-index=", "app"]),
     Case::new(&["export"]),
     Case::new(&["export", "app"]),
     Case::new(&["export", "/app/"]),
     Case::new(&["export", "none"]),
     Case::new(&["export", "a", "b"]),
+    empty(&["export", "-stale=", "app"]),
+    empty(&["export", "-token=", "-datacenter=", "app"]),
     Case::new(&["import", "-"]).stdin(EXPORTED),
     Case::new(&["import", EXPORTED]),
     Case::new(&["import", "@{folder}/none"]),
@@ -192,6 +241,23 @@ pub(crate) const CASES: &[Case] = &[
     Case::new(&["import", "-prefix=copy", EXPORTED]).since(16),
     Case::new(&["import", "-prefix=copy/", EXPORTED]).since(16),
     Case::new(&["import", "-prefix=", EXPORTED]).since(16).errors(Errors::Own),
+    empty(&["import", "-stale=", EXPORTED]),
+    Case::new(&["import", " "]).errors(Errors::Begin("Cannot unmarshal data: ")),
+    Case::new(&["import", "["]).errors(Errors::Begin("Cannot unmarshal data: ")),
+    Case::new(&["import", "[] x"]).errors(Errors::Begin("Cannot unmarshal data: ")),
+    Case::new(&["import", r#"[{"key":"x","flags":-1}]"#])
+        .errors(Errors::Begin("Cannot unmarshal data: ")),
+    Case::new(&["import", r#"[{"key":"x","KEY":"z","value":"MQ=="},{"KEY":"u","key":"v"}]"#]),
+    Case::new(&["import", r#"[{"key":"a\nb","value":"MQ=="}]"#])
+        .errors(Errors::Begin("Error! Failed writing data for key a")),
+    Case::new(&["import", "[null]"]).differs("refused with exit status 1; Consul's command panics"),
+    Case::new(&["import", r#"[{"key":"\ud800","value":"MQ=="}]"#])
+        .differs("refused, since half a surrogate pair is no character; Consul's command writes another key"),
+    Case::new(&["import", "@{folder}/latin1"])
+        .differs("refused, since a name that is not UTF-8 would become another; Consul's command writes that one"),
+    Case::new(&["import", "@{folder}/marked"])
+        .differs("accepted: editors on Windows begin a file with a byte-order mark"),
+    Case::new(&["import", "@{folder}/deep"]),
     Case::new(&["import", r#"[{"key":"x//y","value":"MQ=="}]"#])
         .since(16)
         .differs("refused, since no URL can name the key; Consul's command writes another, `x/y`"),

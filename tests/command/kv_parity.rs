@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write as _,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -121,11 +122,31 @@ fn quoted(word: &str) -> String {
     }
 }
 
+/// JSON that arguments cannot hold, or that is hard to read.
+fn write_imports(folder: &Path) {
+    let deep = ["[".repeat(200), "]".repeat(200)].concat();
+    let deep = format!(r#"[{{"key":"deep","value":"MQ==","more":{deep}}}]"#);
+    for (name, content) in [
+        (
+            "latin1",
+            &b"[{\"key\":\"gr\xfc\xdfe\",\"value\":\"MQ==\"}]"[..],
+        ),
+        (
+            "marked",
+            "\u{feff}[{\"key\":\"x\",\"value\":\"MQ==\"}]".as_bytes(),
+        ),
+        ("deep", deep.as_bytes()),
+    ] {
+        fs::write(folder.join(name), content).expect("a file");
+    }
+}
+
 #[test]
 fn it_does_what_consul_kv_does_parity() {
     let agent = TestAgent::dev();
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("data"), "of a file\n").unwrap();
+    write_imports(folder.path());
     let folder = folder.path().to_str().unwrap();
     let rows: Vec<_> = CASES.iter().map(|case| row(&agent, folder, case)).collect();
     assert_parity("kv", HEAD, &rows);

@@ -6,6 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod argument_errors;
+#[cfg(feature = "tls")]
+mod certificates;
 mod closed_output;
 mod completions;
 mod daemon;

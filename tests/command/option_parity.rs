@@ -265,6 +265,13 @@ fn ignored_options_are_logged() {
             "--datacenter",
             "more than once",
         ),
+        (&["-payload=changes"], "--payload", "there is no program"),
+        (&["-timeout=5s"], "--timeout", "there is no program"),
+        (
+            &["-format=jsonl", "-once", "true"],
+            "--format",
+            "`--payload`",
+        ),
     ] {
         let arguments: Vec<_> = watch.iter().chain(more).copied().collect();
         let output = finished(&mut ours_at(&agent), &arguments);

@@ -120,6 +120,14 @@ fn errors_name_the_argument_and_the_remedy() {
             &["/no/such/folder", "`--checkpoint`", "create it"],
         ),
         (
+            &["-type=key", "-key=a", ""],
+            &["the program is an empty text", "leave it out"],
+        ),
+        (
+            &["-type=key", "-key=a", "-shell=false", "", "x"],
+            &["the program is an empty text"],
+        ),
+        (
             &["run", "/no/such/file.hcl"],
             &["/no/such/file.hcl", "check the path"],
         ),
@@ -235,7 +243,7 @@ fn the_limits_of_answers_are_options() {
     let said = text(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("16 KiB") && said.contains("`body_limit`"),
+        said.contains("16 KiB") && said.contains("`--body-limit`"),
         "{said}"
     );
     let export = finished(
@@ -245,7 +253,7 @@ fn the_limits_of_answers_are_options() {
     let said = text(&export.stderr);
     assert_eq!(export.status.code(), Some(1), "{said}");
     assert!(
-        !said.contains("with_") && said.contains("`body_limit`"),
+        said.contains("larger than 16 KiB") && said.contains("`--body-limit`"),
         "{said}"
     );
 
@@ -258,7 +266,7 @@ fn the_limits_of_answers_are_options() {
     );
     let said = text(&output.stderr);
     assert!(
-        said.contains("300ms") && said.contains("`request_timeout`"),
+        said.contains("300ms") && said.contains("`--request-timeout`"),
         "{said}"
     );
     let folder = tempfile::tempdir().unwrap();
@@ -281,6 +289,60 @@ fn the_limits_of_answers_are_options() {
         "-first-answer-timeout=soon",
     ] {
         assert_eq!(with(&[option]).status.code(), Some(2), "{option}");
+    }
+}
+
+#[test]
+fn a_shell_that_runs_no_lines_can_be_left_out() {
+    let agent = TestAgent::dev();
+    agent.put("a", b"1");
+    let watch = ["-type=key", "-key=a", "--once"];
+    for shell in ["/bin/false", "/nonexistent"] {
+        let run = |more: &[&str]| {
+            let arguments = watch.iter().chain(more);
+            finished(ours_at(&agent).env("SHELL", shell), arguments)
+        };
+        let output = run(&["echo", "ran"]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{shell}: {said}");
+        assert!(said.contains("`-shell=false`"), "{shell}: {said}");
+        let output = run(&["-shell=false", "echo", "ran"]);
+        assert_eq!(text(&output.stdout), "ran\n", "{shell}");
+    }
+}
+
+/// As in files.
+#[test]
+fn a_time_of_zero_is_no_limit() {
+    let agent = TestAgent::dev();
+    agent.put("a", b"1");
+    for more in [
+        &["--timeout=0"][..],
+        &["--timeout=0s"],
+        &["--once=0s"],
+        &["--quiet-period=0"],
+        &["--quiet-period=1ms", "--max-wait=0"],
+    ] {
+        let watch = ["-type=key", "-key=a", "--once"].iter().chain(more);
+        let output = finished(ours_at(&agent).args(watch), ["sleep 0.2; echo ran"]);
+        let said = text(&output.stderr);
+        assert_eq!(text(&output.stdout), "ran\n", "{more:?}: {said}");
+        assert_eq!(output.status.code(), Some(0), "{more:?}: {said}");
+    }
+    for (option, arguments, code) in [
+        ("--request-timeout", &["-type=key", "-key=a"][..], 2),
+        ("--first-answer-timeout", &["-type=key", "-key=a"], 2),
+        ("--request-timeout", &["kv", "get"], 1),
+    ] {
+        let zero = format!("{option}=0");
+        let arguments = arguments.iter().copied().chain([&*zero]);
+        let output = finished(&mut ours_at(&agent), arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(
+            said.contains(option) && said.contains("needs some time"),
+            "{said}"
+        );
     }
 }
 

@@ -2,6 +2,8 @@
 
 use consul_watch::{client::ConfigError, kv::KvError};
 
+use crate::cli::client_errors::of_store;
+
 /// The reason why a command of the store failed. Its text is the whole line on standard error.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum KvFailure {
@@ -11,7 +13,7 @@ pub(in crate::cli) enum KvFailure {
     #[error("Error connecting to Consul agent: {0}")]
     Connect(#[source] ConfigError),
     /// A call of Consul failed.
-    #[error("{action}: {source}")]
+    #[error("{action}: {}", of_store(source))]
     Call {
         /// The call that failed, in Consul's words.
         action: String,

@@ -5,6 +5,7 @@ mod base64;
 mod cleaned;
 mod data;
 mod delete;
+mod entries;
 pub(super) mod error;
 mod export;
 mod get;
@@ -33,7 +34,7 @@ pub(super) async fn run(command: KvCommand) -> Result<(), KvFailure> {
 
 fn store(connect: &ConnectArguments) -> Result<KvStore, KvFailure> {
     connect
-        .config()
+        .command_config()
         .and_then(|config| KvStore::connect(&config))
         .map_err(KvFailure::Connect)
 }

@@ -56,12 +56,19 @@ pub(super) fn without(
     node
 }
 
-/// Returns the option that takes the place of a field. One of a token or of a token file replaces both.
+/// Returns the option that takes the place of a field. One of a token or of a token file replaces both, and so does one
+/// of a client certificate or its key.
 fn overriding<'a>(field: &str, fixed: &[(&str, &'a str)]) -> Option<&'a str> {
     let is_token = |name: &str| matches!(name, "token" | "token_file");
-    fixed
-        .iter()
-        .find(|(name, _)| *name == field || is_token(name) && is_token(field))
+    let is_certificate = |name: &str| matches!(name, "client_cert" | "client_key");
+    let is_same = |name: &str| {
+        name == field
+            || is_token(name) && is_token(field)
+            || is_certificate(name) && is_certificate(field)
+    };
+    // Of two, the one of the same name is the reason.
+    let own = fixed.iter().find(|(name, _)| *name == field);
+    own.or_else(|| fixed.iter().find(|(name, _)| is_same(name)))
         .map(|(_, option)| *option)
 }
 

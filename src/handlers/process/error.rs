@@ -55,7 +55,7 @@ pub enum ProgramError {
     },
     /// The shell that `SHELL` names runs no command lines.
     #[error(
-        "the shell `{shell}`, which the variable SHELL names, does not run command lines; set SHELL=/bin/sh for this process, or give the program as a list (`args`)"
+        "the shell `{shell}`, which the variable SHELL names, does not run command lines; set SHELL=/bin/sh for this process, or run the program without a shell (`args` in a file, `-shell=false` on the command line)"
     )]
     Shell {
         /// The shell.

@@ -47,7 +47,8 @@ pub(super) fn remedy(command: &Command, shell: bool, error: &io::Error) -> Strin
         }
         (_, io::ErrorKind::NotFound) if shell => {
             "it is the shell that the variable SHELL names, or /bin/sh, and there is no such file; set SHELL to a \
-             shell that exists, or give the program as a list (`args`)"
+             shell that exists, or run the program without a shell (`args` in a file, `-shell=false` on the command \
+             line)"
         }
         (_, io::ErrorKind::NotFound) if is_path(command.get_program()) => {
             "there is no such file, or the interpreter in its first line is missing; check the path"
