@@ -77,8 +77,10 @@ impl DaemonConfig {
         fixed: &[(&str, &str)],
     ) -> Result<Self, ConfigErrors> {
         let mut issues = ConfigErrors::default();
-        let trees = files::read(paths, &mut issues);
+        let mut warnings = Vec::new();
+        let trees = files::read(paths, &mut issues, &mut warnings);
         let mut config = Self::read(&trees, base, fixed, &mut issues);
+        config.warnings.splice(0..0, warnings);
         let files = trees.iter().map(|tree| tree.location.path());
         for file in files {
             if let Some(warning) = permissions::warning("the configuration", file) {
@@ -170,12 +172,13 @@ impl DaemonConfig {
         }
         config.withhold_secrets();
         config.refuse_shared_checkpoints(issues);
-        if config.watches.is_empty() && issues.is_empty() {
-            let location = trees
-                .first()
-                .map_or_else(|| Location::file("."), |tree| tree.location.clone());
+        // Without a file, there is a warning of each directory.
+        if let Some(tree) = trees.first()
+            && config.watches.is_empty()
+            && issues.is_empty()
+        {
             config.warnings.push(ConfigIssue::at(
-                location,
+                tree.location.clone(),
                 "the files have no watch: nothing is done until `watches` has one",
             ));
         }

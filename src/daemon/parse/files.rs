@@ -22,16 +22,21 @@ enum Language {
 ///
 /// The order is that of Consul's
 /// [`-config-dir`](https://developer.hashicorp.com/consul/docs/agent/config/cli-flags#_config_dir).
-pub(in crate::daemon) fn read(paths: &[PathBuf], issues: &mut ConfigErrors) -> Vec<ConfigNode> {
+pub(in crate::daemon) fn read(
+    paths: &[PathBuf],
+    issues: &mut ConfigErrors,
+    warnings: &mut Vec<ConfigIssue>,
+) -> Vec<ConfigNode> {
     let mut trees = Vec::new();
     for path in paths {
         let location = Location::file(path);
         if path.is_dir() {
             match listed(path) {
+                // As for an agent: what fills the directory may come later.
                 Ok(files) if files.is_empty() => {
-                    issues.push(ConfigIssue::at(
+                    warnings.push(ConfigIssue::at(
                         location,
-                        "the directory has no *.json or *.hcl file: add one, or name another path",
+                        "the directory has no *.json or *.hcl file: nothing of it is watched until it has one",
                     ));
                 }
                 Ok(files) => trees.extend(files.iter().filter_map(|file| read_file(file, issues))),
@@ -125,7 +130,7 @@ mod tests {
         put("c.txt", "no");
         fs::create_dir(folder.path().join("d.json")).unwrap();
         let mut issues = ConfigErrors::default();
-        let trees = read(&[folder.path().to_owned()], &mut issues);
+        let trees = read(&[folder.path().to_owned()], &mut issues, &mut Vec::new());
         assert!(issues.is_empty(), "{issues}");
         let numbers: Vec<_> = trees
             .iter()
@@ -141,20 +146,32 @@ mod tests {
         fs::write(path("a.hcl"), "a = 1\nb = [").unwrap();
         fs::write(path("b.json"), b"\xff").unwrap();
         fs::write(path("c.yaml"), "").unwrap();
-        fs::create_dir(path("empty")).unwrap();
         let mut issues = ConfigErrors::default();
-        let paths = ["a.hcl", "b.json", "c.yaml", "gone.json", "empty"].map(path);
-        assert!(read(&paths, &mut issues).is_empty());
+        let paths = ["a.hcl", "b.json", "c.yaml", "gone.json"].map(path);
+        assert!(read(&paths, &mut issues, &mut Vec::new()).is_empty());
         let text = issues.to_string();
-        assert_eq!(text.lines().count(), 5, "{text}");
+        assert_eq!(text.lines().count(), 4, "{text}");
         for expected in [
             "a.hcl:2: expected a value, found the end of the file",
             "not UTF-8",
             "rename the file to *.json",
             "gone.json: the file cannot be read: ",
-            "the directory has no *.json",
         ] {
             assert!(text.contains(expected), "{expected}: {text}");
         }
+    }
+
+    #[test]
+    fn an_empty_directory_is_a_warning_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("notes.txt"), "no").unwrap();
+        let (mut issues, mut warnings) = (ConfigErrors::default(), Vec::new());
+        let trees = read(&[folder.path().to_owned()], &mut issues, &mut warnings);
+        assert!(trees.is_empty() && issues.is_empty(), "{issues}");
+        let [warning] = &warnings[..] else {
+            panic!("{warnings:?}")
+        };
+        let expected = format!("{}: the directory has no *.json", folder.path().display());
+        assert!(warning.to_string().starts_with(&expected), "{warning}");
     }
 }
