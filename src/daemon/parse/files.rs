@@ -54,17 +54,31 @@ pub(in crate::daemon) fn read(
     trees
 }
 
-/// Returns the configuration files of a directory, sorted by name.
+/// Returns the configuration files of a directory, sorted by name. A link that leads nowhere is one of them, whose
+/// reading fails: without it, its watches would disappear.
 fn listed(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        if language(&path).is_some() && path.is_file() {
+        if language(&path).is_none() {
+            continue;
+        }
+        let is_file = match fs::metadata(&path) {
+            Ok(found) => found.is_file(),
+            Err(_) => path.is_symlink() && !is_lock(&path),
+        };
+        if is_file {
             files.push(path);
         }
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether this is a lock of Emacs beside a file that it edits: `.#a.json`, a link to nothing.
+fn is_lock(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(b".#")
 }
 
 fn language(path: &Path) -> Option<Language> {
@@ -81,12 +95,7 @@ fn read_file(path: &Path, issues: &mut ConfigErrors) -> Option<ConfigNode> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let remedy = match error.kind() {
-                io::ErrorKind::NotFound => "check the path",
-                io::ErrorKind::PermissionDenied => "check its permissions",
-                _ => "check the file",
-            };
-            issues.push(issue(format!("the file cannot be read: {error}; {remedy}")));
+            issues.push(issue(unreadable(path, &error)));
             return None;
         }
     };
@@ -117,8 +126,26 @@ fn read_file(path: &Path, issues: &mut ConfigErrors) -> Option<ConfigNode> {
         .ok()
 }
 
+/// Returns the reason and the remedy for a file that cannot be read.
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    if let (Ok(target), Err(error)) = (fs::read_link(path), fs::metadata(path)) {
+        return format!(
+            "the symbolic link to `{}` cannot be followed: {error}; let it lead to a file, or remove it",
+            target.display()
+        );
+    }
+    let remedy = match error.kind() {
+        io::ErrorKind::NotFound => "check the path",
+        io::ErrorKind::PermissionDenied => "check its permissions",
+        _ => "check the file",
+    };
+    format!("the file cannot be read: {error}; {remedy}")
+}
+
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     #[test]
@@ -158,6 +185,46 @@ mod tests {
             "gone.json: the file cannot be read: ",
         ] {
             assert!(text.contains(expected), "{expected}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_refused_unless_its_name_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("real"), "watches = []").unwrap();
+        fs::create_dir(path("folder")).unwrap();
+        for (name, target) in [
+            ("good.hcl", "real"),
+            ("folder.json", "folder"),
+            ("notes.txt", "gone"),
+            ("a.json~", "gone"),
+            (".#b.json", "me@host.1:2"),
+        ] {
+            symlink(target, path(name)).unwrap();
+        }
+        let read = |paths: &[PathBuf]| {
+            let mut issues = ConfigErrors::default();
+            let trees = read(paths, &mut issues, &mut Vec::new()).len();
+            (trees, issues.to_string())
+        };
+        let all = [folder.path().to_owned()];
+        assert_eq!(read(&all), (1, String::new()));
+
+        symlink("/gone/target", path("a.json")).unwrap();
+        symlink("b.hcl", path("b.hcl")).unwrap();
+        for found in [read(&all), read(&[path("a.json"), path("b.hcl")])] {
+            let lines: Vec<_> = found.1.lines().collect();
+            let [gone, loops] = &lines[..] else {
+                panic!("{found:?}")
+            };
+            for part in [
+                "a.json: the symbolic link to `/gone/target` cannot be followed: No such file",
+                "let it lead to a file, or remove it",
+            ] {
+                assert!(gone.contains(part), "{part}: {gone}");
+            }
+            assert!(loops.contains("b.hcl: the symbolic link to `b.hcl` cannot be followed"));
         }
     }
 
