@@ -145,11 +145,10 @@ impl DaemonConfig {
                 Some(WatchOptions::read(fields, HandlerKind::All, errors))
             })
         });
-        if let Some(node) = trees
+        let graces = trees
             .iter()
-            .rev()
-            .find_map(|tree| tree.get("shutdown_grace"))
-        {
+            .filter_map(|tree| given(tree, "shutdown_grace", issues));
+        if let Some(node) = graces.last() {
             match node.to_json().as_str().and_then(parse_duration) {
                 Some(grace) => config.shutdown_grace = grace,
                 None => issues.push(ConfigIssue::at(

@@ -31,6 +31,20 @@ pub(super) fn usual(mut tree: ConfigNode) -> ConfigNode {
     tree
 }
 
+/// Keeps the last `watches` of an object of JSON, as an agent does, and returns the others. Those of HCL are joined.
+pub(super) fn without_earlier_watches(tree: &mut ConfigNode) -> Vec<ConfigNode> {
+    let NodeData::Object(entries) = &mut tree.data else {
+        return Vec::new();
+    };
+    let is_watches = |(name, _): &(String, ConfigNode)| name == "watches";
+    let mut left = entries.iter().filter(|entry| is_watches(entry)).count();
+    let earlier = entries.extract_if(.., |entry| {
+        left -= usize::from(is_watches(entry));
+        is_watches(entry) && left > 0
+    });
+    earlier.map(|(_, node)| node).collect()
+}
+
 fn usual_watch(watch: &mut ConfigNode) {
     let NodeData::Object(fields) = &mut watch.data else {
         return;

@@ -39,7 +39,11 @@ pub(in crate::daemon) fn read(
                         "the directory has no *.json or *.hcl file: nothing of it is watched until it has one",
                     ));
                 }
-                Ok(files) => trees.extend(files.iter().filter_map(|file| read_file(file, issues))),
+                Ok(files) => trees.extend(
+                    files
+                        .iter()
+                        .filter_map(|file| read_file(file, issues, warnings)),
+                ),
                 Err(error) => {
                     issues.push(ConfigIssue::at(
                         location,
@@ -48,7 +52,7 @@ pub(in crate::daemon) fn read(
                 }
             }
         } else {
-            trees.extend(read_file(path, issues));
+            trees.extend(read_file(path, issues, warnings));
         }
     }
     trees
@@ -89,7 +93,11 @@ fn language(path: &Path) -> Option<Language> {
     }
 }
 
-fn read_file(path: &Path, issues: &mut ConfigErrors) -> Option<ConfigNode> {
+fn read_file(
+    path: &Path,
+    issues: &mut ConfigErrors,
+    warnings: &mut Vec<ConfigIssue>,
+) -> Option<ConfigNode> {
     let location = Location::file(path);
     let issue = |reason: String| ConfigIssue::at(location.clone(), reason);
     let bytes = match fs::read(path) {
@@ -120,10 +128,21 @@ fn read_file(path: &Path, issues: &mut ConfigErrors) -> Option<ConfigNode> {
         }
         Language::Json | Language::Hcl => json::parse(text, &location),
     };
-    parsed
-        .map(agent_form::usual)
+    let mut tree = parsed
         .map_err(|error| issues.push(ConfigIssue::at(location.at(error.line), error.reason)))
-        .ok()
+        .ok()?;
+    // Of JSON in `.hcl`, an agent joins them as of HCL.
+    if language == Language::Json {
+        let ignored = agent_form::without_earlier_watches(&mut tree);
+        let line = tree.location_of("watches").line().unwrap_or_default();
+        warnings.extend(ignored.into_iter().map(|watches| {
+            let reason = format!(
+                "`watches` is given twice: this one is ignored, and that in line {line} counts; merge both into one"
+            );
+            ConfigIssue::at(watches.location, reason)
+        }));
+    }
+    Some(agent_form::usual(tree))
 }
 
 /// Returns the reason and the remedy for a file that cannot be read.
