@@ -2,9 +2,13 @@
 
 use std::{error::Error, fmt};
 
-use crate::daemon::location::Location;
+use crate::{daemon::location::Location, text::escaped};
 
-/// One problem in the configuration files: its location, the reason and the remedy.
+/// The greatest lengths of a part and of a reason, both with texts of a file, in characters.
+const MAX_PART: usize = 400;
+const MAX_REASON: usize = 5_000;
+
+/// One problem in the configuration files: its location, the reason and the remedy. Texts of a file in it are escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigIssue {
     location: Location,
@@ -16,19 +20,15 @@ pub struct ConfigIssue {
 impl ConfigIssue {
     /// Creates an issue of a file, or of a line of it.
     pub(crate) fn at(location: Location, reason: impl Into<String>) -> Self {
-        Self {
-            location,
-            part: String::new(),
-            reason: reason.into(),
-        }
+        Self::in_part("", location, reason)
     }
 
     /// Creates an issue of this part of a file.
     pub(crate) fn in_part(part: &str, location: Location, reason: impl Into<String>) -> Self {
         Self {
             location,
-            part: part.to_owned(),
-            reason: reason.into(),
+            part: escaped(part, MAX_PART).into_owned(),
+            reason: escaped(&reason.into(), MAX_REASON).into_owned(),
         }
     }
 

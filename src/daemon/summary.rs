@@ -18,8 +18,12 @@ use crate::{
     },
     definition::{Definition, QueryVisitor},
     handlers::{HandlerPayload, OnError, PayloadKind, Program},
+    text::escaped,
     watch::{KeyPrefix, nearest_root},
 };
+
+/// The greatest length of a column and of a warning, both with texts of a file, in characters.
+const MAX_SHOWN: usize = 5_000;
 
 /// The watches, handlers and roots of a configuration, and warnings about them. It shows no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +60,7 @@ impl Summary {
             .chain(config.consul.warnings())
             .chain(config.warnings.iter().map(ToString::to_string))
             .chain(idle.map(|(root, _)| idle_root(root)))
+            .map(|warning| shown(&warning))
             .collect();
         let roots = config.roots().map(str::to_owned).zip(roots).collect();
         Self {
@@ -156,11 +161,16 @@ impl WatchSummary {
         }
         Self {
             location: spec.location.to_string(),
-            label: spec.label.escape_debug().to_string(),
-            query: query_of(&spec.definition),
-            handler,
+            label: shown(&spec.label),
+            query: shown(&query_of(&spec.definition)),
+            handler: shown(&handler),
         }
     }
+}
+
+/// Returns a text that may hold texts of a file, such as the name of a program, as a terminal may show it.
+fn shown(text: &str) -> String {
+    escaped(text, MAX_SHOWN).into_owned()
 }
 
 fn counted(watches: usize) -> String {
@@ -201,21 +211,21 @@ fn host_of(url: &str) -> String {
 
 /// Returns the fields of a watch as a file has them, without its token.
 fn query_of(definition: &Definition) -> String {
-    let shown = |value: &Value| match value {
+    let written = |value: &Value| match value {
         Value::String(text) if is_word(text) => text.clone(),
         other => other.to_string(),
     };
     let json = definition.to_json();
     let fields = json.as_object().into_iter().flatten();
-    let mut shown: Vec<_> = fields
+    let mut words: Vec<_> = fields
         .filter(|(name, _)| *name != "type")
         .map(|(name, value)| match &**name {
             "token" => "with a token".to_owned(),
-            _ => format!("{name}={}", shown(value)),
+            _ => format!("{name}={}", written(value)),
         })
         .collect();
-    shown.insert(0, format!("type={}", definition.watch_type.type_name()));
-    shown.join(" ")
+    words.insert(0, format!("type={}", definition.watch_type.type_name()));
+    words.join(" ")
 }
 
 /// Whether a text needs no quotes.

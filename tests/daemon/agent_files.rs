@@ -80,6 +80,35 @@ fn files_of_a_directory_are_those_that_an_agent_reads() {
     }
 }
 
+/// Neither reads a directory with a link that leads nowhere, and both take one without a file.
+#[test]
+fn broken_links_and_empty_directories_are_those_of_an_agent() {
+    let folder = Folder::new();
+    let agent = TestAgent::builder()
+        .dev()
+        .config_dir(folder.path(""))
+        .start();
+    let both = || {
+        let accepted = agent.request("PUT", "/v1/agent/reload", &[], b"").status == 200;
+        let ours = check(&[folder.path("")], &RunOptions::default());
+        assert_eq!(ours.is_ok(), accepted, "{:?}", ours.err());
+        ours.map_err(|issues| issues.to_string())
+    };
+    let summary = both().expect("it is accepted").to_string();
+    let warning = "the directory has no *.json or *.hcl file: nothing of it is watched";
+    assert!(summary.contains(warning), "{summary}");
+
+    fs::write(folder.path("a.json"), NODES).expect("a file");
+    for target in ["/nonexistent/b.json", "b.json"] {
+        std::os::unix::fs::symlink(target, folder.path("b.json")).expect("a link");
+        let errors = both().expect_err("it is refused");
+        let expected = format!("b.json: the symbolic link to `{target}` cannot be followed");
+        assert!(errors.contains(&expected), "{errors}");
+        fs::remove_file(folder.path("b.json")).expect("the link is removed");
+    }
+    both().expect("it is accepted");
+}
+
 /// A field that an agent ignores is a warning that names the place and the field.
 #[test]
 fn what_is_ignored_is_a_warning_with_its_place() {

@@ -9,8 +9,11 @@ use consul_watch::handlers::{
 use crate::script_fixture::{change, state, stop};
 use crate::webhook_target::{Answer, OK, Target};
 
-/// `{"Key":"app",…}` of the value `1`.
-const BODY: &str = r#"{"Key":"app","CreateIndex":1,"ModifyIndex":7,"LockIndex":0,"Flags":0,"Value":"MQ==","Session":""}"#;
+/// `{"Key":"app",…}` of the value `1`, and a line feed.
+const BODY: &str = concat!(
+    r#"{"Key":"app","CreateIndex":1,"ModifyIndex":7,"LockIndex":0,"Flags":0,"Value":"MQ==","Session":""}"#,
+    "\n"
+);
 
 #[actix_rt::test]
 async fn a_delivery_is_what_consuls_own_handlers_get_and_more() {

@@ -77,8 +77,10 @@ impl DaemonConfig {
         fixed: &[(&str, &str)],
     ) -> Result<Self, ConfigErrors> {
         let mut issues = ConfigErrors::default();
-        let trees = files::read(paths, &mut issues);
+        let mut warnings = Vec::new();
+        let trees = files::read(paths, &mut issues, &mut warnings);
         let mut config = Self::read(&trees, base, fixed, &mut issues);
+        config.warnings.splice(0..0, warnings);
         let files = trees.iter().map(|tree| tree.location.path());
         for file in files {
             if let Some(warning) = permissions::warning("the configuration", file) {
@@ -143,11 +145,10 @@ impl DaemonConfig {
                 Some(WatchOptions::read(fields, HandlerKind::All, errors))
             })
         });
-        if let Some(node) = trees
+        let graces = trees
             .iter()
-            .rev()
-            .find_map(|tree| tree.get("shutdown_grace"))
-        {
+            .filter_map(|tree| given(tree, "shutdown_grace", issues));
+        if let Some(node) = graces.last() {
             match node.to_json().as_str().and_then(parse_duration) {
                 Some(grace) => config.shutdown_grace = grace,
                 None => issues.push(ConfigIssue::at(
@@ -170,12 +171,13 @@ impl DaemonConfig {
         }
         config.withhold_secrets();
         config.refuse_shared_checkpoints(issues);
-        if config.watches.is_empty() && issues.is_empty() {
-            let location = trees
-                .first()
-                .map_or_else(|| Location::file("."), |tree| tree.location.clone());
+        // Without a file, there is a warning of each directory.
+        if let Some(tree) = trees.first()
+            && config.watches.is_empty()
+            && issues.is_empty()
+        {
             config.warnings.push(ConfigIssue::at(
-                location,
+                tree.location.clone(),
                 "the files have no watch: nothing is done until `watches` has one",
             ));
         }
@@ -289,7 +291,12 @@ fn check_names(tree: &ConfigNode, issues: &mut ConfigErrors, warnings: &mut Vec<
         if KNOWN_FIELDS.contains(&name.as_str()) || is_agent_field(name) {
             continue;
         }
-        if let Some(meant) = nearest(name, KNOWN_FIELDS) {
+        // `watch` is too short for a misspelled `watches`.
+        let singular = KNOWN_FIELDS
+            .into_iter()
+            .find(|known| known.strip_suffix("es") == Some(&name.to_lowercase()));
+        let meant = singular.map(str::to_owned);
+        if let Some(meant) = meant.or_else(|| nearest(name, KNOWN_FIELDS)) {
             let reason = format!("`{name}` is not a field here (did you mean `{meant}`?)");
             issues.push(ConfigIssue::at(node.location.clone(), reason));
         } else {

@@ -22,19 +22,28 @@ enum Language {
 ///
 /// The order is that of Consul's
 /// [`-config-dir`](https://developer.hashicorp.com/consul/docs/agent/config/cli-flags#_config_dir).
-pub(in crate::daemon) fn read(paths: &[PathBuf], issues: &mut ConfigErrors) -> Vec<ConfigNode> {
+pub(in crate::daemon) fn read(
+    paths: &[PathBuf],
+    issues: &mut ConfigErrors,
+    warnings: &mut Vec<ConfigIssue>,
+) -> Vec<ConfigNode> {
     let mut trees = Vec::new();
     for path in paths {
         let location = Location::file(path);
         if path.is_dir() {
             match listed(path) {
+                // As for an agent: what fills the directory may come later.
                 Ok(files) if files.is_empty() => {
-                    issues.push(ConfigIssue::at(
+                    warnings.push(ConfigIssue::at(
                         location,
-                        "the directory has no *.json or *.hcl file: add one, or name another path",
+                        "the directory has no *.json or *.hcl file: nothing of it is watched until it has one",
                     ));
                 }
-                Ok(files) => trees.extend(files.iter().filter_map(|file| read_file(file, issues))),
+                Ok(files) => trees.extend(
+                    files
+                        .iter()
+                        .filter_map(|file| read_file(file, issues, warnings)),
+                ),
                 Err(error) => {
                     issues.push(ConfigIssue::at(
                         location,
@@ -43,23 +52,37 @@ pub(in crate::daemon) fn read(paths: &[PathBuf], issues: &mut ConfigErrors) -> V
                 }
             }
         } else {
-            trees.extend(read_file(path, issues));
+            trees.extend(read_file(path, issues, warnings));
         }
     }
     trees
 }
 
-/// Returns the configuration files of a directory, sorted by name.
+/// Returns the configuration files of a directory, sorted by name. A link that leads nowhere is one of them, whose
+/// reading fails: without it, its watches would disappear.
 fn listed(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        if language(&path).is_some() && path.is_file() {
+        if language(&path).is_none() {
+            continue;
+        }
+        let is_file = match fs::metadata(&path) {
+            Ok(found) => found.is_file(),
+            Err(_) => path.is_symlink() && !is_lock(&path),
+        };
+        if is_file {
             files.push(path);
         }
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether this is a lock of Emacs beside a file that it edits: `.#a.json`, a link to nothing.
+fn is_lock(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(b".#")
 }
 
 fn language(path: &Path) -> Option<Language> {
@@ -70,18 +93,17 @@ fn language(path: &Path) -> Option<Language> {
     }
 }
 
-fn read_file(path: &Path, issues: &mut ConfigErrors) -> Option<ConfigNode> {
+fn read_file(
+    path: &Path,
+    issues: &mut ConfigErrors,
+    warnings: &mut Vec<ConfigIssue>,
+) -> Option<ConfigNode> {
     let location = Location::file(path);
     let issue = |reason: String| ConfigIssue::at(location.clone(), reason);
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let remedy = match error.kind() {
-                io::ErrorKind::NotFound => "check the path",
-                io::ErrorKind::PermissionDenied => "check its permissions",
-                _ => "check the file",
-            };
-            issues.push(issue(format!("the file cannot be read: {error}; {remedy}")));
+            issues.push(issue(unreadable(path, &error)));
             return None;
         }
     };
@@ -106,14 +128,43 @@ fn read_file(path: &Path, issues: &mut ConfigErrors) -> Option<ConfigNode> {
         }
         Language::Json | Language::Hcl => json::parse(text, &location),
     };
-    parsed
-        .map(agent_form::usual)
+    let mut tree = parsed
         .map_err(|error| issues.push(ConfigIssue::at(location.at(error.line), error.reason)))
-        .ok()
+        .ok()?;
+    // Of JSON in `.hcl`, an agent joins them as of HCL.
+    if language == Language::Json {
+        let ignored = agent_form::without_earlier_watches(&mut tree);
+        let line = tree.location_of("watches").line().unwrap_or_default();
+        warnings.extend(ignored.into_iter().map(|watches| {
+            let reason = format!(
+                "`watches` is given twice: this one is ignored, and that in line {line} counts; merge both into one"
+            );
+            ConfigIssue::at(watches.location, reason)
+        }));
+    }
+    Some(agent_form::usual(tree))
+}
+
+/// Returns the reason and the remedy for a file that cannot be read.
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    if let (Ok(target), Err(error)) = (fs::read_link(path), fs::metadata(path)) {
+        return format!(
+            "the symbolic link to `{}` cannot be followed: {error}; let it lead to a file, or remove it",
+            target.display()
+        );
+    }
+    let remedy = match error.kind() {
+        io::ErrorKind::NotFound => "check the path",
+        io::ErrorKind::PermissionDenied => "check its permissions",
+        _ => "check the file",
+    };
+    format!("the file cannot be read: {error}; {remedy}")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     #[test]
@@ -125,7 +176,7 @@ mod tests {
         put("c.txt", "no");
         fs::create_dir(folder.path().join("d.json")).unwrap();
         let mut issues = ConfigErrors::default();
-        let trees = read(&[folder.path().to_owned()], &mut issues);
+        let trees = read(&[folder.path().to_owned()], &mut issues, &mut Vec::new());
         assert!(issues.is_empty(), "{issues}");
         let numbers: Vec<_> = trees
             .iter()
@@ -141,20 +192,72 @@ mod tests {
         fs::write(path("a.hcl"), "a = 1\nb = [").unwrap();
         fs::write(path("b.json"), b"\xff").unwrap();
         fs::write(path("c.yaml"), "").unwrap();
-        fs::create_dir(path("empty")).unwrap();
         let mut issues = ConfigErrors::default();
-        let paths = ["a.hcl", "b.json", "c.yaml", "gone.json", "empty"].map(path);
-        assert!(read(&paths, &mut issues).is_empty());
+        let paths = ["a.hcl", "b.json", "c.yaml", "gone.json"].map(path);
+        assert!(read(&paths, &mut issues, &mut Vec::new()).is_empty());
         let text = issues.to_string();
-        assert_eq!(text.lines().count(), 5, "{text}");
+        assert_eq!(text.lines().count(), 4, "{text}");
         for expected in [
             "a.hcl:2: expected a value, found the end of the file",
             "not UTF-8",
             "rename the file to *.json",
             "gone.json: the file cannot be read: ",
-            "the directory has no *.json",
         ] {
             assert!(text.contains(expected), "{expected}: {text}");
         }
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_refused_unless_its_name_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("real"), "watches = []").unwrap();
+        fs::create_dir(path("folder")).unwrap();
+        for (name, target) in [
+            ("good.hcl", "real"),
+            ("folder.json", "folder"),
+            ("notes.txt", "gone"),
+            ("a.json~", "gone"),
+            (".#b.json", "me@host.1:2"),
+        ] {
+            symlink(target, path(name)).unwrap();
+        }
+        let read = |paths: &[PathBuf]| {
+            let mut issues = ConfigErrors::default();
+            let trees = read(paths, &mut issues, &mut Vec::new()).len();
+            (trees, issues.to_string())
+        };
+        let all = [folder.path().to_owned()];
+        assert_eq!(read(&all), (1, String::new()));
+
+        symlink("/gone/target", path("a.json")).unwrap();
+        symlink("b.hcl", path("b.hcl")).unwrap();
+        for found in [read(&all), read(&[path("a.json"), path("b.hcl")])] {
+            let lines: Vec<_> = found.1.lines().collect();
+            let [gone, loops] = &lines[..] else {
+                panic!("{found:?}")
+            };
+            for part in [
+                "a.json: the symbolic link to `/gone/target` cannot be followed: No such file",
+                "let it lead to a file, or remove it",
+            ] {
+                assert!(gone.contains(part), "{part}: {gone}");
+            }
+            assert!(loops.contains("b.hcl: the symbolic link to `b.hcl` cannot be followed"));
+        }
+    }
+
+    #[test]
+    fn an_empty_directory_is_a_warning_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("notes.txt"), "no").unwrap();
+        let (mut issues, mut warnings) = (ConfigErrors::default(), Vec::new());
+        let trees = read(&[folder.path().to_owned()], &mut issues, &mut warnings);
+        assert!(trees.is_empty() && issues.is_empty(), "{issues}");
+        let [warning] = &warnings[..] else {
+            panic!("{warnings:?}")
+        };
+        let expected = format!("{}: the directory has no *.json", folder.path().display());
+        assert!(warning.to_string().starts_with(&expected), "{warning}");
     }
 }

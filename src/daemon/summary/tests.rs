@@ -129,3 +129,43 @@ fn what_a_handler_learns_is_shown() {
     assert!(summary.contains(shown), "{summary}");
     assert_eq!(summary.matches("payload").count(), 1, "{summary}");
 }
+
+#[test]
+fn no_text_of_a_file_commands_a_terminal() {
+    const EVIL: &str = "\u{1b}[2J\u{202e}\u{200b}";
+    let escaped = r"\u{1b}[2J\u{202e}\u{200b}";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(format!("{EVIL}.hcl"));
+    let load = |text: &str| {
+        std::fs::write(&file, text.replace("EVIL", EVIL)).unwrap();
+        DaemonConfig::load(std::slice::from_ref(&file), &ConsulConfig::default())
+    };
+    let check = |printed: String, texts: usize| {
+        let clean = printed
+            .lines()
+            .all(|line| !line.contains(crate::text::is_unsafe));
+        assert!(clean, "{printed:?}");
+        let found = printed.matches(escaped).count();
+        assert!(found >= texts, "{found} of {texts}: {printed}");
+    };
+    let accepted = load(
+        r#"
+        "EVIL" = 1
+        roots = ["EVIL"]
+        watches { type = "key" key = "EVIL" args = ["/EVIL"] label = "EVIL" checkpoint = "EVIL" }
+        watches { type = "service" service = "EVIL" filter = "EVIL" tag = ["EVIL"] handler = "EVIL" on_error = ["/EVIL"]
+            only { tags = ["EVIL"] } }
+    "#,
+    );
+    check(Summary::of(&accepted.unwrap()).to_string(), 18);
+    let refused = [
+        r#"watches { type = "EVIL" key = "a" args = ["true"] label = "EVIL" }"#,
+        r#"watches { type = "nodes" args = ["true"] "EVIL" = 1 label = "EVIL" }"#,
+        r#"watches { type = "nodes" handler_type = "EVIL" label = "EVIL" }"#,
+        r#"watches { type = "nodes" args = ["true"] label = "EVIL" tag = [1] payload = "EVIL" }"#,
+        r#"watches { type = "nodes" handler_type = "http" label = "EVIL" http_handler_config { path = "http://x" method = "EVIL" } }"#,
+    ];
+    for text in refused {
+        check(load(text).unwrap_err().to_string(), 3);
+    }
+}

@@ -48,10 +48,14 @@ impl Call {
         if let Some(body) = &self.body {
             return Ok(body.clone());
         }
-        let bytes = self
+        let mut bytes = self
             .change
             .payload(kind)
             .map_err(|source| DeliveryError::Payload { source })?;
+        // As an agent's. The lines of changes end with one already.
+        if kind == PayloadKind::State {
+            bytes.push(b'\n');
+        }
         let body = webhook_body(&self.change.path(), self.change.index(), bytes.into());
         Ok(self.body.insert(body).clone())
     }

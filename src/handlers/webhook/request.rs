@@ -48,6 +48,11 @@ const RESERVED: [&str; 11] = [
     "upgrade",
 ];
 
+/// Whether the handler or the connection sets this header.
+pub(super) fn is_reserved(name: &str) -> bool {
+    RESERVED.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
 /// The limits for reading a response, whose text is not used.
 const ANSWER_TEXT: usize = 4096;
 const ANSWER_TIME: Duration = Duration::from_secs(2);
@@ -251,7 +256,7 @@ fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), Webho
     let known = known.map_err(|_| WebhookError::HeaderName {
         name: shorten(name),
     })?;
-    if RESERVED.contains(&known.as_str()) {
+    if is_reserved(known.as_str()) {
         return Err(WebhookError::Reserved {
             name: shorten(name),
         });

@@ -68,7 +68,7 @@ mod tests {
         target: "/consul?team=blue",
         index: 7,
         idempotency_key: "7-b7c1c3f3c7d5a1e2f4a5b6c7d8e9f001",
-        body: b"{\"Key\":\"app\"}",
+        body: b"{\"Key\":\"app\"}\n",
     };
 
     fn signature(change: impl FnOnce(&mut Signed<'static>)) -> String {
@@ -82,7 +82,7 @@ mod tests {
         let header = signature(|_| {});
         let document = include_str!("../../../docs/daemon.md");
         assert!(document.contains(&header), "{header}");
-        let body = std::str::from_utf8(EXAMPLE.body).unwrap();
+        let body = std::str::from_utf8(EXAMPLE.body).unwrap().trim_end();
         for part in [EXAMPLE.target, EXAMPLE.idempotency_key, body] {
             assert!(document.contains(part), "{part}");
         }

@@ -97,11 +97,45 @@ fn files_without_a_watch_and_unknown_names_are_warnings() {
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert!(warnings[0].contains("a.hcl:2: `frobnicate` is neither"));
     assert!(warnings[1].contains("the files have no watch"));
+    for text in ["watch { type = \"nodes\" args = [\"x\"] }", "Watch = []"] {
+        let errors = load(text).unwrap_err();
+        assert!(errors.contains("(did you mean `watches`?)"), "{errors}");
+    }
     assert!(
         load("watches = 7")
             .unwrap_err()
             .contains("a.hcl:1: `watches` must be a list")
     );
+}
+
+/// As in an agent: JSON has the last one, HCL joins blocks, and so does JSON in a file that is named `.hcl`.
+#[test]
+fn of_watches_that_are_given_twice_the_last_of_json_count() {
+    let json = "{\n \"watches\": [{ \"type\": \"nodes\", \"args\": [\"x\"] }],\n \
+                \"watches\": [{ \"type\": \"services\", \"args\": [\"x\"] }] }";
+    let hcl = "watches { type = \"nodes\" args = [\"x\"] }\nwatches { type = \"services\" args = [\"x\"] }";
+    for (name, text, labels) in [
+        ("a.json", json, &["services"][..]),
+        ("a.hcl", json, &["nodes", "services"]),
+        ("a.hcl", hcl, &["nodes", "services"]),
+    ] {
+        let config = load_all(&[(name, text)]).unwrap();
+        assert_eq!(config.labels().collect::<Vec<_>>(), labels, "{name}");
+        let warnings: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(warnings.len(), 2 - labels.len(), "{warnings:?}");
+        if let [warning] = &warnings[..] {
+            let expected = "a.json:2: `watches` is given twice: this one is ignored, and that in line 3 counts";
+            assert!(warning.contains(expected), "{warning}");
+        }
+    }
+    for (twice, name) in [
+        ("shutdown_grace = \"1s\"", "shutdown_grace"),
+        ("roots = [\"a\"]", "roots"),
+    ] {
+        let errors = load(&format!("{twice}\n{twice}")).unwrap_err();
+        let expected = format!("a.hcl:2: `{name}` is given twice, first in line 1");
+        assert!(errors.contains(&expected), "{twice}: {errors}");
+    }
 }
 
 #[test]

@@ -2,10 +2,16 @@
 
 use serde_json::{Number, Value};
 
-use crate::daemon::parse::{
-    hcl::text::{heredoc, interpolation, unquote},
-    syntax_error::SyntaxError,
+use crate::{
+    daemon::parse::{
+        hcl::text::{heredoc, interpolation, unquote},
+        syntax_error::SyntaxError,
+    },
+    text::is_unsafe,
 };
+
+/// All white space of HCL 1. Others, such as a no-break space, look like it and are none.
+const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// A token, and the line at which it starts.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,7 +82,7 @@ impl<'a> Lexer<'a> {
                     None => return self.error("this comment is not closed: end it with `*/`"),
                 };
             } else {
-                let space = rest.len() - rest.trim_start().len();
+                let space = rest.len() - rest.trim_start_matches(SPACE).len();
                 if space == 0 {
                     return Ok(());
                 }
@@ -97,14 +103,13 @@ impl<'a> Lexer<'a> {
             '"' => self.quoted(),
             '<' if self.rest.starts_with("<<") => self.heredoc(),
             '0'..='9' | '-' => self.number(),
+            '.' if self.rest[1..].starts_with(|next: char| next.is_ascii_digit()) => self.number(),
             _ if first.is_alphabetic() || first == '_' => {
                 let of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
                 let end = self.rest.find(|c| !of_name(c)).unwrap_or(self.rest.len());
                 Ok(TokenKind::Identifier(self.take(end).to_owned()))
             }
-            _ => self.error(format!(
-                "unexpected `{first}`: write strings in double quotes"
-            )),
+            _ => self.error(unexpected(first)),
         }
     }
 
@@ -128,8 +133,9 @@ impl<'a> Lexer<'a> {
                 _ => next.len_utf8(),
             };
         };
-        let Some(text) = unquote(&self.rest[1..end]) else {
-            return self.error("this string has an unknown escape: write a backslash as `\\\\`");
+        let text = match unquote(&self.rest[1..end]) {
+            Ok(text) => text,
+            Err(error) => return self.error(error.to_string()),
         };
         self.take(end + 1);
         Ok(TokenKind::Text(text))
@@ -177,10 +183,40 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// Returns the reason and the remedy for a character that begins nothing.
+fn unexpected(found: char) -> String {
+    let remedy = match found {
+        ';' => "end a field with a new line or a comma",
+        ':' => "write `name = value`",
+        '\'' => "write strings in double quotes",
+        '“' | '”' | '„' | '‟' | '‘' | '’' | '‚' | '«' | '»' => {
+            "these are the quotes of a word processor; write strings in straight double quotes"
+        }
+        '(' | ')' => "HCL 1 has no functions and no brackets; write the value itself",
+        '+' | '*' | '/' | '!' | '?' | '&' | '|' | '<' | '>' | '%' => {
+            "HCL 1 has no expressions; write the value itself, or a string in double quotes"
+        }
+        _ if is_unsafe(found) || found.is_whitespace() => {
+            let code = u32::from(found);
+            return format!(
+                "unexpected `\\u{{{code:x}}}`, the invisible character U+{code:04X}: remove it; a copied text may hold it"
+            );
+        }
+        _ => "write `name = value`, and strings in double quotes",
+    };
+    format!("unexpected `{found}`: {remedy}")
+}
+
 fn number(text: &str) -> Option<Number> {
     let (sign, digits) = text
         .strip_prefix('-')
         .map_or((1, text), |digits| (-1, digits));
+    // HCL 1 has `.5` without a sign and without an exponent alone.
+    if let Some(fraction) = digits.strip_prefix('.')
+        && (sign < 0 || !fraction.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        return None;
+    }
     let hexadecimal = digits
         .strip_prefix("0x")
         .or_else(|| digits.strip_prefix("0X"));
@@ -222,6 +258,48 @@ mod tests {
         let [first, last] = names;
         let [a, b, c] = numbers;
         assert_eq!(read, [first, a, b, c, last]);
+    }
+
+    #[test]
+    fn fractions_need_no_digit_before_or_behind_the_point() {
+        let numbers = [json!(0.5), json!(5.0), json!(-5.0), json!(1000.0)].map(TokenKind::Scalar);
+        assert_eq!(kinds(".5 5. -5. 1.e3"), numbers);
+        for text in ["-.5", ".5.5", ".5e1", ".", ".e1", ".x"] {
+            assert!(tokens(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_unexpected_character_has_its_remedy() {
+        for (text, remedy) in [
+            ("a = 1;", "unexpected `;`: end a field with a new line"),
+            ("a: 1", "unexpected `:`: write `name = value`"),
+            ("a = 'b'", "unexpected `'`: write strings in double quotes"),
+            ("a = upper(\"b\")", "unexpected `(`: HCL 1 has no functions"),
+            ("a = 1 + 2", "unexpected `+`: HCL 1 has no expressions"),
+            ("a = “b”", "straight double quotes"),
+            ("a = @", "unexpected `@`: write `name = value`, and strings"),
+            (
+                "a\u{a0}= 1",
+                "unexpected `\\u{a0}`, the invisible character U+00A0: remove it",
+            ),
+            (
+                "a = 1\u{200b}",
+                "unexpected `\\u{200b}`, the invisible character U+200B",
+            ),
+            (
+                "\u{1b}[2J",
+                "unexpected `\\u{1b}`, the invisible character U+001B",
+            ),
+            ("a = \"\\ud83d\"", "`\\ud83d` is half of a surrogate pair"),
+            (
+                "a = \"\\q\"",
+                "this string has an unknown escape: write a backslash as `\\\\`",
+            ),
+        ] {
+            let reason = tokens(text).unwrap_err().reason;
+            assert!(reason.contains(remedy), "{text:?}: {reason}");
+        }
     }
 
     #[test]
