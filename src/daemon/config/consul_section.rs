@@ -197,6 +197,10 @@ fn fields_of(
         config = config.with_request_timeout(timeout);
     }
     if let Some(count) = number(fields, "connections", errors) {
+        if count == 0 {
+            let reason = "no watch could be held; write at least 1, or leave it out";
+            errors.push(DefinitionError::unusable("connections", reason));
+        }
         config = config.with_max_watch_connections(usize::try_from(count).unwrap_or(usize::MAX));
     }
     config
