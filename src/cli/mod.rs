@@ -13,6 +13,7 @@ mod init;
 mod kv;
 mod log_format;
 mod logs;
+mod manual;
 mod option_errors;
 mod pretty_json;
 mod printer;
@@ -65,12 +66,11 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match result {
         Ok(status) => status,
         Err(CliError::Kv(error)) => {
-            let _ = writeln!(io::stderr(), "{error}");
+            say(&error.to_string());
             ExitCode::FAILURE
         }
         Err(error) => {
-            // The exit status says it too, should the reader be gone.
-            let _ = writeln!(io::stderr(), "consul-watch: {error}");
+            say(&format!("consul-watch: {error}"));
             error.exit_code()
         }
     }
@@ -85,6 +85,17 @@ fn named(error: clap::Error, given: &Normalized, definition: &mut clap::Command)
         ),
         _ => error,
     }
+}
+
+/// Prints an error. What it holds of names and files commands no terminal.
+fn say(error: &str) {
+    const MAX_LINE: usize = 16_384;
+    let lines: Vec<_> = error
+        .lines()
+        .map(|line| text::escaped(line, MAX_LINE))
+        .collect();
+    // The exit status says it too, should the reader be gone.
+    let _ = writeln!(io::stderr(), "{}", lines.join("\n"));
 }
 
 /// Runs a command that runs programs below an init process, if this process has to be one.
@@ -109,10 +120,7 @@ fn run(
             let script = completions::script(shell, &mut definition);
             stdout::print(|out| out.write_all(script.as_bytes()))
         }
-        Some(Command::Man) => {
-            let manual = clap_mangen::Man::new(definition);
-            stdout::print(|out| manual.render(out))
-        }
+        Some(Command::Man) => stdout::print(|out| manual::write(Arguments::command(), out)),
         Some(Command::Run {
             configs,
             connect,

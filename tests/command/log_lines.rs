@@ -9,7 +9,7 @@ use std::{
 use consul_watch_harness::{Signal, TestAgent, signal};
 use serde_json::{Value, json};
 
-use crate::runner::{ended, finished, ours_at, text, until};
+use crate::runner::{ended, finished, ours, ours_at, text, until};
 
 /// A running daemon, its folder and its log.
 pub(crate) struct Logged {
@@ -253,4 +253,76 @@ fn of_a_program_that_fails_nothing_else_is_reported() {
         assert!(said.contains("handler run failed"), "{said}");
         assert!(!said.contains("actor"), "{said}");
     }
+}
+
+/// The lines of one watch can be joined by its path.
+#[test]
+fn a_path_is_the_same_in_all_lines() {
+    let agent = TestAgent::dev();
+    agent.put("a", b"1");
+    let config = json!({ "watches": [
+        { "type": "service", "service": "web", "tag": FORGED, "args": ["true"] },
+        { "type": "service", "service": "web", "tag": FORGED, "handler_type": "http", "retry": false,
+          "http_handler_config": { "path": "http://127.0.0.1:1/" } },
+    ]});
+    for (arguments, quoted) in [
+        (&[][..], "path=\""),
+        (&["--log-format=json"], "\"path\":\""),
+    ] {
+        let daemon = Logged::start(&agent, &config, arguments);
+        let parts = [
+            "the watch is live",
+            "handler run ended",
+            "webhook not delivered",
+        ];
+        until_lines(&daemon.log(), &parts);
+        let log = daemon.finish();
+        let paths: Vec<_> = parts
+            .iter()
+            .map(|part| {
+                let line = log.lines().find(|line| line.contains(part)).unwrap();
+                let path = line
+                    .split_once(quoted)
+                    .unwrap_or_else(|| panic!("{line}"))
+                    .1;
+                // Up to the name of the forged field, whose quote is escaped.
+                path.split_once(" exit=0")
+                    .unwrap_or_else(|| panic!("{line}"))
+                    .0
+            })
+            .collect();
+        assert!(paths.iter().all(|path| *path == paths[0]), "{paths:#?}");
+    }
+}
+
+#[test]
+fn a_level_that_is_none_is_named_and_silences_nothing() {
+    let watch = [
+        "-type=key",
+        "-key=a",
+        "-http-addr=192.0.2.1:1",
+        "-token=hunter2",
+        "--once=1ms",
+    ];
+    let said = |value: &str| {
+        let output = finished(ours().env("RUST_LOG", value), watch);
+        text(&output.stderr)
+    };
+    for (value, named) in [
+        ("", false),
+        ("verbose", true),
+        ("[[[", true),
+        ("h2=debug", true),
+        ("warn", false),
+    ] {
+        let said = said(value);
+        assert!(said.contains("is sent in clear"), "{value}: {said}");
+        let warning = format!("value={value}");
+        assert_eq!(
+            said.contains("RUST_LOG sets no level") && said.contains(value),
+            named,
+            "{warning}: {said}"
+        );
+    }
+    assert!(!said("off").contains("WARN"));
 }

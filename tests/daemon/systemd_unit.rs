@@ -20,6 +20,33 @@ fn the_unit_limits_what_the_daemon_and_its_handlers_may_do() {
         assert!(UNIT.lines().any(|found| found == line), "{line}");
     }
     assert!(UNIT.contains("sudo"), "a word on what does not work");
+    assert!(
+        UNIT.contains("a renewed one counts after `systemctl restart`"),
+        "a word on the copy of the token"
+    );
+}
+
+/// systemd compares `RestartPreventExitStatus` with the status of the main process: another command that fails at the
+/// start, and ends with the same status, is started again for ever.
+#[test]
+fn a_wrong_configuration_is_refused_by_the_main_process() {
+    let starts: Vec<_> = UNIT
+        .lines()
+        .filter(|line| line.starts_with("ExecStart") || line.starts_with("ExecCondition"))
+        .collect();
+    assert_eq!(
+        starts,
+        ["ExecStart=/usr/bin/consul-watch run /etc/consul-watch.d"]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wrong.hcl");
+    fs::write(&file, "watches { type = \"kee\" }").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_consul-watch"))
+        .arg("run")
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
 }
 
 /// Where this machine has systemd: every line is known to it.
