@@ -7,7 +7,10 @@ use std::{
     thread,
 };
 
-use consul_watch::daemon::Daemon;
+use consul_watch::{
+    ConsulConfig,
+    daemon::{Daemon, DaemonConfig, RunOptions, check},
+};
 use consul_watch_harness::{DEADLINE, TestAgent, eventually_async, eventually_some_async};
 
 use crate::fixture::{Folder, consul};
@@ -144,4 +147,109 @@ async fn a_state_that_may_have_been_sent_before_is_marked() {
     agent.put("a", "2");
     assert_eq!(marked().await, "0");
     daemon.stop().await;
+}
+
+/// The URL with its query, the body byte by byte, and the headers that a file sets.
+#[actix_rt::test]
+async fn a_call_is_that_of_an_agent() {
+    const PATHS: [&str; 8] = [
+        "",
+        "/p|q\\\"{x}?a=b|c",
+        "/ü/(x)[y]",
+        "/a b",
+        "/a%20b/../c%2Fd?x=%7C",
+        "/!'()*[]$&+,;=:~",
+        "/${x}?${y}",
+        "?a?b#c",
+    ];
+    let (theirs, ours) = (Folder::new(), Folder::new());
+    let text = |url: &str| {
+        let url = url.trim_end_matches("/hook");
+        let watch = |path: &&str| {
+            let header = r#"{ "X-Team": ["one", "two"], "Host": ["h.example"], "Connection": ["x"], "Content-Length": ["5"],
+                "Transfer-Encoding": ["chunked"], "Trailer": ["x"] }"#;
+            format!(
+                r#"{{ "type": "key", "key": "a", "handler_type": "http",
+                "http_handler_config": {{ "path": "{url}{path}", "method": "PUT", "header": {header} }} }}"#
+            )
+        };
+        let watches: Vec<_> = PATHS.iter().map(watch).collect();
+        format!("{{ \"watches\": [{}] }}", watches.join(", "))
+    };
+    let agent = TestAgent::builder()
+        .dev()
+        .config_dir(theirs.path(""))
+        .start();
+    agent.put("a", "1");
+    let (their_url, their_calls) = server("204 No Content");
+    let (our_url, our_calls) = server("204 No Content");
+    std::fs::write(theirs.path("a.json"), text(&their_url)).unwrap();
+    let reply = agent.request("PUT", "/v1/agent/reload", &[], b"");
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    std::fs::write(ours.path("a.json"), text(&our_url)).unwrap();
+    let base = ConsulConfig::default().with_address(agent.url()).unwrap();
+    let config = DaemonConfig::load(&[ours.path("a.json")], &base);
+    let daemon = Daemon::start(config.unwrap_or_else(|errors| panic!("{errors}")))
+        .await
+        .unwrap();
+
+    let calls = async |from: &Receiver<(Vec<String>, String)>, url: &str| {
+        let host = url.trim_start_matches("http://").trim_end_matches("/hook");
+        let mut found = Vec::new();
+        for path in PATHS {
+            let (head, body) = eventually_some_async(DEADLINE, path, || from.try_recv().ok()).await;
+            let set = |line: &&String| {
+                let line = line.to_lowercase();
+                line.starts_with("x-team: ") || line.starts_with("host: ")
+            };
+            let mut set: Vec<_> = head
+                .iter()
+                .filter(set)
+                .map(|line| line.to_lowercase().replace(host, "HOST"))
+                .collect();
+            set.sort();
+            found.push((head[0].clone(), set, body));
+        }
+        found.sort();
+        found
+    };
+    let their_calls = calls(&their_calls, &their_url).await;
+    let our_calls = calls(&our_calls, &our_url).await;
+    assert_eq!(their_calls, our_calls);
+    assert_eq!(our_calls[0].1, ["host: HOST", "x-team: one", "x-team: two"]);
+    assert!(our_calls[0].2.ends_with("}\n"), "{our_calls:?}");
+    daemon.stop().await;
+}
+
+#[test]
+fn a_header_that_each_call_sets_itself_is_ignored_with_a_warning() {
+    let folder = Folder::new();
+    let names = [
+        "Host",
+        "connection",
+        "Content-Length",
+        "Transfer-Encoding",
+        "X-Consul-Index",
+        "Idempotency-Key",
+    ];
+    let headers: Vec<_> = names
+        .iter()
+        .map(|name| format!("{name} = [\"hunter2\"]"))
+        .collect();
+    let text = format!(
+        "watches {{ type = \"nodes\"\n handler_type = \"http\"\n http_handler_config {{\n path = \"http://127.0.0.1:9/\"\n \
+         header {{ X-Team = [\"a\"]\n{}\n}} }} }}",
+        headers.join("\n")
+    );
+    let summary = check(&[folder.configure(&text)], &RunOptions::default());
+    let summary = summary.unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(summary.warnings().len(), names.len(), "{summary}");
+    for (at, name) in names.iter().enumerate() {
+        let expected = format!(
+            "watches.hcl:{}: watches[0].http_handler_config: `{name}` in `header` is ignored",
+            at + 6
+        );
+        assert!(summary.to_string().contains(&expected), "{summary}");
+    }
+    assert!(!summary.to_string().contains("hunter2"), "{summary}");
 }

@@ -57,7 +57,8 @@ impl HttpSpec {
         warnings: &mut Vec<ConfigIssue>,
     ) -> Option<Self> {
         let part = format!("{part}.http_handler_config");
-        let spec = lenient_section(node, &part, (&mut *issues, warnings), |fields, errors| {
+        let read = (&mut *issues, &mut *warnings);
+        let mut spec = lenient_section(node, &part, read, |fields, errors| {
             let url = fields.required("path", "give the URL to call", errors);
             let method = fields
                 .string("method", errors)
@@ -95,6 +96,16 @@ impl HttpSpec {
                 url: url?.into(),
             })
         })?;
+        spec.headers.retain(|(name, _)| {
+            let ignored = Webhook::ignores_header(name);
+            if ignored {
+                let reason =
+                    format!("`{name}` in `header` is ignored: each call sets it itself; remove it");
+                let location = node.location_of(&format!("header.{name}")).clone();
+                warnings.push(ConfigIssue::in_part(&part, location, reason));
+            }
+            !ignored
+        });
         // The handler itself checks the URL, the method and the headers.
         if let Err(error) = WebhookHandler::new(spec.http()) {
             issues.push(ConfigIssue::in_part(

@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
+#[cfg(feature = "cli")]
+use super::reserved::is_reserved;
 use super::stats::WebhookDelivered;
 use crate::{
     client::Secret,
@@ -76,6 +78,13 @@ impl Webhook {
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
+    }
+
+    /// Whether a header of a file is ignored: the handler or the connection sets it, or, as an agent, sends the host of
+    /// the URL.
+    #[cfg(feature = "cli")]
+    pub(crate) fn ignores_header(name: &str) -> bool {
+        is_reserved(name) || name.eq_ignore_ascii_case("host")
     }
 
     /// Sets the time that a call may take until the status of its response arrives (default 10 s).

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use super::{
     error::{DeliveryError, WebhookError},
     options::Webhook,
+    reserved::{INDEX, KEY, REPEATED, SIGNATURE, is_reserved},
     signature::Signed,
     target_url::TargetUrl,
     unreachable::unreachable,
@@ -27,26 +28,6 @@ use crate::client::{
 #[cfg(feature = "tls")]
 use crate::client::{TlsClient, TlsConnector, TlsSettings, secure};
 use crate::handlers::payload_kind::PayloadKind;
-
-const SIGNATURE: &str = "x-consul-watch-signature";
-const INDEX: &str = "x-consul-index";
-const KEY: &str = "idempotency-key";
-const REPEATED: &str = "x-consul-watch-repeated";
-
-/// The headers that the handler or the connection sets.
-const RESERVED: [&str; 11] = [
-    SIGNATURE,
-    INDEX,
-    KEY,
-    REPEATED,
-    "connection",
-    "content-length",
-    "expect",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// The limits for reading a response, whose text is not used.
 const ANSWER_TEXT: usize = 4096;
@@ -251,7 +232,7 @@ fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), Webho
     let known = known.map_err(|_| WebhookError::HeaderName {
         name: shorten(name),
     })?;
-    if RESERVED.contains(&known.as_str()) {
+    if is_reserved(known.as_str()) {
         return Err(WebhookError::Reserved {
             name: shorten(name),
         });
