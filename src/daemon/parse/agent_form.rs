@@ -1,7 +1,7 @@
 //! The forms of a file that a Consul agent takes for the usual one.
 //!
 //! An agent ignores the case of a top-level name and of the names in `http_handler_config`, takes `null` for
-//! nothing, and takes a list with one object for that object, as HCL has it for each block.
+//! nothing, and takes a list of one for its entry: of an object, as HCL has it for each block, and of a single value.
 
 use serde_json::Value;
 
@@ -10,6 +10,24 @@ use super::tree::{ConfigNode, NodeData};
 /// The fields of Consul's HTTP handler
 /// (<https://developer.hashicorp.com/consul/docs/dynamic-app-config/watches#http-endpoint>).
 const HTTP_FIELDS: [&str; 5] = ["path", "method", "timeout", "header", "tls_skip_verify"];
+
+/// The fields of a watch that have a single value. Those that are lists, `args` and `tag`, stay as they are.
+const SINGLE_FIELDS: [&str; 14] = [
+    "type",
+    "key",
+    "prefix",
+    "service",
+    "service_id",
+    "passingonly",
+    "state",
+    "name",
+    "stale",
+    "datacenter",
+    "token",
+    "filter",
+    "handler",
+    "handler_type",
+];
 
 /// Returns the tree in its usual form.
 pub(super) fn usual(mut tree: ConfigNode) -> ConfigNode {
@@ -50,15 +68,13 @@ fn usual_watch(watch: &mut ConfigNode) {
         return;
     };
     for (name, node) in fields {
+        if SINGLE_FIELDS.contains(&name.as_str()) {
+            unwrap_one(node, |data| matches!(data, NodeData::Scalar(_)));
+        }
         if name != "http_handler_config" {
             continue;
         }
-        if let NodeData::List(list) = &mut node.data
-            && list.len() == 1
-            && matches!(list[0].data, NodeData::Object(_))
-        {
-            *node = list.remove(0);
-        }
+        unwrap_one(node, |data| matches!(data, NodeData::Object(_)));
         if let NodeData::Object(fields) = &mut node.data {
             for (name, _) in fields {
                 let known = HTTP_FIELDS
@@ -69,6 +85,16 @@ fn usual_watch(watch: &mut ConfigNode) {
                 }
             }
         }
+    }
+}
+
+/// Takes a list of one such entry for the entry.
+fn unwrap_one(node: &mut ConfigNode, is_such: impl Fn(&NodeData) -> bool) {
+    if let NodeData::List(list) = &mut node.data
+        && list.len() == 1
+        && is_such(&list[0].data)
+    {
+        *node = list.remove(0);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{errors, load, only};
+use super::{errors, load, load_all, only};
 use crate::daemon::config::{
     concurrency::Concurrency, handler_spec::HandlerSpec, retry_spec::RetrySpec,
 };
@@ -234,4 +234,30 @@ fn two_watches_cannot_share_a_checkpoint() {
         errors.starts_with("a.hcl:2: the checkpoint seen already belongs to the watch at a.hcl:1"),
         "{errors}"
     );
+}
+
+#[test]
+fn a_list_of_one_is_its_entry_as_for_an_agent() {
+    let read = |one: fn(&str) -> String| {
+        let text = format!(
+            r#"{{ "watches": [{{ "type": {}, "service": {}, "passingonly": {}, "token": {}, "handler": {} }}] }}"#,
+            one("\"service\""),
+            one("\"web\""),
+            one("true"),
+            one("\"t\""),
+            one("\"cat\"")
+        );
+        load_all(&[("a.json", &text)])
+    };
+    let plain = read(str::to_owned).unwrap().watches.remove(0);
+    let listed = read(|entry| format!("[{entry}]"))
+        .unwrap()
+        .watches
+        .remove(0);
+    assert!(listed.is_same(&plain), "{listed:?}");
+    let errors = read(|entry| format!("[{entry}, {entry}]")).unwrap_err();
+    for field in ["type", "handler"] {
+        let expected = format!("`{field}` must be a string, but it is a list");
+        assert!(errors.contains(&expected), "{errors}");
+    }
 }
