@@ -97,6 +97,7 @@ impl<'a> Lexer<'a> {
             '"' => self.quoted(),
             '<' if self.rest.starts_with("<<") => self.heredoc(),
             '0'..='9' | '-' => self.number(),
+            '.' if self.rest[1..].starts_with(|next: char| next.is_ascii_digit()) => self.number(),
             _ if first.is_alphabetic() || first == '_' => {
                 let of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
                 let end = self.rest.find(|c| !of_name(c)).unwrap_or(self.rest.len());
@@ -181,6 +182,12 @@ fn number(text: &str) -> Option<Number> {
     let (sign, digits) = text
         .strip_prefix('-')
         .map_or((1, text), |digits| (-1, digits));
+    // HCL 1 has `.5` without a sign and without an exponent alone.
+    if let Some(fraction) = digits.strip_prefix('.')
+        && (sign < 0 || !fraction.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        return None;
+    }
     let hexadecimal = digits
         .strip_prefix("0x")
         .or_else(|| digits.strip_prefix("0X"));
@@ -222,6 +229,15 @@ mod tests {
         let [first, last] = names;
         let [a, b, c] = numbers;
         assert_eq!(read, [first, a, b, c, last]);
+    }
+
+    #[test]
+    fn fractions_need_no_digit_before_or_behind_the_point() {
+        let numbers = [json!(0.5), json!(5.0), json!(-5.0), json!(1000.0)].map(TokenKind::Scalar);
+        assert_eq!(kinds(".5 5. -5. 1.e3"), numbers);
+        for text in ["-.5", ".5.5", ".5e1", ".", ".e1", ".x"] {
+            assert!(tokens(text).is_err(), "{text}");
+        }
     }
 
     #[test]
