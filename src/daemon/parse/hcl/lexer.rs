@@ -2,10 +2,16 @@
 
 use serde_json::{Number, Value};
 
-use crate::daemon::parse::{
-    hcl::text::{heredoc, interpolation, unquote},
-    syntax_error::SyntaxError,
+use crate::{
+    daemon::parse::{
+        hcl::text::{heredoc, interpolation, unquote},
+        syntax_error::SyntaxError,
+    },
+    text::is_unsafe,
 };
+
+/// All white space of HCL 1. Others, such as a no-break space, look like it and are none.
+const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// A token, and the line at which it starts.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,7 +82,7 @@ impl<'a> Lexer<'a> {
                     None => return self.error("this comment is not closed: end it with `*/`"),
                 };
             } else {
-                let space = rest.len() - rest.trim_start().len();
+                let space = rest.len() - rest.trim_start_matches(SPACE).len();
                 if space == 0 {
                     return Ok(());
                 }
@@ -103,9 +109,7 @@ impl<'a> Lexer<'a> {
                 let end = self.rest.find(|c| !of_name(c)).unwrap_or(self.rest.len());
                 Ok(TokenKind::Identifier(self.take(end).to_owned()))
             }
-            _ => self.error(format!(
-                "unexpected `{first}`: write strings in double quotes"
-            )),
+            _ => self.error(unexpected(first)),
         }
     }
 
@@ -129,8 +133,9 @@ impl<'a> Lexer<'a> {
                 _ => next.len_utf8(),
             };
         };
-        let Some(text) = unquote(&self.rest[1..end]) else {
-            return self.error("this string has an unknown escape: write a backslash as `\\\\`");
+        let text = match unquote(&self.rest[1..end]) {
+            Ok(text) => text,
+            Err(error) => return self.error(error.to_string()),
         };
         self.take(end + 1);
         Ok(TokenKind::Text(text))
@@ -176,6 +181,30 @@ impl<'a> Lexer<'a> {
         self.take(end);
         Ok(TokenKind::Scalar(number.into()))
     }
+}
+
+/// Returns the reason and the remedy for a character that begins nothing.
+fn unexpected(found: char) -> String {
+    let remedy = match found {
+        ';' => "end a field with a new line or a comma",
+        ':' => "write `name = value`",
+        '\'' => "write strings in double quotes",
+        '“' | '”' | '„' | '‟' | '‘' | '’' | '‚' | '«' | '»' => {
+            "these are the quotes of a word processor; write strings in straight double quotes"
+        }
+        '(' | ')' => "HCL 1 has no functions and no brackets; write the value itself",
+        '+' | '*' | '/' | '!' | '?' | '&' | '|' | '<' | '>' | '%' => {
+            "HCL 1 has no expressions; write the value itself, or a string in double quotes"
+        }
+        _ if is_unsafe(found) || found.is_whitespace() => {
+            let code = u32::from(found);
+            return format!(
+                "unexpected `\\u{{{code:x}}}`, the invisible character U+{code:04X}: remove it; a copied text may hold it"
+            );
+        }
+        _ => "write `name = value`, and strings in double quotes",
+    };
+    format!("unexpected `{found}`: {remedy}")
 }
 
 fn number(text: &str) -> Option<Number> {
@@ -237,6 +266,39 @@ mod tests {
         assert_eq!(kinds(".5 5. -5. 1.e3"), numbers);
         for text in ["-.5", ".5.5", ".5e1", ".", ".e1", ".x"] {
             assert!(tokens(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_unexpected_character_has_its_remedy() {
+        for (text, remedy) in [
+            ("a = 1;", "unexpected `;`: end a field with a new line"),
+            ("a: 1", "unexpected `:`: write `name = value`"),
+            ("a = 'b'", "unexpected `'`: write strings in double quotes"),
+            ("a = upper(\"b\")", "unexpected `(`: HCL 1 has no functions"),
+            ("a = 1 + 2", "unexpected `+`: HCL 1 has no expressions"),
+            ("a = “b”", "straight double quotes"),
+            ("a = @", "unexpected `@`: write `name = value`, and strings"),
+            (
+                "a\u{a0}= 1",
+                "unexpected `\\u{a0}`, the invisible character U+00A0: remove it",
+            ),
+            (
+                "a = 1\u{200b}",
+                "unexpected `\\u{200b}`, the invisible character U+200B",
+            ),
+            (
+                "\u{1b}[2J",
+                "unexpected `\\u{1b}`, the invisible character U+001B",
+            ),
+            ("a = \"\\ud83d\"", "`\\ud83d` is half of a surrogate pair"),
+            (
+                "a = \"\\q\"",
+                "this string has an unknown escape: write a backslash as `\\\\`",
+            ),
+        ] {
+            let reason = tokens(text).unwrap_err().reason;
+            assert!(reason.contains(remedy), "{text:?}: {reason}");
         }
     }
 

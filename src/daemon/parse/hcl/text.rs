@@ -1,12 +1,25 @@
 //! String values of HCL 1: quoted strings and heredocs.
 
-/// Decodes the escapes of a quoted string, except those inside `${…}`. Returns `None` for an unknown escape.
-pub(super) fn unquote(raw: &str) -> Option<String> {
+/// An escape that stands for no character.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum EscapeError {
+    #[error("this string has an unknown escape: write a backslash as `\\\\`")]
+    Unknown,
+    /// JSON has two of them for a character beyond U+FFFF.
+    #[error(
+        "`\\u{0:04x}` is half of a surrogate pair, which HCL does not have: write the character itself, or `\\U` and its \
+         eight digits"
+    )]
+    Surrogate(u32),
+}
+
+/// Decodes the escapes of a quoted string, except those inside `${…}`.
+pub(super) fn unquote(raw: &str) -> Result<String, EscapeError> {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(next) = rest.chars().next() {
         if rest.starts_with("${") {
-            let end = interpolation(rest)?;
+            let end = interpolation(rest).ok_or(EscapeError::Unknown)?;
             text.push_str(&rest[..end]);
             rest = &rest[end..];
             continue;
@@ -20,7 +33,7 @@ pub(super) fn unquote(raw: &str) -> Option<String> {
             text.push(next);
         }
     }
-    Some(text)
+    Ok(text)
 }
 
 /// Returns the length of the `${…}` at the start of this text; `None` if it is not closed.
@@ -42,29 +55,31 @@ pub(super) fn interpolation(text: &str) -> Option<usize> {
 }
 
 /// Returns the character of an escape and the escape's length, both without the backslash.
-fn escape(rest: &str) -> Option<(char, usize)> {
+fn escape(rest: &str) -> Result<(char, usize), EscapeError> {
     let number = |from: usize, digits: usize, radix| {
-        let digits = rest.get(from..from + digits)?;
-        let number = u32::from_str_radix(digits, radix)
-            .ok()
-            .and_then(char::from_u32)?;
-        Some((number, from + digits.len()))
+        let digits = rest.get(from..from + digits).ok_or(EscapeError::Unknown)?;
+        let number = u32::from_str_radix(digits, radix).map_err(|_| EscapeError::Unknown)?;
+        match char::from_u32(number) {
+            Some(character) => Ok((character, from + digits.len())),
+            None if (0xd800..0xe000).contains(&number) => Err(EscapeError::Surrogate(number)),
+            None => Err(EscapeError::Unknown),
+        }
     };
-    match rest.chars().next()? {
-        'a' => Some(('\x07', 1)),
-        'b' => Some(('\x08', 1)),
-        'f' => Some(('\x0c', 1)),
-        'n' => Some(('\n', 1)),
-        'r' => Some(('\r', 1)),
-        't' => Some(('\t', 1)),
-        'v' => Some(('\x0b', 1)),
-        '\\' => Some(('\\', 1)),
-        '"' => Some(('"', 1)),
+    match rest.chars().next().ok_or(EscapeError::Unknown)? {
+        'a' => Ok(('\x07', 1)),
+        'b' => Ok(('\x08', 1)),
+        'f' => Ok(('\x0c', 1)),
+        'n' => Ok(('\n', 1)),
+        'r' => Ok(('\r', 1)),
+        't' => Ok(('\t', 1)),
+        'v' => Ok(('\x0b', 1)),
+        '\\' => Ok(('\\', 1)),
+        '"' => Ok(('"', 1)),
         'x' => number(1, 2, 16),
         'u' => number(1, 4, 16),
         'U' => number(1, 8, 16),
         '0'..='7' => number(0, 3, 8),
-        _ => None,
+        _ => Err(EscapeError::Unknown),
     }
 }
 
@@ -102,7 +117,7 @@ mod tests {
             ("\\ué", None),
             ("${", None),
         ] {
-            assert_eq!(unquote(raw).as_deref(), text, "{raw}");
+            assert_eq!(unquote(raw).ok().as_deref(), text, "{raw}");
         }
     }
 
