@@ -291,7 +291,12 @@ fn check_names(tree: &ConfigNode, issues: &mut ConfigErrors, warnings: &mut Vec<
         if KNOWN_FIELDS.contains(&name.as_str()) || is_agent_field(name) {
             continue;
         }
-        if let Some(meant) = nearest(name, KNOWN_FIELDS) {
+        // `watch` is too short for a misspelled `watches`.
+        let singular = KNOWN_FIELDS
+            .into_iter()
+            .find(|known| known.strip_suffix("es") == Some(&name.to_lowercase()));
+        let meant = singular.map(str::to_owned);
+        if let Some(meant) = meant.or_else(|| nearest(name, KNOWN_FIELDS)) {
             let reason = format!("`{name}` is not a field here (did you mean `{meant}`?)");
             issues.push(ConfigIssue::at(node.location.clone(), reason));
         } else {

@@ -97,6 +97,10 @@ fn files_without_a_watch_and_unknown_names_are_warnings() {
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert!(warnings[0].contains("a.hcl:2: `frobnicate` is neither"));
     assert!(warnings[1].contains("the files have no watch"));
+    for text in ["watch { type = \"nodes\" args = [\"x\"] }", "Watch = []"] {
+        let errors = load(text).unwrap_err();
+        assert!(errors.contains("(did you mean `watches`?)"), "{errors}");
+    }
     assert!(
         load("watches = 7")
             .unwrap_err()
