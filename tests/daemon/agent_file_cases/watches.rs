@@ -63,6 +63,57 @@ pub(super) fn watches() -> Vec<Case> {
     ]
 }
 
+/// Programs and handlers.
+pub(super) fn programs() -> Vec<Case> {
+    vec![
+        case(
+            "an empty program in `args`",
+            "a.json",
+            watch(r#""args": ["", "x"]"#),
+        )
+        .differs("refused: an agent fails on each change"),
+        case(
+            "two commas in `args`",
+            "a.hcl",
+            "watches { type = \"nodes\" args = [\"x\",,\"y\"] }",
+        )
+        .differs("refused: an argument may be missing"),
+        case(
+            "`null` for `handler`",
+            "a.json",
+            watch(r#""handler": null, "args": ["cat"]"#),
+        )
+        .differs("accepted: `null` is nothing"),
+        case(
+            "`null` for `args`",
+            "a.json",
+            watch(r#""handler": "cat", "args": null"#),
+        )
+        .differs("accepted: `null` is nothing"),
+        case(
+            "a list of one for `handler`",
+            "a.json",
+            watch(r#""handler": ["cat"]"#),
+        ),
+        case(
+            "a list of one for `handler_type`",
+            "a.json",
+            watch(r#""handler_type": ["script"], "args": ["cat"]"#),
+        ),
+        case(
+            "a list of two for `handler`",
+            "a.json",
+            watch(r#""handler": ["cat", "cat"]"#),
+        ),
+        case(
+            "a field of this program",
+            "a.json",
+            watch(r#""args": ["cat"], "label": "x""#),
+        )
+        .differs("accepted: an extension"),
+    ]
+}
+
 /// Watches with their parameters.
 pub(super) fn parameters() -> Vec<Case> {
     vec![
@@ -114,5 +165,86 @@ pub(super) fn parameters() -> Vec<Case> {
             "a.json",
             NODES.replace("nodes", "noodles"),
         ),
+    ]
+}
+
+/// Lists of one, and types of watches.
+pub(super) fn lists_and_types() -> Vec<Case> {
+    vec![
+        case(
+            "a list of one for `type` and `key`",
+            "a.json",
+            r#"{ "watches": [{ "type": ["key"], "key": ["a"], "args": ["cat"] }] }"#,
+        ),
+        case(
+            "a list of two for `key`",
+            "a.json",
+            r#"{ "watches": [{ "type": "key", "key": ["a", "b"], "args": ["cat"] }] }"#,
+        ),
+        case(
+            "a list of one for `service` and `passingonly`",
+            "a.json",
+            r#"{ "watches": [{ "type": "service", "service": ["web"], "passingonly": [true], "args": ["cat"] }] }"#,
+        ),
+        case(
+            "a list of one for `token`, `datacenter` and `stale`",
+            "a.json",
+            watch(r#""args": ["cat"], "token": ["t"], "datacenter": ["dc1"], "stale": [true]"#),
+        ),
+        case(
+            "a list of one for `prefix`",
+            "a.json",
+            r#"{ "watches": [{ "type": "keyprefix", "prefix": ["a"], "args": ["cat"] }] }"#,
+        ),
+        case(
+            "a list of one for `state`, in HCL",
+            "a.hcl",
+            r#"watches { type = "checks" state = ["passing"] args = ["cat"] }"#,
+        ),
+        case(
+            "a list of one for `name`",
+            "a.json",
+            r#"{ "watches": [{ "type": "event", "name": ["deploy"], "args": ["cat"] }] }"#,
+        ),
+        case(
+            "a list of one number for `tag`",
+            "a.json",
+            r#"{ "watches": [{ "type": "service", "service": "web", "tag": [1], "args": ["cat"] }] }"#,
+        ),
+        case(
+            "`null` for `stale`",
+            "a.json",
+            watch(r#""args": ["cat"], "stale": null"#),
+        )
+        .differs("accepted: `null` is nothing"),
+        case(
+            "a `state` in another case",
+            "a.json",
+            r#"{ "watches": [{ "type": "checks", "state": "Passing", "args": ["cat"] }] }"#,
+        )
+        .differs("refused, and the name is suggested: with an agent, nothing runs"),
+        case(
+            "the type `connect_roots`",
+            "a.json",
+            r#"{ "watches": [{ "type": "connect_roots", "args": ["cat"] }] }"#,
+        )
+        .differs("accepted: an extension"),
+        case(
+            "the type `connect_leaf`",
+            "a.json",
+            r#"{ "watches": [{ "type": "connect_leaf", "service": "web", "args": ["cat"] }] }"#,
+        )
+        .differs("accepted: an extension"),
+        case(
+            "the type `agent_service`",
+            "a.json",
+            r#"{ "watches": [{ "type": "agent_service", "service_id": "web", "args": ["cat"] }] }"#,
+        ),
+        case(
+            "`agent_service` without an id",
+            "a.json",
+            r#"{ "watches": [{ "type": "agent_service", "args": ["cat"] }] }"#,
+        )
+        .differs("refused: with an agent, each query fails"),
     ]
 }
