@@ -5,6 +5,7 @@ mod error;
 mod handler;
 mod options;
 mod request;
+mod reserved;
 mod signature;
 mod stats;
 mod target_url;

@@ -2,7 +2,9 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use super::{request::is_reserved, stats::WebhookDelivered};
+#[cfg(feature = "cli")]
+use super::reserved::is_reserved;
+use super::stats::WebhookDelivered;
 use crate::{
     client::Secret,
     handlers::{

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use super::{
     error::{DeliveryError, WebhookError},
     options::Webhook,
+    reserved::{INDEX, KEY, REPEATED, SIGNATURE, is_reserved},
     signature::Signed,
     target_url::TargetUrl,
     unreachable::unreachable,
@@ -27,31 +28,6 @@ use crate::client::{
 #[cfg(feature = "tls")]
 use crate::client::{TlsClient, TlsConnector, TlsSettings, secure};
 use crate::handlers::payload_kind::PayloadKind;
-
-const SIGNATURE: &str = "x-consul-watch-signature";
-const INDEX: &str = "x-consul-index";
-const KEY: &str = "idempotency-key";
-const REPEATED: &str = "x-consul-watch-repeated";
-
-/// The headers that the handler or the connection sets.
-const RESERVED: [&str; 11] = [
-    SIGNATURE,
-    INDEX,
-    KEY,
-    REPEATED,
-    "connection",
-    "content-length",
-    "expect",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// Whether the handler or the connection sets this header.
-pub(super) fn is_reserved(name: &str) -> bool {
-    RESERVED.iter().any(|own| own.eq_ignore_ascii_case(name))
-}
 
 /// The limits for reading a response, whose text is not used.
 const ANSWER_TEXT: usize = 4096;

@@ -3,10 +3,7 @@
 use super::{Case, NODES, case};
 
 /// Files as a whole.
-pub(super) fn forms() -> Vec<Case> {
-    let crlf = |heredoc: &str| {
-        format!("watches {{\n type = \"nodes\"\n handler = {heredoc}\n}}\n").replace('\n', "\r\n")
-    };
+pub(super) fn whole_files() -> Vec<Case> {
     vec![
         case("JSON in `.hcl`", "a.hcl", NODES),
         case(
@@ -40,6 +37,15 @@ pub(super) fn forms() -> Vec<Case> {
             "a.json",
             r#"{ /* x */ "watches": [] }"#,
         ),
+    ]
+}
+
+/// Names at the top, and line ends.
+pub(super) fn forms() -> Vec<Case> {
+    let crlf = |heredoc: &str| {
+        format!("watches {{\n type = \"nodes\"\n handler = {heredoc}\n}}\n").replace('\n', "\r\n")
+    };
+    vec![
         case("`Watches`", "a.json", NODES.replace("watches", "Watches")),
         case(
             "`WATCHES` in HCL",
@@ -86,6 +92,12 @@ pub(super) fn forms() -> Vec<Case> {
         case("an unknown word at the top", "a.hcl", "frobnicate = 1\n").differs(
             "accepted with a warning that names the word: the files of a newer agent work",
         ),
+    ]
+}
+
+/// Sections, values and characters.
+pub(super) fn values() -> Vec<Case> {
+    vec![
         case(
             "`watch` at the top",
             "a.hcl",

@@ -82,6 +82,12 @@ pub(super) fn http_blocks() -> Vec<Case> {
             http(&format!(r#"{{ {PATH}, "header": {{ "A": "b" }} }}"#)),
         )
         .differs("accepted as a list of one"),
+    ]
+}
+
+/// Headers, methods and URLs.
+pub(super) fn calls() -> Vec<Case> {
+    vec![
         case(
             "a list of one for a value in `header`, in HCL",
             "a.hcl",

@@ -49,10 +49,15 @@ const PATH: &str = r#""path": "http://127.0.0.1:9/""#;
 /// Returns all files that are compared.
 pub(crate) fn all() -> impl Iterator<Item = Case> {
     [
+        forms::whole_files(),
         forms::forms(),
+        forms::values(),
         http_blocks::http_blocks(),
+        http_blocks::calls(),
         watches::watches(),
+        watches::programs(),
         watches::parameters(),
+        watches::lists_and_types(),
     ]
     .into_iter()
     .flatten()

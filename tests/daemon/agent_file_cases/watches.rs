@@ -60,6 +60,12 @@ pub(super) fn watches() -> Vec<Case> {
             "a.json",
             watch(r#""args": ["cat"], "handler_type": "x""#),
         ),
+    ]
+}
+
+/// Programs and handlers.
+pub(super) fn programs() -> Vec<Case> {
+    vec![
         case(
             "an empty program in `args`",
             "a.json",
@@ -159,6 +165,12 @@ pub(super) fn parameters() -> Vec<Case> {
             "a.json",
             NODES.replace("nodes", "noodles"),
         ),
+    ]
+}
+
+/// Lists of one, and types of watches.
+pub(super) fn lists_and_types() -> Vec<Case> {
+    vec![
         case(
             "a list of one for `type` and `key`",
             "a.json",
