@@ -1,5 +1,7 @@
 //! [`ConfigError`]: a configuration that cannot be used.
 
+#[cfg(feature = "cli")]
+use std::path::Path;
 use std::{io, path::PathBuf};
 
 use super::address::AddressError;
@@ -90,4 +92,17 @@ pub enum ConfigError {
         /// The way out: a build with it, or another setting.
         remedy: &'static str,
     },
+}
+
+#[cfg(feature = "cli")]
+impl ConfigError {
+    /// Returns the file or directory that cannot be used.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::TokenFile { path, .. } | Self::EmptyTokenFile { path } => Some(path),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => error.path(),
+            _ => None,
+        }
+    }
 }

@@ -87,3 +87,19 @@ pub enum TlsError {
         source: Cause,
     },
 }
+
+#[cfg(feature = "cli")]
+impl TlsError {
+    /// Returns the file or directory that cannot be used; of a pair, the certificate.
+    pub(super) fn path(&self) -> Option<&std::path::Path> {
+        match self {
+            Self::Read { path, .. }
+            | Self::Missing { path, .. }
+            | Self::Malformed { path, .. }
+            | Self::Pair {
+                certificate: path, ..
+            } => Some(path),
+            _ => None,
+        }
+    }
+}

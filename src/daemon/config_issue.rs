@@ -64,6 +64,10 @@ impl ConfigErrors {
         self.0.push(issue);
     }
 
+    pub(crate) fn extend(&mut self, issues: impl IntoIterator<Item = ConfigIssue>) {
+        self.0.extend(issues);
+    }
+
     /// Sorts the issues by location.
     pub(crate) fn sorted(mut self) -> Self {
         self.0.sort_by(|a, b| a.location.cmp(&b.location));

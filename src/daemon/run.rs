@@ -9,7 +9,7 @@ use std::{
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
-    client::{ConsulConfig, warnings},
+    client::{ConsulClient, ConsulConfig, warnings},
     daemon::{
         config::{daemon_config::DaemonConfig, log_settings::LogSettings},
         config_issue::ConfigErrors,
@@ -93,9 +93,12 @@ impl fmt::Debug for RunOptions {
 ///
 /// # Errors
 ///
-/// Returns all issues of all files, as [`DaemonConfig::load`] does.
-pub fn check(paths: &[PathBuf], options: &RunOptions) -> Result<Summary, ConfigErrors> {
-    Ok(Summary::of(&options.read(paths)?))
+/// Returns all issues of all files, as [`DaemonConfig::load`] does, or what a client of Consul cannot be made of, such as
+/// a token file of the environment that cannot be read: the errors of [`Daemon::start`].
+pub fn check(paths: &[PathBuf], options: &RunOptions) -> Result<Summary, DaemonError> {
+    let config = options.read(paths)?;
+    ConsulClient::check(config.consul())?;
+    Ok(Summary::of(&config))
 }
 
 /// Runs the watches of configuration files until SIGTERM or SIGINT.

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     client::{Secret, cleaned_key},
     text::escaped,
+    watch::fits_url,
 };
 
 /// The states of checks that can be queried
@@ -21,6 +22,12 @@ impl Definition {
     /// if the type or its parameters could not be read.
     pub fn read(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Self> {
         let watch_type = read_watch_type(fields, errors);
+        if let Some((field, name)) = watch_type.as_ref().and_then(name_in_url)
+            && !fits_url(name)
+        {
+            let reason = "no URL can contain this name; use the name that is registered in Consul";
+            errors.push(DefinitionError::unusable(field, reason));
+        }
         let kind = watch_type.as_ref().map(WatchType::type_name);
         let takes = |kinds: &[&str]| kind.is_none_or(|kind| kinds.contains(&kind));
         let mut definition = Definition {
@@ -42,6 +49,20 @@ impl Definition {
             watch_type: watch_type?,
             ..definition
         })
+    }
+}
+
+/// Returns the field whose name is part of the path of the request.
+fn name_in_url(watch_type: &WatchType) -> Option<(&'static str, &str)> {
+    match watch_type {
+        WatchType::Service { service, .. }
+        | WatchType::ConnectLeaf { service }
+        | WatchType::Checks {
+            service: Some(service),
+            ..
+        } => Some(("service", service)),
+        WatchType::AgentService { service_id } => Some(("service_id", service_id)),
+        _ => None,
     }
 }
 

@@ -55,6 +55,7 @@ mod url_segment;
 
 #[cfg(feature = "cli")]
 pub(crate) use self::shared_query::{MAX_ROOT_LENGTH, nearest_root};
+pub(crate) use self::url_segment::fits_url;
 pub use self::{
     agent_service::AgentService, checks::Checks, connect_leaf::ConnectLeaf,
     connect_roots::ConnectRoots, decoded_prefix::DecodedPrefix, event::Event, json_key::JsonKey,

@@ -28,6 +28,11 @@ pub(super) fn segment(what: &'static str, name: &str) -> Result<String, Failure>
     }
 }
 
+/// Whether a URL can contain this name as the last segment of its path.
+pub(crate) fn fits_url(name: &str) -> bool {
+    matches!(KeyPath::of_key(name), Ok(KeyPath::Direct(_)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,10 @@
 
 use std::{fs, path::PathBuf};
 
-use consul_watch::daemon::Daemon;
+use consul_watch::{
+    ConsulConfig,
+    daemon::{Daemon, DaemonConfig},
+};
 use consul_watch_harness::{
     Canned, DEADLINE, FaultProxy, MANAGEMENT, ResponseFault, Rights, Rule, TestAgent, eventually,
     eventually_async,
@@ -159,9 +162,18 @@ async fn another_token_in_the_file_is_used_after_the_reload() {
     assert!(reloaded.consul && reloaded.kept == 1, "{reloaded:?}");
     folder.until_log("app", &["x=shown", "x=hidden"]).await;
 
-    // A file that is gone is refused, and the token that is known stays.
+    // A file that is gone is refused, also just after the load, and the token that is known stays.
+    let loaded = folder.load(&text);
     fs::remove_file(&token).unwrap();
-    let refused = daemon.reload(folder.load(&text)).await;
+    let file = folder.configure(&text);
+    let issues = DaemonConfig::load(&[file], &ConsulConfig::default()).expect_err("no token");
+    assert!(
+        issues
+            .to_string()
+            .contains(":3: consul: cannot read the token"),
+        "{issues}"
+    );
+    let refused = daemon.reload(loaded).await;
     let refused = refused.expect_err("no token").to_string();
     assert!(refused.contains(&token.display().to_string()), "{refused}");
     let allowed = agent.http().with_token(MANAGEMENT);

@@ -1,7 +1,7 @@
 //! The section `consul`: how to reach Consul.
 
 use crate::{
-    client::{Consistency, ConsulConfig},
+    client::{Consistency, ConsulClient, ConsulConfig},
     daemon::{
         config::{
             section::section,
@@ -12,6 +12,15 @@ use crate::{
     },
     definition::{DefinitionError, DefinitionErrors, Fields},
 };
+
+/// The fields that name files.
+const FILES: [&str; 5] = [
+    "token_file",
+    "ca_file",
+    "ca_path",
+    "client_cert",
+    "client_key",
+];
 
 /// Returns `base` with the fields of the section applied.
 pub(super) fn read(
@@ -28,8 +37,32 @@ pub(super) fn read(
             node.location.clone(),
             error.to_string(),
         ));
+    } else {
+        issues.extend(unusable_file(node, &config));
     }
     Some(config)
+}
+
+/// Returns the issue of a token or TLS file that a client cannot be made with. One that only the environment names is
+/// an error of the start.
+fn unusable_file(node: &ConfigNode, config: &ConsulConfig) -> Option<ConfigIssue> {
+    let error = ConsulClient::check(config).err()?;
+    let location = match error.path() {
+        None => &node.location,
+        Some(path) => {
+            let names_it = |field: &&str| {
+                let given = node.get(field).map(ConfigNode::to_json);
+                // Of a directory of authorities, one file may be the unusable one.
+                given.is_some_and(|given| given.as_str().is_some_and(|it| path.starts_with(it)))
+            };
+            node.location_of(FILES.into_iter().find(names_it)?)
+        }
+    };
+    Some(ConfigIssue::in_part(
+        "consul",
+        location.clone(),
+        error.to_string(),
+    ))
 }
 
 /// Returns the section without the fields that options of the command line set, and warns of them.

@@ -1,6 +1,10 @@
 //! Settings of the handlers: scripts, URLs and long-running programs.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde_json::Value;
 
@@ -259,12 +263,38 @@ impl ExecExtras {
             restart_on_change: fields.boolean("restart_on_change", errors).unwrap_or(false),
             state_file: fields.string("state_file", errors).map(PathBuf::from),
         };
+        if let Some(reason) = extras.state_file.as_deref().and_then(not_replaceable) {
+            errors.push(DefinitionError::unusable("state_file", reason));
+        }
         if extras.restart_on_change && extras.reload_signal.is_some() {
             let (first, second) = ("reload_signal".to_owned(), "restart_on_change".to_owned());
             errors.push(DefinitionError::Together { first, second });
         }
         extras
     }
+}
+
+/// Returns the reason why this cannot be a file that is replaced as a whole.
+fn not_replaceable(file: &Path) -> Option<String> {
+    if file.file_name().is_none() {
+        return Some("it names no file; give the path of one".to_owned());
+    }
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let folder = folder.display();
+        return Some(format!(
+            "the directory {folder} does not exist; create it, or name another"
+        ));
+    }
+    let is_other = fs::metadata(file).is_ok_and(|found| !found.is_file());
+    is_other.then(|| {
+        let file = file.display();
+        format!(
+            "{file} is a directory, a pipe or a device; name a file, or one that does not exist yet"
+        )
+    })
 }
 
 /// Reads `reload_signal`. Without text, or with `none`, a change sends no signal.
