@@ -9,8 +9,15 @@ use crate::permissions;
 impl ConsulConfig {
     /// Returns warnings of settings that expose a token or the data: each names the setting and the remedy.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let has_credentials =
-            self.token().is_some() || self.token_file().is_some() || self.basic_auth().is_some();
+        self.warnings_beside(false)
+    }
+
+    /// Returns the same, where requests may have a token of their own.
+    pub(crate) fn warnings_beside(&self, own_tokens: bool) -> Vec<String> {
+        let has_credentials = own_tokens
+            || self.token().is_some()
+            || self.token_file().is_some()
+            || self.basic_auth().is_some();
         let clear = self
             .addresses()
             .iter()

@@ -49,11 +49,15 @@ impl Summary {
             .iter()
             .zip(&roots)
             .filter(|(_, served)| **served == 0);
+        let own_tokens = config
+            .watches
+            .iter()
+            .any(|watch| watch.definition.token.is_some());
         let warnings = config
             .watches
             .iter()
             .flat_map(warnings)
-            .chain(config.consul.warnings())
+            .chain(config.consul.warnings_beside(own_tokens))
             .chain(config.warnings.iter().map(ToString::to_string))
             .chain(idle.map(|(root, _)| idle_root(root)))
             .collect();

@@ -132,7 +132,14 @@ fn a_token_in_clear_for_another_machine_is_warned_of_and_no_other() {
     let own = json!({ "consul": { "address": OTHER }, "watches": [
         { "type": "key", "key": "a", "args": ["true"], "token": "hunter2" }]});
     fs::write(&config, own.to_string()).unwrap();
-    assert!(!logged(ours(), &config, &[clear]).contains("hunter2"));
+    let log = logged(ours(), &config, &[clear]);
+    assert!(
+        !log.contains("hunter2") && log.matches(clear).count() == 1,
+        "{log}"
+    );
+    let checked = finished(ours().arg("check").arg(&config), [] as [&str; 0]);
+    let summary = text(&checked.stdout);
+    assert_eq!(summary.matches(clear).count(), 1, "{summary}");
     let mut command = ours();
     command.env("CONSUL_HTTP_TOKEN", "hunter2");
     let arguments = [
