@@ -8,6 +8,7 @@
 
 mod closed_output;
 mod completions;
+mod configuration_files;
 mod daemon;
 mod kv;
 mod kv_cases;

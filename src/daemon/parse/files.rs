@@ -1,7 +1,9 @@
 //! Finds and reads configuration files.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -10,6 +12,9 @@ use crate::daemon::{
     location::Location,
     parse::{agent_form, hcl, json, tree::ConfigNode},
 };
+
+/// The greatest size of a file: one of a million watches is smaller.
+const MAX_SIZE: u64 = 64 * 1024 * 1024;
 
 /// The language of a file, known by its extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,9 +78,13 @@ fn language(path: &Path) -> Option<Language> {
 fn read_file(path: &Path, issues: &mut ConfigErrors) -> Option<ConfigNode> {
     let location = Location::file(path);
     let issue = |reason: String| ConfigIssue::at(location.clone(), reason);
-    let bytes = match fs::read(path) {
+    let bytes = match content(path) {
         Ok(bytes) => bytes,
-        Err(error) => {
+        Err(Unreadable::Other(reason)) => {
+            issues.push(issue(reason));
+            return None;
+        }
+        Err(Unreadable::System(error)) => {
             let remedy = match error.kind() {
                 io::ErrorKind::NotFound => "check the path",
                 io::ErrorKind::PermissionDenied => "check its permissions",
@@ -110,6 +119,47 @@ fn read_file(path: &Path, issues: &mut ConfigErrors) -> Option<ConfigNode> {
         .map(agent_form::usual)
         .map_err(|error| issues.push(ConfigIssue::at(location.at(error.line), error.reason)))
         .ok()
+}
+
+/// Why a file was not read.
+enum Unreadable {
+    System(io::Error),
+    /// The reason and the remedy.
+    Other(String),
+}
+
+/// Reads a regular file of at most [`MAX_SIZE`]. Reading a pipe or a device may never end, nor may opening a pipe.
+fn content(path: &Path) -> Result<Vec<u8>, Unreadable> {
+    let is_regular = |found: io::Result<fs::Metadata>| {
+        match found.map_err(Unreadable::System)? {
+        found if found.is_file() => Ok(()),
+        _ => Err(Unreadable::Other(
+            "this is not a regular file, and reading a pipe or a device may never end: write the configuration to a \
+             file *.json or *.hcl, and name that"
+                .to_owned(),
+        )),
+    }
+    };
+    is_regular(fs::metadata(path))?;
+    let not_blocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let opened = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(not_blocking)
+        .open(path);
+    let file = opened.map_err(Unreadable::System)?;
+    // It may have been replaced meanwhile.
+    is_regular(file.metadata())?;
+    let mut bytes = Vec::new();
+    file.take(MAX_SIZE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(Unreadable::System)?;
+    if bytes.len() as u64 > MAX_SIZE {
+        return Err(Unreadable::Other(format!(
+            "the file is larger than {} MiB: check that it is the right one, or split it",
+            MAX_SIZE / 1024 / 1024
+        )));
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]
