@@ -1,6 +1,6 @@
 //! Reports and statistics of the runs of a program.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use actix::Message;
 use consul_watch_actors::WatchPath;
@@ -9,10 +9,6 @@ use super::{
     handled_change::HandledChange,
     process::{Exit, Output},
 };
-use crate::text::escaped;
-
-/// The greatest length of a name in a log line, in characters: a key in a URL has at most 511.
-const MAX_NAME: usize = 512;
 
 /// The end of a run.
 #[derive(Debug, Clone, Message)]
@@ -92,7 +88,7 @@ impl RunEnded {
 
     /// Logs the run in one line: an info, or a warning if it failed. The output of a success is a line for debugging.
     pub(super) fn log(&self, kind: &str, label: Option<&str>) {
-        let path = self.path.as_ref().map(|path| in_log(path.to_string()));
+        let path = self.path.as_ref().map(ToString::to_string);
         let path = path.as_deref();
         let program = self.program.as_str();
         let label = label.or(path).unwrap_or(program);
@@ -140,14 +136,6 @@ impl RunEnded {
                 "{what}"
             );
         }
-    }
-}
-
-/// A name as a log line may show it.
-pub(super) fn in_log(name: String) -> String {
-    match escaped(&name, MAX_NAME) {
-        Cow::Borrowed(_) => name,
-        Cow::Owned(shown) => shown,
     }
 }
 

@@ -254,3 +254,43 @@ fn of_a_program_that_fails_nothing_else_is_reported() {
         assert!(!said.contains("actor"), "{said}");
     }
 }
+
+/// The lines of one watch can be joined by its path.
+#[test]
+fn a_path_is_the_same_in_all_lines() {
+    let agent = TestAgent::dev();
+    agent.put("a", b"1");
+    let config = json!({ "watches": [
+        { "type": "service", "service": "web", "tag": FORGED, "args": ["true"] },
+        { "type": "service", "service": "web", "tag": FORGED, "handler_type": "http", "retry": false,
+          "http_handler_config": { "path": "http://127.0.0.1:1/" } },
+    ]});
+    for (arguments, quoted) in [
+        (&[][..], "path=\""),
+        (&["--log-format=json"], "\"path\":\""),
+    ] {
+        let daemon = Logged::start(&agent, &config, arguments);
+        let parts = [
+            "the watch is live",
+            "handler run ended",
+            "webhook not delivered",
+        ];
+        until_lines(&daemon.log(), &parts);
+        let log = daemon.finish();
+        let paths: Vec<_> = parts
+            .iter()
+            .map(|part| {
+                let line = log.lines().find(|line| line.contains(part)).unwrap();
+                let path = line
+                    .split_once(quoted)
+                    .unwrap_or_else(|| panic!("{line}"))
+                    .1;
+                // Up to the name of the forged field, whose quote is escaped.
+                path.split_once(" exit=0")
+                    .unwrap_or_else(|| panic!("{line}"))
+                    .0
+            })
+            .collect();
+        assert!(paths.iter().all(|path| *path == paths[0]), "{paths:#?}");
+    }
+}

@@ -20,7 +20,7 @@ use crate::handlers::{
         ChildCommand, ChildOutcome, CommandSender, Exit, OrphanPolicy, Pipes, ProgramError,
         RunLimits, spawn, supervise,
     },
-    run_stats::{GetRunStats, RunEnded, RunStats, in_log, milliseconds},
+    run_stats::{GetRunStats, RunEnded, RunStats, milliseconds},
     signal::ForwardSignal,
 };
 
@@ -126,11 +126,9 @@ impl ExecHandler {
     fn label(&self) -> String {
         let path = || self.state.as_ref().map(|state| state.path().to_string());
         let label = self.exec.options.label.as_deref().map(str::to_owned);
-        in_log(
-            label
-                .or_else(path)
-                .unwrap_or_else(|| self.exec.program.name()),
-        )
+        label
+            .or_else(path)
+            .unwrap_or_else(|| self.exec.program.name())
     }
 
     fn start_program(&mut self, ctx: &mut Context<Self>) {

@@ -6,10 +6,7 @@ use actix::Message;
 use consul_watch_actors::WatchPath;
 
 use super::error::DeliveryError;
-use crate::handlers::{
-    handled_change::HandledChange,
-    run_stats::{in_log, milliseconds},
-};
+use crate::handlers::{handled_change::HandledChange, run_stats::milliseconds};
 
 /// The end of a call.
 #[derive(Debug, Clone, Message)]
@@ -88,7 +85,8 @@ impl WebhookDelivered {
 
     /// Logs the call in one line: an info, or a warning if it failed.
     pub(super) fn log(&self, label: Option<&str>, target: &str) {
-        let path = in_log(self.path.to_string());
+        // The formatter escapes it, once.
+        let path = self.path.to_string();
         let (label, path) = (label.unwrap_or(&path), path.as_str());
         let (kind, status) = ("http", self.status());
         let duration_ms = milliseconds(self.duration);
