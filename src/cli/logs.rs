@@ -2,18 +2,25 @@
 
 use std::{
     env,
+    ffi::OsStr,
     io::{self, IsTerminal},
     sync::{Mutex, PoisonError},
 };
 
 use consul_watch::daemon::LogSettings;
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
-use tracing_subscriber::{EnvFilter, Registry, fmt, prelude::*, reload};
+use tracing_subscriber::{EnvFilter, Registry, filter::LevelFilter, fmt, prelude::*, reload};
 
 use super::{
     arguments::{LogArguments, LogFormat},
     log_format::LogLine,
 };
+
+/// The variable of the level.
+const VARIABLE: &str = "RUST_LOG";
+
+/// The beginning of the targets of our lines.
+const OURS: &str = "consul_watch";
 
 /// Starts logging at the level of `RUST_LOG`, or else at `level`.
 pub(super) fn start(arguments: &LogArguments, level: &str) {
@@ -39,7 +46,7 @@ pub(super) fn follow(arguments: &LogArguments) -> impl FnMut(&LogSettings) + use
                 handle = Some(begin(format.unwrap_or(wanted), level));
             }
             // It fails only if the subscriber is gone, which lives as long as the process.
-            Some(handle) => drop(handle.reload(filter(level))),
+            Some(handle) => drop(handle.reload(filter(level).0)),
         }
     }
 }
@@ -68,7 +75,8 @@ fn is_coloured() -> bool {
 }
 
 fn begin(format: LogFormat, level: &str) -> reload::Handle<EnvFilter, Registry> {
-    let (filter, handle) = reload::Layer::new(filter(level));
+    let (filter, ignored) = filter(level);
+    let (filter, handle) = reload::Layer::new(filter);
     let lines = fmt::layer()
         .with_writer(stderr())
         // It would be reported on standard error, which may be gone.
@@ -80,9 +88,80 @@ fn begin(format: LogFormat, level: &str) -> reload::Handle<EnvFilter, Registry> 
         .with(filter)
         .with(lines)
         .try_init();
+    if let Some(value) = ignored {
+        let value = &*value;
+        tracing::warn!(
+            value,
+            default = level,
+            "{VARIABLE} sets no level for {OURS}, so the default counts: write one of error, warn, info, debug, trace \
+             or off, or `{OURS}=debug`"
+        );
+    }
     handle
 }
 
-fn filter(level: &str) -> EnvFilter {
-    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level))
+/// Returns the filter of `RUST_LOG`, and its value if it sets no level for our lines: theirs is then `level`.
+fn filter(level: &str) -> (EnvFilter, Option<String>) {
+    filter_of(env::var_os(VARIABLE).as_deref(), level)
+}
+
+fn filter_of(value: Option<&OsStr>, level: &str) -> (EnvFilter, Option<String>) {
+    let text = value.map(OsStr::to_string_lossy).unwrap_or_default();
+    let text = text.trim();
+    // As an empty variable is by Consul's commands, it is taken for one that is not set.
+    if text.is_empty() {
+        return (EnvFilter::new(level), None);
+    }
+    let parsed = EnvFilter::builder().parse(text);
+    match parsed {
+        Ok(filter) if sets_our_level(text) => (filter, None),
+        // Such as `hyper=debug`, which may stay.
+        Ok(_) => (
+            EnvFilter::new(format!("{level},{text}")),
+            Some(text.to_owned()),
+        ),
+        Err(_) => (EnvFilter::new(level), Some(text.to_owned())),
+    }
+}
+
+/// Whether a part of the value sets the level of all lines, or of ours.
+fn sets_our_level(value: &str) -> bool {
+    value.split(',').map(str::trim).any(|part| {
+        let target = part.split(['=', '[']).next().unwrap_or_default();
+        let is_level = !part.is_empty() && part.parse::<LevelFilter>().is_ok();
+        is_level
+            || part.starts_with('[')
+            || !target.is_empty() && (OURS.starts_with(target) || target.starts_with(OURS))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_without_a_level_for_our_lines_is_named_and_the_default_counts() {
+        for (value, shown, ignored) in [
+            (None, "warn", false),
+            (Some(""), "warn", false),
+            (Some(" "), "warn", false),
+            (Some("debug"), "debug", false),
+            (Some("off"), "off", false),
+            (Some("h2=debug,INFO"), "h2=debug,info", false),
+            (Some("consul_watch=debug"), "consul_watch=debug", false),
+            (
+                Some("consul_watch_actors=trace"),
+                "consul_watch_actors=trace",
+                false,
+            ),
+            (Some("verbose"), "verbose=trace,warn", true),
+            (Some("h2=debug"), "h2=debug,warn", true),
+            (Some("[[["), "warn", true),
+            (Some("consul_watch=loud"), "warn", true),
+        ] {
+            let (filter, named) = filter_of(value.map(OsStr::new), "warn");
+            assert_eq!(filter.to_string(), shown, "{value:?}");
+            assert_eq!(named.as_deref(), value.filter(|_| ignored));
+        }
+    }
 }

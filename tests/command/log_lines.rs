@@ -9,7 +9,7 @@ use std::{
 use consul_watch_harness::{Signal, TestAgent, signal};
 use serde_json::{Value, json};
 
-use crate::runner::{ended, finished, ours_at, text, until};
+use crate::runner::{ended, finished, ours, ours_at, text, until};
 
 /// A running daemon, its folder and its log.
 pub(crate) struct Logged {
@@ -293,4 +293,36 @@ fn a_path_is_the_same_in_all_lines() {
             .collect();
         assert!(paths.iter().all(|path| *path == paths[0]), "{paths:#?}");
     }
+}
+
+#[test]
+fn a_level_that_is_none_is_named_and_silences_nothing() {
+    let watch = [
+        "-type=key",
+        "-key=a",
+        "-http-addr=192.0.2.1:1",
+        "-token=hunter2",
+        "--once=1ms",
+    ];
+    let said = |value: &str| {
+        let output = finished(ours().env("RUST_LOG", value), watch);
+        text(&output.stderr)
+    };
+    for (value, named) in [
+        ("", false),
+        ("verbose", true),
+        ("[[[", true),
+        ("h2=debug", true),
+        ("warn", false),
+    ] {
+        let said = said(value);
+        assert!(said.contains("is sent in clear"), "{value}: {said}");
+        let warning = format!("value={value}");
+        assert_eq!(
+            said.contains("RUST_LOG sets no level") && said.contains(value),
+            named,
+            "{warning}: {said}"
+        );
+    }
+    assert!(!said("off").contains("WARN"));
 }
