@@ -54,12 +54,21 @@ pub(super) fn refuse_wider(empty: &[String], watch: &WatchArguments) -> Result<(
 /// Logs the options that were given and do not count.
 pub(super) fn warn_of_ignored(empty: &[String], replaced: &[String]) {
     for option in empty {
-        tracing::warn!(
-            option = format!("--{option}"),
-            "option ignored: its text is empty, perhaps that of a variable that is not set"
-        );
+        let name = format!("--{option}");
+        if replaced.contains(option) {
+            tracing::warn!(
+                option = name,
+                "option ignored, also where it was given before: the last one counts, and its text is empty, perhaps \
+                 that of a variable that is not set"
+            );
+        } else {
+            tracing::warn!(
+                option = name,
+                "option ignored: its text is empty, perhaps that of a variable that is not set"
+            );
+        }
     }
-    for option in replaced {
+    for option in replaced.iter().filter(|option| !empty.contains(option)) {
         tracing::warn!(
             option = format!("--{option}"),
             "option given more than once: the last one counts"

@@ -33,8 +33,17 @@ pub(super) fn unsigned(text: &str) -> Result<u64, String> {
 
 /// Parses a size in bytes.
 pub(super) fn size(text: &str) -> Result<usize, String> {
-    parse_size(text)
-        .ok_or_else(|| "it is not a size; write 64MiB, 1GB, or a number of bytes".to_owned())
+    const FORMS: &str = "write 64MiB, 1GB, or a number of bytes";
+    // Without the zeros it is no size at all, and with a one before them it is one.
+    let is_zero =
+        text.trim().starts_with('0') && parse_size(&format!("1{}", text.trim())).is_some();
+    parse_size(text).ok_or_else(|| {
+        if is_zero {
+            format!("it must be more than zero; {FORMS}")
+        } else {
+            format!("it is not a size; {FORMS}")
+        }
+    })
 }
 
 /// Returns the boolean of one of the spellings that Go's flags accept.
@@ -49,6 +58,19 @@ pub(super) fn go_boolean(text: &str) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_of_zero_is_a_size() {
+        for text in ["0", "0MiB", " 00 kB "] {
+            let error = size(text).unwrap_err();
+            assert!(error.contains("more than zero"), "{text}: {error}");
+        }
+        for text in ["much", "0x", "-0", ""] {
+            let error = size(text).unwrap_err();
+            assert!(error.contains("not a size"), "{text}: {error}");
+        }
+        assert_eq!(size("05"), Ok(5));
+    }
 
     #[test]
     fn numbers_are_those_of_gos_flags() {
