@@ -48,4 +48,4 @@ pub use self::{
     },
 };
 #[cfg(feature = "cli")]
-pub(crate) use self::{handled_change::HandledChange, on_error::HealthReport};
+pub(crate) use self::{handled_change::HandledChange, longest::LONGEST, on_error::HealthReport};

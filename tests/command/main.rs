@@ -10,6 +10,7 @@ mod closed_output;
 mod completions;
 mod configuration_files;
 mod daemon;
+mod field_messages;
 mod kv;
 mod kv_cases;
 mod kv_fixture;

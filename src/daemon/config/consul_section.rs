@@ -196,8 +196,19 @@ fn fields_of(
     if let Some(timeout) = fields.timeout("request_timeout", errors) {
         config = config.with_request_timeout(timeout);
     }
-    if let Some(count) = number(fields, "connections", errors) {
-        config = config.with_max_watch_connections(usize::try_from(count).unwrap_or(usize::MAX));
+    if let Some(count) = connections(fields, errors) {
+        config = config.with_max_watch_connections(count);
     }
     config
+}
+
+/// Reads `connections`: a number of at least 1.
+fn connections(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<usize> {
+    const NAME: &str = "connections";
+    let count = number(fields, NAME, errors)?;
+    if count == 0 {
+        let reason = "no watch could be held; write at least 1, or leave it out";
+        errors.push(DefinitionError::unusable(NAME, reason));
+    }
+    Some(usize::try_from(count).unwrap_or(usize::MAX))
 }

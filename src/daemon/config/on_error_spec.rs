@@ -50,10 +50,7 @@ impl OnErrorSpec {
         let after = threshold(&mut inner, &mut found);
         inner.refuse_unread(&mut found);
         for error in found.iter() {
-            errors.push(DefinitionError::unusable(
-                format!("{NAME}.{}", error.field()),
-                error.to_string(),
-            ));
+            errors.push(error.clone().within(NAME));
         }
         Some(Self {
             program: program?,

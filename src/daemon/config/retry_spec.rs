@@ -78,10 +78,7 @@ impl RetrySpec {
         };
         inner.refuse_unread(&mut found);
         for error in found.iter() {
-            errors.push(DefinitionError::unusable(
-                format!("retry.{}", error.field()),
-                error.to_string(),
-            ));
+            errors.push(error.clone().within("retry"));
         }
         if let Err(error) = Backoff::new(retry.base, retry.ceiling) {
             errors.push(DefinitionError::unusable("retry", error.to_string()));

@@ -10,7 +10,7 @@ use crate::{
         values::{duration, list},
     },
     definition::{DefinitionError, DefinitionErrors, Fields},
-    handlers::{Environment, OnError, PayloadKind},
+    handlers::{Environment, LONGEST, OnError, PayloadKind},
 };
 
 /// The kind of handler that decides which options exist.
@@ -76,10 +76,10 @@ impl WatchOptions {
             fields.refuse_misplaced(&["timeout"], reason, errors);
         }
         if to(&[HandlerKind::Script, HandlerKind::Exec]) {
-            watch_options.grace = duration(fields, "grace", errors);
-            watch_options.splay = duration(fields, "splay", errors);
-            watch_options.environment_allow = list(fields, "environment_allow", errors);
-            watch_options.environment_deny = list(fields, "environment_deny", errors);
+            watch_options.grace = up_to_a_year(fields, "grace", errors);
+            watch_options.splay = up_to_a_year(fields, "splay", errors);
+            watch_options.environment_allow = variables(fields, "environment_allow", errors);
+            watch_options.environment_deny = variables(fields, "environment_deny", errors);
             watch_options.inherit_token = fields.boolean("inherit_token", errors);
         } else {
             let names = [
@@ -140,6 +140,42 @@ impl WatchOptions {
         // With these variables, a program could notify systemd in the name of the daemon.
         environment.deny(Environment::SERVICE_MANAGER)
     }
+}
+
+/// Reads a duration of at most the longest that a handler uses.
+fn up_to_a_year(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    errors: &mut DefinitionErrors,
+) -> Option<Duration> {
+    let given = duration(fields, name, errors)?;
+    if given > LONGEST {
+        let reason = "it is longer than a year (8760h); write a shorter one";
+        errors.push(DefinitionError::unusable(name, reason));
+    }
+    Some(given)
+}
+
+/// Reads a list of names of variables, or of their beginnings with a star.
+fn variables(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    errors: &mut DefinitionErrors,
+) -> Option<Vec<String>> {
+    let names = list(fields, name, errors)?;
+    for (at, variable) in names.iter().enumerate() {
+        let reason = if variable.is_empty() {
+            "it is empty; write the name of a variable, or remove it"
+        } else if variable.trim_end_matches('*').contains('*') || variable.ends_with("**") {
+            "a star has a meaning at the end alone; write a whole name, or a beginning and one star"
+        } else if variable.contains('=') {
+            "no name of a variable has an equals sign; write the name alone"
+        } else {
+            continue;
+        };
+        errors.push(DefinitionError::unusable(format!("{name}[{at}]"), reason));
+    }
+    Some(names)
 }
 
 /// Reads `payload`: `"state"` or `"changes"`.

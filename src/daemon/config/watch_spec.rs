@@ -88,6 +88,10 @@ impl WatchSpec {
         let read = watch_section(node, &part, (&mut *issues, warnings), |fields, errors| {
             let definition = read_definition(fields, errors);
             let label = fields.string("label", errors);
+            if label.as_ref().is_some_and(|label| label.trim().is_empty()) {
+                let reason = "it is empty; give the watch a name, or leave it out";
+                errors.push(DefinitionError::unusable("label", reason));
+            }
             let checkpoint = fields.string("checkpoint", errors).map(PathBuf::from);
             let view = ViewSpec::read(fields, definition.as_ref(), errors);
             let (handler, watch_options) = read_handler(fields, http, defaults, errors)?;
