@@ -18,8 +18,12 @@ use crate::{
     },
     definition::{Definition, QueryVisitor},
     handlers::{HandlerPayload, OnError, PayloadKind, Program},
+    text::escaped,
     watch::{KeyPrefix, nearest_root},
 };
+
+/// The greatest length of a label, and the greatest width of a column, in characters.
+const MAX_LABEL: usize = 60;
 
 /// The watches, handlers and roots of a configuration, and warnings about them. It shows no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +87,8 @@ impl Summary {
 }
 
 /// Prints one line per root with the number of its watches, one line per watch with its file and line, its label, its
-/// query and its handler, and one line per warning. Of an address that is called it shows the host alone.
+/// query and its handler, and one line per warning. Of an address that is called it shows the host alone, and of a
+/// program no argument that may be secret.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -102,7 +107,8 @@ impl fmt::Display for Summary {
         }
         let widest = |of: fn(&WatchSummary) -> &str| {
             let widths = self.watches.iter().map(|line| of(line).chars().count());
-            widths.max().unwrap_or(0)
+            // One long text must not pad every line.
+            widths.max().unwrap_or(0).min(MAX_LABEL)
         };
         let (at, width) = (widest(|line| &line.location), widest(|line| &line.label));
         for WatchSummary {
@@ -133,9 +139,18 @@ impl WatchSummary {
                     Concurrency::Queue(most) => format!(", queue {most}"),
                     Concurrency::Parallel(most) => format!(", parallel {most}"),
                 };
-                format!("runs {} ({limit}{mode})", script.program.name())
+                let by = shell_of(&script.program);
+                format!("runs {} ({by}{limit}{mode})", script.program.shown())
             }
-            HandlerSpec::Exec(exec) => format!("keeps {} running", exec.program.name()),
+            HandlerSpec::Exec(exec) => {
+                let by = shell_of(&exec.program);
+                let by = by.strip_suffix(", ").map(|by| format!(" ({by})"));
+                format!(
+                    "keeps {} running{}",
+                    exec.program.shown(),
+                    by.unwrap_or_default()
+                )
+            }
             HandlerSpec::Http(http) => {
                 format!("{} {}", http.method, host_of(http.url.expose()))
             }
@@ -160,10 +175,19 @@ impl WatchSummary {
         }
         Self {
             location: spec.location.to_string(),
-            label: spec.label.escape_debug().to_string(),
+            label: escaped(&spec.label, MAX_LABEL).into_owned(),
             query: query_of(&spec.definition),
             handler,
         }
+    }
+}
+
+/// Returns the shell that runs a line.
+fn shell_of(program: &Program) -> String {
+    if program.is_line() {
+        format!("by {}, ", program.name())
+    } else {
+        String::new()
     }
 }
 

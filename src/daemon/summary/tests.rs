@@ -56,7 +56,8 @@ fn a_summary_counts_the_watches_of_each_root() {
 fn secrets_are_not_printed() {
     let text = r#"
         consul { address = "http://x" token = "hunter2" }
-        watches { type = "key" key = "a" token = "hunter3" args = ["x", "hunter4"] }
+        watches { type = "key" key = "a" token = "hunter3" args = ["x", "--token", "hunter4"] }
+        watches { type = "key" key = "b" handler = "curl --header 'X-Consul-Token: hunter8' x" }
         watches { type = "key" key = "a" handler_type = "http"
             http_handler_config { path = "http://me:hunter5@x/?hunter6" header { X-Token = ["hunter7"] } } }
     "#;
@@ -114,6 +115,30 @@ fn a_watch_is_shown_with_its_place_its_query_and_its_handler() {
     assert!(key.contains(r#"type=key key="a b""#), "{key}");
     assert!(key.ends_with("POST https://hooks.example"), "{key}");
     assert!(!summary.contains("hunter"), "{summary}");
+}
+
+#[test]
+fn a_program_is_shown_with_its_arguments_and_a_long_label_is_cut() {
+    let label = "l".repeat(3_000);
+    let text = format!(
+        r#"
+        watches {{ type = "nodes" args = ["/bin/true", "--reload", "a b"] label = "{label}" }}
+        watches {{ type = "nodes" handler = "sort | uniq" }}
+        watches {{ type = "nodes" args = ["true", "--password", "hunter2"] handler_type = "exec" }}
+    "#
+    );
+    let summary = summary_of(&text).1;
+    for part in [
+        "runs /bin/true --reload \"a b\" (timeout 30s)",
+        "runs sort | uniq (by /",
+        "keeps true --password … running",
+    ] {
+        assert!(summary.contains(part), "{part}: {summary}");
+    }
+    for line in summary.lines() {
+        assert!(line.chars().count() < 300, "{line}");
+    }
+    assert!(!summary.contains("hunter2"), "{summary}");
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod output;
 mod process_group;
 mod program;
 mod program_guard;
+#[cfg(feature = "cli")]
+mod shown;
 mod spawn;
 mod start_error;
 mod supervise;

@@ -94,6 +94,30 @@ impl Program {
         self.program().to_string_lossy().into_owned()
     }
 
+    /// Whether it is a line for the shell.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_line(&self) -> bool {
+        matches!(self.invocation, Invocation::Shell(_))
+    }
+
+    /// The program and its arguments, or the words of a line for the shell.
+    #[cfg(feature = "cli")]
+    pub(super) fn words(&self) -> Vec<String> {
+        let args = self
+            .args
+            .iter()
+            .map(|arg| arg.to_string_lossy().into_owned());
+        match &self.invocation {
+            Invocation::Direct(_) => std::iter::once(self.name()).chain(args).collect(),
+            Invocation::Shell(line) => line
+                .to_string_lossy()
+                .split_whitespace()
+                .map(str::to_owned)
+                .chain(args)
+                .collect(),
+        }
+    }
+
     /// The first argument, or the first word of a line for the shell.
     pub(super) fn script(&self) -> Option<String> {
         match &self.invocation {
