@@ -6,6 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::text::escaped;
+
+/// The greatest length of a path in a warning, in characters.
+const MAX_PATH: usize = 4_096;
+
 /// The bits of a mode: writable by all, and a directory in which only owners remove files, as `/tmp`.
 const WRITABLE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
@@ -27,10 +32,10 @@ pub(crate) fn writable_by_all(file: &Path) -> Option<PathBuf> {
 /// Returns the warning about such a file, if it is one.
 pub(crate) fn warning(what: &str, file: &Path) -> Option<String> {
     let place = writable_by_all(file)?;
+    let [file, place] = [file, &place].map(|path| path.to_string_lossy());
+    let [file, place] = [&file, &place].map(|path| escaped(path, MAX_PATH));
     Some(format!(
-        "{what} {} can be changed by every user of this machine: run `chmod o-w {}`",
-        file.display(),
-        place.display()
+        "{what} {file} can be changed by every user of this machine: run `chmod o-w {place}`"
     ))
 }
 

@@ -61,15 +61,25 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match result {
         Ok(status) => status,
         Err(CliError::Kv(error)) => {
-            let _ = writeln!(io::stderr(), "{error}");
+            say(&error.to_string());
             ExitCode::FAILURE
         }
         Err(error) => {
-            // The exit status says it too, should the reader be gone.
-            let _ = writeln!(io::stderr(), "consul-watch: {error}");
+            say(&format!("consul-watch: {error}"));
             error.exit_code()
         }
     }
+}
+
+/// Prints an error. What it holds of names and files commands no terminal.
+fn say(error: &str) {
+    const MAX_LINE: usize = 16_384;
+    let lines: Vec<_> = error
+        .lines()
+        .map(|line| text::escaped(line, MAX_LINE))
+        .collect();
+    // The exit status says it too, should the reader be gone.
+    let _ = writeln!(io::stderr(), "{}", lines.join("\n"));
 }
 
 /// Runs a command that runs programs below an init process, if this process has to be one.

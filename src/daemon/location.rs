@@ -6,6 +6,11 @@ use std::{
     sync::Arc,
 };
 
+use crate::text::escaped;
+
+/// The greatest length of a path that is shown, in characters.
+const MAX_PATH: usize = 4_096;
+
 /// A configuration file, or one line of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Location {
@@ -44,7 +49,7 @@ impl Location {
 /// Prints as `file:line`, or as `file`.
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.file.display().fmt(f)?;
+        f.write_str(&escaped(&self.file.to_string_lossy(), MAX_PATH))?;
         self.line.map_or(Ok(()), |line| write!(f, ":{line}"))
     }
 }

@@ -171,3 +171,31 @@ fn a_file_that_becomes_a_pipe_does_not_stop_the_daemon() {
     signal(&child, Signal::TERM).unwrap();
     assert_eq!(ended(child).status.code(), Some(0));
 }
+
+#[test]
+fn the_name_of_a_file_commands_no_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("d\u{1b}[31m\nforged");
+    fs::create_dir(&home).unwrap();
+    let file = home.join("a.hcl");
+    let checked = |content: &str| {
+        fs::write(&file, content).unwrap();
+        let output = finished(ours().arg("check"), [&file]);
+        text(&output.stdout) + &text(&output.stderr)
+    };
+    fs::write(&file, "").unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    fs::set_permissions(&file, open).unwrap();
+    for said in [
+        checked("watches { type = \"nodes\" args = [\"true\"] }"),
+        checked("consul { token_file = \"/d\\u001b[31m\\nforged\" }"),
+    ] {
+        assert!(said.contains("d\\u{1b}[31m\\nforged"), "{said}");
+        let commands = |c: char| c.is_control() && c != '\n';
+        assert!(!said.contains(commands), "{said:?}");
+        assert!(
+            !said.lines().any(|line| line.starts_with("forged")),
+            "{said}"
+        );
+    }
+}
