@@ -15,7 +15,8 @@ use super::{
     values::{boolean, duration},
 };
 
-const EXAMPLES: &str = "\
+/// Examples, and after `Exit status:` a line for each status.
+pub(super) const EXAMPLES: &str = "\
 Examples:
   Print the instances of a service once:
     consul-watch -type=service -service=web

@@ -11,6 +11,7 @@ mod init;
 mod kv;
 mod log_format;
 mod logs;
+mod manual;
 mod option_errors;
 mod pretty_json;
 mod printer;
@@ -104,10 +105,7 @@ fn run(
             let script = completions::script(shell, &mut definition);
             stdout::print(|out| out.write_all(script.as_bytes()))
         }
-        Some(Command::Man) => {
-            let manual = clap_mangen::Man::new(definition);
-            stdout::print(|out| manual.render(out))
-        }
+        Some(Command::Man) => stdout::print(|out| manual::write(Arguments::command(), out)),
         Some(Command::Run {
             configs,
             connect,

@@ -16,6 +16,7 @@ mod kv_cases;
 mod kv_fixture;
 mod kv_parity;
 mod log_lines;
+mod manual;
 mod option_parity;
 mod options;
 mod parity;
