@@ -8,11 +8,12 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use consul_watch::definition::WatchType;
 
 use super::{
     connect::ConnectArguments,
     kv::arguments::KvCommand,
-    values::{boolean, duration},
+    values::{Suggested, boolean, duration},
 };
 
 /// Examples, and after `Exit status:` a line for each status.
@@ -106,7 +107,7 @@ pub(super) enum Command {
 pub(super) struct WatchArguments {
     /// Type of the watch: key, keyprefix, services, nodes, service, checks, event, connect_roots, connect_leaf or
     /// agent_service.
-    #[arg(long = "type", value_name = "TYPE", help_heading = "Watch")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = Suggested(&WatchType::TYPES), hide_possible_values = true, help_heading = "Watch")]
     pub(super) kind: Option<String>,
     /// Key to watch (type key).
     #[arg(long, allow_hyphen_values = true, help_heading = "Watch")]
@@ -127,7 +128,7 @@ pub(super) struct WatchArguments {
     #[arg(long, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", help_heading = "Watch")]
     pub(super) passingonly: Option<bool>,
     /// Only checks in this state: passing, warning, critical or any (type checks).
-    #[arg(long, help_heading = "Watch")]
+    #[arg(long, value_parser = Suggested(&["any", "passing", "warning", "critical"]), hide_possible_values = true, help_heading = "Watch")]
     pub(super) state: Option<String>,
     /// Only events with this name (type event).
     #[arg(long, help_heading = "Watch")]

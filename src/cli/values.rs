@@ -1,8 +1,30 @@
 //! Parsers for the values of options.
 
-use std::time::Duration;
+use std::{ffi::OsStr, time::Duration};
 
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use consul_watch::client::{parse_duration, parse_size};
+
+/// A text for which completion offers these. Any other is left to the checks of the watch, which name the nearest one.
+#[derive(Clone)]
+pub(super) struct Suggested(pub(super) &'static [&'static str]);
+
+impl TypedValueParser for Suggested {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.iter().map(PossibleValue::new)))
+    }
+}
 
 /// Parses a duration in Go's notation.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {

@@ -45,6 +45,14 @@ fn bash_completes_behind_subcommands() {
         (&["run", "--log"], &["--log-format"]),
         (&["run", "--log-format", "j"], &["json"]),
         (&["completions", "ba"], &["bash"]),
+        (&["-ty"], &["--type"]),
+        (&["--type", "keyp"], &["keyprefix"]),
+        (&["-type", "=", "keyp"], &["keyprefix"]),
+        (&["--type", "ag"], &["agent_service"]),
+        (&["-type=checks", "--state", "c"], &["critical"]),
+        (&["-payload", "c"], &["changes"]),
+        (&["help", ""], &["run", "check", "kv", "completions", "man"]),
+        (&["help", "ch"], &["check"]),
     ] {
         assert_eq!(completed(words), expected, "{words:?}");
     }
