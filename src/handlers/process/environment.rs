@@ -69,10 +69,12 @@ impl Environment {
         self
     }
 
-    /// Does not inherit Consul's token, token file and password.
+    /// Does not inherit Consul's token, token file and password, nor the way to systemd's credentials, which may be the
+    /// place of the token.
     #[must_use]
     pub fn without_consul(self) -> Self {
         self.deny(Self::CONSUL_SECRETS)
+            .deny(["CREDENTIALS_DIRECTORY"])
     }
 
     /// Sets a variable, whatever the lists say.
@@ -141,6 +143,7 @@ mod tests {
             "LC_TIME",
             "CONSUL_HTTP_TOKEN",
             "AWS_KEY",
+            "CREDENTIALS_DIRECTORY",
             "CONSUL_INDEX",
             "CONSUL_WATCH_PATH",
         ];
@@ -154,7 +157,7 @@ mod tests {
 
     #[test]
     fn all_is_inherited_but_the_variables_of_another_handler() {
-        assert_eq!(names(&Environment::inherited()).len(), 5);
+        assert_eq!(names(&Environment::inherited()).len(), 6);
     }
 
     #[test]
