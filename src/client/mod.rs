@@ -67,8 +67,6 @@ pub(crate) mod warnings;
 
 pub use consul_watch_actors::Cursor;
 
-#[cfg(feature = "cli")]
-pub(crate) use self::file_digests::{FileDigest, FileDigests};
 #[cfg(feature = "tls")]
 pub use self::tls_error::TlsError;
 pub use self::{
@@ -86,6 +84,12 @@ pub use self::{
     request::QueryRequest,
     secret::Secret,
     tls::{ClientCertificate, TlsSettings},
+};
+#[cfg(feature = "cli")]
+pub(crate) use self::{
+    byte_size::shown_size,
+    file_digests::{FileDigest, FileDigests},
+    unsafe_settings::AUTHORITIES,
 };
 // For the handler that calls a URL, too.
 pub(crate) use self::{

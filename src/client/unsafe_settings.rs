@@ -2,9 +2,13 @@
 
 use super::{
     address::{Address, Scheme},
+    byte_size::shown_size,
     config::ConsulConfig,
 };
 use crate::permissions;
+
+/// What a file of authorities is called in a warning.
+pub(crate) const AUTHORITIES: &str = "the certificate authorities";
 
 impl ConsulConfig {
     /// Returns warnings of settings that expose a token or the data: each names the setting and the remedy.
@@ -31,7 +35,34 @@ impl ConsulConfig {
         let file = self
             .token_file()
             .and_then(|file| permissions::warning("the token file", file));
-        file.into_iter().chain(clear).chain(unverified).collect()
+        let is_secure = self
+            .addresses()
+            .iter()
+            .any(|address| address.scheme() == Scheme::Https);
+        let authorities = [self.tls().ca_file(), self.tls().ca_path()]
+            .into_iter()
+            .flatten()
+            .filter(|_| is_secure && self.tls().verify())
+            .filter_map(|place| permissions::warning(AUTHORITIES, place));
+        file.into_iter()
+            .chain(authorities)
+            .chain(clear)
+            .chain(unverified)
+            .chain(self.tight_budget())
+            .collect()
+    }
+
+    /// Returns a warning of a budget in which the greatest answer has no room.
+    fn tight_budget(&self) -> Option<String> {
+        let (limit, budget) = (self.max_body_size(), self.body_budget());
+        (budget < limit).then(|| {
+            format!(
+                "an answer of more than `body_budget` ({}) is refused, although `body_limit` ({}) allows it: raise the \
+                 budget, or lower the limit",
+                shown_size(budget),
+                shown_size(limit)
+            )
+        })
     }
 }
 
@@ -80,6 +111,9 @@ mod tests {
             (at("https://other:8501").with_tls_verify(false), 1),
             (at("http://other:8500").with_tls_verify(false), 0),
             (at("http://other:8500").with_token_file(open.path()), 2),
+            (at("https://other:8501").with_ca_file(open.path()), 1),
+            (at("http://other:8500").with_ca_file(open.path()), 0),
+            (at("http://other:8500").with_body_budget(1 << 20), 1),
         ] {
             let warnings = config.warnings();
             assert_eq!(warnings.len(), count, "{config:?}: {warnings:?}");

@@ -71,7 +71,11 @@ impl RunOptions {
         if let Some(apply) = &mut self.on_log {
             apply(config.log());
         }
-        for warning in Summary::of(&config).warnings() {
+        let summary = Summary::of(&config);
+        for text in summary.logged_again() {
+            warnings::note(text);
+        }
+        for warning in summary.warnings() {
             warnings::note(warning);
             tracing::warn!("{warning}");
         }

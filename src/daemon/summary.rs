@@ -8,7 +8,7 @@ use std::{fmt, path::Path};
 use serde_json::Value;
 
 use crate::{
-    client::readable,
+    client::{AUTHORITIES, readable, shown_size},
     daemon::{
         config::{
             concurrency::Concurrency, daemon_config::DaemonConfig, handler_spec::HandlerSpec,
@@ -18,6 +18,7 @@ use crate::{
     },
     definition::{Definition, QueryVisitor},
     handlers::{HandlerPayload, OnError, PayloadKind, Program},
+    permissions,
     text::escaped,
     watch::{KeyPrefix, nearest_root},
 };
@@ -33,6 +34,8 @@ pub struct Summary {
     roots: Vec<(String, usize)>,
     watches: Vec<WatchSummary>,
     warnings: Vec<String>,
+    /// The texts of those that a client or a handler would log once more.
+    logged_again: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +60,13 @@ impl Summary {
             .watches
             .iter()
             .any(|watch| watch.definition.token.is_some());
+        let mut logged_again = Vec::new();
         let warnings = config
             .watches
             .iter()
-            .flat_map(warnings)
+            .flat_map(|spec| warnings(spec, config, &mut logged_again))
+            .collect::<Vec<_>>()
+            .into_iter()
             .chain(config.consul.warnings_beside(own_tokens))
             .chain(config.warnings.iter().map(ToString::to_string))
             .chain(idle.map(|(root, _)| idle_root(root)))
@@ -71,12 +77,18 @@ impl Summary {
             roots,
             watches,
             warnings,
+            logged_again,
         }
     }
 
     /// Returns the number of watches.
     pub fn watches(&self) -> usize {
         self.watches.len()
+    }
+
+    /// Returns the texts of the warnings that a client or a handler would log once more.
+    pub(super) fn logged_again(&self) -> &[String] {
+        &self.logged_again
     }
 
     /// Returns the warnings, which are no errors: a program that cannot be executed on this machine, and a root
@@ -252,15 +264,17 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(is_plain)
 }
 
-fn warnings(spec: &WatchSpec) -> Vec<String> {
+/// Returns the warnings about a watch, and adds the texts that are not in `told` to it: a program of several watches is
+/// named once.
+fn warnings(spec: &WatchSpec, config: &DaemonConfig, told: &mut Vec<String>) -> Vec<String> {
     let program = match &spec.handler {
         HandlerSpec::Script(script) => Some(&script.program),
         HandlerSpec::Exec(exec) => Some(&exec.program),
         HandlerSpec::Http(_) => None,
     };
     let on_error = spec.on_error.as_ref().map(OnError::program);
-    let programs = [program, on_error];
-    let problems = programs.into_iter().flatten().filter_map(|program| {
+    let programs = || [program, on_error].into_iter().flatten();
+    let problems = programs().filter_map(|program| {
         let name = program.name();
         let problem = match executable_problem(Path::new(&name))? {
             ExecutableProblem::Missing => "does not exist; check the path, or install it",
@@ -272,12 +286,37 @@ fn warnings(spec: &WatchSpec) -> Vec<String> {
             spec.location, spec.label
         ))
     });
-    let open = programs.into_iter().flatten().flat_map(Program::warnings);
-    let calls = match &spec.handler {
-        HandlerSpec::Http(http) => http.http().warnings(),
-        HandlerSpec::Script(_) | HandlerSpec::Exec(_) => Vec::new(),
-    };
-    problems.chain(open).chain(calls).collect()
+    let mut found: Vec<_> = problems.chain(large_limit(spec, config)).collect();
+    let mut texts: Vec<_> = programs().flat_map(Program::warnings).collect();
+    if let HandlerSpec::Http(http) = &spec.handler {
+        let key = http.secret_file.as_deref();
+        texts.extend(key.and_then(|file| permissions::warning("the key of signatures", file)));
+        let authorities = http.ca_file.as_deref();
+        texts.extend(authorities.and_then(|file| permissions::warning(AUTHORITIES, file)));
+        texts.extend(http.http().warnings());
+    }
+    for text in texts {
+        if !told.contains(&text) {
+            found.push(format!("{}: `{}`: {text}", spec.location, spec.label));
+            told.push(text);
+        }
+    }
+    found
+}
+
+/// Returns a warning of a limit of this watch for which the budget has no room.
+fn large_limit(spec: &WatchSpec, config: &DaemonConfig) -> Option<String> {
+    let (limit, budget) = (spec.definition.body_limit?, config.consul.body_budget());
+    (limit > budget).then(|| {
+        format!(
+            "{}: `{}`: `body_limit` ({}) is greater than `body_budget` of `consul` ({}), which refuses such an answer: \
+             raise the budget, or lower the limit",
+            spec.location,
+            spec.label,
+            shown_size(limit),
+            shown_size(budget)
+        )
+    })
 }
 
 struct RootVisitor<'a>(&'a [KeyPrefix]);

@@ -24,3 +24,4 @@ mod runner;
 mod terminal;
 mod tokens;
 mod warnings;
+mod writable_files;

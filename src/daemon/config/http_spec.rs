@@ -38,6 +38,8 @@ pub(crate) struct HttpSpec {
     pub(crate) ca_digest: Option<FileDigest>,
     /// The key of the HMAC signature.
     pub(crate) secret: Option<Secret>,
+    /// The file that it was read from.
+    pub(crate) secret_file: Option<PathBuf>,
     /// The variable that it was read from, which no program inherits.
     pub(crate) secret_variable: Option<String>,
     pub(crate) payload: PayloadKind,
@@ -89,6 +91,10 @@ impl HttpSpec {
                     .get("secret")
                     .and_then(|secret| secret.get("env")?.as_str())
                     .map(str::to_owned),
+                secret_file: fields
+                    .get("secret")
+                    .and_then(|secret| secret.get("file")?.as_str())
+                    .map(PathBuf::from),
                 secret: secret(fields, errors),
                 payload: PayloadKind::default(),
                 retry: None,
