@@ -117,7 +117,11 @@ fn by_shell(received: &Received) -> bool {
         .env("TARGET", &received.target)
         .env("INDEX", &received.index)
         .env("IDEMPOTENCY_KEY", &received.idempotency_key);
-    code(&mut command, &received.body) == Some(0)
+    match code(&mut command, &received.body) {
+        Some(0) => true,
+        Some(1) => false,
+        other => panic!("the shell of the documentation failed: {other:?}"),
+    }
 }
 
 #[actix_rt::test]
@@ -152,6 +156,14 @@ async fn the_documented_checks_accept_the_call_and_nothing_else() {
         (
             "the time as code",
             genuine.with(|it| it.signature.insert_str(2, "a[$(exit 0)]")),
+        ),
+        (
+            "the time as an octal number",
+            genuine.with(|it| it.signature.insert(2, '0')),
+        ),
+        (
+            "a time beyond all numbers",
+            genuine.with(|it| it.signature.insert_str(2, "9999999999999")),
         ),
         ("version 1", genuine.with(|it| it.signature = version_1)),
     ] {
