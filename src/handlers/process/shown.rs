@@ -59,7 +59,7 @@ fn may_be_secret(word: &str) -> bool {
     };
     has_user
         || SECRET_PARTS.iter().any(|part| word.contains(part))
-        || SECRET_OPTIONS.iter().any(|option| is_option(option))
+        || SECRET_OPTIONS.iter().any(is_option)
 }
 
 /// Returns a word in quotes if it could be taken for several.
