@@ -3,8 +3,8 @@
 use clap::Command;
 use clap_complete::Shell;
 
-/// What bash's words need before they are compared: one dash equals two, and a value may follow an equals sign, which
-/// is a word of its own.
+/// Changes bash's words before they are compared: one dash equals two, and a value may follow an equals sign, which is a
+/// word of its own.
 const BASH_WORDS: &str = r#"
     if [[ ${prev} == "=" ]]; then
         prev="${COMP_WORDS[COMP_CWORD-2]}"

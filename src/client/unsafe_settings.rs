@@ -7,7 +7,7 @@ use super::{
 };
 use crate::permissions;
 
-/// What a file of authorities is called in a warning.
+/// The name of a file of authorities in a warning.
 pub(crate) const AUTHORITIES: &str = "the certificate authorities";
 
 impl ConsulConfig {

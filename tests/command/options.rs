@@ -381,28 +381,3 @@ fn a_program_gets_the_lines_that_jsonl_prints() {
     );
     assert_eq!(output.status.code(), Some(2));
 }
-
-#[test]
-fn an_option_that_does_not_count_is_named_once_with_the_reason() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("a.hcl");
-    std::fs::write(&file, "watches { type = \"nodes\" args = [\"true\"] }").unwrap();
-    let given = ["check", "--http-addr=192.0.2.1:1", "--http-addr="];
-    let output = finished(ours().args(given), [&file]);
-    let said = text(&output.stderr);
-    assert_eq!(said.lines().count(), 1, "{said}");
-    for part in [
-        "option=--http-addr",
-        "the last one counts",
-        "its text is empty",
-    ] {
-        assert!(said.contains(part), "{part}: {said}");
-    }
-    // As with `consul watch`, for which an empty address is none.
-    let summary = text(&output.stdout);
-    assert!(summary.contains("http://127.0.0.1:8500"), "{summary}");
-
-    let output = finished(&mut ours(), ["-type=nodes", "--body-limit=0"]);
-    let said = text(&output.stderr);
-    assert!(said.contains("it must be more than zero"), "{said}");
-}

@@ -27,7 +27,7 @@ fn the_unit_limits_what_the_daemon_and_its_handlers_may_do() {
 }
 
 /// systemd compares `RestartPreventExitStatus` with the status of the main process: another command that fails at the
-/// start, and ends with the same status, is started again for ever.
+/// start, and ends with the same status, is started again without end.
 #[test]
 fn a_wrong_configuration_is_refused_by_the_main_process() {
     let starts: Vec<_> = UNIT

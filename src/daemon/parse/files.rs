@@ -170,7 +170,7 @@ fn unreadable(path: &Path, error: &io::Error) -> String {
     format!("the file cannot be read: {error}; {remedy}")
 }
 
-/// Why a file was not read.
+/// The reason why a file was not read.
 enum Unreadable {
     System(io::Error),
     /// The reason and the remedy.

@@ -178,7 +178,8 @@ fn no_text_of_a_file_commands_a_terminal() {
         "EVIL" = 1
         roots = ["EVIL"]
         watches { type = "key" key = "EVIL" args = ["/EVIL"] label = "EVIL" checkpoint = "EVIL" }
-        watches { type = "service" service = "EVIL" filter = "EVIL" tag = ["EVIL"] handler = "EVIL" on_error = ["/EVIL"]
+        watches { type = "event" name = "EVIL" args = ["true"] }
+        watches { type = "service" service = "web" filter = "EVIL" tag = ["EVIL"] handler = "EVIL" on_error = ["/EVIL"]
             only { tags = ["EVIL"] } }
     "#,
     );
