@@ -47,6 +47,7 @@ impl ClientError {
     /// | the connection ended later | transient |
     /// | no answer, or no end of it, in time | transient |
     /// | not HTTP; a cut or undecodable body; not the JSON expected | transient |
+    /// | an answer about something else than the request asks for | transient |
     /// | a body larger than the limit | too large |
     /// | 401, 403, 407 | denied |
     /// | 400, 405, 413, 414 by Consul | bad request |
@@ -79,6 +80,7 @@ impl ClientError {
             | Self::Protocol { .. }
             | Self::Status { .. }
             | Self::Body { .. }
+            | Self::Unrelated { .. }
             | Self::Decode { .. } => FailureClass::Transient,
         }
     }
@@ -160,6 +162,7 @@ impl ClientError {
             | Self::Denied { .. }
             | Self::Body { .. }
             | Self::TooLarge { .. }
+            | Self::Unrelated { .. }
             | Self::Decode { .. } => true,
         }
     }

@@ -165,6 +165,18 @@ pub enum ClientError {
         /// or `body_budget` ([`with_body_budget`](super::ConsulConfig::with_body_budget)).
         setting: &'static str,
     },
+    /// The answer is about something else than the request asks for.
+    #[error(
+        "the answer to {target} holds {found:?}, which is not {wanted}; check whether a proxy rewrites the URL"
+    )]
+    Unrelated {
+        /// Method and URL.
+        target: String,
+        /// The name that the answer has, shortened.
+        found: String,
+        /// What was asked for: `the requested key`, `of the requested prefix`.
+        wanted: &'static str,
+    },
     /// The body is not the expected JSON.
     #[error("the answer to {target} cannot be read at `{path}`{}", Hint(*hint))]
     Decode {
@@ -303,6 +315,7 @@ impl ClientError {
             | Self::Denied { target, .. }
             | Self::Body { target, .. }
             | Self::TooLarge { target, .. }
+            | Self::Unrelated { target, .. }
             | Self::Decode { target, .. } => target,
         }
     }
