@@ -15,7 +15,6 @@ mod body_budget;
 mod byte_size;
 mod classify;
 mod cleaned_key;
-mod close_delimited;
 mod config;
 mod config_error;
 mod consistency;
@@ -28,6 +27,7 @@ mod error_body;
 mod exchange;
 #[cfg(feature = "cli")]
 mod file_digests;
+mod http1_heads;
 #[cfg(feature = "tls")]
 mod http2;
 mod json;
@@ -89,8 +89,13 @@ pub use self::{
 };
 // For the handler that calls a URL, too.
 pub(crate) use self::{
-    body::read_start, duration::readable, endpoint::USER_AGENT, exchange::PoolKind,
-    json::without_value, retry_after::retry_after, unsafe_settings::unverified,
+    body::read_start,
+    duration::readable,
+    endpoint::{USER_AGENT, plain},
+    exchange::PoolKind,
+    json::without_value,
+    retry_after::retry_after,
+    unsafe_settings::unverified,
 };
 #[cfg(feature = "tls")]
 pub(crate) use self::{
