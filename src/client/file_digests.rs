@@ -8,7 +8,11 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{address::Scheme, config::ConsulConfig};
+use super::{
+    address::Scheme,
+    config::ConsulConfig,
+    regular_file::{MAX_PEM, read_regular_file},
+};
 
 /// The digest of a file, or of all files of a directory. Equal for equal content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +37,8 @@ impl FileDigest {
 }
 
 fn add(digest: &mut Sha256, path: &Path) -> std::io::Result<()> {
-    let kind = fs::metadata(path)?;
-    if !kind.is_dir() {
-        if !kind.is_file() {
-            return Err(std::io::ErrorKind::InvalidInput.into());
-        }
-        let content = zeroize::Zeroizing::new(fs::read(path)?);
+    if !fs::metadata(path)?.is_dir() {
+        let content = read_regular_file(path, MAX_PEM)?;
         digest.update(content.len().to_be_bytes());
         digest.update(&*content);
         return Ok(());

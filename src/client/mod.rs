@@ -38,6 +38,7 @@ mod leader_probe;
 mod process_limits;
 mod proxy_timeout;
 pub(crate) mod proxy_variables;
+mod regular_file;
 mod request;
 mod restore_signal;
 mod retry_after;
@@ -67,8 +68,6 @@ pub(crate) mod warnings;
 
 pub use consul_watch_actors::Cursor;
 
-#[cfg(feature = "cli")]
-pub(crate) use self::file_digests::{FileDigest, FileDigests};
 #[cfg(feature = "tls")]
 pub use self::tls_error::TlsError;
 pub use self::{
@@ -86,6 +85,11 @@ pub use self::{
     request::QueryRequest,
     secret::Secret,
     tls::{ClientCertificate, TlsSettings},
+};
+#[cfg(feature = "cli")]
+pub(crate) use self::{
+    file_digests::{FileDigest, FileDigests},
+    regular_file::{MAX_SECRET, not_a_file, read_regular_file},
 };
 // For the handler that calls a URL, too.
 pub(crate) use self::{

@@ -15,6 +15,7 @@ use rustls::{
 use sha2::{Digest, Sha256};
 
 use super::{
+    regular_file::{MAX_PEM, UnreadableFile, read_regular_file},
     tls::{ClientCertificate, TlsSettings},
     tls_error::TlsError,
 };
@@ -185,13 +186,16 @@ fn certificates(file: &Path, what: &'static str) -> Result<Vec<CertificateDer<'s
 
 /// Reads a file into memory that is wiped, since one of the files is a private key.
 fn read(file: &Path, what: &'static str) -> Result<zeroize::Zeroizing<Vec<u8>>, TlsError> {
-    fs::read(file)
-        .map(zeroize::Zeroizing::new)
-        .map_err(|source| TlsError::Read {
+    let path = || PathBuf::from(file);
+    read_regular_file(file, MAX_PEM).map_err(|error| match error {
+        UnreadableFile::Special => TlsError::Special { what, path: path() },
+        UnreadableFile::TooLarge => TlsError::TooLarge { what, path: path() },
+        UnreadableFile::Io(source) => TlsError::Read {
             what,
-            path: PathBuf::from(file),
+            path: path(),
             source,
-        })
+        },
+    })
 }
 
 fn malformed(what: &'static str, file: &Path, source: pem::Error) -> TlsError {

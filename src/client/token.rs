@@ -1,9 +1,13 @@
 //! [`Token`]: the ACL token of a client, read again from its file when Consul denies it.
 
-use std::{cell::RefCell, fs, path::Path};
+use std::{cell::RefCell, io, path::Path};
 
 use super::{
-    config::ConsulConfig, config_error::ConfigError, secret::Secret, validate::check_token,
+    config::ConsulConfig,
+    config_error::ConfigError,
+    regular_file::{MAX_SECRET, UnreadableFile, read_regular_file},
+    secret::Secret,
+    validate::check_token,
 };
 
 /// The token in use.
@@ -48,14 +52,22 @@ fn read(config: &ConsulConfig) -> Result<Option<Secret>, ConfigError> {
 }
 
 fn of_file(path: &Path) -> Result<Secret, ConfigError> {
-    // Into a `Secret` first, so that the untrimmed text is wiped as well.
-    let text = fs::read_to_string(path)
-        .map(Secret::from)
-        .map_err(|source| ConfigError::TokenFile {
+    let unreadable = |error| match error {
+        UnreadableFile::Special => ConfigError::SpecialTokenFile {
+            path: path.to_owned(),
+        },
+        UnreadableFile::TooLarge => ConfigError::HugeTokenFile {
+            path: path.to_owned(),
+        },
+        UnreadableFile::Io(source) => ConfigError::TokenFile {
             path: path.to_owned(),
             source,
-        })?;
-    let token = Secret::from(text.expose().trim());
+        },
+    };
+    let content = read_regular_file(path, MAX_SECRET).map_err(unreadable)?;
+    let text = std::str::from_utf8(&content)
+        .map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error).into()))?;
+    let token = Secret::from(text.trim());
     if token.is_empty() {
         return Err(ConfigError::EmptyTokenFile {
             path: path.to_owned(),
@@ -67,6 +79,8 @@ fn of_file(path: &Path) -> Result<Secret, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -18,6 +18,7 @@ mod option_parity;
 mod options;
 mod parity;
 mod runner;
+mod special_files;
 mod terminal;
 mod tokens;
 mod warnings;
