@@ -89,12 +89,6 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
     },
-    /// The token's file is empty.
-    #[error("the token file `{}` is empty; put the token in it or leave the file out", path.display())]
-    EmptyTokenFile {
-        /// The file.
-        path: PathBuf,
-    },
     /// TLS cannot be set up.
     #[cfg(feature = "tls")]
     #[error(transparent)]

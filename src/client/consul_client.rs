@@ -186,8 +186,9 @@ impl ConsulClient {
     /// effect. All clones of this client use the new token from their next request on.
     ///
     /// # Errors
-    /// [`ConfigError::TokenFile`], [`ConfigError::EmptyTokenFile`] or [`ConfigError::Header`]; then the old
-    /// token stays.
+    /// [`ConfigError::TokenFile`], [`ConfigError::SpecialTokenFile`], [`ConfigError::HugeTokenFile`] or
+    /// [`ConfigError::Header`]; then the old token stays. It also stays while the file is empty, as one that is being
+    /// written is.
     pub fn reload_token(&self) -> Result<bool, ConfigError> {
         self.inner.token.reload(&self.inner.config)
     }

@@ -1,8 +1,11 @@
 //! [`ConsulConfig::warnings`]: settings that work and are not safe.
 
+use std::path::Path;
+
 use super::{
     address::{Address, Scheme},
     config::ConsulConfig,
+    token::lacks_token,
 };
 use crate::permissions;
 
@@ -24,8 +27,25 @@ impl ConsulConfig {
         let file = self
             .token_file()
             .and_then(|file| permissions::warning("the token file", file));
-        file.into_iter().chain(clear).chain(unverified).collect()
+        let empty = self
+            .token_file()
+            .filter(|file| lacks_token(file))
+            .map(without_token);
+        file.into_iter()
+            .chain(empty)
+            .chain(clear)
+            .chain(unverified)
+            .collect()
     }
+}
+
+/// The warning about a token file that is empty. Consul's own commands say nothing.
+fn without_token(file: &Path) -> String {
+    format!(
+        "the token file {} is empty, so requests have no token until it has one; put the token in it, or leave the \
+         file out",
+        file.display()
+    )
 }
 
 /// Whether everybody on the way to the address can read what is sent.
@@ -72,7 +92,7 @@ mod tests {
             (at("https://other:8501").with_token("hunter2"), 0),
             (at("https://other:8501").with_tls_verify(false), 1),
             (at("http://other:8500").with_tls_verify(false), 0),
-            (at("http://other:8500").with_token_file(open.path()), 2),
+            (at("http://other:8500").with_token_file(open.path()), 3),
         ] {
             let warnings = config.warnings();
             assert_eq!(warnings.len(), count, "{config:?}: {warnings:?}");
