@@ -189,7 +189,7 @@ const UNSUPPORTED: ConfigError = ConfigError::Unsupported {
     remedy: "build with the feature `tls`, or use an http:// address, such as that of an agent on this machine",
 };
 
-/// Reads the files that the addresses need.
+/// Reads the files of the settings, which are checked for a plain address too: it may become an https:// one later.
 #[cfg(feature = "tls")]
 fn read(config: &ConsulConfig) -> Result<Option<Tls>, ConfigError> {
     let mut secure = config
@@ -198,6 +198,9 @@ fn read(config: &ConsulConfig) -> Result<Option<Tls>, ConfigError> {
         .filter(|address| address.scheme() == Scheme::Https)
         .peekable();
     if secure.peek().is_none() {
+        if config.tls().names_files() {
+            TlsClient::new(config.tls())?;
+        }
         return Ok(None);
     }
     let tls = TlsClient::new(config.tls())?;

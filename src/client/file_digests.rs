@@ -9,7 +9,6 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    address::Scheme,
     config::ConsulConfig,
     regular_file::{MAX_PEM, read_regular_file},
 };
@@ -58,17 +57,14 @@ impl FileDigests {
     /// Reads the files that clients of this configuration read.
     pub(crate) fn of(config: &ConsulConfig) -> Self {
         let tls = config.tls();
-        let is_secure = |address: &super::address::Address| address.scheme() == Scheme::Https;
-        let of_tls = config.addresses().iter().any(is_secure).then(|| {
-            let client = tls.client_certificate();
-            [
-                tls.ca_file(),
-                tls.ca_path(),
-                client.map(super::tls::ClientCertificate::certificate),
-                client.map(super::tls::ClientCertificate::key),
-            ]
-        });
-        let paths = of_tls.into_iter().flatten().flatten();
+        let client = tls.client_certificate();
+        let of_tls = [
+            tls.ca_file(),
+            tls.ca_path(),
+            client.map(super::tls::ClientCertificate::certificate),
+            client.map(super::tls::ClientCertificate::key),
+        ];
+        let paths = of_tls.into_iter().flatten();
         let paths = paths.chain(config.token_file());
         Self(
             paths
@@ -129,8 +125,8 @@ mod tests {
             FileDigests::of(&config).differing_from(&before),
             [authorities, token]
         );
-        // Without TLS no certificate is read.
+        // Certificates are read for a plain address, too.
         let plain = config.with_address("http://localhost:8500").unwrap();
-        assert_eq!(FileDigests::of(&plain).0.len(), 1);
+        assert_eq!(FileDigests::of(&plain).0.len(), 2);
     }
 }

@@ -45,11 +45,12 @@ pub(super) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>
 
 impl TlsContent {
     pub(super) fn read(settings: &TlsSettings) -> Result<Self, TlsError> {
-        let authorities = if settings.verify() {
-            Some(Authorities::read(settings)?)
-        } else {
-            None
-        };
+        // Named files have to be good even where nothing is verified.
+        let reads_authorities = settings.verify() || settings.names_authorities();
+        let authorities = reads_authorities
+            .then(|| Authorities::read(settings))
+            .transpose()?
+            .filter(|_| settings.verify());
         let identity = settings.client_certificate().map(identity).transpose()?;
         let mut digest = Sha256::new();
         let mut add = |bytes: &[u8]| {

@@ -1,4 +1,5 @@
-//! Pipes, devices and huge files in place of a token or a certificate: reading them may never end.
+//! Pipes, devices and huge files in place of a token or a certificate: reading them may never end. Certificates that are
+//! missing.
 
 use std::{
     fs,
@@ -6,9 +7,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+use consul_watch_harness::TestAgent;
 use serde_json::json;
 
-use crate::runner::{finished, ours, text};
+use crate::runner::{finished, ours, ours_at, text, theirs_at};
 
 fn pipe(path: &Path) -> String {
     let made = Command::new("mkfifo").arg(path).status();
@@ -52,6 +54,30 @@ fn what_is_no_file_is_refused_at_once() {
             told.contains("is not a regular file") && told.contains(remedy),
             "{arguments:?}: {told}"
         );
+    }
+}
+
+/// As by Consul's command, even where the address is plain or nothing is verified.
+#[test]
+fn certificates_that_are_missing_are_named_for_each_address() {
+    let agent = TestAgent::dev();
+    agent.put("a", b"1");
+    for arguments in [
+        &["-ca-file=none"][..],
+        &["-ca-path=none"],
+        &["-client-cert=none", "-client-key=none"],
+    ] {
+        let all: Vec<_> = ["-type=key", "-key=a"].iter().chain(arguments).collect();
+        for verify in ["true", "false"] {
+            let mut command = ours_at(&agent);
+            command.env("CONSUL_HTTP_SSL_VERIFY", verify);
+            let output = finished(&mut command, &all);
+            let told = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{arguments:?}: {told}");
+            assert!(told.contains("from `none`"), "{arguments:?}: {told}");
+            let theirs = finished(&mut theirs_at(&agent), &all);
+            assert!(!theirs.status.success(), "{arguments:?}");
+        }
     }
 }
 
