@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     config::ConsulConfig,
-    regular_file::{MAX_PEM, read_regular_file},
+    regular_file::{MAX_PEM, files_below, read_regular_file},
 };
 
 /// The digest of a file, or of all files of a directory. Equal for equal content.
@@ -42,14 +42,8 @@ fn add(digest: &mut Sha256, path: &Path) -> std::io::Result<()> {
         digest.update(&*content);
         return Ok(());
     }
-    let mut files = Vec::new();
-    for entry in fs::read_dir(path)? {
-        files.push(entry?.path());
-    }
-    files.sort();
-    files
+    files_below(path)?
         .into_iter()
-        .filter(|file| file.is_file())
         .try_for_each(|file| add(digest, &file))
 }
 
@@ -120,6 +114,9 @@ mod tests {
             FileDigests::of(&config).differing_from(&before),
             std::slice::from_ref(&authorities)
         );
+        fs::create_dir(authorities.join("more")).unwrap();
+        let before = FileDigests::of(&config);
+        fs::write(authorities.join("more/c.pem"), "c").unwrap();
         fs::remove_file(&token).unwrap();
         assert_eq!(
             FileDigests::of(&config).differing_from(&before),

@@ -1,5 +1,7 @@
 //! Files that a configuration names: regular ones, of a bounded size. Reading a pipe or a device may never end.
 
+#[cfg(any(feature = "tls", feature = "cli"))]
+use std::path::PathBuf;
 use std::{
     fs::{self, OpenOptions},
     io::{self, Read as _},
@@ -53,6 +55,26 @@ pub(crate) fn read_regular_file(
         content.drain(..BYTE_ORDER_MARK.len());
     }
     Ok(content)
+}
+
+/// Returns the files of a directory and of those in it, in order. As for Consul's clients, a link to a directory is none of
+/// them.
+#[cfg(any(feature = "tls", feature = "cli"))]
+pub(crate) fn files_below(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut directories = vec![directory.to_owned()];
+    let mut files = Vec::new();
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                directories.push(entry.path());
+            } else if entry.path().is_file() {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// Returns the reason why something else than a regular file is not read. What is missing is reported when it is read.

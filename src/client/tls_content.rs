@@ -1,9 +1,6 @@
 //! [`TlsContent`]: what the files of the TLS settings hold.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use rustls::{
     RootCertStore,
@@ -15,7 +12,7 @@ use rustls::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    regular_file::{MAX_PEM, UnreadableFile, read_regular_file},
+    regular_file::{MAX_PEM, UnreadableFile, files_below, read_regular_file},
     tls::{ClientCertificate, TlsSettings},
     tls_error::TlsError,
 };
@@ -132,14 +129,9 @@ fn of_directory(directory: &Path) -> Result<Authorities, TlsError> {
         path: directory.to_owned(),
         source,
     };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(directory).map_err(unreadable)? {
-        files.push(entry.map_err(unreadable)?.path());
-    }
-    files.sort();
     let mut found = Authorities::none();
     // Other files, such as a README, hold no authority; but a file that cannot be read is an error.
-    for file in files.into_iter().filter(|file| file.is_file()) {
+    for file in files_below(directory).map_err(unreadable)? {
         found.add_file(&file)?;
     }
     found.or_missing(directory)
@@ -169,6 +161,11 @@ fn identity(files: &ClientCertificate) -> Result<Identity, TlsError> {
         });
     }
     let text = read(files.key(), KEY)?;
+    if is_encrypted(&text) {
+        return Err(TlsError::Encrypted {
+            path: files.key().to_owned(),
+        });
+    }
     let key = PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
         pem::Error::NoItemsFound => TlsError::Missing {
             what: "unencrypted private key",
@@ -177,6 +174,12 @@ fn identity(files: &ClientCertificate) -> Result<Identity, TlsError> {
         error => malformed(KEY, files.key(), error),
     })?;
     Ok((chain, key))
+}
+
+/// Returns whether a key in PEM form is encrypted, in either form.
+fn is_encrypted(text: &[u8]) -> bool {
+    let has = |mark: &[u8]| text.windows(mark.len()).any(|part| part == mark);
+    has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED")
 }
 
 fn certificates(file: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -69,6 +69,17 @@ pub enum TlsError {
         #[source]
         source: Cause,
     },
+    /// The client's private key is encrypted.
+    #[error(
+        "the client's private key `{}` is encrypted, and there is nobody to ask for its passphrase; decrypt it with \
+         `openssl pkey -in {} -out FILE`, and name FILE",
+        path.display(),
+        path.display()
+    )]
+    Encrypted {
+        /// The file.
+        path: PathBuf,
+    },
     /// The client's certificate and key do not belong together.
     #[error(
         "the client certificate `{}` cannot be used with the key `{}`; name the two that were made together",
