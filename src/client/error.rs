@@ -204,6 +204,12 @@ pub enum ConnectStage {
     Timeout,
     /// The TLS handshake failed: a certificate is not trusted, or the port speaks no TLS.
     Tls,
+    /// There is no such unix socket.
+    NoSocket,
+    /// The user of this process may not connect there.
+    Permission,
+    /// This process, or the system, has as many open files as it may have.
+    OpenFiles,
     /// Anything else, such as a network that is down.
     Other,
 }
@@ -217,6 +223,11 @@ impl ConnectStage {
             Self::Tls => {
                 "check that it is the agent's HTTPS port, and that the agent speaks TLS 1.2 or 1.3"
             }
+            Self::NoSocket => "check that the agent runs, and the path in CONSUL_HTTP_ADDR",
+            Self::Permission => {
+                "give the user write permission for the socket of the agent, or check the firewall of this machine"
+            }
+            Self::OpenFiles => "raise its limit (LimitNOFILE= of systemd, ulimit -n)",
             Self::Other => "check the network of this machine",
         }
     }
@@ -252,6 +263,9 @@ impl fmt::Display for ConnectStage {
             Self::Refused => "nobody listens there",
             Self::Timeout => "it was not reached in time",
             Self::Tls => "the TLS handshake failed",
+            Self::NoSocket => "there is no such socket",
+            Self::Permission => "the user of this process may not connect there",
+            Self::OpenFiles => "this process has as many open files as it may have",
             Self::Other => "the connection failed",
         })
     }
