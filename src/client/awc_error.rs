@@ -5,9 +5,12 @@ use std::{error::Error, io, sync::Arc, time::Duration};
 use awc::error::{ConnectError, SendRequestError};
 use rustix::io::Errno;
 
-use super::error::{ClientError, ConnectStage, Stage};
 #[cfg(feature = "tls")]
 use super::http2::{ConnectError as Http2ConnectError, Http2Error};
+use super::{
+    connect_stage::ConnectStage,
+    error::{ClientError, Stage},
+};
 
 /// Returns the error of a request without an answer, which failed `after` this time.
 pub(crate) fn failed(target: String, error: SendRequestError, after: Duration) -> ClientError {

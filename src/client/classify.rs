@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use consul_watch_actors::{Failure, FailureClass, Refusal};
 
-use super::error::{ClientError, ConnectStage, Stage};
+use super::{
+    connect_stage::ConnectStage,
+    error::{ClientError, Stage},
+};
 
 /// The age below which a connection that ends without an answer counts as refused. Consul refuses a connection
 /// beyond its limit within moments of accepting it

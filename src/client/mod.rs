@@ -17,6 +17,7 @@ mod classify;
 mod cleaned_key;
 mod config;
 mod config_error;
+mod connect_stage;
 mod consistency;
 mod consul_client;
 mod duration;
@@ -77,10 +78,11 @@ pub use self::{
     cleaned_key::cleaned_key,
     config::ConsulConfig,
     config_error::ConfigError,
+    connect_stage::ConnectStage,
     consistency::Consistency,
     consul_client::ConsulClient,
     duration::parse_duration,
-    error::{ClientError, ConnectStage, Stage},
+    error::{ClientError, Stage},
     kv_path::{EmptyKey, KeyPath},
     request::QueryRequest,
     secret::Secret,
