@@ -7,7 +7,7 @@ use consul_watch::{
     Changed, EventKind, FailureClass, Quiescence, Stop, Subscriber, Watch, WatchEvent, WatchState,
     WatchSupervisor,
     checkpoint::CheckpointFile,
-    client::ClientError,
+    client::{ClientError, ConsulClient},
     definition::{Definition, QueryVisitor},
     handlers::{
         Environment, ForwardSignal, HandlerPayload, PayloadKind, Program, RetryPolicy, RunEnded,
@@ -42,6 +42,8 @@ pub(super) async fn run(arguments: WatchArguments) -> Result<(), CliError> {
     }
     require_checkpoint_directory(&arguments)?;
     let config = arguments.connect.config()?;
+    // A file that cannot be used is a mistake in the arguments, and no failure of the watch.
+    ConsulClient::new(&config)?;
     let signals =
         |kind| signal(kind).map_err(|error| CliError::Io("cannot listen for signals", error));
     let (mut interrupt, mut terminate) = (
