@@ -8,6 +8,7 @@ use super::{
     connect_stage::ConnectStage,
     error::{ClientError, Stage},
 };
+use crate::absence::Why;
 
 /// The age below which a connection that ends without an answer counts as refused. Consul refuses a connection
 /// beyond its limit within moments of accepting it
@@ -111,6 +112,21 @@ impl ClientError {
         }
     }
 
+    /// Whether another server than Consul seems to have answered, as at a wrong address or path. A gateway that does not
+    /// reach Consul answers with 5xx.
+    pub fn is_not_of_consul(&self) -> bool {
+        match self {
+            Self::Protocol { .. } => true,
+            Self::Status {
+                status,
+                from_consul,
+                ..
+            } => is_elsewhere(*status, *from_consul),
+            Self::Decode { hint, .. } => hint.is_some_and(is_page),
+            _ => false,
+        }
+    }
+
     /// Whether an agent says that it reaches no server that could answer.
     pub(super) fn is_without_consul(&self) -> bool {
         match self {
@@ -169,6 +185,19 @@ impl ClientError {
             | Self::Decode { .. } => true,
         }
     }
+}
+
+/// Whether a status suggests another server than Consul. A 404 of Consul's own is that of an old agent, which lacks the
+/// endpoint.
+pub(super) fn is_elsewhere(status: u16, from_consul: bool) -> bool {
+    // A proxy in front of Consul asks for a pause so.
+    let is_busy = matches!(status, 408 | 425 | 429);
+    status == 404 || (300..500).contains(&status) && !from_consul && !is_busy
+}
+
+/// Whether the hint of an answer says that it is a page.
+pub(super) fn is_page(hint: &str) -> bool {
+    hint == Why::HtmlPage.text()
 }
 
 impl From<ClientError> for Failure {

@@ -4,6 +4,7 @@ use std::{fmt, io, time::Duration};
 
 use super::{
     byte_size::shown_size,
+    classify::{is_elsewhere, is_page},
     connect_stage::{ConnectStage, Unconnected},
     duration::readable,
 };
@@ -93,7 +94,7 @@ pub enum ClientError {
         source: io::Error,
     },
     /// The status of the answer is an error.
-    #[error("{target} was answered with {status}: {text}")]
+    #[error("{target} was answered with {status}: {text}{}", Elsewhere(is_elsewhere(*status, *from_consul)))]
     Status {
         /// Method and URL.
         target: String,
@@ -213,6 +214,19 @@ impl fmt::Display for Stage {
     }
 }
 
+/// The remedy for an answer that is hardly Consul's.
+struct Elsewhere(bool);
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 {
+            f.write_str("; check CONSUL_HTTP_ADDR and its path")
+        } else {
+            Ok(())
+        }
+    }
+}
+
 /// The setting that allows more time.
 struct More(Option<&'static str>);
 
@@ -230,6 +244,9 @@ struct Hint(Option<&'static str>);
 impl fmt::Display for Hint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            Some(hint) if is_page(hint) => {
+                write!(f, ": {hint}; check CONSUL_HTTP_ADDR and its path")
+            }
             Some(hint) => write!(f, ": {hint}"),
             None => Ok(()),
         }

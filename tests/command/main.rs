@@ -8,6 +8,7 @@
 
 mod closed_output;
 mod completions;
+mod connection_errors;
 mod daemon;
 mod kv;
 mod kv_cases;
