@@ -7,7 +7,7 @@ use consul_watch::{
     Changed, EventKind, FailureClass, Quiescence, Stop, Subscriber, Watch, WatchEvent, WatchState,
     WatchSupervisor,
     checkpoint::CheckpointFile,
-    client::ClientError,
+    client::{ClientError, ConsulClient},
     definition::{Definition, QueryVisitor},
     handlers::{
         Environment, ForwardSignal, HandlerPayload, PayloadKind, Program, RetryPolicy, RunEnded,
@@ -42,6 +42,8 @@ pub(super) async fn run(arguments: WatchArguments) -> Result<(), CliError> {
     }
     require_checkpoint_directory(&arguments)?;
     let config = arguments.connect.config()?;
+    // A file that cannot be used is a mistake in the arguments, and no failure of the watch.
+    ConsulClient::new(&config)?;
     let signals =
         |kind| signal(kind).map_err(|error| CliError::Io("cannot listen for signals", error));
     let (mut interrupt, mut terminate) = (
@@ -240,7 +242,8 @@ fn require_checkpoint_directory(arguments: &WatchArguments) -> Result<(), CliErr
 }
 
 /// Returns the error if the watch must be given up: the query can never succeed, or the first attempt found no
-/// Consul, was denied, was wrong in Consul's eyes or had too large an answer. `patient` allows for all but the first.
+/// Consul, or another server, was denied, was wrong in Consul's eyes or had too large an answer. `patient` allows for
+/// all but the first.
 fn fatal(state: &WatchState, patient: bool) -> Option<CliError> {
     let error = state.error()?;
     let absent = matches!(
@@ -252,12 +255,17 @@ fn fatal(state: &WatchState, patient: bool) -> Option<CliError> {
         error.cause().downcast_ref(),
         Some(ClientError::Status { text, .. }) if text.contains("No path to datacenter")
     );
+    let elsewhere = error
+        .cause()
+        .downcast_ref()
+        .is_some_and(ClientError::is_not_of_consul);
     let stopped = matches!(state, WatchState::Stopped { .. });
     let refused = matches!(
         error.class(),
         FailureClass::Denied | FailureClass::BadRequest | FailureClass::TooLarge
     );
-    (stopped || !patient && (absent || nowhere || refused)).then(|| CliError::Failed(error.clone()))
+    (stopped || !patient && (absent || elsewhere || nowhere || refused))
+        .then(|| CliError::Failed(error.clone()))
 }
 
 /// Subscribes to a query with the options of the arguments.

@@ -11,6 +11,9 @@ use serde::{
 
 use super::{error::ClientError, json::decode};
 
+/// The longest name in an error, in characters.
+const MAX_NAME: usize = 200;
+
 /// The answer to one query: its index, its other headers, and the body, not decoded.
 ///
 /// `Debug` shows the length of the body and not the body, since the data in Consul is often secret.
@@ -79,6 +82,15 @@ impl QueryAnswer {
             path: ".".to_owned(),
             hint: Some(what),
             source,
+        }
+    }
+
+    /// Returns the error for an answer about something else.
+    pub(crate) fn unrelated(&self, found: &str, wanted: &'static str) -> ClientError {
+        ClientError::Unrelated {
+            target: self.target.clone(),
+            found: found.chars().take(MAX_NAME).collect(),
+            wanted,
         }
     }
 

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use consul_watch_actors::{Failure, FailureClass, Refusal};
 
-use super::error::{ClientError, ConnectStage, Stage};
+use super::{
+    connect_stage::ConnectStage,
+    error::{ClientError, Stage},
+};
+use crate::absence::Why;
 
 /// The age below which a connection that ends without an answer counts as refused. Consul refuses a connection
 /// beyond its limit within moments of accepting it
@@ -47,6 +51,7 @@ impl ClientError {
     /// | the connection ended later | transient |
     /// | no answer, or no end of it, in time | transient |
     /// | not HTTP; a cut or undecodable body; not the JSON expected | transient |
+    /// | an answer about something else than the request asks for | transient |
     /// | a body larger than the limit | too large |
     /// | 401, 403, 407 | denied |
     /// | 400, 405, 413, 414 by Consul | bad request |
@@ -79,6 +84,7 @@ impl ClientError {
             | Self::Protocol { .. }
             | Self::Status { .. }
             | Self::Body { .. }
+            | Self::Unrelated { .. }
             | Self::Decode { .. } => FailureClass::Transient,
         }
     }
@@ -103,6 +109,21 @@ impl ClientError {
                 status: 502..=504, ..
             } => true,
             _ => self.is_without_consul() || self.is_rate_limit(),
+        }
+    }
+
+    /// Whether another server than Consul seems to have answered, as at a wrong address or path. A gateway that does not
+    /// reach Consul answers with 5xx.
+    pub fn is_not_of_consul(&self) -> bool {
+        match self {
+            Self::Protocol { .. } => true,
+            Self::Status {
+                status,
+                from_consul,
+                ..
+            } => is_elsewhere(*status, *from_consul),
+            Self::Decode { hint, .. } => hint.is_some_and(is_page),
+            _ => false,
         }
     }
 
@@ -160,9 +181,23 @@ impl ClientError {
             | Self::Denied { .. }
             | Self::Body { .. }
             | Self::TooLarge { .. }
+            | Self::Unrelated { .. }
             | Self::Decode { .. } => true,
         }
     }
+}
+
+/// Whether a status suggests another server than Consul. A 404 of Consul's own is that of an old agent, which lacks the
+/// endpoint.
+pub(super) fn is_elsewhere(status: u16, from_consul: bool) -> bool {
+    // A proxy in front of Consul asks for a pause so.
+    let is_busy = matches!(status, 408 | 425 | 429);
+    status == 404 || (300..500).contains(&status) && !from_consul && !is_busy
+}
+
+/// Whether the hint of an answer says that it is a page.
+pub(super) fn is_page(hint: &str) -> bool {
+    hint == Why::HtmlPage.text()
 }
 
 impl From<ClientError> for Failure {

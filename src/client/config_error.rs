@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::{io, path::PathBuf};
 
-use super::address::AddressError;
 #[cfg(feature = "tls")]
 use super::tls_error::TlsError;
+use super::{address::AddressError, byte_size::shown_size, regular_file::MAX_SECRET};
 
 /// A configuration that cannot be used. No variant shows a token or a password.
 #[derive(Debug, thiserror::Error)]
@@ -71,9 +71,23 @@ pub enum ConfigError {
         #[source]
         source: io::Error,
     },
-    /// The token's file is empty.
-    #[error("the token file `{}` is empty; put the token in it or leave the file out", path.display())]
-    EmptyTokenFile {
+    /// The token's file is a pipe, a device or a directory. It is read more than once, and a pipe has its content once.
+    #[error(
+        "the token file `{}` is not a regular file, and it is read again when Consul denies the token; name a regular \
+         file, or give the token by CONSUL_HTTP_TOKEN",
+        path.display()
+    )]
+    SpecialTokenFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The token's file is too large for a token.
+    #[error(
+        "the token file `{}` is larger than {}, so it holds no token; name the file of the token",
+        path.display(),
+        shown_size(MAX_SECRET)
+    )]
+    HugeTokenFile {
         /// The file.
         path: PathBuf,
     },

@@ -19,8 +19,9 @@ use super::{
     attempt::Attempt,
     config::ConsulConfig,
     config_error::ConfigError,
+    connect_stage::ConnectStage,
     endpoint::Endpoint,
-    error::{ClientError, ConnectStage, Stage},
+    error::{ClientError, Stage},
     exchange::{Exchange, PoolKind, Reply},
     proxy_timeout::ProxyTimeout,
     token::Token,
@@ -186,8 +187,9 @@ impl ConsulClient {
     /// effect. All clones of this client use the new token from their next request on.
     ///
     /// # Errors
-    /// [`ConfigError::TokenFile`], [`ConfigError::EmptyTokenFile`] or [`ConfigError::Header`]; then the old
-    /// token stays.
+    /// [`ConfigError::TokenFile`], [`ConfigError::SpecialTokenFile`], [`ConfigError::HugeTokenFile`] or
+    /// [`ConfigError::Header`]; then the old token stays. It also stays while the file is empty, as one that is being
+    /// written is.
     pub fn reload_token(&self) -> Result<bool, ConfigError> {
         self.inner.token.reload(&self.inner.config)
     }

@@ -11,9 +11,9 @@ use awc::{
 
 use super::{
     address::{Address, Scheme},
-    close_delimited::CloseDelimited,
     config::ConsulConfig,
     config_error::ConfigError,
+    http1_heads::Http1Heads,
     proxy_timeout::ProxyTimeout,
     proxy_variables,
     tcp::{self, TcpError},
@@ -189,7 +189,7 @@ const UNSUPPORTED: ConfigError = ConfigError::Unsupported {
     remedy: "build with the feature `tls`, or use an http:// address, such as that of an agent on this machine",
 };
 
-/// Reads the files that the addresses need.
+/// Reads the files of the settings, which are checked for a plain address too: it may become an https:// one later.
 #[cfg(feature = "tls")]
 fn read(config: &ConsulConfig) -> Result<Option<Tls>, ConfigError> {
     let mut secure = config
@@ -198,6 +198,9 @@ fn read(config: &ConsulConfig) -> Result<Option<Tls>, ConfigError> {
         .filter(|address| address.scheme() == Scheme::Https)
         .peekable();
     if secure.peek().is_none() {
+        if config.tls().names_files() {
+            TlsClient::new(config.tls())?;
+        }
         return Ok(None);
     }
     let tls = TlsClient::new(config.tls())?;
@@ -223,6 +226,7 @@ fn over_unix(config: &ConsulConfig, address: &Address, limit: usize) -> Client {
         let path = path.clone();
         async move {
             let stream = UnixStream::connect(path).await.map_err(ConnectError::Io)?;
+            let stream = Http1Heads::new(stream);
             Ok::<_, ConnectError>(Connection::new(info.request().clone(), stream))
         }
     }));
@@ -231,12 +235,12 @@ fn over_unix(config: &ConsulConfig, address: &Address, limit: usize) -> Client {
 
 /// Makes awc's builder of connections over our TCP: awc's own tries the addresses of a host one after the other, and
 /// keeps no connection alive.
-fn plain(
+pub(crate) fn plain(
     address: &Address,
 ) -> Connector<
     impl actix_service::Service<
         ConnectInfo<Uri>,
-        Response = Connection<Uri, CloseDelimited<actix_rt::net::TcpStream>>,
+        Response = Connection<Uri, Http1Heads<actix_rt::net::TcpStream>>,
         Error = ConnectError,
     > + Clone
     + 'static,
@@ -246,7 +250,7 @@ fn plain(
     Connector::new().connector(fn_service(move |info: ConnectInfo<Uri>| {
         let host = Rc::clone(&host);
         async move {
-            let stream = CloseDelimited::new(tcp::connect(&host, port).await?);
+            let stream = Http1Heads::new(tcp::connect(&host, port).await?);
             Ok::<_, ConnectError>(Connection::new(info.request().clone(), stream))
         }
     }))
@@ -270,7 +274,7 @@ pub(crate) fn secure(
 ) -> Connector<
     impl actix_service::Service<
         ConnectInfo<Uri>,
-        Response = Connection<Uri, CloseDelimited<super::tls_connector::SecureStream>>,
+        Response = Connection<Uri, Http1Heads<super::tls_connector::SecureStream>>,
         Error = ConnectError,
     > + Clone
     + 'static,
@@ -279,7 +283,7 @@ pub(crate) fn secure(
     Connector::new().connector(fn_service(move |info: ConnectInfo<Uri>| {
         let connector = connector.clone();
         async move {
-            let stream = CloseDelimited::new(connector.connect(AlpnOffer::Http1).await?);
+            let stream = Http1Heads::new(connector.connect(AlpnOffer::Http1).await?);
             Ok::<_, ConnectError>(Connection::new(info.request().clone(), stream))
         }
     }))

@@ -2,9 +2,12 @@
 
 use std::{fmt, io, time::Duration};
 
-#[cfg(feature = "tls")]
-use super::tls_failure::TlsFailure;
-use super::{byte_size::shown_size, duration::readable};
+use super::{
+    byte_size::shown_size,
+    classify::{is_elsewhere, is_page},
+    connect_stage::{ConnectStage, Unconnected},
+    duration::readable,
+};
 
 /// A failed request to Consul.
 ///
@@ -91,7 +94,7 @@ pub enum ClientError {
         source: io::Error,
     },
     /// The status of the answer is an error.
-    #[error("{target} was answered with {status}: {text}")]
+    #[error("{target} was answered with {status}: {text}{}", Elsewhere(is_elsewhere(*status, *from_consul)))]
     Status {
         /// Method and URL.
         target: String,
@@ -165,6 +168,18 @@ pub enum ClientError {
         /// or `body_budget` ([`with_body_budget`](super::ConsulConfig::with_body_budget)).
         setting: &'static str,
     },
+    /// The answer is about something else than the request asks for.
+    #[error(
+        "the answer to {target} holds {found:?}, which is not {wanted}; check whether a proxy rewrites the URL"
+    )]
+    Unrelated {
+        /// Method and URL.
+        target: String,
+        /// The name that the answer has, shortened.
+        found: String,
+        /// What was asked for: `the requested key`, `of the requested prefix`.
+        wanted: &'static str,
+    },
     /// The body is not the expected JSON.
     #[error("the answer to {target} cannot be read at `{path}`{}", Hint(*hint))]
     Decode {
@@ -178,71 +193,6 @@ pub enum ClientError {
         #[source]
         source: serde_json::Error,
     },
-}
-
-/// The stage at which connecting failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ConnectStage {
-    /// The host's name was not found.
-    Resolve,
-    /// Nobody listens at the address.
-    Refused,
-    /// The address was not reached in time.
-    Timeout,
-    /// The TLS handshake failed: a certificate is not trusted, or the port speaks no TLS.
-    Tls,
-    /// Anything else, such as a network that is down.
-    Other,
-}
-
-impl ConnectStage {
-    fn remedy(self) -> &'static str {
-        match self {
-            Self::Resolve => "check the name in CONSUL_HTTP_ADDR and the resolver",
-            Self::Refused => "check that the agent runs and that CONSUL_HTTP_ADDR is its address",
-            Self::Timeout => "check the address, the network and its firewalls",
-            Self::Tls => {
-                "check that it is the agent's HTTPS port, and that the agent speaks TLS 1.2 or 1.3"
-            }
-            Self::Other => "check the network of this machine",
-        }
-    }
-}
-
-/// The stage at which connecting failed, with the reason if TLS has one, and the remedy.
-struct Unconnected<'a>(
-    ConnectStage,
-    #[cfg_attr(
-        not(feature = "tls"),
-        expect(dead_code, reason = "without TLS no reason is in it")
-    )]
-    &'a io::Error,
-);
-
-impl fmt::Display for Unconnected<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stage = self.0;
-        #[cfg(feature = "tls")]
-        if stage == ConnectStage::Tls
-            && let Some(failure) = TlsFailure::of(self.1)
-        {
-            return write!(f, "{stage}: {failure}; {}", failure.remedy());
-        }
-        write!(f, "{stage}; {}", stage.remedy())
-    }
-}
-
-impl fmt::Display for ConnectStage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Resolve => "the host is unknown",
-            Self::Refused => "nobody listens there",
-            Self::Timeout => "it was not reached in time",
-            Self::Tls => "the TLS handshake failed",
-            Self::Other => "the connection failed",
-        })
-    }
 }
 
 /// The part of an answer that a request waited for.
@@ -264,6 +214,19 @@ impl fmt::Display for Stage {
     }
 }
 
+/// The remedy for an answer that is hardly Consul's.
+struct Elsewhere(bool);
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 {
+            f.write_str("; check CONSUL_HTTP_ADDR and its path")
+        } else {
+            Ok(())
+        }
+    }
+}
+
 /// The setting that allows more time.
 struct More(Option<&'static str>);
 
@@ -281,6 +244,9 @@ struct Hint(Option<&'static str>);
 impl fmt::Display for Hint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            Some(hint) if is_page(hint) => {
+                write!(f, ": {hint}; check CONSUL_HTTP_ADDR and its path")
+            }
             Some(hint) => write!(f, ": {hint}"),
             None => Ok(()),
         }
@@ -303,6 +269,7 @@ impl ClientError {
             | Self::Denied { target, .. }
             | Self::Body { target, .. }
             | Self::TooLarge { target, .. }
+            | Self::Unrelated { target, .. }
             | Self::Decode { target, .. } => target,
         }
     }

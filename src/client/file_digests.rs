@@ -8,7 +8,10 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{address::Scheme, config::ConsulConfig};
+use super::{
+    config::ConsulConfig,
+    regular_file::{MAX_PEM, files_below, read_regular_file},
+};
 
 /// The digest of a file, or of all files of a directory. Equal for equal content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,24 +36,14 @@ impl FileDigest {
 }
 
 fn add(digest: &mut Sha256, path: &Path) -> std::io::Result<()> {
-    let kind = fs::metadata(path)?;
-    if !kind.is_dir() {
-        if !kind.is_file() {
-            return Err(std::io::ErrorKind::InvalidInput.into());
-        }
-        let content = zeroize::Zeroizing::new(fs::read(path)?);
+    if !fs::metadata(path)?.is_dir() {
+        let content = read_regular_file(path, MAX_PEM)?;
         digest.update(content.len().to_be_bytes());
         digest.update(&*content);
         return Ok(());
     }
-    let mut files = Vec::new();
-    for entry in fs::read_dir(path)? {
-        files.push(entry?.path());
-    }
-    files.sort();
-    files
+    files_below(path)?
         .into_iter()
-        .filter(|file| file.is_file())
         .try_for_each(|file| add(digest, &file))
 }
 
@@ -58,17 +51,14 @@ impl FileDigests {
     /// Reads the files that clients of this configuration read.
     pub(crate) fn of(config: &ConsulConfig) -> Self {
         let tls = config.tls();
-        let is_secure = |address: &super::address::Address| address.scheme() == Scheme::Https;
-        let of_tls = config.addresses().iter().any(is_secure).then(|| {
-            let client = tls.client_certificate();
-            [
-                tls.ca_file(),
-                tls.ca_path(),
-                client.map(super::tls::ClientCertificate::certificate),
-                client.map(super::tls::ClientCertificate::key),
-            ]
-        });
-        let paths = of_tls.into_iter().flatten().flatten();
+        let client = tls.client_certificate();
+        let of_tls = [
+            tls.ca_file(),
+            tls.ca_path(),
+            client.map(super::tls::ClientCertificate::certificate),
+            client.map(super::tls::ClientCertificate::key),
+        ];
+        let paths = of_tls.into_iter().flatten();
         let paths = paths.chain(config.token_file());
         Self(
             paths
@@ -124,13 +114,16 @@ mod tests {
             FileDigests::of(&config).differing_from(&before),
             std::slice::from_ref(&authorities)
         );
+        fs::create_dir(authorities.join("more")).unwrap();
+        let before = FileDigests::of(&config);
+        fs::write(authorities.join("more/c.pem"), "c").unwrap();
         fs::remove_file(&token).unwrap();
         assert_eq!(
             FileDigests::of(&config).differing_from(&before),
             [authorities, token]
         );
-        // Without TLS no certificate is read.
+        // Certificates are read for a plain address, too.
         let plain = config.with_address("http://localhost:8500").unwrap();
-        assert_eq!(FileDigests::of(&plain).0.len(), 1);
+        assert_eq!(FileDigests::of(&plain).0.len(), 2);
     }
 }

@@ -1,6 +1,6 @@
 //! [`KeyPath`]: the URL of a key, or of the longest prefix of it that a URL can name.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// The characters that are encoded: all but those that RFC 3986 calls unreserved, and the slash, which Consul's
 /// router reads encoded or not.
@@ -10,6 +10,8 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~')
     .remove(b'/');
+
+const PATH: &str = "/v1/kv/";
 
 /// The longest encoded key in a URL, in bytes. Consul accepts more (100,000 bytes were measured); reverse
 /// proxies often stop at 8 KiB for the whole request line.
@@ -88,9 +90,15 @@ impl KeyPath {
         }
     }
 
+    /// The key or prefix that the URL names.
+    pub(crate) fn asked(&self) -> String {
+        let encoded = self.path().strip_prefix(PATH).unwrap_or_default();
+        percent_decode_str(encoded).decode_utf8_lossy().into_owned()
+    }
+
     fn new(key: &str) -> Self {
         let named = nameable(key);
-        let path = |named| format!("/v1/kv/{}", utf8_percent_encode(named, ENCODED));
+        let path = |named| format!("{PATH}{}", utf8_percent_encode(named, ENCODED));
         if named.len() == key.len() {
             Self::Direct(path(named))
         } else {

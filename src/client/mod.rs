@@ -15,9 +15,9 @@ mod body_budget;
 mod byte_size;
 mod classify;
 mod cleaned_key;
-mod close_delimited;
 mod config;
 mod config_error;
+mod connect_stage;
 mod consistency;
 mod consul_client;
 mod duration;
@@ -28,6 +28,7 @@ mod error_body;
 mod exchange;
 #[cfg(feature = "cli")]
 mod file_digests;
+mod http1_heads;
 #[cfg(feature = "tls")]
 mod http2;
 mod json;
@@ -38,6 +39,7 @@ mod leader_probe;
 mod process_limits;
 mod proxy_timeout;
 pub(crate) mod proxy_variables;
+mod regular_file;
 mod request;
 mod restore_signal;
 mod retry_after;
@@ -76,10 +78,11 @@ pub use self::{
     cleaned_key::cleaned_key,
     config::ConsulConfig,
     config_error::ConfigError,
+    connect_stage::ConnectStage,
     consistency::Consistency,
     consul_client::ConsulClient,
     duration::parse_duration,
-    error::{ClientError, ConnectStage, Stage},
+    error::{ClientError, Stage},
     kv_path::{EmptyKey, KeyPath},
     request::QueryRequest,
     secret::Secret,
@@ -89,12 +92,18 @@ pub use self::{
 pub(crate) use self::{
     byte_size::shown_size,
     file_digests::{FileDigest, FileDigests},
+    regular_file::{MAX_SECRET, not_a_file, read_regular_file},
     unsafe_settings::AUTHORITIES,
 };
 // For the handler that calls a URL, too.
 pub(crate) use self::{
-    body::read_start, duration::readable, endpoint::USER_AGENT, exchange::PoolKind,
-    json::without_value, retry_after::retry_after, unsafe_settings::unverified,
+    body::read_start,
+    duration::readable,
+    endpoint::{USER_AGENT, plain},
+    exchange::PoolKind,
+    json::without_value,
+    retry_after::retry_after,
+    unsafe_settings::unverified,
 };
 #[cfg(feature = "tls")]
 pub(crate) use self::{

@@ -12,6 +12,7 @@ use consul_watch_actors::FailureClass;
 
 use super::*;
 
+mod interim_responses;
 mod raw_answers;
 
 /// Accepts connections one after the other, reads each request to the end of its head and calls `answer`. The

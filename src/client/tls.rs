@@ -30,6 +30,18 @@ impl TlsSettings {
         }
     }
 
+    /// Returns whether files of authorities, certificates or keys are set.
+    #[cfg(feature = "tls")]
+    pub(super) fn names_files(&self) -> bool {
+        self.names_authorities() || self.client.is_some()
+    }
+
+    /// Returns whether authorities are set.
+    #[cfg(feature = "tls")]
+    pub(super) fn names_authorities(&self) -> bool {
+        self.ca_file.is_some() || self.ca_path.is_some()
+    }
+
     /// A PEM file of the authorities to trust (`CONSUL_CACERT`). Without it and
     /// [`ca_path`](Self::ca_path): the system's.
     pub fn ca_file(&self) -> Option<&Path> {

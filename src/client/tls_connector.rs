@@ -4,6 +4,7 @@ use std::{
     fmt,
     io::{self, IoSlice},
     pin::Pin,
+    sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
 };
 
@@ -60,6 +61,28 @@ pub(crate) struct SecureStream {
     stream: TlsStream<TcpStream>,
     /// The error of writing, until the peer's last message is read.
     broken: Option<io::Error>,
+    alert: PeerAlert,
+}
+
+/// The alert by which the peer has ended a connection, if it has. HTTP/2 keeps no more of an error than its kind.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PeerAlert(Arc<OnceLock<rustls::Error>>);
+
+impl PeerAlert {
+    /// Returns the alert as an error.
+    pub(crate) fn error(&self) -> Option<io::Error> {
+        let alert = self.0.get()?.clone();
+        Some(io::Error::new(io::ErrorKind::InvalidData, alert))
+    }
+
+    /// Notes the alert, if this error is one.
+    fn note(&self, error: &io::Error) {
+        let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+        if let Some(alert @ rustls::Error::AlertReceived(_)) = cause {
+            // The first one is the reason.
+            let _ = self.0.set(alert.clone());
+        }
+    }
 }
 
 impl TlsConnector {
@@ -92,6 +115,7 @@ impl TlsConnector {
             .map(|stream| SecureStream {
                 stream,
                 broken: None,
+                alert: PeerAlert::default(),
             })
             .map_err(TlsConnectError::Connect)
     }
@@ -107,6 +131,11 @@ impl TlsConnector {
 }
 
 impl SecureStream {
+    /// The alert of the peer, which it may send later.
+    pub(crate) fn alert(&self) -> PeerAlert {
+        self.alert.clone()
+    }
+
     /// Whether the server has chosen HTTP/2.
     pub(crate) fn is_http2(&self) -> bool {
         self.stream.get_ref().1.alpn_protocol() == Some(b"h2")
@@ -130,6 +159,9 @@ impl SecureStream {
         let mut scratch = [0; 64];
         let said =
             ready!(Pin::new(&mut self.stream).poll_read(task, &mut ReadBuf::new(&mut scratch)));
+        if let Err(error) = &said {
+            self.alert.note(error);
+        }
         let broken = self
             .broken
             .take()
@@ -155,7 +187,8 @@ impl AsyncRead for SecureStream {
         task: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(task, into)
+        let read = ready!(Pin::new(&mut self.stream).poll_read(task, into));
+        Poll::Ready(read.inspect_err(|error| self.alert.note(error)))
     }
 }
 

@@ -1,9 +1,6 @@
 //! [`TlsContent`]: what the files of the TLS settings hold.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use rustls::{
     RootCertStore,
@@ -15,6 +12,7 @@ use rustls::{
 use sha2::{Digest, Sha256};
 
 use super::{
+    regular_file::{MAX_PEM, UnreadableFile, files_below, read_regular_file},
     tls::{ClientCertificate, TlsSettings},
     tls_error::TlsError,
 };
@@ -44,11 +42,12 @@ pub(super) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>
 
 impl TlsContent {
     pub(super) fn read(settings: &TlsSettings) -> Result<Self, TlsError> {
-        let authorities = if settings.verify() {
-            Some(Authorities::read(settings)?)
-        } else {
-            None
-        };
+        // Named files have to be good even where nothing is verified.
+        let reads_authorities = settings.verify() || settings.names_authorities();
+        let authorities = reads_authorities
+            .then(|| Authorities::read(settings))
+            .transpose()?
+            .filter(|_| settings.verify());
         let identity = settings.client_certificate().map(identity).transpose()?;
         let mut digest = Sha256::new();
         let mut add = |bytes: &[u8]| {
@@ -130,14 +129,9 @@ fn of_directory(directory: &Path) -> Result<Authorities, TlsError> {
         path: directory.to_owned(),
         source,
     };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(directory).map_err(unreadable)? {
-        files.push(entry.map_err(unreadable)?.path());
-    }
-    files.sort();
     let mut found = Authorities::none();
     // Other files, such as a README, hold no authority; but a file that cannot be read is an error.
-    for file in files.into_iter().filter(|file| file.is_file()) {
+    for file in files_below(directory).map_err(unreadable)? {
         found.add_file(&file)?;
     }
     found.or_missing(directory)
@@ -167,6 +161,11 @@ fn identity(files: &ClientCertificate) -> Result<Identity, TlsError> {
         });
     }
     let text = read(files.key(), KEY)?;
+    if is_encrypted(&text) {
+        return Err(TlsError::Encrypted {
+            path: files.key().to_owned(),
+        });
+    }
     let key = PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
         pem::Error::NoItemsFound => TlsError::Missing {
             what: "unencrypted private key",
@@ -177,6 +176,12 @@ fn identity(files: &ClientCertificate) -> Result<Identity, TlsError> {
     Ok((chain, key))
 }
 
+/// Returns whether a key in PEM form is encrypted, in either form.
+fn is_encrypted(text: &[u8]) -> bool {
+    let has = |mark: &[u8]| text.windows(mark.len()).any(|part| part == mark);
+    has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED")
+}
+
 fn certificates(file: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(file, what)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
@@ -185,13 +190,16 @@ fn certificates(file: &Path, what: &'static str) -> Result<Vec<CertificateDer<'s
 
 /// Reads a file into memory that is wiped, since one of the files is a private key.
 fn read(file: &Path, what: &'static str) -> Result<zeroize::Zeroizing<Vec<u8>>, TlsError> {
-    fs::read(file)
-        .map(zeroize::Zeroizing::new)
-        .map_err(|source| TlsError::Read {
+    let path = || PathBuf::from(file);
+    read_regular_file(file, MAX_PEM).map_err(|error| match error {
+        UnreadableFile::Special => TlsError::Special { what, path: path() },
+        UnreadableFile::TooLarge => TlsError::TooLarge { what, path: path() },
+        UnreadableFile::Io(source) => TlsError::Read {
             what,
-            path: PathBuf::from(file),
+            path: path(),
             source,
-        })
+        },
+    })
 }
 
 fn malformed(what: &'static str, file: &Path, source: pem::Error) -> TlsError {

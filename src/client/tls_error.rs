@@ -2,6 +2,8 @@
 
 use std::{error::Error, io, path::PathBuf};
 
+use super::{byte_size::shown_size, regular_file::MAX_PEM};
+
 /// An error of any of the libraries.
 type Cause = Box<dyn Error + Send + Sync>;
 
@@ -19,6 +21,30 @@ pub enum TlsError {
         /// The error of the system.
         #[source]
         source: io::Error,
+    },
+    /// The file is a pipe, a device or a directory.
+    #[error(
+        "cannot read {what} from `{}`: it is not a regular file, and it is read again when a handshake fails; name a \
+         regular file",
+        path.display()
+    )]
+    Special {
+        /// The expected content.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is too large.
+    #[error(
+        "cannot read {what} from `{}`: it is larger than {}; name another file",
+        path.display(),
+        shown_size(MAX_PEM)
+    )]
+    TooLarge {
+        /// The expected content.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
     },
     /// The file lacks the expected content.
     #[error(
@@ -42,6 +68,17 @@ pub enum TlsError {
         /// The error of the parser.
         #[source]
         source: Cause,
+    },
+    /// The client's private key is encrypted.
+    #[error(
+        "the client's private key `{}` is encrypted, and there is nobody to ask for its passphrase; decrypt it with \
+         `openssl pkey -in {} -out FILE`, and name FILE",
+        path.display(),
+        path.display()
+    )]
+    Encrypted {
+        /// The file.
+        path: PathBuf,
     },
     /// The client's certificate and key do not belong together.
     #[error(

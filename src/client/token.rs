@@ -1,10 +1,24 @@
 //! [`Token`]: the ACL token of a client, read again from its file when Consul denies it.
 
-use std::{cell::RefCell, fs, path::Path};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    sync::{LazyLock, Mutex, PoisonError},
+};
 
 use super::{
-    config::ConsulConfig, config_error::ConfigError, secret::Secret, validate::check_token,
+    config::ConsulConfig,
+    config_error::ConfigError,
+    regular_file::{MAX_SECRET, UnreadableFile, read_regular_file},
+    secret::Secret,
+    validate::check_token,
 };
+
+/// The last token of each file of this process: a file that is being written is empty for a moment, and a request
+/// without a token may see less than what there is.
+static LAST: LazyLock<Mutex<BTreeMap<PathBuf, Secret>>> = LazyLock::new(Mutex::default);
 
 /// The token in use.
 pub(super) struct Token(RefCell<Option<Secret>>);
@@ -43,30 +57,59 @@ impl Token {
 fn read(config: &ConsulConfig) -> Result<Option<Secret>, ConfigError> {
     match config.token_file() {
         None => Ok(config.token().cloned()),
-        Some(path) => of_file(path).map(Some),
+        Some(path) => of_file(path),
     }
 }
 
-fn of_file(path: &Path) -> Result<Secret, ConfigError> {
-    // Into a `Secret` first, so that the untrimmed text is wiped as well.
-    let text = fs::read_to_string(path)
-        .map(Secret::from)
-        .map_err(|source| ConfigError::TokenFile {
+/// Returns whether a token's file has no token, and this process has read none from it.
+pub(super) fn lacks_token(path: &Path) -> bool {
+    let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    !last.contains_key(path) && read_file(path).is_ok_and(|token| token.is_empty())
+}
+
+/// Returns the token in a file; the last one that it had if it is empty.
+fn of_file(path: &Path) -> Result<Option<Secret>, ConfigError> {
+    let token = read_file(path)?;
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if !token.is_empty() {
+        check_token(&token)?;
+        last.insert(path.to_owned(), token.clone());
+        return Ok(Some(token));
+    }
+    let kept = last.get(path).cloned();
+    if kept.is_some() {
+        tracing::warn!(
+            file = %path.display(),
+            "the token file is empty: its last token stays until there is another one; put the token in it"
+        );
+    }
+    Ok(kept)
+}
+
+/// Reads the token of a file, without the space around it.
+fn read_file(path: &Path) -> Result<Secret, ConfigError> {
+    let unreadable = |error| match error {
+        UnreadableFile::Special => ConfigError::SpecialTokenFile {
+            path: path.to_owned(),
+        },
+        UnreadableFile::TooLarge => ConfigError::HugeTokenFile {
+            path: path.to_owned(),
+        },
+        UnreadableFile::Io(source) => ConfigError::TokenFile {
             path: path.to_owned(),
             source,
-        })?;
-    let token = Secret::from(text.expose().trim());
-    if token.is_empty() {
-        return Err(ConfigError::EmptyTokenFile {
-            path: path.to_owned(),
-        });
-    }
-    check_token(&token)?;
-    Ok(token)
+        },
+    };
+    let content = read_regular_file(path, MAX_SECRET).map_err(unreadable)?;
+    let text = std::str::from_utf8(&content)
+        .map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error).into()))?;
+    Ok(Secret::from(text.trim()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -91,6 +134,25 @@ mod tests {
             !token.another_than(token.current().as_ref(), &config),
             "the last good one stays"
         );
+    }
+
+    #[test]
+    fn a_file_without_a_token_keeps_the_last_one() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("token");
+        let config = ConsulConfig::default().with_token_file(&path);
+        fs::write(&path, "\u{feff} \n").unwrap();
+        let token = Token::of(&config).unwrap();
+        assert_eq!(token.current(), None);
+        assert!(lacks_token(&path));
+        fs::write(&path, "\u{feff}first\n").unwrap();
+        assert!(token.another_than(None, &config));
+        let first = Some(Secret::from("first"));
+        assert_eq!(token.current(), first);
+        fs::write(&path, "").unwrap();
+        assert!(!token.another_than(first.as_ref(), &config) && !lacks_token(&path));
+        // A client that is made meanwhile, too.
+        assert_eq!(Token::of(&config).unwrap().current(), first);
     }
 
     #[test]

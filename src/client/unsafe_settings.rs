@@ -1,9 +1,12 @@
 //! [`ConsulConfig::warnings`]: settings that work and are not safe.
 
+use std::path::Path;
+
 use super::{
     address::{Address, Scheme},
     byte_size::shown_size,
     config::ConsulConfig,
+    token::lacks_token,
 };
 use crate::permissions;
 
@@ -44,7 +47,12 @@ impl ConsulConfig {
             .flatten()
             .filter(|_| is_secure && self.tls().verify())
             .filter_map(|place| permissions::warning(AUTHORITIES, place));
+        let empty = self
+            .token_file()
+            .filter(|file| lacks_token(file))
+            .map(without_token);
         file.into_iter()
+            .chain(empty)
             .chain(authorities)
             .chain(clear)
             .chain(unverified)
@@ -64,6 +72,15 @@ impl ConsulConfig {
             )
         })
     }
+}
+
+/// The warning about a token file that is empty. Consul's own commands say nothing.
+fn without_token(file: &Path) -> String {
+    format!(
+        "the token file {} is empty, so requests have no token until it has one; put the token in it, or leave the \
+         file out",
+        file.display()
+    )
 }
 
 /// Whether everybody on the way to the address can read what is sent.
@@ -110,7 +127,7 @@ mod tests {
             (at("https://other:8501").with_token("hunter2"), 0),
             (at("https://other:8501").with_tls_verify(false), 1),
             (at("http://other:8500").with_tls_verify(false), 0),
-            (at("http://other:8500").with_token_file(open.path()), 2),
+            (at("http://other:8500").with_token_file(open.path()), 3),
             (at("https://other:8501").with_ca_file(open.path()), 1),
             (at("http://other:8500").with_ca_file(open.path()), 0),
             (at("http://other:8500").with_body_budget(1 << 20), 1),

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use consul_watch_actors::{Cursor, Position, QueryResponse, Request, WatchPath};
 
 use super::{
+    asked_entries::check,
     consul_query::{Answering, ConsulQuery, changed, impl_query},
     query_options::{QueryOptions, option_setters},
     source::failure,
@@ -91,7 +92,7 @@ impl ConsulQuery for AgentService {
     fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
         let client = client.clone();
         let path = segment("a service's id", &self.id).map(|id| format!("/v1/agent/service/{id}"));
-        let options = self.options.clone();
+        let (options, id) = (self.options.clone(), self.id.clone());
         Box::pin(async move {
             let query = options.apply(QueryRequest::new(path?));
             let previous = request.previous.as_deref();
@@ -104,6 +105,9 @@ impl ConsulQuery for AgentService {
             {
                 Ok(answer) => {
                     let instance: ServiceInstance = answer.json().map_err(failure)?;
+                    let found = &instance.id;
+                    check(&answer, *found == id, found, "the requested instance")
+                        .map_err(failure)?;
                     let hash = answer
                         .content_hash
                         .unwrap_or_else(|| instance.content_hash.clone());

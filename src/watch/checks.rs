@@ -5,13 +5,14 @@ use std::sync::Arc;
 use consul_watch_actors::{Request, WatchPath};
 
 use super::{
+    asked_entries::{check, check_service},
     consul_query::{Answering, ConsulQuery, impl_query},
-    list_query::{ListParams, list, list_param_setters},
+    list_query::{ListParams, list_checked, list_param_setters},
     query_options::{QueryOptions, option_setters},
     url_segment::segment,
 };
 use crate::{
-    client::{ConsulClient, QueryRequest},
+    client::{ConsulClient, QueryAnswer, QueryRequest},
     model::{CheckStatus, HealthCheck},
 };
 
@@ -129,7 +130,21 @@ impl ConsulQuery for Checks {
             let query = self.list_params.apply(QueryRequest::new(path));
             self.options.apply(query)
         });
-        list(self, client, query, &self.list_params, request)
+        let scope = self.scope.clone();
+        let check = move |answer: &QueryAnswer, entry: &HealthCheck| match &scope {
+            Scope::Any => Ok(()),
+            Scope::Service(name) => check_service(answer, name, &entry.service_name),
+            Scope::State(state) => {
+                let found = &entry.status;
+                check(
+                    answer,
+                    found == state,
+                    found.as_str(),
+                    "the requested state",
+                )
+            }
+        };
+        list_checked(self, client, query, &self.list_params, request, check)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use consul_watch_actors::{Request, WatchPath};
 
 use super::{
+    asked_entries::check_service,
     consul_query::{Answering, ConsulQuery, ask_and_read, changed, impl_query},
     query_options::{QueryOptions, option_setters},
     source::failure,
@@ -82,8 +83,10 @@ impl ConsulQuery for ConnectLeaf {
             let path = format!("/v1/agent/connect/ca/leaf/{name}");
             self.options.apply(QueryRequest::new(path))
         });
-        ask_and_read(client, query, request, |answer, previous| {
-            let leaf = answer.json().map_err(failure)?;
+        let service = self.service.clone();
+        ask_and_read(client, query, request, move |answer, previous| {
+            let leaf: LeafCert = answer.json().map_err(failure)?;
+            check_service(answer, &service, &leaf.service).map_err(failure)?;
             Ok(changed(Some(Arc::new(leaf)), previous))
         })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use consul_watch_actors::{Position, QueryResponse, Request, WatchPath};
 
 use super::{
+    asked_entries::check,
     consul_query::{Answering, ConsulQuery, changed, impl_query},
     query_options::{QueryOptions, option_setters},
     source::failure,
@@ -91,6 +92,7 @@ impl ConsulQuery for Event {
 
     fn ask(&self, client: &ConsulClient, request: Request<Self::Value>) -> Answering<Self::Value> {
         let (client, path) = (client.clone(), self.watch_path());
+        let name = self.name.clone();
         let mut query = self.options.apply(QueryRequest::new("/v1/event/list"));
         if let Some(name) = &self.name {
             query = query.with_param("name", name);
@@ -100,6 +102,17 @@ impl ConsulQuery for Event {
             let answer = client.blocking_query(&query).await.map_err(failure)?;
             let Readable { list, unreadable } =
                 read_list::<UserEvent>(&answer, &[]).map_err(failure)?;
+            if let Some(name) = &name {
+                for event in &list {
+                    check(
+                        &answer,
+                        event.name == *name,
+                        &event.name,
+                        "the requested event",
+                    )
+                    .map_err(failure)?;
+                }
+            }
             unreadable.report(&client, &path);
             let events = list.into_iter().filter_map(Arc::into_inner).collect();
             let previous = request.previous.as_deref();

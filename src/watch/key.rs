@@ -6,7 +6,7 @@ use consul_watch_actors::{Failure, FailureClass, Request, SharedBy, WatchPath};
 
 use super::{
     consul_query::{Answering, ConsulQuery, ask, impl_query, unless_same},
-    kv_list::KvListReader,
+    kv_list::{AskedKeys, KvListReader},
     kv_proof::{KvProof, prove},
     kv_removals::MAX_REREADS,
     query_options::{QueryOptions, option_setters},
@@ -92,12 +92,18 @@ impl Key {
             self.key(client.config())
         };
         async move {
-            let (query, is_list) = match KeyPath::of_key(&key) {
-                Ok(KeyPath::Direct(path)) => (QueryRequest::new(path), false),
-                Ok(KeyPath::NearestPrefix(path)) => {
+            let named = KeyPath::of_key(&key)
+                .map_err(|empty| Failure::new(FailureClass::Invalid, empty))?;
+            let (query, is_list) = match &named {
+                KeyPath::Direct(path) => (QueryRequest::new(path), false),
+                KeyPath::NearestPrefix(path) => {
                     (QueryRequest::new(path).with_param("recurse", ""), true)
                 }
-                Err(empty) => return Err(Failure::new(FailureClass::Invalid, empty)),
+            };
+            let asked = if is_list {
+                AskedKeys::Prefix(named.asked())
+            } else {
+                AskedKeys::One(key.clone())
             };
             let query = options.apply(query).accept_404(true);
             let (mut answer, _) = ask(&client, query.clone(), &request.cursor).await?;
@@ -111,6 +117,7 @@ impl Key {
                 previous,
                 indexes_comparable,
                 keep: &keep,
+                asked: &asked,
             };
             let read = reading(indexes_comparable).read(&answer);
             let Readable {

@@ -8,7 +8,7 @@ use super::{
     consul_query::{Answering, ConsulQuery, ask, ask_afresh, impl_query, unless_same},
     first_answer::FirstList,
     hidden::wait_while_hidden,
-    kv_list::KvListReader,
+    kv_list::{AskedKeys, KvListReader},
     kv_proof::ask_one,
     kv_removals::{KvListQuery, Settled},
     query_options::{QueryOptions, option_setters},
@@ -145,11 +145,10 @@ impl ConsulQuery for KeyPrefix {
         let keep = self.matcher(&full_prefix);
         let options = self.options.clone();
         let path = self.watch_path();
+        let prefix = KeyPath::of_prefix(&full_prefix);
+        let asked_keys = AskedKeys::Prefix(prefix.asked());
         let query = options
-            .apply(
-                QueryRequest::new(KeyPath::of_prefix(&full_prefix).path())
-                    .with_param("recurse", ""),
-            )
+            .apply(QueryRequest::new(prefix.path()).with_param("recurse", ""))
             .accept_404(true);
         Box::pin(async move {
             let Request {
@@ -173,6 +172,7 @@ impl ConsulQuery for KeyPrefix {
                 query: &query,
                 previous: known,
                 keep: &keep,
+                asked: &asked_keys,
             };
             let indexes_comparable = KvListReader::comparable(&cursor, &answer);
             let pairs = list.read(&answer, indexes_comparable).map_err(failure)?;

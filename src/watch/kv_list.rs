@@ -27,6 +27,31 @@ pub(super) struct KvListReader<'a> {
     pub(super) indexes_comparable: bool,
     /// Tests whether a key belongs to the watch.
     pub(super) keep: &'a dyn Fn(&str) -> bool,
+    /// The keys that the request asks for: any other one shows that it was not answered.
+    pub(super) asked: &'a AskedKeys,
+}
+
+/// The keys that a request asks for. A watch may keep only some of them.
+#[derive(Debug)]
+pub(super) enum AskedKeys {
+    One(String),
+    Prefix(String),
+}
+
+impl AskedKeys {
+    fn include(&self, key: &str) -> bool {
+        match self {
+            Self::One(asked) => key == asked,
+            Self::Prefix(asked) => key.starts_with(asked.as_str()),
+        }
+    }
+
+    fn wanted(&self) -> &'static str {
+        match self {
+            Self::One(_) => "the requested key",
+            Self::Prefix(_) => "of the requested prefix",
+        }
+    }
 }
 
 impl KvListReader<'_> {
@@ -53,6 +78,9 @@ impl KvListReader<'_> {
         };
         if read.list.is_empty() {
             return Err(answer.undecodable(absence::of_empty_kv_list().text()));
+        }
+        if let Some(pair) = read.list.iter().find(|pair| !self.asked.include(&pair.key)) {
+            return Err(answer.unrelated(&pair.key, self.asked.wanted()));
         }
         read.list.retain(|pair| (self.keep)(&pair.key));
         read.list.sort_by(|a, b| a.key.cmp(&b.key));
@@ -92,6 +120,9 @@ impl<'de> Visitor<'de> for &KvListReader<'_> {
         let mut old = self.previous.iter().peekable();
         while let Some(raw) = list.next_element::<RawPair<'de>>()? {
             is_empty = false;
+            if !self.asked.include(&raw.key) {
+                return Err(A::Error::custom(self.asked.wanted()));
+            }
             if !(self.keep)(&raw.key) {
                 continue;
             }
@@ -212,6 +243,7 @@ mod tests {
             previous,
             indexes_comparable,
             keep: &|_| true,
+            asked: &AskedKeys::Prefix(String::new()),
         }
         .parse(text.as_bytes())
         .unwrap()
@@ -262,6 +294,7 @@ mod tests {
             previous: &[],
             indexes_comparable: false,
             keep: &keep,
+            asked: &AskedKeys::Prefix(String::new()),
         }
         .parse(text.as_bytes())
         .unwrap();
@@ -283,7 +316,8 @@ mod tests {
             KvListReader {
                 previous: &[],
                 indexes_comparable: false,
-                keep: &|_| true
+                keep: &|_| true,
+                asked: &AskedKeys::Prefix(String::new()),
             }
             .parse(bad.as_bytes())
             .is_err()

@@ -16,7 +16,7 @@ use consul_watch_actors::{Failure, FailureClass, WatchPath};
 
 use super::{
     hidden::shown,
-    kv_list::KvListReader,
+    kv_list::{AskedKeys, KvListReader},
     kv_proof::{KvProof, prove},
     pacing::{MAX_HOLD_BACK, jitter},
     query_options::QueryOptions,
@@ -42,6 +42,7 @@ pub(super) struct KvListQuery<'a> {
     pub(super) previous: &'a [Arc<KvPair>],
     /// Tests whether a key belongs to the watch.
     pub(super) keep: &'a dyn Fn(&str) -> bool,
+    pub(super) asked: &'a AskedKeys,
 }
 
 /// A list that can be delivered.
@@ -63,6 +64,7 @@ impl KvListQuery<'_> {
             previous: self.previous,
             indexes_comparable,
             keep: self.keep,
+            asked: self.asked,
         };
         let Readable { list, unreadable } = reader.read(answer)?;
         unreadable.report(self.client, self.path);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::kv_list::KvListReader;
+use super::kv_list::{AskedKeys, KvListReader};
 use crate::kv::KvPair;
 
 /// Reads a list of pairs against the previous one, as a live watch does.
@@ -15,6 +15,7 @@ pub fn read_pairs(previous: &[Arc<KvPair>], body: &[u8]) -> serde_json::Result<V
         previous,
         indexes_comparable: true,
         keep: &|_| true,
+        asked: &AskedKeys::Prefix(String::new()),
     }
     .parse(body)
 }

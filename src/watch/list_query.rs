@@ -167,6 +167,29 @@ where
     list_by(watch, client, query, params, request, read_list)
 }
 
+/// Sends one query for a list whose entries have to pass this check.
+pub(super) fn list_checked<Q, T>(
+    watch: &Q,
+    client: &ConsulClient,
+    query: Result<QueryRequest, Failure>,
+    params: &ListParams,
+    request: Request<Vec<Arc<T>>>,
+    check: impl Fn(&QueryAnswer, &T) -> Result<(), ClientError> + 'static,
+) -> Answering<Vec<Arc<T>>>
+where
+    Q: ConsulQuery,
+    T: CatalogItem + Identified,
+{
+    let read = move |answer: &QueryAnswer, known: &[Arc<T>]| {
+        let read = read_list(answer, known)?;
+        read.list
+            .iter()
+            .try_for_each(|entry| check(answer, entry))?;
+        Ok(read)
+    };
+    list_by(watch, client, query, params, request, read)
+}
+
 /// Sends one query for a list that `read` decodes, given the previous one.
 pub(super) fn list_by<Q, V, T>(
     watch: &Q,

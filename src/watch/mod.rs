@@ -14,6 +14,7 @@
 //! | [`AgentService`] | one instance as its agent has it |
 
 mod agent_service;
+mod asked_entries;
 mod catalog_item;
 mod catalog_proof;
 mod catalog_transaction;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use consul_watch_actors::{Request, WatchPath};
 
 use super::{
+    asked_entries::check_service,
     consul_query::{Answering, ConsulQuery, impl_query},
-    list_query::{ListParams, list, list_param_setters},
+    list_query::{ListParams, list_checked, list_param_setters},
     query_options::{QueryOptions, option_setters},
     url_segment::segment,
 };
 use crate::{
-    client::{ConsulClient, QueryRequest},
+    client::{ConsulClient, QueryAnswer, QueryRequest},
     model::ServiceEntry,
 };
 
@@ -135,7 +136,11 @@ impl ConsulQuery for Service {
             let params = self.list_params.with_node_meta_as_filter();
             self.options.apply(params.apply(query))
         });
-        list(self, client, query, &self.list_params, request)
+        let name = self.name.clone();
+        let check = move |answer: &QueryAnswer, entry: &ServiceEntry| {
+            check_service(answer, &name, &entry.service.service)
+        };
+        list_checked(self, client, query, &self.list_params, request, check)
     }
 }
 

@@ -61,6 +61,51 @@ fn a_token_of_the_arguments_beats_a_token_file_of_the_environment() {
     }
 }
 
+#[test]
+fn a_token_file_is_read_as_by_consuls_command() {
+    let acl = format!(
+        r#"acl {{ enabled = true default_policy = "allow" tokens {{ master = "{TOKEN}" }} }}"#
+    );
+    let agent = TestAgent::builder().dev().config(acl).token(TOKEN).start();
+    agent.put("a", b"1");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    let plain = format!("{TOKEN}\r\n");
+    for (content, is_empty) in [
+        ("", true),
+        (&*plain, false),
+        (" \n", true),
+        (TOKEN, false),
+        (&*format!("\u{feff}{TOKEN}\r\n"), false),
+    ] {
+        let file = format!("-token-file={}", path.display());
+        for by_variable in [false, true] {
+            let prepared = |mut command: std::process::Command| {
+                if by_variable {
+                    command.env("CONSUL_HTTP_TOKEN_FILE", &path);
+                } else {
+                    command.arg(&file);
+                }
+                finished(&mut command, ["-type=key", "-key=a"])
+            };
+            // A byte-order mark in front of the token is no part of it for some releases only.
+            fs::write(&path, content.trim_start_matches('\u{feff}')).unwrap();
+            let theirs = prepared(theirs_at(&agent));
+            fs::write(&path, content).unwrap();
+            let ours = prepared(ours_at(&agent));
+            let told = text(&ours.stderr);
+            assert_eq!(
+                text(&ours.stdout),
+                text(&theirs.stdout),
+                "{content:?}: {told}"
+            );
+            assert!(ours.status.success(), "{content:?}: {told}");
+            let warns = told.contains("is empty, so requests have no token");
+            assert_eq!(warns, is_empty, "{content:?}: {told}");
+        }
+    }
+}
+
 /// Returns whether Consul's command is of a release in which a token file beats `-token`.
 fn theirs_is_1_8() -> bool {
     let mut command = std::process::Command::new(consul_watch_harness::consul().unwrap());

@@ -75,6 +75,25 @@ async fn a_delivery_is_what_consuls_own_handlers_get_and_more() {
 }
 
 #[actix_rt::test]
+async fn an_interim_response_is_not_the_response() {
+    for interim in [
+        "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+    ] {
+        let answers = Box::leak(Box::new([Answer::After(interim, "204 No Content")]));
+        let mut target = Target::start(answers);
+        let handler = target.handler(Webhook::new(target.url("/")));
+        handler.send(state("1", 7)).await.expect("handled");
+        let report = target.report().await;
+        assert_eq!(
+            (report.status(), report.attempt),
+            (Some(204), 1),
+            "{report:?}"
+        );
+    }
+}
+
+#[actix_rt::test]
 async fn a_passing_failure_is_tried_again_with_the_same_key() {
     let mut target = Target::start(&[
         Answer::Reply("500 Oops", "", "no"),

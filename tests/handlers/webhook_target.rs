@@ -16,6 +16,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub(crate) enum Answer {
     /// Status with reason, further headers (each with its line end), body.
     Reply(&'static str, &'static str, &'static str),
+    /// This text, and a moment later the response without a body of this status.
+    After(&'static str, &'static str),
     /// Nothing, until the caller goes.
     Hang,
     /// It hangs up.
@@ -147,6 +149,12 @@ fn serve(
             let reply = format!(
                 "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
             );
+            let _ = stream.write_all(reply.as_bytes());
+        }
+        Answer::After(text, status) => {
+            let _ = stream.write_all(text.as_bytes());
+            thread::sleep(Duration::from_millis(20));
+            let reply = format!("HTTP/1.1 {status}\r\nConnection: close\r\n\r\n");
             let _ = stream.write_all(reply.as_bytes());
         }
         Answer::Hang => {

@@ -13,6 +13,7 @@ mod hidden_entries;
 mod hidden_keys;
 mod streaming_views;
 mod unreadable_entries;
+mod unrelated_answers;
 
 /// Returns a response with an index, so that only its status and body are wrong.
 fn canned(status: u16, body: &str) -> ResponseFault {

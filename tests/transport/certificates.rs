@@ -95,6 +95,20 @@ async fn a_certificate_that_is_named_itself_is_trusted_as_by_consuls_client() {
         let named = config(&agent).with_ca_path(directory.path());
         assert_eq!(ask(&named).await, Ok(()), "{certificate}");
 
+        // In a folder of it, and with a byte-order mark.
+        let below = tempfile::tempdir().expect("a directory");
+        fs::create_dir(below.path().join("more")).expect("created");
+        let file = below.path().join("more/a.pem");
+        fs::copy(&itself, &file).expect("copied");
+        assert!(original(&agent, "CONSUL_CAPATH", below.path(), None));
+        let mut marked = b"\xef\xbb\xbf".to_vec();
+        marked.extend(fs::read(&itself).expect("read"));
+        fs::write(&file, marked).expect("written");
+        let named = config(&agent).with_ca_path(below.path());
+        assert_eq!(ask(&named).await, Ok(()), "{certificate}");
+        let named = config(&agent).with_ca_file(&file);
+        assert_eq!(ask(&named).await, Ok(()), "{certificate}");
+
         // For one of its names, and for no other.
         for (name, fits) in [("named.example", true), ("other.example", false)] {
             let is_accepted = original(&agent, "CONSUL_CACERT", &itself, Some(name));
@@ -105,6 +119,29 @@ async fn a_certificate_that_is_named_itself_is_trusted_as_by_consuls_client() {
             let asked = ask(&named).await;
             assert_eq!(asked.is_ok(), fits, "{certificate} for {name}: {asked:?}");
         }
+    }
+}
+
+#[test]
+fn a_key_that_is_encrypted_is_named_with_the_remedy() {
+    let home = tempfile::tempdir().expect("a directory");
+    let key = home.path().join("key.pem");
+    for text in [
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIC\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIIC\n-----END RSA \
+         PRIVATE KEY-----\n",
+    ] {
+        fs::write(&key, text).expect("written");
+        let config = ConsulConfig::default()
+            .with_address("https://127.0.0.1:1")
+            .expect("an address")
+            .with_client_certificate(pem("self_signed.pem"), &key);
+        let error = KvStore::connect(&config).expect_err("it cannot be used");
+        let told = error.to_string();
+        assert!(
+            told.contains("is encrypted") && told.contains("`openssl pkey -in "),
+            "{told}"
+        );
     }
 }
 

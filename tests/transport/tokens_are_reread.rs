@@ -88,3 +88,33 @@ async fn a_rotated_token_is_found_without_a_restart() {
     .await;
     values.has_nothing();
 }
+
+#[actix_rt::test]
+async fn a_token_file_that_is_empty_for_a_while_keeps_the_last_token() {
+    let agent = agent();
+    let home = tempfile::tempdir().expect("a directory");
+    let file = home.path().join("token");
+    let (accessor, secret) = token(&agent);
+    fs::write(&file, &secret).expect("written");
+    let config = ConsulConfig::default()
+        .with_address(agent.url())
+        .expect("an address")
+        .with_token_file(&file);
+    let store = KvStore::connect(&config).expect("a client");
+    store.put("emptied/a", "1").await.expect("it may write");
+    fs::write(&file, "").expect("written");
+    // One that is made now has it too.
+    let watches = supervisor(&config);
+    let mut values = Values::start();
+    values.watch(&watches, "emptied/a").await;
+    assert_eq!(values.next("the value").await.as_deref(), Some("1"));
+    store.put("emptied/a", "2").await.expect("it still may");
+    assert_eq!(values.next("a change").await.as_deref(), Some("2"));
+
+    // A denied token is replaced as soon as the file has another one.
+    let (_, next) = token(&agent);
+    agent.request("DELETE", &format!("/v1/acl/token/{accessor}"), &[], b"");
+    store.put("emptied/a", "3").await.expect_err("it is denied");
+    fs::write(&file, next).expect("written");
+    store.put("emptied/a", "4").await.expect("it may again");
+}

@@ -51,6 +51,9 @@ pub enum AddressErrorKind {
     /// The path prefix has a character that must be percent-encoded.
     #[error("its path has a character that must be percent-encoded")]
     Path,
+    /// The path of the unix socket ends with a slash.
+    #[error("its socket ends with `/`, as only a directory does")]
+    Directory,
     /// The unix socket is not an absolute path.
     #[error("its socket is not an absolute path")]
     Socket,

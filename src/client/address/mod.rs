@@ -31,7 +31,7 @@ pub enum Scheme {
 /// ([`CONSUL_HTTP_ADDR`](https://developer.hashicorp.com/consul/commands#consul_http_addr)): `host`,
 /// `host:port`, `http://…` and `https://…` with an optional path prefix for an agent behind a reverse proxy,
 /// `unix:///path/to.sock`. Without a port it is the scheme's own, 80 or 443, as with Consul's clients; without
-/// a scheme it is plain HTTP. The default is Consul's, `http://127.0.0.1:8500`.
+/// a scheme it is plain HTTP. A port alone, `:8500`, is that of this machine. The default is Consul's, `http://127.0.0.1:8500`.
 ///
 /// ```
 /// use consul_watch::client::{Address, Scheme};

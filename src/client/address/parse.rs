@@ -7,6 +7,9 @@ use super::{
     error::{AddressErrorKind, shorten},
 };
 
+/// The host of an address that has only a port.
+const THIS_MACHINE: &str = "127.0.0.1";
+
 pub(super) fn parse(text: &str) -> Result<Address, AddressErrorKind> {
     let text = text.trim();
     if text.is_empty() {
@@ -41,7 +44,10 @@ pub(super) fn parse(text: &str) -> Result<Address, AddressErrorKind> {
 }
 
 fn socket(path: &str) -> Result<Address, AddressErrorKind> {
-    if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
+    if path.starts_with('/') && path.ends_with('/') {
+        return Err(AddressErrorKind::Directory);
+    }
+    if !path.starts_with('/') || path.contains('\0') {
         return Err(AddressErrorKind::Socket);
     }
     Ok(Address {
@@ -69,9 +75,13 @@ fn authority(text: &str) -> Result<String, AddressErrorKind> {
             None => (text.to_owned(), None),
         },
     };
-    if host.is_empty() {
-        return Err(AddressErrorKind::NoHost);
-    }
+    let is_number = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let host = match port {
+        // Go connects to this machine.
+        Some(port) if host.is_empty() && is_number(port) => THIS_MACHINE.to_owned(),
+        _ if host.is_empty() => return Err(AddressErrorKind::NoHost),
+        _ => host,
+    };
     let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
     if !host.starts_with('[') && !host.chars().all(name) {
         return Err(AddressErrorKind::Host);

@@ -35,6 +35,9 @@ fn reads_every_form_that_consul_reads() {
         ("unix:///run/consul.sock", "unix:///run/consul.sock"),
         ("unix:///run/consul@1.sock", "unix:///run/consul@1.sock"),
         ("proxy/a%40b", "http://proxy/a%40b"),
+        (":8500", "http://127.0.0.1:8500"),
+        ("http://:8500/x", "http://127.0.0.1:8500/x"),
+        ("https://:8501", "https://127.0.0.1:8501"),
     ];
     for (text, shown) in cases {
         let address: Address = text.parse().expect(text);
@@ -65,7 +68,9 @@ fn names_what_is_wrong() {
     }
     assert_eq!(fault("ftp://host"), AddressErrorKind::Scheme);
     assert_eq!(fault("http://"), AddressErrorKind::NoHost);
-    assert_eq!(fault(":8500"), AddressErrorKind::NoHost);
+    assert_eq!(fault(":"), AddressErrorKind::NoHost);
+    assert_eq!(fault(":http"), AddressErrorKind::NoHost);
+    assert_eq!(fault(":0"), AddressErrorKind::Port("0".to_owned()));
     assert_eq!(fault("::1"), AddressErrorKind::NoHost);
     assert_eq!(fault("a host"), AddressErrorKind::Host);
     assert_eq!(fault("[::1"), AddressErrorKind::Host);
@@ -82,6 +87,7 @@ fn names_what_is_wrong() {
     assert_eq!(fault("http://host/a b"), AddressErrorKind::Path);
     assert_eq!(fault("unix://run/consul.sock"), AddressErrorKind::Socket);
     assert_eq!(fault("unix://"), AddressErrorKind::Socket);
+    assert_eq!(fault("unix:///run/consul/"), AddressErrorKind::Directory);
 }
 
 #[test]

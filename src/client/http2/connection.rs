@@ -115,13 +115,19 @@ async fn open_unbounded(
     if !stream.is_http2() {
         return Ok(Opened::Http1Only);
     }
+    let alert = stream.alert();
+    let failed = |error: h2::Error| match alert.error() {
+        Some(refused) => ConnectError::Connect(Arc::new(refused)),
+        None => error.into(),
+    };
     let (send, mut connection) = Builder::new()
         .enable_push(false)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(MAX_HEADERS)
         .handshake(stream)
-        .await?;
+        .await
+        .map_err(failed)?;
     let pings = connection.ping_pong().ok_or(ConnectError::Timeout)?;
     let state = Rc::new(ConnectionState {
         // Nothing is known before the server's settings.
@@ -150,7 +156,7 @@ async fn open_unbounded(
             io::Error::other("the server accepts no HTTP/2 streams"),
         ))),
         Ok(Ok(())) => Ok(Opened::Http2(Connection { send, state })),
-        Ok(Err(error)) => Err(error.into()),
+        Ok(Err(error)) => Err(failed(error)),
         Err(_) => Err(ConnectError::Connect(Arc::new(
             io::ErrorKind::UnexpectedEof.into(),
         ))),

@@ -1,7 +1,7 @@
 //! The object `http_handler_config`: a URL to call on each change.
 
 use std::{
-    env, fs,
+    env, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    client::{FileDigest, Secret},
+    client::{FileDigest, MAX_SECRET, Secret, not_a_file, read_regular_file},
     daemon::{
         config::{
             retry_spec::RetrySpec, section::lenient_section, values::duration,
@@ -168,17 +168,6 @@ fn field_of(error: &WebhookError) -> &'static str {
     }
 }
 
-/// Returns the reason why something else than a regular file is not read. What is missing is reported when it is read.
-fn not_a_file(path: &Path) -> Option<String> {
-    let kind = fs::metadata(path).ok()?;
-    (!kind.is_file()).then(|| {
-        format!(
-            "{} is not a regular file, and reading a pipe or a device may never end; name a regular file",
-            path.display()
-        )
-    })
-}
-
 /// Reads `header`: names, each with a list of values.
 fn headers(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Vec<(String, Secret)> {
     let map = match fields.get("header") {
@@ -213,6 +202,18 @@ fn headers(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Vec<(Strin
     headers
 }
 
+/// Reads the secret of a file, without the end of its line.
+fn of_file(path: &str) -> Result<String, String> {
+    let cannot = |error| format!("the file {path} cannot be read: {error}");
+    if let Some(reason) = not_a_file(Path::new(path)) {
+        return Err(reason);
+    }
+    let content = read_regular_file(Path::new(path), MAX_SECRET)
+        .map_err(|error| cannot(io::Error::from(error).to_string()))?;
+    let text = std::str::from_utf8(&content).map_err(|error| cannot(error.to_string()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
 /// Reads `secret`: `{ env = "NAME" }` or `{ file = "path" }`. The secret itself is refused: many may read the file.
 fn secret(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Secret> {
     const WHAT: &str = "{ env = \"NAME\" } or { file = \"path\" }";
@@ -238,17 +239,7 @@ fn secret(fields: &mut Fields<'_>, errors: &mut DefinitionErrors) -> Option<Secr
             });
             ("secret.env", found)
         }
-        (None, Some(path)) => {
-            let found = not_a_file(Path::new(path)).map_or(Ok(()), Err);
-            let found = found.and_then(|()| {
-                fs::read_to_string(path)
-                    .map_err(|error| format!("the file {path} cannot be read: {error}"))
-            });
-            (
-                "secret.file",
-                found.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()),
-            )
-        }
+        (None, Some(path)) => ("secret.file", of_file(path)),
         (None, None) => ("secret", Err(format!("it must be {WHAT}"))),
     };
     match found {

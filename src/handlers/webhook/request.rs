@@ -23,7 +23,7 @@ use super::{
     unreachable::unreachable,
 };
 use crate::client::{
-    Scheme, Secret, USER_AGENT, proxy_variables, read_start, retry_after, warnings,
+    Scheme, Secret, USER_AGENT, plain, proxy_variables, read_start, retry_after, warnings,
 };
 #[cfg(feature = "tls")]
 use crate::client::{TlsClient, TlsConnector, TlsSettings, secure};
@@ -133,7 +133,7 @@ impl RequestTemplate {
         if let Some(dialer) = &self.dialer {
             return finish(secure(dialer), self.timeout);
         }
-        finish(Connector::new(), self.timeout)
+        finish(plain(&self.url.address), self.timeout)
     }
 
     /// Sends one state, and returns the status of a success. After a failed TLS handshake, the certificates are read

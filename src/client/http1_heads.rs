@@ -1,7 +1,11 @@
-//! Responses whose body ends with the connection ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112#section-6.3)).
+//! Heads of HTTP/1.1 responses, in the form that awc reads.
 //!
-//! awc takes an HTTP/1.1 response without a length for one without a body, and reads it to the end of the connection
-//! under HTTP/1.0 only. Such a response is therefore passed on as HTTP/1.0.
+//! - awc takes an interim response ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-15.2)) for the response,
+//!   and the response for that of the next request. Interim responses are therefore left out, but for the
+//!   `100 Continue` that a request with `Expect` waits for.
+//! - awc takes a response without a length for one without a body, and reads it to the end of the connection
+//!   ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112#section-6.3)) under HTTP/1.0 only. Such a response is therefore
+//!   passed on as HTTP/1.0.
 
 use std::{
     fmt,
@@ -19,11 +23,13 @@ const MAX_HEAD: usize = 128 * 1024;
 /// The bytes that are read at once while a head is expected.
 const CHUNK: usize = 8 * 1024;
 
-/// A connection that shows awc the end of such a body.
-pub(crate) struct CloseDelimited<S> {
+/// A connection that shows awc such heads.
+pub(crate) struct Http1Heads<S> {
     stream: S,
     /// A request was sent, and the head of its response is not complete.
     expects_head: bool,
+    /// The request waits for `100 Continue` before it sends its body.
+    expects_continue: bool,
     /// The part of a head that was read.
     head: Vec<u8>,
     /// The bytes that awc has not read yet.
@@ -31,11 +37,12 @@ pub(crate) struct CloseDelimited<S> {
     taken: usize,
 }
 
-impl<S> CloseDelimited<S> {
+impl<S> Http1Heads<S> {
     pub(crate) fn new(stream: S) -> Self {
         Self {
             stream,
-            expects_head: true,
+            expects_head: false,
+            expects_continue: false,
             head: Vec::new(),
             ready: Vec::new(),
             taken: 0,
@@ -48,18 +55,31 @@ impl<S> CloseDelimited<S> {
         while let Some(end) = end_of_head(&self.head) {
             let rest = self.head.split_off(end);
             let mut head = std::mem::replace(&mut self.head, rest);
-            let interim = is_interim(&head);
-            if !interim && is_close_delimited(&head) {
+            if is_interim(&head) {
+                if self.expects_continue && is_continue(&head) {
+                    self.expects_continue = false;
+                    self.ready.append(&mut head);
+                }
+                continue;
+            }
+            if is_close_delimited(&head) {
                 head[VERSION] = b'0';
             }
             self.ready.append(&mut head);
-            if !interim {
-                return self.pass_on();
-            }
+            return self.pass_on();
         }
         if self.head.len() > MAX_HEAD {
             self.pass_on();
         }
+    }
+
+    /// Notes that awc sends this.
+    fn send(&mut self, bytes: &[u8]) {
+        // awc writes the head of a request at once, and before anything of its body.
+        if !self.expects_head {
+            self.expects_continue = expects_continue(bytes);
+        }
+        self.expects_head = true;
     }
 
     /// Makes all that was read ready, as it is.
@@ -85,6 +105,8 @@ impl<S> CloseDelimited<S> {
     }
 }
 
+const EXPECTS_CONTINUE: &[u8] = b"expect: 100-continue";
+
 /// The place of the minor version in a head: `HTTP/1.1`.
 const VERSION: usize = 7;
 
@@ -98,8 +120,25 @@ fn status(head: &[u8]) -> Option<&[u8]> {
     head.strip_prefix(b"HTTP/1.1 ")?.get(..3)
 }
 
+/// Whether another response to the same request follows. A change of protocol is the last one.
 fn is_interim(head: &[u8]) -> bool {
-    status(head).is_some_and(|status| status.starts_with(b"1") && status != b"101")
+    let status = head
+        .strip_prefix(b"HTTP/1.")
+        .and_then(|rest| rest.get(1..5));
+    status.is_some_and(|status| status.starts_with(b" 1") && status != b" 101")
+}
+
+fn is_continue(head: &[u8]) -> bool {
+    head.get(VERSION + 1..)
+        .is_some_and(|rest| rest.starts_with(b" 100"))
+}
+
+/// Whether the head of a request has `Expect: 100-continue`.
+fn expects_continue(request: &[u8]) -> bool {
+    let request = &request[..request.len().min(MAX_HEAD)];
+    let head = end_of_head(request).map_or(request, |end| &request[..end]);
+    head.split(|byte| *byte == b'\n')
+        .any(|line| line.trim_ascii().eq_ignore_ascii_case(EXPECTS_CONTINUE))
 }
 
 fn is_close_delimited(head: &[u8]) -> bool {
@@ -112,7 +151,7 @@ fn is_close_delimited(head: &[u8]) -> bool {
     has_body && !has_length
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for CloseDelimited<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Http1Heads<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         task: &mut Context<'_>,
@@ -140,13 +179,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for CloseDelimited<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for CloseDelimited<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Http1Heads<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         task: &mut Context<'_>,
         from: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.expects_head = true;
+        self.send(from);
         Pin::new(&mut self.stream).poll_write(task, from)
     }
 
@@ -155,7 +194,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CloseDelimited<S> {
         task: &mut Context<'_>,
         from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.expects_head = true;
+        self.send(from.first().map_or(&[], |first| &**first));
         Pin::new(&mut self.stream).poll_write_vectored(task, from)
     }
 
@@ -172,7 +211,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CloseDelimited<S> {
     }
 }
 
-impl<S: ActixStream> ActixStream for CloseDelimited<S> {
+impl<S: ActixStream> ActixStream for Http1Heads<S> {
     fn poll_read_ready(&self, task: &mut Context<'_>) -> Poll<io::Result<Ready>> {
         self.stream.poll_read_ready(task)
     }
@@ -182,9 +221,9 @@ impl<S: ActixStream> ActixStream for CloseDelimited<S> {
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for CloseDelimited<S> {
+impl<S: fmt::Debug> fmt::Debug for Http1Heads<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("CloseDelimited").field(&self.stream).finish()
+        f.debug_tuple("Http1Heads").field(&self.stream).finish()
     }
 }
 
@@ -195,6 +234,10 @@ mod tests {
     use super::*;
 
     async fn passed_on(answer: &str) -> String {
+        passed_on_after("GET / HTTP/1.1\r\n\r\n", answer).await
+    }
+
+    async fn passed_on_after(request: &str, answer: &str) -> String {
         // In every size of pieces, so that a head comes in parts too.
         let mut all = Vec::new();
         for size in [1, 3, 1000] {
@@ -212,7 +255,8 @@ mod tests {
                 io::Result::Ok(())
             });
             let mut text = String::new();
-            let mut client = CloseDelimited::new(client);
+            let mut client = Http1Heads::new(client);
+            client.send(request.as_bytes());
             client.read_to_string(&mut text).await.unwrap();
             write.await.unwrap().unwrap();
             all.push(text);
@@ -235,10 +279,30 @@ mod tests {
         ] {
             assert_eq!(passed_on(same).await, same);
         }
-        assert_eq!(
-            passed_on("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX: y\r\n\r\n[]\r\n\r\n")
-                .await,
-            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 200 OK\r\nX: y\r\n\r\n[]\r\n\r\n"
-        );
+        let closed = "HTTP/1.1 200 OK\r\nX: y\r\n\r\n[]\r\n\r\n";
+        let as_1_0 = closed.replace("HTTP/1.1", "HTTP/1.0");
+        assert_eq!(passed_on(closed).await, as_1_0);
+    }
+
+    #[actix_rt::test]
+    async fn interim_responses_are_left_out() {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]";
+        for interim in [
+            "HTTP/1.1 100 Continue\r\n\r\n",
+            "HTTP/1.0 102 Processing\r\n\r\n",
+            "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n",
+        ] {
+            assert_eq!(passed_on(&format!("{interim}{answer}")).await, answer);
+        }
+        let other = "HTTP/1.1 101 Switching Protocols\r\n\r\nx";
+        assert_eq!(passed_on(other).await, other);
+    }
+
+    #[actix_rt::test]
+    async fn a_request_that_waits_for_it_is_continued() {
+        let request = "PUT / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n";
+        let answer = "HTTP/1.1 100 Continue\r\n\r\n";
+        let hinted = format!("HTTP/1.1 103 Early Hints\r\n\r\n{answer}");
+        assert_eq!(passed_on_after(request, &hinted).await, answer);
     }
 }
