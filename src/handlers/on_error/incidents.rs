@@ -44,6 +44,8 @@ struct Failing {
 /// The news for the program.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Announcement {
+    /// The cause of the incident, which identifies it.
+    cause: String,
     pub(super) recovered: bool,
     pub(super) error: String,
     pub(super) output: String,
@@ -136,7 +138,7 @@ impl Incidents {
             .extend(path.filter(|path| !incident.paths.contains(path)));
     }
 
-    /// Returns what is to be announced now.
+    /// Returns what is to be announced now, until [`announced`](Self::announced) is called with it.
     pub(super) fn due(&mut self, now: Instant) -> Option<Announcement> {
         for incident in &mut self.open {
             incident
@@ -144,19 +146,28 @@ impl Incidents {
                 .retain(|_, failing| failing.heals_at.is_none_or(|at| at > now));
         }
         self.drop_unannounced();
-        if let Some(at) = self
+        if let Some(over) = self
             .open
             .iter()
-            .position(|incident| incident.failing.is_empty())
+            .find(|incident| incident.failing.is_empty())
         {
-            return Some(self.open.remove(at).announcement(true, now));
+            return Some(over.announcement(true, now));
         }
         let threshold = self.threshold;
-        let due = self.open.iter_mut().find(|incident| {
+        let due = self.open.iter().find(|incident| {
             !incident.is_announced && incident.due_at(threshold).is_some_and(|at| at <= now)
         })?;
-        due.is_announced = true;
         Some(due.announcement(false, now))
+    }
+
+    /// Notes that the program has been started for this.
+    pub(super) fn announced(&mut self, announcement: &Announcement) {
+        let is_it = |incident: &Incident| incident.cause == announcement.cause;
+        if announcement.recovered {
+            self.open.retain(|incident| !is_it(incident));
+        } else if let Some(incident) = self.open.iter_mut().find(|incident| is_it(incident)) {
+            incident.is_announced = true;
+        }
     }
 
     /// Returns the time at which there may be something to announce.
@@ -199,6 +210,7 @@ impl Incident {
 
     fn announcement(&self, recovered: bool, now: Instant) -> Announcement {
         Announcement {
+            cause: self.cause.clone(),
             recovered,
             error: self.error.clone(),
             output: self.output.clone(),
@@ -229,6 +241,11 @@ mod tests {
         HealthReport::test(name, Health::Recovered)
     }
 
+    /// Announces what is due.
+    fn announce(incidents: &mut Incidents, now: Instant) -> Option<Announcement> {
+        incidents.due(now).inspect(|due| incidents.announced(due))
+    }
+
     fn names(announcement: Option<Announcement>) -> Option<(bool, String)> {
         let announcement = announcement?;
         let names: Vec<_> = announcement.paths.iter().map(WatchPath::name).collect();
@@ -246,24 +263,27 @@ mod tests {
             incidents.report(failed(name, "gone"), now + SECOND);
         }
         assert_eq!(incidents.next_at(), Some(now + 10 * SECOND));
-        assert_eq!(incidents.due(now + 9 * SECOND), None);
+        assert_eq!(announce(&mut incidents, now + 9 * SECOND), None);
         let later = now + 10 * SECOND;
         assert_eq!(
-            names(incidents.due(later)),
+            names(announce(&mut incidents, later)),
             Some((false, "a b c".to_owned()))
         );
-        assert_eq!((incidents.due(later), incidents.next_at()), (None, None));
+        assert_eq!(
+            (announce(&mut incidents, later), incidents.next_at()),
+            (None, None)
+        );
         incidents.report(failed("d", "gone"), later);
         incidents.report(recovered("a"), later);
         incidents.report(recovered("b"), later);
         incidents.report(recovered("c"), later);
-        assert_eq!(incidents.due(later), None, "d fails");
+        assert_eq!(announce(&mut incidents, later), None, "d fails");
         incidents.report(recovered("d"), later);
         assert_eq!(
-            names(incidents.due(later)),
+            names(announce(&mut incidents, later)),
             Some((true, "a b c d".to_owned()))
         );
-        assert_eq!(incidents.due(later), None);
+        assert_eq!(announce(&mut incidents, later), None);
     }
 
     #[test]
@@ -275,14 +295,17 @@ mod tests {
             incidents.report(recovered("a"), now);
         }
         assert_eq!(
-            (incidents.due(now + 100 * SECOND), incidents.next_at()),
+            (
+                announce(&mut incidents, now + 100 * SECOND),
+                incidents.next_at()
+            ),
             (None, None)
         );
         for _ in 0..3 {
             incidents.report(failed("a", "x"), now);
         }
         assert_eq!(
-            names(incidents.due(now + SECOND)),
+            names(announce(&mut incidents, now + SECOND)),
             Some((false, "a".to_owned()))
         );
     }
@@ -296,14 +319,14 @@ mod tests {
         incidents.report(failed("a", "one"), now);
         incidents.report(failed("a", "two"), now + 9 * SECOND);
         assert_eq!(
-            names(incidents.due(now + 10 * SECOND)),
+            names(announce(&mut incidents, now + 10 * SECOND)),
             Some((false, "a".to_owned()))
         );
         incidents.report(failed("a", "three"), now + 11 * SECOND);
-        assert_eq!(incidents.due(now + 60 * SECOND), None);
+        assert_eq!(announce(&mut incidents, now + 60 * SECOND), None);
         incidents.report(recovered("a"), now + 61 * SECOND);
         assert_eq!(
-            names(incidents.due(now + 61 * SECOND)),
+            names(announce(&mut incidents, now + 61 * SECOND)),
             Some((true, "a".to_owned()))
         );
     }
@@ -316,10 +339,10 @@ mod tests {
             failure.is_final = true;
         }
         incidents.report(given_up, now);
-        assert_eq!(incidents.due(now), None, "others may join");
-        assert!(incidents.due(now + GATHER).is_some());
+        assert_eq!(announce(&mut incidents, now), None, "others may join");
+        assert!(announce(&mut incidents, now + GATHER).is_some());
         incidents.report(HealthReport::test("a", Health::Gone), now + SECOND);
-        assert_eq!(incidents.due(now + SECOND), None);
+        assert_eq!(announce(&mut incidents, now + SECOND), None);
     }
 
     #[test]
@@ -330,13 +353,32 @@ mod tests {
             failure.heals_after = Some(10 * SECOND);
         }
         incidents.report(crash.clone(), now);
-        assert!(incidents.due(now + SECOND).is_some());
+        assert!(announce(&mut incidents, now + SECOND).is_some());
         incidents.report(crash, now + 9 * SECOND);
-        assert_eq!(incidents.due(now + 11 * SECOND), None);
+        assert_eq!(announce(&mut incidents, now + 11 * SECOND), None);
         assert_eq!(incidents.next_at(), Some(now + 19 * SECOND));
         assert_eq!(
-            names(incidents.due(now + 19 * SECOND)),
+            names(announce(&mut incidents, now + 19 * SECOND)),
             Some((true, "a".to_owned()))
         );
+    }
+
+    #[test]
+    fn what_could_not_be_announced_is_due_until_its_incident_is_over() {
+        let (mut incidents, now) = (Incidents::new(ErrorThreshold::Times(1)), Instant::now());
+        incidents.report(failed("a", "x"), now);
+        for _ in 0..2 {
+            let due = incidents.due(now + SECOND);
+            assert_eq!(names(due), Some((false, "a".to_owned())));
+        }
+        incidents.report(recovered("a"), now + SECOND);
+        assert_eq!(incidents.due(now + SECOND), None, "nobody knows of it");
+        incidents.report(failed("a", "x"), now);
+        assert!(announce(&mut incidents, now + SECOND).is_some());
+        incidents.report(recovered("a"), now + SECOND);
+        for _ in 0..2 {
+            let due = incidents.due(now + SECOND);
+            assert_eq!(names(due), Some((true, "a".to_owned())));
+        }
     }
 }
