@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use consul_watch_actors::{Reset, StartAfresh, Status, Stop, WatchStatus, WatchSupervisor};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use crate::{
     client::{ConsulClient, ConsulConfig, FileDigests},
@@ -19,7 +19,7 @@ use crate::{
             error_handlers::ErrorHandlers,
             reload_diff::{ReloadAction, reload_actions},
             reload_summary::ReloadSummary,
-            running_watch::RunningWatch,
+            running_watch::{EndedWatch, RunningWatch},
         },
     },
 };
@@ -214,22 +214,25 @@ impl Daemon {
                 let label = spec.label.clone();
                 if let Err(source) = old.swap(spec, &self.errors, grace).await {
                     // Without a handler, the watch is of no use.
-                    old.end(&self.watches, grace).await;
+                    old.end(&self.watches, grace).await.removed();
                     return Err(DaemonError::Handler { label, source });
                 }
                 Some((at, old))
             }
             (old, new) => {
-                let mut seen = None;
+                let mut ended = None;
                 if let Some(old) = old {
-                    seen = old.end(&self.watches, grace).await;
+                    ended = Some(old.end(&self.watches, grace).await);
                 }
-                match new {
-                    Some((at, spec)) => Some((
+                match (ended, new) {
+                    (ended, Some((at, spec))) => Some((
                         at,
-                        RunningWatch::start(&self.watches, &self.errors, spec, seen).await?,
+                        RunningWatch::start(&self.watches, &self.errors, spec, ended).await?,
                     )),
-                    None => None,
+                    (ended, None) => {
+                        ended.into_iter().for_each(EndedWatch::removed);
+                        None
+                    }
                 }
             }
         })
@@ -254,12 +257,11 @@ impl Daemon {
         // A supervisor that is gone has ended all its watches.
         let _ = self.watches.send(Stop::all()).await;
         let grace = self.config.shutdown_grace;
-        join_all(
-            self.running
-                .into_iter()
-                .map(|running_watch| running_watch.end(&self.watches, grace)),
-        )
-        .await;
-        self.errors.stop(grace).await;
+        let ends = self
+            .running
+            .into_iter()
+            .map(|running_watch| running_watch.end(&self.watches, grace));
+        // A failure that continues when the daemon stops has not recovered, so nothing is announced from here on.
+        join(self.errors.stop(grace), join_all(ends)).await;
     }
 }

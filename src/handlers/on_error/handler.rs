@@ -136,15 +136,26 @@ impl ErrorHandler {
                 let life = supervise(child, limits, receiver).into_actor(self);
                 ctx.spawn(life.map(|ended, handler, ctx| handler.ended(&ended, ctx)));
             }
-            Err(error) => self.not_started(error),
+            Err(error) => self.not_started(announcement, error, ctx),
         }
     }
 
     /// Tries again later, however often that takes.
-    fn not_started(&mut self, error: ProgramError) {
+    fn not_started(
+        &mut self,
+        announcement: &Announcement,
+        error: ProgramError,
+        ctx: &Context<Self>,
+    ) {
         let policy = RetryPolicy::default().without_end();
-        let pause = policy.pause(&mut self.backoff, 0);
+        let pause = policy
+            .pause(&mut self.backoff, 0)
+            .filter(|_| ctx.connected());
         self.retry_at = pause.map(|pause| Instant::now() + pause);
+        if pause.is_none() {
+            // Nobody reports to this handler any more, so nobody wants this program.
+            self.incidents.announced(announcement);
+        }
         let exit = Exit::from(error);
         let program = self.settings.program.name();
         tracing::warn!(

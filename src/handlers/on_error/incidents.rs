@@ -84,6 +84,14 @@ impl Incidents {
                     incident.failing.remove(&source);
                 }
             }
+            #[cfg(feature = "cli")]
+            Health::HealsAfter(time) => {
+                for incident in &mut self.open {
+                    if let Some(failing) = incident.failing.get_mut(&source) {
+                        failing.heals_at = Some(now + time);
+                    }
+                }
+            }
             Health::Gone => {
                 for incident in &mut self.open {
                     let was_last =
