@@ -191,3 +191,38 @@ fn program(fixture: &Fixture, name: &str) {
     assert!(written.unwrap().success());
     fs::rename(new, fixture.path(name)).unwrap();
 }
+
+#[actix::test]
+async fn a_change_that_is_not_applied_is_a_failure_of_the_handler() {
+    let fixture = Fixture::new();
+    let errors = start(&fixture, ErrorThreshold::Times(3));
+    let backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(20)).unwrap();
+    fs::create_dir(fixture.path("folder")).unwrap();
+    let line = "trap 'echo hup >> log' HUP; echo up >> log; while :; do sleep 0.01; done";
+    let exec = Exec::new(fixture.sh(line))
+        .backoff(backoff)
+        .state_file(fixture.path("folder/state"))
+        .events(errors.clone().recipient());
+    let handler = ExecHandler::new(exec).unwrap().start();
+    let first = state("x", 1);
+    handler.send(first.clone()).await.unwrap();
+    fixture.lines("log", 1).await;
+    fs::rename(fixture.path("folder"), fixture.path("elsewhere")).unwrap();
+    handler.do_send(change("y", 2, &first));
+    let told = fixture.lines("told", 1).await;
+    assert!(
+        told[0].starts_with("failed 1 key:app")
+            && told[0].contains("folder/state cannot be written"),
+        "{told:?}"
+    );
+    fs::rename(fixture.path("elsewhere"), fixture.path("folder")).unwrap();
+    assert_eq!(fixture.lines("log", 2).await, ["up", "hup"]);
+    let told = fixture.lines("told", 2).await;
+    assert!(told[1].starts_with("recovered 1 key:app"), "{told:?}");
+    stop(&handler, StopHandler::now()).await;
+    assert_eq!(
+        fixture.read("log").lines().count(),
+        2,
+        "it was not restarted"
+    );
+}
