@@ -10,7 +10,9 @@ use consul_watch::{
     handlers::ProgramError,
 };
 
-use super::{empty_options::WiderWatch, kv::error::KvFailure, option_errors::OptionErrors};
+use super::{
+    empty_options::WiderWatch, kv::error::KvFailure, option_errors::OptionErrors, room::RoomError,
+};
 
 /// The reason for an exit status other than 0.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +47,8 @@ pub(super) enum CliError {
     Program(String),
     #[error("{0}")]
     CannotRun(#[from] ProgramError),
+    #[error("{0}")]
+    Room(#[from] RoomError),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
     #[error("{0}: {1}")]

@@ -14,6 +14,7 @@ mod logs;
 mod option_errors;
 mod pretty_json;
 mod printer;
+mod room;
 mod stdout;
 #[path = "../text.rs"]
 mod text;
@@ -54,9 +55,11 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    let below = run_below_init(&arguments);
-    let result =
-        below.unwrap_or_else(|| run(arguments, &given, definition).map(|()| ExitCode::SUCCESS));
+    let room = room::check(arguments.command.as_ref()).map_err(CliError::from);
+    let result = room.and_then(|()| {
+        let below = run_below_init(&arguments);
+        below.unwrap_or_else(|| run(arguments, &given, definition).map(|()| ExitCode::SUCCESS))
+    });
     logs::finish();
     match result {
         Ok(status) => status,
