@@ -238,6 +238,7 @@ fn warnings(spec: &WatchSpec) -> Vec<String> {
             ExecutableProblem::Missing => "does not exist; check the path, or install it",
             ExecutableProblem::NotOnPath => "is not on the PATH; install it, or give its full path",
             ExecutableProblem::NotExecutable => "is not executable; run `chmod +x` on it",
+            ExecutableProblem::Directory => "is a directory; name a program",
         };
         Some(format!(
             "{}: the program {name} of `{}` {problem}",
