@@ -165,7 +165,7 @@ impl ExecHandler {
         }
     }
 
-    fn ended(&mut self, ended: ChildOutcome, ctx: &mut Context<Self>) {
+    fn ended(&mut self, mut ended: ChildOutcome, ctx: &mut Context<Self>) {
         let restarting = matches!(self.program_state, ProgramState::Restarting(_));
         self.program_state = ProgramState::Down;
         let retry_in = match (self.shutdown.is_stopping(), restarting) {
@@ -177,12 +177,21 @@ impl ExecHandler {
                     .max(Duration::from_millis(1)),
             ),
         };
+        let left = ended.left.take();
         let report = self.report_of(ended, retry_in);
         report.log("exec", self.exec.options.label.as_deref());
         self.runs.count(&report);
         self.exec.options.report(report);
-        if let Some(pause) = retry_in {
-            self.after(pause, ctx, Self::start_program);
+        match (retry_in, left) {
+            // A copy beside it could not be ended either.
+            (Some(pause), Some(left)) => {
+                let over = left.ended().into_actor(self);
+                ctx.spawn(over.map(move |(), handler, ctx| {
+                    handler.after(pause, ctx, Self::start_program);
+                }));
+            }
+            (Some(pause), None) => self.after(pause, ctx, Self::start_program),
+            (None, _) => {}
         }
         self.stop_when_idle(ctx);
     }
@@ -192,6 +201,7 @@ impl ExecHandler {
             exit,
             output,
             duration,
+            ..
         } = ended;
         RunEnded {
             program: self.exec.program.name(),
