@@ -12,7 +12,7 @@ use consul_watch::{
 
 use super::{
     client_errors::of_watch, commands::CommandError, empty_options::WiderWatch,
-    kv::error::KvFailure, option_errors::OptionErrors,
+    kv::error::KvFailure, option_errors::OptionErrors, room::RoomError,
 };
 
 /// The reason for an exit status other than 0.
@@ -51,6 +51,8 @@ pub(super) enum CliError {
     EmptyProgram,
     #[error("{0}")]
     CannotRun(ProgramError),
+    #[error("{0}")]
+    Room(#[from] RoomError),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
     #[error("{0}: {1}")]

@@ -17,6 +17,7 @@ mod manual;
 mod option_errors;
 mod pretty_json;
 mod printer;
+mod room;
 mod stdout;
 #[path = "../text.rs"]
 mod text;
@@ -59,9 +60,11 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    let below = run_below_init(&arguments);
-    let result =
-        below.unwrap_or_else(|| run(arguments, &given, definition).map(|()| ExitCode::SUCCESS));
+    let room = room::check(arguments.command.as_ref()).map_err(CliError::from);
+    let result = room.and_then(|()| {
+        let below = run_below_init(&arguments);
+        below.unwrap_or_else(|| run(arguments, &given, definition).map(|()| ExitCode::SUCCESS))
+    });
     logs::finish();
     match result {
         Ok(status) => status,

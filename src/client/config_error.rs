@@ -113,7 +113,7 @@ impl ConfigError {
     /// Returns the file or directory that cannot be used.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
-            Self::TokenFile { path, .. } | Self::EmptyTokenFile { path } => Some(path),
+            Self::TokenFile { path, .. } => Some(path),
             #[cfg(feature = "tls")]
             Self::Tls(error) => error.path(),
             _ => None,

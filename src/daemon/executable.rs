@@ -11,6 +11,8 @@ pub(super) enum ExecutableProblem {
     NotOnPath,
     /// The file has no execute permission.
     NotExecutable,
+    /// The path is that of a directory.
+    Directory,
 }
 
 /// Checks a program: a path, or a name that is searched on the `PATH` of this process.
@@ -36,6 +38,7 @@ fn look(file: &Path) -> Option<ExecutableProblem> {
         Ok(file) if file.is_file() => {
             (file.permissions().mode() & 0o111 == 0).then_some(ExecutableProblem::NotExecutable)
         }
+        Ok(file) if file.is_dir() => Some(ExecutableProblem::Directory),
         _ => Some(ExecutableProblem::Missing),
     }
 }
@@ -63,7 +66,7 @@ mod tests {
         );
         assert_eq!(
             executable_problem(folder.path()),
-            Some(ExecutableProblem::Missing)
+            Some(ExecutableProblem::Directory)
         );
     }
 }

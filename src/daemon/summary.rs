@@ -289,6 +289,7 @@ fn warnings(spec: &WatchSpec, config: &DaemonConfig, told: &mut Vec<String>) -> 
             ExecutableProblem::Missing => "does not exist; check the path, or install it",
             ExecutableProblem::NotOnPath => "is not on the PATH; install it, or give its full path",
             ExecutableProblem::NotExecutable => "is not executable; run `chmod +x` on it",
+            ExecutableProblem::Directory => "is a directory; name a program",
         };
         Some(format!(
             "{}: the program {name} of `{}` {problem}",

@@ -21,7 +21,7 @@ fn told(command: &mut Command) -> String {
     let output = finished(command, WATCH);
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
-    told.to_owned()
+    told.clone()
 }
 
 fn at(address: &str) -> Command {

@@ -111,6 +111,9 @@ fn the_guard_itself_may_be_killed_and_is_replaced() {
         guards.find(|id| *id != known && is_running(*id))
     };
     let first = guard(0).expect("a guard");
+    // By which `pgrep` and `ps` show it.
+    let name = || fs::read_to_string(format!("/proc/{first}/comm")).unwrap_or_default();
+    eventually(DEADLINE, "its name", || name() == "cw-guard\n");
     kill(first);
     until_ended(&[first]);
     agent.put("a", "2");

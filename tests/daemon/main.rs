@@ -13,6 +13,7 @@ mod checkpoints;
 mod checkpoints_after_a_kill;
 mod documented_examples;
 mod error_program;
+mod few_resources;
 mod first_process;
 mod fixture;
 mod hcl_matches_consul;

@@ -85,17 +85,7 @@ fn they_are_a_warning_and_delay_nothing() {
         );
         let config = folder.configure(&text);
         open_to_all(&folder.path(""));
-        let other_user: &[&str] = if getuid().is_root() {
-            &[
-                "setpriv",
-                "--reuid=65534",
-                "--regid=65534",
-                "--clear-groups",
-            ]
-        } else {
-            &[]
-        };
-        let mut daemon = Binary::below(&folder, &config, other_user);
+        let mut daemon = Binary::below(&folder, &config, nobody());
         let last = *ids(&folder, "ids", if then.starts_with("exec") { 1 } else { 2 })
             .last()
             .unwrap();
@@ -106,6 +96,54 @@ fn they_are_a_warning_and_delay_nothing() {
         assert!(daemon.end_by(Signal::TERM).success());
         daemon.until_logged("run as another user", 1);
         assert!(is_running(last), "it was left alone");
+    }
+}
+
+#[test]
+fn a_copy_that_cannot_be_ended_is_awaited_before_the_next() {
+    let (agent, folder) = (TestAgent::dev(), Folder::new());
+    agent.put("a", "1");
+    let sudo = Sudo::new(&folder);
+    let line = format!(
+        "for id in $(cat {ids}); do [ -e /proc/$id ] && echo overlap >> {ids}; done; echo $$ >> {ids}; \
+         exec {} --reuid=0 sleep 1000",
+        sudo.0.display(),
+        ids = folder.path("ids").display()
+    );
+    fs::write(folder.path("ids"), "").unwrap();
+    let more = "timeout = \"1s\"\n grace = \"1s\"\n retry { base = \"10ms\" ceiling = \"20ms\" }";
+    let text = format!("{}{}", consul(&agent.url()), key("a", &line, more));
+    let config = folder.configure(&text);
+    open_to_all(&folder.path(""));
+    let mut daemon = Binary::below(&folder, &config, nobody());
+    for copy in 1..=2 {
+        daemon.until_logged("did not end within 1s", copy);
+        daemon.until_logged("not started again before", copy);
+        let last = *ids(&folder, "ids", copy).last().unwrap();
+        assert!(
+            root(&["kill", "-9", &last.to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    ids(&folder, "ids", 3);
+    let text = fs::read_to_string(folder.path("ids")).unwrap();
+    assert!(!text.contains("overlap"), "{text}");
+    assert!(daemon.end_by(Signal::TERM).success());
+}
+
+/// Runs the daemon as a user without rights.
+fn nobody() -> &'static [&'static str] {
+    if getuid().is_root() {
+        &[
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+        ]
+    } else {
+        &[]
     }
 }
 

@@ -1,6 +1,6 @@
 //! The program for errors: one run for one cause, and one for the recovery.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use actix::prelude::*;
 use consul_watch::handlers::{
@@ -8,7 +8,7 @@ use consul_watch::handlers::{
     ScriptHandler, StopHandler,
 };
 use consul_watch::{Backoff, Key, KeyPrefix, Watch};
-use consul_watch_harness::{DEADLINE, TestAgent};
+use consul_watch_harness::{DEADLINE, TestAgent, eventually_async, log_capture};
 use serde_json::{Value, json};
 
 use crate::script_fixture::{Fixture, change, state, stop};
@@ -143,4 +143,86 @@ async fn a_program_that_is_kept_running_fails_and_recovers_too() {
     let told = fixture.lines("told", 2).await;
     assert!(told[1].starts_with("recovered 1 key:app"), "{told:?}");
     stop(&handler, StopHandler::now()).await;
+}
+
+#[actix::test]
+async fn a_program_that_comes_later_is_run_then() {
+    log_capture::capture();
+    let fixture = Fixture::new();
+    let late = fixture.path("late");
+    let settings = OnError::new(Program::new(&late)).after(ErrorThreshold::Times(1));
+    let errors = ErrorHandler::new(settings).unwrap().start();
+    let events = errors.clone().recipient();
+    let once = Script::service(fixture.sh("exit $((CONSUL_INDEX % 2))"))
+        .retry(None)
+        .events(events);
+    let handler = ScriptHandler::new(once).unwrap().start();
+    let first = state("x", 1);
+    handler.send(first.clone()).await.unwrap();
+    let refused = || {
+        let lines = log_capture::captured(late.to_str().unwrap());
+        let refused = lines.iter().filter(|line| line.text.contains("exit=127"));
+        refused.count()
+    };
+    eventually_async(DEADLINE, "two tries", || refused() >= 2).await;
+    program(&fixture, "late");
+    assert_eq!(fixture.lines("told", 1).await, ["failed"]);
+    // The failure is over, and the program is gone.
+    fs::remove_file(&late).unwrap();
+    let before = refused();
+    handler.send(change("y", 2, &first)).await.unwrap();
+    eventually_async(DEADLINE, "another try", || refused() > before).await;
+    program(&fixture, "late");
+    assert_eq!(fixture.lines("told", 2).await, ["failed", "recovered"]);
+    stop(&handler, StopHandler::now()).await;
+    stop(&errors, StopHandler::within(DEADLINE)).await;
+    assert_eq!(fixture.read("told").lines().count(), 2);
+}
+
+/// Puts a program in place that notes each report. A shell writes it, so that this process never has it open.
+fn program(fixture: &Fixture, name: &str) {
+    let line =
+        "printf '#!/bin/sh\\necho $CONSUL_WATCH_STATE >> %s\\n' \"$1\" > \"$2\" && chmod +x \"$2\"";
+    let new = fixture.path("new");
+    let written = std::process::Command::new("sh")
+        .args(["-c", line, "sh"])
+        .args([&fixture.path("told"), &new])
+        .status();
+    assert!(written.unwrap().success());
+    fs::rename(new, fixture.path(name)).unwrap();
+}
+
+#[actix::test]
+async fn a_change_that_is_not_applied_is_a_failure_of_the_handler() {
+    let fixture = Fixture::new();
+    let errors = start(&fixture, ErrorThreshold::Times(3));
+    let backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(20)).unwrap();
+    fs::create_dir(fixture.path("folder")).unwrap();
+    let line = "trap 'echo hup >> log' HUP; echo up >> log; while :; do sleep 0.01; done";
+    let exec = Exec::new(fixture.sh(line))
+        .backoff(backoff)
+        .state_file(fixture.path("folder/state"))
+        .events(errors.clone().recipient());
+    let handler = ExecHandler::new(exec).unwrap().start();
+    let first = state("x", 1);
+    handler.send(first.clone()).await.unwrap();
+    fixture.lines("log", 1).await;
+    fs::rename(fixture.path("folder"), fixture.path("elsewhere")).unwrap();
+    handler.do_send(change("y", 2, &first));
+    let told = fixture.lines("told", 1).await;
+    assert!(
+        told[0].starts_with("failed 1 key:app")
+            && told[0].contains("folder/state cannot be written"),
+        "{told:?}"
+    );
+    fs::rename(fixture.path("elsewhere"), fixture.path("folder")).unwrap();
+    assert_eq!(fixture.lines("log", 2).await, ["up", "hup"]);
+    let told = fixture.lines("told", 2).await;
+    assert!(told[1].starts_with("recovered 1 key:app"), "{told:?}");
+    stop(&handler, StopHandler::now()).await;
+    assert_eq!(
+        fixture.read("log").lines().count(),
+        2,
+        "it was not restarted"
+    );
 }

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use consul_watch_actors::{Reset, StartAfresh, Status, Stop, WatchStatus, WatchSupervisor};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use crate::{
-    checkpoint::Checkpoint,
     client::{ConsulClient, ConsulConfig, FileDigests},
     daemon::{
         config::{
@@ -21,7 +20,7 @@ use crate::{
             proxies::Proxies,
             reload_diff::{ReloadAction, reload_actions},
             reload_summary::ReloadSummary,
-            running_watch::RunningWatch,
+            running_watch::{EndedWatch, RunningWatch},
         },
     },
 };
@@ -203,9 +202,9 @@ impl Daemon {
     fn start_watch(
         &self,
         spec: WatchSpec,
-        seen: Option<Checkpoint>,
+        old: Option<EndedWatch>,
     ) -> impl Future<Output = Result<RunningWatch, DaemonError>> {
-        RunningWatch::start(&self.watches, &self.proxies, &self.errors, spec, seen)
+        RunningWatch::start(&self.watches, &self.proxies, &self.errors, spec, old)
     }
 
     /// Applies one action to a watch.
@@ -227,19 +226,22 @@ impl Daemon {
                 let label = spec.label.clone();
                 if let Err(source) = old.swap(spec, &self.errors, grace).await {
                     // Without a handler, the watch is of no use.
-                    old.end(&self.watches, grace).await;
+                    old.end(&self.watches, grace).await.removed();
                     return Err(DaemonError::Handler { label, source });
                 }
                 Some((at, old))
             }
             (old, new) => {
-                let mut seen = None;
+                let mut ended = None;
                 if let Some(old) = old {
-                    seen = old.end(&self.watches, grace).await;
+                    ended = Some(old.end(&self.watches, grace).await);
                 }
-                match new {
-                    Some((at, spec)) => Some((at, self.start_watch(spec, seen).await?)),
-                    None => None,
+                match (ended, new) {
+                    (ended, Some((at, spec))) => Some((at, self.start_watch(spec, ended).await?)),
+                    (ended, None) => {
+                        ended.into_iter().for_each(EndedWatch::removed);
+                        None
+                    }
                 }
             }
         })
@@ -264,7 +266,7 @@ impl Daemon {
         // A supervisor that is gone has ended all its watches.
         let _ = self.watches.send(Stop::all()).await;
         let grace = self.config.shutdown_grace;
-        self.proxies.stop(grace).await;
-        self.errors.stop(grace).await;
+        // A failure that continues when the daemon stops has not recovered, so nothing is announced from here on.
+        join(self.errors.stop(grace), self.proxies.stop(grace)).await;
     }
 }

@@ -2,11 +2,12 @@
 
 use std::{
     cell::{Cell, RefCell},
+    sync::Arc,
     time::Duration,
 };
 
 use actix::prelude::*;
-use consul_watch_actors::WatchEvent;
+use consul_watch_actors::{EventKind, WatchEvent};
 use futures_util::future::join_all;
 
 use crate::handlers::{
@@ -21,43 +22,53 @@ pub(super) struct ErrorHandlers {
 }
 
 impl ErrorHandlers {
-    /// Returns the reporter of a watch with these settings.
+    /// Returns the reporter of a new watch with these settings.
     pub(super) fn reporter(
         &self,
         label: &str,
         settings: Option<&OnError>,
     ) -> Result<ErrorReporter, ProgramError> {
-        let Some(settings) = settings else {
-            return Ok(ErrorReporter::default());
-        };
-        let mut running = self.running.borrow_mut();
-        let known = running.iter().find(|(known, _)| known == settings);
-        let handler = if let Some((_, handler)) = known {
-            handler.clone()
-        } else {
-            let handler = ErrorHandler::new(settings.clone())?.start();
-            running.push((settings.clone(), handler.clone()));
-            handler
-        };
         let number = self.reporters.get();
         self.reporters.set(number + 1);
         Ok(ErrorReporter {
             // Two watches may have one label.
-            owner: format!("{label} #{number}"),
-            handler: Some(handler),
+            owner: format!("{label} #{number}").into(),
+            handler: settings
+                .map(|settings| self.handler(settings))
+                .transpose()?,
         })
     }
 
-    /// Stops those that no watch uses any more.
+    /// Returns the reporter of a watch that continues with these settings, as the same source of failures.
+    pub(super) fn successor(
+        &self,
+        reporter: &ErrorReporter,
+        settings: Option<&OnError>,
+    ) -> Result<ErrorReporter, ProgramError> {
+        Ok(ErrorReporter {
+            owner: Arc::clone(&reporter.owner),
+            handler: settings
+                .map(|settings| self.handler(settings))
+                .transpose()?,
+        })
+    }
+
+    fn handler(&self, settings: &OnError) -> Result<Addr<ErrorHandler>, ProgramError> {
+        let mut running = self.running.borrow_mut();
+        if let Some((_, handler)) = running.iter().find(|(known, _)| known == settings) {
+            return Ok(handler.clone());
+        }
+        let handler = ErrorHandler::new(settings.clone())?.start();
+        running.push((settings.clone(), handler.clone()));
+        Ok(handler)
+    }
+
+    /// Lets go of those that no watch uses any more. Each ends when it has announced what has ended.
     pub(super) fn keep<'a>(&self, used: impl IntoIterator<Item = &'a OnError>) {
         let used: Vec<_> = used.into_iter().collect();
-        self.running.borrow_mut().retain(|(settings, handler)| {
-            let keeps = used.contains(&settings);
-            if !keeps {
-                handler.do_send(StopHandler::within(OnError::TIMEOUT));
-            }
-            keeps
-        });
+        self.running
+            .borrow_mut()
+            .retain(|(settings, _)| used.contains(&settings));
     }
 
     /// Stops all. What runs may take this long to finish.
@@ -70,23 +81,50 @@ impl ErrorHandlers {
 }
 
 /// Reports the failures and recoveries of one watch to the handler of errors, if it has one.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ErrorReporter {
-    owner: String,
+    /// The identity of the watch, which its handlers and subscriptions share.
+    owner: Arc<str>,
     handler: Option<Addr<ErrorHandler>>,
 }
 
 impl ErrorReporter {
-    pub(super) fn run(&self, ended: &RunEnded) {
-        self.send(|owner| HealthReport::of_run(Some(owner), ended));
+    /// Reports a run, unless it is a failure of a handler that is being replaced: the next one continues there.
+    pub(super) fn run(&self, ended: &RunEnded, is_running: bool) {
+        if is_running || ended.exit.is_success() {
+            self.send(|owner| HealthReport::of_run(Some(owner), ended));
+        }
     }
 
-    pub(super) fn call(&self, ended: &WebhookDelivered) {
-        self.send(|owner| Some(HealthReport::of_call(Some(owner), ended)));
+    /// Reports a call, as [`run`](Self::run) does a run.
+    pub(super) fn call(&self, ended: &WebhookDelivered, is_running: bool) {
+        if is_running || ended.outcome.is_ok() {
+            self.send(|owner| Some(HealthReport::of_call(Some(owner), ended)));
+        }
     }
 
     pub(super) fn event(&self, event: &WatchEvent) {
-        self.send(|owner| HealthReport::of_watch(Some(owner), event));
+        // A subscription that has ended is either replaced or removed.
+        if !matches!(event.kind, EventKind::Ended) {
+            self.send(|owner| HealthReport::of_watch(Some(owner), event));
+        }
+    }
+
+    /// Reports that a program that is kept running is the handler from now on.
+    pub(super) fn kept_from_now(&self) {
+        self.send(|owner| Some(HealthReport::kept_from_now(owner)));
+    }
+
+    /// Reports that the watch is gone for the handler of errors, if another one has its reports from now on.
+    pub(super) fn replaced_by(&self, next: &Self) {
+        if self.handler != next.handler {
+            self.removed();
+        }
+    }
+
+    /// Reports that the watch is gone, which ends what was announced of it.
+    pub(super) fn removed(&self) {
+        self.send(HealthReport::removed);
     }
 
     fn send<R: IntoIterator<Item = HealthReport>>(&self, report: impl FnOnce(&str) -> R) {
@@ -95,11 +133,5 @@ impl ErrorReporter {
                 handler.do_send(report);
             }
         }
-    }
-}
-
-impl Drop for ErrorReporter {
-    fn drop(&mut self) {
-        self.send(HealthReport::gone);
     }
 }

@@ -27,26 +27,34 @@ use crate::{
 /// A running watch. Its query type is erased.
 pub(super) struct RunningWatch {
     pub(super) spec: WatchSpec,
+    errors: ErrorReporter,
     subscription: SubscriptionId,
     swap: Recipient<ReplaceHandler>,
     end: Recipient<StopProxy>,
 }
 
 impl RunningWatch {
-    /// Starts a watch that resumes after the state `seen`, or else after its checkpoint.
+    /// Starts a watch that resumes after its checkpoint, or that takes the place of another one.
     pub(super) async fn start(
         watches: &Addr<WatchSupervisor<ConsulConfig>>,
         proxies: &Proxies,
         errors: &ErrorHandlers,
         spec: WatchSpec,
-        seen: Option<Checkpoint>,
+        old: Option<EndedWatch>,
     ) -> Result<Self, DaemonError> {
-        let errors = errors
-            .reporter(&spec.label, spec.on_error.as_ref())
-            .map_err(|source| DaemonError::Handler {
-                label: spec.label.clone(),
-                source: source.into(),
-            })?;
+        let settings = spec.on_error.as_ref();
+        let errors = match &old {
+            Some(old) => errors.successor(&old.errors, settings),
+            None => errors.reporter(&spec.label, settings),
+        };
+        let errors = errors.map_err(|source| DaemonError::Handler {
+            label: spec.label.clone(),
+            source: source.into(),
+        })?;
+        let seen = old.and_then(|old| {
+            old.errors.replaced_by(&errors);
+            old.seen
+        });
         let file = spec.delivery.checkpoint.as_ref().map(CheckpointFile::new);
         let seen = match (seen, &file) {
             (Some(seen), _) => Some(seen),
@@ -57,7 +65,7 @@ impl RunningWatch {
             watches: watches.clone(),
             proxies,
             spec: &spec,
-            errors,
+            errors: errors.clone(),
             file,
             seen,
         };
@@ -69,8 +77,12 @@ impl RunningWatch {
                     label: spec.label.clone(),
                     source,
                 })?;
+        if matches!(spec.handler, HandlerSpec::Exec(_)) {
+            errors.kept_from_now();
+        }
         Ok(Self {
             spec,
+            errors,
             subscription,
             swap,
             end,
@@ -88,25 +100,49 @@ impl RunningWatch {
         errors: &ErrorHandlers,
         grace: Duration,
     ) -> Result<(), HandlerError> {
+        let next = errors.successor(&self.errors, spec.on_error.as_ref())?;
         let swap = ReplaceHandler {
             label: spec.label.as_str().into(),
             spec: spec.handler.clone(),
-            errors: errors.reporter(&spec.label, spec.on_error.as_ref())?,
+            errors: next.clone(),
             grace,
         };
         self.spec = spec;
-        self.swap.send(swap).await?
+        let swapped = self.swap.send(swap).await;
+        std::mem::replace(&mut self.errors, next).replaced_by(&self.errors);
+        swapped??;
+        if matches!(self.spec.handler, HandlerSpec::Exec(_)) {
+            self.errors.kept_from_now();
+        }
+        Ok(())
     }
 
-    /// Ends the watch, and then the handler, which has this long to finish. Returns the state that was handled last.
+    /// Ends the watch, and then the handler, which has this long to finish.
     pub(super) async fn end(
         self,
         watches: &Addr<WatchSupervisor<ConsulConfig>>,
         grace: Duration,
-    ) -> Option<Checkpoint> {
+    ) -> EndedWatch {
         // A supervisor that has gone has ended all its watches.
         let _ = watches.send(Stop::subscription(self.subscription)).await;
-        self.end.send(StopProxy { grace }).await.ok().flatten()
+        EndedWatch {
+            seen: self.end.send(StopProxy { grace }).await.ok().flatten(),
+            errors: self.errors,
+        }
+    }
+}
+
+/// The remains of a watch, for one that takes its place.
+pub(super) struct EndedWatch {
+    /// The state that was handled last.
+    seen: Option<Checkpoint>,
+    errors: ErrorReporter,
+}
+
+impl EndedWatch {
+    /// No watch takes its place.
+    pub(super) fn removed(self) {
+        self.errors.removed();
     }
 }
 

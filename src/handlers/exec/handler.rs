@@ -17,8 +17,8 @@ use crate::handlers::{
     payload::HandlerPayload,
     payload_kind::PayloadKind,
     process::{
-        ChildCommand, ChildOutcome, CommandSender, Exit, OrphanPolicy, Pipes, ProgramError,
-        RunLimits, spawn, supervise,
+        ChildCommand, ChildOutcome, CommandSender, OrphanPolicy, Pipes, ProgramError, RunLimits,
+        spawn, supervise,
     },
     run_stats::{GetRunStats, RunEnded, RunStats, milliseconds},
     signal::ForwardSignal,
@@ -163,7 +163,7 @@ impl ExecHandler {
         }
     }
 
-    fn ended(&mut self, ended: ChildOutcome, ctx: &mut Context<Self>) {
+    fn ended(&mut self, mut ended: ChildOutcome, ctx: &mut Context<Self>) {
         let restarting = matches!(self.program_state, ProgramState::Restarting(_));
         self.program_state = ProgramState::Down;
         let retry_in = match (self.shutdown.is_stopping(), restarting) {
@@ -175,12 +175,33 @@ impl ExecHandler {
                     .max(Duration::from_millis(1)),
             ),
         };
+        let left = ended.left.take();
+        let report = self.report_of(ended, retry_in);
+        report.log("exec", self.exec.options.label.as_deref());
+        self.runs.count(&report);
+        self.exec.options.report(report);
+        match (retry_in, left) {
+            // A copy beside it could not be ended either.
+            (Some(pause), Some(left)) => {
+                let over = left.ended().into_actor(self);
+                ctx.spawn(over.map(move |(), handler, ctx| {
+                    handler.after(pause, ctx, Self::start_program);
+                }));
+            }
+            (Some(pause), None) => self.after(pause, ctx, Self::start_program),
+            (None, _) => {}
+        }
+        self.stop_when_idle(ctx);
+    }
+
+    fn report_of(&self, ended: ChildOutcome, retry_in: Option<Duration>) -> RunEnded {
         let ChildOutcome {
             exit,
             output,
             duration,
+            ..
         } = ended;
-        let report = RunEnded {
+        RunEnded {
             program: self.exec.program.name(),
             is_kept: true,
             path: self.state.as_ref().map(|state| state.path()),
@@ -191,14 +212,7 @@ impl ExecHandler {
             attempt: self.starts,
             retry_in,
             change: None,
-        };
-        report.log("exec", self.exec.options.label.as_deref());
-        self.runs.count(&report);
-        self.exec.options.report(report);
-        if let Some(pause) = retry_in {
-            self.after(pause, ctx, Self::start_program);
         }
-        self.stop_when_idle(ctx);
     }
 
     /// Signals or restarts the running program, as a change does.
@@ -211,12 +225,14 @@ impl ExecHandler {
                 .backoff
                 .failed(Instant::now())
                 .max(Duration::from_millis(1));
+            let ended = ChildOutcome::not_started(error);
             tracing::warn!(
                 label = self.label(),
-                error = Exit::from(error).to_string(),
+                error = ended.exit.to_string(),
                 retry_in_ms = milliseconds(pause),
                 "the change is not applied yet: the state file was not written"
             );
+            self.exec.options.report(self.report_of(ended, Some(pause)));
             return self.after(pause, ctx, Self::apply_change);
         }
         // A program that has just exited is started again with the newest state.

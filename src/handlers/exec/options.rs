@@ -100,7 +100,8 @@ impl Exec {
 
     /// Keeps the newest state in this file, as the JSON that Consul's handlers receive and a newline. It is
     /// written before the program is started, signalled or restarted. It is replaced as a whole, and only our
-    /// own user may read it.
+    /// own user may read it. While it cannot be written, the running program learns of no change, and each try is
+    /// reported as a run that was not started.
     #[must_use]
     pub fn state_file(mut self, file: impl Into<PathBuf>) -> Self {
         self.state_file = Some(file.into());

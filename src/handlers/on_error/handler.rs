@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use actix::prelude::*;
-use consul_watch_actors::{WatchEvent, WatchPath};
+use consul_watch_actors::{Backoff, WatchEvent, WatchPath};
 use tokio::{sync::mpsc::unbounded_channel, time::Instant};
 
 use super::{
@@ -16,10 +16,11 @@ use crate::handlers::{
     input::ProgramInput,
     lifecycle::{Lifecycle, Shutdown, StopHandler},
     process::{
-        ChildCommand, ChildOutcome, CommandSender, OrphanPolicy, OutputTo, Pipes, ProgramError,
-        RunLimits, spawn, supervise,
+        ChildCommand, ChildOutcome, CommandSender, Exit, OrphanPolicy, OutputTo, Pipes,
+        ProgramError, RunLimits, spawn, supervise,
     },
-    run_stats::RunEnded,
+    retry_policy::RetryPolicy,
+    run_stats::{RunEnded, milliseconds},
     signal::Signal,
     webhook::WebhookDelivered,
 };
@@ -52,6 +53,10 @@ pub struct ErrorHandler {
     incidents: Incidents,
     /// The sender of commands for the run in progress.
     running: Option<CommandSender>,
+    /// When a program that could not be started is tried again.
+    retry_at: Option<Instant>,
+    /// The back-off since the last start.
+    backoff: Option<Backoff>,
     timer: Option<SpawnHandle>,
     shutdown: Shutdown,
 }
@@ -68,6 +73,8 @@ impl ErrorHandler {
             incidents: Incidents::new(settings.threshold),
             settings,
             running: None,
+            retry_at: None,
+            backoff: None,
             timer: None,
             shutdown: Shutdown::default(),
         })
@@ -89,13 +96,17 @@ impl ErrorHandler {
             return;
         }
         let now = Instant::now();
-        while self.running.is_none() {
-            match self.incidents.due(now) {
-                Some(announcement) => self.run(&announcement, ctx),
-                None => break,
-            }
+        self.retry_at = self.retry_at.filter(|at| *at > now);
+        while self.running.is_none() && self.retry_at.is_none() {
+            // An incident that has ended since the last try is not announced.
+            let Some(announcement) = self.incidents.due(now) else {
+                self.backoff = None;
+                break;
+            };
+            self.run(&announcement, ctx);
         }
-        if let Some(at) = self.incidents.next_at().filter(|_| self.running.is_none()) {
+        let next = self.retry_at.or_else(|| self.incidents.next_at());
+        if let Some(at) = next.filter(|_| self.running.is_none()) {
             self.timer = Some(
                 ctx.run_later(at.saturating_duration_since(now), |handler, ctx| {
                     handler.timer = None;
@@ -112,6 +123,8 @@ impl ErrorHandler {
         };
         match spawn(&self.settings.program, &variables(announcement), pipes) {
             Ok(child) => {
+                self.incidents.announced(announcement);
+                self.backoff = None;
                 let (commands, receiver) = unbounded_channel();
                 self.running = Some(commands);
                 let limits = RunLimits {
@@ -123,8 +136,37 @@ impl ErrorHandler {
                 let life = supervise(child, limits, receiver).into_actor(self);
                 ctx.spawn(life.map(|ended, handler, ctx| handler.ended(&ended, ctx)));
             }
-            Err(error) => self.log(&ChildOutcome::not_started(error)),
+            Err(error) => self.not_started(announcement, error, ctx),
         }
+    }
+
+    /// Tries again later, however often that takes.
+    fn not_started(
+        &mut self,
+        announcement: &Announcement,
+        error: ProgramError,
+        ctx: &Context<Self>,
+    ) {
+        let policy = RetryPolicy::default().without_end();
+        let pause = policy
+            .pause(&mut self.backoff, 0)
+            .filter(|_| ctx.connected());
+        self.retry_at = pause.map(|pause| Instant::now() + pause);
+        if pause.is_none() {
+            // Nobody reports to this handler any more, so nobody wants this program.
+            self.incidents.announced(announcement);
+        }
+        let exit = Exit::from(error);
+        let program = self.settings.program.name();
+        tracing::warn!(
+            label = program,
+            kind = "on_error",
+            exit = exit.code(),
+            reason = exit.to_string(),
+            retry_in_ms = pause.map(milliseconds),
+            program,
+            "the program for errors was not started"
+        );
     }
 
     fn ended(&mut self, ended: &ChildOutcome, ctx: &mut Context<Self>) {

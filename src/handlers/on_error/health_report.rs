@@ -38,6 +38,9 @@ enum Part {
 pub(super) enum Health {
     Failed(FailureReport),
     Recovered,
+    /// It counts as recovered after this time without another failure.
+    #[cfg(feature = "cli")]
+    HealsAfter(Duration),
     /// It no longer exists.
     Gone,
 }
@@ -144,17 +147,28 @@ impl HealthReport {
         Some(Self::of(owner, path, Part::Watch, health))
     }
 
-    /// Reports that a watch and its handler no longer exist.
+    /// Reports that a watch and its handler are not wanted any more, which ends what was announced of them.
     #[cfg(feature = "cli")]
-    pub(crate) fn gone(owner: &str) -> [Self; 2] {
-        [Part::Watch, Part::Handler].map(|part| Self {
+    pub(crate) fn removed(owner: &str) -> [Self; 2] {
+        [Part::Watch, Part::Handler].map(|part| Self::unnamed(owner, part, Health::Recovered))
+    }
+
+    /// Reports that a program that is kept running has replaced the handler. It reports no success.
+    #[cfg(feature = "cli")]
+    pub(crate) fn kept_from_now(owner: &str) -> Self {
+        Self::unnamed(owner, Part::Handler, Health::HealsAfter(STABLE))
+    }
+
+    #[cfg(feature = "cli")]
+    fn unnamed(owner: &str, part: Part, health: Health) -> Self {
+        Self {
             source: Source {
                 owner: owner.to_owned(),
                 part,
             },
             path: None,
-            health: Health::Gone,
-        })
+            health,
+        }
     }
 
     fn of(owner: Option<&str>, path: &WatchPath, part: Part, health: Health) -> Self {

@@ -1,6 +1,12 @@
 //! [`Incidents`]: the failures that have not ended, by cause. They know no clock and do no I/O.
 
-use std::{collections::BTreeMap, time::Duration};
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use consul_watch_actors::WatchPath;
 use tokio::time::Instant;
@@ -24,10 +30,11 @@ pub(super) struct Incidents {
 #[derive(Debug)]
 struct Incident {
     cause: String,
+    /// The begin of what was announced.
     since: Instant,
     /// The sources that fail.
     failing: BTreeMap<Source, Failing>,
-    /// The watches that have failed, in the order of their failures.
+    /// The watches that have failed, in the order of their failures. Before the announcement, some may be well again.
     paths: Vec<WatchPath>,
     error: String,
     output: String,
@@ -36,6 +43,8 @@ struct Incident {
 
 #[derive(Debug)]
 struct Failing {
+    path: Option<WatchPath>,
+    since: Instant,
     times: u32,
     is_final: bool,
     heals_at: Option<Instant>,
@@ -44,6 +53,8 @@ struct Failing {
 /// The news for the program.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Announcement {
+    /// The cause of the incident, which identifies it.
+    cause: String,
     pub(super) recovered: bool,
     pub(super) error: String,
     pub(super) output: String,
@@ -73,6 +84,14 @@ impl Incidents {
                     incident.failing.remove(&source);
                 }
             }
+            #[cfg(feature = "cli")]
+            Health::HealsAfter(time) => {
+                for incident in &mut self.open {
+                    if let Some(failing) = incident.failing.get_mut(&source) {
+                        failing.heals_at = Some(now + time);
+                    }
+                }
+            }
             Health::Gone => {
                 for incident in &mut self.open {
                     let was_last =
@@ -100,7 +119,7 @@ impl Incidents {
             .filter(|other| other.cause != failure.cause)
         {
             if let Some(failing) = other.failing.remove(&source) {
-                (since, times) = (other.since, failing.times);
+                (since, times) = (failing.since, failing.times);
                 is_announced = other.is_announced;
                 other.is_announced &= !other.failing.is_empty();
             }
@@ -123,6 +142,8 @@ impl Incidents {
         });
         let incident = &mut self.open[at];
         let failing = incident.failing.entry(source).or_insert(Failing {
+            path: path.clone(),
+            since,
             times,
             is_final: false,
             heals_at: None,
@@ -136,7 +157,7 @@ impl Incidents {
             .extend(path.filter(|path| !incident.paths.contains(path)));
     }
 
-    /// Returns what is to be announced now.
+    /// Returns what is to be announced now, until [`announced`](Self::announced) is called with it.
     pub(super) fn due(&mut self, now: Instant) -> Option<Announcement> {
         for incident in &mut self.open {
             incident
@@ -144,19 +165,30 @@ impl Incidents {
                 .retain(|_, failing| failing.heals_at.is_none_or(|at| at > now));
         }
         self.drop_unannounced();
-        if let Some(at) = self
+        if let Some(over) = self
             .open
             .iter()
-            .position(|incident| incident.failing.is_empty())
+            .find(|incident| incident.failing.is_empty())
         {
-            return Some(self.open.remove(at).announcement(true, now));
+            return Some(over.announcement(true, now));
         }
         let threshold = self.threshold;
-        let due = self.open.iter_mut().find(|incident| {
+        let due = self.open.iter().find(|incident| {
             !incident.is_announced && incident.due_at(threshold).is_some_and(|at| at <= now)
         })?;
-        due.is_announced = true;
         Some(due.announcement(false, now))
+    }
+
+    /// Notes that the program has been started for this.
+    pub(super) fn announced(&mut self, announcement: &Announcement) {
+        let is_it = |incident: &Incident| incident.cause == announcement.cause;
+        if announcement.recovered {
+            self.open.retain(|incident| !is_it(incident));
+        } else if let Some(incident) = self.open.iter_mut().find(|incident| is_it(incident)) {
+            incident.is_announced = true;
+            incident.since = incident.failing_since();
+            incident.paths.clone_from(&announcement.paths);
+        }
     }
 
     /// Returns the time at which there may be something to announce.
@@ -194,149 +226,31 @@ impl Incident {
             }
             _ => Duration::ZERO,
         };
-        Some(self.since + wait.max(GATHER))
+        Some(self.failing_since() + wait.max(GATHER))
+    }
+
+    /// Returns since when that source fails that has failed for the longest time.
+    fn failing_since(&self) -> Instant {
+        let all = self.failing.values().map(|failing| failing.since);
+        all.min().unwrap_or(self.since)
     }
 
     fn announcement(&self, recovered: bool, now: Instant) -> Announcement {
+        let (mut since, mut paths) = (self.since, self.paths.clone());
+        if !self.is_announced {
+            // What was well again before has not failed for long.
+            since = self.failing_since();
+            let all = self.failing.values();
+            let failing: HashSet<_> = all.filter_map(|failing| failing.path.as_ref()).collect();
+            paths.retain(|path| failing.contains(path));
+        }
         Announcement {
+            cause: self.cause.clone(),
             recovered,
             error: self.error.clone(),
             output: self.output.clone(),
-            paths: self.paths.clone(),
-            lasted: now.duration_since(self.since),
+            paths,
+            lasted: now.duration_since(since),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn failed(name: &str, cause: &str) -> HealthReport {
-        let failure = FailureReport {
-            cause: cause.to_owned(),
-            error: format!("{name} {cause}"),
-            output: String::new(),
-            is_final: false,
-            heals_after: None,
-        };
-        HealthReport::test(name, Health::Failed(failure))
-    }
-
-    fn recovered(name: &str) -> HealthReport {
-        HealthReport::test(name, Health::Recovered)
-    }
-
-    fn names(announcement: Option<Announcement>) -> Option<(bool, String)> {
-        let announcement = announcement?;
-        let names: Vec<_> = announcement.paths.iter().map(WatchPath::name).collect();
-        Some((announcement.recovered, names.join(" ")))
-    }
-
-    #[test]
-    fn one_cause_is_announced_once_and_its_recovery_once() {
-        let (mut incidents, now) = (
-            Incidents::new(ErrorThreshold::Lasting(10 * SECOND)),
-            Instant::now(),
-        );
-        for name in ["a", "b", "c"] {
-            incidents.report(failed(name, "gone"), now);
-            incidents.report(failed(name, "gone"), now + SECOND);
-        }
-        assert_eq!(incidents.next_at(), Some(now + 10 * SECOND));
-        assert_eq!(incidents.due(now + 9 * SECOND), None);
-        let later = now + 10 * SECOND;
-        assert_eq!(
-            names(incidents.due(later)),
-            Some((false, "a b c".to_owned()))
-        );
-        assert_eq!((incidents.due(later), incidents.next_at()), (None, None));
-        incidents.report(failed("d", "gone"), later);
-        incidents.report(recovered("a"), later);
-        incidents.report(recovered("b"), later);
-        incidents.report(recovered("c"), later);
-        assert_eq!(incidents.due(later), None, "d fails");
-        incidents.report(recovered("d"), later);
-        assert_eq!(
-            names(incidents.due(later)),
-            Some((true, "a b c d".to_owned()))
-        );
-        assert_eq!(incidents.due(later), None);
-    }
-
-    #[test]
-    fn a_hiccup_is_not_announced() {
-        let (mut incidents, now) = (Incidents::new(ErrorThreshold::Times(3)), Instant::now());
-        for _ in 0..5 {
-            incidents.report(failed("a", "x"), now);
-            incidents.report(failed("a", "x"), now);
-            incidents.report(recovered("a"), now);
-        }
-        assert_eq!(
-            (incidents.due(now + 100 * SECOND), incidents.next_at()),
-            (None, None)
-        );
-        for _ in 0..3 {
-            incidents.report(failed("a", "x"), now);
-        }
-        assert_eq!(
-            names(incidents.due(now + SECOND)),
-            Some((false, "a".to_owned()))
-        );
-    }
-
-    #[test]
-    fn another_cause_goes_on_with_the_time_and_is_no_recovery() {
-        let (mut incidents, now) = (
-            Incidents::new(ErrorThreshold::Lasting(10 * SECOND)),
-            Instant::now(),
-        );
-        incidents.report(failed("a", "one"), now);
-        incidents.report(failed("a", "two"), now + 9 * SECOND);
-        assert_eq!(
-            names(incidents.due(now + 10 * SECOND)),
-            Some((false, "a".to_owned()))
-        );
-        incidents.report(failed("a", "three"), now + 11 * SECOND);
-        assert_eq!(incidents.due(now + 60 * SECOND), None);
-        incidents.report(recovered("a"), now + 61 * SECOND);
-        assert_eq!(
-            names(incidents.due(now + 61 * SECOND)),
-            Some((true, "a".to_owned()))
-        );
-    }
-
-    #[test]
-    fn what_is_given_up_is_announced_soon_and_what_is_gone_is_no_recovery() {
-        let (mut incidents, now) = (Incidents::new(ErrorThreshold::Times(9)), Instant::now());
-        let mut given_up = failed("a", "x");
-        if let Health::Failed(failure) = &mut given_up.health {
-            failure.is_final = true;
-        }
-        incidents.report(given_up, now);
-        assert_eq!(incidents.due(now), None, "others may join");
-        assert!(incidents.due(now + GATHER).is_some());
-        incidents.report(HealthReport::test("a", Health::Gone), now + SECOND);
-        assert_eq!(incidents.due(now + SECOND), None);
-    }
-
-    #[test]
-    fn what_keeps_running_heals_by_time() {
-        let (mut incidents, now) = (Incidents::new(ErrorThreshold::Times(1)), Instant::now());
-        let mut crash = failed("a", "x");
-        if let Health::Failed(failure) = &mut crash.health {
-            failure.heals_after = Some(10 * SECOND);
-        }
-        incidents.report(crash.clone(), now);
-        assert!(incidents.due(now + SECOND).is_some());
-        incidents.report(crash, now + 9 * SECOND);
-        assert_eq!(incidents.due(now + 11 * SECOND), None);
-        assert_eq!(incidents.next_at(), Some(now + 19 * SECOND));
-        assert_eq!(
-            names(incidents.due(now + 19 * SECOND)),
-            Some((true, "a".to_owned()))
-        );
     }
 }

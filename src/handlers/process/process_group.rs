@@ -1,11 +1,12 @@
 //! [`ProcessGroup`]: a child and all that it forked.
 
-use std::{cell::Cell, fs};
+use std::{cell::Cell, fs, time::Duration};
 
 use rustix::{
     io::Errno,
     process::{Pid, kill_process_group, test_kill_process_group},
 };
+use tokio::time::sleep;
 
 use super::program_guard;
 use crate::handlers::Signal;
@@ -22,6 +23,9 @@ pub(super) struct ProcessGroup {
     /// Whether the warning about a group of another user was logged.
     warned: Cell<bool>,
 }
+
+/// The time between two checks of a group that could not be ended.
+const LEFT_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The members of a group, as far as this process may see and signal them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +94,11 @@ impl ProcessGroup {
         }
     }
 
+    /// Returns what this process may not end.
+    pub(super) fn left(&self) -> Option<LeftGroup> {
+        (self.members() == Members::Forbidden).then_some(LeftGroup(self.leader))
+    }
+
     /// Leaves the remaining members alone.
     pub(super) fn release(mut self) {
         self.over = true;
@@ -102,6 +111,25 @@ impl Drop for ProcessGroup {
             self.signal(Signal::KILL);
         }
         program_guard::remove(self.leader);
+    }
+}
+
+/// A group whose members run as another user, and could not be ended.
+#[derive(Debug)]
+pub(in crate::handlers) struct LeftGroup(Pid);
+
+impl LeftGroup {
+    /// Waits until no member runs.
+    pub(in crate::handlers) async fn ended(self) {
+        tracing::warn!(
+            group = self.0.as_raw_pid(),
+            "the program is not started again before the processes that were left alone have ended"
+        );
+        while test_kill_process_group(self.0) != Err(Errno::SRCH)
+            && has_running_member(self.0) != Some(false)
+        {
+            sleep(LEFT_INTERVAL).await;
+        }
     }
 }
 

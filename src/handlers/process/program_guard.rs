@@ -60,6 +60,8 @@ pub fn guard_programs() {
     if arguments.next().is_some_and(|name| name == NAME)
         && arguments.next().is_some_and(|first| first == ARGUMENT)
     {
+        // The system names it after the link that it was started by. Without a name it works too.
+        let _ = fs::write("/proc/self/comm", NAME);
         let parent = arguments.next().and_then(|id| id.to_str()?.parse().ok());
         watch_over(parent.unwrap_or_default(), io::stdin().lock());
         exit(0);

@@ -54,6 +54,14 @@ pub(super) fn remedy(command: &Command, shell: bool, error: &io::Error) -> Strin
             "there is no such file, or the interpreter in its first line is missing; check the path"
         }
         (_, io::ErrorKind::NotFound) => "it is not on the PATH; install it, or give its full path",
+        (_, io::ErrorKind::PermissionDenied) if Path::new(command.get_program()).is_dir() => {
+            if shell {
+                "it is the shell that the variable SHELL names, and a directory; set SHELL to a shell, or give the \
+                 program as a list (`args`)"
+            } else {
+                "it is a directory; name a program"
+            }
+        }
         (_, io::ErrorKind::PermissionDenied) => {
             "it is not executable; make it so (chmod +x) for the user that this process runs as"
         }
@@ -131,6 +139,13 @@ mod tests {
                 "{errno}"
             );
         }
+        let directory = Command::new("/");
+        assert_eq!(
+            reason(&directory, Errno::ACCESS),
+            "it is a directory; name a program"
+        );
+        let shell = remedy(&directory, true, &Errno::ACCESS.into());
+        assert!(shell.contains("SHELL names, and a directory"), "{shell}");
         assert!(reason(&Command::new("/x"), Errno::NOENT).contains("check the path"));
         let mut elsewhere = Command::new("x");
         elsewhere.current_dir("/no/such/folder");

@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{
     Exit, Output, ProgramError,
-    process_group::{Members, ProcessGroup},
+    process_group::{LeftGroup, Members, ProcessGroup},
     spawn::SpawnedChild,
     termination::{Termination, TerminationReason, TerminationStep, far},
 };
@@ -72,6 +72,8 @@ pub(in crate::handlers) struct ChildOutcome {
     pub(in crate::handlers) exit: Exit,
     pub(in crate::handlers) output: Output,
     pub(in crate::handlers) duration: Duration,
+    /// The processes that should have been ended, and could not be.
+    pub(in crate::handlers) left: Option<LeftGroup>,
 }
 
 impl ChildOutcome {
@@ -81,6 +83,7 @@ impl ChildOutcome {
             exit: error.into(),
             output: Output::default(),
             duration: Duration::ZERO,
+            left: None,
         }
     }
 }
@@ -104,7 +107,7 @@ pub(in crate::handlers) async fn supervise(
     let begun = Instant::now();
     let mut termination = Termination::begin(limits.timeout, begun);
     let mut output = Output::default();
-    let status = {
+    let (status, left) = {
         let mut streams = pin!(
             async {
                 tokio::join!(
@@ -158,13 +161,14 @@ pub(in crate::handlers) async fn supervise(
                 }
             }
         }
+        let left = termination.ending().and_then(|_| group.left());
         // From here on, what the child has left lives on, even if this future is dropped or this process is killed.
         group.release();
         if !streams.is_terminated() {
             // Another process holds the pipes now, and not the child.
             let _ = timeout(DRAIN_TIMEOUT, streams).await;
         }
-        status
+        (status, left)
     };
     if let Some(pipe) = pipe {
         // Who still writes to it would die of SIGPIPE without a reader.
@@ -180,6 +184,7 @@ pub(in crate::handlers) async fn supervise(
         exit,
         output,
         duration: begun.elapsed(),
+        left,
     }
 }
 

@@ -100,6 +100,7 @@ impl ScriptHandler {
             exit,
             output,
             duration,
+            left,
         } = ended;
         let succeeded = exit.is_success();
         let stopping = self.shutdown.is_stopping();
@@ -139,7 +140,17 @@ impl ScriptHandler {
             at: Instant::now() + pause,
             binding: false,
         });
-        self.jobs.queue.ended(id, run, retry);
+        match left.filter(|_| !stopping && !ends) {
+            None => self.jobs.queue.ended(id, run, retry),
+            // A copy beside it could not be ended either.
+            Some(left) => {
+                let over = left.ended().into_actor(self);
+                ctx.spawn(over.map(move |(), handler, ctx| {
+                    handler.jobs.queue.ended(id, run, retry);
+                    handler.start_due(ctx);
+                }));
+            }
+        }
         if ends && !stopping {
             self.begin_shutdown(self.script.options.grace, ctx);
         }

@@ -128,6 +128,10 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
         Ok(())
     }
 
+    fn is_running(&self) -> bool {
+        matches!(self.handler, HandlerState::Running(_))
+    }
+
     /// Takes the handler away that runs or is finishing. Updates wait for the next one.
     fn take_handler(
         &mut self,
@@ -235,9 +239,7 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
 
     /// Restarts a handler that ended unexpectedly.
     fn handler_ended(&mut self, ctx: &mut Context<Self>) {
-        let ended =
-            matches!(&self.handler, HandlerState::Running(handler) if !handler.is_connected());
-        if ended {
+        if matches!(&self.handler, HandlerState::Running(handler) if !handler.is_connected()) {
             self.take_handler(|_| HandlerState::Restarting);
             tracing::error!(
                 label = &*self.label,
@@ -256,7 +258,7 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
         ctx: &mut Context<Self>,
     ) {
         // A run that ends because its handler is stopped counts as not handled.
-        if (success || (!retries && matches!(self.handler, HandlerState::Running(_))))
+        if (success || (!retries && self.is_running()))
             && let Some(changed) = change.and_then(HandledChange::of)
         {
             self.record(changed, success, ctx);
@@ -301,7 +303,7 @@ impl<Q: HandlerPayload> Handler<RunEnded> for HandlerProxy<Q> {
     type Result = ();
 
     fn handle(&mut self, ended: RunEnded, ctx: &mut Self::Context) {
-        self.errors.run(&ended);
+        self.errors.run(&ended, self.is_running());
         // A program that is kept running has handled a state once it runs.
         if !ended.is_kept {
             self.ended(
@@ -318,7 +320,7 @@ impl<Q: HandlerPayload> Handler<WebhookDelivered> for HandlerProxy<Q> {
     type Result = ();
 
     fn handle(&mut self, ended: WebhookDelivered, ctx: &mut Self::Context) {
-        self.errors.call(&ended);
+        self.errors.call(&ended, self.is_running());
         self.ended(
             ended.change.as_ref(),
             ended.outcome.is_ok(),
