@@ -219,7 +219,7 @@ impl CheckpointFile {
             .map_err(|source| self.not_written(source))
     }
 
-    fn folder(&self) -> &Path {
+    pub(super) fn folder(&self) -> &Path {
         let folder = self.path.parent();
         folder
             .filter(|folder| !folder.as_os_str().is_empty())
