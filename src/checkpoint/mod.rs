@@ -3,6 +3,7 @@
 //! Start with [`CheckpointFile`], which keeps it in a file. To keep it elsewhere, take a [`Checkpoint`] from each
 //! [`Changed`] that was handled, and begin with [`Checkpoint::resume`].
 
+mod damage;
 mod digest;
 mod file;
 mod fingerprint;

@@ -10,12 +10,12 @@ use super::{
 };
 
 impl CheckpointFile {
-    /// Reads the checkpoint of this watch. A file that is damaged or another watch's is a
+    /// Reads the checkpoint of this watch. A file that is damaged, that cannot be read, or that is another watch's is a
     /// warning and no checkpoint: the watch begins with the state as it is.
     ///
     /// # Errors
     ///
-    /// [`CheckpointError::Read`], [`CheckpointError::NotAFile`] and [`CheckpointError::NotACheckpoint`].
+    /// [`CheckpointError::NotAFile`] and [`CheckpointError::NotACheckpoint`].
     pub(crate) fn load_for(
         &self,
         label: &str,
@@ -38,7 +38,22 @@ impl CheckpointFile {
                     |seen| Ok(Some(seen)),
                 )
             }
+            Err(CheckpointError::Read { source, .. }) => {
+                warn(source.to_string(), "checkpoint cannot be read")
+            }
             loaded => loaded,
+        }
+    }
+
+    /// Writes a checkpoint, unless something is in its place that is none or that cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError`].
+    pub(crate) fn replace(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
+        match self.load() {
+            Ok(_) | Err(CheckpointError::Damaged { .. }) => self.store(checkpoint),
+            Err(error) => Err(error),
         }
     }
 

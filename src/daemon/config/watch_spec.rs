@@ -198,9 +198,11 @@ fn unusable_checkpoint(spec: &WatchSpec) -> Option<String> {
         ));
     }
     match CheckpointFile::new(file).load() {
-        // A damaged one, or one of another watch, is a warning when the watch starts.
-        Ok(_) | Err(CheckpointError::Damaged { .. }) => None,
-        Err(error) => Some(error.to_string()),
+        Err(
+            error @ (CheckpointError::NotAFile { .. } | CheckpointError::NotACheckpoint { .. }),
+        ) => Some(error.to_string()),
+        // Any other is a warning when the watch starts.
+        _ => None,
     }
 }
 
