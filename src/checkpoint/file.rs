@@ -11,7 +11,7 @@ use std::{
 use rustix::{fs::OFlags, io::Errno};
 use tempfile::NamedTempFile;
 
-use super::{Checkpoint, damage::is_damaged};
+use super::{Checkpoint, damage::is_damaged, leftovers};
 
 /// The size up to which a file is read. The largest checkpoint, of 1,280 events, has 50 KB.
 const MAX_SIZE: u64 = 1024 * 1024;
@@ -167,6 +167,7 @@ impl CheckpointFile {
     ///
     /// [`CheckpointError::Read`], [`CheckpointError::NotAFile`] and [`CheckpointError::NotACheckpoint`].
     pub(crate) fn load_or_begin(&self, watch: &str) -> Result<Option<Checkpoint>, CheckpointError> {
+        leftovers::remove(self.folder(), self.name());
         match self.load() {
             Err(CheckpointError::Damaged { path, source }) => {
                 tracing::warn!(
@@ -202,7 +203,8 @@ impl CheckpointFile {
             // A random name that did not exist, for this user alone.
             let mut new = tempfile::Builder::new()
                 .prefix(&prefix)
-                .suffix(".new")
+                .suffix(leftovers::SUFFIX)
+                .rand_bytes(leftovers::RANDOM)
                 .tempfile_in(self.folder())?;
             serde_json::to_writer(&mut new, checkpoint)?;
             new.write_all(b"\n")?;

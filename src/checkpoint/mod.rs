@@ -8,6 +8,7 @@ mod digest;
 mod file;
 mod fingerprint;
 mod identity;
+mod leftovers;
 #[cfg(feature = "cli")]
 mod of_daemon;
 mod shared_state;

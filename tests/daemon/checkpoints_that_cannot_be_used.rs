@@ -139,3 +139,36 @@ fn two_watches_cannot_share_a_file_however_it_is_spelled() {
         );
     }
 }
+
+#[test]
+fn what_an_interrupted_write_left_is_removed_and_nothing_else() {
+    let (agent, folder) = (TestAgent::dev(), Folder::new());
+    agent.put("a", "1");
+    let path = folder.path("seen");
+    let left = ["seen.AbC123.new", "seen.zzzzzz.new"].map(|name| folder.path(name));
+    let kept = [
+        "seen.AbC12.new",
+        "seen.AbC1234.new",
+        "seen.AbC-23.new",
+        "seen.AbC123.old",
+        "other.AbC123.new",
+        "AbC123.new",
+    ];
+    let kept = kept.map(|name| folder.path(name));
+    for file in left.iter().chain(&kept) {
+        fs::write(file, "{\"watch\":\"key:a\"").unwrap();
+    }
+    fs::create_dir(folder.path("seen.folder.new")).unwrap();
+    symlink(&kept[0], folder.path("seen.linked.new")).unwrap();
+    let file = folder.configure(&two_watches(&folder, &agent.url(), &path));
+    let daemon = Process::start(&folder, &file, &[]);
+    eventually(DEADLINE, "the end of old files", || {
+        !left.iter().any(|file| file.exists())
+    });
+    eventually(DEADLINE, "a checkpoint", || path.exists());
+    daemon.stop();
+    for file in kept {
+        assert!(file.exists(), "{}", file.display());
+    }
+    assert!(folder.path("seen.folder.new").exists() && folder.path("seen.linked.new").exists());
+}
