@@ -1,6 +1,7 @@
 //! The file that keeps a checkpoint.
 
 use std::{
+    ffi::OsStr,
     fs::{File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
@@ -10,7 +11,7 @@ use std::{
 use rustix::{fs::OFlags, io::Errno};
 use tempfile::NamedTempFile;
 
-use super::Checkpoint;
+use super::{Checkpoint, damage::is_damaged, leftovers};
 
 /// The size up to which a file is read. The largest checkpoint, of 1,280 events, has 50 KB.
 const MAX_SIZE: u64 = 1024 * 1024;
@@ -166,6 +167,7 @@ impl CheckpointFile {
     ///
     /// [`CheckpointError::Read`], [`CheckpointError::NotAFile`] and [`CheckpointError::NotACheckpoint`].
     pub(crate) fn load_or_begin(&self, watch: &str) -> Result<Option<Checkpoint>, CheckpointError> {
+        leftovers::remove(self.folder(), self.name());
         match self.load() {
             Err(CheckpointError::Damaged { path, source }) => {
                 tracing::warn!(
@@ -195,13 +197,14 @@ impl CheckpointFile {
         &self,
         checkpoint: &Checkpoint,
     ) -> Result<PreparedFile<'_>, CheckpointError> {
-        let mut prefix = self.path.file_name().unwrap_or_default().to_owned();
+        let mut prefix = self.name().to_owned();
         prefix.push(".");
         let write = || {
             // A random name that did not exist, for this user alone.
             let mut new = tempfile::Builder::new()
                 .prefix(&prefix)
-                .suffix(".new")
+                .suffix(leftovers::SUFFIX)
+                .rand_bytes(leftovers::RANDOM)
                 .tempfile_in(self.folder())?;
             serde_json::to_writer(&mut new, checkpoint)?;
             new.write_all(b"\n")?;
@@ -219,7 +222,11 @@ impl CheckpointFile {
             .map_err(|source| self.not_written(source))
     }
 
-    fn folder(&self) -> &Path {
+    fn name(&self) -> &OsStr {
+        self.path.file_name().unwrap_or_default()
+    }
+
+    pub(super) fn folder(&self) -> &Path {
         let folder = self.path.parent();
         folder
             .filter(|folder| !folder.as_os_str().is_empty())
@@ -239,13 +246,6 @@ impl CheckpointFile {
             source,
         }
     }
-}
-
-/// Whether a text is what is left of a checkpoint, and not a file of something else that was named by mistake.
-fn is_damaged(text: &[u8]) -> bool {
-    const START: &[u8] = b"{\"watch\":";
-    let is_blank = text.iter().all(|byte| matches!(byte, 0 | b' ' | b'\n'));
-    is_blank || text.starts_with(START) || START.starts_with(text)
 }
 
 /// A checkpoint on the disk that has not replaced its file yet. Dropped, it leaves nothing behind.

@@ -3,9 +3,14 @@
 //! Start with [`CheckpointFile`], which keeps it in a file. To keep it elsewhere, take a [`Checkpoint`] from each
 //! [`Changed`] that was handled, and begin with [`Checkpoint::resume`].
 
+mod damage;
 mod digest;
 mod file;
 mod fingerprint;
+mod identity;
+mod leftovers;
+#[cfg(feature = "cli")]
+mod of_daemon;
 mod shared_state;
 mod subscriber;
 #[cfg(test)]
@@ -19,13 +24,13 @@ pub use self::file::{CheckpointError, CheckpointFile};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use consul_watch_actors::{Changed, Query, Snapshot, Watch};
+use consul_watch_actors::{Changed, Query, Snapshot, Watch, WatchPath};
 use serde::{Deserialize, Serialize};
 
-use self::fingerprint::Fingerprint;
 #[cfg(feature = "cli")]
 pub(crate) use self::fingerprint::{entry_id, without_indexes};
 pub(crate) use self::view_parts::ViewParts;
+use self::{fingerprint::Fingerprint, identity::identity};
 
 /// The state that a subscriber handled last: its index and a salted digest of its content.
 ///
@@ -34,7 +39,7 @@ pub(crate) use self::view_parts::ViewParts;
 /// that was handled. Two checkpoints of one state differ in their salts, so that they are not equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// The name of the watch.
+    /// The name of what is watched.
     watch: String,
     /// The index of the last state handled.
     index: u64,
@@ -59,7 +64,7 @@ impl Checkpoint {
         <Q::Value as Snapshot>::Item: Serialize,
     {
         Self {
-            watch: query.path().to_string(),
+            watch: identity(&query.path()),
             index,
             fingerprint: Fingerprint::of(value),
             begun: false,
@@ -79,7 +84,7 @@ impl Checkpoint {
         <Q::Value as Snapshot>::Item: Serialize,
     {
         Self {
-            watch: query.path().to_string(),
+            watch: identity(&query.path()),
             index,
             fingerprint: Fingerprint::of_all_but(value, open, view),
             begun: false,
@@ -115,7 +120,17 @@ impl Checkpoint {
         self.index
     }
 
-    /// Returns the name of the watch.
+    /// Returns it if it is of a watch of the same, even if that was asked for in another way.
+    fn of_watch(mut self, path: &WatchPath) -> Option<Self> {
+        let wanted = identity(path);
+        // Earlier versions kept the whole path.
+        let is_same = self.watch == wanted || self.watch == path.to_string();
+        self.watch = wanted;
+        is_same.then_some(self)
+    }
+
+    /// Returns the name of the watch, without the options that do not decide what is watched: `stale`, `token` and
+    /// their like.
     pub fn watch(&self) -> &str {
         &self.watch
     }
@@ -139,7 +154,7 @@ impl Checkpoint {
     where
         <Q::Value as Snapshot>::Item: Serialize,
     {
-        self.watch == changed.query.path().to_string() && self.covers(&*changed.current, view)
+        self.watch == identity(&changed.query.path()) && self.covers(&*changed.current, view)
     }
 
     /// Begins the watch after this checkpoint: the first update comes only if the content differs.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{
     file::{CheckpointError, CheckpointFile},
+    identity::identity,
     shared_state::SharedState,
     subscriber::{CheckpointingSubscriber, Skipped},
 };
@@ -38,17 +39,18 @@ impl CheckpointFile {
     where
         <Q::Value as Snapshot>::Item: Serialize,
     {
-        let wanted = query.path().to_string();
-        let seen = self.load_or_begin(&wanted)?;
-        if let Some(seen) = &seen
-            && seen.watch() != wanted
-        {
-            return Err(CheckpointError::OtherWatch {
-                path: self.path().to_owned(),
-                found: seen.watch.clone(),
-                wanted,
-            });
-        }
+        let path = query.path();
+        let seen = match self.load_or_begin(&path.to_string())? {
+            Some(found) => {
+                let other = CheckpointError::OtherWatch {
+                    path: self.path().to_owned(),
+                    found: found.watch.clone(),
+                    wanted: identity(&path),
+                };
+                Some(found.of_watch(&path).ok_or(other)?)
+            }
+            None => None,
+        };
         let subscriber = subscriber.into();
         let shared = SharedState::new(seen.clone());
         let guard = shared.end_guard();

@@ -133,27 +133,31 @@ impl<Q: HandlerPayload> ErasedChange for Changed<Q> {
     }
 
     fn supersede(&mut self, older: &dyn ErasedChange) {
-        let Some(older) = older.as_any().downcast_ref::<Self>() else {
-            return;
-        };
-        self.previous.clone_from(&older.previous);
-        self.previous_index = older.previous_index;
-        self.reason = match older.reason {
-            Reason::First => Reason::First,
-            _ if self.reason == Reason::First => older.reason,
-            other => self.reason.max(other),
-        };
-        self.coalesced = self
-            .coalesced
-            .saturating_add(older.coalesced)
-            .saturating_add(1);
-        // The queries are equal, so that one of them can be dropped.
-        self.query = Arc::clone(&older.query);
+        if let Some(older) = older.as_any().downcast_ref::<Self>() {
+            supersede(self, older);
+        }
     }
 
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// Lets a newer change take the place of an older one that was not handled, whose changes it then has too.
+pub(crate) fn supersede<Q: HandlerPayload>(newer: &mut Changed<Q>, older: &Changed<Q>) {
+    newer.previous.clone_from(&older.previous);
+    newer.previous_index = older.previous_index;
+    newer.reason = match older.reason {
+        Reason::First => Reason::First,
+        _ if newer.reason == Reason::First => older.reason,
+        other => newer.reason.max(other),
+    };
+    newer.coalesced = newer
+        .coalesced
+        .saturating_add(older.coalesced)
+        .saturating_add(1);
+    // The queries are equal, so that one of them can be dropped.
+    newer.query = Arc::clone(&older.query);
 }
 
 impl Supersede for Box<dyn ErasedChange> {

@@ -29,6 +29,10 @@ mod signal;
 mod task_queue;
 mod webhook;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::{
+    change::supersede, handled_change::HandledChange, longest::LONGEST, on_error::HealthReport,
+};
 pub use self::{
     exec::{Exec, ExecHandler, OnChange},
     lifecycle::StopHandler,
@@ -47,5 +51,3 @@ pub use self::{
         WebhookStats,
     },
 };
-#[cfg(feature = "cli")]
-pub(crate) use self::{handled_change::HandledChange, longest::LONGEST, on_error::HealthReport};

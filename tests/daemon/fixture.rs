@@ -105,7 +105,7 @@ impl std::fmt::Display for Run {
     }
 }
 
-fn decoded(base64: &str) -> String {
+pub(crate) fn decoded(base64: &str) -> String {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     String::from_utf8(STANDARD.decode(base64).expect("base64")).expect("text")
 }

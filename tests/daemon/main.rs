@@ -11,6 +11,8 @@ mod agent_files;
 mod binary;
 mod checkpoints;
 mod checkpoints_after_a_kill;
+mod checkpoints_at_reloads;
+mod checkpoints_that_cannot_be_used;
 mod documented_examples;
 mod error_program;
 mod few_resources;

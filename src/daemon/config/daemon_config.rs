@@ -5,6 +5,7 @@ use std::{collections::HashMap, path::PathBuf, time::Duration};
 use serde_json::Value;
 
 use crate::{
+    checkpoint::CheckpointFile,
     client::{ConsulConfig, parse_duration},
     daemon::{
         config::{
@@ -211,7 +212,7 @@ impl DaemonConfig {
             let Some(file) = &watch.delivery.checkpoint else {
                 continue;
             };
-            if let Some(other) = seen.insert(file.clone(), &watch.location) {
+            if let Some(other) = seen.insert(CheckpointFile::new(file).place(), &watch.location) {
                 let reason = format!(
                     "the checkpoint {} already belongs to the watch at {other}: give each watch its own file",
                     file.display()

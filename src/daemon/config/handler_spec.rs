@@ -149,6 +149,19 @@ impl HandlerSpec {
         http.ca_file.clone().filter(|_| differs)
     }
 
+    /// Returns the number of updates that the handler has at most, with those that it is to retry: the newest stands
+    /// for all others. `None`: it handles each.
+    pub(crate) fn most_open(&self) -> Option<usize> {
+        match self {
+            Self::Script(script) => match script.concurrency {
+                Concurrency::Queue(_) => None,
+                Concurrency::One => Some(2),
+                Concurrency::Parallel(most) => Some(most.saturating_add(1)),
+            },
+            Self::Http(_) | Self::Exec(_) => Some(2),
+        }
+    }
+
     /// Keeps variables from the programs of this handler.
     pub(super) fn withhold(&mut self, names: &[String]) {
         let program = match self {

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use consul_watch_actors::Quiescence;
+use consul_watch_actors::{Quiescence, WatchPath};
 use serde_json::Value;
 
 use crate::{
@@ -49,7 +49,7 @@ pub(crate) struct WatchSpec {
     /// The field `label`, or else the path.
     pub(crate) label: String,
     /// The path of the watch, for example `key:a`.
-    pub(crate) path: String,
+    pub(crate) path: WatchPath,
     pub(crate) definition: Definition,
     pub(crate) delivery: DeliveryOptions,
     pub(crate) handler: HandlerSpec,
@@ -97,7 +97,7 @@ impl WatchSpec {
             let (handler, watch_options) = read_handler(fields, http, defaults, errors)?;
             let definition = definition?;
             let path = definition.visit(PathVisitor);
-            let label = label.unwrap_or_else(|| path.clone());
+            let label = label.unwrap_or_else(|| path.to_string());
             let delivery = DeliveryOptions::new(&watch_options, checkpoint, view, errors);
             let on_error = watch_options.on_error();
             Some(Self {
@@ -131,6 +131,12 @@ impl WatchSpec {
             ));
         }
         read.filter(|_| refused.is_none())
+    }
+
+    /// Returns the path of the checkpoint file, however it is spelled.
+    pub(crate) fn checkpoint_place(&self) -> Option<PathBuf> {
+        let file = self.delivery.checkpoint.as_ref()?;
+        Some(CheckpointFile::new(file).place())
     }
 
     /// Returns true if both specify the same watch and handler, whatever their locations.
@@ -195,22 +201,12 @@ fn unusable_checkpoint(spec: &WatchSpec) -> Option<String> {
             folder.display()
         ));
     }
-    let wanted = spec.path.clone();
     match CheckpointFile::new(file).load() {
-        Ok(Some(seen)) if seen.watch() != wanted => {
-            let (path, found) = (file.clone(), seen.watch().to_owned());
-            Some(
-                CheckpointError::OtherWatch {
-                    path,
-                    found,
-                    wanted,
-                }
-                .to_string(),
-            )
-        }
-        // A damaged one is a warning when the watch starts.
-        Ok(_) | Err(CheckpointError::Damaged { .. }) => None,
-        Err(error) => Some(error.to_string()),
+        Err(
+            error @ (CheckpointError::NotAFile { .. } | CheckpointError::NotACheckpoint { .. }),
+        ) => Some(error.to_string()),
+        // Any other is a warning when the watch starts.
+        _ => None,
     }
 }
 
@@ -285,9 +281,9 @@ fn read_handler(
 struct PathVisitor;
 
 impl QueryVisitor for PathVisitor {
-    type Output = String;
+    type Output = WatchPath;
 
-    fn visit_query<Q: HandlerPayload>(self, query: Q) -> String {
-        query.path().to_string()
+    fn visit_query<Q: HandlerPayload>(self, query: Q) -> WatchPath {
+        query.path()
     }
 }

@@ -47,7 +47,7 @@ impl CheckpointWriter {
                 return;
             }
             *written = number;
-            match spawn_blocking(move || file.store(&checkpoint)).await {
+            match spawn_blocking(move || file.replace(&checkpoint)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);

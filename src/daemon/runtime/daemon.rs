@@ -21,6 +21,7 @@ use crate::{
             reload_diff::{ReloadAction, reload_actions},
             reload_summary::ReloadSummary,
             running_watch::{EndedWatch, RunningWatch},
+            shared_files::{ChangedFiles, passing_on},
         },
     },
 };
@@ -53,6 +54,32 @@ pub struct Daemon {
     /// All that have not ended, also those that a reload is replacing.
     proxies: Proxies,
     errors: ErrorHandlers,
+}
+
+/// A change of a reload: the watch that runs, and the one that is wanted, with its place in the files.
+struct WatchChange {
+    action: ReloadAction,
+    from: Option<RunningWatch>,
+    to: Option<(usize, WatchSpec)>,
+}
+
+/// The watch that runs after a change.
+type AppliedChange = Option<(usize, RunningWatch)>;
+
+impl WatchChange {
+    /// Returns the checkpoint files of the watches that end and that start.
+    fn files(&self) -> ChangedFiles {
+        if matches!(
+            self.action,
+            ReloadAction::Keep { .. } | ReloadAction::ReplaceHandler { .. }
+        ) {
+            return (None, None);
+        }
+        let old = self.from.as_ref().map(|old| &old.spec);
+        let new = self.to.as_ref().map(|(_, spec)| spec);
+        let place = |spec: Option<&WatchSpec>| spec.and_then(WatchSpec::checkpoint_place);
+        (place(old), place(new))
+    }
 }
 
 impl Daemon {
@@ -144,7 +171,7 @@ impl Daemon {
             .into_iter()
             .map(Some)
             .collect();
-        let mut pending = Vec::new();
+        let mut changes = Vec::new();
         for action in actions {
             let (from, to) = match action {
                 ReloadAction::Keep { old, new }
@@ -157,10 +184,10 @@ impl Daemon {
             let to = to.and_then(|at| Some((at, config.watches.get(at)?.clone())));
             let from_spec = from.as_ref().map(|running_watch| &running_watch.spec);
             reloaded.count(action, from_spec, to.as_ref().map(|(_, spec)| spec));
-            pending.push(self.apply_action(action, from, to, grace));
+            changes.push(WatchChange { action, from, to });
         }
         let (mut running, mut failed) = (Vec::new(), None);
-        for applied in join_all(pending).await {
+        for applied in self.apply_changes(changes, grace).await {
             match applied {
                 Ok(applied) => running.extend(applied),
                 Err(error) => {
@@ -207,44 +234,102 @@ impl Daemon {
         RunningWatch::start(&self.watches, &self.proxies, &self.errors, spec, old)
     }
 
-    /// Applies one action to a watch.
-    async fn apply_action(
+    /// Applies all changes of a reload, each on its own, but for those of watches that pass a checkpoint file on.
+    async fn apply_changes(
         &self,
-        action: ReloadAction,
-        old: Option<RunningWatch>,
-        new: Option<(usize, WatchSpec)>,
+        changes: Vec<WatchChange>,
         grace: Duration,
-    ) -> Result<Option<(usize, RunningWatch)>, DaemonError> {
-        let keeps = matches!(action, ReloadAction::Keep { .. });
-        let swaps = matches!(action, ReloadAction::ReplaceHandler { .. });
-        Ok(match (old, new) {
-            (Some(mut old), Some((at, spec))) if keeps => {
-                old.spec = spec;
-                Some((at, old))
+    ) -> Vec<Result<AppliedChange, DaemonError>> {
+        let files: Vec<_> = changes.iter().map(WatchChange::files).collect();
+        let (mut alone, mut together) = (Vec::new(), Vec::new());
+        for (change, passes_on) in changes.into_iter().zip(passing_on(&files)) {
+            if passes_on {
+                together.push(change);
+            } else {
+                alone.push(self.apply_change(change, grace));
             }
-            (Some(mut old), Some((at, spec))) if swaps => {
+        }
+        let together = async {
+            // A watch writes its file until it has ended.
+            let ended = together
+                .into_iter()
+                .map(|change| self.end_old(change, grace));
+            let ended = join_all(ended).await;
+            join_all(
+                ended
+                    .into_iter()
+                    .map(|(ended, new)| self.start_new(ended, new)),
+            )
+            .await
+        };
+        let (mut applied, together) = tokio::join!(join_all(alone), together);
+        applied.extend(together);
+        applied
+    }
+
+    /// Applies one change.
+    async fn apply_change(
+        &self,
+        change: WatchChange,
+        grace: Duration,
+    ) -> Result<AppliedChange, DaemonError> {
+        match change {
+            WatchChange {
+                action: ReloadAction::Keep { .. },
+                from: Some(mut old),
+                to: Some((at, spec)),
+            } => {
+                old.spec = spec;
+                Ok(Some((at, old)))
+            }
+            WatchChange {
+                action: ReloadAction::ReplaceHandler { .. },
+                from: Some(mut old),
+                to: Some((at, spec)),
+            } => {
                 let label = spec.label.clone();
                 if let Err(source) = old.swap(spec, &self.errors, grace).await {
                     // Without a handler, the watch is of no use.
                     old.end(&self.watches, grace).await.removed();
                     return Err(DaemonError::Handler { label, source });
                 }
-                Some((at, old))
+                Ok(Some((at, old)))
             }
-            (old, new) => {
-                let mut ended = None;
-                if let Some(old) = old {
-                    ended = Some(old.end(&self.watches, grace).await);
-                }
-                match (ended, new) {
-                    (ended, Some((at, spec))) => Some((at, self.start_watch(spec, ended).await?)),
-                    (ended, None) => {
-                        ended.into_iter().for_each(EndedWatch::removed);
-                        None
-                    }
-                }
+            change => {
+                let (ended, new) = self.end_old(change, grace).await;
+                self.start_new(ended, new).await
             }
-        })
+        }
+    }
+
+    /// Ends the old watch of a change. Returns what is left of it, and the new watch.
+    async fn end_old(
+        &self,
+        WatchChange { from, to, .. }: WatchChange,
+        grace: Duration,
+    ) -> (Option<EndedWatch>, Option<(usize, WatchSpec)>) {
+        match from {
+            Some(old) => (Some(old.end(&self.watches, grace).await), to),
+            None => (None, to),
+        }
+    }
+
+    /// Starts the new watch of a change.
+    async fn start_new(
+        &self,
+        ended: Option<EndedWatch>,
+        new: Option<(usize, WatchSpec)>,
+    ) -> Result<AppliedChange, DaemonError> {
+        match new {
+            Some((at, spec)) => {
+                let started = self.start_watch(spec, ended).await?;
+                Ok(Some((at, started)))
+            }
+            None => {
+                ended.into_iter().for_each(EndedWatch::removed);
+                Ok(None)
+            }
+        }
     }
 
     /// Returns the running configuration. Its roots are those of the start.

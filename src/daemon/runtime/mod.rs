@@ -11,3 +11,4 @@ mod reload_diff;
 pub(super) mod reload_summary;
 pub(super) mod running_handler;
 mod running_watch;
+mod shared_files;

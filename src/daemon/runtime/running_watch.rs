@@ -58,7 +58,7 @@ impl RunningWatch {
         let file = spec.delivery.checkpoint.as_ref().map(CheckpointFile::new);
         let seen = match (seen, &file) {
             (Some(seen), _) => Some(seen),
-            (None, Some(file)) => file.load_or_begin(&spec.label)?,
+            (None, Some(file)) => file.load_for(&spec.label, &spec.path)?,
             (None, None) => None,
         };
         let start = StartWatch {

@@ -1,5 +1,6 @@
 //! Changes as handlers learn of them: the lines of `payload = "changes"`, and the runs that `only` and `project` leave.
 
+mod hand_over;
 mod payload;
 mod restarts;
 mod view;
@@ -27,12 +28,13 @@ impl Site {
             "input=$(cat)\n\
              {{ test -z \"$input\" || printf '%s\\n' \"$input\"\n\
              echo \"end $CONSUL_WATCH_ADDED $CONSUL_WATCH_UPDATED $CONSUL_WATCH_REMOVED\"; }} >> {log}\n\
-             while [ -e {hold} ]; do sleep 0.01; done\n\
-             if [ -e {fail} ]; then exit 1; fi\n\
+             test \"$1\" = new || while [ -e {hold} ]; do sleep 0.01; done\n\
+             if [ -e {fail} ] && [ \"$1\" != new ]; then echo >> {failed}; exit 1; fi\n\
              echo >> {done}\n",
             log = site.folder.path("log").display(),
             hold = site.folder.path("hold").display(),
             fail = site.folder.path("fail").display(),
+            failed = site.folder.path("failed").display(),
             done = site.folder.path("done").display(),
         );
         fs::write(site.folder.path("handler"), script).unwrap();
@@ -46,6 +48,12 @@ impl Site {
             consul(&self.agent.url()),
             self.folder.path("handler").display()
         )
+    }
+
+    /// Returns the configuration with another handler, which neither waits nor fails.
+    fn config_of_the_next(&self, watch: &str) -> String {
+        self.config(watch)
+            .replace("handler\"]", "handler\", \"new\"]")
     }
 
     /// Returns another watch of the same data, which shows which states have arrived.
@@ -89,8 +97,21 @@ impl Site {
 
     /// Returns the number of runs that have succeeded.
     fn succeeded(&self) -> usize {
-        let done = fs::read_to_string(self.folder.path("done")).unwrap_or_default();
-        done.lines().count()
+        self.ended("done")
+    }
+
+    async fn until_succeeded(&self, runs: usize) {
+        let what = format!("{runs} runs that succeed");
+        eventually_async(DEADLINE, &what, || self.succeeded() == runs).await;
+    }
+
+    async fn until_one_has_failed(&self) {
+        eventually_async(DEADLINE, "a failure", || self.ended("failed") > 0).await;
+    }
+
+    fn ended(&self, how: &str) -> usize {
+        let ended = fs::read_to_string(self.folder.path(how)).unwrap_or_default();
+        ended.lines().count()
     }
 
     /// Returns the lines of each run.
@@ -149,8 +170,11 @@ impl Site {
     }
 }
 
-/// Returns a line in short: the kind, the end of the name, and the values of a key, or the health of an instance.
+/// Returns a line in short: the payload of an event; else the kind, the end of the name, and the values of a key, or the health of an instance.
 fn shown(line: &Value) -> String {
+    if let Some(payload) = line["new"]["Payload"].as_str() {
+        return format!("event {}", crate::fixture::decoded(payload));
+    }
     let name = line["name"].as_str().unwrap();
     let short = name.rsplit('/').next().unwrap();
     let name = if name.starts_with("app/") {

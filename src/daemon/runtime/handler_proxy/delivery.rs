@@ -1,6 +1,6 @@
 //! Delivers one update to the current handler, for as long as the engine waits for the reply.
 
-use std::{future::poll_fn, task::Poll};
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use actix::{
     dev::{MessageResponse, OneshotSender},
@@ -22,6 +22,14 @@ pub(super) enum Delivery {
     HandlerEnded,
 }
 
+/// A handler that takes updates.
+pub(super) struct CurrentHandler<Q: HandlerPayload> {
+    pub(super) recipient: Recipient<Changed<Q>>,
+    /// The update that was on its way when this handler started, as it stands for those that the handler before has not
+    /// handled.
+    pub(super) awaited: Option<Changed<Q>>,
+}
+
 /// The reply that the engine waits for. Dropped, it makes the engine deliver its latest state again later.
 pub(super) struct Reply(Option<OneshotSender<()>>);
 
@@ -33,11 +41,6 @@ impl Reply {
     pub(super) fn later() -> (ReplyLater, impl Future<Output = Self>) {
         let (sender, receiver) = oneshot::channel();
         (ReplyLater(sender), async { Self(receiver.await.ok()) })
-    }
-
-    /// Creates the reply of an update that nobody waits for.
-    pub(super) fn none() -> Self {
-        Self(None)
     }
 
     /// Returns true if the engine waits for the reply.
@@ -70,10 +73,11 @@ impl<A: Actor, M: Message<Result = ()>> MessageResponse<A, M> for ReplyLater {
     }
 }
 
-/// Delivers an update to the handler in `current`, or to the next one while there is none.
+/// Delivers an update to the handler in `current`, or to the next one while there is none. It becomes the one that was
+/// delivered.
 pub(super) async fn deliver<Q: HandlerPayload>(
-    changed: &Changed<Q>,
-    current: watch::Receiver<Option<Recipient<Changed<Q>>>>,
+    changed: &mut Changed<Q>,
+    current: watch::Receiver<Option<CurrentHandler<Q>>>,
     reply: &mut Reply,
 ) -> Delivery {
     tokio::select! {
@@ -84,8 +88,8 @@ pub(super) async fn deliver<Q: HandlerPayload>(
 }
 
 async fn send<Q: HandlerPayload>(
-    changed: &Changed<Q>,
-    mut current: watch::Receiver<Option<Recipient<Changed<Q>>>>,
+    changed: &mut Changed<Q>,
+    mut current: watch::Receiver<Option<CurrentHandler<Q>>>,
 ) -> Delivery {
     loop {
         let handler = current.borrow_and_update().clone();
@@ -96,12 +100,26 @@ async fn send<Q: HandlerPayload>(
             }
             continue;
         };
-        if handler.send(changed.clone()).await.is_ok() {
+        if let Some(awaited) = handler.awaited
+            && Arc::ptr_eq(&awaited.current, &changed.current)
+        {
+            *changed = awaited;
+        }
+        if handler.recipient.send(changed.clone()).await.is_ok() {
             return Delivery::Acknowledged;
         }
         // A handler that was replaced leaves its update to the next one.
         if !current.has_changed().unwrap_or(false) {
             return Delivery::HandlerEnded;
+        }
+    }
+}
+
+impl<Q: HandlerPayload> Clone for CurrentHandler<Q> {
+    fn clone(&self) -> Self {
+        Self {
+            recipient: self.recipient.clone(),
+            awaited: self.awaited.clone(),
         }
     }
 }

@@ -1,12 +1,16 @@
 //! The updates that a handler has, and the state that was handled last, in memory and in the checkpoint file.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use consul_watch_actors::{Changed, Reason, Snapshot};
 
 use crate::{
-    checkpoint::{Checkpoint, ViewParts, entry_id},
-    daemon::runtime::{checkpoint_writer::CheckpointWriter, handler_view::ItemOf},
+    checkpoint::{Checkpoint, ViewParts},
+    daemon::runtime::{
+        checkpoint_writer::CheckpointWriter,
+        handler_proxy::open_updates::{HandOver, OpenUpdates},
+        handler_view::ItemOf,
+    },
     handlers::HandlerPayload,
 };
 
@@ -14,10 +18,9 @@ use crate::{
 pub(super) struct HandledState<Q: HandlerPayload> {
     /// The part of each entry that counts; `None` if all of it does.
     view: Option<ViewParts<ItemOf<Q>>>,
-    latest: Option<LatestUpdate<Q>>,
-    /// The ids of the events that were handed on and are not handled. A state needs none: the newest stands for
-    /// all before it.
-    open_events: HashSet<String>,
+    /// The newest update, whatever became of it.
+    latest: Option<Changed<Q>>,
+    open: OpenUpdates<Q>,
     /// The state that was handled last, by this proxy or before it existed.
     seen: Option<Checkpoint>,
     writer: Option<CheckpointWriter>,
@@ -34,29 +37,12 @@ pub(in crate::daemon::runtime) struct SkippedState<Q: HandlerPayload> {
     pub(in crate::daemon::runtime) index: u64,
 }
 
-struct LatestUpdate<Q: HandlerPayload> {
-    changed: Changed<Q>,
-    outcome: HandlerOutcome,
-}
-
-/// The outcome of an update.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum HandlerOutcome {
-    /// The handler has not finished.
-    Open,
-    /// The engine has taken it back, or delivers it or a later one again because the handler has lost it.
-    Returned,
-    /// The handler has given up.
-    Failed,
-    Succeeded,
-}
-
 impl<Q: HandlerPayload> HandledState<Q> {
     pub(super) fn new(writer: Option<CheckpointWriter>, seen: Option<Checkpoint>) -> Self {
         Self {
             view: None,
             latest: None,
-            open_events: HashSet::new(),
+            open: OpenUpdates::default(),
             seen,
             writer,
             marked_begun: false,
@@ -74,42 +60,25 @@ impl<Q: HandlerPayload> HandledState<Q> {
     /// killed.
     pub(super) fn is_unfinished(&self) -> bool {
         match &self.latest {
-            Some(latest) => {
-                matches!(
-                    latest.outcome,
-                    HandlerOutcome::Open | HandlerOutcome::Failed
-                ) || !self.open_events.is_empty()
-            }
+            Some(_) => self.open.any_begun(),
             None => self.seen.as_ref().is_some_and(Checkpoint::is_begun),
         }
     }
 
-    /// Returns the latest update and its outcome. Of events, it brings all that are not handled.
-    pub(super) fn latest(&self) -> Option<(Changed<Q>, HandlerOutcome)> {
-        let latest = self.latest.as_ref()?;
-        let mut changed = latest.changed.clone();
-        if Q::Value::APPEND_ONLY {
-            let handled = |item: &_| !self.open_events.contains(&entry_id(item));
-            changed.previous = changed.current.retained(&handled).map(Arc::new);
+    /// Returns what the next handler has to get, the oldest first. One that `starts_anew` needs the newest state,
+    /// although it was handled.
+    pub(super) fn hand_over(&mut self, how: HandOver, starts_anew: bool) -> Vec<Changed<Q>> {
+        let mut handed = self.open.hand_over(how);
+        if starts_anew && self.open.is_empty() {
+            handed.extend(self.latest.clone());
         }
-        let outcome = match latest.outcome {
-            // The queue of the handler held others.
-            HandlerOutcome::Succeeded | HandlerOutcome::Failed if !self.open_events.is_empty() => {
-                HandlerOutcome::Open
-            }
-            outcome => outcome,
-        };
-        Some((changed, outcome))
+        handed
     }
 
     /// Returns true if an update only repeats the state that was handled last. After a change of the Consul
     /// server, equal states may differ in their indexes.
     pub(super) fn repeats(&self, changed: &Changed<Q>) -> bool {
-        let handled = self
-            .latest
-            .as_ref()
-            .is_none_or(|latest| latest.outcome == HandlerOutcome::Succeeded);
-        if changed.reason != Reason::Resync || !handled {
+        if changed.reason != Reason::Resync || !self.open.is_empty() {
             return false;
         }
         let covers = |seen: &Checkpoint| seen.covers_update(changed, self.view.as_ref());
@@ -120,17 +89,15 @@ impl<Q: HandlerPayload> HandledState<Q> {
         }
     }
 
-    /// Notes a new update. The first one after a checkpoint gets the events that were handled as `previous`.
-    pub(super) fn begin(&mut self, changed: &mut Changed<Q>) {
+    /// Notes a new update for a handler that has this many at most (`limit`). The first one after a checkpoint gets the
+    /// events that were handled as `previous`.
+    pub(super) fn begin(&mut self, changed: &mut Changed<Q>, limit: Option<usize>) {
         if let Some(seen) = &self.seen {
             seen.restore_previous(changed);
         }
         self.skipped = None;
-        self.open_events.extend(new_events(changed));
-        self.latest = Some(LatestUpdate {
-            changed: changed.clone(),
-            outcome: HandlerOutcome::Open,
-        });
+        self.open.begin(changed.clone(), limit);
+        self.latest = Some(changed.clone());
     }
 
     /// Marks the file before an update is handed on, because its effects may outlive a crash. The update must
@@ -147,11 +114,7 @@ impl<Q: HandlerPayload> HandledState<Q> {
     /// Notes that an unfinished update is the engine's again. A finished one stays so: its outcome may be known
     /// before its acknowledgement.
     pub(super) fn returned(&mut self, changed: &Changed<Q>) {
-        if let Some(latest) = self.latest_of(changed)
-            && latest.outcome == HandlerOutcome::Open
-        {
-            latest.outcome = HandlerOutcome::Returned;
-        }
+        self.open.returned(changed);
     }
 
     /// Records that the handler has finished an update, and returns the write to run. Of states, only the latest
@@ -161,24 +124,12 @@ impl<Q: HandlerPayload> HandledState<Q> {
         changed: &Changed<Q>,
         success: bool,
     ) -> Option<impl Future<Output = ()> + use<Q>> {
-        for id in new_events(changed) {
-            self.open_events.remove(&id);
-        }
-        let is_latest = match self.latest_of(changed) {
-            Some(latest) => {
-                latest.outcome = if success {
-                    HandlerOutcome::Succeeded
-                } else {
-                    HandlerOutcome::Failed
-                };
-                true
-            }
-            None => false,
-        };
+        self.open.ended(changed, success);
+        let latest = self.latest.as_ref()?;
+        let is_latest = Arc::ptr_eq(&latest.current, &changed.current);
         if !is_latest && !Q::Value::APPEND_ONLY {
             return None;
         }
-        let latest = &self.latest.as_ref()?.changed;
         let seen = self.see(&latest.query, (&*latest.current, latest.index));
         self.marked_begun = !is_latest;
         self.seen = Some(seen.clone());
@@ -201,13 +152,7 @@ impl<Q: HandlerPayload> HandledState<Q> {
 
     /// Sets the state that was handled last to the one that was skipped last, if nothing before it is open.
     fn see_skipped(&mut self) -> Option<Checkpoint> {
-        let is_open = self.latest.as_ref().is_some_and(|latest| {
-            matches!(
-                latest.outcome,
-                HandlerOutcome::Open | HandlerOutcome::Returned
-            )
-        });
-        if is_open || !self.open_events.is_empty() {
+        if self.open.any_unfinished() {
             return None;
         }
         let skipped = self.skipped.take()?;
@@ -219,7 +164,7 @@ impl<Q: HandlerPayload> HandledState<Q> {
 
     /// Returns the checkpoint of a state, of which the open events were not handled.
     fn see(&self, query: &Q, state: (&Q::Value, u64)) -> Checkpoint {
-        let seen = Checkpoint::of_state(query, state, &self.open_events, self.view.as_ref());
+        let seen = Checkpoint::of_state(query, state, &self.open.open_events(), self.view.as_ref());
         match &self.seen {
             Some(earlier) => seen.following(earlier),
             None => seen,
@@ -235,13 +180,7 @@ impl<Q: HandlerPayload> HandledState<Q> {
         Option<impl Future<Output = ()> + use<Q>>,
     ) {
         let was_skipped = self.see_skipped().is_some();
-        let unfinished = !self.open_events.is_empty()
-            || self.latest.as_ref().is_some_and(|latest| {
-                matches!(
-                    latest.outcome,
-                    HandlerOutcome::Open | HandlerOutcome::Returned
-                )
-            });
+        let unfinished = self.open.any_unfinished();
         let seen = self
             .seen
             .take()
@@ -254,28 +193,13 @@ impl<Q: HandlerPayload> HandledState<Q> {
         };
         (seen, write)
     }
-
-    /// Returns the latest update if it brought the same state as this one.
-    fn latest_of(&mut self, changed: &Changed<Q>) -> Option<&mut LatestUpdate<Q>> {
-        self.latest
-            .as_mut()
-            .filter(|latest| Arc::ptr_eq(&latest.changed.current, &changed.current))
-    }
 }
 
-/// Returns the ids of the events that are new in an update; none for a watch of states.
-fn new_events<Q: HandlerPayload>(changed: &Changed<Q>) -> Vec<String> {
-    if !Q::Value::APPEND_ONLY {
-        return Vec::new();
+#[cfg(test)]
+impl<Q: HandlerPayload> HandledState<Q> {
+    pub(super) fn latest_index(&self) -> Option<u64> {
+        Some(self.latest.as_ref()?.index)
     }
-    let known = changed.previous.as_deref().map(Snapshot::items);
-    let known: HashSet<_> = known
-        .into_iter()
-        .flatten()
-        .map(|it| entry_id(&**it))
-        .collect();
-    let items = changed.current.items().iter().map(|it| entry_id(&**it));
-    items.filter(|id| !known.contains(id)).collect()
 }
 
 #[cfg(test)]

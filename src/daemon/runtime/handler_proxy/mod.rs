@@ -5,12 +5,14 @@
 //! has begun.
 
 mod delivery;
+mod hand_over;
 mod handled_state;
+mod open_updates;
 mod skipped;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::{handled_state::SkippedState, skipped::Skipped};
+pub(super) use self::{hand_over::ReplaceHandler, handled_state::SkippedState, skipped::Skipped};
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,11 +28,12 @@ use crate::{
             checkpoint_writer::CheckpointWriter,
             error_handlers::ErrorReporter,
             handler_proxy::{
-                delivery::{Delivery, Reply, ReplyLater, deliver},
-                handled_state::{HandledState, HandlerOutcome},
+                delivery::{CurrentHandler, Delivery, Reply, ReplyLater, deliver},
+                handled_state::HandledState,
+                open_updates::HandOver,
             },
             handler_view::ItemOf,
-            running_handler::{HandlerError, RunningHandler},
+            running_handler::RunningHandler,
         },
     },
     handlers::{HandledChange, HandlerPayload, RunEnded, WebhookDelivered},
@@ -45,11 +48,13 @@ pub(super) struct HandlerProxy<Q: HandlerPayload> {
     spec: HandlerSpec,
     errors: ErrorReporter,
     handler: HandlerState,
-    /// The recipient of updates; `None` while no handler runs.
-    current: watch::Sender<Option<Recipient<Changed<Q>>>>,
+    /// The recipient of updates; `None` while no handler runs, or while it gets what the one before has not handled.
+    current: watch::Sender<Option<CurrentHandler<Q>>>,
+    /// Sends what the handler before has not handled.
+    sending: Option<SpawnHandle>,
     handled: HandledState<Q>,
-    /// The number of updates that the handler has not acknowledged.
-    in_flight: usize,
+    /// The state of each update of the engine that the handler has not acknowledged.
+    in_flight: Vec<Arc<Q::Value>>,
     /// Whether a state that was skipped has been recorded a moment ago.
     pauses_skipped: bool,
     /// The pauses before a handler that ended unexpectedly is restarted.
@@ -65,16 +70,6 @@ enum HandlerState {
     Replacing(Option<RunningHandler>),
     /// The proxy is stopping, and with it the handler.
     Stopped(Option<RunningHandler>),
-}
-
-/// Replaces the handler.
-#[derive(Message)]
-#[rtype(result = "Result<(), HandlerError>")]
-pub(super) struct ReplaceHandler {
-    pub(super) label: Arc<str>,
-    pub(super) spec: HandlerSpec,
-    pub(super) errors: ErrorReporter,
-    pub(super) grace: Duration,
 }
 
 /// Stops the handler and the proxy, also while the handler is being replaced. The reply comes when nothing of the
@@ -102,7 +97,8 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
             handler: HandlerState::Restarting,
             current: watch::Sender::new(None),
             handled: HandledState::new(writer, seen),
-            in_flight: 0,
+            sending: None,
+            in_flight: Vec::new(),
             pauses_skipped: false,
             restarts: Backoff::default(),
         }
@@ -114,54 +110,22 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
         self
     }
 
-    /// Starts the handler.
-    fn start_handler(&mut self, ctx: &mut Context<Self>) -> Result<(), HandlerError> {
-        let handler = RunningHandler::start(
-            &self.spec,
-            &self.label,
-            self.handled.is_unfinished(),
-            ctx.address().recipient(),
-            ctx.address().recipient(),
-        )?;
-        self.current.send_replace(Some(handler.recipient()));
-        self.handler = HandlerState::Running(handler);
-        Ok(())
-    }
-
     fn is_running(&self) -> bool {
         matches!(self.handler, HandlerState::Running(_))
     }
 
-    /// Takes the handler away that runs or is finishing. Updates wait for the next one.
-    fn take_handler(
-        &mut self,
-        next: impl FnOnce(Option<RunningHandler>) -> HandlerState,
-    ) -> Option<RunningHandler> {
-        self.current.send_replace(None);
-        let old = match &self.handler {
-            HandlerState::Running(handler) => Some(handler.clone()),
-            HandlerState::Replacing(handler) | HandlerState::Stopped(handler) => handler.clone(),
-            HandlerState::Restarting => None,
-        };
-        self.handler = next(old.clone());
-        old
-    }
-
-    /// Starts the handler, and delivers an update that the previous one has acknowledged and not finished.
+    /// Starts the handler. One that ended unexpectedly gets only the newest state: an older one may be what ended it.
     fn restart_handler(&mut self, ctx: &mut Context<Self>) {
         if !matches!(self.handler, HandlerState::Restarting) {
             return;
         }
-        match self.start_handler(ctx) {
-            Ok(()) => self.deliver_again(ctx, |outcome| outcome == HandlerOutcome::Open),
-            Err(error) => {
-                tracing::error!(
-                    label = &*self.label,
-                    error = error.to_string(),
-                    "handler not started; retrying"
-                );
-                self.restart_later(ctx);
-            }
+        if let Err(error) = self.start_handler(HandOver::Newest, ctx) {
+            tracing::error!(
+                label = &*self.label,
+                error = error.to_string(),
+                "handler not started; retrying"
+            );
+            self.restart_later(ctx);
         }
     }
 
@@ -170,28 +134,24 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
         ctx.run_later(pause, Self::restart_handler);
     }
 
-    /// Delivers the latest update again if its outcome is one of these and no update is on its way.
-    fn deliver_again(
-        &mut self,
-        ctx: &mut Context<Self>,
-        applies: impl FnOnce(HandlerOutcome) -> bool,
-    ) {
-        if let Some((changed, outcome)) = self.handled.latest()
-            && self.in_flight == 0
-            && applies(outcome)
-        {
-            self.forward(changed, std::future::ready(Reply::none()), ctx);
-        }
+    fn is_exec(&self) -> bool {
+        matches!(self.spec, HandlerSpec::Exec(_))
+    }
+
+    /// Returns whether the engine waits for the end of this update.
+    fn awaits(&self, changed: &Changed<Q>) -> bool {
+        let mut in_flight = self.in_flight.iter();
+        in_flight.any(|state| Arc::ptr_eq(state, &changed.current))
     }
 
     /// Forwards an update to the current handler, or to the next one if none runs.
     fn forward(
         &mut self,
-        changed: Changed<Q>,
+        mut changed: Changed<Q>,
         reply: impl Future<Output = Reply> + 'static,
         ctx: &mut Context<Self>,
     ) {
-        self.in_flight += 1;
+        self.in_flight.push(Arc::clone(&changed.current));
         let current = self.current.subscribe();
         let marked = self.handled.mark_begun();
         let delivery = async move {
@@ -199,7 +159,7 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
             if let Some(marked) = marked {
                 marked.await;
             }
-            let delivery = deliver(&changed, current, &mut reply).await;
+            let delivery = deliver(&mut changed, current, &mut reply).await;
             (changed, delivery, reply)
         };
         let delivery = delivery
@@ -218,11 +178,14 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
         reply: Reply,
         ctx: &mut Context<Self>,
     ) {
-        self.in_flight -= 1;
+        let mut in_flight = self.in_flight.iter();
+        if let Some(at) = in_flight.position(|state| Arc::ptr_eq(state, &changed.current)) {
+            self.in_flight.remove(at);
+        }
         match delivery {
             Delivery::Acknowledged => {
                 // Scripts and URLs report the outcome themselves: they acknowledge failures too.
-                if matches!(self.spec, HandlerSpec::Exec(_)) {
+                if self.is_exec() {
                     self.record(changed, true, ctx);
                 }
                 reply.send();
@@ -240,7 +203,7 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
     /// Restarts a handler that ended unexpectedly.
     fn handler_ended(&mut self, ctx: &mut Context<Self>) {
         if matches!(&self.handler, HandlerState::Running(handler) if !handler.is_connected()) {
-            self.take_handler(|_| HandlerState::Restarting);
+            self.take_handler(|_| HandlerState::Restarting, ctx);
             tracing::error!(
                 label = &*self.label,
                 "handler ended unexpectedly; restarting it"
@@ -293,7 +256,7 @@ impl<Q: HandlerPayload> Handler<Changed<Q>> for HandlerProxy<Q> {
             ctx.spawn(async { reply.await.send() }.into_actor(self));
             return response;
         }
-        self.handled.begin(&mut changed);
+        self.handled.begin(&mut changed, self.spec.most_open());
         self.forward(changed, reply, ctx);
         response
     }
@@ -339,41 +302,11 @@ impl<Q: HandlerPayload> Handler<WatchEvent> for HandlerProxy<Q> {
     }
 }
 
-impl<Q: HandlerPayload> Handler<ReplaceHandler> for HandlerProxy<Q> {
-    type Result = ResponseActFuture<Self, Result<(), HandlerError>>;
-
-    fn handle(&mut self, message: ReplaceHandler, _: &mut Self::Context) -> Self::Result {
-        let ReplaceHandler {
-            label,
-            spec,
-            errors,
-            grace,
-        } = message;
-        let old = self.take_handler(HandlerState::Replacing);
-        let stopped = stop(old, grace).into_actor(self);
-        Box::pin(stopped.map(move |(), proxy, ctx| {
-            (proxy.label, proxy.spec, proxy.errors) = (label, spec, errors);
-            if matches!(proxy.handler, HandlerState::Stopped(_)) {
-                return Ok(());
-            }
-            proxy.start_handler(ctx)?;
-            let starts_anew = matches!(proxy.spec, HandlerSpec::Exec(_));
-            // The new handler receives what the old one has not handled successfully.
-            proxy.deliver_again(ctx, |outcome| match outcome {
-                HandlerOutcome::Succeeded => starts_anew,
-                HandlerOutcome::Open | HandlerOutcome::Failed => true,
-                HandlerOutcome::Returned => false,
-            });
-            Ok(())
-        }))
-    }
-}
-
 impl<Q: HandlerPayload> Handler<StopProxy> for HandlerProxy<Q> {
     type Result = ResponseActFuture<Self, Option<Checkpoint>>;
 
-    fn handle(&mut self, message: StopProxy, _: &mut Self::Context) -> Self::Result {
-        let old = self.take_handler(HandlerState::Stopped);
+    fn handle(&mut self, message: StopProxy, ctx: &mut Self::Context) -> Self::Result {
+        let old = self.take_handler(HandlerState::Stopped, ctx);
         let stopped = stop(old, message.grace).into_actor(self);
         Box::pin(
             stopped

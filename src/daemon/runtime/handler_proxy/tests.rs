@@ -148,8 +148,7 @@ impl Handler<Latest> for HandlerProxy<Number> {
     type Result = Option<(u64, usize)>;
 
     fn handle(&mut self, _: Latest, _: &mut Self::Context) -> Self::Result {
-        let (changed, _) = self.handled.latest()?;
-        Some((changed.index, self.in_flight))
+        Some((self.handled.latest_index()?, self.in_flight.len()))
     }
 }
 
@@ -339,7 +338,7 @@ async fn the_checkpoint_says_when_an_update_was_begun() {
 async fn an_update_that_was_handled_stays_so_when_stop_takes_it_back() {
     let mut handled = HandledState::new(None, None);
     let mut changed = Changed::first(Number::new(), Some(pair(7, "1")), 7);
-    handled.begin(&mut changed);
+    handled.begin(&mut changed, None);
     assert!(handled.record(&changed, true).is_none(), "there is no file");
     handled.returned(&changed);
     let (seen, _) = handled.finish();
