@@ -6,9 +6,8 @@ use consul_watch_actors::{Failure, FailureClass, Refusal};
 
 use super::{
     connect_stage::ConnectStage,
-    error::{ClientError, Stage},
+    error::{ClientError, Stage, is_elsewhere, is_page},
 };
-use crate::absence::Why;
 
 /// The age below which a connection that ends without an answer counts as refused. Consul refuses a connection
 /// beyond its limit within moments of accepting it
@@ -185,19 +184,6 @@ impl ClientError {
             | Self::Decode { .. } => true,
         }
     }
-}
-
-/// Whether a status suggests another server than Consul. A 404 of Consul's own is that of an old agent, which lacks the
-/// endpoint.
-pub(super) fn is_elsewhere(status: u16, from_consul: bool) -> bool {
-    // A proxy in front of Consul asks for a pause so.
-    let is_busy = matches!(status, 408 | 425 | 429);
-    status == 404 || (300..500).contains(&status) && !from_consul && !is_busy
-}
-
-/// Whether the hint of an answer says that it is a page.
-pub(super) fn is_page(hint: &str) -> bool {
-    hint == Why::HtmlPage.text()
 }
 
 impl From<ClientError> for Failure {

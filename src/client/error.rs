@@ -4,10 +4,10 @@ use std::{fmt, io, time::Duration};
 
 use super::{
     byte_size::shown_size,
-    classify::{is_elsewhere, is_page},
     connect_stage::{ConnectStage, Unconnected},
     duration::readable,
 };
+use crate::absence::Why;
 
 /// A failed request to Consul.
 ///
@@ -177,7 +177,7 @@ pub enum ClientError {
         target: String,
         /// The name that the answer has, shortened.
         found: String,
-        /// What was asked for: `the requested key`, `of the requested prefix`.
+        /// The subject of the request: `the requested key`, `of the requested prefix`.
         wanted: &'static str,
     },
     /// The body is not the expected JSON.
@@ -237,6 +237,19 @@ impl fmt::Display for More {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a status suggests another server than Consul. A 404 of Consul's own is that of an old agent, which lacks the
+/// endpoint.
+pub(super) fn is_elsewhere(status: u16, from_consul: bool) -> bool {
+    // A proxy in front of Consul asks for a pause so.
+    let is_busy = matches!(status, 408 | 425 | 429);
+    status == 404 || (300..500).contains(&status) && !from_consul && !is_busy
+}
+
+/// Whether the hint of an answer says that it is a page.
+pub(super) fn is_page(hint: &str) -> bool {
+    hint == Why::HtmlPage.text()
 }
 
 struct Hint(Option<&'static str>);

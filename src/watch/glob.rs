@@ -35,6 +35,7 @@ pub(crate) fn matches(glob: &str, key: &str) -> bool {
 }
 
 /// Returns false if a checked glob matches no key with this prefix, whatever follows. It may return true all the same.
+#[cfg(any(feature = "cli", test))]
 pub(crate) fn may_match_below(glob: &str, prefix: &str) -> bool {
     let (folders, beginning) = match prefix.rsplit_once('/') {
         Some((folders, beginning)) => (Some(folders), beginning),
@@ -60,6 +61,7 @@ pub(crate) fn may_match_below(glob: &str, prefix: &str) -> bool {
 }
 
 /// Returns whether a part of a glob between two slashes may match a slash, or holds only a piece of an alternative.
+#[cfg(any(feature = "cli", test))]
 fn spans_folders(part: &str) -> bool {
     part.contains("**") || part.contains(['{', '}', '[', ']', '\\', '!'])
 }

@@ -169,7 +169,7 @@ fn a_name_that_consul_takes_for_another_is_a_warning_or_an_error() {
     };
     assert!(watch("/app/").unwrap().warnings.is_empty());
     let config = watch("//app//web/").unwrap();
-    assert_eq!(config.watches[0].path, "keyprefix:app/web/?raw");
+    assert_eq!(config.watches[0].path.to_string(), "keyprefix:app/web/?raw");
     let [warning] = &config.warnings[..] else {
         panic!("{:?}", config.warnings)
     };
