@@ -21,11 +21,7 @@ fn told(command: &mut Command) -> String {
     let output = finished(command, WATCH);
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
-<<<<<<< ours
-    told.clone()
-=======
     told
->>>>>>> theirs
 }
 
 fn at(address: &str) -> Command {
