@@ -61,6 +61,24 @@ impl Site {
 }
 
 #[actix_rt::test]
+async fn a_checkpoint_that_a_reload_adds_or_moves_holds_what_was_handled() {
+    let site = Site::new();
+    let watch = |more: &str| site.watch("a", more);
+    let mut daemon = site.start(&watch("")).await;
+    site.folder.until_log("log", &["x=1"]).await;
+    for name in ["added", "moved"] {
+        site.reload(&mut daemon, &watch(&site.checkpoint(name)))
+            .await;
+        site.until_handled(name, "key:a").await;
+    }
+    daemon.stop().await;
+    let daemon = site.start(&watch(&site.checkpoint("moved"))).await;
+    site.agent.put("a", "2");
+    site.folder.until_log("log", &["x=1", "x=2"]).await;
+    daemon.stop().await;
+}
+
+#[actix_rt::test]
 async fn how_a_watch_is_asked_for_does_not_matter_to_its_checkpoint() {
     let site = Site::new();
     let watch = |more: &str| site.watch("a", &format!("{}\n {more}", site.checkpoint("seen")));

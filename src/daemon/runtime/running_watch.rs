@@ -56,6 +56,8 @@ impl RunningWatch {
             old.seen
         });
         let file = spec.delivery.checkpoint.as_ref().map(CheckpointFile::new);
+        // A reload may have named another file.
+        let moves_seen = seen.is_some();
         let seen = match (seen, &file) {
             (Some(seen), _) => Some(seen),
             (None, Some(file)) => file.load_for(&spec.label, &spec.path)?,
@@ -68,6 +70,7 @@ impl RunningWatch {
             errors: errors.clone(),
             file,
             seen,
+            moves_seen,
         };
         let (subscription, swap, end) =
             spec.definition
@@ -153,6 +156,7 @@ struct StartWatch<'a> {
     errors: ErrorReporter,
     file: Option<CheckpointFile>,
     seen: Option<Checkpoint>,
+    moves_seen: bool,
 }
 
 type StartedWatch = Result<
@@ -175,6 +179,7 @@ impl QueryVisitor for StartWatch<'_> {
             errors,
             file,
             seen,
+            moves_seen,
         } = self;
         let (path, query_of_skipped) = (query.path(), Arc::new(query.clone()));
         let label: Arc<str> = spec.label.as_str().into();
@@ -184,6 +189,7 @@ impl QueryVisitor for StartWatch<'_> {
         let handler_proxy =
             HandlerProxy::<Q>::new(label, spec.handler.clone(), errors, file, seen.clone())
                 .with_view(parts.clone())
+                .moving_seen(moves_seen)
                 .start();
         proxies.add(handler_proxy.clone().recipient());
         let mut watch = Watch::new(query, handler_proxy.clone()).observer(handler_proxy.clone());

@@ -137,6 +137,11 @@ impl<Q: HandlerPayload> HandledState<Q> {
         Some(self.writer.as_ref()?.write(seen))
     }
 
+    /// Writes the state that was handled before, for a file that does not hold it yet.
+    pub(super) fn write_seen(&self) -> Option<impl Future<Output = ()> + use<Q>> {
+        Some(self.writer.as_ref()?.write(self.seen.clone()?))
+    }
+
     /// Notes a state that was skipped after the latest update.
     pub(super) fn skip(&mut self, skipped: SkippedState<Q>) {
         self.skipped = Some(skipped);

@@ -53,6 +53,8 @@ pub(super) struct HandlerProxy<Q: HandlerPayload> {
     /// Sends what the handler before has not handled.
     sending: Option<SpawnHandle>,
     handled: HandledState<Q>,
+    /// Whether the checkpoint file does not hold the state yet that was handled before.
+    moves_seen: bool,
     /// The state of each update of the engine that the handler has not acknowledged.
     in_flight: Vec<Arc<Q::Value>>,
     /// Whether a state that was skipped has been recorded a moment ago.
@@ -98,6 +100,7 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
             current: watch::Sender::new(None),
             handled: HandledState::new(writer, seen),
             sending: None,
+            moves_seen: false,
             in_flight: Vec::new(),
             pauses_skipped: false,
             restarts: Backoff::default(),
@@ -107,6 +110,12 @@ impl<Q: HandlerPayload> HandlerProxy<Q> {
     /// Counts only these parts of the entries.
     pub(super) fn with_view(mut self, view: Option<ViewParts<ItemOf<Q>>>) -> Self {
         self.handled = self.handled.with_view(view);
+        self
+    }
+
+    /// Writes the state that was handled before, for a file that does not hold it yet.
+    pub(super) fn moving_seen(mut self, moves: bool) -> Self {
+        self.moves_seen = moves;
         self
     }
 
@@ -241,6 +250,11 @@ impl<Q: HandlerPayload> Actor for HandlerProxy<Q> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        if self.moves_seen
+            && let Some(write) = self.handled.write_seen()
+        {
+            ctx.spawn(write.into_actor(self));
+        }
         self.restart_handler(ctx);
         // A handler may end after it has acknowledged an update and before it has finished it.
         ctx.run_interval(CHECK_INTERVAL, Self::handler_ended);
