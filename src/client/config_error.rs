@@ -113,7 +113,9 @@ impl ConfigError {
     /// Returns the file or directory that cannot be used.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
-            Self::TokenFile { path, .. } => Some(path),
+            Self::TokenFile { path, .. }
+            | Self::SpecialTokenFile { path }
+            | Self::HugeTokenFile { path } => Some(path),
             #[cfg(feature = "tls")]
             Self::Tls(error) => error.path(),
             _ => None,

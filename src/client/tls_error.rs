@@ -133,6 +133,9 @@ impl TlsError {
             Self::Read { path, .. }
             | Self::Missing { path, .. }
             | Self::Malformed { path, .. }
+            | Self::Special { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::Encrypted { path }
             | Self::Pair {
                 certificate: path, ..
             } => Some(path),

@@ -320,16 +320,12 @@ impl Daemon {
         ended: Option<EndedWatch>,
         new: Option<(usize, WatchSpec)>,
     ) -> Result<AppliedChange, DaemonError> {
-        match new {
-            Some((at, spec)) => {
-                let started = self.start_watch(spec, ended).await?;
-                Ok(Some((at, started)))
-            }
-            None => {
-                ended.into_iter().for_each(EndedWatch::removed);
-                Ok(None)
-            }
-        }
+        let Some((at, spec)) = new else {
+            ended.into_iter().for_each(EndedWatch::removed);
+            return Ok(None);
+        };
+        let started = self.start_watch(spec, ended).await?;
+        Ok(Some((at, started)))
     }
 
     /// Returns the running configuration. Its roots are those of the start.

@@ -117,7 +117,7 @@ impl<Q: HandlerPayload> OpenUpdates<Q> {
     fn merge(&mut self, at: usize) {
         let older = self.updates.remove(at);
         if let Some(newer) = self.updates.get_mut(at) {
-            newer.stand_for(older);
+            newer.stand_for(&older);
         }
     }
 
@@ -181,7 +181,7 @@ impl<Q: HandlerPayload> OpenUpdate<Q> {
     }
 
     /// Takes the place of an older one. An event that the agent has forgotten long ago is given up.
-    fn stand_for(&mut self, older: Self) {
+    fn stand_for(&mut self, older: &Self) {
         supersede(&mut self.changed, &older.changed);
         if !older.events.is_empty() {
             let items = self.changed.current.items().iter();

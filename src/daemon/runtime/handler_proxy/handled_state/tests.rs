@@ -30,8 +30,8 @@ fn the_end_of_an_earlier_run_says_nothing_of_a_later_one_without_an_index() {
     handled.begin(&mut earlier, None);
     handled.begin(&mut later, None);
     assert!(handled.record(&earlier, true).is_none());
-    let handed = handled.hand_over(HandOver::Each, false);
-    assert!(handed.len() == 1 && Arc::ptr_eq(&handed[0].current, &later.current));
+    let given = handled.hand_over(HandOver::Each, false);
+    assert!(given.len() == 1 && Arc::ptr_eq(&given[0].current, &later.current));
 }
 
 #[test]
@@ -58,9 +58,9 @@ fn events_are_handled_one_by_one() {
     handled.begin(&mut second, None);
     // They may run in parallel, and the second may end first.
     assert!(handled.record(&second, true).is_none(), "there is no file");
-    let handed = handled.hand_over(HandOver::Newest, false);
-    assert_eq!(handed.len(), 1);
-    let changes = handed[0].changes();
+    let given = handled.hand_over(HandOver::Newest, false);
+    assert_eq!(given.len(), 1);
+    let changes = given[0].changes();
     assert_eq!(changes.len(), 1);
     assert_eq!(changes[0].item().id, "1");
     handled.record(&first, true);
@@ -127,12 +127,12 @@ fn change(value: &'static str, previous: &Changed<Key>) -> Changed<Key> {
     changed
 }
 
-fn values(handed: &[Changed<Key>]) -> Vec<[String; 2]> {
+fn values(given: &[Changed<Key>]) -> Vec<[String; 2]> {
     let text = |pair: Option<&KvPair>| {
         let value = pair.and_then(|pair| pair.value.as_deref());
         String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
     };
-    let pairs = handed.iter().map(|it| {
+    let pairs = given.iter().map(|it| {
         let previous = it.previous.as_deref().and_then(Option::as_deref);
         [text(previous), text(it.current.as_deref())]
     });
@@ -151,10 +151,10 @@ fn the_newest_state_stands_for_all_since_the_last_success() {
         handled.record(&next, false);
         earlier = next;
     }
-    let handed = handled.hand_over(HandOver::Newest, false);
-    assert_eq!(values(&handed), [["0", "4"]]);
-    assert_eq!(handed[0].coalesced, 3);
-    handled.record(&handed[0], true);
+    let given = handled.hand_over(HandOver::Newest, false);
+    assert_eq!(values(&given), [["0", "4"]]);
+    assert_eq!(given[0].coalesced, 3);
+    handled.record(&given[0], true);
     assert!(handled.hand_over(HandOver::Newest, false).is_empty());
 }
 
@@ -172,11 +172,11 @@ fn a_queue_hands_each_state_over_but_one_for_all_that_were_given_up() {
         }
         earlier = next;
     }
-    let handed = handled.hand_over(HandOver::Each, false);
-    assert_eq!(values(&handed), [["0", "2"], ["2", "3"], ["3", "4"]]);
-    handled.record(&handed[1], true);
-    let handed = handled.hand_over(HandOver::Each, false);
-    assert_eq!(values(&handed), [["3", "4"]]);
+    let given = handled.hand_over(HandOver::Each, false);
+    assert_eq!(values(&given), [["0", "2"], ["2", "3"], ["3", "4"]]);
+    handled.record(&given[1], true);
+    let given = handled.hand_over(HandOver::Each, false);
+    assert_eq!(values(&given), [["3", "4"]]);
 }
 
 #[test]
@@ -204,8 +204,8 @@ fn a_success_makes_good_the_events_that_were_given_up_before() {
         handled.begin(update, Some(2));
         handled.record(update, success);
     }
-    let handed = handled.hand_over(HandOver::Newest, false);
-    assert_eq!(handed.len(), 1);
-    let changes = handed[0].changes();
+    let given = handled.hand_over(HandOver::Newest, false);
+    assert_eq!(given.len(), 1);
+    let changes = given[0].changes();
     assert!(changes.len() == 1 && changes[0].item().id == "3");
 }
