@@ -91,6 +91,19 @@ impl Checkpoint {
         }
     }
 
+    /// Returns the checkpoint of the state found at the start. Its index is not known.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_first<Q: Query>(
+        query: &Q,
+        value: &Q::Value,
+        view: Option<&ViewParts<<Q::Value as Snapshot>::Item>>,
+    ) -> Self
+    where
+        <Q::Value as Snapshot>::Item: Serialize,
+    {
+        Self::of_state(query, (value, 0), &HashSet::new(), view)
+    }
+
     /// Adds the events that `earlier` knows as handled and that the agent has forgotten since.
     #[must_use]
     pub fn following(mut self, earlier: &Self) -> Self {

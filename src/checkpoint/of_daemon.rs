@@ -1,4 +1,4 @@
-//! What the daemon needs of a checkpoint file beyond what a subscriber does: one bad file stops no other watch.
+//! The needs of a daemon with many checkpoint files: one bad file stops no other watch.
 
 use std::path::PathBuf;
 

@@ -40,6 +40,11 @@ pub(super) struct Skipped<Q: Query> {
     pub(super) index: u64,
 }
 
+/// The state found at the start, which was not delivered, since the subscription is of changes only.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct SkippedFirst(pub(super) Checkpoint);
+
 impl<Q: Query> Message for Skipped<Q> {
     type Result = ();
 }
@@ -95,6 +100,20 @@ where
 
 impl<Q: Query> Actor for CheckpointingSubscriber<Q> {
     type Context = Context<Self>;
+}
+
+impl<Q: Query> Handler<SkippedFirst> for CheckpointingSubscriber<Q>
+where
+    <Q::Value as Snapshot>::Item: Serialize,
+{
+    type Result = ();
+
+    fn handle(&mut self, SkippedFirst(first): SkippedFirst, ctx: &mut Self::Context) {
+        let (file, shared) = (self.file.clone(), Arc::clone(&self.shared));
+        let write = shared.write();
+        let written = run(move || shared.commit(write, &file, first));
+        ctx.spawn(actix::fut::wrap_future(written));
+    }
 }
 
 impl<Q: Query> Handler<Skipped<Q>> for CheckpointingSubscriber<Q>

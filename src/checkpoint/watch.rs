@@ -7,10 +7,11 @@ use consul_watch_actors::{Changed, Query, Snapshot, Subscriber, Watch};
 use serde::Serialize;
 
 use super::{
+    Checkpoint,
     file::{CheckpointError, CheckpointFile},
     identity::identity,
     shared_state::SharedState,
-    subscriber::{CheckpointingSubscriber, Skipped},
+    subscriber::{CheckpointingSubscriber, Skipped, SkippedFirst},
 };
 
 impl CheckpointFile {
@@ -39,6 +40,36 @@ impl CheckpointFile {
     where
         <Q::Value as Snapshot>::Item: Serialize,
     {
+        self.subscription(query, subscriber.into(), false)
+    }
+
+    /// Returns a subscription as [`watch`](Self::watch) does, of changes only: as long as there is no checkpoint, the
+    /// state found at the start is not delivered, but recorded as handled. A change that happens while the application
+    /// is away is delivered after a restart.
+    ///
+    /// # Errors
+    ///
+    /// As [`watch`](Self::watch).
+    pub fn watch_changes<Q: Query>(
+        &self,
+        query: Q,
+        subscriber: impl Into<Subscriber<Changed<Q>>>,
+    ) -> Result<Watch<Q>, CheckpointError>
+    where
+        <Q::Value as Snapshot>::Item: Serialize,
+    {
+        self.subscription(query, subscriber.into(), true)
+    }
+
+    fn subscription<Q: Query>(
+        &self,
+        query: Q,
+        subscriber: Subscriber<Changed<Q>>,
+        changes_only: bool,
+    ) -> Result<Watch<Q>, CheckpointError>
+    where
+        <Q::Value as Snapshot>::Item: Serialize,
+    {
         let path = query.path();
         let seen = match self.load_or_begin(&path.to_string())? {
             Some(found) => {
@@ -51,11 +82,11 @@ impl CheckpointFile {
             }
             None => None,
         };
-        let subscriber = subscriber.into();
         let shared = SharedState::new(seen.clone());
         let guard = shared.end_guard();
         let proxy = CheckpointingSubscriber::new(self.clone(), subscriber.clone(), shared).start();
         let (writer, skipped) = (proxy.clone(), Arc::new(query.clone()));
+        let (first_writer, first_query) = (proxy.clone(), Arc::clone(&skipped));
         let proxy = Subscriber::from(proxy).on_behalf_of(subscriber);
         let watch = Watch::new(query, proxy).on_skipped(move |value, index| {
             // It is dropped with this closure, which the engine drops with the subscription.
@@ -67,6 +98,10 @@ impl CheckpointFile {
             });
         });
         Ok(match seen {
+            None if changes_only => watch.skip_first_when(move |first| {
+                first_writer.do_send(SkippedFirst(Checkpoint::at(&*first_query, first, 0)));
+                true
+            }),
             None => watch,
             Some(seen) => seen.resume(watch),
         })

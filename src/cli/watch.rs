@@ -284,17 +284,19 @@ impl QueryVisitor for SubscribeToQuery<'_> {
             Sink::Print(printer) => printer.into(),
             Sink::Run(handler) => handler.into(),
         };
+        let changes_only = self.arguments.changes_only;
         let watch = match &self.arguments.checkpoint {
+            None if changes_only => Ok(Watch::new(query, subscriber).changes_only()),
             None => Ok(Watch::new(query, subscriber)),
+            Some(file) if changes_only => {
+                CheckpointFile::new(file).watch_changes(query, subscriber)
+            }
             Some(file) => CheckpointFile::new(file).watch(query, subscriber),
         };
         let mut watch = match watch {
             Ok(watch) => watch.observer(self.observer),
             Err(error) => return Box::pin(std::future::ready(Err(error.into()))),
         };
-        if self.arguments.changes_only {
-            watch = watch.changes_only();
-        }
         // As in files, zero is none.
         let given = |limit: Option<Duration>| limit.filter(|limit| !limit.is_zero());
         if let Some(period) = given(self.arguments.quiet_period) {

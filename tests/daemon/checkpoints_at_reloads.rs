@@ -79,6 +79,42 @@ async fn a_checkpoint_that_a_reload_adds_or_moves_holds_what_was_handled() {
 }
 
 #[actix_rt::test]
+async fn a_change_while_the_daemon_was_down_counts_with_changes_only() {
+    let site = Site::new();
+    let watch = site.watch(
+        "a",
+        &format!("changes_only = true\n {}", site.checkpoint("seen")),
+    );
+    let daemon = site.start(&watch).await;
+    site.until_handled("seen", "key:a").await;
+    daemon.stop().await;
+    site.agent.put("a", "2");
+    let daemon = site.start(&watch).await;
+    site.folder.until_log("log", &["x=2"]).await;
+    site.agent.put("a", "3");
+    site.folder.until_log("log", &["x=2", "x=3"]).await;
+    daemon.stop().await;
+}
+
+#[actix_rt::test]
+async fn a_change_that_a_reload_finds_pending_counts_with_changes_only() {
+    let site = Site::new();
+    let watch = |quiet: &str| {
+        let settings = format!("changes_only = true\n quiet_period = \"{quiet}\"");
+        site.watch("a", &settings)
+    };
+    let seeing = key("a", &site.folder.writer("seen", "y"), "");
+    let mut daemon = site.start(&format!("{}{seeing}", watch("1h"))).await;
+    site.folder.until_log("seen", &["y=1"]).await;
+    site.agent.put("a", "2");
+    site.folder.until_log("seen", &["y=1", "y=2"]).await;
+    site.reload(&mut daemon, &format!("{}{seeing}", watch("1ms")))
+        .await;
+    site.folder.until_log("log", &["x=2"]).await;
+    daemon.stop().await;
+}
+
+#[actix_rt::test]
 async fn how_a_watch_is_asked_for_does_not_matter_to_its_checkpoint() {
     let site = Site::new();
     let watch = |more: &str| site.watch("a", &format!("{}\n {more}", site.checkpoint("seen")));

@@ -291,6 +291,31 @@ async fn no_checkpoint_of_a_skipped_state_is_written_after_stop() {
 }
 
 #[actix::test]
+async fn a_change_while_the_application_was_away_counts_with_changes_only() {
+    let mut app = Fixture::new();
+    app.store.put("a", 1);
+    let (recorder, received) = Recorder::start(Behavior::Prompt);
+    let watch = app.file().watch_changes(Pairs, recorder).unwrap();
+    app.send(watch).await.unwrap();
+    app.until_handled(0).await;
+    assert_eq!(received.count(), 0, "the state found at the start");
+    app.stop().await;
+    app.restart();
+    app.store.put("a", 2);
+    for expected in [&[vec![2]][..], &[]] {
+        let (recorder, received) = Recorder::start(Behavior::Prompt);
+        let watch = app.file().watch_changes(Pairs, recorder).unwrap();
+        app.send(watch).await.unwrap();
+        app.watches.send(Ready::all()).await.unwrap().unwrap();
+        pass(60).await;
+        assert_eq!(received.all(), expected);
+        app.until_handled(3).await;
+        app.stop().await;
+        app.restart();
+    }
+}
+
+#[actix::test]
 async fn an_actor_has_one_subscription_by_one_file() {
     let app = Fixture::new();
     app.store.put("a", 1);

@@ -14,7 +14,9 @@ use crate::{
         runtime::{
             daemon_error::DaemonError,
             error_handlers::{ErrorHandlers, ErrorReporter},
-            handler_proxy::{HandlerProxy, ReplaceHandler, Skipped, SkippedState, StopProxy},
+            handler_proxy::{
+                HandlerProxy, ReplaceHandler, Skipped, SkippedFirst, SkippedState, StopProxy,
+            },
             handler_view::handler_view,
             proxies::Proxies,
             running_handler::HandlerError,
@@ -181,7 +183,7 @@ impl QueryVisitor for StartWatch<'_> {
             seen,
             moves_seen,
         } = self;
-        let (path, query_of_skipped) = (query.path(), Arc::new(query.clone()));
+        let (path, watched) = (query.path(), Arc::new(query.clone()));
         let label: Arc<str> = spec.label.as_str().into();
         // An exec program starts with the first state, so it needs one.
         let skips = !matches!(spec.handler, HandlerSpec::Exec(_));
@@ -194,11 +196,11 @@ impl QueryVisitor for StartWatch<'_> {
         proxies.add(handler_proxy.clone().recipient());
         let mut watch = Watch::new(query, handler_proxy.clone()).observer(handler_proxy.clone());
         if let Some(view) = view {
-            let proxy = handler_proxy.clone();
+            let (proxy, query) = (handler_proxy.clone(), Arc::clone(&watched));
             watch = watch.view(view).on_skipped(move |value, index| {
                 // The engine drops this closure, and with it the address, with the subscription.
                 proxy.do_send(Skipped(SkippedState {
-                    query: Arc::clone(&query_of_skipped),
+                    query: Arc::clone(&query),
                     value: Arc::clone(value),
                     index,
                 }));
@@ -207,12 +209,20 @@ impl QueryVisitor for StartWatch<'_> {
         if let Some(quiescence) = spec.delivery.quiescence {
             watch = watch.quiescence(quiescence);
         }
-        match (seen, parts) {
-            (Some(seen), Some(parts)) if skips => watch = seen.resume_in_view(watch, parts),
-            (Some(seen), None) if skips => watch = seen.resume(watch),
-            _ if spec.delivery.changes_only => watch = watch.changes_only(),
-            _ => {}
-        }
+        let changes_only = spec.delivery.changes_only;
+        watch = match (seen, parts) {
+            (Some(seen), Some(parts)) if skips || changes_only => seen.resume_in_view(watch, parts),
+            (Some(seen), None) if skips || changes_only => seen.resume(watch),
+            (_, parts) if changes_only => {
+                let proxy = handler_proxy.clone();
+                watch.skip_first_when(move |first| {
+                    let seen = Checkpoint::of_first(&*watched, first, parts.as_ref());
+                    proxy.do_send(SkippedFirst(seen));
+                    true
+                })
+            }
+            _ => watch,
+        };
         Box::pin(async move {
             match watches.send(watch).await {
                 Ok(begun) => Ok((

@@ -142,6 +142,18 @@ impl<Q: HandlerPayload> HandledState<Q> {
         Some(self.writer.as_ref()?.write(self.seen.clone()?))
     }
 
+    /// Records the state found at the start, which needs no handling. Returns the write to run.
+    pub(super) fn see_first(
+        &mut self,
+        first: Checkpoint,
+    ) -> Option<impl Future<Output = ()> + use<Q>> {
+        if self.seen.is_some() || self.latest.is_some() {
+            return None;
+        }
+        self.seen = Some(first);
+        self.write_seen()
+    }
+
     /// Notes a state that was skipped after the latest update.
     pub(super) fn skip(&mut self, skipped: SkippedState<Q>) {
         self.skipped = Some(skipped);

@@ -12,7 +12,11 @@ mod skipped;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::{hand_over::ReplaceHandler, handled_state::SkippedState, skipped::Skipped};
+pub(super) use self::{
+    hand_over::ReplaceHandler,
+    handled_state::SkippedState,
+    skipped::{Skipped, SkippedFirst},
+};
 
 use std::{sync::Arc, time::Duration};
 
