@@ -108,12 +108,12 @@ fn one_of_the_command_line_replaces_both_of_a_file() {
     let section = "consul {\n client_cert = \"c\"\n client_key = \"k\"\n}\n\
                    watches { type = \"key\" key = \"a\" args = [\"true\"] }";
     fs::write(&file, section).unwrap();
+    let authority = Authority::new();
+    let (certificate, key) = authority.client();
+    let option = format!("-client-cert={}", certificate.display());
     let output = finished(
-        ours()
-            .env("CONSUL_CLIENT_KEY", "/key")
-            .arg("check")
-            .arg(&file),
-        ["-client-cert=/cert"],
+        ours().env("CONSUL_CLIENT_KEY", key).arg("check").arg(&file),
+        [&*option],
     );
     let said = text(&output.stdout) + &text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
