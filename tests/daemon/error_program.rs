@@ -160,3 +160,17 @@ async fn a_watch_that_leaves_the_files_ends_its_incident_and_a_stop_does_not() {
     assert_eq!(lines(&folder, "told-c"), ["failed"]);
     assert_eq!(lines(&folder, "told-d"), ["failed"]);
 }
+
+/// An observer learns of a failed watch once, however often it is tried again.
+#[actix_rt::test]
+async fn the_attempts_of_a_watch_are_counted() {
+    let (agent, folder) = (TestAgent::dev(), Folder::new());
+    agent.kill();
+    let watch = key("a", "true", &note(&folder, "told", "3"));
+    let text = format!("{}{watch}", consul(&agent.url()));
+    let daemon = Daemon::start(folder.load(&text)).await.unwrap();
+    until(&folder, "told", &["failed"]).await;
+    agent.restart_empty();
+    until(&folder, "told", &["failed", "recovered"]).await;
+    daemon.stop().await;
+}

@@ -97,10 +97,10 @@ impl Daemon {
         let roots = config.roots.iter().map(RootSpec::query);
         let watches = roots.fold(supervisor, WatchSupervisor::shared_root).start();
         let mut daemon = Self {
+            errors: ErrorHandlers::new(watches.clone().recipient()),
             watches,
             running: Vec::new(),
             proxies: Proxies::default(),
-            errors: ErrorHandlers::default(),
             files,
             config,
         };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use actix::prelude::*;
-use consul_watch_actors::{EventKind, WatchEvent};
+use consul_watch_actors::{EventKind, Status, WatchEvent};
 use futures_util::future::join_all;
 
 use crate::handlers::{
@@ -15,13 +15,23 @@ use crate::handlers::{
 };
 
 /// The handlers of errors. Watches with equal settings share one, so that one cause is one run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ErrorHandlers {
+    watches: Recipient<Status>,
     running: RefCell<Vec<(OnError, Addr<ErrorHandler>)>>,
     reporters: Cell<u64>,
 }
 
 impl ErrorHandlers {
+    /// Creates the handlers of the watches of this supervisor.
+    pub(super) fn new(watches: Recipient<Status>) -> Self {
+        Self {
+            watches,
+            running: RefCell::default(),
+            reporters: Cell::default(),
+        }
+    }
+
     /// Returns the reporter of a new watch with these settings.
     pub(super) fn reporter(
         &self,
@@ -58,7 +68,8 @@ impl ErrorHandlers {
         if let Some((_, handler)) = running.iter().find(|(known, _)| known == settings) {
             return Ok(handler.clone());
         }
-        let handler = ErrorHandler::new(settings.clone())?.start();
+        let handler = ErrorHandler::new(settings.clone())?;
+        let handler = handler.counting(self.watches.clone()).start();
         running.push((settings.clone(), handler.clone()));
         Ok(handler)
     }

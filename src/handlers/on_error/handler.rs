@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use actix::prelude::*;
-use consul_watch_actors::{Backoff, WatchEvent, WatchPath};
+use consul_watch_actors::{Backoff, Status, WatchEvent, WatchPath, WatchState};
 use tokio::{sync::mpsc::unbounded_channel, time::Instant};
 
 use super::{
@@ -25,6 +25,9 @@ use crate::handlers::{
     webhook::WebhookDelivered,
 };
 use crate::text::escaped;
+
+/// The interval at which the failures of watches are counted.
+const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The most of an error that a variable holds, in characters. The input has all of it.
 const MAX_VARIABLE: usize = 4096;
@@ -50,6 +53,8 @@ const MAX_VARIABLE: usize = 4096;
 #[derive(Debug)]
 pub struct ErrorHandler {
     settings: OnError,
+    /// The supervisor of the watches, which counts their failures.
+    watches: Option<Recipient<Status>>,
     incidents: Incidents,
     /// The sender of commands for the run in progress.
     running: Option<CommandSender>,
@@ -72,12 +77,41 @@ impl ErrorHandler {
         Ok(Self {
             incidents: Incidents::new(settings.threshold),
             settings,
+            watches: None,
             running: None,
             retry_at: None,
             backoff: None,
             timer: None,
             shutdown: Shutdown::default(),
         })
+    }
+
+    /// Asks this supervisor how often a watch has failed in a row, for [`ErrorThreshold::Times`]: an observer learns of
+    /// a failure once, however often it is retried. Without it, such a failure of a watch counts once.
+    ///
+    /// [`ErrorThreshold::Times`]: super::ErrorThreshold::Times
+    #[must_use]
+    pub fn counting(mut self, watches: Recipient<Status>) -> Self {
+        self.watches = Some(watches);
+        self
+    }
+
+    /// Counts the failures of watches, if that decides on an announcement.
+    fn count_failures(&mut self, ctx: &mut Context<Self>) {
+        let watches = self.watches.as_ref();
+        let Some(watches) = watches.filter(|_| self.incidents.awaits_attempts()) else {
+            return;
+        };
+        let asked = watches.send(Status::all()).into_actor(self);
+        ctx.spawn(asked.map(|statuses, handler, ctx| {
+            // A supervisor that is gone has no watch that fails.
+            for status in statuses.unwrap_or_default() {
+                if let WatchState::Retrying { attempt, .. } = status.state {
+                    handler.incidents.attempted(&status.path, attempt);
+                }
+            }
+            handler.announce(ctx);
+        }));
     }
 
     fn report(&mut self, report: Option<HealthReport>, ctx: &mut Context<Self>) {
@@ -244,8 +278,11 @@ fn state(announcement: &Announcement) -> &'static str {
 impl Actor for ErrorHandler {
     type Context = Context<Self>;
 
-    fn started(&mut self, _: &mut Self::Context) {
+    fn started(&mut self, ctx: &mut Self::Context) {
         self.settings.program.warn();
+        if self.watches.is_some() {
+            ctx.run_interval(COUNT_INTERVAL, Self::count_failures);
+        }
     }
 }
 

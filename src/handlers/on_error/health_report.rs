@@ -33,6 +33,12 @@ enum Part {
     Handler,
 }
 
+impl Source {
+    pub(super) fn is_watch(&self) -> bool {
+        self.part == Part::Watch
+    }
+}
+
 /// The health of a source.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Health {

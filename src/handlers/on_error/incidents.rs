@@ -104,6 +104,25 @@ impl Incidents {
         self.drop_unannounced();
     }
 
+    /// Returns whether the number of failures of a watch may decide on an announcement.
+    pub(super) fn awaits_attempts(&self) -> bool {
+        let fails_as_watch = |incident: &Incident| incident.failing.keys().any(Source::is_watch);
+        matches!(self.threshold, ErrorThreshold::Times(_))
+            && self
+                .open
+                .iter()
+                .any(|incident| !incident.is_announced && fails_as_watch(incident))
+    }
+
+    /// Takes the number of attempts of a watch that have failed in a row.
+    pub(super) fn attempted(&mut self, path: &WatchPath, attempts: u32) {
+        for (source, failing) in self.open.iter_mut().flat_map(|it| &mut it.failing) {
+            if source.is_watch() && failing.path.as_ref() == Some(path) {
+                failing.times = failing.times.max(attempts);
+            }
+        }
+    }
+
     fn failed(
         &mut self,
         source: Source,
