@@ -128,7 +128,7 @@ async fn what_cannot_be_run_is_named_with_its_remedy() {
             path("binary"),
             "neither a program of this machine nor a script",
         ),
-        (Program::new(here.clone()), here, "is not executable"),
+        (Program::new(here.clone()), here, "it is a directory"),
         (
             Program::new("true").directory(path("gone")),
             "true".to_owned(),
