@@ -92,7 +92,7 @@ pub use self::{
 pub(crate) use self::{
     byte_size::shown_size,
     file_digests::{FileDigest, FileDigests},
-    regular_file::{MAX_SECRET, not_a_file, read_regular_file},
+    regular_file::{MAX_SECRET, UnreadableFile, not_a_file, read_regular_file},
     unsafe_settings::AUTHORITIES,
 };
 // For the handler that calls a URL, too.

@@ -1,20 +1,21 @@
 //! Finds and reads configuration files.
 
 use std::{
-    fs,
-    io::{self, Read as _},
-    os::unix::fs::OpenOptionsExt as _,
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use crate::daemon::{
-    config_issue::{ConfigErrors, ConfigIssue},
-    location::Location,
-    parse::{agent_form, hcl, json, tree::ConfigNode},
+use crate::{
+    client::{UnreadableFile, read_regular_file, shown_size},
+    daemon::{
+        config_issue::{ConfigErrors, ConfigIssue},
+        location::Location,
+        parse::{agent_form, hcl, json, tree::ConfigNode},
+    },
 };
 
 /// The greatest size of a file: one of a million watches is smaller.
-const MAX_SIZE: u64 = 64 * 1024 * 1024;
+const MAX_SIZE: usize = 64 * 1024 * 1024;
 
 /// The language of a file, known by its extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,13 +106,9 @@ fn read_file(
 ) -> Option<ConfigNode> {
     let location = Location::file(path);
     let issue = |reason: String| ConfigIssue::at(location.clone(), reason);
-    let bytes = match content(path) {
+    let bytes = match read_regular_file(path, MAX_SIZE) {
         Ok(bytes) => bytes,
-        Err(Unreadable::Other(reason)) => {
-            issues.push(issue(reason));
-            return None;
-        }
-        Err(Unreadable::System(error)) => {
+        Err(error) => {
             issues.push(issue(unreadable(path, &error)));
             return None;
         }
@@ -123,12 +120,10 @@ fn read_file(
         ));
         return None;
     };
-    let Ok(text) = String::from_utf8(bytes) else {
+    let Ok(text) = std::str::from_utf8(&bytes) else {
         issues.push(issue("the file is not UTF-8: save it as UTF-8".to_owned()));
         return None;
     };
-    // Editors on Windows begin a file with it.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let parsed = match language {
         // An agent takes a file that begins so for JSON, whatever its name.
         Language::Hcl if !text.trim_start().starts_with('{') => {
@@ -155,7 +150,21 @@ fn read_file(
 }
 
 /// Returns the reason and the remedy for a file that cannot be read.
-fn unreadable(path: &Path, error: &io::Error) -> String {
+fn unreadable(path: &Path, error: &UnreadableFile) -> String {
+    let error = match error {
+        UnreadableFile::Special => {
+            return "this is not a regular file, and reading a pipe or a device may never end: write the configuration \
+                    to a file *.json or *.hcl, and name that"
+                .to_owned();
+        }
+        UnreadableFile::TooLarge => {
+            return format!(
+                "the file is larger than {}: check that it is the right one, or split it",
+                shown_size(MAX_SIZE)
+            );
+        }
+        UnreadableFile::Io(error) => error,
+    };
     if let (Ok(target), Err(error)) = (fs::read_link(path), fs::metadata(path)) {
         return format!(
             "the symbolic link to `{}` cannot be followed: {error}; let it lead to a file, or remove it",
@@ -168,47 +177,6 @@ fn unreadable(path: &Path, error: &io::Error) -> String {
         _ => "check the file",
     };
     format!("the file cannot be read: {error}; {remedy}")
-}
-
-/// The reason why a file was not read.
-enum Unreadable {
-    System(io::Error),
-    /// The reason and the remedy.
-    Other(String),
-}
-
-/// Reads a regular file of at most [`MAX_SIZE`]. Reading a pipe or a device may never end, nor may opening a pipe.
-fn content(path: &Path) -> Result<Vec<u8>, Unreadable> {
-    let is_regular = |found: io::Result<fs::Metadata>| {
-        match found.map_err(Unreadable::System)? {
-        found if found.is_file() => Ok(()),
-        _ => Err(Unreadable::Other(
-            "this is not a regular file, and reading a pipe or a device may never end: write the configuration to a \
-             file *.json or *.hcl, and name that"
-                .to_owned(),
-        )),
-    }
-    };
-    is_regular(fs::metadata(path))?;
-    let not_blocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let opened = fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(not_blocking)
-        .open(path);
-    let file = opened.map_err(Unreadable::System)?;
-    // It may have been replaced meanwhile.
-    is_regular(file.metadata())?;
-    let mut bytes = Vec::new();
-    file.take(MAX_SIZE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(Unreadable::System)?;
-    if bytes.len() as u64 > MAX_SIZE {
-        return Err(Unreadable::Other(format!(
-            "the file is larger than {} MiB: check that it is the right one, or split it",
-            MAX_SIZE / 1024 / 1024
-        )));
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]
